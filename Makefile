@@ -1,0 +1,30 @@
+# One verb per wish; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast check format bench trials
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## Make .venv from uv.lock
+	@scripts/setup
+
+run: setup ## Start the demo: a data folder of its own, sample events, a receiver
+	@.venv/bin/heliograph demo
+
+test: setup ## Every test, on SQLite and PostgreSQL and in Chromium
+	@scripts/test
+
+test-fast: setup ## Unit, property and architecture tests only
+	@scripts/test --fast
+
+check: setup ## Lint, format, types, import contracts, templates, migrations
+	@scripts/check
+
+format: setup ## Format the code
+	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
+
+bench: setup ## Benchmarks
+	@scripts/bench
+
+trials: setup ## The long tests: kills, hot registrations, a million rows
+	@scripts/test --trials

@@ -1,0 +1,44 @@
+"""The command `heliograph`, also `python -m heliograph`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from heliograph import __version__
+from heliograph.domain.errors import HeliographError
+
+app = typer.Typer(
+    name="heliograph",
+    help="Event registrations change; the right webhook goes out.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"heliograph {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def heliograph(
+    version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and stop.")] = False,
+) -> None:
+    """Event registrations change; the right webhook goes out."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a sentence on stderr and exit code 1, never a traceback."""
+    try:
+        app()
+    except HeliographError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

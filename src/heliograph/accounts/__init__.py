@@ -1,0 +1,1 @@
+"""Tenants, users, roles, API tokens and the audit trail."""

@@ -1,0 +1,105 @@
+"""Accounts (tenants) and the people who sign in to them (spec P1)."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+def validate_timezone(name: str) -> None:
+    """Refuse what is no IANA time zone."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("“%(name)s” is no time zone; choose one such as Europe/Berlin."), params={"name": name}, code="timezone")
+
+
+class Account(models.Model):
+    """The tenant. Nothing of one account is ever visible from another."""
+
+    code = models.CharField(
+        _("code"),
+        max_length=25,
+        unique=True,
+        validators=[RegexValidator(r"\A[A-Za-z0-9-]+\Z", _("Letters, digits and dashes only."))],
+    )
+    name = models.CharField(_("name"), max_length=200)
+    timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
+    signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
+    created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a person may do in the account."""
+
+    ADMINISTRATOR = "Administrator", _("Administrator")
+    PLANNER = "Planner", _("Planner")
+    VIEWER = "Viewer", _("Viewer")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users. E-mail addresses are kept in lower case, so that one address is one person."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A saved user. password: None = cannot sign in by password. Raises ValidationError."""
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.full_clean()
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser):
+    """Someone who signs in: a member of one account, or an operator (no account)."""
+
+    email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="users", verbose_name=_("account"))
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
+    is_active = models.BooleanField(_("may sign in"), default=True)
+    created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        self.email = self.email.strip().lower()
+        super().clean()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = self.email.strip().lower()
+        super().save(*args, **kwargs)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether this person runs the installation rather than belonging to an account."""
+        return self.account_id is None

@@ -1,0 +1,1 @@
+"""Connections, mappings, flows and destinations: models, versions, compiled snapshots, forms, pages."""

@@ -1,0 +1,1 @@
+"""Figures, drill-down, feed, timeline and the Retry pages."""

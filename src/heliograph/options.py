@@ -1,0 +1,263 @@
+"""What the operator sets: HELIOGRAPH_* variables, or the same names in a file (spec O1).
+
+The file is named by HELIOGRAPH_ENV_FILE; variables win over it. docs/reference/settings.md lists every setting, and a test says so.
+Reading options touches nothing: `Options.prepare()` makes the data folder and the key, and only commands that run the product call it.
+"""
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from heliograph.domain.errors import HeliographError
+
+PREFIX = "HELIOGRAPH_"
+
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class OptionsError(HeliographError):
+    """A setting is missing or wrong."""
+
+
+def default_data() -> Path:
+    """Where data lies if nobody says otherwise: the platform's place for a user's application data, or /var/lib for root."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Heliograph"
+    if os.geteuid() == 0:
+        return Path("/var/lib/heliograph")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "heliograph"
+
+
+class Options(BaseSettings):
+    """Every setting, checked. Make it by `Options.load()`, which turns what is wrong into one sentence."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    dev: bool = Field(
+        default=False,
+        description="Development: debug pages, plain http, no refusal of unsafe settings. Never on a machine that others can reach.",
+    )
+    data: Path = Field(
+        default_factory=default_data,
+        description="Folder for the database, the key and everything else that is kept. Must not be on a network file system with SQLite.",
+    )
+    database_url: str = Field(
+        default="",
+        description="postgresql://user:password@host:5432/name, or sqlite:///absolute/path. Default: heliograph.db in the data folder.",
+    )
+    key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Keys that encrypt stored secrets, newest first, separated by commas. Wins over the key file.",
+    )
+    key_file: Path = Field(
+        default=Path(),
+        description="File with the same keys, one per line, newest first. Default: `key` in the data folder, made at the first start.",
+    )
+    base_url: str = Field(
+        default="http://127.0.0.1:8700",
+        description="The address under which people and senders reach Heliograph; links, redirects and cookies follow it.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further host names that requests may name, separated by commas. The base URL's host and the loopback names always may.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas.",
+    )
+    bind: str = Field(default="127.0.0.1:8700", description="Address and port of the pages, REST and /ingest.")
+    ingest_bind: str = Field(default="", description="Address and port of a second, fast door for /ingest. Empty: none.")
+    operations_bind: str = Field(
+        default="127.0.0.1:8701",
+        description="Address and port of /health/live, /health/ready and /metrics. Keep it off the public network.",
+    )
+    page_threads: int = Field(default=8, ge=1, le=64, description="Threads that answer pages and REST.")
+    allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Private networks that outgoing requests of every account may reach, separated by commas. Default: none.",
+    )
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
+    )
+    mail_from: str = Field(default="Heliograph <heliograph@localhost>", description="Sender of mails.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="console for people, json for machines. auto: console on a terminal, json elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level that is logged.")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Options of this process. Raises OptionsError with a sentence per wrong setting."""
+        file = os.environ.get(f"{PREFIX}ENV_FILE")
+        if file and not Path(file).is_file():
+            raise OptionsError(f"{PREFIX}ENV_FILE names {file}, which is not a file. Create it or unset the variable.")
+        try:
+            return cls(_env_file=file or None)  # type: ignore[call-arg]
+        except ValidationError as error:
+            raise OptionsError("\n".join(_sentence(each["loc"], each["msg"]) for each in error.errors())) from None
+
+    @field_validator("allowed_hosts", "trusted_proxies", "allowed_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _plain_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if "/" in host or host == "*":
+                raise ValueError(f"{host!r} is not a host name; give names such as signal.example.org")
+        return value
+
+    @field_validator("bind", "ingest_bind", "operations_bind")
+    @classmethod
+    def _address_and_port(cls, value: str) -> str:
+        if value:
+            split_address(value)
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path.strip("/"):
+            raise ValueError(f"{value!r} is not a web address without a path; give one such as https://signal.example.org")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"sqlite", "postgresql", "postgres"}:
+            raise ValueError("it must begin with postgresql:// or sqlite:///")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (parts.scheme not in {"smtp", "smtps"} or not parts.hostname):
+            raise ValueError("it must look like smtp://user:password@host:587 or smtps://user:password@host:465")
+        return value
+
+    @model_validator(mode="after")
+    def _absolute_places(self) -> Self:
+        for name in ("data", "key_file"):
+            place: Path = getattr(self, name)
+            if place != Path() and not place.is_absolute():
+                raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give the whole path")
+        return self
+
+    @property
+    def database(self) -> SplitResult:
+        """The database's address with the default filled in."""
+        return urlsplit(self.database_url or f"sqlite:///{self.data / 'heliograph.db'}")
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.database.scheme == "sqlite"
+
+    @property
+    def sqlite_file(self) -> Path:
+        """The embedded database's file; only meaningful `on_sqlite`."""
+        return Path("/" + unquote(self.database.path).lstrip("/"))
+
+    @property
+    def key_place(self) -> Path:
+        """The key file with the default filled in."""
+        return self.key_file if self.key_file != Path() else self.data / "key"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys, newest first. Raises OptionsError if there are none, if one is no key, or if others can read the file."""
+        given = self.key.get_secret_value()
+        if given:
+            source, lines = f"{PREFIX}KEY", given.split(",")
+        else:
+            source = str(self.key_place)
+            try:
+                if self.key_place.stat().st_mode & 0o077 and not self.dev:
+                    raise OptionsError(f"Others can read the key file {source}. Take that away: chmod 600 {source}")
+                lines = self.key_place.read_text("ascii").splitlines()
+            except FileNotFoundError:
+                raise OptionsError(
+                    f"There is no key file {source}. `heliograph serve` makes one at its first start; "
+                    f"a restored backup needs the key that was in use, in this file or in {PREFIX}KEY."
+                ) from None
+            except (OSError, UnicodeDecodeError) as error:
+                raise OptionsError(f"The key file {source} cannot be read: {error}.") from None
+        keys = tuple(line.strip() for line in lines if line.strip())
+        if not keys:
+            raise OptionsError(f"{source} holds no key.")
+        for number, key in enumerate(keys, 1):
+            try:
+                Fernet(key)
+            except ValueError:
+                raise OptionsError(f"Key {number} of {source} is not a key: it must be 32 bytes in URL-safe base64 (44 characters).") from None
+        return keys
+
+    def prepare(self) -> None:
+        """Make the data folder and, at the first start, the key. Raises OptionsError if that is not possible."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise OptionsError(f"The data folder {self.data} cannot be made: {error.strerror}. Set {PREFIX}DATA to a folder of yours.") from None
+        if self.key.get_secret_value() or self.key_place.exists():
+            return
+        if self.on_sqlite and self.sqlite_file.exists():
+            raise OptionsError(
+                f"There is a database {self.sqlite_file}, but its key file {self.key_place} is gone. Put the key back: without it, stored secrets are lost."
+            )
+        try:
+            # O_EXCL: of two first starts only one makes the key.
+            with os.fdopen(os.open(self.key_place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(Fernet.generate_key().decode("ascii") + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise OptionsError(f"The key file {self.key_place} cannot be written: {error.strerror}.") from None
+
+    def unsafe(self) -> tuple[str, ...]:
+        """What a production start refuses, a sentence each; empty with `dev`."""
+        if self.dev:
+            return ()
+        found = []
+        base = urlsplit(self.base_url)
+        loopback = is_loopback(base.hostname or "")
+        if base.scheme == "http" and not loopback:
+            found.append(f"{PREFIX}BASE_URL is {self.base_url}: passwords would travel in the clear. Put a proxy with TLS in front and give its https:// address.")
+        if loopback and not is_loopback(split_address(self.bind)[0]):
+            found.append(f"{PREFIX}BIND is {self.bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use.")
+        return tuple(found)
+
+
+def split_address(value: str) -> tuple[str, int]:
+    """Host and port of "host:port" or "[::1]:port". Raises ValueError."""
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535:
+        raise ValueError(f"{value!r} is not an address and port such as 127.0.0.1:8700")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or address reaches only this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    """One finding of pydantic's, in the operator's words."""
+    text = message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(place[0]).upper()}: {text}." if place else f"{text}."

@@ -1,0 +1,1 @@
+"""Events, registrations, statuses, sessions, questions, profiles and tags: models, forms, pages."""

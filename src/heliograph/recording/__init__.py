@@ -1,0 +1,1 @@
+"""record(), the one way in: validate, lock, diff, decide, enqueue. Nothing else writes a registration."""

@@ -1,0 +1,221 @@
+"""Django's settings, built from the operator's options (heliograph.options); nothing here is meant to be edited on a server."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy
+
+from heliograph import __version__
+from heliograph.options import Options
+
+HELIOGRAPH = Options.load()
+
+DEBUG = HELIOGRAPH.dev
+# Sessions and signatures of pages have keys of their own, derived, so that a leak of one kind never opens the other.
+SECRET_KEY, *SECRET_KEY_FALLBACKS = (hmac.digest(key.encode("ascii"), b"heliograph pages", "sha256").hex() for key in HELIOGRAPH.keys)
+
+_base = urlsplit(HELIOGRAPH.base_url)
+_secure = _base.scheme == "https"
+
+ALLOWED_HOSTS = [_base.hostname or "", "localhost", "127.0.0.1", "[::1]", *HELIOGRAPH.allowed_hosts]
+CSRF_TRUSTED_ORIGINS = [HELIOGRAPH.base_url]
+ROOT_URLCONF = "heliograph.urls"
+WSGI_APPLICATION = None
+
+INSTALLED_APPS = [
+    "heliograph.accounts",
+    "heliograph.store",
+    "heliograph.platform",
+    "heliograph.flows",
+    "heliograph.jobs",
+    "heliograph.insights",
+    "heliograph.web",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+    "ninja",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+# --- databases: `default` writes; `read` only reads, in short transactions (architecture.md, rule 5)
+
+
+def _sqlite(options: Options) -> dict[str, dict[str, Any]]:
+    common: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": options.sqlite_file}
+    pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+    return {
+        "default": {**common, "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}},
+        "read": {**common, "OPTIONS": {"timeout": 20, "init_command": "PRAGMA query_only=ON;"}},
+    }
+
+
+def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
+    url = options.database
+    parameters = dict(parse_qsl(url.query))
+    common: dict[str, Any] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.removeprefix("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        # A host in the query may be the folder of a Unix socket.
+        "HOST": parameters.pop("host", unquote(url.hostname or "")),
+        "PORT": str(url.port or ""),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+    return {
+        "default": {**common, "OPTIONS": parameters},
+        "read": {**common, "OPTIONS": {**parameters, "options": "-c default_transaction_read_only=on"}},
+    }
+
+
+DATABASES = _sqlite(HELIOGRAPH) if HELIOGRAPH.on_sqlite else _postgresql(HELIOGRAPH)
+DATABASES["read"]["TEST"] = {"MIRROR": "default"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+# --- people
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ["email", "name"]}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "heliograph.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = True
+# Throttling counts by address; behind a proxy it is the one that the trusted proxies vouch for.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if HELIOGRAPH.trusted_proxies else 0
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Heliograph"
+
+
+# --- what a browser may do
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SESSION_COOKIE_NAME = "heliograph_session"
+CSRF_COOKIE_NAME = "heliograph_csrf"
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if _secure else 0
+if HELIOGRAPH.trusted_proxies:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    # allauth draws the second factor's QR code as a data: picture.
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+
+
+# --- language, time, static files, mail
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", gettext_lazy("English"))]
+LOCALE_PATHS = [Path(__file__).parent / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+
+def _digest_of_static_files() -> str:
+    """Part of every static file's address, so that browsers keep files for a year and still see a new version at once."""
+    digest = hashlib.sha256(__version__.encode())
+    folder = Path(__file__).parent / "web" / "static"
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+STATIC_URL = "/static/" if DEBUG else f"/static/{_digest_of_static_files()}/"
+# Served from the packages themselves: an installed wheel needs no collectstatic.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MAX_AGE = 0 if DEBUG else 31_536_000
+
+
+def _mailer(options: Options) -> dict[str, Any]:
+    url = urlsplit(options.smtp_url.get_secret_value())
+    if not url.hostname:
+        return {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    tls_from_the_start = url.scheme == "smtps"
+    return {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": url.hostname,
+            "port": url.port or (465 if tls_from_the_start else 587),
+            "use_ssl": tls_from_the_start,
+            "use_tls": not tls_from_the_start,
+            "username": unquote(url.username or ""),
+            "password": unquote(url.password or ""),
+            "timeout": 10,
+        },
+    }
+
+
+MAILERS = {"default": _mailer(HELIOGRAPH)}
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = HELIOGRAPH.mail_from
+
+# Forms are small; files for import stream to disk.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# structlog sets up logging where a process starts (commands), not Django.
+LOGGING_CONFIG = None
