@@ -201,7 +201,9 @@ class Options(BaseSettings):
             try:
                 Fernet(key)
             except ValueError:
-                raise OptionsError(f"Key {number} of {source} is not a key: it must be 32 bytes in URL-safe base64 (44 characters).") from None
+                raise OptionsError(
+                    f"Key {number} of {source} is not a key: it must be 32 bytes in URL-safe base64 (44 characters)."
+                ) from None
         return keys
 
     def prepare(self) -> None:
@@ -209,7 +211,9 @@ class Options(BaseSettings):
         try:
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise OptionsError(f"The data folder {self.data} cannot be made: {error.strerror}. Set {PREFIX}DATA to a folder of yours.") from None
+            raise OptionsError(
+                f"The data folder {self.data} cannot be made: {error.strerror}. Set {PREFIX}DATA to a folder of yours."
+            ) from None
         if self.key.get_secret_value() or self.key_place.exists():
             return
         if self.on_sqlite and self.sqlite_file.exists():
@@ -235,9 +239,13 @@ class Options(BaseSettings):
         base = urlsplit(self.base_url)
         loopback = is_loopback(base.hostname or "")
         if base.scheme == "http" and not loopback:
-            found.append(f"{PREFIX}BASE_URL is {self.base_url}: passwords would travel in the clear. Put a proxy with TLS in front and give its https:// address.")
+            found.append(
+                f"{PREFIX}BASE_URL is {self.base_url}: passwords would travel in the clear. Put a proxy with TLS in front and give its https:// address."
+            )
         if loopback and not is_loopback(split_address(self.bind)[0]):
-            found.append(f"{PREFIX}BIND is {self.bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use.")
+            found.append(
+                f"{PREFIX}BIND is {self.bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
+            )
         return tuple(found)
 
 
