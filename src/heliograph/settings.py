@@ -83,11 +83,10 @@ TEMPLATES = [
 
 
 def _sqlite(options: Options) -> dict[str, dict[str, Any]]:
-    common: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": options.sqlite_file}
-    pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+    common: dict[str, Any] = {"ENGINE": "heliograph.store.backends.sqlite", "NAME": options.sqlite_file}
     return {
-        "default": {**common, "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas}},
-        "read": {**common, "OPTIONS": {"timeout": 20, "init_command": "PRAGMA query_only=ON;"}},
+        "default": {**common, "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20}},
+        "read": {**common, "OPTIONS": {"timeout": 20, "query_only": True}},
     }
 
 

@@ -1,0 +1,290 @@
+"""Configuration, compiled once per version and never changed after (architecture rule 8; spec F10).
+
+An `AccountConfig` holds what is set up in the account (tags, statuses, fields, connections, mappings, flows), an `EventConfig`
+what is set up in one event. Both are compiled from the bodies of `config_history` rows: those in force now, or those in force
+at any earlier version, by the same code. So a decision and its later explanation read the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from heliograph.domain.changes import EventState, Facet, Values
+from heliograph.domain.connections import Connection
+from heliograph.domain.flows import Flow
+from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.statuses import TEST_EVENT_STATUSES, StatusClass
+from heliograph.domain.tags import STANDARD_TAGS, Tag, TagKind
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One history row: which entity, its version number, its body."""
+
+    kind: str  # account scope: account, tags, statuses, fields, flow, mapping, connection; event scope: event, setup
+    id: int
+    number: int
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status of a registration, session registration or event with the tags it carries. `cls` only for registration statuses."""
+
+    id: int
+    code: str
+    name: str
+    tags: frozenset[int] = frozenset()
+    cls: StatusClass | None = None
+
+
+class QuestionType:
+    """Types of questions and custom fields (P6)."""
+
+    TEXT, NUMBER, DATE, SELECT, MULTI_SELECT, CHECKBOX, RADIO = "text", "number", "date", "select", "multi-select", "checkbox", "radio"
+    ALL = (TEXT, NUMBER, DATE, SELECT, MULTI_SELECT, CHECKBOX, RADIO)
+    ENUMERATED = frozenset({SELECT, MULTI_SELECT, CHECKBOX, RADIO})  # F6: only these can be filtered by
+    MANY = frozenset({MULTI_SELECT, CHECKBOX})  # several values at once; a checkbox without options is a Yes/No
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A custom profile or event field, or a question (then with at most one tag, P6)."""
+
+    id: int
+    code: str
+    label: str
+    type: str
+    options: tuple[str, ...] = ()
+    tag: int | None = None
+
+    @property
+    def is_enumerated(self) -> bool:
+        return self.type in QuestionType.ENUMERATED
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An attendee type, or a custom registration property: code, name, tags."""
+
+    id: int
+    code: str
+    name: str
+    tags: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session of an event (P5)."""
+
+    id: int
+    code: str
+    name: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class EventConfig:
+    """One event with its set-up, as it was in force at `version`. Lists are in the order of the pages."""
+
+    id: int
+    account: int
+    version: int
+    state: EventState
+    statuses: Mapping[int, Status] = field(default_factory=dict)  # custom registration statuses
+    types: Mapping[int, Named] = field(default_factory=dict)
+    questions: Mapping[int, Field] = field(default_factory=dict)
+    properties: Mapping[int, Named] = field(default_factory=dict)  # custom ones
+    sessions: Mapping[int, Session] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str:
+        return self.state.code
+
+
+@dataclass(frozen=True)
+class AccountConfig:
+    """An account's set-up, as it was in force at `version`."""
+
+    id: int
+    version: int
+    code: str
+    name: str
+    timezone: str
+    signal_enabled: bool = True
+    tags: Mapping[int, Tag] = field(default_factory=dict)  # with the standard properties' own
+    statuses: Mapping[int, Status] = field(default_factory=dict)  # standard registration statuses
+    session_statuses: Mapping[int, Status] = field(default_factory=dict)
+    event_statuses: Mapping[int, Status] = field(default_factory=dict)
+    profile_fields: Mapping[int, Field] = field(default_factory=dict)
+    event_fields: Mapping[int, Field] = field(default_factory=dict)
+    flows: Mapping[int, Flow] = field(default_factory=dict)
+    mappings: Mapping[int, FieldMapping] = field(default_factory=dict)
+    connections: Mapping[int, Connection] = field(default_factory=dict)
+    numbers: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (kind, id) -> version number in force
+    by_facet: Mapping[Facet, tuple[Flow, ...]] = field(default_factory=dict)  # complete and active flows by each single facet
+
+    def status(self, id: int, event: EventConfig | None) -> Status | None:
+        """A registration status by id: a standard one, or a custom one of the event."""
+        return self.statuses.get(id) or (event.statuses.get(id) if event else None)
+
+    def is_test_event(self, status: int) -> bool:
+        """F3: whether an event of this status is a test event."""
+        found = self.event_statuses.get(status)
+        return found is None or found.name in TEST_EVENT_STATUSES
+
+
+class Source(Protocol):
+    """Where configuration comes from; `flows.snapshot` implements it, `wiring` hands it to record(), engine and explaining."""
+
+    def account(self, account: int, version: int | None = None) -> AccountConfig:
+        """The account's configuration at `version` (None: the newest committed)."""
+
+    def event(self, event: int, version: int | None = None) -> EventConfig:
+        """The event's configuration at `version` (None: the newest committed). Raises KeyError for an unknown event."""
+
+
+def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountConfig:
+    """Compiles an account's entries. Bodies (the savers in `platform` and `flows` write them):
+
+    account {code, name, timezone, signal_enabled}; tags {tags: [{id, name, label, kinds}]};
+    statuses {registration: [{id, code, name, class, tags}], session: [{id, code, name, tags}], event: [...]};
+    fields {profile: [{id, code, label, type, options}], event: [...]}; flow, mapping, connection: their own `to_body`.
+    """
+    facts: dict[str, Mapping[str, object]] = {}
+    flows: dict[int, Flow] = {}
+    mappings: dict[int, FieldMapping] = {}
+    connections: dict[int, Connection] = {}
+    numbers: dict[tuple[str, int], int] = {}
+    for entry in entries:
+        numbers[entry.kind, entry.id] = entry.number
+        if entry.kind == "flow":
+            flows[entry.id] = Flow.from_body(entry.id, entry.number, entry.body)
+        elif entry.kind == "mapping":
+            mappings[entry.id] = FieldMapping.from_body(entry.body)
+        elif entry.kind == "connection":
+            connections[entry.id] = Connection.from_body(entry.body)
+        else:
+            facts[entry.kind] = entry.body
+    account, statuses, fields = facts.get("account", {}), facts.get("statuses", {}), facts.get("fields", {})
+    tags = {int(t["id"]): Tag(int(t["id"]), t["name"], t["label"], frozenset(TagKind(k) for k in t["kinds"])) for t in _list(facts.get("tags", {}), "tags")}
+    config = AccountConfig(
+        id=id,
+        version=version,
+        code=str(account.get("code", "")),
+        name=str(account.get("name", "")),
+        timezone=str(account.get("timezone", "UTC")),
+        signal_enabled=bool(account.get("signal_enabled", True)),
+        tags=STANDARD_TAGS | tags,
+        statuses=_statuses(statuses, "registration"),
+        session_statuses=_statuses(statuses, "session"),
+        event_statuses=_statuses(statuses, "event"),
+        profile_fields=_fields(fields, "profile"),
+        event_fields=_fields(fields, "event"),
+        flows=flows,
+        mappings=mappings,
+        connections=connections,
+        numbers=numbers,
+    )
+    from heliograph.domain.completeness import is_complete  # it reads AccountConfig
+
+    running = [f for f in flows.values() if f.active and config.signal_enabled and is_complete(f, config)]
+    by_facet = {facet: tuple(f for f in running if f.watch is not None and facet & f.watch.facets) for facet in Facet}
+    object.__setattr__(config, "by_facet", by_facet)  # the one late step of building: completeness needs the rest
+    return config
+
+
+def compile_event(id: int, account: int, version: int, entries: Iterable[Entry]) -> EventConfig:
+    """Compiles an event's entries. Bodies: event {code, name, status, start, end, timezone, location, custom {field id: [values]}, tags};
+    setup {statuses: [{id, code, name, class, tags}], types: [{id, code, name, tags}], questions: [{id, code, label, type, options, tag}],
+    properties: [{id, code, name, tags}], sessions: [{id, code, name, start, end}]}. Instants are ISO 8601 with an offset.
+    """
+    bodies = {entry.kind: entry.body for entry in entries}
+    setup = bodies.get("setup", {})
+    return EventConfig(
+        id=id,
+        account=account,
+        version=version,
+        state=event_state(bodies["event"]),
+        statuses=_statuses(setup, "statuses"),
+        types={n.id: n for n in map(_named, _list(setup, "types"))},
+        questions=_fields(setup, "questions"),
+        properties={n.id: n for n in map(_named, _list(setup, "properties"))},
+        sessions={
+            int(s["id"]): Session(int(s["id"]), s["code"], s["name"], _instant(s.get("start")), _instant(s.get("end"))) for s in _list(setup, "sessions")
+        },
+    )
+
+
+def event_state(body: Mapping[str, object]) -> EventState:
+    """An event's state from its body."""
+    custom = body.get("custom")
+    tags = body.get("tags")
+    return EventState(
+        code=str(body["code"]),
+        name=str(body["name"]),
+        status=int(str(body["status"])),
+        start=_instant(body.get("start")),
+        end=_instant(body.get("end")),
+        timezone=str(body.get("timezone", "UTC")),
+        location=str(body.get("location", "")),
+        custom={int(k): _values(v) for k, v in custom.items()} if isinstance(custom, Mapping) else {},
+        tags=tuple(int(t) for t in tags) if isinstance(tags, (list, tuple)) else (),
+    )
+
+
+def event_body(state: EventState) -> dict[str, object]:
+    """The body that `event_state` reads back."""
+    return {
+        "code": state.code,
+        "name": state.name,
+        "status": state.status,
+        "start": state.start.isoformat() if state.start else None,
+        "end": state.end.isoformat() if state.end else None,
+        "timezone": state.timezone,
+        "location": state.location,
+        "custom": {str(k): list(v) for k, v in state.custom.items()},
+        "tags": list(state.tags),
+    }
+
+
+def _list(body: Mapping[str, object], key: str) -> list[dict[str, object]]:
+    rows = body.get(key, [])
+    return rows if isinstance(rows, list) else []
+
+
+def _values(value: object) -> Values:
+    return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _instant(value: object) -> datetime | None:
+    return datetime.fromisoformat(str(value)) if value else None
+
+
+def _tags(row: Mapping[str, object]) -> frozenset[int]:
+    tags = row.get("tags", ())
+    return frozenset(int(t) for t in tags) if isinstance(tags, (list, tuple)) else frozenset()
+
+
+def _statuses(body: Mapping[str, object], key: str) -> dict[int, Status]:
+    return {
+        int(str(s["id"])): Status(int(str(s["id"])), str(s["code"]), str(s["name"]), _tags(s), StatusClass(str(s["class"])) if s.get("class") else None)
+        for s in _list(body, key)
+    }
+
+
+def _fields(body: Mapping[str, object], key: str) -> dict[int, Field]:
+    return {
+        int(str(f["id"])): Field(
+            int(str(f["id"])), str(f["code"]), str(f["label"]), str(f["type"]), _values(f.get("options")), int(str(f["tag"])) if f.get("tag") else None
+        )
+        for f in _list(body, key)
+    }
+
+
+def _named(row: Mapping[str, object]) -> Named:
+    return Named(int(str(row["id"])), str(row["code"]), str(row["name"]), _tags(row))

@@ -1,0 +1,102 @@
+"""Django's SQLite backend, with every write behind the gate (protocols section 1).
+
+A transaction takes the gate where it begins and frees it at commit, rollback and close. A write outside of a transaction
+(login's `last_login`, a session's DELETE) takes it for itself. The alias `read` never takes it: OPTIONS {"query_only": True}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from heliograph.store.database import SQLITE_PRAGMAS
+from heliograph.store.gate import Gate
+
+_READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
+class GatedCursor(base.SQLiteCursorWrapper):
+    """Takes the gate for a write in autocommit."""
+
+    gate: Gate
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        if self.connection.in_transaction or query.lstrip()[:9].upper().startswith(_READS):
+            return super().execute(query, params)
+        with self.gate:
+            return super().execute(query, params)
+
+    def executemany(self, query: str, param_list: Iterable[Any]) -> Any:
+        if self.connection.in_transaction:
+            return super().executemany(query, param_list)
+        with self.gate:
+            return super().executemany(query, param_list)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """See the module. OPTIONS: `query_only` makes a connection that cannot write."""
+
+    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
+        super().__init__(settings_dict, alias)
+        self._gate: Gate | None = None
+        self._holds_gate = False
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        self._query_only = params.pop("query_only", False)
+        return params
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        for pragma in SQLITE_PRAGMAS:
+            connection.execute(pragma)
+        if self._query_only:
+            connection.execute("PRAGMA query_only = 1")
+        elif not self.is_in_memory_db():
+            self._gate = Gate(self.settings_dict["NAME"])
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if self._gate is None:
+            return super().create_cursor(name)
+        cursor = self.connection.cursor(factory=GatedCursor)
+        cursor.gate = self._gate
+        return cursor
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._take()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._free()
+            raise
+
+    def _take(self) -> None:
+        if self._gate is not None and not self._holds_gate:
+            self._gate.acquire()
+            self._holds_gate = True
+
+    def _free(self) -> None:
+        if self._gate is not None and self._holds_gate:
+            self._holds_gate = False
+            self._gate.release()
+
+    def _commit(self) -> Any:
+        # A commit that fails keeps the gate: Django rolls back next, and that frees it.
+        done = super()._commit()  # type: ignore[misc]
+        self._free()
+        return done
+
+    def _rollback(self) -> Any:
+        try:
+            return super()._rollback()  # type: ignore[misc]
+        finally:
+            self._free()
+
+    def _close(self) -> Any:
+        try:
+            return super()._close()  # type: ignore[misc]
+        finally:
+            self._free()

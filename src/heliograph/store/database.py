@@ -1,0 +1,203 @@
+"""One thin interface over the two databases, for plain SQL on a connection that somebody else opened.
+
+SQL names its parameters `:name` on both; lists are passed as they are and met by `member()`. Nothing here commits unless
+`transaction()` is asked for, which only owners of a connection do (engine, jobs): a page hands over Django's own connection
+inside its own transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import psycopg
+
+from heliograph.domain.errors import HeliographError
+from heliograph.store.gate import Gate
+
+Row = tuple[Any, ...]
+Params = Mapping[str, Any]
+SEQUENCES = ("subject_id", "registration_serial", "lane_pos", "change_id", "run_id", "action_id")
+
+
+class DatabaseError(HeliographError):
+    """The database refused or lost a statement."""
+
+
+class Database(Protocol):
+    """What record(), engine and jobs need of a database. Times are microseconds since the epoch."""
+
+    vendor: ClassVar[Literal["sqlite", "postgresql"]]
+    for_update: ClassVar[str]  # appended to a SELECT that locks rows
+
+    def all(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Runs a statement and fetches its rows."""
+
+    def run(self, sql: str, params: Params | None = None) -> int:
+        """Runs a statement; the number of rows it touched."""
+
+    def many(self, sql: str, rows: Iterable[Params]) -> None:
+        """Runs a statement once per row, pipelined."""
+
+    def draw(self, sequence: str, count: int) -> Sequence[int]:
+        """New numbers of a sequence (SEQUENCES), rising."""
+
+    def now(self) -> int:
+        """The database's clock; inside a transaction it still moves."""
+
+    def member(self, column: str, name: str) -> str:
+        """SQL: the column is one of the values of list parameter `name`."""
+
+    def transaction(self) -> contextlib.AbstractContextManager[None]:
+        """A write transaction of its own: begin, commit, or roll back on an exception. On SQLite under the gate."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _pyformat(sql: str) -> str:
+    return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
+
+
+class SqliteDatabase:
+    """SQLite through the standard library's driver, isolation_level None."""
+
+    vendor: ClassVar[Literal["sqlite", "postgresql"]] = "sqlite"
+    for_update: ClassVar[str] = ""
+
+    def __init__(self, connection: sqlite3.Connection, gate: Gate | None = None) -> None:
+        self.connection = connection
+        self._gate = gate
+
+    @staticmethod
+    def _bound(params: Params | None) -> Params:
+        if not params:
+            return {}
+        return {k: json.dumps(list(v)) if isinstance(v, (list, tuple, set, frozenset)) else v for k, v in params.items()}
+
+    def all(self, sql: str, params: Params | None = None) -> list[Row]:
+        cursor = self.connection.execute(sql, self._bound(params))
+        cursor.row_factory = None  # type: ignore[assignment]  # Django's connection has none either; be sure
+        return cursor.fetchall()
+
+    def run(self, sql: str, params: Params | None = None) -> int:
+        return self.connection.execute(sql, self._bound(params)).rowcount
+
+    def many(self, sql: str, rows: Iterable[Params]) -> None:
+        self.connection.executemany(sql, rows)
+
+    def draw(self, sequence: str, count: int) -> Sequence[int]:
+        if not count:
+            return ()
+        ((last,),) = self.all("UPDATE sequence SET last = last + :n WHERE name = :name RETURNING last", {"n": count, "name": sequence})
+        return range(last - count + 1, last + 1)
+
+    def now(self) -> int:
+        ((now,),) = self.all("SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000")
+        return int(now)
+
+    def member(self, column: str, name: str) -> str:
+        return f"{column} IN (SELECT value FROM json_each(:{name}))"
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._gate or contextlib.nullcontext():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+
+class PostgresDatabase:
+    """PostgreSQL through psycopg 3."""
+
+    vendor: ClassVar[Literal["sqlite", "postgresql"]] = "postgresql"
+    for_update: ClassVar[str] = " FOR NO KEY UPDATE"
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+
+    def _cursor(self) -> psycopg.Cursor[Row]:
+        return psycopg.Cursor(self.connection)  # server-side parameters, also on Django's connection
+
+    def all(self, sql: str, params: Params | None = None) -> list[Row]:
+        with self._cursor() as cursor:
+            return cursor.execute(_pyformat(sql), _lists(params)).fetchall()  # type: ignore[arg-type]
+
+    def run(self, sql: str, params: Params | None = None) -> int:
+        with self._cursor() as cursor:
+            return cursor.execute(_pyformat(sql), _lists(params)).rowcount  # type: ignore[arg-type]
+
+    def many(self, sql: str, rows: Iterable[Params]) -> None:
+        with self._cursor() as cursor:
+            cursor.executemany(_pyformat(sql), rows)  # type: ignore[arg-type]
+
+    def draw(self, sequence: str, count: int) -> Sequence[int]:
+        if not count:
+            return ()
+        return sorted(n for (n,) in self.all(f"SELECT nextval('{sequence}_seq') FROM generate_series(1, :n)", {"n": count}))
+
+    def now(self) -> int:
+        ((now,),) = self.all("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        return int(now)
+
+    def member(self, column: str, name: str) -> str:
+        return f"{column} = ANY(:{name})"
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self.connection.transaction():
+            yield
+
+
+def _lists(params: Params | None) -> Params | None:
+    if not params:
+        return params
+    return {k: list(v) if isinstance(v, (tuple, set, frozenset)) else v for k, v in params.items()}
+
+
+def of_django(connection: Any) -> Database:
+    """The database behind a Django connection, inside the transaction that the caller has open."""
+    connection.ensure_connection()
+    raw = connection.connection
+    return SqliteDatabase(raw) if connection.vendor == "sqlite" else PostgresDatabase(raw)
+
+
+def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
+    """An own connection to the database file, set up as every connection of ours is (protocols section 1)."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False, cached_statements=512)
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(pragma)
+    if read_only:
+        connection.execute("PRAGMA query_only = 1")
+    return SqliteDatabase(connection, None if read_only else Gate(path))
+
+
+def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:
+    """An own connection. A session that stops inside a transaction is ended by the server, before any lease runs out."""
+    options = f"-c idle_in_transaction_session_timeout={idle_timeout_ms} -c TimeZone=UTC -c default_transaction_isolation=read\\ committed"
+    connection = psycopg.connect(dsn, autocommit=True, options=options, application_name="heliograph")
+    if read_only:
+        connection.execute("SET default_transaction_read_only = on")
+    return PostgresDatabase(connection)
+
+
+SQLITE_PRAGMAS = (
+    "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table exists, or a purged file never shrinks
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = 1",  # macOS: an fsync that reaches the disk
+    "PRAGMA wal_autocheckpoint = 0",  # the engine's checkpointer does it: `store.wal`
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA temp_store = MEMORY",
+)

@@ -1,0 +1,71 @@
+"""What Django's schema does not say: sequences, collation, storage, content tables (partitioned on PostgreSQL), slots, tenancy."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import migrations
+from django.db.migrations.operations.base import Operation
+
+from heliograph.store.database import SEQUENCES
+from heliograph.store.tenancy import SameAccount
+
+CONTENT = {
+    "change_content": "change_id bigint NOT NULL, account_id bigint NOT NULL, at bigint NOT NULL, after text NOT NULL, before text NOT NULL",
+    "attempt_content": "action_id bigint NOT NULL, n integer NOT NULL, account_id bigint NOT NULL, at bigint NOT NULL, request text NOT NULL, response text NOT NULL",
+}
+KEYS = {"change_content": "change_id", "attempt_content": "action_id, n"}
+
+POSTGRES = [
+    *(f"CREATE SEQUENCE {name}_seq AS bigint" for name in SEQUENCES),
+    # One order everywhere: locks are taken by code, and Python sorts by code points.
+    'ALTER TABLE event ALTER COLUMN code TYPE varchar(25) COLLATE "C"',
+    'ALTER TABLE registration ALTER COLUMN code TYPE varchar(100) COLLATE "C"',
+    'ALTER TABLE idempotency ALTER COLUMN endpoint TYPE varchar(40) COLLATE "C", ALTER COLUMN key TYPE varchar(300) COLLATE "C"',
+    "ALTER TABLE lane SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0)",
+    "ALTER TABLE action SET (fillfactor = 85)",
+    "ALTER TABLE registration SET (fillfactor = 85)",
+    *(f"CREATE TABLE {table} ({columns}, PRIMARY KEY ({KEYS[table]}, at)) PARTITION BY RANGE (at)" for table, columns in CONTENT.items()),
+    # What has no month of its own yet; `store.partitions` makes the months ahead.
+    *(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT" for table in CONTENT),
+]
+SQLITE = [
+    "CREATE TABLE sequence (name text PRIMARY KEY, last integer NOT NULL) WITHOUT ROWID",
+    *(f"INSERT INTO sequence (name, last) VALUES ('{name}', 0)" for name in SEQUENCES),
+    *(f"CREATE TABLE {table} ({columns}, PRIMARY KEY ({KEYS[table]}))" for table, columns in CONTENT.items()),
+]
+BACK_POSTGRES = [*(f"DROP TABLE {t}" for t in CONTENT), *(f"DROP SEQUENCE {name}_seq" for name in SEQUENCES)]
+BACK_SQLITE = [*(f"DROP TABLE {t}" for t in CONTENT), "DROP TABLE sequence"]
+
+
+class PlainSql(Operation):
+    """Statements by vendor."""
+
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        pass
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for sql in POSTGRES if schema_editor.connection.vendor == "postgresql" else SQLITE:
+            schema_editor.execute(sql, params=None)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for sql in BACK_POSTGRES if schema_editor.connection.vendor == "postgresql" else BACK_SQLITE:
+            schema_editor.execute(sql, params=None)
+
+
+def make_slots(apps: Any, schema_editor: Any) -> None:
+    """The 64 slots stand from the start."""
+    Slot = apps.get_model("store", "Slot")
+    Slot.objects.using(schema_editor.connection.alias).bulk_create(Slot(id=n) for n in range(64))
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar = [("store", "0001_initial")]
+    operations: ClassVar = [
+        PlainSql(),
+        migrations.RunPython(make_slots, migrations.RunPython.noop),
+        SameAccount("registration", "event_id", "event"),
+        SameAccount("session_registration", "registration_id", "registration"),
+    ]

@@ -1,0 +1,508 @@
+"""The hot tables (architecture: The walk of a change; protocols: record(), lanes and slots, figures).
+
+Django makes and reads them; the hot path writes them by the plain SQL beside this file. They carry the ids of configuration as
+plain numbers: foreign keys to it would make every flow or connection a hot row. `recording` is the only writer of events,
+registrations and session registrations.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_scopes import ScopedManager
+
+from heliograph.store.fields import MicrosField
+
+
+class Event(models.Model):
+    """An event (P2). Its id comes from the sequence of all subjects; `version` counts its recorded changes."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    code = models.CharField(max_length=25)
+    name = models.CharField(max_length=200)
+    status_id = models.BigIntegerField()
+    start = models.DateTimeField(null=True)
+    end = models.DateTimeField(null=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    location = models.CharField(max_length=300, default="")
+    custom = models.JSONField(default=dict)  # field id -> values
+    version = models.BigIntegerField(default=0)
+    created = MicrosField()
+    modified = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "event"
+        constraints = (models.UniqueConstraint(fields=("account_id", "code"), name="event_code_unique"),)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Registration(models.Model):
+    """A registration (P8). `state` is its whole state as JSON; the other columns repeat what lists filter, sort and search by."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    event_id = models.BigIntegerField()
+    code = models.CharField(max_length=100)
+    serial = models.BigIntegerField(null=True)  # its place in the bitmaps of distinct figures; null only inside the transaction that creates it
+    version = models.BigIntegerField(default=0)
+    sent_modified = MicrosField(null=True)  # the newest `modified` that a sender gave (I2: older is stale)
+    state = models.TextField(default="")
+    status_id = models.BigIntegerField(default=0)
+    attendee_type_id = models.BigIntegerField(null=True)
+    is_active = models.BooleanField(default=True)
+    is_test = models.BooleanField(default=False)
+    name = models.CharField(max_length=400, default="")
+    organization = models.CharField(max_length=1000, default="")
+    search = models.TextField(default="")  # code, names, e-mail, organization: NFKC, casefolded
+    created = MicrosField(default=0)
+    modified = MicrosField(default=0)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "registration"
+        constraints = (
+            models.UniqueConstraint(fields=("event_id", "code"), name="registration_code_unique"),
+            models.UniqueConstraint(fields=("account_id", "serial"), name="registration_serial_unique"),
+        )
+        indexes = (
+            models.Index(fields=("account_id", "modified", "id"), name="registration_modified"),
+            models.Index(fields=("account_id", "name", "id"), name="registration_name"),
+            models.Index(fields=("account_id", "code", "id"), name="registration_code"),
+            models.Index(fields=("event_id", "status_id"), name="registration_status_of_event"),
+        )
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class SessionRegistration(models.Model):
+    """A registration for a session (P5). Locked by its registration's row."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    registration_id = models.BigIntegerField()
+    session_id = models.BigIntegerField()
+    status_id = models.BigIntegerField()
+    version = models.BigIntegerField(default=0)
+    created = MicrosField()
+    modified = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "session_registration"
+        constraints = (models.UniqueConstraint(fields=("registration_id", "session_id"), name="session_registration_unique"),)
+        indexes = (models.Index(fields=("session_id", "status_id"), name="session_registration_status"),)
+
+
+class Change(models.Model):
+    """One recorded change, never updated except `processed` and `mode` of one judged again. Its content lies in `change_content`."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    kind = models.SmallIntegerField()  # domain.changes.SubjectKind
+    subject_id = models.BigIntegerField()
+    registration_id = models.BigIntegerField(null=True)  # of a registration or session registration
+    session_id = models.BigIntegerField(null=True)
+    event_id = models.BigIntegerField()
+    version = models.BigIntegerField()
+    facets = models.SmallIntegerField()
+    mode = models.SmallIntegerField()  # 1 live, 2 test (F3)
+    processed = models.BooleanField(default=False)  # a flow's run was triggered or not triggered
+    quiet = models.BooleanField(default=False)
+    at = MicrosField()
+    by = models.CharField(max_length=60)  # user:7, token:3, import:12, demo ...
+    account_version = models.BigIntegerField()  # configuration in force (F9)
+    event_version = models.BigIntegerField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "change"
+        constraints = (models.UniqueConstraint(fields=("subject_id", "version"), name="change_version_unique"),)
+        indexes = (
+            models.Index(fields=("account_id", "at", "id"), name="change_at"),
+            models.Index(fields=("registration_id", "id"), name="change_of_registration"),
+        )
+
+
+class ChangeContent(models.Model):
+    """What a change contains: the state after it and the old values of what changed (protocols: Retention). Partitioned by month on PostgreSQL."""
+
+    change_id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    at = MicrosField()
+    after = models.TextField()
+    before = models.TextField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "change_content"
+        managed = False
+
+
+class Run(models.Model):
+    """One change evaluated by one flow that took it: triggered, or not triggered with a reason (F7). Filtered runs are not stored."""
+
+    NOT_TRIGGERED, TRIGGERED = 1, 2
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    change_id = models.BigIntegerField()
+    flow_id = models.BigIntegerField()
+    flow_number = models.IntegerField()
+    decision = models.SmallIntegerField()
+    reason = models.CharField(max_length=40, default="")  # domain.matching.Reason
+    mode = models.SmallIntegerField()
+    at = MicrosField()  # of the first decision (X2)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "run"
+        indexes = (
+            models.Index(fields=("account_id", "at", "id"), name="run_at"),
+            models.Index(fields=("change_id",), name="run_of_change"),
+            models.Index(fields=("flow_id", "at"), name="run_of_flow"),
+        )
+
+
+class Judgement(models.Model):
+    """A run stuck for a curable reason (untagged, F7; or a decision that raised): a Retry item that is judged again, with its own three tries."""
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    run_id = models.BigIntegerField(unique=True)
+    change_id = models.BigIntegerField()
+    flow_id = models.BigIntegerField()
+    registration_id = models.BigIntegerField(null=True)
+    event_id = models.BigIntegerField()
+    mode = models.SmallIntegerField()
+    queue = models.SmallIntegerField(default=1)  # 1 Retry, 2 Error, 3 Failed, 4 Done
+    category = models.SmallIntegerField()
+    tries = models.SmallIntegerField(default=0)
+    due_at = MicrosField(null=True)
+    cause = models.CharField(max_length=60)
+    message = models.CharField(max_length=500, default="")
+    created = MicrosField()
+    ended = MicrosField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "judgement"
+        indexes = (
+            models.Index(fields=("account_id", "due_at"), name="judgement_due", condition=Q(queue__lt=3)),
+            models.Index(fields=("account_id", "queue", "id"), name="judgement_queue"),
+            models.Index(fields=("change_id",), name="judgement_of_change"),
+        )
+
+
+class Lane(models.Model):
+    """One destination × one subject: the key of order (D2). In flight = the owner's memory."""
+
+    IDLE, READY, WAITING = 0, 1, 2
+
+    id = models.BigAutoField(primary_key=True)
+    destination_id = models.BigIntegerField()
+    subject_id = models.BigIntegerField()
+    account_id = models.BigIntegerField()
+    connection_id = models.BigIntegerField()
+    slot = models.SmallIntegerField()
+    state = models.SmallIntegerField()
+    rank = models.SmallIntegerField()
+    pos = models.BigIntegerField()
+    due_at = MicrosField(null=True)
+    begun_version = models.BigIntegerField(db_default=0)
+    marks = models.SmallIntegerField(db_default=0)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "lane"
+        constraints = (models.UniqueConstraint(fields=("destination_id", "subject_id"), name="lane_unique"),)
+        indexes = (
+            models.Index(fields=("connection_id", "rank", "pos"), name="lane_ready", condition=Q(state=1)),
+            models.Index(fields=("connection_id", "due_at"), name="lane_due", condition=Q(state=2)),
+        )
+
+
+class Action(models.Model):
+    """One triggered run × one destination: what has to be delivered (D1). `uid` is the stable webhook-id."""
+
+    PENDING, QUEUED, SUCCESS, FAILED, VALIDATION, SUPERSEDED = 1, 2, 10, 11, 12, 13
+    RECORDED, JUDGED_AGAIN, REPLAY, RESEND = 0, 1, 2, 3
+
+    id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    uid = models.CharField(max_length=40)
+    lane_id = models.BigIntegerField()
+    run_id = models.BigIntegerField(null=True)
+    change_id = models.BigIntegerField()
+    registration_id = models.BigIntegerField(null=True)
+    event_id = models.BigIntegerField()
+    flow_id = models.BigIntegerField()
+    destination_id = models.BigIntegerField()
+    mode = models.SmallIntegerField()
+    version = models.BigIntegerField()
+    rank = models.SmallIntegerField()
+    state = models.SmallIntegerField(db_default=1)
+    origin = models.SmallIntegerField(db_default=0)
+    queue = models.SmallIntegerField(db_default=0)  # 0 never in the Retry Queue, 1 Retry, 2 Error, 3 Failed, 4 Done (D6)
+    due_at = MicrosField(null=True)  # null = due: now() precedes lock waits
+    tries = models.SmallIntegerField(db_default=0)  # automatic retries made
+    looks = models.SmallIntegerField(db_default=0)  # times that it could not begin (D5)
+    sent = models.IntegerField(db_default=0)  # attempts of any kind
+    category = models.SmallIntegerField(null=True)  # of the last failure
+    cause = models.CharField(max_length=60, db_default="")
+    message = models.CharField(max_length=500, db_default="")
+    names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay names (D1)
+    created = MicrosField()
+    ended = MicrosField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "action"
+        indexes = (
+            models.Index(fields=("lane_id", "version"), name="action_open", condition=Q(state__lt=10)),
+            models.Index(fields=("id",), name="action_replay_open", condition=Q(origin=2, state=1)),
+            models.Index(fields=("account_id", "queue", "id"), name="action_queue", condition=Q(queue__gt=0)),
+            models.Index(fields=("account_id", "created", "id"), name="action_created"),
+            models.Index(fields=("change_id",), name="action_of_change"),
+            models.Index(fields=("flow_id", "state"), name="action_of_flow"),
+            models.Index(fields=("account_id", "ended", "id"), name="action_ended", condition=Q(ended__isnull=False)),
+        )
+
+
+class Attempt(models.Model):
+    """One try of an action taken in flight, whether or not a request left. Its request and response lie in `attempt_content`."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    action_id = models.BigIntegerField()
+    n = models.IntegerField()
+    kind = models.SmallIntegerField()  # 1 first, 2 auto, 3 manual
+    at = MicrosField()
+    took = models.IntegerField()  # microseconds
+    state = models.SmallIntegerField()  # the action's state after it
+    category = models.SmallIntegerField(null=True)
+    status = models.SmallIntegerField(null=True)  # of the response
+    message = models.CharField(max_length=500, default="")
+    flow_id = models.BigIntegerField()
+    connection_id = models.BigIntegerField()
+    numbers = models.CharField(max_length=80, default="")  # versions used: flow, connection, payload mapping, header mapping (F10)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "attempt"
+        constraints = (models.UniqueConstraint(fields=("action_id", "n"), name="attempt_n_unique"),)
+        indexes = (
+            models.Index(fields=("account_id", "at", "id"), name="attempt_at"),
+            models.Index(fields=("connection_id", "at"), name="attempt_of_connection"),
+        )
+
+
+class AttemptContent(models.Model):
+    """Request and response of an attempt, secrets masked. Partitioned by month on PostgreSQL."""
+
+    action_id = models.BigIntegerField(primary_key=True)
+    n = models.IntegerField()
+    account_id = models.BigIntegerField()
+    at = MicrosField()
+    request = models.TextField()  # JSON: method, url (masked), headers, body
+    response = models.TextField()  # JSON: status, headers, body, timings, address
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "attempt_content"
+        managed = False
+
+
+class Idempotency(models.Model):
+    """The answer that a key got (I3). `answer` is empty while the first request runs."""
+
+    pk = models.CompositePrimaryKey("account_id", "endpoint", "key")
+    account_id = models.BigIntegerField()
+    endpoint = models.CharField(max_length=40)
+    key = models.CharField(max_length=300)
+    request_hash = models.CharField(max_length=64)
+    answer = models.TextField(null=True)  # noqa: DJ001 -- null means: not answered yet
+    at = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "idempotency"
+        indexes = (models.Index(fields=("at",), name="idempotency_at"),)
+
+
+class ConfigVersion(models.Model):
+    """The version of an account's (scope 1) or an event's (scope 2) configuration; raised by each save."""
+
+    ACCOUNT, EVENT = 1, 2
+
+    pk = models.CompositePrimaryKey("scope", "scope_id")
+    scope = models.SmallIntegerField()
+    scope_id = models.BigIntegerField()
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "config_version"
+
+
+class ConfigHistory(models.Model):
+    """One version of one entity (F10), in force for the configuration versions `since` ≤ v < `until`."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    scope = models.SmallIntegerField()
+    scope_id = models.BigIntegerField()
+    kind = models.CharField(max_length=20)
+    entity_id = models.BigIntegerField()
+    number = models.IntegerField()
+    body = models.TextField()
+    since = models.BigIntegerField()
+    until = models.BigIntegerField(null=True)
+    at = MicrosField()
+    by = models.CharField(max_length=60)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "config_history"
+        constraints = (models.UniqueConstraint(fields=("scope", "scope_id", "kind", "entity_id", "number"), name="config_history_number"),)
+        indexes = (
+            models.Index(fields=("scope", "scope_id"), name="config_history_now", condition=Q(until__isnull=True)),
+            models.Index(fields=("scope", "scope_id", "since"), name="config_history_then"),
+        )
+
+
+class ConnectionState(models.Model):
+    """What a connection has learned or was told, without versions: a take-over must not forget a Retry-After (C8)."""
+
+    connection_id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    held_until = MicrosField(null=True)
+    paused = models.BooleanField(db_default=False)
+    paused_why = models.CharField(max_length=200, db_default="")
+    failures = models.IntegerField(db_default=0)  # in a row
+    tested_at = MicrosField(null=True)
+    test_result = models.TextField(db_default="")
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "connection_state"
+
+
+class Slot(models.Model):
+    """A 64th of all connections, owned by one worker at a time (protocols: slots)."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    owner = models.CharField(max_length=36, null=True)  # noqa: DJ001 -- null means: nobody
+    epoch = models.BigIntegerField(db_default=0)
+    until = models.BigIntegerField(db_default=0)  # microseconds, the database's clock
+
+    class Meta:
+        db_table = "slot"
+
+
+class Worker(models.Model):
+    """A worker that is alive until `until`."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    until = models.BigIntegerField()
+    said = models.TextField(db_default="")  # what it says of itself, JSON, for status
+
+    class Meta:
+        db_table = "worker"
+
+
+class FigureDelta(models.Model):
+    """What a transaction adds to the figures (protocols: Figures); folded by the jobs runner. `serials`: registrations for the bitmaps."""
+
+    id = models.BigAutoField(primary_key=True)
+    account_id = models.BigIntegerField()
+    minute = models.IntegerField()  # minutes since the epoch, of the measure's own time
+    mode = models.SmallIntegerField()
+    integration = models.SmallIntegerField()
+    flow_id = models.BigIntegerField(db_default=0)
+    connection_id = models.BigIntegerField(db_default=0)
+    category = models.SmallIntegerField(db_default=0)
+    measure = models.SmallIntegerField()
+    n = models.BigIntegerField()
+    serials = models.BinaryField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "figure_delta"
+        indexes = (models.Index(fields=("account_id", "minute"), name="figure_delta_minute"),)
+
+
+class FigureSum(models.Model):
+    """Folded deltas, per minute."""
+
+    pk = models.CompositePrimaryKey("account_id", "minute", "mode", "integration", "flow_id", "connection_id", "category", "measure")
+    account_id = models.BigIntegerField()
+    minute = models.IntegerField()
+    mode = models.SmallIntegerField()
+    integration = models.SmallIntegerField()
+    flow_id = models.BigIntegerField()
+    connection_id = models.BigIntegerField()
+    category = models.SmallIntegerField()
+    measure = models.SmallIntegerField()
+    n = models.BigIntegerField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "figure_sum"
+
+
+class FigureBitmap(models.Model):
+    """Distinct registrations by hour and day: serialised roaring bitmaps of serials."""
+
+    HOUR, DAY = 60, 1440
+
+    pk = models.CompositePrimaryKey("account_id", "unit", "bucket", "mode", "integration")
+    account_id = models.BigIntegerField()
+    unit = models.SmallIntegerField()  # minutes in a bucket: 60 or 1440
+    bucket = models.IntegerField()
+    mode = models.SmallIntegerField()
+    integration = models.SmallIntegerField()
+    bits = models.BinaryField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "figure_bitmap"
+
+
+class Secret(models.Model):
+    """One encrypted secret, bound to its place (C5). Account 0 holds the key's check value."""
+
+    pk = models.CompositePrimaryKey("account_id", "kind", "row_id", "field")
+    account_id = models.BigIntegerField()
+    kind = models.CharField(max_length=20)
+    row_id = models.BigIntegerField()
+    field = models.CharField(max_length=60)
+    value = models.BinaryField()
+    at = MicrosField()
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "secret"
