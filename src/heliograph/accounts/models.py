@@ -54,7 +54,7 @@ class UserManager(BaseUserManager["User"]):
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A saved user. password: None = cannot sign in by password. Raises ValidationError."""
-        user = self.model(email=email, **fields)
+        user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.full_clean()
         user.save(using=self._db)

@@ -1,0 +1,1 @@
+"""The tests. CONTRIBUTING.md tells which folder is for what."""

@@ -1,0 +1,281 @@
+"""What every test can ask for.
+
+Databases. A run of pytest has one vendor, named by HELIOGRAPH_TEST_DATABASE (sqlite or postgres); `make test` makes a run of each. A test
+that touches a database takes part in both, any other one only in the SQLite run, so `pytest` alone leaves nothing out but PostgreSQL.
+
+- `db` / `transactional_db` / `@pytest.mark.django_db`: Django's test database, aliases `default` and `read`. Without transactions of its own
+  (`db`) the two aliases share a connection; a test with threads, processes or the engine needs `transaction=True`.
+- `database`: facts of Django's test database (vendor, url, env) for a process that joins a `transaction=True` test.
+- `fresh_database`: another database, migrated and empty; `empty_database`: without tables; `databases`: as many as wanted.
+- `heliograph`: starts `heliograph ...` as a process, against `fresh_database`, or against `database` where the test uses Django's.
+
+Browser. `page`, `context` of pytest-playwright on the system's Chromium; `page_errors` is always on and fails the test on console errors,
+script errors and requests that leave the machine. `tests/accessibility.py` has axe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import hypothesis
+import pytest
+from django.db import connections
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+
+from tests import postgres
+from tests import settings as test_settings
+from tests.databases import DatabaseFacts, Databases, Vendor
+from tests.processes import Starter
+
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server", "client", "databases", "fresh_database", "empty_database"})
+BROWSER_FIXTURES = frozenset({"page", "context", "new_context"})
+
+hypothesis.settings.register_profile("heliograph", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", parent=hypothesis.settings.get_profile("heliograph"), derandomize=True, database=None)
+hypothesis.settings.register_profile("trial", parent=hypothesis.settings.get_profile("heliograph"), max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("HELIOGRAPH_TEST_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "heliograph"))
+
+
+# --- which tests run, and with which databases
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def _is_transactional(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    named = {"transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(named) or bool(marker and marker.kwargs.get("transaction"))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Every database test may use both aliases."""
+    marker = item.get_closest_marker("django_db")
+    uses_django = marker or not {"db", "transactional_db", "live_server"}.isdisjoint(getattr(item, "fixturenames", ()))
+    if uses_django and (marker is None or "databases" not in marker.kwargs):
+        item.add_marker(pytest.mark.django_db(**{**(marker.kwargs if marker else {}), "databases": "__all__"}), append=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The second run, on PostgreSQL, leaves out what touches no database."""
+    if test_settings.VENDOR == "sqlite":
+        return
+    left_out = [item for item in items if item.get_closest_marker("once") or not _touches_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Within a test's own transaction only the connection that opened it sees the rows, so `read` is that connection."""
+    if _touches_database(item) and not _is_transactional(item):
+        connections["read"].close()
+        connections["read"] = connections["default"]
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        if connections["read"] is connections["default"]:
+            del connections["read"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Counts for the summary of `make test` over its runs."""
+    file = os.environ.get("HELIOGRAPH_TEST_COUNTS")
+    if file:
+        counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped", "xfailed")}
+        Path(file).write_text(json.dumps(counts))
+
+
+# --- no network but this machine: `make test` also takes the network away from libcurl and Chromium, by a namespace
+
+
+def _is_here(host: object) -> bool:
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    return text in {"", "localhost", "::1", "0.0.0.0", "::"} or text.startswith("127.") or text.endswith(".localhost")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Python's own sockets reach only this machine."""
+    patch = pytest.MonkeyPatch()
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def checked(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+            raise AssertionError(f"a test wanted to reach {address[0]}; tests reach only this machine")
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        checked(self, address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        checked(self, address)
+        return connect_ex(self, address)
+
+    patch.setattr(socket.socket, "connect", guarded_connect)
+    patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    yield
+    patch.undo()
+
+
+# --- databases
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Vendor:
+    """The database of this run: "sqlite" or "postgresql"."""
+    return "sqlite" if test_settings.VENDOR == "sqlite" else "postgresql"
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[Path | None]:
+    """The folder of the PostgreSQL server's socket, None on SQLite."""
+    if test_settings.VENDOR == "sqlite":
+        yield None
+    elif not test_settings.OWN_POSTGRES:
+        yield test_settings.POSTGRES
+    else:
+        server = postgres.Server(test_settings.POSTGRES, fsync=os.environ.get("HELIOGRAPH_TEST_FSYNC") == "on")
+        yield test_settings.POSTGRES
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(database_server: Path | None) -> None:
+    """The server runs before Django makes its test database."""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """No connection is left when Django drops its test database."""
+    yield
+    connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def databases(vendor: Vendor, database_server: Path | None) -> Databases:
+    """Makes further databases of this run's vendor."""
+    return Databases(vendor, test_settings.FOLDER, test_settings.KEY, database_server)
+
+
+@pytest.fixture
+def database(vendor: Vendor, transactional_db: None) -> DatabaseFacts:
+    """Django's test database, for processes that join this test; what the test saved is committed."""
+    url = (
+        f"sqlite:///{test_settings.DATA / 'heliograph.db'}"
+        if vendor == "sqlite"
+        else postgres.url(test_settings.POSTGRES, test_settings.DATABASE_NAME)
+    )
+    return DatabaseFacts(vendor, url, test_settings.DATA, test_settings.KEY)
+
+
+@pytest.fixture
+def fresh_database(databases: Databases) -> Iterator[DatabaseFacts]:
+    """A database of its own, migrated, without rows."""
+    with databases.migrated() as facts:
+        yield facts
+
+
+@pytest.fixture
+def empty_database(databases: Databases) -> Iterator[DatabaseFacts]:
+    """A database of its own without tables."""
+    with databases.empty() as facts:
+        yield facts
+
+
+@pytest.fixture
+def heliograph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Starter]:
+    """Starts `heliograph ...`; everything started is gone after the test."""
+    name = next((name for name in ("database", "empty_database") if name in request.fixturenames), "fresh_database")
+    starter = Starter(request.getfixturevalue(name), tmp_path)
+    yield starter
+    starter.end()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(test_settings.FOLDER, ignore_errors=True)
+
+
+# --- browser
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The system's Chromium."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    raise RuntimeError("no Chromium found; on Debian: apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any], chromium: str) -> dict[str, Any]:
+    # Playwright's loop stays in the main thread for the rest of the run; Django would take it for a coroutine's.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "domain-reliability", "client-side-phishing-detection")
+    flags = [*(f"--disable-{name}" for name in quiet), "--no-first-run"]
+    if os.geteuid() == 0:
+        flags.append("--no-sandbox")
+    return {**browser_type_launch_args, "executable_path": chromium, "args": flags}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/Berlin", "reduced_motion": "reduce"}
+
+
+class PageErrors:
+    """What went wrong in the browser during a test."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._expected: list[str] = []
+
+    def expect(self, text: str) -> None:
+        """Errors with this text are part of the test."""
+        self._expected.append(text)
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("console", self._console)
+        context.on("weberror", self._script)
+        context.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.found.append(f"console {message.type}: {message.text} ({message.location['url']})")
+
+    def _script(self, error: WebError) -> None:
+        self.found.append(f"script error: {error.error}")
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"data", "blob", "about"} and not _is_here(parts.hostname or ""):
+            self.found.append(f"a request left this machine: {request.url}")
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [line for line in self.found if not any(text in line for text in self._expected)]
+
+
+@pytest.fixture(autouse=True)
+def page_errors(request: pytest.FixtureRequest) -> Iterator[PageErrors]:
+    """Always on in browser tests."""
+    errors = PageErrors()
+    if not BROWSER_FIXTURES.isdisjoint(request.fixturenames):
+        errors.watch(request.getfixturevalue("context"))
+    yield errors
+    assert not errors.unexpected, "\n".join(errors.unexpected)

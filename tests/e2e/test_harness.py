@@ -1,0 +1,72 @@
+"""The browser harness itself: what it must catch, it catches."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests import accessibility
+from tests.conftest import PageErrors
+from tests.waiting import until
+
+GOOD = b"<!doctype html><html lang=en><title>Page</title><meta name=viewport content='width=device-width'><main><h1>Page</h1></main></html>"
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    pages = {
+        "/good": GOOD,
+        "/far": GOOD.replace(b"</main>", b"<img alt='' src='http://192.0.2.1/x.png'></main>"),
+        "/script": GOOD.replace(b"</main>", b"</main><script>throw new Error('broken')</script>"),
+        "/pale": GOOD.replace(b"</main>", b"<p style='color:#ccc;background:#fff'>pale</p></main>"),
+        "/favicon.ico": b"",
+    }
+
+    def do_GET(self) -> None:
+        body = self.pages[self.path]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_good_page_passes(page: Page, site: str) -> None:
+    page.goto(f"{site}/good")
+    accessibility.sweep(page)
+
+
+def test_a_request_that_leaves_the_machine_is_an_error(page: Page, site: str, page_errors: PageErrors) -> None:
+    page_errors.expect("192.0.2.1")
+    page.goto(f"{site}/far", wait_until="commit")
+    until(lambda: [page.wait_for_timeout(20), *page_errors.found][1:])
+    assert "a request left this machine: http://192.0.2.1/x.png" in page_errors.found
+
+
+def test_a_script_error_is_an_error(page: Page, site: str, page_errors: PageErrors) -> None:
+    page_errors.expect("broken")
+    page.goto(f"{site}/script")
+    until(lambda: [page.wait_for_timeout(20), *page_errors.found][1:])
+    assert any("broken" in line for line in page_errors.found)
+
+
+def test_pale_text_is_a_violation(page: Page, site: str) -> None:
+    page.goto(f"{site}/pale")
+    with pytest.raises(AssertionError, match="color-contrast"):
+        accessibility.sweep(page)

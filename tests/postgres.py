@@ -1,0 +1,124 @@
+"""A PostgreSQL server for the tests: the newest installed, in a folder of its own, on a Unix socket, gone afterwards.
+
+A socket's path reaches through network namespaces, and no port can be taken by somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+OLDEST = 15
+USER = "heliograph"
+
+
+def binaries() -> Path | None:
+    """The folder with the newest server's programs, None if there is none of version 15 or later."""
+    folders = [folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if folder.parent.name.isdigit()]
+    on_path = shutil.which("postgres")
+    if on_path:
+        folders.append(Path(on_path).resolve().parent)
+    found = {version: folder for folder in folders if (version := _version(folder)) >= OLDEST}
+    return found[max(found)] if found else None
+
+
+def _version(folder: Path) -> int:
+    try:
+        said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    return int(said.split()[-1].split(".")[0]) if "(Debian" not in said else int(said.split("(PostgreSQL) ")[1].split(".")[0])
+
+
+def url(folder: Path, name: str) -> str:
+    """Address of a database of the server whose socket is in `folder`."""
+    return f"postgresql://{USER}@/{name}?host={folder}"
+
+
+class Server:
+    """One running server. fsync: as in production, or off where only speed matters and no test pulls the plug."""
+
+    def __init__(self, folder: Path | None = None, *, fsync: bool = True) -> None:
+        # The path of a Unix socket may have about 100 characters, so the folder lies in /tmp itself.
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="hg-postgres-", dir="/tmp"))
+        self.folder.mkdir(exist_ok=True)
+        self.log = self.folder / "log"
+        self._owner = _server_owner()
+        if self._owner:
+            shutil.chown(self.folder, *self._owner)
+        found = binaries()
+        if found is None:
+            raise RuntimeError(f"no PostgreSQL {OLDEST} or later found; on Debian: apt-get install postgresql")
+        self._bin = found
+        self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.folder),
+            "fsync": "on" if fsync else "off",
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "timezone": "UTC",
+            "lc_messages": "C",
+        }
+        arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", self.folder / "data", *arguments], stdout=log, stderr=log, **self._as_owner()
+            )
+        self._wait()
+
+    def url(self, name: str) -> str:
+        return url(self.folder, name)
+
+    def stop(self) -> None:
+        """Fast shutdown; the folder goes, too."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _as_owner(self) -> dict[str, object]:
+        owner = {"user": self._owner[0], "group": self._owner[1], "extra_groups": []} if self._owner else {}
+        return {**owner, "cwd": self.folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.folder)}}
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run([self._bin / program, *arguments], capture_output=True, text=True, check=False, **self._as_owner())
+        if done.returncode:
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"PostgreSQL did not start:\n{self.log.read_text()}") from None
+                time.sleep(0.05)
+            else:
+                return
+
+
+def _server_owner() -> tuple[int, int] | None:
+    """User and group that the server runs as: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return entry.pw_uid, entry.pw_gid
+    raise RuntimeError("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")

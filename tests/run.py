@@ -1,0 +1,142 @@
+"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and adds up.
+
+The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import postgres
+
+FONTS = Path("/usr/share/fonts/truetype/noto")
+CJK_FONTS = Path("/usr/share/fonts/opentype/noto")
+
+
+def main() -> int:
+    """Exit code: 0 only if every test of every run passed."""
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__)
+    parser.add_argument("--fast", action="store_true", help="unit, property and architecture tests only")
+    parser.add_argument("--trials", action="store_true", help="the long tests only")
+    parser.add_argument("--database", choices=("sqlite", "postgres"), help="one database only")
+    parser.add_argument("--fsync", choices=("on", "off"), help="fsync of the test PostgreSQL (default: on for trials)")
+    options, rest = parser.parse_known_args()
+    if options.fast:
+        rest = ["tests/unit", "tests/property", "tests/architecture", *rest]
+        options.database = "sqlite"
+    if options.trials:
+        rest = ["-m", "trial", "-o", "timeout=1800", *rest]
+
+    missing = _missing(fast=options.fast)
+    if missing:
+        _install(missing)
+    _leave_the_network()
+
+    runs = [options.database] if options.database else ["sqlite", "postgres"]
+    fsync = options.fsync or ("on" if options.trials else "off")
+    totals: collections.Counter[str] = collections.Counter()
+    failed = False
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hg-run-")))
+        environment = {**os.environ, "HELIOGRAPH_TEST_FSYNC": fsync}
+        if options.trials:
+            environment.setdefault("HELIOGRAPH_TEST_HYPOTHESIS", "trial")
+        if "postgres" in runs:
+            server = postgres.Server(fsync=fsync == "on")
+            stack.callback(server.stop)
+            environment["HELIOGRAPH_TEST_POSTGRES"] = str(server.folder)
+        for vendor in runs:
+            print(f"\n=== {vendor} ===", flush=True)
+            counts = folder / f"{vendor}.json"
+            environment |= {"HELIOGRAPH_TEST_DATABASE": vendor, "HELIOGRAPH_TEST_COUNTS": str(counts)}
+            code = subprocess.run([sys.executable, "-m", "pytest", *rest], env=environment, check=False).returncode
+            # 5: no test of this choice in this run, e.g. only unit tests were asked for.
+            failed |= code not in (0, 5)
+            totals.update(json.loads(counts.read_text()) if counts.exists() else {"error": 1})
+    wrong = totals["failed"] + totals["error"] + totals["skipped"]
+    print(f"\n{totals['passed']} passed, {wrong} failed" + (f" (of these {totals['skipped']} skipped)" if totals["skipped"] else ""), flush=True)
+    return 1 if failed or wrong else 0
+
+
+def _missing(*, fast: bool) -> dict[str, str]:
+    """Debian's packages that are wanted and not here, with what they are for."""
+    missing = {}
+    if not fast:
+        if postgres.binaries() is None:
+            missing["postgresql"] = f"PostgreSQL {postgres.OLDEST} or later"
+        if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+            missing["chromium"] = "Chromium"
+        if sys.platform == "linux":
+            if not FONTS.exists():
+                missing["fonts-noto-core"] = "fonts for the names of all scripts"
+            if not CJK_FONTS.exists():
+                missing["fonts-noto-cjk"] = "fonts for Chinese, Japanese and Korean names"
+    return missing
+
+
+def _install(missing: dict[str, str]) -> None:
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        what = "; ".join(f"{purpose} ({package})" for package, purpose in missing.items())
+        sys.exit(f"The tests need {what}. On Debian: sudo apt-get install {' '.join(missing)}")
+    print(f"installing {', '.join(missing)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # Debian's package would start a server of its own at once; the tests start theirs.
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        subprocess.run([apt, "update", "-q"], env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [apt, "install", "-qy", "--no-install-recommends", *missing], env=environment, check=True, stdout=subprocess.DEVNULL
+        )
+    finally:
+        if ours:
+            policy.unlink()
+
+
+def _leave_the_network() -> None:
+    """Moves this process and its children to a network namespace with nothing but loopback, so that libcurl and Chromium are held, too."""
+    if os.environ.get("HELIOGRAPH_TEST_NAMESPACE") == "off" or not hasattr(os, "unshare"):
+        print("no network namespace here: only Python's own sockets are kept on this machine", flush=True)
+        return
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        if uid == 0:
+            os.unshare(os.CLONE_NEWNET)
+        else:
+            os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        _raise_loopback()
+    except OSError as error:
+        print(f"no network namespace here ({error}): only Python's own sockets are kept on this machine", flush=True)
+
+
+def _raise_loopback() -> None:
+    """`ip link set lo up`, without needing ip."""
+    import fcntl
+    import socket
+
+    get_flags, set_flags, up = 0x8913, 0x8914, 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        name = b"lo".ljust(16, b"\0")
+        flags = struct.unpack("16sH", fcntl.ioctl(any_socket, get_flags, name + bytes(16))[:18])[1]
+        fcntl.ioctl(any_socket, set_flags, name + struct.pack("H", flags | up) + bytes(14))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

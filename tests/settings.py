@@ -1,0 +1,45 @@
+"""Django's settings under test: those of the product, on a database of the tests' own.
+
+HELIOGRAPH_TEST_DATABASE: sqlite (default) or postgres. HELIOGRAPH_TEST_POSTGRES: folder of a running server's socket; without it conftest.py
+starts one. What the developer's own environment says in HELIOGRAPH_* is not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+VENDOR = os.environ.get("HELIOGRAPH_TEST_DATABASE", "sqlite")
+if VENDOR not in {"sqlite", "postgres"}:
+    raise RuntimeError(f"HELIOGRAPH_TEST_DATABASE is {VENDOR!r}; it may be sqlite or postgres")
+
+FOLDER = Path(tempfile.mkdtemp(prefix="hg-tests-", dir="/tmp"))
+DATA = FOLDER / "data"
+DATA.mkdir()
+OWN_POSTGRES = VENDOR == "postgres" and "HELIOGRAPH_TEST_POSTGRES" not in os.environ
+# In /tmp itself: the server runs as another user, who may not look into our folder.
+POSTGRES = Path(os.environ.get("HELIOGRAPH_TEST_POSTGRES") or f"/tmp/hg-postgres-{os.getpid()}")
+KEY = Fernet.generate_key().decode("ascii")
+DATABASE_NAME = f"heliograph_{os.getpid()}"
+
+for name in list(os.environ):
+    if name.startswith("HELIOGRAPH_") and not name.startswith("HELIOGRAPH_TEST_"):
+        del os.environ[name]
+os.environ["HELIOGRAPH_KEY"] = KEY
+os.environ["HELIOGRAPH_DATA"] = str(DATA)
+os.environ["HELIOGRAPH_LOG_FORMAT"] = "console"
+if VENDOR == "postgres":
+    os.environ["HELIOGRAPH_DATABASE_URL"] = f"postgresql://heliograph@/{DATABASE_NAME}?host={POSTGRES}"
+
+from heliograph.settings import *  # noqa: E402, F403 - the options above come first
+
+# A file, not memory: several processes and threads open the test database.
+if VENDOR == "sqlite":
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA / "heliograph.db")}  # noqa: F405
+else:
+    DATABASES["default"]["TEST"] = {"NAME": DATABASE_NAME}  # noqa: F405
+
+PASSWORD_HASHERS = ["tests.hashing.OneRound"]

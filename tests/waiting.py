@@ -1,0 +1,18 @@
+"""Waiting for what must become true, instead of sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def until[T](condition: Callable[[], T], timeout: float = 10.0, every: float = 0.02) -> T:
+    """The first truthy value of `condition`, asked again every `every` seconds. Raises AssertionError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"still not true after {timeout} s: {getattr(condition, '__qualname__', condition)}, last value {value!r}")
+        time.sleep(every)
