@@ -1,0 +1,97 @@
+"""Versions of configuration: who may read and change it when, and what was in force (protocols section 2; spec F2, F10).
+
+Two scopes, an account and an event, each with a version that every save raises. record() holds a scope shared while it decides,
+a saver holds it exclusively: so whatever rule a change was judged by was committed before it, and is in force from its commit on.
+SQLite needs no such locks: its writers stand in one queue.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from heliograph.domain.snapshot import Entry
+from heliograph.store.database import Database
+
+ACCOUNT, EVENT = 1, 2
+_EVENT_LOCKS = 8  # an account's events share so many locks: advisory locks live in a table of fixed size
+
+
+def _keys(accounts: Iterable[int], events: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Lock keys in the one order of all: accounts, then events as (account, event)."""
+    return sorted({(ACCOUNT, a) for a in accounts} | {(EVENT, (a * _EVENT_LOCKS + e % _EVENT_LOCKS) & 0x7FFFFFFF) for a, e in events})
+
+
+def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[int, int]] = ()) -> None:
+    """Holds configuration still until the transaction ends. events: (account, event)."""
+    if db.vendor == "postgresql":
+        for scope, key in _keys(accounts, events):
+            db.all("SELECT pg_advisory_xact_lock_shared(:scope, :key)", {"scope": scope, "key": key})
+
+
+def lock_exclusive(db: Database, *, accounts: Iterable[int] = (), events: Iterable[tuple[int, int]] = (), read_accounts: Iterable[int] = ()) -> None:
+    """A saver takes all its locks first: exclusive where it writes, shared where it only reads."""
+    if db.vendor == "postgresql":
+        written = _keys(accounts, events)
+        for scope, key in sorted({*written, *_keys(read_accounts, ())}):
+            share = "" if (scope, key) in written else "_shared"
+            db.all(f"SELECT pg_advisory_xact_lock{share}(:scope, :key)", {"scope": scope, "key": key})
+
+
+def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> dict[tuple[int, int], int]:
+    """(scope, id) -> version of what exists."""
+    out: dict[tuple[int, int], int] = {}
+    for scope, ids in ((ACCOUNT, list(accounts)), (EVENT, list(events))):
+        if ids:
+            rows = db.all(f"SELECT scope_id, version FROM config_version WHERE scope = :scope AND {db.member('scope_id', 'ids')}", {"scope": scope, "ids": ids})
+            out |= {(scope, id): version for id, version in rows}
+    return out
+
+
+def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[Entry]]:
+    """(account, version, entries in force): the newest, or those of an earlier version. Raises KeyError for a scope that has none."""
+    found = db.all(
+        "SELECT h.account_id, v.version, h.kind, h.entity_id, h.number, h.body FROM config_version v JOIN config_history h ON h.scope = v.scope AND h.scope_id = v.scope_id"
+        " WHERE v.scope = :scope AND v.scope_id = :id AND "
+        + ("h.until IS NULL" if version is None else "h.since <= :version AND (h.until IS NULL OR h.until > :version)")
+        + " ORDER BY h.kind, h.entity_id",
+        {"scope": scope, "id": scope_id, "version": version} if version is not None else {"scope": scope, "id": scope_id},
+    )
+    if not found:
+        raise KeyError(scope_id)
+    return found[0][0], version if version is not None else found[0][1], [Entry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found]
+
+
+def save(db: Database, account: int, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None], *, by: str) -> int:
+    """Writes new versions of what differs and raises the scope's version; the version in force after it.
+
+    bodies: (kind, entity id) -> body, None = deleted. The caller holds the scope exclusively. What is equal to its newest version makes none.
+    """
+    rows = db.all("SELECT version FROM config_version WHERE scope = :scope AND scope_id = :id", {"scope": scope, "id": scope_id})
+    version = rows[0][0] if rows else 0
+    new = version + 1
+    at, changed = db.now(), False
+    for (kind, entity), body in sorted(bodies.items(), key=lambda item: item[0]):
+        key = {"scope": scope, "id": scope_id, "kind": kind, "entity": entity}
+        where = "scope = :scope AND scope_id = :id AND kind = :kind AND entity_id = :entity"
+        newest = db.all(f"SELECT number, body, until FROM config_history WHERE {where} ORDER BY number DESC LIMIT 1", key)
+        text = None if body is None else json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        in_force = newest[0][1] if newest and newest[0][2] is None else None
+        if text == in_force:
+            continue
+        changed = True
+        if in_force is not None:
+            db.run(f"UPDATE config_history SET until = :new WHERE {where} AND until IS NULL", key | {"new": new})
+        if text is not None:
+            db.run(
+                "INSERT INTO config_history (account_id, scope, scope_id, kind, entity_id, number, body, since, at, by)"
+                " VALUES (:account, :scope, :id, :kind, :entity, :number, :body, :new, :at, :by)",
+                key | {"account": account, "number": newest[0][0] + 1 if newest else 1, "body": text, "new": new, "at": at, "by": by},
+            )
+    if not changed:
+        return int(version)
+    db.run(
+        "INSERT INTO config_version (scope, scope_id, version) VALUES (:scope, :id, :new) ON CONFLICT (scope, scope_id) DO UPDATE SET version = excluded.version",
+        {"scope": scope, "id": scope_id, "new": new},
+    )
+    return int(new)
