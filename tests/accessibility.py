@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from typing import Literal
 
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize
+
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def violations(page: Page) -> list[str]:
@@ -17,7 +19,8 @@ def violations(page: Page) -> list[str]:
 
 def sweep(page: Page) -> None:
     """Asserts that axe finds nothing in light and dark, wide and 390 px, and that a phone need not scroll sideways."""
-    for scheme in ("light", "dark"):
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
         for size in (WIDE, PHONE):
             # Reduced motion: colours that are still moving have no contrast yet.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

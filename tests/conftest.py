@@ -238,6 +238,11 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, "locale": "en-GB", "timezone_id": "Europe/Berlin", "reduced_motion": "reduce"}
 
 
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """Tests name whole addresses. (The plugin's own fixture of this name warns of its removal.)"""
+
+
 class PageErrors:
     """What went wrong in the browser during a test."""
 

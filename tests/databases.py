@@ -30,7 +30,9 @@ class DatabaseFacts:
 
     def env(self, **more: str) -> dict[str, str]:
         """Environment for a process of ours; keywords are further variables, such as HELIOGRAPH_BIND."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_") and name != "DJANGO_SETTINGS_MODULE"}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH_") and name != "DJANGO_SETTINGS_MODULE"
+        }
         return {
             **kept,
             "HELIOGRAPH_DATABASE_URL": self.url,

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -89,7 +90,7 @@ class Server:
                 self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _as_owner(self) -> dict[str, object]:
+    def _as_owner(self) -> dict[str, Any]:
         owner = {"user": self._owner[0], "group": self._owner[1], "extra_groups": []} if self._owner else {}
         return {**owner, "cwd": self.folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.folder)}}
 

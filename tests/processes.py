@@ -68,7 +68,7 @@ class Process:
         def answers() -> bool:
             assert self.returncode is None, f"{self.arguments} ended with {self.returncode}:\n{self.output}"
             try:
-                with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
+                with urllib.request.urlopen(url, timeout=5):
                     return True
             except urllib.error.HTTPError as error:
                 error.close()
@@ -107,10 +107,9 @@ class Starter:
         self._folder = folder
         self.started: list[Process] = []
 
-    def __call__(self, *arguments: str, database: DatabaseFacts | None = None, **env: str) -> Process:
+    def __call__(self, *arguments: str, **env: str) -> Process:
         """A running `heliograph <arguments>`; keywords are further variables, such as HELIOGRAPH_BIND."""
-        facts = database or self.database
-        process = Process(arguments, facts.env(**env), self._folder / f"{len(self.started)}-{arguments[0].strip('-')}.log")
+        process = Process(arguments, self.database.env(**env), self._folder / f"{len(self.started)}-{arguments[0].strip('-')}.log")
         self.started.append(process)
         return process
 

@@ -64,7 +64,10 @@ def main() -> int:
             failed |= code not in (0, 5)
             totals.update(json.loads(counts.read_text()) if counts.exists() else {"error": 1})
     wrong = totals["failed"] + totals["error"] + totals["skipped"]
-    print(f"\n{totals['passed']} passed, {wrong} failed" + (f" (of these {totals['skipped']} skipped)" if totals["skipped"] else ""), flush=True)
+    print(
+        f"\n{totals['passed']} passed, {wrong} failed" + (f" (of these {totals['skipped']} skipped)" if totals["skipped"] else ""),
+        flush=True,
+    )
     return 1 if failed or wrong else 0
 
 
@@ -99,9 +102,7 @@ def _install(missing: dict[str, str]) -> None:
         policy.chmod(0o755)
     try:
         subprocess.run([apt, "update", "-q"], env=environment, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(
-            [apt, "install", "-qy", "--no-install-recommends", *missing], env=environment, check=True, stdout=subprocess.DEVNULL
-        )
+        subprocess.run([apt, "install", "-qy", "--no-install-recommends", *missing], env=environment, check=True, stdout=subprocess.DEVNULL)
     finally:
         if ours:
             policy.unlink()

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page
-
 from tests import accessibility
 from tests.conftest import PageErrors
 from tests.waiting import until
@@ -47,6 +46,12 @@ def site() -> Iterator[str]:
         thread.join()
 
 
+def reported(page: Page, errors: PageErrors) -> list[str]:
+    """What the browser has reported so far, after it was given time to."""
+    page.wait_for_timeout(20)
+    return errors.found
+
+
 def test_a_good_page_passes(page: Page, site: str) -> None:
     page.goto(f"{site}/good")
     accessibility.sweep(page)
@@ -55,14 +60,14 @@ def test_a_good_page_passes(page: Page, site: str) -> None:
 def test_a_request_that_leaves_the_machine_is_an_error(page: Page, site: str, page_errors: PageErrors) -> None:
     page_errors.expect("192.0.2.1")
     page.goto(f"{site}/far", wait_until="commit")
-    until(lambda: [page.wait_for_timeout(20), *page_errors.found][1:])
+    until(lambda: reported(page, page_errors))
     assert "a request left this machine: http://192.0.2.1/x.png" in page_errors.found
 
 
 def test_a_script_error_is_an_error(page: Page, site: str, page_errors: PageErrors) -> None:
     page_errors.expect("broken")
     page.goto(f"{site}/script")
-    until(lambda: [page.wait_for_timeout(20), *page_errors.found][1:])
+    until(lambda: reported(page, page_errors))
     assert any("broken" in line for line in page_errors.found)
 
 
