@@ -1,0 +1,212 @@
+"""What is known about one change: the value of every source field (spec M3, M8, M9).
+
+Facts belong to the change (its own after-state and old values); names and questions come from the configuration that is given,
+today's for a retry (D7), that of its time for an explanation (F9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from heliograph.domain.changes import Change, EventState, Facet, RegistrationState, Values
+from heliograph.domain.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, Group, Value, parse_source
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
+from heliograph.domain.tags import StandardProperty
+
+JOINED = "; "  # M8: answers of several questions with one tag
+
+
+class Facts:
+    """The values of one change for one flow. `now` is the time of rendering, aware."""
+
+    __slots__ = ("_account", "_change", "_event", "_flow", "_memo", "_now", "_state", "event_state")
+
+    def __init__(self, change: Change, account: AccountConfig, event: EventConfig, *, flow_name: str = "", now: datetime) -> None:
+        self._change, self._account, self._event, self._flow, self._now = change, account, event, flow_name, now
+        self._state = change.registration
+        self.event_state: EventState = change.event_state or event.state
+        self._memo: dict[str, Value] = {}
+
+    @property
+    def timezone(self) -> str:
+        """The event's timezone, which dates are shown in (M9)."""
+        return self.event_state.timezone or self._account.timezone
+
+    def value(self, source: str) -> Value:
+        """The value of a source key; None for what is empty or does not exist for this subject. Raises FieldError for what is no key at all."""
+        if source not in self._memo:
+            self._memo[source] = self._look_up(source)
+        return self._memo[source]
+
+    def _look_up(self, source: str) -> Value:
+        area, _, name = source.partition(".")
+        if area == "profile" and not name.startswith("custom."):  # by far the most common
+            return (self._state.profile.get(name) or None) if self._state else None
+        key = parse_source(source)
+        if key.previous:
+            return self._previous(source.removeprefix("previous."))
+        match key.group:
+            case Group.PROFILE_CUSTOM:
+                return _custom(self._account.profile_fields, self._state.custom if self._state else {}, key.id)
+            case Group.EVENT_CUSTOM:
+                return _custom(self._account.event_fields, self.event_state.custom, key.id)
+            case Group.QUESTION_TAGS:
+                return self._question(key.id) if key.name == "question" else self._answer(key.id, self._state)
+            case Group.STANDARD_PROPERTIES | Group.CUSTOM_PROPERTIES:
+                return self._property(key.id)
+            case Group.REGISTRATION:
+                return self._registration(key.name, self._state)
+            case Group.ACCOUNT:
+                return {"code": self._account.code, "name": self._account.name, "timezone": self._account.timezone}[key.name] or None
+            case Group.EVENT:
+                return self._event_value(key.name)
+            case Group.SESSION:
+                return self._session(key.name)
+            case Group.FLOW:
+                return self._flow or None
+            case Group.MACROS:
+                return self._macro(key.name)
+        raise FieldError(f"There is no field {source!r}.")
+
+    def _registration(self, name: str, state: RegistrationState | None) -> Value:
+        if state is None:
+            return None
+        if name == "status":
+            status = self._account.status(state.status, self._event)
+            return status.name if status else None
+        if name == "status_class":
+            status = self._account.status(state.status, self._event)
+            return status.cls.value if status and status.cls else None
+        if name == "attendee_type":
+            found = self._event.types.get(state.attendee_type or 0)
+            return found.name if found else None
+        if name == "test":
+            return state.is_test
+        if name == "active":
+            return state.active
+        return getattr(state, name) or None
+
+    def _event_value(self, name: str) -> Value:
+        if name == "status":
+            status = self._account.event_statuses.get(self.event_state.status)
+            return status.name if status else None
+        if name in ("start", "end"):
+            at: datetime | None = getattr(self.event_state, name)
+            return at.astimezone(ZoneInfo(self.timezone)) if at else None
+        return getattr(self.event_state, name) or None
+
+    def _session(self, name: str) -> Value:
+        registered = self._change.session
+        if registered is None:
+            return None
+        if name == "status":
+            status = self._account.session_statuses.get(registered.status)
+            return status.name if status else None
+        session = self._event.sessions.get(registered.session)
+        return (getattr(session, name) or None) if session else None
+
+    def _questions(self, tag: int | None) -> list[Field]:
+        return [q for q in self._event.questions.values() if q.tag == tag]
+
+    def _question(self, tag: int | None) -> Value:
+        return JOINED.join(q.label for q in self._questions(tag)) or None
+
+    def _answer(self, tag: int | None, state: RegistrationState | None) -> Value:
+        if state is None:
+            return None
+        found = [(q, state.answers[q.id]) for q in self._questions(tag) if state.answers.get(q.id)]
+        if len(found) == 1:
+            return _typed(*found[0])
+        return JOINED.join(", ".join(values) for _, values in found) or None
+
+    def _property(self, tag: int | None) -> Value:
+        if self._state is None or tag is None:
+            return None
+        if tag < 0:
+            return tag in self._state.properties
+        return any(tag in p.tags for p in map(self._event.properties.get, self._state.properties) if p)
+
+    def _macro(self, name: str) -> Value:
+        local = self._now.astimezone(ZoneInfo(self.timezone))
+        simple: Mapping[str, Callable[[], Value]] = {
+            "current_date": local.date,
+            "current_datetime": lambda: local,
+            "change_id": lambda: self._change.id,
+            "change_type": lambda: ", ".join(self._change.facets.words),
+            "changed_fields": lambda: tuple(field_name(f, self._account, self._event) for f in self._change.before),
+            "previous_status": lambda: self._previous("registration.status"),
+        }
+        return simple[name]()
+
+    def _previous(self, source: str) -> Value:
+        """The value before the change: the old one where it changed, else the present one; nothing before a creation."""
+        if self._change.facets & (Facet.CREATED | Facet.EVENT_CREATED) or self._state is None:
+            return None
+        return self._as_before().value(source)
+
+    def _as_before(self) -> Facts:
+        return Facts(
+            replace(self._change, registration=state_before(self._change), before={}),
+            self._account,
+            self._event,
+            flow_name=self._flow,
+            now=self._now,
+        )
+
+
+def state_before(change: Change) -> RegistrationState | None:
+    """The registration as it was before the change, put together from the after-state and the old values."""
+    state = change.registration
+    if state is None or not change.before:
+        return state
+    simple: dict[str, object] = {}
+    profile, custom, answers, properties = dict(state.profile), dict(state.custom), dict(state.answers), set(state.properties)
+    for field, was in change.before.items():
+        area, _, name = field.partition(".")
+        if not name:
+            simple[area] = was
+        elif area == "profile":
+            profile[name] = str(was)
+        elif area in ("custom", "answer"):
+            (custom if area == "custom" else answers)[int(name)] = _tuple(was)
+        elif area == "property":
+            (properties.add if was else properties.discard)(int(name))
+    return replace(state, **simple, profile=profile, custom=custom, answers=answers, properties=tuple(sorted(properties)))  # type: ignore[arg-type]
+
+
+def _tuple(value: object) -> Values:
+    return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else ((str(value),) if value else ())
+
+
+def _custom(fields: Mapping[int, Field], values: Mapping[int, Values], id: int | None) -> Value:
+    field, found = fields.get(id or 0), values.get(id or 0)
+    if not found:
+        return None
+    return _typed(field, found) if field else ", ".join(found)
+
+
+def _typed(field: Field, values: Values) -> Value:
+    if field.type in QuestionType.MANY and field.options:
+        return values
+    if field.type == QuestionType.CHECKBOX:
+        return values[0] == "Yes"
+    return values[0] if len(values) == 1 else ", ".join(values)
+
+
+def field_name(field: str, account: AccountConfig, event: EventConfig) -> str:
+    """The name of a changed field (`profile.email`, `custom.7`, `answer.12`, `property.-5`, `status`) as pages and requests show it."""
+    area, _, name = field.partition(".")
+    if not name:
+        return REGISTRATION_FIELDS.get(field) or EVENT_FIELDS.get(field) or field.replace("_", " ").capitalize()
+    if area == "profile":
+        return PROFILE_FIELDS.get(name, name)
+    id = int(name)
+    if area == "property":
+        known = event.properties.get(id)
+        return known.name if known else StandardProperty(id).label if id < 0 else name
+    fields = event.questions if area == "answer" else account.profile_fields | account.event_fields
+    found = fields.get(id)
+    return found.label if found else name

@@ -1,0 +1,66 @@
+"""Flow filters: rows that narrow down what goes into a flow (guide: Flow Filters; spec F6).
+
+Rows are ANDed, the values of a row ORed. Text compares without regard to case and outer spaces; a multi-select matches if any
+of its values does.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from heliograph.domain.changes import Change
+from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
+from heliograph.domain.flows import FilterRow, Op
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+
+
+def plain(text: str) -> str:
+    """Text as filters compare it."""
+    return text.strip().casefold()
+
+
+def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
+    """Whether the values that a record has satisfy the row. A row without values to compare with never matches: it is incomplete (F2)."""
+    values = [v for v in map(plain, actual) if v]
+    wanted = [plain(v) for v in row.values]
+    match row.op:
+        case Op.IS_EMPTY:
+            return not values
+        case Op.IS_NOT_EMPTY:
+            return bool(values)
+        case Op.IS_ANY_OF:
+            return any(v in wanted for v in values)
+        case Op.IS_NONE_OF:
+            return bool(wanted) and not any(v in wanted for v in values)
+        case Op.CONTAINS:
+            return any(w in v for w in wanted if w for v in values)
+        case Op.STARTS_WITH:
+            return any(v.startswith(w) for w in wanted if w for v in values)
+    assert_never(row.op)
+
+
+def actual_values(field: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[str, ...]:
+    """What a record has in a filter's field, as text; tags as their ids."""
+    area, _, name = field.partition(".")
+    state, of_event = change.registration, change.event_state or event.state
+    if field == EVENT_TAGS:
+        return tuple(str(t) for t in of_event.tags)
+    if field == ATTENDEE_TYPE_TAGS:
+        found = event.types.get(state.attendee_type) if state and state.attendee_type else None
+        return tuple(str(t) for t in sorted(found.tags)) if found else ()
+    custom = name.removeprefix("custom.") if name.startswith("custom.") else None
+    if area == "profile":
+        if state is None:
+            return ()
+        return state.custom.get(int(custom), ()) if custom else _one(state.profile.get(name))
+    if custom:
+        return of_event.custom.get(int(custom), ())
+    if name == "status":
+        status = account.event_statuses.get(of_event.status)
+        return _one(status.name if status else None)
+    value = getattr(of_event, name)
+    return _one(value.isoformat() if hasattr(value, "isoformat") else value)
+
+
+def _one(value: object) -> tuple[str, ...]:
+    return (str(value),) if value else ()

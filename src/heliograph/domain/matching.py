@@ -1,0 +1,209 @@
+"""Whether a flow acts on a change, and why or why not (guide: Activate for; spec F3, F5, F7, F9).
+
+A change passes five gates in order: what is watched, active and complete, mode, filters, activation. `decide` asks only the
+flows that an index by facet offers and stops at the first gate that says no; `explain` runs the same gates and keeps each answer.
+A change that a gate before activation stops is *filtered*: it is stored nowhere. At activation it is triggered, or not triggered
+with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from heliograph.domain.changes import Change, Facet
+from heliograph.domain.completeness import missing
+from heliograph.domain.filters import actual_values, matches
+from heliograph.domain.flows import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, Flow, Mode
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.tags import StandardProperty
+
+
+class Verdict(StrEnum):
+    """What became of a change at a flow (spec section 1: Flow run)."""
+
+    FILTERED = "filtered"
+    NOT_TRIGGERED = "not_triggered"
+    TRIGGERED = "triggered"
+
+
+class Reason(StrEnum):
+    """Why a run was not triggered (F7). Untagged can be cured, the other is final."""
+
+    NOT_SELECTED = "not selected"
+    UNTAGGED = "untagged"
+    UNTAGGED_PROPERTY = "untagged property"
+    FAILED = "decision failed"
+
+    @property
+    def can_be_cured(self) -> bool:
+        return self is not Reason.NOT_SELECTED
+
+
+class GateName(StrEnum):
+    """The gates in the order in which a change meets them (F9)."""
+
+    WATCH = "watch"
+    ACTIVE = "active"
+    MODE = "mode"
+    FILTERS = "filters"
+    ACTIVATION = "activation"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words."""
+
+    name: GateName
+    passed: bool
+    of: str = ""
+    wanted: tuple[str, ...] = ()
+    actual: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A stored outcome: a run that is triggered, or not with a reason."""
+
+    flow: Flow
+    verdict: Verdict
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Every gate up to and including the first that said no."""
+
+    flow: Flow
+    verdict: Verdict
+    reason: Reason | None
+    gates: tuple[Gate, ...]
+
+    @property
+    def stopped_at(self) -> Gate | None:
+        return next((g for g in self.gates if not g.passed), None)
+
+
+def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
+    """F3: Live = the event is not in Planning or Testing, and the registration is not Test. Judged on the state after the change."""
+    status = (change.event_state or event.state).status
+    if account.is_test_event(status) or (change.registration is not None and change.registration.is_test):
+        return Mode.TEST
+    return Mode.LIVE
+
+
+def decide(change: Change, account: AccountConfig, event: EventConfig) -> list[Decision]:
+    """The runs of a change, in the order of the flows' ids: only flows that take it (F6: a filtered run is not stored)."""
+    if not change.is_judged:
+        return []
+    mode = mode_of(change, account, event)
+    out = []
+    for flow in _offered(change.facets, account):
+        decision = judge(flow, change, account, event, mode=mode)
+        if decision is not None:
+            out.append(decision)
+    return out
+
+
+def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> Decision | None:
+    """One flow's decision on a change, None = filtered. Also used to judge an untagged run again (D7)."""
+    explanation = _run(flow, change, account, event, mode or mode_of(change, account, event), early=True)
+    if explanation.verdict is Verdict.FILTERED:
+        return None
+    return Decision(flow, explanation.verdict, explanation.reason)
+
+
+def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Explanation:
+    """Why, or why not (F9): by the configuration that is given, so by that of its time or by today's."""
+    return _run(flow, change, account, event, mode_of(change, account, event), early=False)
+
+
+def _offered(facets: Facet, account: AccountConfig) -> list[Flow]:
+    if facets in account.by_facet:  # a single facet, the common case
+        return list(account.by_facet[facets])
+    found = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
+    return [found[id] for id in sorted(found)]
+
+
+def _run(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, mode: Mode, *, early: bool) -> Explanation:
+    gates: list[Gate] = []
+    for gate in _gates_before_activation(flow, change, account, event, mode):
+        if not (early and gate.passed):
+            gates.append(gate)
+        if not gate.passed:
+            return Explanation(flow, Verdict.FILTERED, None, tuple(gates))
+    lists = list(_activation(flow, change, account, event))
+    gates += [gate for gate, _ in lists]
+    reason = _reason(lists)
+    return Explanation(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason, tuple(gates))
+
+
+def _gates_before_activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[Gate]:
+    watched = flow.watch is not None and bool(change.facets & flow.watch.facets) and change.is_judged
+    yield Gate(GateName.WATCH, watched, "" if change.is_judged else "quiet", (flow.watch.value,) if flow.watch else (), change.facets.words)
+    lacks = missing(flow, account) if flow.active else ()
+    running = flow.active and not lacks and account.signal_enabled
+    yield Gate(GateName.ACTIVE, running, "" if flow.active else "inactive", ("active", "complete"), tuple(m.lack.value for m in lacks))
+    yield Gate(GateName.MODE, flow.mode is mode, "", (flow.mode.value,), (mode.value,))
+    for i, row in enumerate(flow.filters):
+        actual = actual_values(row.field, change, account, event)
+        yield Gate(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
+
+
+class _Answer(StrEnum):
+    YES, NO, UNTAGGED, UNTAGGED_PROPERTY = "yes", "no", "untagged", "untagged property"
+
+
+def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[tuple[Gate, _Answer]]:
+    """F5: any of the tags in one list, and all lists that are filled."""
+    if flow.watch is None:
+        return
+    for name in OFFERED[flow.watch]:
+        wanted = flow.tags_of(name)
+        if not wanted:
+            continue
+        carried, untagged = _property_tags(change, event) if name == PROPERTIES else _status_tags(name, change, account, event)
+        if not carried.isdisjoint(wanted):
+            answer = _Answer.YES
+        else:
+            answer = _Answer.NO if not untagged else _Answer.UNTAGGED_PROPERTY if name == PROPERTIES else _Answer.UNTAGGED
+        shown = tuple(str(t) for t in sorted(carried))
+        yield Gate(GateName.ACTIVATION, answer is _Answer.YES, name, tuple(str(t) for t in wanted), shown), answer
+
+
+def _reason(lists: list[tuple[Gate, _Answer]]) -> Reason | None:
+    """F7: a status without any tag is curable whatever else is said; an untagged property only where no other list says no."""
+    answers = {answer for _, answer in lists}
+    if _Answer.UNTAGGED in answers:
+        return Reason.UNTAGGED
+    if _Answer.NO in answers:
+        return Reason.NOT_SELECTED
+    return Reason.UNTAGGED_PROPERTY if _Answer.UNTAGGED_PROPERTY in answers else None
+
+
+def _status_tags(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[frozenset[int], bool]:
+    """The tags that the judged status carries, and whether it carries none at all."""
+    if name == EVENT_STATUSES:
+        status = account.event_statuses.get((change.event_state or event.state).status)
+    elif name == SESSION_STATUSES:
+        status = account.session_statuses.get(change.session.status) if change.session else None
+    else:
+        status = account.status(change.registration.status, event) if change.registration else None
+    tags = status.tags if status else frozenset()
+    return tags, not tags
+
+
+def _property_tags(change: Change, event: EventConfig) -> tuple[frozenset[int], bool]:
+    """The tags of the properties that are set after the change, and whether a set custom one carries none."""
+    tags: set[int] = set()
+    untagged = False
+    for id in change.registration.properties if change.registration else ():
+        if id < 0:
+            tags.add(StandardProperty(id).value)
+            continue
+        found = event.properties.get(id)
+        if found is not None:
+            tags |= found.tags
+            untagged = untagged or not found.tags
+    return frozenset(tags), untagged
