@@ -1,0 +1,86 @@
+"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it, and stops it (see try-wheel)."""
+
+from __future__ import annotations
+
+import html.parser
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+
+class Parts(html.parser.HTMLParser):
+    """Addresses of a page's style sheets and scripts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        address = (
+            given.get("href")
+            if tag == "link" and "stylesheet" in (given.get("rel") or "")
+            else given.get("src")
+            if tag == "script"
+            else None
+        )
+        if address:
+            self.found.append(address)
+
+
+def main(command: str, data: Path) -> int:
+    said = subprocess.run([command, "--help"], capture_output=True, text=True, check=True).stdout
+    if not re.search(r"\bdemo\b", said):
+        print("heliograph --help answers; there is no `heliograph demo` yet")
+        return 0
+    data.mkdir()
+    log = data.parent / "demo.log"
+    environment = {**os.environ, "HELIOGRAPH_DATA": str(data)}
+    with log.open("wb") as output:
+        process = subprocess.Popen([command, "demo"], env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        page, address = first_page(process, log)
+        parts = Parts()
+        parts.feed(page)
+        assert any(".css" in part for part in parts.found), f"no style sheet in the page:\n{page}"
+        for part in parts.found:
+            with urllib.request.urlopen(urllib.parse.urljoin(address, part), timeout=10) as answer:
+                kind, body = answer.headers["Content-Type"], answer.read()
+            assert kind.startswith(("text/css", "text/javascript")), f"{part}: {len(body)} bytes of {kind}"
+        assert body, f"{part}: {len(body)} bytes of {kind}"
+        print(f"{address} answers, with {len(parts.found)} style sheets and scripts")
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(15)
+        assert code == 0, f"heliograph demo ended with {code} on SIGTERM:\n{log.read_text()}"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return 0
+
+
+def first_page(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
+    """The page at the address that the demo prints, and the address it ended at."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        said = log.read_text("utf-8", "replace")
+        assert process.poll() is None, f"heliograph demo ended with {process.returncode}:\n{said}"
+        for address in re.findall(r"http://(?:127\.0\.0\.1|localhost):\d+", said):
+            try:
+                with urllib.request.urlopen(address, timeout=10) as answer:
+                    if answer.headers["Content-Type"].startswith("text/html"):
+                        return answer.read().decode(), answer.url
+            except OSError:
+                continue
+        time.sleep(0.2)
+    raise AssertionError(f"heliograph demo showed no page within two minutes:\n{log.read_text()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
