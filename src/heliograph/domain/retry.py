@@ -1,0 +1,134 @@
+r"""When a failed attempt is tried again (guide: The Retry Queue; spec D4-D6).
+
+    pending --first attempt fails--> Retry --a retry fails, more left--> Error --the last retry fails--> Failed
+                                       \------------a retry succeeds-------\-------------------------> Done
+
+A person can submit from Retry, Error and Failed (D8): that neither uses up nor resets the automatic retries.
+All instants and durations are microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from types import MappingProxyType
+
+from heliograph.domain.errors import HeliographError
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+AUTOMATIC_RETRIES = 3
+JITTER = 0.1
+LONGEST_RETRY_AFTER = DAY
+LONGEST_INTERVAL = 30 * DAY
+
+type Intervals = tuple[int, int, int]
+
+
+class BadIntervals(HeliographError):
+    """These retry intervals cannot be used."""
+
+
+class Category(StrEnum):
+    """Cause of a failure, most serious first: the more serious, the sooner it is tried again (D4, D5)."""
+
+    SYSTEM = "System"
+    CONNECTION = "Connection"
+    SOURCE_API = "Source API"
+    GENERAL = "General"
+    CONFIG = "Config"
+    VALIDATION = "Validation"
+    """Never in the Retry Queue."""
+
+    @property
+    def code(self) -> int:
+        """The number that stands for it in tables."""
+        return _CODES[self]
+
+    @classmethod
+    def of_code(cls, code: int | None) -> Category | None:
+        """The category of a number from a table; None for null and 0."""
+        return _OF_CODE[code] if code else None
+
+
+_CODES = {category: number for number, category in enumerate(Category, start=1)}
+_OF_CODE = {number: category for category, number in _CODES.items()}
+
+
+SEVERITY: tuple[Category, ...] = (Category.SYSTEM, Category.CONNECTION, Category.SOURCE_API, Category.GENERAL, Category.CONFIG)
+"""The categories that are tried again, most serious first."""
+
+STANDARD: Mapping[Category, Intervals] = MappingProxyType(
+    {
+        Category.SYSTEM: (1 * MINUTE, 5 * MINUTE, 15 * MINUTE),
+        Category.CONNECTION: (2 * MINUTE, 10 * MINUTE, 30 * MINUTE),
+        Category.SOURCE_API: (5 * MINUTE, 15 * MINUTE, 60 * MINUTE),
+        Category.GENERAL: (15 * MINUTE, 60 * MINUTE, 240 * MINUTE),
+        Category.CONFIG: (30 * MINUTE, 120 * MINUTE, 2880 * MINUTE),
+    }
+)
+PATIENT: Intervals = (2 * HOUR, 22 * HOUR, 48 * HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Try again, not before `due`."""
+
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """What was automatic is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """One interval per automatic retry, by category, and one per look at an action that cannot begin (D5).
+
+    Refuses intervals that would let a less serious failure overtake a more serious one.
+    """
+
+    intervals: Mapping[Category, Intervals] = field(default_factory=lambda: STANDARD)
+    looks: Intervals | None = None
+    """Between looks at what cannot begin; None: the intervals of Config. The patient variant leaves them as they are."""
+
+    def __post_init__(self) -> None:
+        if set(self.intervals) != set(SEVERITY):
+            raise BadIntervals(f"Intervals are needed for exactly these categories: {', '.join(SEVERITY)}.")
+        for category, waits in self.intervals.items():
+            if len(waits) != AUTOMATIC_RETRIES or not all(0 < wait <= LONGEST_INTERVAL for wait in waits):
+                raise BadIntervals(f"{category}: {AUTOMATIC_RETRIES} intervals are needed, each longer than 0 and at most 30 days.")
+        for sooner, later in pairwise(SEVERITY):
+            for number, (short, long) in enumerate(zip(self.intervals[sooner], self.intervals[later], strict=True), start=1):
+                if short > long:
+                    raise BadIntervals(f"Retry {number}: {later} may not be tried sooner than {sooner}, which is more serious.")
+
+    def patient(self) -> RetryPolicy:
+        """The same policy for a connection marked "patient": 2 h, 22 h, 48 h whatever the category."""
+        return RetryPolicy(dict.fromkeys(SEVERITY, PATIENT), self.looks or self.intervals[Category.CONFIG])
+
+    def decide(self, category: Category, retries: int, now: int, *, jitter: float = 0.0, retry_after: int = 0) -> RetryAt | GiveUp:
+        """What follows a failed attempt.
+
+        retries: automatic retries already made, 0 after the first attempt. jitter: -1 to 1, a share of 10 % of the interval.
+        retry_after: what the target asked for (RFC 9110 §10.2.3), in microseconds; wins when longer, up to 24 h.
+        """
+        return _after(self.intervals[category], retries, now, jitter, retry_after)
+
+    def look_again(self, looks: int, now: int, *, jitter: float = 0.0) -> RetryAt | GiveUp:
+        """When an action that could not begin is looked at again. looks: looks already used, 0 when this was found for the first time."""
+        return _after(self.looks or self.intervals[Category.CONFIG], looks, now, jitter, 0)
+
+
+def _after(waits: Intervals, used: int, now: int, jitter: float, at_least: int) -> RetryAt | GiveUp:
+    if used >= AUTOMATIC_RETRIES:
+        return GiveUp()
+    spread = max(-1.0, min(1.0, jitter)) * JITTER
+    wait = round(waits[max(used, 0)] * (1 + spread))
+    return RetryAt(now + max(wait, min(at_least, LONGEST_RETRY_AFTER)))
