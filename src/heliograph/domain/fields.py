@@ -16,7 +16,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 
 # What a source gives: None = empty; datetimes are aware, a tuple holds the values of a multi-select.
-type Value = None | str | bool | int | float | datetime | date | tuple[str, ...]
+type Value = str | bool | int | float | datetime | date | tuple[str, ...] | None
 
 # P7: the standard profile fields, here and nowhere else: documents (I2), imports, filters, forms and mappings read this list.
 PROFILE_FIELDS: Final[Mapping[str, str]] = {
@@ -252,7 +252,13 @@ def _parse(key: str, whole: str) -> SourceKey:
 def _id(text: str, whole: str, *, standard: bool = False) -> int:
     digits = text.removeprefix("-") if standard else text
     # one spelling per id ("7", never "07" or "٧"), so that equal keys are equal texts
-    if digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= 18 and (not text.startswith("-") or int(text) in STANDARD_PROPERTY_NAMES):
+    if (
+        digits.isascii()
+        and digits.isdigit()
+        and digits[0] != "0"
+        and len(digits) <= 18
+        and (not text.startswith("-") or int(text) in STANDARD_PROPERTY_NAMES)
+    ):
         return int(text)
     raise FieldError(f"There is no field {whole!r}.")
 
@@ -289,7 +295,8 @@ def catalogue(
             for field in (SourceField(f"question.{tag.id}", f"{tag.label} (question)", Group.QUESTION_TAGS), answer)
         ],
         Group.STANDARD_PROPERTIES: [
-            SourceField(f"property.{p.value}", label, Group.STANDARD_PROPERTIES, Shape.YES_NO) for p, label in STANDARD_PROPERTY_NAMES.items()
+            SourceField(f"property.{p.value}", label, Group.STANDARD_PROPERTIES, Shape.YES_NO)
+            for p, label in STANDARD_PROPERTY_NAMES.items()
         ],
         Group.CUSTOM_PROPERTIES: [SourceField(f"property.{t.id}", t.label, Group.CUSTOM_PROPERTIES, Shape.YES_NO) for t in property_tags],
         Group.ACCOUNT: _standard("account"),
@@ -299,7 +306,8 @@ def catalogue(
         Group.FLOW: _standard("flow"),
         Group.MACROS: _standard("macro"),
         Group.PREVIOUS: [
-            SourceField(f"previous.{f.key}", f"{f.label} (before)", Group.PREVIOUS, f.shape) for f in (*profile, *profile_custom, *registration, *answers)
+            SourceField(f"previous.{f.key}", f"{f.label} (before)", Group.PREVIOUS, f.shape)
+            for f in (*profile, *profile_custom, *registration, *answers)
         ],
     }
     return {group: tuple(fields) for group, fields in groups.items() if fields and group in _OFFERED[subject]}

@@ -1,0 +1,113 @@
+"""Reads configuration bodies: the JSON that `config_history` keeps, the API takes and versions compare.
+
+A body may come from an older or a newer release, or from a stranger: every read checks the type and says where and what is wrong.
+Keys that nobody reads are passed over, so that a process can run beside a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from heliograph.domain.errors import HeliographError
+
+
+class BodyError(HeliographError):
+    """A configuration body is not readable. `where`: the place, as `rows[2].parts[0]`; `reason`: what is wrong there."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.where = where
+        self.reason = reason
+
+
+class Body:
+    """A JSON object, read key by key. where: its place in the whole, for messages."""
+
+    __slots__ = ("_value", "where")
+
+    def __init__(self, value: object, where: str = "") -> None:
+        if not isinstance(value, Mapping):
+            raise BodyError(where, f"expected an object, got {_kind(value)}")
+        self._value = value
+        self.where = where
+
+    def at(self, key: str) -> str:
+        """The place of a key, for messages."""
+        return f"{self.where}.{key}" if self.where else key
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there with anything but null."""
+        return self._value.get(key) is not None
+
+    def text(self, key: str, default: str = "", *, longest: int = 255) -> str:
+        """A text that a database and a header can hold; without NUL and lone surrogates."""
+        value = self._value.get(key, default)
+        if not isinstance(value, str):
+            raise BodyError(self.at(key), f"expected a text, got {_kind(value)}")
+        return checked_text(value, self.at(key), longest=longest)
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self._value.get(key, default)
+        if not isinstance(value, bool):
+            raise BodyError(self.at(key), f"expected true or false, got {_kind(value)}")
+        return value
+
+    def number(self, key: str, *, least: int, most: int) -> int | None:
+        """A whole number within bounds, or None where it is not given."""
+        value = self._value.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise BodyError(self.at(key), f"expected a whole number from {least} to {most}")
+        return value
+
+    def choice[E: StrEnum](self, key: str, kind: type[E], default: E | None = None) -> E:
+        """One of the enumeration's values. Without a default the key must be there."""
+        value = self._value.get(key, default)
+        try:
+            return kind(value)
+        except ValueError:
+            raise BodyError(self.at(key), f"expected one of {', '.join(kind)}") from None
+
+    def items(self, key: str, *, most: int) -> Iterator[tuple[str, object]]:
+        """The entries of a list, each with its place."""
+        value = self._value.get(key, ())
+        if not isinstance(value, (list, tuple)):
+            raise BodyError(self.at(key), f"expected a list, got {_kind(value)}")
+        if len(value) > most:
+            raise BodyError(self.at(key), f"at most {most} entries are possible, there are {len(value)}")
+        return ((f"{self.at(key)}[{i}]", item) for i, item in enumerate(value))
+
+    def pairs(self, key: str, *, most: int, longest: int = 1_000) -> tuple[tuple[str, str], ...]:
+        """A list of pairs of texts."""
+        found = []
+        for where, item in self.items(key, most=most):
+            if not isinstance(item, (list, tuple)) or len(item) != 2 or not all(isinstance(text, str) for text in item):
+                raise BodyError(where, "expected a pair of texts")
+            found.append((checked_text(item[0], where, longest=longest), checked_text(item[1], where, longest=longest)))
+        return tuple(found)
+
+
+def checked_text(text: str, where: str, *, longest: int) -> str:
+    """The text itself. Raises BodyError for what is too long, or for characters that no database stores."""
+    if len(text) > longest:
+        raise BodyError(where, f"at most {longest:,} characters are possible, there are {len(text):,}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BodyError(where, "it holds half a character (a lone surrogate)") from None
+    if "\0" in text:
+        raise BodyError(where, "it holds a NUL character")
+    return text
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    for type_, name in ((str, "a text"), ((int, float), "a number"), ((list, tuple), "a list"), (Mapping, "an object")):
+        if isinstance(value, type_):
+            return name
+    return "something else"

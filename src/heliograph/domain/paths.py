@@ -1,0 +1,113 @@
+"""Paths into a JSON value: `blocks[0].text.text` (spec M2). Nested mapping rows and response rules speak this one language.
+
+A path starts with a name; a dot leads to a member of an object, a number in brackets to an entry of a list, counted from 0. A name that
+holds a dot, a bracket or a quote stands in brackets as a JSON text: `form["entry.123"]`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from heliograph.domain.errors import HeliographError
+
+type Step = str | int
+type Path = tuple[Step, ...]
+type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
+
+MAX_DEPTH: Final = 16
+MAX_INDEX: Final = 99
+MAX_LENGTH: Final = 500
+
+
+class PathError(HeliographError):
+    """This is not a path."""
+
+
+def parse_path(text: str) -> Path:
+    """The steps of a written path. Raises PathError, with what is wrong and where."""
+    if len(text) > MAX_LENGTH:
+        raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
+    steps: list[Step] = []
+    at = 0
+    while at < len(text) or not steps:
+        if text[at : at + 1] == "[":
+            step, at = _bracket(text, at)
+        else:
+            if steps:
+                at += 1  # over the dot
+            end = _end_of_name(text, at)
+            step, at = text[at:end], end
+            if not step:
+                raise PathError(f"A name is missing at character {at + 1} of {text!r}.")
+        if not steps and isinstance(step, int):
+            raise PathError(f"{text!r} must start with a name, not with a number.")
+        if at < len(text) and text[at] not in ".[":
+            raise PathError(f"After character {at} of {text!r} a dot or a bracket must follow.")
+        steps.append(step)
+        if len(steps) > MAX_DEPTH:
+            raise PathError(f"A path is at most {MAX_DEPTH} steps deep.")
+    return tuple(steps)
+
+
+def _end_of_name(text: str, at: int) -> int:
+    end = at
+    while end < len(text) and text[end] not in '.[]"':
+        end += 1
+    return end
+
+
+def _bracket(text: str, at: int) -> tuple[Step, int]:
+    """What stands in the bracket at `at`, and where it ends."""
+    if text[at + 1 : at + 2] == '"':
+        try:
+            name, end = _DECODER.raw_decode(text, at + 1)
+        except ValueError:
+            raise PathError(f"The name in quotes at character {at + 2} of {text!r} does not end.") from None
+        if text[end : end + 1] != "]" or not isinstance(name, str):
+            raise PathError(f"The bracket at character {at + 1} of {text!r} is not closed.")
+        return name, end + 1
+    end = text.find("]", at)
+    digits = text[at + 1 : end] if end > 0 else ""
+    if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0"):
+        raise PathError(f"In the bracket at character {at + 1} of {text!r} there must be a number, or a name in quotes.")
+    if len(digits) > 3 or int(digits) > MAX_INDEX:
+        raise PathError(f"A list has at most {MAX_INDEX + 1} entries; {digits[:20]} is too high.")
+    return int(digits), end + 1
+
+
+_DECODER: Final = json.JSONDecoder()
+
+
+def format_path(path: Path) -> str:
+    """The one way to write a path; `parse_path` reads it back."""
+    written: list[str] = []
+    for step in path:
+        if isinstance(step, int):
+            written.append(f"[{step}]")
+        elif not step or any(c in step for c in '.[]"'):
+            written.append(f"[{json.dumps(step, ensure_ascii=False)}]")
+        else:
+            written.append(f".{step}" if written else step)
+    return "".join(written)
+
+
+class Absent:
+    """Marks that a path leads nowhere."""
+
+
+ABSENT: Final = Absent()
+
+
+def look_up(value: object, path: Path) -> object:
+    """What stands at the path in a decoded JSON value, or ABSENT."""
+    for step in path:
+        if isinstance(step, int):
+            if not isinstance(value, list) or step >= len(value):
+                return ABSENT
+            value = value[step]
+        else:
+            if not isinstance(value, dict) or step not in value:
+                return ABSENT
+            value = value[step]
+    return value
