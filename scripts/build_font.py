@@ -49,7 +49,9 @@ def build(folder: Path = FONTS) -> Path:
     font.flavor = "woff2"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "OFL.txt").write_text((package / "LICENSE").read_text(encoding="utf-8"), encoding="utf-8")
-    font.save(made)
+    part = made.with_suffix(".part")
+    font.save(part)
+    part.replace(made)  # whole, or not there
     return made
 
 

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+import datetime
+from typing import Any
+
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal import ratelimit
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """People are added by an administrator or the command line; nobody signs up."""
 
-    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth names the argument
+    error_messages = {  # noqa: RUF012 - allauth's own table, with our words
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("This e-mail and password do not belong together."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def add_message(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing: that one is signed in, the page shows."""
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Before a password is looked at. Raises ValidationError after too many wrong ones; the page says until when (`rests_until`)."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            request.rests_until = self._rests_until(request, **credentials)  # type: ignore[attr-defined]
+            raise
+
+    def _rests_until(self, request: HttpRequest, **credentials: Any) -> datetime.datetime | None:
+        """When the next password may be tried for this e-mail address; None where it is the sender's address that rests."""
+        key = self._get_login_attempts_cache_key(request, **credentials)
+        for rate in ratelimit.parse_rates(app_settings.RATE_LIMITS["login_failed"]):
+            if rate.per == "key":
+                tries = cache.get(ratelimit.get_cache_key(request, app="allauth.account", action="login_failed", rate=rate, key=key), [])
+                if len(tries) >= rate.amount:
+                    return datetime.datetime.fromtimestamp(tries[-1] + rate.duration, datetime.UTC)
+        return None
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Codes of an authenticator app."""
+
+    error_messages = {  # noqa: RUF012
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("Not this code. Codes change every 30 seconds; take the one shown now."),
+    }

@@ -1,1 +1,1 @@
-"""Base templates, components, charts and static files."""
+"""What all pages stand on: base templates, components, static files, and the small helpers of views."""

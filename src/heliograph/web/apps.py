@@ -1,11 +1,10 @@
-"""Django's handle on this package."""
-
 from __future__ import annotations
 
 from django.apps import AppConfig
 
 
 class WebConfig(AppConfig):
-    """The app "web"."""
+    """Templates, static files and template tags. No models."""
 
     name = "heliograph.web"
+    label = "web"

@@ -1,0 +1,58 @@
+"""Every page belongs to someone who is signed in, and to that person's account, unless its view is marked `login_not_required`."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRefresh
+from django_scopes import scope
+
+from heliograph.accounts.models import Account, User
+from heliograph.accounts.roles import AccountRequest
+
+SIGNAL = "signal/"
+"""Where Signal's own pages begin; an operator can turn them off for an account (N4)."""
+
+
+class AccountMiddleware:
+    """Sets `request.account`, and makes its rows and its time zone the only ones for the time of the request.
+
+    Stands behind the middlewares of sessions, sign-in, messages and htmx. Interfaces that know their caller by a token mark their views
+    `login_not_required` and enter the scope themselves.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        account: Account | None = user.account if isinstance(user, User) else None
+        with ExitStack() as stack:
+            if account:
+                cast("AccountRequest", request).account = account
+                stack.enter_context(scope(account=account.pk))
+                stack.enter_context(timezone.override(zoneinfo.ZoneInfo(account.timezone)))
+            return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
+        """Refuse what is nobody's. Silence means go on."""
+        if not getattr(view, "login_required", True):
+            return None
+        if not request.user.is_authenticated:
+            # A part of a page cannot sign in: the whole page is loaded again, and its answer leads there.
+            return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect_to_login(request.get_full_path())
+        account: Account | None = getattr(request, "account", None)
+        if account is None:
+            return render(request, "accounts/no_account.html", status=403)
+        if not account.signal_enabled and request.resolver_match and request.resolver_match.route.startswith(SIGNAL):
+            raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
+        return None

@@ -1,0 +1,51 @@
+"""Who may do what (spec P1): an Administrator everything, a Planner what belongs to events, a Viewer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from heliograph.accounts.models import Account, Role, User
+
+if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
+RANKS = {Role.VIEWER: 0, Role.PLANNER: 1, Role.ADMINISTRATOR: 2}
+WHO = {
+    Role.VIEWER: _("Sign in to see this."),
+    Role.PLANNER: _("A Planner or an Administrator of your account can do this. You can read it."),
+    Role.ADMINISTRATOR: _("An Administrator of your account can do this. You can read it."),
+}
+
+
+class AccountRequest(HttpRequest):
+    """What a view of the product gets: someone is signed in, and belongs to an account (AccountMiddleware sees to both)."""
+
+    user: User  # type: ignore[assignment]
+    account: Account
+    htmx: HtmxDetails
+
+
+def may(user: User, role: Role) -> bool:
+    """Whether this user's role is `role` or more."""
+    return RANKS[Role(user.role)] >= RANKS[role]
+
+
+def needs[**P](role: Role) -> Callable[[Callable[Concatenate[AccountRequest, P], HttpResponse]], Callable[Concatenate[AccountRequest, P], HttpResponse]]:
+    """A view that only this role, or one that may more, can use. Others get 403, with a sentence that says who can."""
+
+    def decorate(view: Callable[Concatenate[AccountRequest, P], HttpResponse]) -> Callable[Concatenate[AccountRequest, P], HttpResponse]:
+        @wraps(view)
+        def guarded(request: AccountRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not may(request.user, role):
+                raise PermissionDenied(WHO[role])
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate

@@ -1,0 +1,21 @@
+"""What every template finds beside what its view gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from heliograph.web.toasts import waiting_toasts
+
+THEMES = ("light", "dark")
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """theme: "" follows the system, a cookie may settle it. toasts: read, and so spent, only by a page that shows them."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "theme": theme if theme in THEMES else "",
+        "toasts": SimpleLazyObject(lambda: list(waiting_toasts(request))),
+    }

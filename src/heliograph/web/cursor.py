@@ -1,0 +1,114 @@
+"""Long lists by keyset pages: "Older" begins after the last row that was seen, however many rows came in above it.
+
+A cursor is the sort key of one row and a direction, written so that nobody is tempted to count on it. It is not secret and not signed:
+it only says where to begin in what the person may see anyway. What cannot be read is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+from heliograph.domain.errors import HeliographError
+
+ROWS = 25
+"""Rows of a page."""
+
+type Key = tuple[int | str, ...]
+"""What a list is sorted by, the last part unique: (1791980768000000, 4711)."""
+
+
+class CursorError(HeliographError):
+    """This page of the list cannot be found. Begin at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Begin beside the row with this key: after it (older), or, going back, before it (newer)."""
+
+    key: Key
+    back: bool = False
+
+    def __str__(self) -> str:
+        text = json.dumps([int(self.back), *self.key], separators=(",", ":"), ensure_ascii=False)
+        return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, *, parts: tuple[type[int | str], ...]) -> Self | None:
+        """The cursor of an address; None for "". parts: the types of its key. Raises CursorError."""
+        if not text:
+            return None
+        try:
+            back, *key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, TypeError, RecursionError, binascii.Error):
+            raise CursorError from None
+        if back not in {0, 1} or tuple(type(part) for part in key) != parts or any(_out_of_range(part) for part in key):
+            raise CursorError
+        return cls(tuple(key), bool(back))
+
+
+def _out_of_range(part: int | str) -> bool:
+    """Refused before the database would: integers over 64 bits, NUL, lone surrogates."""
+    if isinstance(part, int):
+        return not -(2**63) <= part < 2**63
+    return "\0" in part or any("\ud800" <= letter <= "\udfff" for letter in part)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows[Row]:
+    """One page of a list. newer, older: cursors of the pages beside it, "" at the ends."""
+
+    rows: Sequence[Row]
+    newer: str = ""
+    older: str = ""
+
+
+def pages[Row](fetch: Callable[[Cursor | None, int], Sequence[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS) -> Rows[Row]:
+    """One page by `fetch(cursor, limit)`, which gives rows from the cursor on in its direction: for `back` the nearest first.
+
+    One row more than a page is fetched, to know whether there is another page.
+    """
+    found = list(fetch(cursor, size + 1))
+    more, found = len(found) > size, found[:size]
+    back = cursor is not None and cursor.back
+    if back:
+        found.reverse()
+    if not found:
+        return Rows(found)
+    before, after = (more, True) if back else (cursor is not None, more)
+    return Rows(found, str(Cursor(key(found[0]), back=True)) if before else "", str(Cursor(key(found[-1]))) if after else "")
+
+
+def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Cursor | None, *, size: int = ROWS) -> Rows[M]:
+    """A page of a queryset, descending by two fields (`first`, and `last`, which is unique), as an index on both can walk it."""
+
+    def fetch(at: Cursor | None, limit: int) -> Sequence[M]:
+        rows, sign = queryset, "" if at and at.back else "-"
+        if at:
+            one, two = at.key
+            side = "gt" if at.back else "lt"
+            rows = rows.filter(Q(**{f"{first}__{side}e": one}) & (Q(**{f"{first}__{side}": one}) | Q(**{f"{last}__{side}": two})))
+        return list(rows.order_by(f"{sign}{first}", f"{sign}{last}")[:limit])
+
+    def key(row: M) -> Key:
+        return (queryset.model._meta.get_field(first).get_prep_value(getattr(row, first)), getattr(row, last))
+
+    return pages(fetch, key, cursor, size=size)
+
+
+def address(request: HttpRequest, **changed: Any) -> str:
+    """This page's address with some of its query changed; None takes one out. Moving to another filter forgets the page."""
+    query = request.GET.copy()
+    for name, value in changed.items():
+        if value in (None, ""):
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}" if query else request.path

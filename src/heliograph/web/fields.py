@@ -1,0 +1,57 @@
+"""What a view hands to `components/fields.html`: complete, so that a template never meets a missing name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from django.utils.functional import Promise
+
+type Text = str | Promise
+"""A text of a page: plain, or translated when it is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option of a select, a row of filters or a list of boxes. `on` is read by boxes; a select goes by its field's value."""
+
+    value: str
+    label: Text
+    on: bool = False
+    sub: Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a form; `id` is also the name that it is posted under.
+
+    error: why it was refused (red). todo: what may be saved without and is missing all the same (amber).
+    extra: a class of the control. input: what the rows of `checks` are.
+    """
+
+    kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks"] = "text"
+    id: str
+    label: Text
+    value: str | Sequence[str] = ""
+    help: Text = ""
+    error: Text = ""
+    todo: Text = ""
+    optional: bool = False
+    required: bool = False
+    placeholder: Text = ""
+    options: Sequence[Choice] = ()
+    extra: str = ""
+    glue: Text = ""
+    input: Literal["checkbox", "radio"] = "checkbox"
+    type: str = ""
+    inputmode: str = ""
+    autocomplete: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two fields beside each other."""
+
+    fields: tuple[Field, Field]
+    kind: Literal["pair"] = field(default="pair", init=False)

@@ -1,0 +1,49 @@
+"""How a view answers: a whole page, or the one part of it that htmx asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.crypto import salted_hmac
+from django.utils.http import parse_etags
+
+
+def asks_for_part(request: HttpRequest) -> bool:
+    """Whether htmx fetches a part of a page. A boosted link wants all of it, and so does a step back that htmx has not kept."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def page(request: HttpRequest, template: str, /, *, part: str = "", status: int = 200, **context: Any) -> HttpResponse:
+    """The page of `template`, or its partial `part` where htmx asks for one: one context for both."""
+    name = f"{template}#{part}" if part and asks_for_part(request) else template
+    response = render(request, name, context, status=status)
+    if part:
+        patch_vary_headers(response, ("HX-Request",))
+    return response
+
+
+def live(request: HttpRequest, template: str, /, *, part: str, **context: Any) -> HttpResponse:
+    """A page with a list that fetches itself again every two seconds (components/live.html shows it; static/heliograph/ui.js paces it).
+
+    The list is the partial `part`. It is sent only if it differs from what the page shows: its tag is the list's own text, so the
+    partial must hold no form (a CSRF token is masked anew each time) and no "2 min ago". The page finds `live_part` and `live_etag`.
+    """
+    text = render_to_string(f"{template}#{part}", context, request)
+    etag = f'"{salted_hmac("heliograph.web.live", text, algorithm="sha256").hexdigest()[:32]}"'
+    if not asks_for_part(request):
+        response = render(request, template, {**context, "live_part": text, "live_etag": etag})
+    elif etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response = HttpResponse(status=304)
+    else:
+        response = HttpResponse(text)
+    if asks_for_part(request):
+        response["ETag"] = etag
+    # Kept nowhere: a browser that answers from its own cache would show an old list on the way back.
+    response["Cache-Control"] = "no-store"
+    patch_vary_headers(response, ("HX-Request",))
+    return response

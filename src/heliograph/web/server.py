@@ -1,0 +1,147 @@
+"""The pages' web server: waitress, with a fixed number of threads (protocols.md section 1: under ASGI they would have no bound).
+
+SIGTERM and SIGINT stop it: no new connection is taken, what is being answered is answered, and after `GRACE` seconds the rest is cut off.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.core.wsgi import get_wsgi_application
+from waitress import wasyncore
+from waitress.server import TcpWSGIServer, create_server
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+GRACE = 8.0
+"""Seconds for the requests in hand; the supervisor waits 10 before it kills."""
+LARGEST_BODY = 100 * 1024 * 1024
+"""Bytes; waitress keeps what is over 512 KB on disk while it arrives."""
+
+FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_BY", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
+
+
+class Forwarded:
+    """Who really asks: X-Forwarded-For and -Proto count only from trusted proxies, and nobody behind this sees them.
+
+    Of the addresses in X-Forwarded-For the last one that is no trusted proxy counts: whatever stands before it, the client may have written.
+    """
+
+    def __init__(self, application: WSGIApplication, trusted: Sequence[Network]) -> None:
+        self.application = application
+        self.trusted = tuple(trusted)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        hops = environ.pop("HTTP_X_FORWARDED_FOR", "")
+        scheme = environ.pop("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
+        for name in FORWARDED:
+            environ.pop(name, None)
+        if self._trusts(_address(environ.get("REMOTE_ADDR", ""))):
+            environ["REMOTE_ADDR"] = self._client(hops, environ["REMOTE_ADDR"])
+            if scheme in {"http", "https"}:
+                environ["wsgi.url_scheme"] = scheme
+        return self.application(environ, start_response)
+
+    def _trusts(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self.trusted)
+
+    def _client(self, hops: str, peer: str) -> str:
+        known = peer
+        for hop in reversed(hops.split(",")):
+            address = _address(hop)
+            if address is None:
+                break
+            known = str(address)
+            if not self._trusts(address):
+                break
+        return known
+
+
+def _address(text: str) -> Address | None:
+    """The address of "192.0.2.1", "192.0.2.1:4711", "2001:db8::1" or "[2001:db8::1]:4711"; None if it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def serve_pages(
+    host: str,
+    port: int,
+    *,
+    threads: int = 8,
+    trusted_proxies: Sequence[Network] = (),
+    on_ready: Callable[[str, int], None] | None = None,
+    application: WSGIApplication | None = None,
+) -> None:
+    """Answer on host and port until SIGTERM or SIGINT; for the main thread. port 0: a free one.
+
+    on_ready: called with the real address once connections are taken. application: Django's, unless given. Raises OSError if the address is taken.
+    """
+    # A queue as long as the threads are many is normal for a moment; waitress warns at the first waiting request.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = create_server(
+        Forwarded(application or get_wsgi_application(), trusted_proxies),
+        host=host,
+        port=port,
+        threads=threads,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # Forwarded does it, and knows networks
+        max_request_body_size=LARGEST_BODY,
+        connection_limit=500,
+        asyncore_use_poll=True,
+    )
+    if not isinstance(server, TcpWSGIServer):
+        server.close()
+        raise OSError(f"{host} stands for several addresses; name one, such as 127.0.0.1")
+    stopping = False
+
+    def stop(_number: int, _frame: Any) -> None:
+        nonlocal stopping
+        stopping = True
+        server.pull_trigger()
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        if on_ready:
+            on_ready(str(server.effective_host), int(server.effective_port))
+        while not stopping:
+            _turn(server, 1.0)
+        _finish(server, time.monotonic() + GRACE)
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _turn(server: TcpWSGIServer, timeout: float) -> None:
+    wasyncore.loop(timeout=timeout, use_poll=True, map=server._map, count=1)  # noqa: SLF001 - waitress runs its own loop for ever
+
+
+def _finish(server: TcpWSGIServer, deadline: float) -> None:
+    """Answer what was asked, close what is idle, and leave by the deadline (of the monotonic clock)."""
+    server.accepting = False
+    server.del_channel()
+    server.socket.close()
+    while server.active_channels and time.monotonic() < deadline:
+        for channel in list(server.active_channels.values()):
+            if not channel.requests and not channel.total_outbufs_len:
+                channel.handle_close()
+        _turn(server, 0.05)
+    server.task_dispatcher.shutdown(timeout=max(0.1, deadline - time.monotonic()))
+    server.trigger.close()
+    wasyncore.close_all(server._map, ignore_all=True)  # noqa: SLF001

@@ -1,0 +1,156 @@
+// All script of our own: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved changes, codes. Everything else is links and forms.
+"use strict";
+
+/** A sentence of the page's language: base.html writes them on the body, "{}" stands for the value. */
+const say = (/** @type {string} */ name, value = "") => (document.body.dataset[name] ?? "{}").replace("{}", value);
+
+/** Turns <input data-chips data-glue="or" list="…"> (plain text, values separated by "; ") into chips. The input stays the form's field. */
+function chips(/** @type {HTMLInputElement} */ field) {
+  const box = document.createElement("div");
+  const entry = document.createElement("input");
+  const said = document.createElement("span");
+  let values = field.value.split(";").map((v) => v.trim()).filter(Boolean);
+  box.className = "chip-input";
+  said.className = "visually-hidden";
+  said.setAttribute("role", "status");
+  entry.id = field.id;
+  entry.autocomplete = "off";
+  entry.placeholder = values.length ? "" : field.placeholder;
+  if (field.getAttribute("list")) entry.setAttribute("list", field.getAttribute("list") ?? "");
+  if (field.getAttribute("aria-describedby")) entry.setAttribute("aria-describedby", field.getAttribute("aria-describedby") ?? "");
+  field.removeAttribute("id");
+  field.type = "hidden";
+  const options = () => [...(entry.list?.options ?? [])].map((o) => o.value);
+
+  function draw() {
+    box.replaceChildren();
+    values.forEach((value, i) => {
+      if (i) {
+        const or = document.createElement("span");
+        or.className = "or";
+        or.textContent = field.dataset.glue ?? say("sayOr");
+        box.append(or);
+      }
+      const chip = document.createElement("span");
+      const x = document.createElement("button");
+      chip.className = "chip";
+      chip.textContent = value;
+      x.type = "button";
+      x.setAttribute("aria-label", say("sayRemove", value));
+      x.innerHTML = '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="#i-x"/></svg>';
+      x.addEventListener("click", () => { values = values.filter((v) => v !== value); said.textContent = say("sayRemoved", value); draw(); entry.focus(); });
+      chip.append(x);
+      box.append(chip);
+    });
+    box.append(entry, said);
+    field.value = values.join("; ");
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  function add(stay = true) {
+    const typed = entry.value.trim();
+    if (!typed) return;
+    const known = options().find((o) => o.toLowerCase() === typed.toLowerCase());
+    if (options().length && !known) { said.textContent = say("sayUnknown", typed); return; }
+    if (!values.includes(known ?? typed)) values.push(known ?? typed);
+    entry.value = "";
+    said.textContent = say("sayAdded", known ?? typed);
+    draw();
+    if (stay) entry.focus();
+  }
+  entry.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && entry.value) { e.preventDefault(); add(); }
+    if (e.key === "Backspace" && !entry.value && values.length) { said.textContent = say("sayRemoved", values.pop()); draw(); entry.focus(); }
+  });
+  entry.addEventListener("input", () => { if (options().includes(entry.value)) add(); });
+  entry.addEventListener("blur", () => add(false)); // typed and left: not lost
+  field.after(box);
+  draw();
+}
+document.querySelectorAll("input[data-chips]").forEach((f) => chips(/** @type {HTMLInputElement} */ (f)));
+
+const POPUPS = "details.menu[open], details.cases[open]";
+document.addEventListener("click", (e) => {
+  const at = /** @type {Element} */ (e.target);
+  document.querySelectorAll(POPUPS).forEach((m) => { if (!m.contains(at)) m.removeAttribute("open"); });
+  at.closest("[data-dismiss]")?.closest(".toast")?.remove();
+});
+document.addEventListener("keydown", (e) => {
+  if (e.key !== "Escape") return;
+  document.querySelectorAll(POPUPS).forEach((m) => { m.removeAttribute("open"); m.querySelector("summary")?.focus(); });
+});
+
+/** A table with data-tick-all: a box in its head ticks all rows of the page; .ticked of the form says how many are ticked. */
+document.querySelectorAll("table[data-tick-all]").forEach((table) => {
+  const head = table.querySelector("th.row-tick");
+  const boxes = /** @type {HTMLInputElement[]} */ ([...table.querySelectorAll("td.row-tick input")]);
+  const said = table.closest("form")?.querySelector(".ticked");
+  if (!head || !boxes.length) return;
+  const all = document.createElement("input");
+  all.type = "checkbox";
+  all.setAttribute("aria-label", say("sayTickAll"));
+  head.replaceChildren(all);
+  const count = (/** @type {Event=} */ e) => {
+    const n = boxes.filter((b) => b.checked).length;
+    all.checked = n === boxes.length;
+    all.indeterminate = n > 0 && n < boxes.length;
+    if (said && e) said.textContent = say("sayTicked", String(table.closest("form")?.querySelectorAll("td.row-tick input:checked").length ?? 0)); // until then CSS counts
+  };
+  all.addEventListener("change", (e) => { boxes.forEach((b) => { b.checked = all.checked; }); count(e); });
+  table.addEventListener("change", (e) => { if (e.target !== all) count(e); });
+  count();
+});
+
+/** <button data-copy="ID" hidden>: shown where there is a clipboard; says Copied for 2 s. */
+if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((el) => {
+  const button = /** @type {HTMLButtonElement} */ (el);
+  const word = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const from = document.getElementById(button.dataset.copy ?? "");
+    await navigator.clipboard.writeText(from instanceof HTMLInputElement ? from.value : from?.textContent ?? "");
+    button.textContent = say("sayCopied");
+    setTimeout(() => { button.textContent = word; }, 2000);
+  });
+});
+
+/**
+ * A list that htmx fetches again (data-live; web/live.py). The tag of what is shown goes along, so that an unchanged list is not sent;
+ * it rests while nobody looks, while the pointer or the focus is in it, and it is announced at most every 10 s.
+ */
+let told = 0;
+const live = (/** @type {Event} */ e) => /** @type {HTMLElement | null} */ (e.target instanceof Element && e.target.matches("[data-live]") ? e.target : null);
+document.addEventListener("htmx:configRequest", (e) => {
+  const list = live(e);
+  if (list?.dataset.etag) /** @type {CustomEvent} */ (e).detail.headers["If-None-Match"] = list.dataset.etag;
+});
+document.addEventListener("htmx:beforeRequest", (e) => {
+  const list = live(e);
+  if (list && (document.hidden || list.matches(":hover, :focus-within"))) e.preventDefault();
+});
+document.addEventListener("htmx:afterRequest", (e) => {
+  const list = live(e);
+  const tag = /** @type {CustomEvent} */ (e).detail.xhr?.getResponseHeader("ETag");
+  if (!list || !tag || tag === list.dataset.etag) return;
+  list.dataset.etag = tag;
+  const said = document.getElementById(list.dataset.said ?? "");
+  if (!said || Date.now() - told < 10000) return;
+  told = Date.now();
+  said.textContent = "";
+  setTimeout(() => { said.textContent = list.dataset.news ?? ""; }, 100); // a change of the text is what is read aloud
+});
+
+/** form[data-unsaved]: leaving it changed is asked about; never on a list. */
+document.querySelectorAll("form[data-unsaved]").forEach((form) => {
+  const before = (/** @type {BeforeUnloadEvent} */ e) => e.preventDefault();
+  form.addEventListener("input", () => window.addEventListener("beforeunload", before), { once: true });
+  form.addEventListener("submit", () => window.removeEventListener("beforeunload", before));
+});
+
+/** A code of N digits (input[data-digits=N]) may be pasted with spaces, and is sent once it is whole. */
+document.querySelectorAll("input[data-digits]").forEach((el) => {
+  const field = /** @type {HTMLInputElement} */ (el);
+  field.addEventListener("input", () => {
+    field.value = field.value.replace(/\s/g, "");
+    if (new RegExp(`^\\d{${field.dataset.digits}}$`).test(field.value)) field.form?.requestSubmit();
+  });
+});

@@ -1,0 +1,93 @@
+"""Times as pages write them, in the account's time zone, which is active while its pages are made.
+
+Tables of records say when (14 Oct 2026, 14:31:07); only lists of flows say how long ago.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.translation import gettext, ngettext
+
+register = template.Library()
+
+JUST_NOW = datetime.timedelta(minutes=1)
+AN_HOUR = datetime.timedelta(hours=1)
+
+
+def _local(moment: datetime.datetime) -> datetime.datetime:
+    return timezone.localtime(moment)
+
+
+@register.filter
+def moment(value: datetime.datetime | None) -> str:
+    """14 Oct 2026, 14:31:07"""
+    return formats.date_format(_local(value), "j M Y, H:i:s") if value else ""
+
+
+@register.filter
+def minute(value: datetime.datetime | None) -> str:
+    """14 Oct 2026, 14:31"""
+    return formats.date_format(_local(value), "j M Y, H:i") if value else ""
+
+
+@register.filter
+def short_moment(value: datetime.datetime | None) -> str:
+    """14 Oct, 14:31"""
+    return formats.date_format(_local(value), "j M, H:i") if value else ""
+
+
+@register.filter
+def soon(value: datetime.datetime | None, now: datetime.datetime | None = None) -> str:
+    """14:31 of today, else 15 Oct, 14:31: when something is tried next."""
+    if not value:
+        return ""
+    today = _local(now or timezone.now()).date()
+    return clock_minute(value) if _local(value).date() == today else short_moment(value)
+
+
+@register.filter
+def clock(value: datetime.datetime | None) -> str:
+    """14:31:07"""
+    return formats.date_format(_local(value), "H:i:s") if value else ""
+
+
+@register.filter
+def clock_minute(value: datetime.datetime | None) -> str:
+    """14:31"""
+    return formats.date_format(_local(value), "H:i") if value else ""
+
+
+@register.filter
+def day(value: datetime.datetime | None) -> str:
+    """Wednesday, 14 October 2026"""
+    return formats.date_format(_local(value), "l, j F Y") if value else ""
+
+
+@register.filter
+def iso(value: datetime.datetime | None) -> str:
+    """2026-10-14T14:31:07+02:00, for <time datetime>."""
+    return _local(value).isoformat(timespec="seconds") if value else ""
+
+
+@register.filter
+def ago(value: datetime.datetime | None, now: datetime.datetime | None = None) -> str:
+    """Just now; 2 min ago; 13:05 of today; Yesterday, 17:20; 9 Oct, 18:00; 9 Oct 2025, 18:00."""
+    if not value:
+        return ""
+    now = now or timezone.now()
+    passed = now - value
+    if passed < JUST_NOW:
+        return gettext("Just now")
+    if passed < AN_HOUR:
+        minutes = int(passed.total_seconds() // 60)
+        return ngettext("%(n)d min ago", "%(n)d min ago", minutes) % {"n": minutes}
+    then, today = _local(value), _local(now).date()
+    time = formats.date_format(then, "H:i")
+    if then.date() == today:
+        return gettext("Today, %(time)s") % {"time": time}
+    if then.date() == today - datetime.timedelta(days=1):
+        return gettext("Yesterday, %(time)s") % {"time": time}
+    return formats.date_format(then, "j M, H:i" if then.year == today.year else "j M Y, H:i")

@@ -1,0 +1,32 @@
+"""A sentence at the foot of the next page: what was just done, and a link to where it can be watched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.functional import Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Toast:
+    """text; link: the words of a link, "" for none; href: where it leads."""
+
+    text: str
+    link: str = ""
+    href: str = ""
+
+
+def say(request: HttpRequest, text: str | Promise, *, link: str | Promise = "", href: str = "") -> None:
+    """Show `text` on the page that comes next, also after a redirect."""
+    messages.info(request, str(text), extra_tags=json.dumps([str(link), href]) if link else "")
+
+
+def waiting_toasts(request: HttpRequest) -> Iterator[Toast]:
+    """What was said and not shown yet; asking for it counts as showing it."""
+    for message in messages.get_messages(request):
+        link, href = json.loads(message.extra_tags) if message.extra_tags else ("", "")
+        yield Toast(str(message.message), link, href)
