@@ -129,10 +129,15 @@ class Row:
     @property
     def form_name(self) -> str:
         """The key in a form or query: `a[b]` for a nested row; the entries of a list repeat one key (M2)."""
-        path = self.path
-        while isinstance(path[-1], int):
-            path = path[:-1]
-        return f"{path[0]}{''.join(f'[{step}]' for step in path[1:])}"
+        first, *rest = without_index(self.path)
+        return f"{first}{''.join(f'[{step}]' for step in rest)}"
+
+
+def without_index(path: Path) -> Path:
+    """The path of the list that an entry belongs to; any other path as it is."""
+    while isinstance(path[-1], int):
+        path = path[:-1]
+    return path
 
 
 @dataclass(frozen=True)
@@ -248,10 +253,9 @@ def _refuse_conflicts(rows: Sequence[Row]) -> None:
             )
             raise MappingError(number, "target", reason)
         found[path] = "a value"
-        ends_in_list = isinstance(path[-1], int)
-        if ends_in_list and row.type.is_list:
+        base = without_index(path)
+        if base != path and row.type.is_list:
             raise MappingError(number, "type", "an entry of a list cannot be a list itself")
-        base = path[:-1] if ends_in_list else path
         if form_names.setdefault(row.form_name, base) != base:
             raise MappingError(number, "target", f"in a form {row.target!r} would have the same name as another row, {row.form_name!r}")
     for number, row in enumerate(rows, 1):
