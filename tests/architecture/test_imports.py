@@ -1,0 +1,116 @@
+"""Who may import what, beyond the layers that import-linter keeps (pyproject.toml)."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+from tests.architecture import source
+
+# Parts of the standard library with a clock, a world or chance in them.
+IMPURE = {
+    "asyncio", "concurrent", "ctypes", "ftplib", "glob", "http", "logging", "mmap", "multiprocessing", "os", "pathlib", "platform", "random", "sched",
+    "secrets", "select", "selectors", "shelve", "shutil", "signal", "smtplib", "socket", "socketserver", "sqlite3", "ssl", "subprocess", "sys",
+    "tempfile", "threading", "time", "urllib.request", "uuid", "webbrowser",
+}  # fmt: skip
+CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
+
+# Whoever can open a connection to somebody else.
+CLIENTS = {
+    "aiohttp",
+    "ftplib",
+    "http.client",
+    "httpx",
+    "niquests",
+    "pycurl",
+    "requests",
+    "smtplib",
+    "telnetlib",
+    "urllib3",
+    "urllib.request",
+}
+# Servers and supervisors listen; that is all the socket module is for there.
+LISTENERS = {"outbound", "engine", "commands", "web"}
+
+
+def test_the_domain_imports_only_pure_standard_library() -> None:
+    wrong = [
+        f"{module.place(node)}: {name}"
+        for module in source.modules()
+        if module.package == "domain"
+        for node, name in module.imported
+        if not name.startswith("heliograph.domain")
+        and (name.split(".")[0] not in sys.stdlib_module_names or name.split(".")[0] in IMPURE or name in IMPURE)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_domain_has_no_clock() -> None:
+    wrong = []
+    for module in source.modules():
+        if module.package != "domain":
+            continue
+        for node in ast.walk(module.tree):
+            # `now` comes as a parameter (rule 11); datetime.fromtimestamp(x, tz) is a conversion when it has a time zone.
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
+                converts = node.func.attr == "fromtimestamp" and len(node.args) + len(node.keywords) == 2
+                if ast.unparse(node.func.value) in {"datetime", "date", "datetime.datetime", "datetime.date"} and not converts:
+                    wrong.append(module.place(node))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_C6_only_outbound_talks_to_other_peoples_servers() -> None:
+    wrong = [
+        f"{module.place(node)}: {name}"
+        for module in source.modules()
+        if module.package != "outbound"
+        for node, name in module.imported
+        if name in CLIENTS or name.split(".")[0] in CLIENTS
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_what_listens_or_sends_knows_sockets() -> None:
+    wrong = [
+        f"{module.place(node)}: {name}"
+        for module in source.modules()
+        if module.package not in LISTENERS
+        for node, name in module.imported
+        if name == "socket"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_user_given_regular_expression_can_run() -> None:
+    """A pattern is a constant: Python's engine can stand for hours on a hostile one."""
+    wrong = []
+    for module in source.modules():
+        for node in ast.walk(module.tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+                continue
+            if ast.unparse(node.func.value) == "re" and node.func.attr in {
+                "compile",
+                "match",
+                "fullmatch",
+                "search",
+                "sub",
+                "split",
+                "findall",
+                "finditer",
+            }:
+                names = {each.id for each in ast.walk(node.args[0]) if isinstance(each, ast.Name)}
+                if not all(name.isupper() or name.lstrip("_").isupper() or name == "re" for name in names):
+                    wrong.append(f"{module.place(node)}: {ast.unparse(node.args[0])[:80]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_annotations_are_never_evaluated_at_import() -> None:
+    """`from __future__ import annotations` stands in every module, but where a library reads annotations to build a class."""
+    wrong = []
+    for module in source.modules():
+        names = {name for _, name in module.imported}
+        reads_annotations = any(name.split(".")[0] in {"msgspec", "pydantic", "pydantic_settings", "ninja"} for name in names)
+        only_docstring = all(isinstance(node, ast.Expr | ast.Assign) for node in module.tree.body)
+        if not only_docstring and not reads_annotations and "__future__.annotations" not in names:
+            wrong.append(str(module.path.relative_to(source.ROOT)))
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,84 @@
+"""record() is the only writer of registrations, session registrations and events (architecture.md, rule 1)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.architecture import source
+
+MODELS = {"Registration", "SessionRegistration", "Event"}
+TABLES = "registration|session_registration|event"
+WRITES = {
+    name
+    for verb in ("save", "create", "bulk_create", "update", "bulk_update", "get_or_create", "update_or_create", "delete")
+    for name in (verb, f"a{verb}")
+}
+SQL = re.compile(
+    rf'\b(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM|COPY|TRUNCATE(?:\s+TABLE)?)\s+"?(?:{TABLES})"?(?=[\s(,;]|$)',
+    re.IGNORECASE,
+)
+
+# The named exceptions of rule 1. Each says which right it has.
+EXCEPTIONS: dict[str, str] = {}
+
+
+def _outside_recording() -> Iterator[source.Module]:
+    for module in source.modules():
+        if module.package != "recording" and module.name not in EXCEPTIONS:
+            yield module
+
+
+def _imports_the_models(module: source.Module) -> set[str]:
+    return {name.rpartition(".")[2] for _, name in module.imported if name.startswith("heliograph.store.models.")} & MODELS
+
+
+def test_no_orm_call_writes_them_elsewhere() -> None:
+    wrong = []
+    for module in _outside_recording():
+        names = _imports_the_models(module)
+        uses_module = any(name == "heliograph.store.models" for _, name in module.imported) and not names
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = ast.unparse(node.func)
+            words = set(re.findall(r"\w+", called))
+            mentions = words & names or (uses_module and re.search(rf"\bmodels\.({'|'.join(MODELS)})\b", called))
+            if mentions and (called.split(".")[-1] in WRITES or called.split(".")[-1] in MODELS):
+                wrong.append(f"{module.place(node)}: {called[:100]}")
+    assert not wrong, "only recording/ writes these:\n" + "\n".join(wrong)
+
+
+def test_no_form_saves_them() -> None:
+    """No ModelForm and no ModelAdmin: forms hand an upsert to record()."""
+    wrong = [
+        module.place(node)
+        for module in _outside_recording()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "model"
+        if ast.unparse(node.value).split(".")[-1] in _imports_the_models(module)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_sql_writes_them_elsewhere() -> None:
+    wrong = [
+        f"{module.place(node)}: {found.group()}"
+        for module in _outside_recording()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := SQL.search(node.value))
+    ]
+    assert not wrong, "only recording/ writes these:\n" + "\n".join(wrong)
+
+
+def test_the_pattern_sees_writes_and_only_those() -> None:
+    for statement in (
+        "UPDATE registration SET x",
+        'insert into "event" (a)',
+        "DELETE FROM session_registration",
+        "INSERT OR IGNORE INTO event(a)",
+    ):
+        assert SQL.search(statement), statement
+    for statement in ("SELECT * FROM registration FOR UPDATE", "UPDATE event_delta SET x", "UPDATE events SET y", "the event is updated"):
+        assert not SQL.search(statement), statement

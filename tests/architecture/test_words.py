@@ -1,0 +1,66 @@
+"""House rules on words: names of modules, strings that people read, sleeps."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.architecture import source
+
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils", "tools", "stuff"}
+SHOWN = {"label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"}
+MESSAGES = {"debug", "info", "success", "warning", "error", "add_message"}
+# Commands speak English on the terminal; domain and store talk to programs.
+PAGES = {"accounts", "platform", "flows", "insights", "web", "jobs"}
+
+
+def test_no_module_is_a_grab_bag() -> None:
+    wrong = [module.name for module in source.modules() if module.name.rpartition(".")[2] in VAGUE]
+    assert not wrong, f"name the thing: {wrong}"
+
+
+def test_strings_that_people_read_go_through_gettext() -> None:
+    """Labels, help texts and messages are never bare literals."""
+    wrong = []
+    for module in source.modules():
+        if module.package not in PAGES:
+            continue
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            bare = [keyword.value for keyword in node.keywords if keyword.arg in SHOWN]
+            called = ast.unparse(node.func)
+            if called.startswith("messages.") and called.split(".")[-1] in MESSAGES:
+                bare += node.args[1:]
+            if called.split(".")[-1] == "ValidationError":
+                bare += node.args[:1]
+            wrong += [
+                f"{module.place(value)}: {ast.unparse(value)[:80]}"
+                for value in bare
+                if isinstance(value, ast.JoinedStr) or (isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value)
+            ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_test_sleeps() -> None:
+    """Wait for what must become true: tests/waiting.py. The receiver plays slow targets."""
+    own = {source.ROOT / "tests" / name for name in ("waiting.py", "postgres.py", "receiver.py", "authority.py")}
+    wrong = [
+        module.place(node)
+        for module in source.tests()
+        if module.path not in own
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "sleep", "asyncio.sleep", "anyio.sleep"}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_test_is_left_out() -> None:
+    """Nothing is skipped and nothing is expected to fail."""
+    wrong = [
+        f"{module.place(node)}: {ast.unparse(node)}"
+        for module in source.tests()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in {"pytest.skip", "pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail", "pytest.xfail"}
+    ]
+    assert not wrong, "\n".join(wrong)
