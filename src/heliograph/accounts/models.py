@@ -1,4 +1,4 @@
-"""Accounts (tenants) and the people who sign in to them (spec P1)."""
+"""Accounts (tenants), the people who sign in to them, their tokens, and what was done (spec P1)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+from heliograph.store.fields import MicrosField
 
 
 def validate_timezone(name: str) -> None:
@@ -103,3 +106,66 @@ class User(AbstractBaseUser):
     def is_operator(self) -> bool:
         """Whether this person runs the installation rather than belonging to an account."""
         return self.account_id is None
+
+
+class TokenScope(models.TextChoices):
+    """What a token may do."""
+
+    INGEST = "ingest", _("Send registrations")
+    READ = "read", _("Read")
+    SET_UP = "set-up", _("Change the set-up")
+
+
+class ApiToken(models.Model):
+    """A key to the API. Only its digest is kept; `prefix` finds it. The edge reads this table by plain SQL, so its instants are whole numbers."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)  # SHA-256 of the whole token, hexadecimal
+    scopes = models.JSONField(_("may"), default=list)
+    created = MicrosField(_("created"))
+    created_by = models.CharField(max_length=60)
+    expires = MicrosField(_("expires"), null=True)
+    last_used = MicrosField(_("last used"), null=True)
+    revoked = MicrosField(_("revoked"), null=True)
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "api_token"
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    """Who did what to which object, in the transaction that did it. Never changed afterwards."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    at = MicrosField(_("at"))
+    by = models.CharField(_("by"), max_length=60)  # user:7, token:3, command ...
+    what = models.CharField(_("what"), max_length=60)  # created, changed, deleted, switched off ...
+    kind = models.CharField(_("object"), max_length=40)  # tag, event, flow ...
+    object_id = models.BigIntegerField()
+    name = models.CharField(_("name"), max_length=300)
+    before = models.JSONField(_("before"), null=True)  # what changed, as it was; secrets masked
+    after = models.JSONField(_("after"), null=True)
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "audit_entry"
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        ordering = ("-id",)
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=("account", "id"), name="audit_entry_of_account"),
+            models.Index(fields=("account", "kind", "object_id", "id"), name="audit_entry_of_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.kind} {self.name}"

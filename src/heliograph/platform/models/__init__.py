@@ -1,0 +1,46 @@
+"""What is set up in an account and in its events: tags, statuses, types, questions, properties, sessions, custom fields (spec section 2).
+
+Every row carries its account, and the database refuses a row that names one of another account (`store.tenancy`). What record()
+and the engine read is not here but in the versions of configuration, which the services write beside these rows (F10).
+"""
+
+from __future__ import annotations
+
+from heliograph.platform.models.events import (
+    AttendeeType,
+    AttendeeTypeTag,
+    EventTag,
+    RegistrationProperty,
+    RegistrationPropertyTag,
+    Session,
+)
+from heliograph.platform.models.questions import CustomField, Question
+from heliograph.platform.models.statuses import (
+    EventStatus,
+    EventStatusTag,
+    RegistrationStatus,
+    RegistrationStatusTag,
+    SessionStatus,
+    SessionStatusTag,
+)
+from heliograph.platform.models.tags import KIND_NAMES, Tag, TagOn
+
+__all__ = [
+    "KIND_NAMES",
+    "AttendeeType",
+    "AttendeeTypeTag",
+    "CustomField",
+    "EventStatus",
+    "EventStatusTag",
+    "EventTag",
+    "Question",
+    "RegistrationProperty",
+    "RegistrationPropertyTag",
+    "RegistrationStatus",
+    "RegistrationStatusTag",
+    "Session",
+    "SessionStatus",
+    "SessionStatusTag",
+    "Tag",
+    "TagOn",
+]
