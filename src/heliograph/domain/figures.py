@@ -1,0 +1,359 @@
+"""What the numbers of Insights mean (guide: Account Insights; spec X1-X3).
+
+The hot path never counts: with each fact it appends a `Delta`, whose minute is the measure's own time:
+
+    processed figures   the run's first decision          CHANGES RUNS NOT_TRIGGERED STUCK
+    action figures      the action's creation             TRIGGERED and one measure per state: -1 for the old, +1 for the new
+    charts              the attempt, the failure          RETRIED ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
+
+A figure is the sum of its deltas in a period. `count` says the same from the rows themselves: what a drill-down lists, and what tests compare with.
+Instants are microseconds, minutes count from the epoch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from heliograph.domain.changes import Facet
+from heliograph.domain.delivery import ActionState, AttemptKind, OpenAction, Origin
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.flows import Mode
+from heliograph.domain.lanes import Attempted, Settlement
+from heliograph.domain.outcomes import Delivered, Invalid, Refused
+from heliograph.domain.retry import MINUTE, Category
+
+REPLAYED = 100
+"""Added to the number of an action, attempt or retry measure where the action is a replay: so replays can be left out (Y1)."""
+
+WEBHOOKS = 1
+"""The number of the one integration that there is."""
+
+
+class FiguresDoNotAddUp(HeliographError):
+    """The figures contradict each other."""
+
+
+class Measure(IntEnum):
+    """What is counted. CHANGES carries the serials of registrations, for the distinct figures; RECORDED the facet, as its category."""
+
+    CHANGES = 1
+    RECORDED = 2
+    RUNS = 3
+    NOT_TRIGGERED = 4
+    STUCK = 5
+    TRIGGERED = 10
+    PENDING = 11
+    QUEUED = 12
+    SUCCESS = 20
+    FAILED = 21
+    VALIDATION = 22
+    SUPERSEDED = 23
+    RETRIED = 30
+    ABANDONED = 31
+    VALIDATION_ERRORS = 32
+    ATTEMPTS_OK = 33
+    ATTEMPTS_FAILED = 34
+
+    @classmethod
+    def of_state(cls, state: ActionState) -> Measure:
+        """The measure of the actions in this state."""
+        return cls(10 + state)
+
+
+def mode_code(mode: Mode) -> int:
+    """The number that stands for a mode in tables."""
+    return 1 if mode is Mode.LIVE else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One addition. mode: `mode_code`; category: `Category.code`, a facet, or 0."""
+
+    account: int
+    minute: int
+    mode: int
+    measure: int
+    n: int = 1
+    flow: int = 0
+    connection: int = 0
+    category: int = 0
+    integration: int = WEBHOOKS
+    serials: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Everything but the amount and the serials."""
+        return (self.account, self.minute, self.mode, self.measure, self.flow, self.connection, self.category, self.integration)
+
+
+def merged(deltas: Iterable[Delta]) -> list[Delta]:
+    """One delta per key, sorted; what adds up to nothing is left out."""
+    sums: Counter[tuple[int, ...]] = Counter()
+    serials: dict[tuple[int, ...], set[int]] = {}
+    for delta in deltas:
+        sums[delta.key] += delta.n
+        if delta.serials:
+            serials.setdefault(delta.key, set()).update(delta.serials)
+    return [
+        Delta(account, minute, mode, measure, n, flow, connection, category, integration, tuple(sorted(serials.get(key, ()))))
+        for key, n in sorted(sums.items())
+        if n or key in serials
+        for account, minute, mode, measure, flow, connection, category, integration in [key]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the deltas of an action need to know of it. created: microseconds; mode: `mode_code`."""
+
+    account: int
+    mode: int
+    flow: int
+    connection: int
+    created: int
+    replay: bool = False
+
+    @property
+    def offset(self) -> int:
+        return REPLAYED if self.replay else 0
+
+
+def of_activity(account: int, at: int, mode: int, facets: Facet) -> Iterator[Delta]:
+    """Registration Activity: a recorded change, by facet, whether or not a flow took it."""
+    for facet in Facet:
+        if facet & facets:
+            yield Delta(account, at // MINUTE, mode, Measure.RECORDED, category=facet.value, integration=0)
+
+
+def of_processed_change(account: int, at: int, mode: int, serial: int | None) -> Delta:
+    """Changes Processed and Unique Registrations: a change with a run; `serial` is its registration's, None for an event's change."""
+    return Delta(account, at // MINUTE, mode, Measure.CHANGES, serials=() if serial is None else (serial,))
+
+
+def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_stuck: bool = False) -> Iterator[Delta]:
+    """A run as it was first decided."""
+    yield Delta(account, at // MINUTE, mode, Measure.RUNS, flow=flow)
+    if not triggered:
+        yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, flow=flow)
+    if is_stuck:
+        yield Delta(account, at // MINUTE, mode, Measure.STUCK, flow=flow)
+
+
+def of_judged_again(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
+    """A stuck run judged again, submitted or ended. at: the run's first decision. Changes Processed does not move (F7)."""
+    if triggered:
+        yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, -1, flow=flow)
+    if was_open != is_open:
+        yield Delta(account, at // MINUTE, mode, Measure.STUCK, is_open - was_open, flow=flow)
+
+
+def of_new_action(facts: Facts) -> Iterator[Delta]:
+    """Actions Triggered, and the action's first state."""
+    minute = facts.created // MINUTE
+    yield Delta(facts.account, minute, facts.mode, Measure.TRIGGERED + facts.offset, flow=facts.flow)
+    yield Delta(facts.account, minute, facts.mode, Measure.PENDING + facts.offset, flow=facts.flow)
+
+
+def of_move(facts: Facts, old: OpenAction, new: OpenAction) -> Iterator[Delta]:
+    """An action's change of state, counted where the action is."""
+    if old.state is not new.state:
+        minute = facts.created // MINUTE
+        yield Delta(facts.account, minute, facts.mode, Measure.of_state(old.state) + facts.offset, -1, flow=facts.flow)
+        yield Delta(facts.account, minute, facts.mode, Measure.of_state(new.state) + facts.offset, flow=facts.flow)
+
+
+def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
+    """Retry Activity, Retry Processing Category, Connection Activity, Retried Abandoned, Validation Errors: by the attempt's time.
+
+    A retry counts under the category that it was made for.
+    """
+
+    def delta(measure: Measure, category: Category | None = None) -> Delta:
+        number = category.code if category else 0
+        return Delta(facts.account, at // MINUTE, facts.mode, measure + facts.offset, 1, facts.flow, facts.connection, number)
+
+    if attempt.kind is not AttemptKind.FIRST:
+        yield delta(Measure.RETRIED, attempt.retried.category)
+    match attempt.outcome:
+        case Delivered():
+            yield delta(Measure.ATTEMPTS_OK)
+        case Refused(category=category):
+            yield delta(Measure.ATTEMPTS_FAILED, category)
+            if attempt.abandoned:
+                yield delta(Measure.ABANDONED, category)
+        case Invalid():
+            yield delta(Measure.VALIDATION_ERRORS, Category.VALIDATION)
+        case _:
+            return
+
+
+def of_settlement(settlement: Settlement, facts_of: dict[int, Facts], at: int) -> Iterator[Delta]:
+    """Everything that a settled lane, or a page's wish about it, adds. facts_of: by action."""
+    for move in settlement.moves:
+        yield from of_move(facts_of[move.old.id], move.old, move.new)
+    if settlement.attempt is not None:
+        yield from of_attempt(facts_of[settlement.attempt.action], settlement.attempt, at)
+
+
+# ---- figures of a period ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The tiles of a period (X2)."""
+
+    changes: int = 0
+    unique: int = 0
+    triggered: int = 0
+    not_triggered: int = 0
+    active_flows: int = 0
+    success: int = 0
+    superseded: int = 0
+    queued: int = 0
+    failed: int = 0
+    validation: int = 0
+    pending: int = 0
+    stuck: int = 0
+    retried: int = 0
+    abandoned: int = 0
+    validation_errors: int = 0
+    retried_by_category: dict[Category, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
+        if self.triggered != parts:
+            raise FiguresDoNotAddUp(f"{self.triggered} actions were triggered, but {parts} have a state.")
+        if self.unique > self.changes:
+            raise FiguresDoNotAddUp(f"{self.unique} registrations cannot have {self.changes} changes.")
+        if sum(self.retried_by_category.values()) != self.retried:
+            raise FiguresDoNotAddUp("The categories of retries do not add up to all of them.")
+
+    @property
+    def in_retry_queue(self) -> int:
+        """Guide: In Retry Queue. Actions that wait there, and runs stuck there."""
+        return self.queued + self.stuck
+
+    @property
+    def pie(self) -> tuple[int, int]:
+        """Guide: Processing Status. Successes and failures: what waits in the queue has failed so far; what is pending or superseded is neither."""
+        return self.success, self.queued + self.failed + self.validation
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it is now. registration: None for an event's change. stuck: its Retry item is open."""
+
+    change: int
+    registration: int | None
+    flow: int
+    mode: int
+    at: int
+    triggered: bool
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """An action as it is now."""
+
+    flow: int
+    mode: int
+    created: int
+    state: ActionState
+    origin: Origin = Origin.RECORDED
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt. retried: the category that a retry was made for."""
+
+    mode: int
+    at: int
+    kind: AttemptKind
+    retried: Category | None = None
+    abandoned: bool = False
+    invalid: bool = False
+    origin: Origin = Origin.RECORDED
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` up to, not including, `until`; microseconds, whole minutes. mode: `mode_code`."""
+
+    since: int
+    until: int
+    mode: int
+    replays: bool = True
+
+    def __post_init__(self) -> None:
+        if self.since % MINUTE or self.until % MINUTE or self.since > self.until:
+            raise ValueError("a period has whole minutes and does not end before it begins")
+
+    def holds(self, at: int, mode: int, *, replay: bool = False) -> bool:
+        return self.since <= at < self.until and mode == self.mode and (self.replays or not replay)
+
+
+def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], attempts: Iterable[AttemptRow]) -> Figures:
+    """The figures by their definition, from the rows."""
+    mine = [r for r in runs if period.holds(r.at, r.mode)]
+    states = Counter(a.state for a in actions if period.holds(a.created, a.mode, replay=a.origin == Origin.REPLAY))
+    tries = [t for t in attempts if period.holds(t.at, t.mode, replay=t.origin == Origin.REPLAY)]
+    retries = [t for t in tries if t.kind is not AttemptKind.FIRST]
+    return Figures(
+        changes=len({r.change for r in mine}),
+        unique=len({r.registration for r in mine if r.registration is not None}),
+        triggered=states.total(),
+        not_triggered=sum(not r.triggered for r in mine),
+        active_flows=len({r.flow for r in mine}),
+        success=states[ActionState.SUCCESS],
+        superseded=states[ActionState.SUPERSEDED],
+        queued=states[ActionState.QUEUED],
+        failed=states[ActionState.FAILED],
+        validation=states[ActionState.VALIDATION],
+        pending=states[ActionState.PENDING],
+        stuck=sum(r.stuck for r in mine),
+        retried=len(retries),
+        abandoned=sum(t.abandoned for t in tries),
+        validation_errors=sum(t.invalid for t in tries),
+        retried_by_category=dict(Counter(t.retried or Category.GENERAL for t in retries)),
+    )
+
+
+def total(period: Period, deltas: Iterable[Delta]) -> Figures:
+    """The same figures from the deltas."""
+    sums: Counter[int] = Counter()
+    by_category: Counter[Category] = Counter()
+    serials: set[int] = set()
+    flows: set[int] = set()
+    for delta in deltas:
+        replay = delta.measure >= REPLAYED
+        if not period.holds(delta.minute * MINUTE, delta.mode, replay=replay):
+            continue
+        measure = delta.measure - REPLAYED * replay
+        sums[measure] += delta.n
+        serials.update(delta.serials)
+        if measure == Measure.RUNS:
+            flows.add(delta.flow)
+        elif measure == Measure.RETRIED:
+            by_category[Category.of_code(delta.category) or Category.GENERAL] += delta.n
+    return Figures(
+        changes=sums[Measure.CHANGES],
+        unique=len(serials),
+        triggered=sums[Measure.TRIGGERED],
+        not_triggered=sums[Measure.NOT_TRIGGERED],
+        active_flows=len(flows),
+        success=sums[Measure.SUCCESS],
+        superseded=sums[Measure.SUPERSEDED],
+        queued=sums[Measure.QUEUED],
+        failed=sums[Measure.FAILED],
+        validation=sums[Measure.VALIDATION],
+        pending=sums[Measure.PENDING],
+        stuck=sums[Measure.STUCK],
+        retried=sums[Measure.RETRIED],
+        abandoned=sums[Measure.ABANDONED],
+        validation_errors=sums[Measure.VALIDATION_ERRORS],
+        retried_by_category=dict(by_category),
+    )
