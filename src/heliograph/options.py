@@ -104,10 +104,15 @@ class Options(BaseSettings):
         except ValidationError as error:
             raise OptionsError("\n".join(_sentence(each["loc"], each["msg"]) for each in error.errors())) from None
 
-    @field_validator("allowed_hosts", "trusted_proxies", "allowed_networks", mode="before")
+    @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", "allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        return tuple(ipaddress.ip_network(part) for part in _parts(value)) if isinstance(value, str) else value
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -247,6 +252,10 @@ class Options(BaseSettings):
                 f"{PREFIX}BIND is {self.bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
             )
         return tuple(found)
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def split_address(value: str) -> tuple[str, int]:

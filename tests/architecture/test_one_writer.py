@@ -62,14 +62,43 @@ def test_no_form_saves_them() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_sql_writes_them_elsewhere() -> None:
+def _writing(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The strings below `tree` that are SQL which writes them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value):
+            yield node
+
+
+def test_no_sql_writes_them_outside_the_store() -> None:
     wrong = [
-        f"{module.place(node)}: {found.group()}"
+        f"{module.place(node)}: {node.value}"
         for module in _outside_recording()
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := SQL.search(node.value))
+        if module.package != "store"
+        for node in _writing(module.tree)
     ]
-    assert not wrong, "only recording/ writes these:\n" + "\n".join(wrong)
+    assert not wrong, "only recording/ writes these, by store/:\n" + "\n".join(wrong)
+
+
+def test_the_stores_writing_functions_are_recordings_alone() -> None:
+    writers = {
+        (module.name, function.name)
+        for module in source.modules()
+        if module.package == "store"
+        for function in ast.walk(module.tree)
+        if isinstance(function, ast.FunctionDef) and any(_writing(function))
+    }
+    assert writers, "the store writes registrations somewhere"
+    wrong = []
+    for module in _outside_recording():
+        if module.package == "store":
+            continue
+        imported = {name for _, name in module.imported}
+        for home, function in writers:
+            by_name = f"{home}.{function}" in imported
+            by_module = home in imported and f"{home.rpartition('.')[2]}.{function}(" in ast.unparse(module.tree)
+            if by_name or by_module:
+                wrong.append(f"{module.path.relative_to(source.ROOT)} uses {home}.{function}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_pattern_sees_writes_and_only_those() -> None:

@@ -46,7 +46,7 @@ def test_O1_defaults_are_safe_and_need_nothing(tmp_path: Path) -> None:
         ("allowed_hosts", "*", "is not a host name"),
         ("allowed_hosts", "https://a.example", "is not a host name"),
         ("trusted_proxies", "10.0.0.1/8", "has host bits set"),
-        ("allowed_networks", "intranet", "not a valid IPv4 or IPv6 network"),
+        ("allowed_networks", "intranet", "does not appear to be an IPv4 or IPv6 network"),
         ("smtp_url", "mail.example.org", "smtp://"),
         ("data", "data", "give the whole path"),
         ("page_threads", "0", "greater than or equal to 1"),
