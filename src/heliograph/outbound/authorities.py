@@ -1,0 +1,26 @@
+"""Which certificate authorities are trusted. The path compiled into a libcurl wheel is wrong on some systems, so it is always given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import certifi
+
+SYSTEM_BUNDLES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # macOS, BSD
+)
+
+
+def bundle(environ: Mapping[str, str] = os.environ) -> str:
+    """Path of the bundle: SSL_CERT_FILE where set, else the system's (which an operator can add to), else certifi's."""
+    given = environ.get("SSL_CERT_FILE")
+    if given and Path(given).is_file():
+        return given
+    return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), certifi.where())

@@ -1,0 +1,104 @@
+"""What goes out and what comes back: requests, and the three ways in which sending one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from heliograph.domain.outcomes import Cause
+from heliograph.outbound.guard import Policy
+
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """How the requests of one connection go out. One object per compiled connection; compared by identity, since handles are kept per route.
+
+    Timeouts are seconds: `connect_timeout` bounds name, connect and TLS together, `total_timeout` everything from `Sender.start()` on.
+    Caps are bytes: of a longer body the beginning is kept; an answer with more header bytes is a failure.
+    """
+
+    account: int
+    connection: int
+    policy: Policy = field(default_factory=Policy)
+    connect_timeout: float = 5.0
+    total_timeout: float = 10.0
+    body_cap: int = 64 * KIB
+    header_cap: int = 32 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A composed request. `headers` are names and values as they are sent, content type and `webhook-*` included; `body` None: none is sent."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes | None
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds. `name`, `connect` and `tls` are what each step took, 0 where a kept connection was used; `sent` and `total` count from `Sender.start()`."""
+
+    name: float = 0.0
+    connect: float = 0.0
+    tls: float = 0.0
+    sent: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The target answered. `truncated`: its body went on beyond the cap. `reused`: over a kept connection. `address`: the literal that was connected to."""
+
+    status: int
+    header_lines: tuple[bytes, ...]
+    body: bytes
+    truncated: bool
+    timings: Timings
+    address: str
+    reused: bool = False
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names in lower case, values as Latin-1 text (which every byte is), in the order they came, without trailers."""
+        pairs = []
+        for line in self.header_lines[1:]:
+            name, colon, value = line.partition(b":")
+            if colon:
+                pairs.append((name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")))
+            elif not line.strip():
+                break
+        return pairs
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name (in lower case)."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No usable answer. `left`: whether the request may have reached the target. `message`: a sentence that names the host only.
+
+    `reused`: it went over a kept connection, which the target may have been closing at that moment. `address` is empty where nothing was connected.
+    """
+
+    cause: Cause
+    message: str
+    left: bool
+    timings: Timings = field(default_factory=Timings)
+    address: str = ""
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """We stopped before the answer came. `left`: whether the request may have reached the target."""
+
+    left: bool
+
+
+type Result = Response | Failure | CutOff

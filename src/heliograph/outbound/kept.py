@@ -1,0 +1,53 @@
+"""Whether a kept connection is still good, asked at the last moment before a request is written to it.
+
+libcurl looks for dead connections only once a second. A request written to one that the target has closed would end as "closed without an answer", and nobody could say whether it had left. Here it is found before a byte
+is written, so it is sent over a fresh connection instead. What remains is a close that is on its way at that very moment.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+_CLOSED: Final = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class KeptConnections:
+    """The descriptors of a multi's connections, by local address: the one thing that libcurl tells both on connecting and on reuse."""
+
+    def __init__(self) -> None:
+        self._descriptors: dict[tuple[str, int], int] = {}
+        self._poll = select.poll()
+
+    def note(self, local: str, port: int, candidates: Sequence[int]) -> None:
+        """A fresh connection. `candidates`: the sockets opened for it; several where addresses were tried side by side."""
+        for descriptor in candidates:
+            if len(candidates) == 1 or _local_port(descriptor) == port:
+                self._descriptors[local, port] = descriptor
+                return
+        self._descriptors.pop((local, port), None)
+
+    def is_stale(self, local: str, port: int, *, secure: bool) -> bool:
+        """Whether the other side has closed it, or (in plain text) has sent something unasked, which would be read as the answer."""
+        descriptor = self._descriptors.get((local, port))
+        if descriptor is None:
+            return False
+        self._poll.register(descriptor, select.POLLIN | getattr(select, "POLLRDHUP", 0))
+        events = self._poll.poll(0)
+        self._poll.unregister(descriptor)
+        if not events:
+            return False
+        seen = events[0][1]
+        return bool(seen & _CLOSED) or not secure  # over TLS, session tickets may lie there unread
+
+
+def _local_port(descriptor: int) -> int:
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as duplicate:
+            port: int = duplicate.getsockname()[1]
+            return port
+    except OSError:
+        return 0

@@ -1,0 +1,210 @@
+"""Names to addresses, so that one dead name stalls nobody else (spec D9).
+
+libcurl's own resolver is one pool for everybody: ten dead names made a healthy look-up wait a second. Here
+
+- an answer is kept for half a minute, and while it is asked for it is renewed in the background: a target that is in use never waits;
+- a failure is kept for a few seconds, so that a queue of requests to a dead name asks once;
+- one connection has a bounded number of look-ups under way; the others of it wait, nobody else's do;
+- names that were slow before share a quarter of the threads: the rest is always free for those that are not.
+
+The system's resolver cannot be interrupted. Its threads are daemons: a stop waits for none of them.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+THREADS: Final = 32
+PER_CONNECTION: Final = 2
+FRESH_FOR: Final = 30.0
+USABLE_FOR: Final = 60.0
+FAILED_FOR: Final = 5.0
+SLOW_AFTER: Final = 1.0
+SLOW_REMEMBERED_FOR: Final = 600.0
+LARGEST_CACHE: Final = 10_000
+
+type Lookup = Callable[[str], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What a name stands for: address literals, in the system's order of preference."""
+
+    literals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoAddress:
+    """The name could not be looked up; `message` is a sentence that names the host only."""
+
+    message: str
+
+
+type Answer = Addresses | NoAddress
+
+
+def look_up(host: str) -> tuple[str, ...]:
+    """The system's answer (hosts file, DNS), both families. Raises OSError, of which socket.gaierror is one."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+@dataclass(slots=True)
+class _Known:
+    answer: Answer
+    at: float
+    """When the answer came (monotonic)."""
+    slow: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    host: str
+    owner: Hashable
+    slow: bool
+    waiting: list[Callable[[Answer], None]] = field(default_factory=list)
+
+
+class Resolver:
+    """A pool of look-up threads with a cache. Safe to call from any thread; never blocks its caller."""
+
+    def __init__(
+        self, look_up: Lookup = look_up, *, threads: int = THREADS, per_connection: int = PER_CONNECTION, fresh_for: float = FRESH_FOR
+    ) -> None:
+        self._look_up = look_up
+        self._most_threads = threads
+        self._most_slow = max(1, threads // 4)
+        self._per_owner = per_connection
+        self._fresh_for = fresh_for
+        self._usable_for = fresh_for * USABLE_FOR / FRESH_FOR
+        self._change = threading.Condition(threading.Lock())
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._pending: dict[str, _Pending] = {}
+        self._ready: deque[_Pending] = deque()
+        self._ready_slow: deque[_Pending] = deque()
+        self._held: dict[Hashable, deque[_Pending]] = {}
+        self._running: dict[Hashable, int] = {}
+        self._slow_running = 0
+        self._threads = 0
+        self._idle = 0
+        self._closed = False
+
+    def resolve(self, host: str, owner: Hashable, done: Callable[[Answer], None]) -> Answer | None:
+        """The answer where it is known; else None, and `done` is called with it later, from another thread. `owner`: the connection that asks."""
+        with self._change:
+            known = self._known.get(host)
+            if known is not None:
+                age = time.monotonic() - known.at
+                if age < (self._fresh_for if isinstance(known.answer, Addresses) else FAILED_FOR):
+                    return known.answer
+                if isinstance(known.answer, Addresses) and age < self._usable_for and not self._closed:
+                    self._ask(host, owner, known)
+                    return known.answer
+            if self._closed:
+                return NoAddress("Heliograph is stopping.")
+            self._ask(host, owner, known).waiting.append(done)
+            return None
+
+    def close(self) -> None:
+        """Starts no further look-up. Those under way end on their own; nobody is called back any more."""
+        with self._change:
+            self._closed = True
+            self._ready.clear()
+            self._ready_slow.clear()
+            self._held.clear()
+            self._pending.clear()
+            self._change.notify_all()
+
+    def _ask(self, host: str, owner: Hashable, known: _Known | None) -> _Pending:
+        pending = self._pending.get(host)
+        if pending is None:
+            slow = known is not None and known.slow and time.monotonic() - known.at < SLOW_REMEMBERED_FOR
+            pending = self._pending[host] = _Pending(host, owner, slow)
+            self._admit(pending)
+        elif pending in self._held.get(pending.owner, ()) and self._running.get(owner, 0) < self._per_owner:
+            # Another connection wants the same name and has room: it shall not wait behind somebody else's limit.
+            self._held[pending.owner].remove(pending)
+            pending.owner = owner
+            self._admit(pending)
+        return pending
+
+    def _admit(self, pending: _Pending) -> None:
+        running = self._running.get(pending.owner, 0)
+        if running >= self._per_owner:
+            self._held.setdefault(pending.owner, deque()).append(pending)
+            return
+        self._running[pending.owner] = running + 1
+        (self._ready_slow if pending.slow else self._ready).append(pending)
+        if self._idle < len(self._ready) + len(self._ready_slow) and self._threads < self._most_threads:
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"resolver-{self._threads}", daemon=True).start()
+        self._change.notify()
+
+    def _take(self) -> _Pending | None:
+        if self._ready:
+            return self._ready.popleft()
+        if self._ready_slow and self._slow_running < self._most_slow:
+            return self._ready_slow.popleft()
+        return None
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                while (pending := self._take()) is None:
+                    if self._closed:
+                        self._threads -= 1
+                        return
+                    self._idle += 1
+                    self._change.wait()
+                    self._idle -= 1
+                self._slow_running += pending.slow
+            began = time.monotonic()
+            answer = self._answer(pending.host)
+            with self._change:
+                waiting = self._settle(pending, answer, slow=time.monotonic() - began > SLOW_AFTER)
+            for done in waiting:
+                done(answer)
+
+    def _answer(self, host: str) -> Answer:
+        try:
+            found = self._look_up(host)
+        except socket.gaierror as error:
+            if error.errno in _NOT_FOUND:
+                return NoAddress(f"The name {host} does not exist, or has no address.")
+            return NoAddress(f"The name {host} could not be looked up: no name server gave an answer.")
+        except (OSError, UnicodeError):
+            return NoAddress(f"The name {host} could not be looked up.")
+        return Addresses(found) if found else NoAddress(f"The name {host} has no address.")
+
+    def _settle(self, pending: _Pending, answer: Answer, *, slow: bool) -> list[Callable[[Answer], None]]:
+        self._slow_running -= pending.slow
+        if self._closed:
+            return []
+        self._known[pending.host] = _Known(answer, time.monotonic(), slow)
+        self._known.move_to_end(pending.host)
+        if len(self._known) > LARGEST_CACHE:
+            self._known.popitem(last=False)
+        del self._pending[pending.host]
+        left = self._running[pending.owner] - 1
+        if left:
+            self._running[pending.owner] = left
+        else:
+            del self._running[pending.owner]
+        held = self._held.get(pending.owner)
+        if held:
+            self._admit(held.popleft())
+        if not held:
+            self._held.pop(pending.owner, None)
+        self._change.notify()
+        return pending.waiting
+
+
+_NOT_FOUND: Final = frozenset(
+    number for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY", "EAI_FAIL") if (number := getattr(socket, name, None)) is not None
+)

@@ -1,0 +1,378 @@
+"""Sends requests: libcurl's multi interface on a thread of its own (spec C6, D9).
+
+    start()  from any thread -> inbox -> read URL, headers -> addresses (resolver's threads) -> judged -> libcurl -> done(result), on the sender's thread
+
+`done` has to be quick and must not raise: an error in it ends the sender, which calls `on_crash` (a sender that is half alive would be worse).
+How many requests a connection may have under way is its caller's business; here nothing waits for anything but its own target.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import pycurl
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.outcomes import Cause
+from heliograph.outbound import authorities
+from heliograph.outbound.exchange import CutOff, Failure, Request, Result, Route, Timings
+from heliograph.outbound.guard import judge
+from heliograph.outbound.headers import BadHeader, header_lines
+from heliograph.outbound.kept import KeptConnections
+from heliograph.outbound.poller import READ, open_poller
+from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver
+from heliograph.outbound.target import InvalidTarget, Target, read_target
+from heliograph.outbound.transfer import Transfer
+
+METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+MOST_IDLE_HANDLES: Final = 512
+MOST_IDLE_CONNECTIONS: Final = 512
+
+type Done = Callable[[Result], None]
+
+
+class SenderStopped(HeliographError):
+    """The sender is stopping and takes no more requests."""
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """A request from start() to done()."""
+
+    request: Request
+    done: Done
+    began: float
+    deadline: float
+    target: Target | None = None
+    name_took: float = 0.0
+    waited: float = 0.0
+    over: bool = False
+
+
+class Sender:
+    """One thread, one multi handle. `resolver` is the sender's own and is closed with it."""
+
+    def __init__(
+        self,
+        resolver: Resolver | None = None,
+        *,
+        ca_file: str | None = None,
+        user_agent: str = "Heliograph",
+        on_crash: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self._resolver = resolver or Resolver()
+        self._ca_file = ca_file or authorities.bundle()
+        self._user_agent = user_agent
+        self._on_crash = on_crash
+        self._inbox: deque[_Job] = deque()
+        self._answers: deque[tuple[_Job, Answer]] = deque()
+        self._naming: list[tuple[float, int, _Job]] = []
+        self._numbers = itertools.count()
+        self._open: dict[pycurl.Curl, tuple[Transfer, _Job]] = {}
+        self._idle: OrderedDict[Route, list[Transfer]] = OrderedDict()
+        self._idle_count = 0
+        self._kept = KeptConnections()
+        self._timer: float | None = None
+        self._woken = False
+        self._stop_at: float | None = None
+        self._poller = open_poller()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._poller.watch(self._wake_read, READ)
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, MOST_IDLE_CONNECTIONS)
+        self._gate = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._thread.start()
+
+    # From any thread.
+
+    def start(self, request: Request, done: Done) -> None:
+        """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from here. Raises SenderStopped."""
+        now = time.monotonic()
+        job = _Job(request, done, now, now + request.route.total_timeout)
+        with self._gate:
+            if self._stop_at is not None:
+                raise SenderStopped
+            self._inbox.append(job)
+        self._wake()
+
+    def stop(self, deadline: float) -> None:
+        """Takes nothing more, gives what is under way `deadline` seconds to end, cuts what is still open (CutOff), frees everything. Callable again."""
+        with self._gate:
+            self._stop_at = min(self._stop_at or float("inf"), time.monotonic() + deadline)
+        self._wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    @property
+    def under_way(self) -> int:
+        """Requests started and not done, roughly (for metrics)."""
+        return len(self._inbox) + len(self._naming) + len(self._open)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _wake(self) -> None:
+        if self._woken:
+            return
+        self._woken = True
+        try:
+            os.write(self._wake_write, b"\0")
+        except OSError:
+            return  # full: it is awake anyway; closed: it has ended
+
+    # The sender's thread.
+
+    def _run(self) -> None:
+        try:
+            try:
+                self._loop()
+            finally:
+                self._release()
+        except BaseException as error:  # whatever it is, the process has to know
+            if self._on_crash is None:
+                raise
+            self._on_crash(error)
+
+    def _loop(self) -> None:
+        while True:
+            self._take_in()
+            now = time.monotonic()
+            if self._timer is not None and self._timer <= now:
+                self._timer = None
+                self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                self._hand_back()
+            self._give_up_naming(now)
+            if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
+                self._cut()
+                return
+            for descriptor, bits in self._poller.wait(self._pause()):
+                if descriptor == self._wake_read:
+                    self._clear_wake()
+                else:
+                    self._multi.socket_action(descriptor, bits)
+            self._hand_back()
+
+    def _pause(self) -> float | None:
+        """Seconds until something is due; None: until something happens."""
+        if self._inbox or self._answers:
+            return 0.0
+        due = [moment for moment in (self._timer, self._stop_at, self._naming[0][0] if self._naming else None) if moment is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _clear_wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+        self._woken = False  # before the inbox is read: what is put in from now on wakes again
+
+    def _take_in(self) -> None:
+        for _ in range(len(self._inbox)):
+            self._begin(self._inbox.popleft())
+        while self._answers:
+            job, answer = self._answers.popleft()
+            if not job.over:
+                job.over = True
+                job.name_took = time.monotonic() - job.began
+                self._connect(job, answer)
+
+    def _begin(self, job: _Job) -> None:
+        request = job.request
+        if request.method not in METHODS:
+            self._refuse(job, Cause.BAD_REQUEST, f"{request.method[:20]!r} is not a method that can be sent.")
+            return
+        if request.method == "GET" and request.body is not None:
+            self._refuse(job, Cause.BAD_REQUEST, "A GET request carries no body.")
+            return
+        try:
+            target = job.target = _read_target(request.url)
+        except InvalidTarget as error:
+            self._refuse(job, Cause.BAD_REQUEST, str(error))
+            return
+        if target.literal:
+            self._connect(job, Addresses((target.host,)))
+            return
+        answer = self._resolver.resolve(target.host, request.route.connection, lambda answer: self._named(job, answer))
+        if answer is not None:
+            self._connect(job, answer)
+        else:
+            heapq.heappush(self._naming, (min(job.deadline, job.began + request.route.connect_timeout), next(self._numbers), job))
+
+    def _named(self, job: _Job, answer: Answer) -> None:
+        self._answers.append((job, answer))
+        self._wake()
+
+    def _give_up_naming(self, now: float) -> None:
+        while self._naming and (self._naming[0][0] <= now or self._naming[0][2].over):
+            job = heapq.heappop(self._naming)[2]
+            if not job.over:
+                job.over = True
+                host = job.target.host if job.target else ""
+                self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
+
+    def _connect(self, job: _Job, answer: Answer) -> None:
+        request, target = job.request, job.target
+        assert target is not None
+        if isinstance(answer, NoAddress):
+            self._refuse(job, Cause.DNS, answer.message)
+            return
+        literals, reason = _judged(answer, target.port, request.route)
+        if not literals:
+            self._refuse(job, Cause.BLOCKED, f"{target} is blocked: {reason}.")
+            return
+        now = time.monotonic()
+        if job.deadline <= now:
+            self._refuse(job, Cause.TIMEOUT, f"No connection to {target} could be made in time.")
+            return
+        job.waited = now - job.began
+        try:
+            lines = header_lines(request.headers)
+        except BadHeader as error:
+            self._refuse(job, Cause.BAD_REQUEST, str(error))
+            return
+        lines.append("Expect:")
+        if request.body is not None and not any(name.lower() == "content-type" for name, _ in request.headers):
+            lines.append("Content-Type:")  # libcurl would call it a form
+        transfer = self._acquire(request.route)
+        try:
+            transfer.prepare(request, target, literals, lines, job.deadline - now)
+            self._multi.add_handle(transfer.curl)
+        except (pycurl.error, ValueError, TypeError):
+            transfer.close()
+            self._refuse(job, Cause.BAD_REQUEST, f"The request to {target} holds something that cannot be sent.")
+            return
+        self._open[transfer.curl] = transfer, job
+
+    def _refuse(self, job: _Job, cause: Cause, message: str) -> None:
+        job.done(Failure(cause, message, left=False, timings=Timings(name=job.name_took, total=time.monotonic() - job.began)))
+
+    def _hand_back(self) -> None:
+        """Takes out what libcurl has ended, and says so."""
+        left = 1
+        while left:
+            left, ended, failed = self._multi.info_read()
+            for curl in ended:
+                self._end(curl, 0)
+            for curl, code, _ in failed:
+                self._end(curl, code)
+
+    def _end(self, curl: pycurl.Curl, code: int) -> None:
+        transfer, job = self._open[curl]
+        if transfer.stale and (seconds := job.deadline - time.monotonic()) > 0:
+            self._multi.remove_handle(curl)
+            transfer.prepare_again(seconds)
+            self._multi.add_handle(curl)
+            return
+        del self._open[curl]
+        result = transfer.finish(code, name=job.name_took, waited=job.waited)
+        self._multi.remove_handle(curl)
+        self._put_back(transfer)
+        job.done(result)
+
+    # Handles.
+
+    def _acquire(self, route: Route) -> Transfer:
+        shelf = self._idle.get(route)
+        if shelf:
+            self._idle_count -= 1
+            return shelf.pop()
+        transfer = self._oldest() if self._idle_count >= MOST_IDLE_HANDLES else Transfer(self._kept)
+        transfer.set_up(route, self._ca_file, self._user_agent)
+        return transfer
+
+    def _oldest(self) -> Transfer:
+        """An idle handle of the route that was first set up here; its setting is thrown away by `set_up`."""
+        while True:
+            route, shelf = next(iter(self._idle.items()))
+            if shelf:
+                self._idle_count -= 1
+                return shelf.pop()
+            del self._idle[route]
+
+    def _put_back(self, transfer: Transfer) -> None:
+        assert transfer.route is not None
+        shelf = self._idle.get(transfer.route)
+        if shelf is None:
+            shelf = self._idle[transfer.route] = []
+        if self._idle_count >= MOST_IDLE_HANDLES:
+            transfer.close()
+            return
+        self._idle_count += 1
+        shelf.append(transfer)
+
+    # libcurl's callbacks.
+
+    def _on_socket(self, what: int, descriptor: int, _multi: pycurl.CurlMulti, _data: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            self._poller.forget(descriptor)
+        else:
+            self._poller.watch(descriptor, what)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    # The end.
+
+    def _cut(self) -> None:
+        """Ends what is open. The resolver first, so that no answer comes in any more."""
+        self._resolver.close()
+        self._take_in_nothing()
+        for transfer, job in list(self._open.values()):
+            self._multi.remove_handle(transfer.curl)
+            transfer.close()
+            job.done(CutOff(left=transfer.sent))
+        self._open.clear()
+
+    def _take_in_nothing(self) -> None:
+        waiting = [*self._inbox, *(job for _, _, job in sorted(self._naming))]
+        self._inbox.clear()
+        self._naming.clear()
+        self._answers.clear()
+        for job in waiting:
+            if not job.over:
+                job.over = True
+                job.done(CutOff(left=False))
+
+    def _release(self) -> None:
+        with self._gate:
+            self._stop_at = self._stop_at or 0.0
+        self._resolver.close()
+        for transfer, _ in self._open.values():
+            transfer.close()
+        for shelf in self._idle.values():
+            for transfer in shelf:
+                transfer.close()
+        self._idle.clear()
+        self._multi.close()
+        self._poller.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+
+_read_target = lru_cache(maxsize=4096)(read_target)
+
+
+def _judged(answer: Addresses, port: int, route: Route) -> tuple[tuple[str, ...], str]:
+    """The addresses that may be connected to, and why the last refused one may not."""
+    allowed, reason = [], ""
+    for literal in answer.literals:
+        verdict = judge(literal, port, route.policy)
+        if verdict.allowed:
+            allowed.append(literal)
+        else:
+            reason = verdict.reason
+    return tuple(allowed), reason

@@ -1,0 +1,106 @@
+"""The address part of a URL, read strictly (spec C6).
+
+libcurl, Python and browsers disagree about odd URLs (backslashes, control characters, several `@`); whoever judges one reading and connects by another is open to attack. Only URLs with a single reading pass here.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from typing import Final
+from urllib.parse import quote
+
+import idna
+
+from heliograph.domain.errors import HeliographError
+
+
+class InvalidTarget(HeliographError):
+    """The URL cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a URL leads. `host` is lower case ASCII, without brackets; `literal` says that it is an address, not a name.
+
+    `rest` is path and query, percent-encoded; it may be a secret. `str()` is host and port, which may be shown.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    literal: bool
+    rest: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The whole URL in the one form that every reader reads alike, without a fragment."""
+        return f"{self.scheme}://{self}{self.rest}"
+
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+LONGEST_URL: Final = 8_192
+
+# RFC 3986: scheme "://" authority, then path, query. Everything that a reader could take for a second authority is left out of the character set.
+_URL: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/?#\[\]:@\\%]*)(?P<port>:[0-9]{0,5})?(?P<rest>[/?#].*)?"
+)
+_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_KEPT: Final = "".join(chr(code) for code in range(0x21, 0x7F))
+_UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def read_target(url: str) -> Target:
+    """Scheme, host and port of a URL. Raises InvalidTarget with a sentence that never repeats path, query or user information."""
+    if len(url) > LONGEST_URL:
+        raise InvalidTarget(f"The URL is longer than {LONGEST_URL:,} characters.")
+    if _UNSAFE.search(url):
+        raise InvalidTarget("The URL holds a space, a line break, a backslash or another control character.")
+    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    if "@" in authority:
+        raise InvalidTarget("The URL holds a user name or password before the host; use a connection with Basic Authentication.")
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise InvalidTarget("The URL has no readable host; it has to look like https://example.org/path.")
+    scheme = match["scheme"].lower()
+    if scheme not in DEFAULT_PORTS:
+        raise InvalidTarget(f"The URL begins with {scheme[:20]}://; only https:// and http:// can be used.")
+    port = int(match["port"][1:]) if match["port"] and len(match["port"]) > 1 else DEFAULT_PORTS[scheme]
+    if not 0 < port < 65_536:
+        raise InvalidTarget("The URL's port is not a number from 1 to 65535.")
+    host, literal = _read_host(match["host"])
+    rest = (match["rest"] or "").partition("#")[0]
+    if not rest.startswith("/"):
+        rest = f"/{rest}"
+    return Target(scheme, host, port, literal, rest if rest.isascii() else quote(rest, safe=_KEPT))
+
+
+def _read_host(text: str) -> tuple[str, bool]:
+    if text.startswith("["):
+        try:
+            return str(IPv6Address(text[1:-1])), True
+        except AddressValueError:
+            raise InvalidTarget("The URL's host is no valid IPv6 address.") from None
+    host = text
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            raise InvalidTarget("The URL's host name holds characters that no host name can have.") from None
+    host = host.lower()
+    labels = host.removesuffix(".").split(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise InvalidTarget("The URL's host name is not valid.")
+    if _NUMBER.fullmatch(labels[-1]):  # every reader takes 127.1, 0x7f000001 and 017700000001 for an address, and so does libcurl
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host.removesuffix("."))), True
+        except OSError:
+            raise InvalidTarget("The URL's host is no valid IPv4 address.") from None
+    return host, False

@@ -1,0 +1,265 @@
+"""One libcurl handle and what it learns during one request. Lives on the sender's thread only.
+
+A handle stays set up for its route; only what differs per request is set again. Another route's request gets it after `reset()`.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+import pycurl
+
+from heliograph.domain.outcomes import Cause
+from heliograph.outbound.exchange import Failure, Request, Response, Result, Route, Timings
+from heliograph.outbound.failures import explain
+from heliograph.outbound.guard import judge
+from heliograph.outbound.kept import KeptConnections
+from heliograph.outbound.target import Target
+
+# The most common keep-alive timeout of servers is 5 s (Apache, Node.js, uvicorn). A request that meets a connection which is just being closed fails, and we do not send it twice on our own: so a kept connection is used for less.
+LONGEST_IDLE: Final = 4
+LONGEST_LIFE: Final = 300
+# Of a body declared longer than this nothing is read; below it, its beginning is kept (Route.body_cap).
+LARGEST_DECLARED: Final = 64 * 1024 * 1024
+_MICRO: Final = 1_000_000
+NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
+
+
+class Transfer:
+    """A handle, set up for one route, under way with one request at a time."""
+
+    def __init__(self, kept: KeptConnections) -> None:
+        self.curl = pycurl.Curl()
+        self.route: Route | None = None
+        self._kept = kept
+        self._method = ""
+        self._fresh_only = False
+        self._approved: set[tuple[str, int]] = set()
+        self._opened: list[socket.socket] = []
+        self._target = NOWHERE
+        self._resolve: list[str | bytes] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        self.sent = False
+        """The request may have left."""
+        self.stale = False
+        """It met a kept connection that was dead already; nothing was written."""
+        self.address = ""
+        self._reused = False
+        self._descriptors: list[int] = []
+        self._blocked: str | None = None
+        self._twice = False
+        self._lines: list[bytes] = []
+        self._lines_size = 0
+        self._lines_too_long = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._truncated = False
+
+    def set_up(self, route: Route, ca_file: str, user_agent: str) -> None:
+        """Everything that is the same for all requests of a route."""
+        curl = self.curl
+        if self.route is not None:
+            curl.reset()
+        self.route = route
+        self._method = ""
+        self._fresh_only = False
+        self._approved = set()
+        self._body_cap, self._header_cap = route.body_cap, route.header_cap
+        self._connect_milliseconds = max(1, round(route.connect_timeout * 1000))
+        for option, value in (
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.PROXY, ""),  # libcurl obeys the environment's proxies otherwise
+            (pycurl.NOPROXY, ""),
+            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.CAINFO, ca_file),
+            (pycurl.SSL_VERIFYPEER, 1),
+            (pycurl.SSL_VERIFYHOST, 2),
+            (pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
+            (pycurl.USERAGENT, user_agent),
+            (pycurl.MAXAGE_CONN, LONGEST_IDLE),
+            (pycurl.MAXLIFETIME_CONN, LONGEST_LIFE),
+            (pycurl.MAXFILESIZE_LARGE, LARGEST_DECLARED),
+            (pycurl.TCP_NODELAY, 1),
+        ):
+            curl.setopt(option, value)
+        curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        curl.setopt(pycurl.SOCKOPTFUNCTION, self._opened_socket)
+        curl.setopt(pycurl.PREREQFUNCTION, self._about_to_send)
+        curl.setopt(pycurl.RESOLVER_START_FUNCTION, self._never_resolve)
+        curl.setopt(pycurl.HEADERFUNCTION, self._header)
+        curl.setopt(pycurl.WRITEFUNCTION, self._body)
+
+    def prepare(self, request: Request, target: Target, literals: tuple[str, ...], lines: list[str | bytes], seconds: float) -> None:
+        """What differs per request. `literals`: the judged addresses, handed over so that libcurl looks nothing up. `seconds`: what is left of the total timeout.
+
+        Raises pycurl.error, ValueError or TypeError where libcurl does not take a value.
+        """
+        self._forget()
+        self._target = target
+        curl = self.curl
+        if request.method != self._method:
+            self._set_method(request.method)
+        if request.body is not None:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+        elif request.method != "GET":
+            curl.setopt(pycurl.POSTFIELDS, b"")
+        curl.setopt(pycurl.URL, target.url)
+        curl.setopt(pycurl.HTTPHEADER, lines)
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        addresses = ",".join(f"[{literal}]" if ":" in literal else literal for literal in literals)
+        self._resolve = [f"+{host}:{target.port}:{addresses}"]
+        self._set_course(seconds, fresh_only=False)
+
+    def prepare_again(self, seconds: float) -> None:
+        """The same request over a fresh connection, after `stale`."""
+        self._forget()
+        self._set_course(seconds, fresh_only=True)
+
+    def _set_course(self, seconds: float, *, fresh_only: bool) -> None:
+        curl = self.curl
+        curl.setopt(pycurl.RESOLVE, self._resolve)
+        if fresh_only != self._fresh_only:
+            curl.setopt(pycurl.FRESH_CONNECT, int(fresh_only))
+            self._fresh_only = fresh_only
+        milliseconds = max(1, round(seconds * 1000))
+        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(milliseconds, self._connect_milliseconds))
+
+    def _set_method(self, method: str) -> None:
+        curl = self.curl
+        self._method = ""
+        if method == "GET":
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            curl.setopt(pycurl.POST, 1)
+        if method in ("GET", "POST"):
+            curl.unsetopt(pycurl.CUSTOMREQUEST)
+        else:
+            curl.setopt(pycurl.CUSTOMREQUEST, method)
+        self._method = method
+
+    # libcurl's callbacks. None of them may raise: pycurl would print a traceback and go on as if they had refused.
+
+    def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
+        """Judges every address before it is connected to, however the URL was written and whatever the name led to."""
+        family, kind, protocol, peer = address
+        self._close_opened()
+        if not self._judge(peer[0], peer[1]):
+            return pycurl.SOCKET_BAD
+        try:
+            opened = socket.socket(family, kind, protocol)
+        except OSError:
+            return pycurl.SOCKET_BAD
+        self._opened.append(opened)
+        return opened
+
+    def _opened_socket(self, descriptor: int, _purpose: int) -> int:
+        """libcurl has its own duplicate of the socket by now."""
+        self._descriptors.append(descriptor)
+        self._close_opened()
+        return pycurl.SOCKOPT_OK
+
+    def _about_to_send(self, peer: str, local: str, port: int, local_port: int) -> int:
+        """The last stop before the first byte: a reused connection was judged for another account, or is dead. Also the moment from which the request counts as left.
+
+        libcurl sends a request again when a kept connection closes without an answer; that would be two requests in one attempt, so it is refused.
+        """
+        if self.sent:
+            self._twice = True
+            return pycurl.PREREQFUNC_ABORT
+        if not self._judge(peer, port):
+            return pycurl.PREREQFUNC_ABORT
+        if self._descriptors:
+            self._kept.note(local, local_port, self._descriptors)
+        elif self._kept.is_stale(local, local_port, secure=self._target.scheme == "https"):
+            self.stale = True
+            return pycurl.PREREQFUNC_ABORT
+        self.address = peer
+        self.sent = True
+        self._reused = not self._descriptors
+        return pycurl.PREREQFUNC_OK
+
+    def _never_resolve(self) -> int:
+        """libcurl is told every address; if it wants to look one up, it read the URL in another way than we did."""
+        return 1
+
+    def _header(self, line: bytes) -> int | None:
+        if line.startswith(b"HTTP/"):  # also after 1xx: only the last answer counts
+            self._lines.clear()
+        self._lines_size += len(line)
+        if self._lines_size > self._header_cap:
+            self._lines_too_long = True
+            return -1
+        self._lines.append(line)
+        return None
+
+    def _body(self, chunk: bytes) -> int | None:
+        room = self._body_cap - self._size
+        if len(chunk) > room:
+            self._chunks.append(chunk[:room])
+            self._truncated = True
+            return -1
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        return None
+
+    def _judge(self, address: str, port: int) -> bool:
+        if (address, port) in self._approved:
+            return True
+        assert self.route is not None
+        verdict = judge(address, port, self.route.policy)
+        if verdict.allowed:
+            self._approved.add((address, port))
+        else:
+            self._blocked = verdict.reason
+        return verdict.allowed
+
+    def _close_opened(self) -> None:
+        while self._opened:
+            self._opened.pop().close()
+
+    # The end.
+
+    def finish(self, code: int, *, name: float, waited: float) -> Result:
+        """What became of it. `code`: libcurl's, 0 for none. `name`: seconds the look-up took. `waited`: seconds from `start()` until libcurl had it."""
+        self._close_opened()
+        timings = self._timings(name, waited)
+        cut_by_cap = self._truncated and code == pycurl.E_WRITE_ERROR
+        if code == 0 or cut_by_cap or (code == pycurl.E_FILESIZE_EXCEEDED and self._lines):
+            status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+            return Response(int(status), tuple(self._lines), b"".join(self._chunks), code != 0, timings, self.address, self._reused)
+        cause, message = self._explain(code, timings)
+        return Failure(cause, message, self.sent, timings, self.address, self._reused)
+
+    def _explain(self, code: int, timings: Timings) -> tuple[Cause, str]:
+        target = self._target
+        if self._blocked is not None and not self.sent:
+            return Cause.BLOCKED, f"{target} is blocked: {self._blocked}."
+        if self._lines_too_long:
+            return Cause.GARBLED, f"The answer of {target} has headers that are longer than {self._header_cap:,} bytes."
+        if self._twice:
+            return Cause.RESET, f"{target} closed the connection without an answer."
+        verify = int(self.curl.getinfo(pycurl.SSL_VERIFYRESULT))
+        system = int(self.curl.getinfo(pycurl.OS_ERRNO))
+        return explain(code, target, sent=self.sent, answered=bool(self._lines), verify=verify, system=system, seconds=timings.total)
+
+    def _timings(self, name: float, waited: float) -> Timings:
+        info = self.curl.getinfo
+        connected, secured = info(pycurl.CONNECT_TIME_T) / _MICRO, info(pycurl.APPCONNECT_TIME_T) / _MICRO
+        return Timings(
+            name=name,
+            connect=connected,
+            tls=max(0.0, secured - connected) if secured else 0.0,
+            sent=waited + info(pycurl.PRETRANSFER_TIME_T) / _MICRO if self.sent else 0.0,
+            total=waited + info(pycurl.TOTAL_TIME_T) / _MICRO,
+        )
+
+    def close(self) -> None:
+        """Frees the handle. It must not be in a multi any more."""
+        self._close_opened()
+        self.curl.close()
