@@ -10,6 +10,8 @@ from typing import Final
 
 MAX_HEADERS: Final = 50
 MAX_VALUE: Final = 8_000  # characters
+MAX_TOGETHER: Final = 12_000  # names and values of one request; usual servers take 8 to 16 KiB
+TOO_LONG: Final = f"are longer than {MAX_TOGETHER:,} characters together"
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -36,4 +38,9 @@ def value_problem(value: str) -> str | None:
         return "has a control character, and a header cannot"
     if len(value) > MAX_VALUE:
         return f"is longer than {MAX_VALUE:,} characters"
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "has half a character (a lone surrogate)"
     return None

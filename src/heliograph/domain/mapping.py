@@ -15,7 +15,7 @@ from heliograph.domain import headers
 from heliograph.domain.bodies import Body, BodyError
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.fields import FieldError, Subject, is_offered, parse_source
-from heliograph.domain.paths import Path, PathError, parse_path
+from heliograph.domain.paths import Path, PathError, parse_path, without_index
 from heliograph.domain.transform import Case, DateFormat, Escape
 
 MAX_ROWS: Final = 500
@@ -133,13 +133,6 @@ class Row:
         return f"{first}{''.join(f'[{step}]' for step in rest)}"
 
 
-def without_index(path: Path) -> Path:
-    """The path of the list that an entry belongs to; any other path as it is."""
-    while isinstance(path[-1], int):
-        path = path[:-1]
-    return path
-
-
 @dataclass(frozen=True)
 class Mapping:
     """A mapping of an account. Raises MappingError for what no mapping can be."""
@@ -159,6 +152,8 @@ class Mapping:
             self._check_target(number, row)
             self._check_parts(number, row)
         if self.kind is Kind.HEADER:
+            if len(self.rows) > headers.MAX_HEADERS:
+                raise MappingError(None, "rows", f"at most {headers.MAX_HEADERS} headers are possible, there are {len(self.rows)}")
             _refuse_twice(self.rows)
         else:
             _refuse_conflicts(self.rows)

@@ -92,6 +92,13 @@ def format_path(path: Path) -> str:
     return "".join(written)
 
 
+def without_index(path: Path) -> Path:
+    """The path of the list that an entry belongs to; any other path as it is."""
+    while isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
 class Absent:
     """Marks that a path leads nowhere."""
 

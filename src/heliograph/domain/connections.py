@@ -1,0 +1,293 @@
+"""A connection: how to reach the target application (guide: Setting up a Connection; spec C1, C5, C7).
+
+The body of a connection holds no secret: passwords, keys, client secrets, and path and query of its URLs are kept elsewhere, encrypted; the
+body only names those that are there. `requests` composes what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain import headers as header_rules
+from heliograph.domain.addresses import AddressError, masked, split_address
+from heliograph.domain.bodies import Body, BodyError
+from heliograph.domain.errors import HeliographError
+
+
+class Auth(StrEnum):
+    """Authentication Type."""
+
+    BASIC = "Basic Authentication"
+    OPEN = "Open / No Auth"
+    KEY = "API Key / Token"
+    OAUTH2 = "OAuth2"
+
+
+class ContentType(StrEnum):
+    """What a payload is written as."""
+
+    JSON = "application/json"
+    FORM = "application/x-www-form-urlencoded"
+
+
+class Method(StrEnum):
+    """Request Method; PUT and PATCH are beyond the guide."""
+
+    POST = "POST"
+    GET = "GET"
+    PUT = "PUT"
+    PATCH = "PATCH"
+
+
+class KeyPlace(StrEnum):
+    """Where an API Key / Token goes: `Authorization: Bearer`, a header of its own, or a query parameter."""
+
+    BEARER = "bearer"
+    HEADER = "header"
+    QUERY = "query"
+
+
+class Grant(StrEnum):
+    """OAuth2 Grant Type."""
+
+    CLIENT_CREDENTIALS = "Client Credentials"
+    AUTHORIZATION_CODE = "Authorization Code"
+
+
+class Secret(StrEnum):
+    """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be a credential by themselves (C5)."""
+
+    PATH = "path"
+    TEST_PATH = "test_path"
+    PASSWORD = "password"  # noqa: S105 - the name of a secret
+    KEY = "key"
+    CLIENT_SECRET = "client_secret"  # noqa: S105
+
+
+class ConnectionSetupError(HeliographError):
+    """A connection cannot be as it was asked for. field: its name in the body; reason: what is wrong."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}." if field else f"{reason}.")
+        self.field = field
+        self.reason = reason
+
+
+MAX_SECRET: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of an account. Raises ConnectionSetupError for what no connection can be.
+
+    origin: scheme, host and port of the URL. headers: extra fixed ones. rate: requests a minute, parallel: requests at once; None = no limit of
+    its own. patient: retries after 2, 22 and 48 hours. secrets: the names of those that are stored.
+    """
+
+    name: str
+    origin: str
+    auth: Auth = Auth.OPEN
+    content_type: ContentType = ContentType.JSON
+    method: Method = Method.POST
+    test_origin: str = ""
+    primary: bool = False
+    user_name: str = ""
+    key_place: KeyPlace = KeyPlace.BEARER
+    key_name: str = ""
+    grant: Grant = Grant.CLIENT_CREDENTIALS
+    client_id: str = ""
+    authorization_url: str = ""
+    access_token_url: str = ""
+    refresh_token_url: str = ""
+    scope: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    rate: int | None = None
+    parallel: int | None = None
+    patient: bool = False
+    secrets: frozenset[Secret] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ConnectionSetupError("name", "a connection needs a name")
+        for field in ("origin", "test_origin"):
+            _check_origin(field, getattr(self, field), optional=field != "origin")
+        for field in ("authorization_url", "access_token_url", "refresh_token_url"):
+            _check_url(field, getattr(self, field))
+        if ":" in self.user_name or header_rules.value_problem(self.user_name):
+            raise ConnectionSetupError("user_name", "a user name holds no colon and no line break")
+        self._check_key()
+        self._check_headers()
+
+    def _check_key(self) -> None:
+        if self.auth is not Auth.KEY or self.key_place is KeyPlace.BEARER:
+            return
+        if not self.key_name:
+            raise ConnectionSetupError("key_name", "the name of the header or parameter that the key goes in is missing")
+        if self.key_place is KeyPlace.HEADER and (problem := header_rules.name_problem(self.key_name)):
+            raise ConnectionSetupError("key_name", f"{self.key_name!r} {problem}")
+
+    def _check_headers(self) -> None:
+        seen = {self.auth_header}
+        for name, value in self.headers:
+            if problem := header_rules.name_problem(name):
+                raise ConnectionSetupError("headers", f"{name!r} {problem}")
+            if name.lower() in ("authorization", "cookie"):
+                raise ConnectionSetupError(
+                    "headers", f"{name} is a credential: choose the authentication type that sends it, so that it is kept encrypted"
+                )
+            if name.lower() in seen:
+                raise ConnectionSetupError("headers", f"{name} is given twice, or is what the connection authenticates with")
+            if problem := header_rules.value_problem(value):
+                raise ConnectionSetupError("headers", f"the value of {name} {problem}")
+            seen.add(name.lower())
+
+    @property
+    def auth_header(self) -> str | None:
+        """The header that it authenticates with, in small letters; no mapping may set it (M9)."""
+        if self.auth is Auth.OPEN:
+            return None
+        if self.auth is Auth.KEY and self.key_place is not KeyPlace.BEARER:
+            return self.key_name.lower() if self.key_place is KeyPlace.HEADER else None
+        return "authorization"
+
+    @property
+    def is_https(self) -> bool:
+        return self.origin.startswith("https://")
+
+    @property
+    def shown(self) -> str:
+        """Its URL as anyone may see it: host and "…" (C5)."""
+        return masked(self.origin)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The fields and secrets without which it is not usable (F2), by name."""
+        needed: list[str] = [Secret.PATH]
+        if self.auth is Auth.BASIC:
+            needed += ["user_name", Secret.PASSWORD]
+        elif self.auth is Auth.KEY:
+            needed.append(Secret.KEY)
+        elif self.auth is Auth.OAUTH2:
+            needed += ["client_id", Secret.CLIENT_SECRET, "access_token_url"]
+            if self.grant is Grant.AUTHORIZATION_CODE:
+                needed.append("authorization_url")
+        return tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
+
+    def asks_secrets_again(self, before: Connection) -> bool:
+        """Whether a change sends secrets to a place that they were not meant for, so that they have to be entered again (C5)."""
+        requests = {self.origin, self.test_origin} - {before.origin, before.test_origin, ""}
+        tokens = {_place(self.access_token_url), _place(self.refresh_token_url)} - {
+            _place(before.access_token_url),
+            _place(before.refresh_token_url),
+            "",
+        }
+        return bool(requests or tokens)
+
+    def to_body(self) -> dict[str, object]:
+        """The JSON that a version of the connection is (F10), without secrets. What is as usual is left out."""
+        body: dict[str, object] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "headers":
+                value = [list(pair) for pair in value]
+            elif field.name == "secrets":
+                value = sorted(secret.value for secret in value)
+            elif isinstance(value, StrEnum):
+                value = value.value
+            if field.name in ("name", "origin", "auth", "content_type", "method") or value not in ("", [], None, False):
+                body[field.name] = value
+        return body
+
+    @classmethod
+    def from_body(cls, value: object) -> Connection:
+        """Reads a body. Raises ConnectionSetupError with the field and the reason."""
+        try:
+            body = Body(value)
+            return cls(
+                name=body.text("name"),
+                origin=body.text("origin"),
+                auth=body.choice("auth", Auth),
+                content_type=body.choice("content_type", ContentType, ContentType.JSON),
+                method=body.choice("method", Method, Method.POST),
+                test_origin=body.text("test_origin"),
+                primary=body.flag("primary"),
+                user_name=body.text("user_name"),
+                key_place=body.choice("key_place", KeyPlace, KeyPlace.BEARER),
+                key_name=body.text("key_name"),
+                grant=body.choice("grant", Grant, Grant.CLIENT_CREDENTIALS),
+                client_id=body.text("client_id", longest=1_000),
+                authorization_url=body.text("authorization_url", longest=2_000),
+                access_token_url=body.text("access_token_url", longest=2_000),
+                refresh_token_url=body.text("refresh_token_url", longest=2_000),
+                scope=body.text("scope", longest=2_000),
+                headers=body.pairs("headers", most=header_rules.MAX_HEADERS, longest=header_rules.MAX_VALUE),
+                rate=body.number("rate", least=1, most=1_000_000),
+                parallel=body.number("parallel", least=1, most=1_000),
+                patient=body.flag("patient"),
+                secrets=frozenset(_secret(where, item) for where, item in body.items("secrets", most=50)),
+            )
+        except BodyError as error:
+            raise ConnectionSetupError(error.where or "connection", error.reason) from None
+
+
+class MissingSecret(HeliographError):
+    """A secret of the connection is not stored. name: which one."""
+
+    def __init__(self, name: Secret) -> None:
+        super().__init__(f"The connection has no {name.replace('_', ' ')}.")
+        self.name = name
+
+
+def read_secret(secrets: Mapping[str, str], name: Secret) -> str:
+    """A secret that has to be there. Raises MissingSecret."""
+    value = secrets.get(name, "")
+    if not value:
+        raise MissingSecret(name)
+    return value
+
+
+def check_secret(name: Secret, value: str) -> str:
+    """A secret as it is stored: without outer spaces. Raises ConnectionSetupError (which never repeats it) for what no request could carry."""
+    value = value.strip()
+    if len(value) > MAX_SECRET:
+        raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
+    if header_rules.value_problem(value):
+        raise ConnectionSetupError(name, "it holds a line break or another control character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConnectionSetupError(name, "it holds half a character (a lone surrogate)") from None
+    return value
+
+
+def _secret(where: str, item: object) -> Secret:
+    try:
+        return Secret(str(item))
+    except ValueError:
+        raise BodyError(where, f"expected one of {', '.join(Secret)}") from None
+
+
+def _check_origin(field: str, origin: str, *, optional: bool) -> None:
+    if optional and not origin:
+        return
+    try:
+        if split_address(origin, http=True).origin == origin:
+            return
+    except AddressError as error:
+        raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
+    raise ConnectionSetupError(field, "it has to be scheme, host and port in small letters, nothing more")
+
+
+def _check_url(field: str, url: str) -> None:
+    try:
+        if url and "{" in split_address(url, http=True).rest:
+            raise ConnectionSetupError(field, "this URL cannot hold a source field")
+    except AddressError as error:
+        raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
+
+
+def _place(url: str) -> str:
+    return split_address(url, http=True).origin if url else ""
