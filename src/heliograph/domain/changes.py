@@ -136,7 +136,9 @@ class Upsert:
     modified: datetime | None = None
 
 
-def applied(state: RegistrationState | None, code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool) -> tuple[RegistrationState, dict[str, object]]:
+def applied(
+    state: RegistrationState | None, code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool
+) -> tuple[RegistrationState, dict[str, object]]:
     """The state after an upsert and the old values of what really changed (P10: an empty diff = no change).
 
     state: None for a registration that is created. new_status: the status of a registration saved without one (P3: New). marks_test: its event is Planning or Testing (P9; at creation only).

@@ -207,6 +207,6 @@ def field_name(field: str, account: AccountConfig, event: EventConfig) -> str:
     if area == "property":
         known = event.properties.get(id)
         return known.name if known else StandardProperty(id).label if id < 0 else name
-    fields = event.questions if area == "answer" else account.profile_fields | account.event_fields
+    fields = event.questions if area == "answer" else {**account.profile_fields, **account.event_fields}
     found = fields.get(id)
     return found.label if found else name

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from heliograph.domain.changes import Facet
 
@@ -118,7 +119,9 @@ class Flow:
     event_statuses: tuple[int, ...] = ()
     filters: tuple[FilterRow, ...] = ()
     destinations: tuple[Destination, ...] = ()
-    emptied: tuple[str, ...] = ()  # P12: lists that lost their last tag to a deletion; until they are filled or left empty on purpose the flow is incomplete
+    emptied: tuple[
+        str, ...
+    ] = ()  # P12: lists that lost their last tag to a deletion; until they are filled or left empty on purpose the flow is incomplete
 
     def tags_of(self, name: str) -> tuple[int, ...]:
         """The tag ids of a list by its name; lists that the watch does not offer count as not filled."""
@@ -167,13 +170,15 @@ class Flow:
             properties=_ids(body.get(PROPERTIES)),
             session_statuses=_ids(body.get(SESSION_STATUSES)),
             event_statuses=_ids(body.get(EVENT_STATUSES)),
-            filters=tuple(FilterRow(str(f["field"]), Op(str(f["op"])), tuple(str(v) for v in f.get("values", ()))) for f in _rows(body.get("filters"))),
+            filters=tuple(
+                FilterRow(str(f["field"]), Op(str(f["op"])), tuple(str(v) for v in f.get("values", ()))) for f in _rows(body.get("filters"))
+            ),
             emptied=tuple(str(n) for n in _rows(body.get("emptied"))),
             destinations=tuple(_destination(d) for d in _rows(body.get("destinations"))),
         )
 
 
-def _rows(value: object) -> Sequence[Mapping[str, object]]:
+def _rows(value: object) -> Sequence[Mapping[str, Any]]:
     return value if isinstance(value, (list, tuple)) else ()
 
 

@@ -100,7 +100,10 @@ def decide(change: Change, account: AccountConfig, event: EventConfig) -> list[D
     mode = mode_of(change, account, event)
     out = []
     for flow in _offered(change.facets, account):
-        decision = judge(flow, change, account, event, mode=mode)
+        try:
+            decision = judge(flow, change, account, event, mode=mode)
+        except Exception:  # noqa: BLE001 -- one flow that cannot be decided becomes a Retry item; the change and the other flows go on
+            decision = Decision(flow, Verdict.NOT_TRIGGERED, Reason.FAILED)
         if decision is not None:
             out.append(decision)
     return out

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from heliograph.domain.changes import EventState, Facet, Values
+from heliograph.domain.completeness import is_complete
 from heliograph.domain.connections import Connection
 from heliograph.domain.flows import Flow
 from heliograph.domain.mapping import Mapping as FieldMapping
@@ -171,7 +172,10 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
         else:
             facts[entry.kind] = entry.body
     account, statuses, fields = facts.get("account", {}), facts.get("statuses", {}), facts.get("fields", {})
-    tags = {int(t["id"]): Tag(int(t["id"]), t["name"], t["label"], frozenset(TagKind(k) for k in t["kinds"])) for t in _list(facts.get("tags", {}), "tags")}
+    tags = {
+        int(t["id"]): Tag(int(t["id"]), t["name"], t["label"], frozenset(TagKind(k) for k in t["kinds"]))
+        for t in _list(facts.get("tags", {}), "tags")
+    }
     config = AccountConfig(
         id=id,
         version=version,
@@ -190,8 +194,6 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
         connections=connections,
         numbers=numbers,
     )
-    from heliograph.domain.completeness import is_complete  # it reads AccountConfig
-
     running = [f for f in flows.values() if f.active and config.signal_enabled and is_complete(f, config)]
     by_facet = {facet: tuple(f for f in running if f.watch is not None and facet & f.watch.facets) for facet in Facet}
     object.__setattr__(config, "by_facet", by_facet)  # the one late step of building: completeness needs the rest
@@ -215,7 +217,8 @@ def compile_event(id: int, account: int, version: int, entries: Iterable[Entry])
         questions=_fields(setup, "questions"),
         properties={n.id: n for n in map(_named, _list(setup, "properties"))},
         sessions={
-            int(s["id"]): Session(int(s["id"]), s["code"], s["name"], _instant(s.get("start")), _instant(s.get("end"))) for s in _list(setup, "sessions")
+            int(s["id"]): Session(int(s["id"]), s["code"], s["name"], _instant(s.get("start")), _instant(s.get("end")))
+            for s in _list(setup, "sessions")
         },
     )
 
@@ -252,7 +255,7 @@ def event_body(state: EventState) -> dict[str, object]:
     }
 
 
-def _list(body: Mapping[str, object], key: str) -> list[dict[str, object]]:
+def _list(body: Mapping[str, object], key: str) -> list[dict[str, Any]]:
     rows = body.get(key, [])
     return rows if isinstance(rows, list) else []
 
@@ -272,7 +275,9 @@ def _tags(row: Mapping[str, object]) -> frozenset[int]:
 
 def _statuses(body: Mapping[str, object], key: str) -> dict[int, Status]:
     return {
-        int(str(s["id"])): Status(int(str(s["id"])), str(s["code"]), str(s["name"]), _tags(s), StatusClass(str(s["class"])) if s.get("class") else None)
+        int(str(s["id"])): Status(
+            int(str(s["id"])), str(s["code"]), str(s["name"]), _tags(s), StatusClass(str(s["class"])) if s.get("class") else None
+        )
         for s in _list(body, key)
     }
 
@@ -280,7 +285,12 @@ def _statuses(body: Mapping[str, object], key: str) -> dict[int, Status]:
 def _fields(body: Mapping[str, object], key: str) -> dict[int, Field]:
     return {
         int(str(f["id"])): Field(
-            int(str(f["id"])), str(f["code"]), str(f["label"]), str(f["type"]), _values(f.get("options")), int(str(f["tag"])) if f.get("tag") else None
+            int(str(f["id"])),
+            str(f["code"]),
+            str(f["label"]),
+            str(f["type"]),
+            _values(f.get("options")),
+            int(str(f["tag"])) if f.get("tag") else None,
         )
         for f in _list(body, key)
     }

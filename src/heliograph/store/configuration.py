@@ -29,7 +29,9 @@ def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[in
             db.all("SELECT pg_advisory_xact_lock_shared(:scope, :key)", {"scope": scope, "key": key})
 
 
-def lock_exclusive(db: Database, *, accounts: Iterable[int] = (), events: Iterable[tuple[int, int]] = (), read_accounts: Iterable[int] = ()) -> None:
+def lock_exclusive(
+    db: Database, *, accounts: Iterable[int] = (), events: Iterable[tuple[int, int]] = (), read_accounts: Iterable[int] = ()
+) -> None:
     """A saver takes all its locks first: exclusive where it writes, shared where it only reads."""
     if db.vendor == "postgresql":
         written = _keys(accounts, events)
@@ -43,7 +45,10 @@ def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> di
     out: dict[tuple[int, int], int] = {}
     for scope, ids in ((ACCOUNT, list(accounts)), (EVENT, list(events))):
         if ids:
-            rows = db.all(f"SELECT scope_id, version FROM config_version WHERE scope = :scope AND {db.member('scope_id', 'ids')}", {"scope": scope, "ids": ids})
+            rows = db.all(
+                f"SELECT scope_id, version FROM config_version WHERE scope = :scope AND {db.member('scope_id', 'ids')}",
+                {"scope": scope, "ids": ids},
+            )
             out |= {(scope, id): version for id, version in rows}
     return out
 
@@ -59,10 +64,16 @@ def entries(db: Database, scope: int, scope_id: int, version: int | None = None)
     )
     if not found:
         raise KeyError(scope_id)
-    return found[0][0], version if version is not None else found[0][1], [Entry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found]
+    return (
+        found[0][0],
+        version if version is not None else found[0][1],
+        [Entry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found],
+    )
 
 
-def save(db: Database, account: int, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None], *, by: str) -> int:
+def save(
+    db: Database, account: int, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None], *, by: str
+) -> int:
     """Writes new versions of what differs and raises the scope's version; the version in force after it.
 
     bodies: (kind, entity id) -> body, None = deleted. The caller holds the scope exclusively. What is equal to its newest version makes none.

@@ -80,9 +80,7 @@ class SqliteDatabase:
         return {k: json.dumps(list(v)) if isinstance(v, (list, tuple, set, frozenset)) else v for k, v in params.items()}
 
     def all(self, sql: str, params: Params | None = None) -> list[Row]:
-        cursor = self.connection.execute(sql, self._bound(params))
-        cursor.row_factory = None  # type: ignore[assignment]  # Django's connection has none either; be sure
-        return cursor.fetchall()
+        return self.connection.execute(sql, self._bound(params)).fetchall()
 
     def run(self, sql: str, params: Params | None = None) -> int:
         return self.connection.execute(sql, self._bound(params)).rowcount
@@ -130,15 +128,15 @@ class PostgresDatabase:
 
     def all(self, sql: str, params: Params | None = None) -> list[Row]:
         with self._cursor() as cursor:
-            return cursor.execute(_pyformat(sql), _lists(params)).fetchall()  # type: ignore[arg-type]
+            return cursor.execute(_pyformat(sql), _lists(params)).fetchall()
 
     def run(self, sql: str, params: Params | None = None) -> int:
         with self._cursor() as cursor:
-            return cursor.execute(_pyformat(sql), _lists(params)).rowcount  # type: ignore[arg-type]
+            return cursor.execute(_pyformat(sql), _lists(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         with self._cursor() as cursor:
-            cursor.executemany(_pyformat(sql), rows)  # type: ignore[arg-type]
+            cursor.executemany(_pyformat(sql), rows)
 
     def draw(self, sequence: str, count: int) -> Sequence[int]:
         if not count:

@@ -50,7 +50,9 @@ class Registration(models.Model):
     account_id = models.BigIntegerField()
     event_id = models.BigIntegerField()
     code = models.CharField(max_length=100)
-    serial = models.BigIntegerField(null=True)  # its place in the bitmaps of distinct figures; null only inside the transaction that creates it
+    serial = models.BigIntegerField(
+        null=True
+    )  # its place in the bitmaps of distinct figures; null only inside the transaction that creates it
     version = models.BigIntegerField(default=0)
     sent_modified = MicrosField(null=True)  # the newest `modified` that a sender gave (I2: older is stale)
     state = models.TextField(default="")

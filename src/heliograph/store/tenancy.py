@@ -43,8 +43,10 @@ class SameAccount(Operation):
     def _postgres(self) -> list[str]:
         return [
             f'CREATE UNIQUE INDEX IF NOT EXISTS "{self.parent}_account_and_id" ON "{self.parent}" (account_id, id)',
-            f'ALTER TABLE "{self.child}" ADD CONSTRAINT "{self._name}" FOREIGN KEY ({self.account}, {self.column})'
-            f' REFERENCES "{self.parent}" (account_id, id) DEFERRABLE INITIALLY DEFERRED',
+            (
+                f'ALTER TABLE "{self.child}" ADD CONSTRAINT "{self._name}" FOREIGN KEY ({self.account}, {self.column})'
+                f' REFERENCES "{self.parent}" (account_id, id) DEFERRABLE INITIALLY DEFERRED'
+            ),
         ]
 
     def _sqlite(self) -> list[str]:
@@ -56,8 +58,10 @@ class SameAccount(Operation):
         return [
             f'CREATE TRIGGER IF NOT EXISTS "{self._name}_insert" BEFORE INSERT ON "{self.child}" BEGIN {check}; END',
             f'CREATE TRIGGER IF NOT EXISTS "{self._name}_update" BEFORE UPDATE OF {self.account}, {self.column} ON "{self.child}" BEGIN {check}; END',
-            f'CREATE TRIGGER IF NOT EXISTS "{self._name}_parent" BEFORE UPDATE OF account_id ON "{self.parent}"'
-            f" WHEN NEW.account_id <> OLD.account_id BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY: a row cannot move to another account'); END",
+            (
+                f'CREATE TRIGGER IF NOT EXISTS "{self._name}_parent" BEFORE UPDATE OF account_id ON "{self.parent}"'
+                f" WHEN NEW.account_id <> OLD.account_id BEGIN SELECT RAISE(ABORT, 'FOREIGN KEY: a row cannot move to another account'); END"
+            ),
         ]
 
     def describe(self) -> str:

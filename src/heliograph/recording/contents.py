@@ -1,0 +1,90 @@
+"""States as JSON and back: what `registration.state` and `change_content` hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from heliograph.domain.changes import Change, EventState, Facet, RegistrationState, SessionState, SubjectKind
+from heliograph.domain.snapshot import event_body, event_state
+from heliograph.store.database import Database
+from heliograph.store.fields import from_micros
+
+_json = msgspec.json.Encoder()
+_state = msgspec.json.Decoder(RegistrationState)
+_any = msgspec.json.Decoder()
+
+
+class After(msgspec.Struct, omit_defaults=True):
+    """The after-state of a change: a registration's, with the session's beside it, or an event's body."""
+
+    registration: RegistrationState | None = None
+    session: SessionState | None = None
+    event: dict[str, Any] | None = None
+
+
+_after = msgspec.json.Decoder(After)
+
+
+def write_state(state: RegistrationState) -> str:
+    """A registration's state as JSON."""
+    return _json.encode(state).decode()
+
+
+def read_state(text: str) -> RegistrationState:
+    """The state that `write_state` wrote."""
+    return _state.decode(text)
+
+
+def write_after(change: Change) -> str:
+    """The after-state of a change as JSON."""
+    event = event_body(change.event_state) if change.event_state else None
+    return _json.encode(After(change.registration, change.session, event)).decode()
+
+
+def write_before(before: Mapping[str, object]) -> str:
+    """The old values of what changed as JSON."""
+    return _json.encode(before).decode()
+
+
+CHANGE_COLUMNS = "c.id, c.kind, c.subject_id, c.version, c.facets, c.at, c.by, c.quiet, x.after, x.before, c.account_id, c.event_id, c.account_version, c.event_version"
+FROM_CHANGE = "change c LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at"
+
+
+def read_change(row: Sequence[Any]) -> Change | None:
+    """A change from a row of CHANGE_COLUMNS; None where retention or an erasure took its content (X6)."""
+    id, kind, subject, version, facets, at, by, quiet, after, before = row[:10]
+    if not after:
+        return None
+    state: After = _after.decode(after)
+    return Change(
+        id=id,
+        kind=SubjectKind(kind),
+        subject_id=subject,
+        version=version,
+        facets=Facet(facets),
+        at=from_micros(at),
+        by=by,
+        quiet=bool(quiet),
+        registration=state.registration,
+        session=state.session,
+        event_state=_event(state.event),
+        before=_before(before),
+    )
+
+
+def _event(body: Mapping[str, object] | None) -> EventState | None:
+    return event_state(body) if body else None
+
+
+def _before(text: str) -> dict[str, object]:
+    found: dict[str, object] = _any.decode(text)
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+
+
+def read_changes(db: Database, ids: Sequence[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
+    """Changes by id, each with (account, event, account version, event version)."""
+    rows = db.all(f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {db.member('c.id', 'ids')}", {"ids": list(ids)}) if ids else []
+    return {row[0]: (read_change(row), (row[10], row[11], row[12], row[13])) for row in rows}

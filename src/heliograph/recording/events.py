@@ -1,0 +1,121 @@
+"""Recording a change of an event (P2, P10): the only writer of events.
+
+An event is configuration and a subject at once: its saver holds the event's configuration exclusively and the account's shared
+(`store.configuration.lock_exclusive`), and both the new version and the change are in this one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import Any
+
+from heliograph.domain.changes import Change, EventState, Facet, SubjectKind, event_diff
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.snapshot import EventConfig, Source, compile_event, event_body
+from heliograph.recording.writing import Recorded, write_changes
+from heliograph.store import configuration
+from heliograph.store.database import Database
+from heliograph.store.fields import from_micros
+
+
+class EventCodeTaken(HeliographError):
+    """Another event of this account has this code."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """What became of it. change: None where nothing differed."""
+
+    event: int
+    created: bool
+    change: int | None
+
+
+def record_event(
+    db: Database, account: int, event: int | None, state: EventState, *, by: str, source: Source, quiet: bool = False
+) -> RecordedEvent:
+    """Creates (event None) or saves an event and records what changed. The caller holds the configuration locks. Raises EventCodeTaken, KeyError."""
+    taken = db.all(
+        "SELECT id FROM event WHERE account_id = :account AND code = :code AND id <> :id",
+        {"account": account, "code": state.code, "id": event or 0},
+    )
+    if taken:
+        raise EventCodeTaken
+    now = db.now()
+    if event is None:
+        config, before, created = _create(db, account, state, now), {}, True
+    else:
+        config, created = _load(db, account, event), False
+        before = event_diff(config.state, state)
+        if not before:
+            return RecordedEvent(event, False, None)
+    version = configuration.save(db, account, configuration.EVENT, config.id, {("event", config.id): event_body(state)}, by=by)
+    config = replace(config, state=state, version=version)
+    ((number,),) = db.all("UPDATE event SET version = version + 1 WHERE id = :id RETURNING version", {"id": config.id})
+    _write_row(db, config.id, state, now)
+    change = Change(
+        id=db.draw("change_id", 1)[0],
+        kind=SubjectKind.EVENT,
+        subject_id=config.id,
+        version=number,
+        facets=Facet.EVENT_CREATED if created else Facet.EVENT_UPDATED,
+        at=from_micros(now),
+        by=by,
+        quiet=quiet,
+        event_state=state,
+        before=before,
+    )
+    of_account = configuration.versions(db, [account], [])[configuration.ACCOUNT, account]
+    recorded = Recorded(change, source.account(account, of_account), config)
+    recorded.judge()
+    write_changes(db, [recorded], now)
+    return RecordedEvent(config.id, created, change.id)
+
+
+def _create(db: Database, account: int, state: EventState, now: int) -> EventConfig:
+    id = db.draw("subject_id", 1)[0]
+    db.run(
+        "INSERT INTO event (id, account_id, code, name, status_id, timezone, location, custom, version, created, modified)"
+        " VALUES (:id, :account, :code, :name, :status, 'UTC', '', '{}', 0, :now, :now)",
+        {"id": id, "account": account, "code": state.code, "name": state.name, "status": state.status, "now": now},
+    )
+    return EventConfig(id, account, 0, state)
+
+
+def _load(db: Database, account: int, event: int) -> EventConfig:
+    """The event as it is, under its row's lock. Raises KeyError where the account has none of this id."""
+    found = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
+    if not found or found[0][0] != account:
+        raise KeyError(event)
+    owner, version, entries = configuration.entries(db, configuration.EVENT, event)
+    return compile_event(event, owner, version, entries)
+
+
+def _write_row(db: Database, id: int, state: EventState, now: int) -> None:
+    body = event_body(state)
+    row: dict[str, Any] = {
+        "id": id,
+        "code": state.code,
+        "name": state.name,
+        "status": state.status,
+        "start": _instant(db, state.start),
+        "end": _instant(db, state.end),
+        "timezone": state.timezone,
+        "location": state.location,
+        "custom": json.dumps(body["custom"]),
+        "now": now,
+    }
+    db.run(
+        'UPDATE event SET code = :code, name = :name, status_id = :status, start = :start, "end" = :end, timezone = :timezone, location = :location,'
+        " custom = :custom, modified = :now WHERE id = :id",
+        row,
+    )
+
+
+def _instant(db: Database, at: Any) -> Any:
+    """An instant as Django reads it back from this database."""
+    if at is None or db.vendor == "postgresql":
+        return at
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")

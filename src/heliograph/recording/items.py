@@ -1,0 +1,109 @@
+"""What goes into record() and what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from heliograph.domain.changes import Upsert
+from heliograph.domain.documents import Problem
+from heliograph.domain.errors import HeliographError
+
+_json = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(slots=True)
+class Item:
+    """One registration document on its way in (I2).
+
+    account: its id, from the sender's token or session. by: who saves it (`user:7`, `token:3`, `import:12`). key: the
+    Idempotency-Key (I3). quiet: recorded without being judged (P9). expected: the version that a form showed; a newer one is a
+    Conflict. `prepared` is filled by `prepare()` so that the transaction itself has little to do.
+    """
+
+    account: int
+    document: Mapping[str, object]
+    by: str
+    key: str | None = None
+    quiet: bool = False
+    by_hand: bool = False  # an edit on a page: its time is no sender's `modified`, and nothing makes it stale
+    expected: int | None = None
+    prepared: Prepared | None = field(default=None, repr=False)
+
+    @property
+    def request_hash(self) -> str:
+        """What a repeated key is compared by: the same key with another document is refused."""
+        return hashlib.sha256(_json.encode(self.document)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document resolved against the configuration of these versions; problems instead of an upsert where it is refused."""
+
+    account_version: int
+    event_version: int
+    event: int
+    code: str
+    upsert: Upsert | None
+    problems: tuple[Problem, ...] = ()
+
+
+class Outcome(StrEnum):
+    """What record() did with an item."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    STALE = "stale"  # its `modified` is older than the newest that a sender gave (I2)
+    REFUSED = "refused"
+    CONFLICT = "conflict"  # a form showed an older version
+    KEY_REUSED = "key_reused"  # the same Idempotency-Key with another document (I3)
+    RUNNING = "running"  # the first request with this key has no answer yet (I3)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sender is told. version: of the registration; changes: ids, the registration's own first. Kept under the key, if there is one."""
+
+    outcome: Outcome
+    registration: int | None = None
+    version: int = 0
+    changes: tuple[int, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_recorded(self) -> bool:
+        return self.outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.STALE)
+
+
+_answers = msgspec.json.Decoder(Answer)
+
+
+def write_answer(answer: Answer) -> str:
+    """The answer as it is kept under its key."""
+    return _json.encode(answer).decode()
+
+
+def read_answer(text: str) -> Answer:
+    """The answer that a key got before."""
+    return _answers.decode(text)
+
+
+class RecordingError(HeliographError):
+    """The change could not be recorded."""
+
+
+def as_document(data: bytes | str) -> dict[str, Any]:
+    """Decodes one JSON document. Raises RecordingError for what is no JSON object, or is nested too deeply."""
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        raise RecordingError(f"This is no JSON document: {error}.") from None
+    if not isinstance(found, dict):
+        raise RecordingError("A registration is a JSON object.")
+    return found

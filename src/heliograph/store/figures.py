@@ -1,0 +1,90 @@
+"""Figures are appended by the transaction of the fact, and folded later (protocols section 5; architecture rule 10).
+
+A figure is folded + unfolded, read in one statement or one snapshot. No watermark: a commit that is minutes late is still counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pyroaring import BitMap
+
+from heliograph.domain.figures import Delta, merged
+from heliograph.store.database import Database
+
+FOLD_ROWS = 5_000
+BITMAP_UNITS = (60, 1440)  # minutes: by hour and by day
+
+
+def put_deltas(db: Database, deltas: Iterable[Delta]) -> None:
+    """Appends one row per key, in the transaction of the facts."""
+    rows = [
+        {
+            "account": d.account,
+            "minute": d.minute,
+            "mode": d.mode,
+            "integration": d.integration,
+            "flow": d.flow,
+            "connection": d.connection,
+            "category": d.category,
+            "measure": int(d.measure),
+            "n": d.n,
+            "serials": BitMap(d.serials).serialize() if d.serials else None,
+        }
+        for d in merged(deltas)
+    ]
+    if rows:
+        db.many(
+            "INSERT INTO figure_delta (account_id, minute, mode, integration, flow_id, connection_id, category, measure, n, serials)"
+            " VALUES (:account, :minute, :mode, :integration, :flow, :connection, :category, :measure, :n, :serials)",
+            rows,
+        )
+
+
+def fold(db: Database, account: int, limit: int = FOLD_ROWS) -> int:
+    """Takes up to `limit` delta rows of an account into sums and bitmaps and deletes them; how many it took. One folder per account at a time."""
+    if db.vendor == "postgresql":
+        ((mine,),) = db.all("SELECT pg_try_advisory_xact_lock(3, :account)", {"account": account})
+        if not mine:
+            return 0
+    rows = db.all(
+        "DELETE FROM figure_delta WHERE id IN (SELECT id FROM figure_delta WHERE account_id = :account ORDER BY id LIMIT :limit)"
+        " RETURNING minute, mode, integration, flow_id, connection_id, category, measure, n, serials",
+        {"account": account, "limit": limit},
+    )
+    sums: Counter[tuple[int, ...]] = Counter()
+    bitmaps: dict[tuple[int, ...], BitMap] = {}
+    for minute, mode, integration, flow, connection, category, measure, n, serials in rows:
+        sums[minute, mode, integration, flow, connection, category, measure] += n
+        if serials is not None:
+            found = BitMap.deserialize(bytes(serials))
+            for unit in BITMAP_UNITS:
+                bitmaps.setdefault((unit, minute // unit, mode, integration), BitMap()).__ior__(found)
+    names = ("minute", "mode", "integration", "flow", "connection", "category", "measure")
+    db.many(
+        "INSERT INTO figure_sum AS f (account_id, minute, mode, integration, flow_id, connection_id, category, measure, n)"
+        " VALUES (:account, :minute, :mode, :integration, :flow, :connection, :category, :measure, :n)"
+        " ON CONFLICT (account_id, minute, mode, integration, flow_id, connection_id, category, measure) DO UPDATE SET n = f.n + excluded.n",
+        [{"account": account, "n": n, **dict(zip(names, key, strict=True))} for key, n in sorted(sums.items()) if n],
+    )
+    for (unit, bucket, mode, integration), bits in sorted(bitmaps.items()):
+        place = {"account": account, "unit": unit, "bucket": bucket, "mode": mode, "integration": integration}
+        where = "account_id = :account AND unit = :unit AND bucket = :bucket AND mode = :mode AND integration = :integration"
+        old = db.all(f"SELECT bits FROM figure_bitmap WHERE {where}", place)
+        if old:
+            db.run(
+                f"UPDATE figure_bitmap SET bits = :bits WHERE {where}",
+                place | {"bits": (BitMap.deserialize(bytes(old[0][0])) | bits).serialize()},
+            )
+        else:
+            db.run(
+                "INSERT INTO figure_bitmap (account_id, unit, bucket, mode, integration, bits) VALUES (:account, :unit, :bucket, :mode, :integration, :bits)",
+                place | {"bits": bits.serialize()},
+            )
+    return len(rows)
+
+
+def accounts_to_fold(db: Database) -> list[int]:
+    """Accounts that have unfolded rows."""
+    return [account for (account,) in db.all("SELECT DISTINCT account_id FROM figure_delta")]

@@ -1,0 +1,243 @@
+"""Rows of registrations and session registrations, and the idempotency keys (protocols section 2, steps 0 and 2-5).
+
+Called by `recording` alone: nothing else writes a registration.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.changes import RegistrationState
+from heliograph.store.database import Database
+from heliograph.store.fields import to_micros
+
+
+@dataclass(slots=True)
+class Row:
+    """A locked registration. state is None only for a row that this transaction has just made."""
+
+    id: int
+    event: int
+    code: str
+    serial: int | None
+    version: int
+    sent_modified: int | None
+    state: str
+
+
+def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: int) -> set[tuple[int, str, str]]:
+    """Claims (account, endpoint, key, hash), sorted by the caller; those that are ours now. Waits for a transaction that holds the same key."""
+    if not claims:
+        return set()
+    insert = "INSERT INTO idempotency (account_id, endpoint, key, request_hash, at)"
+    if db.vendor == "postgresql":
+        rows = db.all(
+            f"{insert} SELECT a, e, k, h, :now FROM unnest(:a::bigint[], :e::text[], :k::text[], :h::text[]) WITH ORDINALITY t(a, e, k, h, o) ORDER BY o"
+            " ON CONFLICT DO NOTHING RETURNING account_id, endpoint, key",
+            {"now": now, **_columns(("a", "e", "k", "h"), claims)},
+        )
+        return {(a, e, k) for a, e, k in rows}
+    out = set()
+    for a, e, k, h in claims:
+        if db.run(f"{insert} VALUES (:a, :e, :k, :h, :now) ON CONFLICT DO NOTHING", {"a": a, "e": e, "k": k, "h": h, "now": now}):
+            out.add((a, e, k))
+    return out
+
+
+def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], tuple[str, str | None]]:
+    """(account, endpoint, key) -> (hash, answer or None while it runs)."""
+    out: dict[tuple[int, str, str], tuple[str, str | None]] = {}
+    groups: dict[tuple[int, str], list[str]] = {}
+    for account, endpoint, key in keys:
+        groups.setdefault((account, endpoint), []).append(key)
+    for (account, endpoint), names in groups.items():
+        rows = db.all(
+            f"SELECT key, request_hash, answer FROM idempotency WHERE account_id = :a AND endpoint = :e AND {db.member('key', 'keys')}",
+            {"a": account, "e": endpoint, "keys": names},
+        )
+        out |= {(account, endpoint, key): (hash, answer) for key, hash, answer in rows}
+    return out
+
+
+def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str]]) -> None:
+    """Keeps the answers under their keys."""
+    rows = [{"a": a, "e": e, "k": k, "answer": text} for (a, e, k), text in answers]
+    if rows:
+        db.many("UPDATE idempotency SET answer = :answer WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
+
+
+def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
+    """Forgets keys of refused requests (I3)."""
+    rows = [{"a": a, "e": e, "k": k} for a, e, k in keys]
+    if rows:
+        db.many("DELETE FROM idempotency WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
+
+
+def make_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> set[tuple[int, str]]:
+    """Makes sure that (event, code, account) exist, in the order given (sorted); those that were made."""
+    if db.vendor == "postgresql":
+        rows = db.all(
+            "INSERT INTO registration (id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified)"
+            " SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
+            " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) WITH ORDINALITY t(e, c, a, o) ORDER BY o"
+            " ON CONFLICT (event_id, code) DO NOTHING RETURNING event_id, code",
+            {"now": now, **_columns(("e", "c", "a"), wanted)},
+        )
+        return {(e, c) for e, c in rows}
+    known = _known(db, [(e, c) for e, c, _ in wanted])
+    new = [w for w in wanted if (w[0], w[1]) not in known]
+    db.many(
+        "INSERT INTO registration (id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified)"
+        " VALUES (:id, :a, :e, :c, 0, '', 0, 1, 0, '', '', '', :now, :now)",
+        [{"id": id, "a": a, "e": e, "c": c, "now": now} for id, (e, c, a) in zip(db.draw("subject_id", len(new)), new, strict=True)],
+    )
+    return {(e, c) for e, c, _ in new}
+
+
+def _known(db: Database, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
+    return {
+        (e, c)
+        for e, c in db.all(
+            "SELECT r.event_id, r.code FROM registration r JOIN (" + _PAIRS + ") t ON r.event_id = t.e AND r.code = t.c", _pairs(keys)
+        )
+    }
+
+
+_PAIRS = "SELECT json_extract(value, '$[0]') AS e, json_extract(value, '$[1]') AS c FROM json_each(:keys)"
+
+
+def _pairs(keys: Sequence[tuple[int, str]]) -> Mapping[str, object]:
+    return {"keys": json.dumps(keys)}
+
+
+def lock_rows(db: Database, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Row]:
+    """Locks registrations by (event, code), in that order."""
+    columns = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
+    if db.vendor == "postgresql":
+        rows = db.all(
+            f"SELECT {columns} FROM registration r WHERE (r.event_id, r.code) IN (SELECT * FROM unnest(:e::bigint[], :c::text[]))"
+            " ORDER BY r.event_id, r.code" + db.for_update,
+            _columns(("e", "c"), keys),
+        )
+    else:
+        rows = db.all(f"SELECT {columns} FROM registration r JOIN ({_PAIRS}) t ON r.event_id = t.e AND r.code = t.c", _pairs(keys))
+    return {(row[1], row[2]): Row(*row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A registration as it is to be stored."""
+
+    row: Row
+    state: RegistrationState
+    text: str
+
+
+def write_rows(db: Database, written: Sequence[Written]) -> None:
+    """Stores the new states with the columns that lists use. A created row gets its serial here."""
+    new = [w for w in written if w.row.serial is None]
+    for w, serial in zip(new, db.draw("registration_serial", len(new)), strict=True):
+        w.row.serial = serial
+    if written:
+        db.many(
+            "UPDATE registration SET serial = :serial, version = :version, sent_modified = :sent, state = :state, status_id = :status, attendee_type_id = :type,"
+            " is_active = :active, is_test = :test, name = :name, organization = :organization, search = :search, created = :created, modified = :modified WHERE id = :id",
+            [_columns_of(w) for w in written],
+        )
+
+
+def _columns_of(w: Written) -> dict[str, object]:
+    state, profile = w.state, w.state.profile
+    name = " ".join(p.strip() for p in (profile.get("first_name", ""), profile.get("last_name", "")) if p.strip())[:400]
+    return {
+        "id": w.row.id,
+        "serial": w.row.serial,
+        "version": w.row.version,
+        "sent": w.row.sent_modified,
+        "state": w.text,
+        "status": state.status,
+        "type": state.attendee_type,
+        "active": state.active,
+        "test": state.is_test,
+        "name": name,
+        "organization": profile.get("organization", ""),
+        "search": search_text(state),
+        "created": to_micros(state.created),
+        "modified": to_micros(state.modified),
+    }
+
+
+def folded(text: str) -> str:
+    """Text as search compares it: compatibility forms unified, case folded, in any script."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def search_text(state: RegistrationState) -> str:
+    """What a search looks through: code, names, e-mail, organization."""
+    p = state.profile
+    parts = (
+        state.code,
+        *(p.get(k, "") for k in ("first_name", "middle_name", "last_name", "badge_name", "email", "organization", "external_key")),
+    )
+    first, last = p.get("first_name", "").strip(), p.get("last_name", "").strip()
+    return folded("\n".join([*(part for part in parts if part), f"{last} {first}", f"{first} {last}"]))
+
+
+def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:
+    """Keeps a newer `modified` of a sender that changed nothing: (registration, microseconds)."""
+    found = [{"id": id, "sent": sent} for id, sent in rows]
+    if found:
+        db.many("UPDATE registration SET sent_modified = :sent WHERE id = :id", found)
+
+
+def session_rows(db: Database, registrations: Sequence[int]) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """(registration, session) -> (id, status, version), for locked registrations."""
+    if not registrations:
+        return {}
+    rows = db.all(
+        f"SELECT registration_id, session_id, id, status_id, version FROM session_registration WHERE {db.member('registration_id', 'ids')}",
+        {"ids": list(registrations)},
+    )
+    return {(r, s): (id, status, version) for r, s, id, status, version in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session registration as it is to be stored."""
+
+    id: int
+    account: int
+    registration: int
+    session: int
+    status: int
+    version: int
+
+
+def write_sessions(db: Database, rows: Sequence[SessionRow], now: int) -> None:
+    """Stores session registrations, new (version 1) and changed ones. The last state of a row that changed twice wins."""
+    if rows:
+        db.many(
+            "INSERT INTO session_registration (id, account_id, registration_id, session_id, status_id, version, created, modified)"
+            " VALUES (:id, :account, :registration, :session, :status, :version, :now, :now)"
+            " ON CONFLICT (registration_id, session_id) DO UPDATE SET status_id = excluded.status_id, version = excluded.version, modified = excluded.modified",
+            [
+                {
+                    "id": r.id,
+                    "account": r.account,
+                    "registration": r.registration,
+                    "session": r.session,
+                    "status": r.status,
+                    "version": r.version,
+                    "now": now,
+                }
+                for r in rows
+            ],
+        )
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, list[object]]:
+    """Rows as one list per column, for unnest."""
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
