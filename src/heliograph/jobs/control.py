@@ -1,0 +1,107 @@
+"""Starting, pausing, resuming and stopping jobs: the same calls for pages, commands and API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connections, transaction
+from django_scopes import scopes_disabled
+
+from heliograph.domain.errors import HeliographError
+from heliograph.jobs.models import Job, State
+from heliograph.store.database import of_django
+from heliograph.store.fields import from_micros
+
+LEASE = timedelta(seconds=60)  # a job whose owner has not been heard of for so long is anyone's
+
+
+class NotPossible(HeliographError):
+    """The job's state does not allow that."""
+
+
+class UnknownJob(HeliographError):
+    """There is no such job."""
+
+
+def now() -> datetime:
+    """The database's clock: leases of several machines are compared with it."""
+    return from_micros(of_django(connections["default"]).now())
+
+
+def is_alive(job: Job, at: datetime) -> bool:
+    """Whether somebody runs it just now."""
+    return bool(job.owner) and job.heartbeat is not None and job.heartbeat > at - LEASE
+
+
+def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, owner: str = "") -> Job:
+    """A new job, waiting for a runner. owner: a runner that takes it at once. Inside the caller's transaction, if there is one."""
+    with scopes_disabled():
+        return Job.objects.create(
+            kind=kind,
+            account_id=account,
+            parameters=dict(parameters),
+            created_by=by,
+            state=State.RUNNING if owner else State.QUEUED,
+            owner=owner,
+            heartbeat=now() if owner else None,
+        )
+
+
+def find(job: int, account: int | None = None) -> Job:
+    """The job as it stands. account: only if it is this account's. Raises UnknownJob."""
+    with scopes_disabled():
+        found = Job.objects.filter(pk=job, **({} if account is None else {"account_id": account})).first()
+    if found is None:
+        raise UnknownJob(f"There is no job {job}.")
+    return found
+
+
+def pause(job: int, account: int | None = None) -> Job:
+    """Its runner stops after the chunk in hand; nothing of it is lost."""
+    with transaction.atomic():
+        row = _locked(job, account)
+        if row.state not in (State.QUEUED, State.RUNNING, State.PAUSED):
+            raise NotPossible(f"Job {job} is {row.state}; only a waiting or running job can be paused.")
+        return _saved(row, State.PAUSED)
+
+
+def resume(job: int, account: int | None = None) -> Job:
+    """It goes on from its cursor. A failed job tries again from where it failed."""
+    with transaction.atomic():
+        row = _locked(job, account)
+        if row.state in (State.QUEUED, State.RUNNING):
+            return row
+        if row.state not in (State.PAUSED, State.FAILED):
+            raise NotPossible(f"Job {job} is {row.state}; only a paused or failed job can be resumed.")
+        row.error = ""
+        row.finished = None
+        return _saved(row, State.QUEUED)
+
+
+def cancel(job: int, account: int | None = None) -> Job:
+    """Stops it for good, after the chunk in hand. What it has done stays done."""
+    with transaction.atomic():
+        row = _locked(job, account)
+        if row.is_over:
+            raise NotPossible(f"Job {job} is {row.state} already.")
+        if is_alive(row, now()):
+            return _saved(row, State.CANCELLING)
+        row.finished, row.owner = now(), ""
+        return _saved(row, State.CANCELLED)
+
+
+def _locked(job: int, account: int | None) -> Job:
+    with scopes_disabled():
+        found = Job.objects.select_for_update().filter(pk=job, **({} if account is None else {"account_id": account})).first()
+    if found is None:
+        raise UnknownJob(f"There is no job {job}.")
+    return found
+
+
+def _saved(row: Job, state: State) -> Job:
+    row.state = state
+    with scopes_disabled():
+        row.save(update_fields=["state", "error", "finished", "owner"])
+    return row

@@ -1,0 +1,85 @@
+"""One row per piece of long work (architecture rule 6; issue: Jobs)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+
+class State(models.TextChoices):
+    """Where a job stands.
+
+    queued -> running -> done | failed;  running <-> paused;  running -> cancelling -> cancelled.
+    Failed and paused jobs go on from their cursor once they are resumed.
+    """
+
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
+    CANCELLING = "cancelling", _("Stopping")
+    CANCELLED = "cancelled", _("Stopped")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+ENDED = frozenset({State.CANCELLED, State.DONE})
+
+
+class Job(models.Model):
+    """Long work: its parameters, how far it is, and who does it just now.
+
+    `cursor` is what its kind needs to go on, saved in the transaction of the work that it counts. `owner` runs it as long as its
+    `heartbeat` is fresh (`jobs.runner.LEASE`); a paused or cancelling job keeps its owner until that has let go.
+    """
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=40)
+    parameters = models.JSONField(default=dict)
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    cursor = models.JSONField(default=dict)
+    phase = models.CharField(max_length=40, default="", blank=True)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True)  # null: not known yet
+    rate = models.FloatField(null=True)  # rows per second, smoothed
+    counts = models.JSONField(default=dict)
+    result = models.JSONField(default=dict)
+    error = models.TextField(default="", blank=True)
+    created_by = models.CharField(max_length=60)  # user:7, cli ...
+    created = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+    owner = models.CharField(max_length=60, default="", blank=True)
+    heartbeat = models.DateTimeField(null=True)
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(state__in=State.values), name="job_state_known"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=("account", "-id"), name="job_of_account"),
+            models.Index(fields=("id",), name="job_open", condition=~Q(state__in=("done", "failed", "cancelled"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """At the present rate; None where the total or the rate is not known, or nothing runs."""
+        if self.state != State.RUNNING or self.total is None or not self.rate:
+            return None
+        return timedelta(seconds=round(max(self.total - self.done, 0) / self.rate))

@@ -1,0 +1,80 @@
+"""Kinds of jobs: each lies in its slice and is registered by wiring (architecture: Layout)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from heliograph.domain.errors import HeliographError
+from heliograph.jobs.models import Job
+from heliograph.store.database import Database
+
+
+class JobError(HeliographError):
+    """The job cannot go on, and its sentence says why. It can be resumed once that is mended."""
+
+
+class UnknownKind(HeliographError):
+    """There is no job of this kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a chunk came to; saved with the chunk's own work.
+
+    cursor: what the kind needs to go on after it. done, total: rows so far and altogether (None: not known). counts: whole counts, not what this
+    chunk added. result: replaces the job's result unless None. finished: there is no further chunk.
+    """
+
+    cursor: Mapping[str, Any]
+    done: int
+    total: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    result: Mapping[str, Any] | None = None
+    phase: str = ""
+    finished: bool = False
+
+
+class Handler[Chunk](Protocol):
+    """One run of one job, from its saved cursor on. After any error the runner closes it and opens another."""
+
+    def read(self) -> Chunk:
+        """The next chunk, about 500 rows: whatever can be done without the write transaction."""
+
+    def write(self, db: Database, chunk: Chunk) -> Step:
+        """The chunk's work, in the transaction that also saves the step. It may leave nothing behind but through `db` that a second time would double."""
+
+    def close(self) -> None:
+        """Lets go of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of job. open: makes the handler of a run. is_here: whether this machine can run it (its file may lie on another)."""
+
+    name: str
+    open: Callable[[Job], Handler[Any]]
+    is_here: Callable[[Job], bool] = lambda _: True
+
+
+class Kinds:
+    """The kinds that this process knows."""
+
+    def __init__(self, kinds: Iterable[Kind] = ()) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+
+    def register(self, kind: Kind) -> None:
+        """Adds a kind. A second one of the same name is a mistake in the program."""
+        if kind.name in self._kinds and self._kinds[kind.name] is not kind:
+            raise ValueError(f"there are two kinds of jobs named {kind.name}")
+        self._kinds[kind.name] = kind
+
+    def __getitem__(self, name: str) -> Kind:
+        try:
+            return self._kinds[name]
+        except KeyError:
+            raise UnknownKind(f"There is no job of the kind {name!r} here; a newer release may have made it.") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)

@@ -1,0 +1,260 @@
+"""The one runner of jobs: chunk after chunk, each in one transaction with its cursor (architecture rule 6).
+
+A runner owns a job as long as its heartbeat is fresh; every chunk renews it and saves only if the job is still its own, so a process that was
+stopped for an hour and wakes up saves nothing. After a kill, any runner goes on from the saved cursor. Pausing and stopping are states
+that the runner sees at the end of a chunk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sqlite3
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import structlog
+from django.db import DatabaseError as DjangoDatabaseError
+from django.db import OperationalError, close_old_connections, connections, transaction
+from django_scopes import scopes_disabled
+
+from heliograph.domain.errors import HeliographError
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, State
+from heliograph.jobs.registry import Handler, Kinds, Step
+from heliograph.store.database import of_django
+
+log = structlog.get_logger(__name__)
+
+LOOK = 2.0  # seconds between looks for work
+REST = 0.25  # in `serve`, a chunk's time is followed by this share of it at rest: live traffic comes first
+PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries of a chunk that the database refused
+NICE = 10
+_SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
+# A lock that was not to be had, a full disk, a server that restarts; plain SQL raises the driver's own.
+_PASSING = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
+
+type Watch = Callable[[Job], None]
+
+
+class Taken(HeliographError):
+    """Another runner has this job."""
+
+
+class _Lost(Exception):
+    """The job is not ours any more: nothing of this chunk is saved."""
+
+
+class Runner:
+    """Runs jobs of the kinds that it knows. me: names this runner in the job's row."""
+
+    def __init__(self, kinds: Kinds, *, me: str = "") -> None:
+        self.kinds = kinds
+        self.me = me or f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def run_one(self, job: int, *, stop: threading.Event | None = None, watch: Watch | None = None) -> Job:
+        """Runs this job here and now, until it ends, is paused or cancelled, or `stop` is set (then it is paused).
+
+        watch: is shown the job after each chunk. Raises Taken if another runner has it.
+        """
+        row = self._claim(job)
+        if row is None:
+            raise Taken(f"Job {job} is run by another process.")
+        return self._run(row, stop or threading.Event(), watch, paused_by_stop=True)
+
+    def run_forever(self, stop: threading.Event) -> None:
+        """Takes waiting jobs, and those whose runner died, one after the other until `stop` is set; then the job in hand is left to whoever comes next."""
+        be_nice()
+        while not stop.is_set():
+            try:
+                row = self._next()
+                if row is not None:
+                    self._run(row, stop, None, rest=REST)
+                    continue
+            except (DjangoDatabaseError, HeliographError):
+                log.exception("jobs_look_failed")
+                close_old_connections()
+            stop.wait(LOOK)
+
+    # --- owning
+
+    def _next(self) -> Job | None:
+        """The oldest job that waits, or whose runner is gone, and that can be run here; claimed."""
+        close_old_connections()
+        with scopes_disabled():
+            waiting = list(
+                Job.objects.filter(state__in=(State.QUEUED, State.RUNNING, State.CANCELLING), kind__in=list(self.kinds)).order_by("id")
+            )
+        at = control.now()
+        for row in waiting:
+            if not control.is_alive(row, at) and (row.state == State.CANCELLING or self.kinds[row.kind].is_here(row)):
+                claimed = self._claim(row.pk)
+                if claimed is not None:
+                    return claimed
+        return None
+
+    def _claim(self, job: int) -> Job | None:
+        """The job, now ours; None if somebody else's. A failed or paused one has to be resumed first."""
+        with transaction.atomic(), scopes_disabled():
+            row = Job.objects.select_for_update().filter(pk=job).first()
+            if row is None:
+                raise control.UnknownJob(f"There is no job {job}.")
+            at = control.now()
+            if row.owner != self.me and control.is_alive(row, at):
+                return None
+            if row.state not in (State.QUEUED, State.RUNNING, State.CANCELLING):
+                raise control.NotPossible(f"Job {job} is {row.state}.")
+            if row.state == State.QUEUED:
+                row.state = State.RUNNING
+            row.owner, row.heartbeat, row.started = self.me, at, row.started or at
+            row.save(update_fields=["state", "owner", "heartbeat", "started"])
+            return row
+
+    # --- running
+
+    def _run(self, row: Job, stop: threading.Event, watch: Watch | None, *, rest: float = 0.0, paused_by_stop: bool = False) -> Job:
+        log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
+        failures = 0
+        handler: Handler[Any] | None = None
+        try:
+            while row.state == State.RUNNING and not stop.is_set():
+                began = time.monotonic()
+                try:
+                    handler = handler or self.kinds[row.kind].open(row)
+                    row = self._chunk(row, handler, began)
+                    failures = 0
+                except _PASSING as error:  # the chunk is tried again, from the saved cursor
+                    _close(handler)
+                    handler = None
+                    if failures == len(PATIENCE):
+                        return self._put_back(row, error)
+                    log.warning("job_chunk_failed", job=row.pk, error=str(error))
+                    self._wait(row, stop, PATIENCE[failures])
+                    failures += 1
+                    continue
+                if watch is not None:
+                    watch(row)
+                if rest:
+                    stop.wait((time.monotonic() - began) * rest)
+        except _Lost:
+            log.warning("job_lost", job=row.pk)
+            return control.find(row.pk)
+        except HeliographError as error:
+            return self._fail(row, str(error))
+        except Exception:
+            log.exception("job_broke", job=row.pk)
+            return self._fail(
+                row, "Something in Heliograph itself went wrong; the log has it. Resuming the job tries again from where it stood."
+            )
+        finally:
+            _close(handler)
+        return self._let_go(row, paused=paused_by_stop and stop.is_set())
+
+    def _chunk(self, row: Job, handler: Handler[Any], began: float) -> Job:
+        """One chunk: read outside, then its work and its cursor in one transaction."""
+        chunk = handler.read()
+        with transaction.atomic():
+            step = handler.write(of_django(connections["default"]), chunk)
+            return self._save(row, step, time.monotonic() - began)
+
+    def _save(self, row: Job, step: Step, took: float) -> Job:
+        """Locks the job's row only now, at the chunk's end, so that a page can pause it meanwhile."""
+        with scopes_disabled():
+            fresh = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
+            if fresh is None:
+                raise _Lost
+            at = control.now()
+            if step.phase == fresh.phase and step.done > fresh.done and took > 0:
+                rate = (step.done - fresh.done) / took
+                fresh.rate = rate if fresh.rate is None else fresh.rate + _SMOOTHING * (rate - fresh.rate)
+            elif step.phase != fresh.phase:
+                fresh.rate = None
+            fresh.cursor, fresh.done, fresh.total, fresh.counts, fresh.phase = (
+                dict(step.cursor),
+                step.done,
+                step.total,
+                dict(step.counts),
+                step.phase,
+            )
+            if step.result is not None:
+                fresh.result = dict(step.result)
+            fresh.heartbeat, fresh.error = at, ""
+            if step.finished:
+                fresh.state, fresh.finished, fresh.owner = State.DONE, at, ""
+            elif fresh.state == State.QUEUED:  # paused and resumed while this chunk ran
+                fresh.state = State.RUNNING
+            fresh.save()
+            return fresh
+
+    def _wait(self, row: Job, stop: threading.Event, seconds: float) -> None:
+        close_old_connections()
+        stop.wait(seconds)
+        with contextlib.suppress(*_PASSING), scopes_disabled():
+            Job.objects.filter(pk=row.pk, owner=self.me).update(heartbeat=control.now())
+
+    # --- letting go
+
+    def _let_go(self, row: Job, *, paused: bool) -> Job:
+        """The loop ended: finished, paused, cancelling, or this process stops."""
+        with transaction.atomic():
+            fresh = self._own(row)
+            if fresh is None:
+                return control.find(row.pk)
+            if fresh.state == State.CANCELLING:
+                fresh.state, fresh.finished = State.CANCELLED, control.now()
+            elif fresh.state == State.RUNNING:
+                fresh.state = State.PAUSED if paused else State.QUEUED
+            return self._released(fresh)
+
+    def _put_back(self, row: Job, error: Exception) -> Job:
+        """The database refuses for longer than a chunk's patience: the job waits again and says why (O7: it goes on by itself)."""
+        with contextlib.suppress(*_PASSING), transaction.atomic():
+            fresh = self._own(row)
+            if fresh is not None:
+                fresh.error = f"The database refused: {error}"[:1000]
+                fresh.state = State.QUEUED if fresh.state == State.RUNNING else fresh.state
+                return self._released(fresh)
+        return row
+
+    def _fail(self, row: Job, sentence: str) -> Job:
+        with transaction.atomic():
+            fresh = self._own(row)
+            if fresh is None:
+                return control.find(row.pk)
+            fresh.state, fresh.error, fresh.finished = State.FAILED, sentence, control.now()
+            return self._released(fresh)
+
+    def _own(self, row: Job) -> Job | None:
+        with scopes_disabled():
+            found: Job | None = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
+        return found
+
+    def _released(self, fresh: Job) -> Job:
+        fresh.owner = ""
+        with scopes_disabled():
+            fresh.save(update_fields=["state", "error", "finished", "owner"])
+        log.info("job_left", job=fresh.pk, state=fresh.state, done=fresh.done, at=_text(fresh.finished))
+        return fresh
+
+
+def be_nice() -> None:
+    """Lower priority for this thread: under Linux a nice value is a thread's, elsewhere the process has its own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def _close(handler: Handler[Any] | None) -> None:
+    if handler is not None:
+        handler.close()
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
