@@ -142,7 +142,7 @@ class Receiver:
 
     def start(self) -> Self:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.create_server((self.host, self.port), family=family, backlog=1024)
+        listener = socket.create_server((self.host, self.port), family=family, backlog=1024, dualstack_ipv6=self.host == "::")
         self.port = listener.getsockname()[1]
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listener, started), name=f"receiver-{self.port}", daemon=True)

@@ -1,0 +1,280 @@
+"""Ways around the guard, each proved shut by a listener that hears nothing, not even a connection (C6)."""
+
+from __future__ import annotations
+
+import queue
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pycurl
+import pytest
+from tests.receiver import Answer as Reply
+from tests.receiver import Receiver
+
+from heliograph.domain.outcomes import Cause
+from heliograph.outbound.exchange import Failure, Request, Response, Result, Route
+from heliograph.outbound.guard import Policy
+from heliograph.outbound.resolver import Addresses, Answer, Resolver, look_up
+from heliograph.outbound.sender import Sender
+from heliograph.outbound.transfer import Transfer
+
+HERE = Policy.parse(["127.0.0.0/8", "::1"])
+
+
+@pytest.fixture
+def listener() -> Iterator[Receiver]:
+    """On every address of this machine: whatever reaches it is heard."""
+    with Receiver("::") as started:
+        yield started
+
+
+@pytest.fixture
+def senders() -> Iterator[list[Sender]]:
+    made: list[Sender] = []
+    yield made
+    for sender in made:
+        sender.stop(0)
+
+
+def send(sender: Sender, url: str, route: Route, method: str = "POST") -> Result:
+    results: queue.Queue[Result] = queue.Queue()
+    sender.start(Request(method, url, (), b"{}" if method == "POST" else None, route), results.put)
+    return results.get(timeout=15)
+
+
+def names_of(table: dict[str, tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+    return lambda host: table[host] if host in table else look_up(host)
+
+
+NAMES = {
+    "intranet.test": ("127.0.0.1",),
+    "metadata.test": ("169.254.169.254",),
+    "six.test": ("::1",),
+    "mapped.test": ("::ffff:127.0.0.1",),
+    "nat64.test": ("64:ff9b::7f00:1",),
+    "compatible.test": ("::7f00:1",),
+    "sixtofour.test": ("2002:7f00:1::1",),
+    "any.test": ("0.0.0.0",),
+    "anysix.test": ("::",),
+    "private.test": ("10.0.0.1", "192.168.0.1"),
+    "zone.test": ("fe80::1%lo",),
+    "multicast.test": ("224.0.0.1",),
+    "several.test": ("127.0.0.1", "::1", "0.0.0.0"),
+}
+BLOCKED = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.1",
+    "127.000.000.001",
+    "0177.0.0.1",
+    "0177.1",
+    "017700000001",
+    "0x7f.0.0.1",
+    "0x7f.1",
+    "0x7f000001",
+    "0X7F000001",
+    "2130706433",
+    "127.255.255.254",
+    "0.0.0.0",
+    "0",
+    "0x0",
+    "localhost",
+    "LOCALHOST",
+    "localhost.",
+    "①②⑦.⓪.⓪.①",
+    "127。0。0。1",
+    "[::1]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::ffff:0:127.0.0.1]",
+    "[::127.0.0.1]",
+    "[::7f00:1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "[2001:0:7f00:1::]",
+    "[fe80::1]",
+    "[fec0::1]",
+    "[ff02::1]",
+    "169.254.169.254",
+    "168.63.129.16",
+    "10.0.0.1",
+    *NAMES,
+]
+UNREADABLE = [
+    "http://127.0.0.1@example.test:{port}/",
+    "http://example.test@127.0.0.1:{port}/",
+    "http://a:b@127.0.0.1:{port}/",
+    "http://example.test#@127.0.0.1:{port}/",
+    "http://example.test\\@127.0.0.1:{port}/",
+    "http://127.0.0.1\\.example.test:{port}/",
+    "http:\\\\127.0.0.1:{port}/",
+    "http:127.0.0.1:{port}/",
+    "http:/127.0.0.1:{port}/",
+    "http:///127.0.0.1:{port}/",
+    "//127.0.0.1:{port}/",
+    "127.0.0.1:{port}",
+    "http://127.0.0.1:{port}:80/",
+    "http://[::1%25lo]:{port}/",
+    "http://[::1%lo]:{port}/",
+    "http://[127.0.0.1]:{port}/",
+    "http://::1:{port}/",
+    "http://127.0.0.1%00.example.test:{port}/",
+    "http://127.0.0.1%2eexample.test:{port}/",
+    "http://127.0.0.1\t:{port}/",
+    " http://127.0.0.1:{port}/",
+    "http://127.0.0.1:{port}/\n",
+    "http://0x7f.0.0.0.1:{port}/",
+    "http://127.0.0.256:{port}/",
+    "http://1e3.0.0.0x:{port}/",
+    "ftp://127.0.0.1:{port}/",
+    "gopher://127.0.0.1:{port}/_GET",
+    "dict://127.0.0.1:{port}/",
+    "file:///etc/passwd",
+    "telnet://127.0.0.1:{port}",
+    "ws://127.0.0.1:{port}/",
+    "javascript://127.0.0.1:{port}/",
+    "https+unix://127.0.0.1:{port}/",
+]
+
+
+@pytest.mark.parametrize("host", BLOCKED)
+def test_C6_no_notation_reaches_this_machine(host: str, listener: Receiver, senders: list[Sender]) -> None:
+    sender = Sender(Resolver(names_of(NAMES)))
+    senders.append(sender)
+    result = send(sender, f"http://{host}:{listener.port}/", Route(1, 1))
+    assert isinstance(result, Failure)
+    assert result.cause is Cause.BLOCKED or (
+        host == "localhost." and result.cause is Cause.DNS
+    )  # not every system's hosts file knows it with a dot
+    assert not result.left
+    assert listener.connections == 0
+    assert isinstance(send(sender, f"http://127.0.0.1:{listener.port}/proof", Route(2, 2, HERE)), Response)
+    assert [request.path for request in listener.requests] == ["/proof"]
+
+
+@pytest.mark.parametrize("url", UNREADABLE)
+def test_C6_a_url_with_two_readings_is_refused(url: str, listener: Receiver, senders: list[Sender]) -> None:
+    """Also for an account that may reach this machine: nobody knows where such a URL leads."""
+    sender = Sender(Resolver(names_of({"example.test": ("127.0.0.1",)})))
+    senders.append(sender)
+    result = send(sender, url.format(port=listener.port), Route(1, 1, HERE))
+    if url.startswith("http://example.test#"):  # one reading only: the fragment is left out, port 80 is somebody else's
+        assert isinstance(result, (Failure, Response))
+    else:
+        assert isinstance(result, Failure)
+        assert (result.cause, result.left) == (Cause.BAD_REQUEST, False)
+    assert listener.connections == 0
+
+
+class Rebinding(Resolver):
+    """A resolver that hands over an address which was never judged: what a hole before the socket would let through."""
+
+    def __init__(self, literal: str) -> None:
+        super().__init__()
+        self._literal = literal
+
+    def resolve(self, host: str, owner: object, done: Callable[[Answer], None]) -> Answer | None:
+        return Addresses((self._literal,))
+
+
+@pytest.mark.parametrize("literal", ["127.0.0.1", "::1", "0.0.0.0", "::ffff:127.0.0.1", "::"])
+def test_C6_the_socket_is_judged_whatever_was_judged_before(
+    literal: str, listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first judgement is taken away here; the one at the socket has to hold alone (rebinding, a mistake of ours)."""
+    monkeypatch.setattr("heliograph.outbound.sender._judged", lambda answer, port, route: (answer.literals, ""))
+    sender = Sender(Rebinding(literal))
+    senders.append(sender)
+    result = send(sender, f"http://rebound.test:{listener.port}/", Route(1, 1))
+    assert isinstance(result, Failure)
+    assert (result.cause, result.left) == (Cause.BLOCKED, False)
+    assert listener.connections == 0
+
+
+def test_C6_libcurl_looks_up_nothing_itself(listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the address handed over there is no look-up, and no connection."""
+    monkeypatch.setattr("heliograph.outbound.sender._judged", lambda answer, port, route: (("127.0.0.1",), ""))
+    prepare = Transfer.prepare
+
+    def forgetful(transfer: Transfer, *arguments: Any) -> None:
+        prepare(transfer, *arguments)
+        transfer.curl.unsetopt(pycurl.RESOLVE)
+
+    monkeypatch.setattr("heliograph.outbound.transfer.Transfer.prepare", forgetful)
+    sender = Sender()
+    senders.append(sender)
+    result = send(sender, f"http://localhost:{listener.port}/", Route(1, 1, HERE))
+    assert isinstance(result, Failure)
+    assert not result.left
+    assert listener.connections == 0
+
+
+def test_C6_a_kept_connection_is_judged_again_for_another_account(
+    listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heliograph.outbound.sender._judged", lambda answer, port, route: (answer.literals, ""))
+    sender = Sender(Resolver(names_of(NAMES)))
+    senders.append(sender)
+    url = f"http://intranet.test:{listener.port}/"
+    allowed, other = Route(1, 1, HERE), Route(2, 2)
+    assert isinstance(send(sender, url + "first", allowed), Response)
+    refused = send(sender, url + "second", other)
+    assert isinstance(refused, Failure)
+    assert (refused.cause, refused.left) == (Cause.BLOCKED, False)
+    assert isinstance(send(sender, url + "third", allowed), Response)
+    assert [request.path for request in listener.requests] == ["/first", "/third"]
+
+
+def test_C6_one_account_does_not_reach_what_another_was_allowed(listener: Receiver, senders: list[Sender]) -> None:
+    sender = Sender()
+    senders.append(sender)
+    url = f"http://127.0.0.1:{listener.port}/"
+    for number in range(3):
+        assert isinstance(send(sender, f"{url}{number}", Route(1, 1, HERE)), Response)
+        assert isinstance(send(sender, url, Route(2, 2, Policy.parse(["10.0.0.0/8", f"127.0.0.1:{listener.port + 1}"]))), Failure)
+    assert [request.path for request in listener.requests] == ["/0", "/1", "/2"]
+
+
+def test_C6_of_a_names_addresses_only_the_allowed_are_tried(senders: list[Sender]) -> None:
+    """happy eyeballs would try the others when the first one fails."""
+    with Receiver("127.0.0.1") as receiver, socket.create_server(("127.0.0.2", receiver.port)) as trap:
+        sender = Sender(Resolver(names_of({"both.test": ("127.0.0.2", "127.0.0.1")})))
+        senders.append(sender)
+        policy = Policy.parse([f"127.0.0.1:{receiver.port}"])
+        assert isinstance(send(sender, f"http://both.test:{receiver.port}/", Route(1, 1, policy)), Response)
+        trap.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_C6_a_redirect_leads_nowhere(status: int, listener: Receiver, senders: list[Sender]) -> None:
+    with Receiver() as redirecting:
+        redirecting.answer(
+            "/",
+            Reply(
+                status, headers={"Location": f"http://127.0.0.1:{listener.port}/", "Refresh": f"0; url=http://127.0.0.1:{listener.port}/"}
+            ),
+        )
+        sender = Sender()
+        senders.append(sender)
+        result = send(sender, redirecting.url(), Route(1, 1, HERE))
+        assert isinstance(result, Response)
+        assert result.status == status
+        assert listener.connections == 0
+
+
+def test_C6_alt_svc_and_hsts_are_not_remembered(listener: Receiver, senders: list[Sender]) -> None:
+    with Receiver() as receiver:
+        receiver.answer_all(
+            Reply(headers={"Alt-Svc": f'h2="127.0.0.1:{listener.port}"; ma=3600', "Strict-Transport-Security": "max-age=3600"})
+        )
+        sender = Sender()
+        senders.append(sender)
+        for _ in range(2):
+            assert isinstance(send(sender, receiver.url(), Route(1, 1, HERE)), Response)
+        assert len(receiver.requests) == 2
+        assert listener.connections == 0
