@@ -1,6 +1,6 @@
 # One verb per wish; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check format bench trials
+.PHONY: help setup run test test-fast check format docs bench trials
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ check: setup ## Lint, format, types, import contracts, templates, migrations
 
 format: setup ## Format the code
 	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
+
+docs: setup ## Write the settings' and commands' reference from the code
+	@.venv/bin/python scripts/reference.py
 
 bench: setup ## Benchmarks
 	@scripts/bench

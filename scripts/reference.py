@@ -1,0 +1,102 @@
+"""Writes what docs/reference says about settings and commands from the code that has them (`make docs`).
+
+Each page keeps its own words; only what stands between its two marks is made here. tests/architecture/test_docs.py sees to it that it is current.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import typer
+from pydantic_core import PydanticUndefined
+from typer.core import TyperCommand, TyperGroup
+
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+MADE = re.compile(r"(<!-- made by `make docs` -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def settings() -> str:
+    """The table of all settings."""
+    from heliograph.options import PREFIX, Options  # noqa: PLC0415
+
+    rows = [
+        "| variable | what it is | default |",
+        "| --- | --- | --- |",
+        f"| `{PREFIX}ENV_FILE` | File with settings, `NAME=value` lines. | none |",
+    ]
+    for name, field in Options.model_fields.items():
+        default = getattr(field.default, "get_secret_value", lambda value=field.default: value)()
+        if field.default is PydanticUndefined or default == Path():
+            said = "see below"
+        elif default in ((), ""):
+            said = "none"
+        elif isinstance(default, bool):
+            said = "yes" if default else "no"
+        else:
+            said = f"`{default}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {said} |")
+    return "\n".join(rows) + "\n"
+
+
+def commands() -> str:
+    """A section for each command: what it does, its usage, its arguments and options."""
+    from heliograph.__main__ import app  # noqa: PLC0415
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return "\n".join(_section(name, command) for name, command in walk(group))
+
+
+def walk(group: TyperGroup, path: tuple[str, ...] = ()) -> list[tuple[str, TyperCommand]]:
+    """Every command with its words, "jobs pause" for one in a group; hidden ones are left out."""
+    found: list[tuple[str, TyperCommand]] = []
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if isinstance(command, TyperGroup):
+            found += walk(command, (*path, name))
+        else:
+            assert isinstance(command, TyperCommand)
+            found.append((" ".join((*path, name)), command))
+    return found
+
+
+def _section(name: str, command: TyperCommand) -> str:
+    shown = [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
+    arguments = [each for each in shown if each.param_type_name == "argument"]
+    options = [each for each in shown if each.param_type_name == "option"]
+    words = ["heliograph", name, *((each.name or "").upper() if each.required else f"[{(each.name or '').upper()}]" for each in arguments)]
+    usage = " ".join([*words, *(["[options]"] if options else [])])
+    lines = [f"## `heliograph {name}`", "", _plain(command.help or ""), "", "```", usage, "```", ""]
+    named = [(f"`{(each.name or '').upper()}`", each) for each in arguments]
+    named += [(", ".join(f"`{option}`" for option in (*each.opts, *each.secondary_opts)), each) for each in options]
+    rows = [f"| {names} | {_plain(getattr(each, 'help', None) or '', one_line=True)} |" for names, each in named]
+    if rows:
+        lines += ["| | |", "| --- | --- |", *rows, ""]
+    return "\n".join(lines)
+
+
+def _plain(text: str, *, one_line: bool = False) -> str:
+    """Help without the marks that lay it out in a terminal."""
+    text = text.replace("\b\n", "").replace("\f", "").strip()
+    return " ".join(text.split()).replace("|", "\\|") if one_line else text
+
+
+def current(page: str, made: str) -> str:
+    """The page as it should be."""
+    return MADE.sub(lambda match: match[1] + made + match[2], (REFERENCE / page).read_text("utf-8"))
+
+
+PAGES = {"settings.md": settings, "commands.md": commands}
+
+
+def main() -> int:
+    for page, make in PAGES.items():
+        (REFERENCE / page).write_text(current(page, make()), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
