@@ -53,7 +53,7 @@ def main(command: str, data: Path) -> int:
             with urllib.request.urlopen(urllib.parse.urljoin(address, part), timeout=10) as answer:
                 kind, body = answer.headers["Content-Type"], answer.read()
             assert kind.startswith(("text/css", "text/javascript")), f"{part}: {len(body)} bytes of {kind}"
-        assert body, f"{part}: {len(body)} bytes of {kind}"
+            assert body, f"{part}: {len(body)} bytes of {kind}"
         print(f"{address} answers, with {len(parts.found)} style sheets and scripts")
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)
