@@ -61,7 +61,8 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
         of = str(d.id)
         if not d.name.strip():
             found.append(Missing(Lack.DESTINATION_NAME, of))
-        if d.connection is None or d.connection not in config.connections:
+        connection = config.connections.get(d.connection) if d.connection is not None else None
+        if connection is None or connection.lacks:
             found.append(Missing(Lack.CONNECTION, of))
         if not d.action:
             found.append(Missing(Lack.ACTION, of))
