@@ -14,10 +14,10 @@ def account(request: HttpRequest) -> dict[str, Any]:
     """account, user; plans: may change events and registrations; administers: may change everything. A failing page asks for no user."""
     user = getattr(request, "user", None)
     known = getattr(request, "account", None)
-    member = isinstance(user, User) and known is not None
+    member = user if isinstance(user, User) and known is not None else None
     return {
         "account": known,
         "user": user,
-        "plans": member and may(user, Role.PLANNER),
-        "administers": member and may(user, Role.ADMINISTRATOR),
+        "plans": member is not None and may(member, Role.PLANNER),
+        "administers": member is not None and may(member, Role.ADMINISTRATOR),
     }

@@ -26,7 +26,7 @@ WHO = {
 class AccountRequest(HttpRequest):
     """What a view of the product gets: someone is signed in, and belongs to an account (AccountMiddleware sees to both)."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     account: Account
     htmx: HtmxDetails
 
@@ -36,7 +36,9 @@ def may(user: User, role: Role) -> bool:
     return RANKS[Role(user.role)] >= RANKS[role]
 
 
-def needs[**P](role: Role) -> Callable[[Callable[Concatenate[AccountRequest, P], HttpResponse]], Callable[Concatenate[AccountRequest, P], HttpResponse]]:
+def needs[**P](
+    role: Role,
+) -> Callable[[Callable[Concatenate[AccountRequest, P], HttpResponse]], Callable[Concatenate[AccountRequest, P], HttpResponse]]:
     """A view that only this role, or one that may more, can use. Others get 403, with a sentence that says who can."""
 
     def decorate(view: Callable[Concatenate[AccountRequest, P], HttpResponse]) -> Callable[Concatenate[AccountRequest, P], HttpResponse]:

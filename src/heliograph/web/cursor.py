@@ -11,9 +11,9 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from heliograph.domain.errors import HeliographError
@@ -49,7 +49,7 @@ class Cursor:
             back, *key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (ValueError, TypeError, RecursionError, binascii.Error):
             raise CursorError from None
-        if back not in {0, 1} or tuple(type(part) for part in key) != parts or any(_out_of_range(part) for part in key):
+        if type(back) is not int or back not in {0, 1} or tuple(type(part) for part in key) != parts or any(_out_of_range(part) for part in key):
             raise CursorError
         return cls(tuple(key), bool(back))
 
@@ -70,7 +70,9 @@ class Rows[Row]:
     older: str = ""
 
 
-def pages[Row](fetch: Callable[[Cursor | None, int], Sequence[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS) -> Rows[Row]:
+def pages[Row](
+    fetch: Callable[[Cursor | None, int], Sequence[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS
+) -> Rows[Row]:
     """One page by `fetch(cursor, limit)`, which gives rows from the cursor on in its direction: for `back` the nearest first.
 
     One row more than a page is fetched, to know whether there is another page.
@@ -97,8 +99,10 @@ def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Curso
             rows = rows.filter(Q(**{f"{first}__{side}e": one}) & (Q(**{f"{first}__{side}": one}) | Q(**{f"{last}__{side}": two})))
         return list(rows.order_by(f"{sign}{first}", f"{sign}{last}")[:limit])
 
+    field = cast("Field[Any, Any]", queryset.model._meta.get_field(first))
+
     def key(row: M) -> Key:
-        return (queryset.model._meta.get_field(first).get_prep_value(getattr(row, first)), getattr(row, last))
+        return (field.get_prep_value(getattr(row, first)), getattr(row, last))
 
     return pages(fetch, key, cursor, size=size)
 

@@ -10,12 +10,13 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
+from django_htmx.middleware import HtmxDetails
 
 
 def asks_for_part(request: HttpRequest) -> bool:
     """Whether htmx fetches a part of a page. A boosted link wants all of it, and so does a step back that htmx has not kept."""
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    return htmx is not None and bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
 def page(request: HttpRequest, template: str, /, *, part: str = "", status: int = 200, **context: Any) -> HttpResponse:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.wsgi import get_wsgi_application
 from waitress import wasyncore
-from waitress.server import TcpWSGIServer, create_server
+from waitress.server import MultiSocketServer, create_server
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -95,7 +95,7 @@ def serve_pages(
     """
     # A queue as long as the threads are many is normal for a moment; waitress warns at the first waiting request.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    server = create_server(
+    server: Any = create_server(
         Forwarded(application or get_wsgi_application(), trusted_proxies),
         host=host,
         port=port,
@@ -106,7 +106,7 @@ def serve_pages(
         connection_limit=500,
         asyncore_use_poll=True,
     )
-    if not isinstance(server, TcpWSGIServer):
+    if isinstance(server, MultiSocketServer):
         server.close()
         raise OSError(f"{host} stands for several addresses; name one, such as 127.0.0.1")
     stopping = False
@@ -128,11 +128,11 @@ def serve_pages(
             signal.signal(number, handler)
 
 
-def _turn(server: TcpWSGIServer, timeout: float) -> None:
+def _turn(server: Any, timeout: float) -> None:
     wasyncore.loop(timeout=timeout, use_poll=True, map=server._map, count=1)  # noqa: SLF001 - waitress runs its own loop for ever
 
 
-def _finish(server: TcpWSGIServer, deadline: float) -> None:
+def _finish(server: Any, deadline: float) -> None:
     """Answer what was asked, close what is idle, and leave by the deadline (of the monotonic clock)."""
     server.accepting = False
     server.del_channel()

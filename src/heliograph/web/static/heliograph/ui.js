@@ -139,6 +139,17 @@ document.addEventListener("htmx:afterRequest", (e) => {
   setTimeout(() => { said.textContent = list.dataset.news ?? ""; }, 100); // a change of the text is what is read aloud
 });
 
+/** Lines that came since are marked until the next ones come. */
+document.addEventListener("htmx:beforeSwap", (e) => {
+  const list = live(e);
+  if (list) list.dataset.seen = [...list.querySelectorAll("li[id]")].map((line) => line.id).join(" ");
+});
+document.addEventListener("htmx:afterSwap", (e) => {
+  const list = live(e);
+  const seen = new Set((list?.dataset.seen ?? "").split(" "));
+  list?.querySelectorAll("li[id]").forEach((line) => line.classList.toggle("fresh", !seen.has(line.id)));
+});
+
 /** form[data-unsaved]: leaving it changed is asked about; never on a list. */
 document.querySelectorAll("form[data-unsaved]").forEach((form) => {
   const before = (/** @type {BeforeUnloadEvent} */ e) => e.preventDefault();

@@ -1,0 +1,65 @@
+"""Who really asks: forwarded headers count only from trusted proxies (O1; protocols.md section 6.6)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+from heliograph.web.server import Forwarded
+
+PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
+
+
+def seen(peer: str, **headers: str) -> dict[str, Any]:
+    """What the application behind it sees."""
+    kept: dict[str, Any] = {}
+
+    def application(environ: dict[str, Any], start_response: object) -> list[bytes]:
+        kept.update(environ)
+        return []
+
+    Forwarded(application, PROXIES)({"REMOTE_ADDR": peer, "wsgi.url_scheme": "http", **headers}, lambda *_: lambda _: None)
+    return kept
+
+
+def test_O1_a_trusted_proxy_is_believed() -> None:
+    environ = seen("10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7", HTTP_X_FORWARDED_PROTO="https")
+    assert environ["REMOTE_ADDR"] == "192.0.2.7"
+    assert environ["wsgi.url_scheme"] == "https"
+
+
+def test_O1_nobody_else_is() -> None:
+    environ = seen("192.0.2.1", HTTP_X_FORWARDED_FOR="10.0.0.9", HTTP_X_FORWARDED_PROTO="https")
+    assert environ["REMOTE_ADDR"] == "192.0.2.1"
+    assert environ["wsgi.url_scheme"] == "http"
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.1", "192.0.2.1", "", "unix"])
+def test_O1_nothing_forwarded_reaches_the_application(peer: str) -> None:
+    names = ("FOR", "PROTO", "HOST", "PORT", "BY")
+    environ = seen(peer, HTTP_FORWARDED="for=x", **{f"HTTP_X_FORWARDED_{name}": "x" for name in names})
+    assert not [name for name in environ if "FORWARDED" in name]
+
+
+@pytest.mark.parametrize(
+    ("hops", "client"),
+    [
+        ("203.0.113.9, 192.0.2.7, 10.0.0.2", "192.0.2.7"),  # what stands before it, the client may have written
+        ("192.0.2.7:4711", "192.0.2.7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("192.0.2.7, nonsense", "10.0.0.1"),
+        ("192.0.2.7, nonsense, 10.0.0.2", "10.0.0.2"),
+        ("", "10.0.0.1"),
+    ],
+)
+def test_O1_the_last_address_that_is_no_proxy_counts(hops: str, client: str) -> None:
+    assert seen("10.0.0.1", HTTP_X_FORWARDED_FOR=hops)["REMOTE_ADDR"] == client
+
+
+def test_O1_the_last_scheme_counts_and_only_a_known_one() -> None:
+    assert seen("fd00::1", HTTP_X_FORWARDED_PROTO="http, https")["wsgi.url_scheme"] == "https"
+    assert seen("fd00::1", HTTP_X_FORWARDED_PROTO="javascript")["wsgi.url_scheme"] == "http"

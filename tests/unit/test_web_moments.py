@@ -1,0 +1,56 @@
+"""Times as pages write them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+from heliograph.web.templatetags import moments
+
+NOW = datetime.datetime(2026, 10, 14, 12, 32, tzinfo=datetime.UTC)
+
+
+@pytest.fixture(autouse=True)
+def vienna() -> Iterator[None]:
+    with timezone.override(ZoneInfo("Europe/Vienna")):
+        yield
+
+
+def test_records_say_when_in_the_account_s_time_zone() -> None:
+    at = datetime.datetime(2026, 10, 14, 12, 31, 7, tzinfo=datetime.UTC)
+    assert moments.moment(at) == "14 Oct 2026, 14:31:07"
+    assert moments.minute(at) == "14 Oct 2026, 14:31"
+    assert moments.short_moment(at) == "14 Oct, 14:31"
+    assert moments.clock(at) == "14:31:07"
+    assert moments.day(at) == "Wednesday, 14 October 2026"
+    assert moments.iso(at) == "2026-10-14T14:31:07+02:00"
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (datetime.timedelta(seconds=-30), "Just now"),  # clocks differ
+        (datetime.timedelta(seconds=59), "Just now"),
+        (datetime.timedelta(minutes=1), "1 min ago"),
+        (datetime.timedelta(minutes=59, seconds=59), "59 min ago"),
+        (datetime.timedelta(hours=1, minutes=27), "Today, 13:05"),
+        (datetime.timedelta(hours=21, minutes=12), "Yesterday, 17:20"),
+        (datetime.timedelta(days=5), "9 Oct, 14:32"),
+        (datetime.timedelta(days=365), "14 Oct 2025, 14:32"),
+    ],
+)
+def test_lists_of_flows_say_how_long_ago(before: datetime.timedelta, said: str) -> None:
+    assert moments.ago(NOW - before, NOW) == said
+
+
+def test_a_time_of_today_is_a_clock_s() -> None:
+    assert moments.soon(NOW, NOW) == "14:32"
+    assert moments.soon(NOW + datetime.timedelta(days=1), NOW) == "15 Oct, 14:32"
+
+
+@pytest.mark.parametrize("name", ["moment", "minute", "short_moment", "clock", "clock_minute", "day", "iso", "ago", "soon"])
+def test_no_time_is_no_text(name: str) -> None:
+    assert getattr(moments, name)(None) == ""
