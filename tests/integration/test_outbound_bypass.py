@@ -13,7 +13,8 @@ from tests.receiver import Answer as Reply
 from tests.receiver import Receiver
 
 from heliograph.domain.outcomes import Cause
-from heliograph.outbound.exchange import Failure, Request, Response, Result, Route
+from heliograph.domain.requests import Request
+from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Addresses, Answer, Resolver, look_up
 from heliograph.outbound.sender import Sender
@@ -39,7 +40,7 @@ def senders() -> Iterator[list[Sender]]:
 
 def send(sender: Sender, url: str, route: Route, method: str = "POST") -> Result:
     results: queue.Queue[Result] = queue.Queue()
-    sender.start(Request(method, url, (), b"{}" if method == "POST" else None, route), results.put)
+    sender.start(Request(method, url, (), b"{}" if method == "POST" else None), route, results.put)
     return results.get(timeout=15)
 
 

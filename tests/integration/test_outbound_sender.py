@@ -15,7 +15,8 @@ from tests.receiver import Answer, Receiver
 from tests.waiting import until
 
 from heliograph.domain.outcomes import Cause
-from heliograph.outbound.exchange import CutOff, Failure, Request, Response, Result, Route
+from heliograph.domain.requests import Request
+from heliograph.outbound.exchange import CutOff, Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Resolver, look_up
 from heliograph.outbound.sender import Sender, SenderStopped
@@ -37,8 +38,8 @@ class Driver:
         self.sender = sender
         self.results: queue.Queue[Result] = queue.Queue()
 
-    def start(self, request: Request) -> None:
-        self.sender.start(request, self.results.put)
+    def start(self, request: Request, route: Route) -> None:
+        self.sender.start(request, route, self.results.put)
 
     def send(
         self,
@@ -49,7 +50,7 @@ class Driver:
         headers: tuple[tuple[str, str], ...] = JSON,
         route: Route | None = None,
     ) -> Result:
-        self.start(Request(method, url, headers, body, route or Route(1, 1, LOCAL)))
+        self.start(Request(method, url, headers, body), route or Route(1, 1, LOCAL))
         return self.results.get(timeout=15)
 
 
@@ -416,7 +417,7 @@ def test_D9_dead_names_do_not_stall_a_healthy_target(receiver: Receiver) -> None
     driver = Driver(sender)
     try:
         for number in range(200):
-            sender.start(Request("POST", f"http://dead{number}.test/", JSON, b"", Route(1, number % 10, LOCAL)), lambda _: None)
+            sender.start(Request("POST", f"http://dead{number}.test/", JSON, b""), Route(1, number % 10, LOCAL), lambda _: None)
         for number in range(20):
             result = answered(driver.send(f"http://healthy{number}.test:{receiver.port}/", route=Route(1, 1000 + number, LOCAL)))
             assert result.timings.total < 1
@@ -446,7 +447,7 @@ def test_D9_hanging_targets_do_not_hold_up_a_healthy_one(driver: Driver, receive
     receiver.answer("/hang", Answer(then="hang"))
     slow = Route(2, 2, LOCAL, total_timeout=20)
     for _ in range(300):
-        driver.sender.start(Request("POST", receiver.url("/hang"), JSON, b"", slow), lambda _: None)
+        driver.sender.start(Request("POST", receiver.url("/hang"), JSON, b""), slow, lambda _: None)
     receiver.wait_for(300, path="/hang")
     slowest = max(answered(driver.send(receiver.url("/healthy"))).timings.total for _ in range(100))
     assert slowest < 0.5
@@ -460,14 +461,14 @@ def test_D1_stop_lets_end_what_ends_in_time_and_cuts_the_rest(make_driver: MakeD
     receiver.answer("/slow", Answer(delay=0.3))
     receiver.answer("/hang", Answer(then="hang"))
     for path in ("/slow", "/hang"):
-        driver.start(Request("POST", receiver.url(path), JSON, b"", Route(1, 1, LOCAL)))
+        driver.start(Request("POST", receiver.url(path), JSON, b""), Route(1, 1, LOCAL))
     receiver.wait_for(2)
     driver.sender.stop(1.0)
     assert answered(driver.results.get_nowait()).status == 200
     assert driver.results.get_nowait() == CutOff(left=True)
     assert not driver.sender.alive
     with pytest.raises(SenderStopped):
-        driver.start(Request("POST", receiver.url(), JSON, b"", Route(1, 1, LOCAL)))
+        driver.start(Request("POST", receiver.url(), JSON, b""), Route(1, 1, LOCAL))
 
 
 def test_D1_stop_ends_what_waits_for_a_name_as_not_left() -> None:
@@ -478,7 +479,7 @@ def test_D1_stop_ends_what_waits_for_a_name_as_not_left() -> None:
         return ()
 
     driver = Driver(Sender(Resolver(found)))
-    driver.start(Request("POST", "http://dead.test/", JSON, b"", Route(1, 1, LOCAL)))
+    driver.start(Request("POST", "http://dead.test/", JSON, b""), Route(1, 1, LOCAL))
     driver.sender.stop(0)
     assert driver.results.get_nowait() == CutOff(left=False)
     release.set()
@@ -491,18 +492,18 @@ def test_O7_an_error_in_done_ends_the_sender_and_is_told() -> None:
     def broken(_: Result) -> None:
         raise RuntimeError("broken")
 
-    sender.start(Request("POST", "ftp://x/", (), b"", Route(1, 1, LOCAL)), broken)
+    sender.start(Request("POST", "ftp://x/", (), b""), Route(1, 1, LOCAL), broken)
     assert str(crashes.get(timeout=5)) == "broken"
     until(lambda: not sender.alive)
     with pytest.raises(SenderStopped):
-        sender.start(Request("POST", "ftp://x/", (), b"", Route(1, 1, LOCAL)), broken)
+        sender.start(Request("POST", "ftp://x/", (), b""), Route(1, 1, LOCAL), broken)
 
 
 def test_every_request_is_answered_exactly_once_under_load(driver: Driver, receiver: Receiver) -> None:
     routes = [Route(number, number, LOCAL) for number in range(20)]
     total = 2_000
     for number in range(total):
-        driver.start(Request("POST", receiver.url(f"/{number}"), JSON, b"{}", routes[number % 20]))
+        driver.start(Request("POST", receiver.url(f"/{number}"), JSON, b"{}"), routes[number % 20])
     results = [driver.results.get(timeout=30) for _ in range(total)]
     assert all(isinstance(result, Response) and result.status == 200 for result in results)
     assert sorted(int(request.path[1:]) for request in receiver.requests) == list(range(total))

@@ -1,8 +1,7 @@
-"""What goes out and what comes back: requests, and the three ways in which sending one ends."""
+"""How requests go out, and the three ways in which sending one ends. The request itself is `domain.requests.Request`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from heliograph.domain.outcomes import Cause
@@ -26,17 +25,6 @@ class Route:
     total_timeout: float = 10.0
     body_cap: int = 64 * KIB
     header_cap: int = 32 * KIB
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A composed request. `headers` are names and values as they are sent, content type and `webhook-*` included; `body` None: none is sent."""
-
-    method: str
-    url: str
-    headers: Sequence[tuple[str, str]]
-    body: bytes | None
-    route: Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ import pycurl
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.outcomes import Cause
+from heliograph.domain.requests import Request
 from heliograph.outbound import authorities
-from heliograph.outbound.exchange import CutOff, Failure, Request, Result, Route, Timings
+from heliograph.outbound.exchange import CutOff, Failure, Result, Route, Timings
 from heliograph.outbound.guard import judge
 from heliograph.outbound.headers import BadHeader, header_lines
 from heliograph.outbound.kept import KeptConnections
@@ -50,6 +51,7 @@ class _Job:
     """A request from start() to done()."""
 
     request: Request
+    route: Route
     done: Done
     began: float
     deadline: float
@@ -100,10 +102,10 @@ class Sender:
 
     # From any thread.
 
-    def start(self, request: Request, done: Done) -> None:
+    def start(self, request: Request, route: Route, done: Done) -> None:
         """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from here. Raises SenderStopped."""
         now = time.monotonic()
-        job = _Job(request, done, now, now + request.route.total_timeout)
+        job = _Job(request, route, done, now, now + route.total_timeout)
         with self._gate:
             if self._stop_at is not None:
                 raise SenderStopped
@@ -206,11 +208,11 @@ class Sender:
         if target.literal:
             self._connect(job, Addresses((target.host,)))
             return
-        answer = self._resolver.resolve(target.host, request.route.connection, lambda answer: self._named(job, answer))
+        answer = self._resolver.resolve(target.host, job.route.connection, lambda answer: self._named(job, answer))
         if answer is not None:
             self._connect(job, answer)
         else:
-            heapq.heappush(self._naming, (min(job.deadline, job.began + request.route.connect_timeout), next(self._numbers), job))
+            heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
 
     def _named(self, job: _Job, answer: Answer) -> None:
         self._answers.append((job, answer))
@@ -230,7 +232,7 @@ class Sender:
         if isinstance(answer, NoAddress):
             self._refuse(job, Cause.DNS, answer.message)
             return
-        literals, reason = _judged(answer, target.port, request.route)
+        literals, reason = _judged(answer, target.port, job.route)
         if not literals:
             self._refuse(job, Cause.BLOCKED, f"{target} is blocked: {reason}.")
             return
@@ -247,7 +249,7 @@ class Sender:
         lines.append("Expect:")
         if request.body is not None and not any(name.lower() == "content-type" for name, _ in request.headers):
             lines.append("Content-Type:")  # libcurl would call it a form
-        transfer = self._acquire(request.route)
+        transfer = self._acquire(job.route)
         try:
             transfer.prepare(request, target, literals, lines, job.deadline - now)
             self._multi.add_handle(transfer.curl)

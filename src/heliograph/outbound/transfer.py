@@ -11,7 +11,8 @@ from typing import Final
 import pycurl
 
 from heliograph.domain.outcomes import Cause
-from heliograph.outbound.exchange import Failure, Request, Response, Result, Route, Timings
+from heliograph.domain.requests import Request
+from heliograph.outbound.exchange import Failure, Response, Result, Route, Timings
 from heliograph.outbound.failures import explain
 from heliograph.outbound.guard import judge
 from heliograph.outbound.kept import KeptConnections
