@@ -17,6 +17,7 @@ from heliograph.domain.completeness import is_complete
 from heliograph.domain.connections import Connection
 from heliograph.domain.flows import Flow
 from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.retry import SECOND, SEVERITY, RetryPolicy
 from heliograph.domain.statuses import TEST_EVENT_STATUSES, StatusClass
 from heliograph.domain.tags import STANDARD_TAGS, Tag, TagKind
 
@@ -117,6 +118,7 @@ class AccountConfig:
     name: str
     timezone: str
     signal_enabled: bool = True
+    retry: RetryPolicy = field(default_factory=RetryPolicy)  # D5: the account's own intervals
     tags: Mapping[int, Tag] = field(default_factory=dict)  # with the standard properties' own
     statuses: Mapping[int, Status] = field(default_factory=dict)  # standard registration statuses
     session_statuses: Mapping[int, Status] = field(default_factory=dict)
@@ -152,7 +154,7 @@ class Source(Protocol):
 def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountConfig:
     """Compiles an account's entries. Bodies (the savers in `platform` and `flows` write them):
 
-    account {code, name, timezone, signal_enabled}; tags {tags: [{id, name, label, kinds}]};
+    account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's own}; tags {tags: [{id, name, label, kinds}]};
     statuses {registration: [{id, code, name, class, tags}], session: [{id, code, name, tags}], event: [...]};
     fields {profile: [{id, code, label, type, options}], event: [...]}; flow, mapping, connection: their own `to_body`.
     """
@@ -183,6 +185,7 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
         name=str(account.get("name", "")),
         timezone=str(account.get("timezone", "UTC")),
         signal_enabled=bool(account.get("signal_enabled", True)),
+        retry=retry_policy(account.get("retry")),
         tags=STANDARD_TAGS | tags,
         statuses=_statuses(statuses, "registration"),
         session_statuses=_statuses(statuses, "session"),
@@ -221,6 +224,14 @@ def compile_event(id: int, account: int, version: int, entries: Iterable[Entry])
             for s in _list(setup, "sessions")
         },
     )
+
+
+def retry_policy(intervals: object) -> RetryPolicy:
+    """The policy of `retry` in an account's body. Raises BadIntervals for one that would let a less serious failure overtake."""
+    if not isinstance(intervals, Mapping):
+        return RetryPolicy()
+    first, second, third = ({c: round(float(intervals[c.value][i]) * SECOND) for c in SEVERITY} for i in range(3))
+    return RetryPolicy({c: (first[c], second[c], third[c]) for c in SEVERITY})
 
 
 def event_state(body: Mapping[str, object]) -> EventState:

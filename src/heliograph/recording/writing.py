@@ -11,7 +11,6 @@ from heliograph.domain.delivery import StuckRun, stuck
 from heliograph.domain.delivery import Verdict as JudgedVerdict
 from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_change, of_run
 from heliograph.domain.matching import Decision, Reason, Verdict, decide, mode_of
-from heliograph.domain.retry import RetryPolicy
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.recording.queueing import Order, enqueue
@@ -38,7 +37,7 @@ class Recorded:
         self.mode = mode_code(mode_of(self.change, self.account, self.event))
 
 
-def write_changes(db: Database, recorded: Sequence[Recorded], now: int, policy: RetryPolicy | None = None) -> None:
+def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
     """Stores judged changes with everything that follows from them. now: microseconds."""
     if not recorded:
         return
@@ -61,7 +60,7 @@ def write_changes(db: Database, recorded: Sequence[Recorded], now: int, policy: 
         deltas += of_activity(r.account.id, now, r.mode, r.change.facets)
         if r.decisions:
             deltas.append(of_processed_change(r.account.id, now, r.mode, r.serial))
-    _write_runs(db, recorded, now, policy or RetryPolicy(), deltas)
+    _write_runs(db, recorded, now, deltas)
     put_deltas(db, deltas)
 
 
@@ -93,7 +92,7 @@ def _change_row(r: Recorded) -> dict[str, object]:
     }
 
 
-def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, policy: RetryPolicy, deltas: list[Delta]) -> None:
+def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta]) -> None:
     judged = [(r, d) for r in recorded for d in r.decisions]
     if not judged:
         return
@@ -123,7 +122,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, policy: Re
         if triggered:
             orders += orders_of(r, d, id)
         elif is_stuck:
-            _write_judgement(db, id, r, d, now, policy)
+            _write_judgement(db, id, r, d, now)
     enqueue(db, orders, now, deltas)
 
 
@@ -148,9 +147,9 @@ def orders_of(r: Recorded, d: Decision, run: int) -> list[Order]:
     ]
 
 
-def _write_judgement(db: Database, run: int, r: Recorded, d: Decision, now: int, policy: RetryPolicy) -> None:
+def _write_judgement(db: Database, run: int, r: Recorded, d: Decision, now: int) -> None:
     verdict = JudgedVerdict.RAISED if d.reason is Reason.FAILED else JudgedVerdict.UNTAGGED
-    item: StuckRun = stuck(run, verdict, now, policy, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
+    item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
     db.run(
         "INSERT INTO judgement (id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created)"
         " VALUES (:run, :account, :run, :change, :flow, :registration, :event, :mode, :queue, :category, :tries, :due, :cause, '', :now)",
