@@ -34,6 +34,7 @@ class Account(models.Model):
     name = models.CharField(_("name"), max_length=200)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
+    retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}, null: the usual ones
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     class Meta:
