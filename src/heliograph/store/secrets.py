@@ -1,0 +1,153 @@
+"""Stored secrets: encrypted, and bound to their place (spec C5).
+
+A sealed value opens only where it was sealed: account, kind, row and field are inside it, so whoever can write to the database cannot move one account's password under another account's connection. The database also holds a check
+value (account 0): a process with another key says so when it starts, not at the first delivery.
+
+The keys are `Options.keys`, newest first: the first one seals, all of them open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from heliograph.domain.errors import HeliographError
+from heliograph.store.database import Database
+
+CHECK_ACCOUNT: Final = 0
+CHECK_TEXT: Final = "heliograph"
+
+
+class SecretError(HeliographError):
+    """A stored secret cannot be used."""
+
+
+class WrongKey(SecretError):
+    """None of the keys opens this secret: it was sealed with another key, or it was damaged."""
+
+
+class MisplacedSecret(SecretError):
+    """This secret was sealed for another place."""
+
+
+class UnknownKey(SecretError):
+    """The key is not the one that this database's secrets were sealed with."""
+
+
+class Place(NamedTuple):
+    """Where a secret lies: the primary key of its row."""
+
+    account: int
+    kind: str
+    row: int
+    field: str
+
+
+CHECK: Final = Place(CHECK_ACCOUNT, "key", 0, "check")
+
+
+class Vault:
+    """Seals and opens. Safe to share between threads."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. Raises ValueError for what is no key."""
+        self._fernets = [Fernet(key) for key in keys]
+        self._fernet = MultiFernet(self._fernets)
+
+    def __repr__(self) -> str:
+        return f"<Vault with {len(self._fernets)} keys>"
+
+    def seal(self, place: Place, text: str) -> bytes:
+        """The text, encrypted for this place. Two seals of one text differ."""
+        return self._fernet.encrypt(json.dumps([*place, text]).encode())
+
+    def open(self, place: Place, sealed: bytes) -> str:
+        """The text. Raises WrongKey, or MisplacedSecret where it was sealed for another place."""
+        try:
+            content = self._fernet.decrypt(bytes(sealed))
+        except InvalidToken:
+            raise WrongKey(f"{WrongKey.__doc__} ({_shown(place)})") from None
+        *found, text = json.loads(content)
+        if tuple(found) != tuple(place):
+            raise MisplacedSecret(f"{MisplacedSecret.__doc__} ({_shown(place)})")
+        return str(text)
+
+    def renewed(self, place: Place, sealed: bytes) -> bytes | None:
+        """The same secret under the newest key; None where it is already. Raises as `open` does."""
+        text = self.open(place, sealed)
+        try:
+            self._fernets[0].decrypt(bytes(sealed))
+        except InvalidToken:
+            return self.seal(place, text)
+        return None
+
+
+def check_key(database: Database, vault: Vault) -> None:
+    """Whether these are the database's keys; the first start leaves the check value. Call it in a write transaction. Raises UnknownKey."""
+    _write(database, vault, CHECK, CHECK_TEXT, otherwise="NOTHING")  # of two first starts with two keys, one is told
+    if not knows_key(database, vault):
+        raise UnknownKey(
+            "The key is not the one that this database's secrets were sealed with. Put the right one into the key file or HELIOGRAPH_KEY; "
+            "with a new key, keep the old one behind it."
+        )
+
+
+def knows_key(database: Database, vault: Vault) -> bool | None:
+    """The same question without writing: True, False, or None where the database has no check value yet."""
+    found = _rows(database, "account_id = :account AND kind = :kind AND row_id = :row AND field = :field", CHECK._asdict())
+    if not found:
+        return None
+    try:
+        vault.open(CHECK, found[0][1])
+    except SecretError:
+        return False
+    return True
+
+
+def save_secret(database: Database, vault: Vault, place: Place, text: str) -> None:
+    """Writes or replaces one secret, in the caller's transaction."""
+    _write(database, vault, place, text)
+
+
+def load_secrets(database: Database, vault: Vault, account: int, kind: str, rows: Iterable[int]) -> dict[int, dict[str, str]]:
+    """The secrets of some rows of an account, by row and field; rows without any are absent. Raises WrongKey, MisplacedSecret."""
+    wanted = list(rows)
+    if not wanted:
+        return {}
+    condition = f"account_id = :account AND kind = :kind AND {database.member('row_id', 'rows')}"
+    found: dict[int, dict[str, str]] = {}
+    for place, sealed in _rows(database, condition, {"account": account, "kind": kind, "rows": wanted}):
+        found.setdefault(place.row, {})[place.field] = vault.open(place, sealed)
+    return found
+
+
+def remove_secrets(database: Database, account: int, kind: str, row: int, *, keep: Iterable[str] = ()) -> None:
+    """Deletes what a row has, but for the fields to keep, in the caller's transaction."""
+    kept = list(keep)
+    condition = f" AND NOT ({database.member('field', 'kept')})" if kept else ""
+    params: dict[str, object] = {"account": account, "kind": kind, "row": row}
+    if kept:
+        params["kept"] = kept
+    database.run(f"DELETE FROM secret WHERE account_id = :account AND kind = :kind AND row_id = :row{condition}", params)
+
+
+def _rows(database: Database, condition: str, params: dict[str, object]) -> list[tuple[Place, bytes]]:
+    rows = database.all(f"SELECT account_id, kind, row_id, field, value FROM secret WHERE {condition} ORDER BY 1, 2, 3, 4", params)
+    return [(Place(account, kind, row, field), bytes(value)) for account, kind, row, field, value in rows]
+
+
+def _write(
+    database: Database, vault: Vault, place: Place, text: str, *, otherwise: str = "UPDATE SET value = excluded.value, at = excluded.at"
+) -> None:
+    database.run(
+        "INSERT INTO secret (account_id, kind, row_id, field, value, at) VALUES (:account, :kind, :row, :field, :value, :at) "
+        f"ON CONFLICT (account_id, kind, row_id, field) DO {otherwise}",
+        {**place._asdict(), "value": vault.seal(place, text), "at": database.now()},
+    )
+
+
+def _shown(place: Place) -> str:
+    return f"account {place.account}, {place.kind} {place.row}, {place.field}"
