@@ -100,7 +100,7 @@ class Options(BaseSettings):
         if file and not Path(file).is_file():
             raise OptionsError(f"{PREFIX}ENV_FILE names {file}, which is not a file. Create it or unset the variable.")
         try:
-            return cls(_env_file=file or None)  # type: ignore[call-arg]
+            return cls(_env_file=file or None)
         except ValidationError as error:
             raise OptionsError("\n".join(_sentence(each["loc"], each["msg"]) for each in error.errors())) from None
 

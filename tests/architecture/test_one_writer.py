@@ -71,7 +71,7 @@ def _writing(tree: ast.AST) -> Iterator[ast.Constant]:
 
 def test_no_sql_writes_them_outside_the_store() -> None:
     wrong = [
-        f"{module.place(node)}: {node.value}"
+        f"{module.place(node)}: {node.value!r}"
         for module in _outside_recording()
         if module.package != "store"
         for node in _writing(module.tree)
