@@ -14,7 +14,7 @@ class FontHook(BuildHookInterface):
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling names the arguments
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         script = Path(self.root) / "scripts" / "build_font.py"
         if script.exists():  # an unpacked sdist brings the font itself
             runpy.run_path(str(script))["build"]()
