@@ -153,16 +153,20 @@ def of_judged_again(account: int, at: int, mode: int, flow: int, *, triggered: b
 def of_new_action(facts: Facts) -> Iterator[Delta]:
     """Actions Triggered, and the action's first state."""
     minute = facts.created // MINUTE
-    yield Delta(facts.account, minute, facts.mode, Measure.TRIGGERED + facts.offset, flow=facts.flow)
-    yield Delta(facts.account, minute, facts.mode, Measure.PENDING + facts.offset, flow=facts.flow)
+    yield Delta(facts.account, minute, facts.mode, Measure.TRIGGERED + facts.offset, flow=facts.flow, connection=facts.connection)
+    yield Delta(facts.account, minute, facts.mode, Measure.PENDING + facts.offset, flow=facts.flow, connection=facts.connection)
 
 
 def of_move(facts: Facts, old: OpenAction, new: OpenAction) -> Iterator[Delta]:
     """An action's change of state, counted where the action is."""
     if old.state is not new.state:
         minute = facts.created // MINUTE
-        yield Delta(facts.account, minute, facts.mode, Measure.of_state(old.state) + facts.offset, -1, flow=facts.flow)
-        yield Delta(facts.account, minute, facts.mode, Measure.of_state(new.state) + facts.offset, flow=facts.flow)
+        yield Delta(
+            facts.account, minute, facts.mode, Measure.of_state(old.state) + facts.offset, -1, flow=facts.flow, connection=facts.connection
+        )
+        yield Delta(
+            facts.account, minute, facts.mode, Measure.of_state(new.state) + facts.offset, flow=facts.flow, connection=facts.connection
+        )
 
 
 def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:

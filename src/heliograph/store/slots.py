@@ -1,0 +1,79 @@
+"""Slots and workers: which process owns which connections (protocols section 3).
+
+A connection belongs to slot `connection % 64`, a slot to one worker until its lease runs out, by the database's clock. The epoch
+rises with each change of owner: what was sent under an older one is never settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from heliograph.store.database import Database
+
+SLOTS: Final = 64
+FOREVER: Final = 2**62
+
+
+def slot_of(connection: int) -> int:
+    """The slot that a connection belongs to."""
+    return connection % SLOTS
+
+
+def renew(db: Database, me: str, lease: int) -> dict[int, int]:
+    """Renews what this worker still owns for `lease` microseconds: slot -> epoch. What is missing was lost."""
+    now = db.now()
+    rows = db.all(
+        "UPDATE slot SET until = :until WHERE owner = :me AND until > :now RETURNING id, epoch",
+        {"until": now + lease, "me": me, "now": now},
+    )
+    return dict(rows)
+
+
+def claim(db: Database, me: str, lease: int, count: int) -> dict[int, int]:
+    """Takes up to `count` slots that nobody owns any more: slot -> new epoch."""
+    now = db.now()
+    skip = " FOR UPDATE SKIP LOCKED" if db.vendor == "postgresql" else ""
+    rows = db.all(
+        "UPDATE slot SET owner = :me, epoch = epoch + 1, until = :until"
+        f" WHERE id IN (SELECT id FROM slot WHERE until < :now ORDER BY id LIMIT :count{skip}) RETURNING id, epoch",
+        {"me": me, "until": now + lease, "now": now, "count": count},
+    )
+    return dict(rows)
+
+
+def take_all(db: Database, me: str) -> dict[int, int]:
+    """All slots, for good: SQLite's one owner, who holds the folder's lock."""
+    return dict(db.all("UPDATE slot SET owner = :me, epoch = epoch + 1, until = :until RETURNING id, epoch", {"me": me, "until": FOREVER}))
+
+
+def free(db: Database, slots: Mapping[int, int]) -> None:
+    """Gives slots back, where they are still ours by epoch."""
+    db.many(
+        "UPDATE slot SET owner = NULL, until = 0 WHERE id = :slot AND epoch = :epoch",
+        [{"slot": slot, "epoch": epoch} for slot, epoch in sorted(slots.items())],
+    )
+
+
+def fence(db: Database, slots: Iterable[int]) -> dict[int, int]:
+    """The epochs of these slots, held still until the transaction ends."""
+    share = " FOR SHARE" if db.vendor == "postgresql" else ""
+    return dict(db.all(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))}))
+
+
+def report(db: Database, me: str, lease: int, said: str) -> int:
+    """Says that this worker is alive, and what it says of itself (JSON, for status); how many are alive."""
+    now = db.now()
+    db.run(
+        "INSERT INTO worker (id, until, said) VALUES (:me, :until, :said)"
+        " ON CONFLICT (id) DO UPDATE SET until = excluded.until, said = excluded.said",
+        {"me": me, "until": now + lease, "said": said},
+    )
+    ((alive,),) = db.all("SELECT count(*) FROM worker WHERE until > :now", {"now": now})
+    return int(alive)
+
+
+def leave(db: Database, me: str) -> None:
+    """A worker that is gone: its slots are free at once, its row is deleted."""
+    db.run("UPDATE slot SET owner = NULL, until = 0 WHERE owner = :me", {"me": me})
+    db.run("DELETE FROM worker WHERE id = :me", {"me": me})
