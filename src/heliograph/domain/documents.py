@@ -307,3 +307,16 @@ def _sessions(read: _Reader, value: object, account: AccountConfig, event: Event
             read.problem(where, "names the same session twice.", value=row.get("code"))
         out[id] = status
     return out
+
+
+def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
+    """Answers by field id, as an event's set-up page saves them; empty ones are left out. Raises Refused with every problem."""
+    read = _Reader()
+    out: dict[int, Values] = {}
+    for id, values in given.items():
+        if id not in fields:
+            read.problem(f"{where}.{id}", "there is no such field.")
+            continue
+        out[id] = answer(read, values, fields[id], f"{where}.{fields[id].code}")
+    read.stop()
+    return {id: values for id, values in out.items() if values}

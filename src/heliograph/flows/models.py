@@ -142,9 +142,7 @@ class Destination(models.Model):
 
 
 class FlowTag(models.Model):
-    """A tag that a flow names. `place`: the list of "Activate for" (domain.flows.LISTS), or "filter"."""
-
-    FILTER = "filter"
+    """A tag that a flow names. `place`: the list of "Activate for" (domain.flows.LISTS), or the field that a filter row compares (`event.tags`)."""
 
     account = _account()
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="names_tags")

@@ -52,7 +52,7 @@ class _Folding(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is None:
             return self
-        source = instance.__dict__.get(self.field.of)
+        source = instance.__dict__.get(self.field.of)  # type: ignore[attr-defined]
         if source is not None:
             instance.__dict__[self.field.attname] = folded(str(source))
         return super().__get__(instance, cls) if self.field.attname not in instance.__dict__ else instance.__dict__[self.field.attname]

@@ -59,7 +59,7 @@ class AttendeeType(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class AttendeeTypeTag(TagOn):
@@ -112,7 +112,7 @@ class RegistrationProperty(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class RegistrationPropertyTag(TagOn):
@@ -153,7 +153,7 @@ class Session(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
     def clean(self) -> None:
         super().clean()

@@ -10,13 +10,12 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.domain.fields import ENUMERATED
+from heliograph.domain.snapshot import QuestionType
 from heliograph.platform.models.columns import account_column, code_column, position_column
 from heliograph.platform.models.tags import Tag
 from heliograph.platform.names import FIELD_CODE_LENGTH, LABEL_LENGTH, FoldedField, folded, storable
 from heliograph.store.models import Event
 
-TYPES = ("text", "number", "date", "select", "multi-select", "checkbox", "radio")
 MOST_OPTIONS = 1_000
 OPTION_LENGTH = 300
 
@@ -42,7 +41,7 @@ class Answerable(models.Model):
     code = code_column(FIELD_CODE_LENGTH)
     folded_code = FoldedField("code")
     label = models.CharField(_("label"), max_length=LABEL_LENGTH, validators=[storable])
-    type = models.CharField(_("type"), max_length=20, choices=[(t, t) for t in TYPES], default="text")
+    type = models.CharField(_("type"), max_length=20, choices=[(t, t) for t in QuestionType.ALL], default=QuestionType.TEXT)
     options = models.JSONField(_("options"), default=list, blank=True, validators=[possible_options])
     position = position_column()
 
@@ -54,9 +53,9 @@ class Answerable(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        if self.type in ENUMERATED - {"checkbox"} and not self.options:
+        if self.type in QuestionType.ENUMERATED - {QuestionType.CHECKBOX} and not self.options:
             raise ValidationError({"options": _("There must be options to choose from.")})
-        if self.type not in ENUMERATED and self.options:
+        if self.type not in QuestionType.ENUMERATED and self.options:
             raise ValidationError({"options": _("Only what is chosen from has options.")})
 
 
@@ -77,7 +76,7 @@ class Question(Answerable):
                 name="question_code_unique",
                 violation_error_message=_("There is a question of this code already."),
             ),
-            models.CheckConstraint(condition=Q(type__in=TYPES), name="question_type_known"),
+            models.CheckConstraint(condition=Q(type__in=QuestionType.ALL), name="question_type_known"),
         )
 
 
@@ -103,6 +102,6 @@ class CustomField(Answerable):
                 name="custom_field_code_unique",
                 violation_error_message=_("There is a field of this code already."),
             ),
-            models.CheckConstraint(condition=Q(type__in=TYPES), name="custom_field_type_known"),
+            models.CheckConstraint(condition=Q(type__in=QuestionType.ALL), name="custom_field_type_known"),
             models.CheckConstraint(condition=Q(kind__in=("profile", "event")), name="custom_field_kind_known"),
         )

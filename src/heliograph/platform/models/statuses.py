@@ -63,7 +63,7 @@ class RegistrationStatus(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class RegistrationStatusTag(TagOn):
@@ -92,7 +92,7 @@ class AccountStatus(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class SessionStatus(AccountStatus):

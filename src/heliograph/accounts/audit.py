@@ -1,0 +1,69 @@
+"""The audit: who did what to which object (spec C5: secrets masked).
+
+An entry is written in the transaction of what it tells, so there is none without the deed and no deed without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from heliograph.accounts.models import AuditEntry
+from heliograph.store.database import Database
+
+MASK = "•••"
+_SECRETS = frozenset(
+    {"password", "key", "secret", "client_secret", "token", "access_token", "refresh_token", "path", "test_path", "digest"}
+)
+
+
+class Deed(StrEnum):
+    """What was done."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    MERGED = "merged"
+    SWITCHED_ON = "switched on"
+    SWITCHED_OFF = "switched off"
+    REVOKED = "revoked"
+
+
+def note(
+    db: Database,
+    account: int,
+    *,
+    by: str,
+    what: Deed,
+    kind: str,
+    id: int,
+    name: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes an entry. before, after: JSON-ready; where both are given only what differs is kept, and nothing is written where nothing does."""
+    if before is not None and after is not None:
+        differs = {key for key in {*before, *after} if before.get(key) != after.get(key)}
+        if not differs:
+            return
+        before, after = {k: before[k] for k in before if k in differs}, {k: after[k] for k in after if k in differs}
+    AuditEntry.objects.create(
+        account_id=account,
+        at=db.now(),
+        by=by[:60],
+        what=what,
+        kind=kind,
+        object_id=id,
+        name=name[:300],
+        before=_masked(before),
+        after=_masked(after),
+    )
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: MASK if str(k).lower() in _SECRETS and v not in (None, "") else _masked(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(v) for v in value]
+    return value

@@ -1,0 +1,64 @@
+"""Custom profile and event fields of an account (P6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Max
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.snapshot import QuestionType
+from heliograph.platform import usage
+from heliograph.platform.bodies import answerable_body
+from heliograph.platform.errors import InUse, NotThere, check
+from heliograph.platform.models import CustomField
+from heliograph.platform.services import counting
+from heliograph.platform.services.saving import Saving
+from heliograph.platform.usage import Thing
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """A custom field. kind: profile or event; it stays what it is."""
+
+    kind: str
+    code: str
+    label: str
+    type: str = QuestionType.TEXT
+    options: tuple[str, ...] = ()
+
+
+def save_field(s: Saving, facts: FieldFacts, id: int | None = None) -> CustomField:
+    """Saves a custom field. Raises Invalid, NotThere."""
+    s.needs_account()
+    if id is None:
+        last = CustomField.objects.filter(kind=facts.kind).aggregate(last=Max("position"))["last"]
+        row = CustomField(account_id=s.account, kind=facts.kind, position=0 if last is None else last + 1)
+        before = None
+    else:
+        row = _row(id)
+        before = answerable_body(row)
+    row.code, row.label, row.type, row.options = facts.code.strip(), facts.label.strip(), facts.type, list(facts.options)
+    check(row)
+    row.save()
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, "custom field", row, before, answerable_body(row))
+    return row
+
+
+def delete_field(s: Saving, id: int) -> None:
+    """Deletes a custom field without answers, and that no flow or mapping names. Raises InUse, NotThere."""
+    s.needs_account()
+    row = _row(id)
+    counted = counting.uses_of_profile_field if row.kind == CustomField.Kind.PROFILE else counting.uses_of_event_field
+    uses = [*counted(s.db, s.account, id), *usage.uses_above(s.account, Thing.CUSTOM_FIELD, id)]
+    if uses:
+        raise InUse(str(row), uses)
+    s.note(Deed.DELETED, "custom field", row, answerable_body(row), None)
+    row.delete()
+
+
+def _row(id: int) -> CustomField:
+    row: CustomField | None = CustomField.objects.filter(pk=id).first()
+    if row is None:
+        raise NotThere(f"There is no custom field {id}.")
+    return row

@@ -1,0 +1,86 @@
+"""Where things are used (P12), and who has to know when tags change.
+
+The flows stand above the platform and use what is set up here: they register themselves, so that the platform can ask and tell
+them without knowing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from heliograph.domain.tags import TagKind
+from heliograph.store.database import Database
+
+
+class Thing(StrEnum):
+    """What can be in use."""
+
+    TAG = "tag"
+    REGISTRATION_STATUS = "registration status"
+    ATTENDEE_TYPE = "attendee type"
+    REGISTRATION_PROPERTY = "registration property"
+    QUESTION = "question"
+    SESSION = "session"
+    CUSTOM_FIELD = "custom field"
+    EVENT = "event"
+    CONNECTION = "connection"
+    MAPPING = "mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One user of a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many."""
+
+    kind: str
+    id: int
+    name: str
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {self.kind} of {self.name}" if self.kind == "registrations" else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """An object that had no tag and has one now: what waits for that can be judged again (F7, D7)."""
+
+    kind: TagKind
+    id: int
+
+
+class Dependents(Protocol):
+    """Who uses the set-up from above. Called inside the saver's transaction, which holds the account exclusively for all but `uses` and `tagged`."""
+
+    def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
+        """Who uses the thing; a tag also: who uses it as one for objects of this kind."""
+
+    def tag_deleted(self, db: Database, account: int, tag: int, *, by: str) -> None:
+        """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
+
+    def tag_replaced(self, db: Database, account: int, old: int, new: int, *, by: str) -> None:
+        """Puts one tag in another's place everywhere."""
+
+    def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
+        """Makes due what waits for these tags (D7)."""
+
+
+_dependents: list[Dependents] = []
+
+
+def register(dependents: Dependents) -> None:
+    """Called once, by the `ready()` of an app above."""
+    if not any(type(known) is type(dependents) for known in _dependents):
+        _dependents.append(dependents)
+
+
+def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None) -> list[Use]:
+    """Every use by what stands above the platform."""
+    return [use for dependents in _dependents for use in dependents.uses(account, thing, id, kind)]
+
+
+def everyone() -> Sequence[Dependents]:
+    """All that registered."""
+    return tuple(_dependents)
