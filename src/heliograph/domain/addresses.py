@@ -127,7 +127,7 @@ def parse_rest(rest: str) -> Rest:
             parse_source(chip)
         except FieldError as error:
             raise AddressError(f"{error} A source field in a URL looks like {{event.code}}.") from None
-    if _has_dots("".join(texts)):
+    if _has_dots("x".join(texts)):
         raise AddressError("The path of the URL holds /./ or /../; write the address without it.")
     try:
         return Rest(tuple(quote(text, safe=_KEPT) for text in texts), tuple(chips))

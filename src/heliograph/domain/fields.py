@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 from heliograph.domain.errors import HeliographError
@@ -223,6 +224,7 @@ _SHAPES: Final[Mapping[str, Shape]] = {
 _MAX_KEY = 100
 
 
+@lru_cache(maxsize=4096)  # facts ask for the same few keys for every change
 def parse_source(key: str) -> SourceKey:
     """Takes a source key apart. Raises FieldError for what names no field; whether an id exists in the account is not known here."""
     if len(key) > _MAX_KEY:
