@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from heliograph import __version__
+from heliograph.commands import register
 from heliograph.domain.errors import HeliographError
 
 app = typer.Typer(
@@ -29,6 +30,9 @@ def heliograph(
     version: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and stop.")] = False,
 ) -> None:
     """Event registrations change; the right webhook goes out."""
+
+
+register(app)
 
 
 def main() -> None:

@@ -1,1 +1,34 @@
-"""The command line: thin commands over the services of the other packages."""
+"""The command line: thin commands over the same services that pages use.
+
+Each module has `register(app)`. Modules import Django's models only inside their functions, after `ready()`, so that `--help` is quick
+and a wrong setting is a sentence.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+
+import typer
+
+MODULES = ("running", "set_up", "import_", "jobs", "status", "doctor", "demo")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds every command to the application."""
+    for name in MODULES:
+        if find_spec(f"heliograph.commands.{name}"):
+            import_module(f"heliograph.commands.{name}").register(app)
+
+
+def ready(*, first_start: bool = False) -> None:
+    """Sets Django up from the options. first_start: makes the data folder and the key if there are none. Raises OptionsError."""
+    import django  # noqa: PLC0415 -- settings are read at import, so the data folder has to be there
+
+    from heliograph.options import Options  # noqa: PLC0415
+
+    if first_start:
+        Options.load().prepare()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heliograph.settings")
+    django.setup()

@@ -1,0 +1,1 @@
+"""`heliograph demo`: everything on this machine, with invented people, to look at in five minutes."""
