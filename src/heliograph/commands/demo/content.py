@@ -114,9 +114,9 @@ def make_account(retry_intervals: dict[str, list[float]] | None = None) -> Accou
         for status in RegistrationStatus.objects.filter(event=None):
             if status.name in _STATUS_TAGS:
                 tagging.set_tags(s, TagKind.REGISTRATION_STATUS, status.pk, [known[_STATUS_TAGS[status.name]]])
-        for status in SessionStatus.objects.all():
-            if status.name in _SESSION_TAGS:
-                tagging.set_tags(s, TagKind.SESSION_STATUS, status.pk, [known[_SESSION_TAGS[status.name]]])
+        for of_session in SessionStatus.objects.all():
+            if of_session.name in _SESSION_TAGS:
+                tagging.set_tags(s, TagKind.SESSION_STATUS, of_session.pk, [known[_SESSION_TAGS[of_session.name]]])
     for event in _EVENTS:
         _make_event(account.pk, event, known)
     return account
