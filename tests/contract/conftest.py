@@ -1,0 +1,51 @@
+"""One migrated database per module, opened as the engine opens it. Every test works in an account of its own (`tests.factories`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from heliograph.store.database import Database, open_postgres, open_sqlite
+from tests.databases import DatabaseFacts, Databases
+from tests.factories import Setup, account_setup
+
+
+def opened(facts: DatabaseFacts, *, read_only: bool = False) -> Database:
+    """A connection of its own to a database."""
+    if facts.vendor == "sqlite":
+        return open_sqlite(facts.data / "heliograph.db", read_only=read_only)
+    return open_postgres(facts.url, read_only=read_only)
+
+
+@pytest.fixture(scope="module")
+def store_facts(databases: Databases) -> Iterator[DatabaseFacts]:
+    """A database of this module's own."""
+    with databases.migrated() as facts:
+        yield facts
+
+
+@pytest.fixture
+def connect(store_facts: DatabaseFacts) -> Iterator[Callable[[], Database]]:
+    """Opens connections to it; they are closed after the test."""
+    made: list[Database] = []
+
+    def connected() -> Database:
+        made.append(opened(store_facts))
+        return made[-1]
+
+    yield connected
+    for db in made:
+        db.connection.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def store(connect: Callable[[], Database]) -> Database:
+    """A connection to it."""
+    return connect()
+
+
+@pytest.fixture
+def setup(store: Database) -> Setup:
+    """An account with an event that is Live and a flow for every registration."""
+    return account_setup(store)

@@ -1,0 +1,227 @@
+"""Accounts set up in a moment, by plain configuration bodies: what record(), engine and insights need, without pages or models.
+
+Every account has its own range of ids (`account * 1000 + n`), so that many live in one database.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from heliograph.domain.changes import EventState
+from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.snapshot import AccountConfig, EventConfig, compile_account, compile_event
+from heliograph.domain.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
+from heliograph.recording.events import record_event
+from heliograph.recording.items import Item
+from heliograph.store import configuration
+from heliograph.store.configuration import ACCOUNT, EVENT
+from heliograph.store.database import Database
+
+type Bodies = dict[tuple[str, int], Mapping[str, object] | None]
+
+_numbers = itertools.count(11)
+
+
+class Compiled:
+    """`domain.snapshot.Source` over a connection, with a memory of its own: tests have many databases in one process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._kept: dict[tuple[int, int, int], Any] = {}
+
+    def account(self, account: int, version: int | None = None) -> AccountConfig:
+        at = self._at(ACCOUNT, account, version)
+        if (ACCOUNT, account, at) not in self._kept:
+            _, _, entries = configuration.entries(self._db, ACCOUNT, account, at)
+            self._kept[ACCOUNT, account, at] = compile_account(account, at, entries)
+        found: AccountConfig = self._kept[ACCOUNT, account, at]
+        return found
+
+    def event(self, event: int, version: int | None = None) -> EventConfig:
+        at = self._at(EVENT, event, version)
+        if (EVENT, event, at) not in self._kept:
+            account, _, entries = configuration.entries(self._db, EVENT, event, at)
+            self._kept[EVENT, event, at] = compile_event(event, account, at, entries)
+        found: EventConfig = self._kept[EVENT, event, at]
+        return found
+
+    def _at(self, scope: int, id: int, version: int | None) -> int:
+        if version is not None:
+            return version
+        return configuration.versions(self._db, [id] if scope == ACCOUNT else [], [id] if scope == EVENT else [])[scope, id]
+
+
+@dataclass(slots=True)
+class Setup:
+    """An account that is set up. Ids of tags, statuses and so on by name."""
+
+    db: Database
+    source: Compiled
+    account: int
+    event: int = 0
+    tags: dict[str, int] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict)
+    session_statuses: dict[str, int] = field(default_factory=dict)
+    event_statuses: dict[str, int] = field(default_factory=dict)
+    flows: dict[str, int] = field(default_factory=dict)
+    connection: int = 0
+    mapping: int = 0
+    event_code: str = "SUMMIT-26"
+
+    def id(self, n: int) -> int:
+        return self.account * 1000 + n
+
+    def save(self, bodies: Bodies) -> int:
+        """Saves bodies of the account's scope in a transaction of its own."""
+        with self.db.transaction():
+            configuration.lock_exclusive(self.db, accounts=[self.account])
+            return configuration.save(self.db, self.account, ACCOUNT, self.account, bodies, by="test")
+
+    def save_setup(self, **lists: object) -> int:
+        """Saves the event's set-up, with some of its lists replaced."""
+        with self.db.transaction():
+            configuration.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
+            body = {**self.setup_body(), **lists}
+            return configuration.save(self.db, self.account, EVENT, self.event, {("setup", self.event): body}, by="test")
+
+    def save_event(self, state: EventState, *, quiet: bool = False) -> int | None:
+        """Saves the event itself; the id of the change."""
+        with self.db.transaction():
+            configuration.lock_exclusive(self.db, events=[(self.account, self.event)], read_accounts=[self.account])
+            return record_event(self.db, self.account, self.event, state, by="test", source=self.source, quiet=quiet).change
+
+    def save_flow(self, flow: Flow) -> Flow:
+        """Saves a flow, with a destination where it names none."""
+        if not flow.destinations:
+            flow = replaced(flow, destinations=(self.destination(flow.id),))
+        self.save({("flow", flow.id): flow.to_body()})
+        return flow
+
+    def destination(self, n: int, *, does: Does = Does.UPDATES) -> Destination:
+        """A complete destination."""
+        return Destination(n, "CRM", connection=self.connection, payload_mapping=self.mapping, does=does)
+
+    def item(self, code: str, /, *, key: str | None = None, quiet: bool = False, by_hand: bool = False, expected: int | None = None, **document: object) -> Item:
+        """A document for the event."""
+        return Item(
+            self.account, {"event": self.event_code, "code": code, **document}, "test", key=key, quiet=quiet, by_hand=by_hand, expected=expected
+        )
+
+    def status_rows(self, untagged: tuple[str, ...] = ()) -> list[dict[str, object]]:
+        """The registration statuses as a body has them: every one carries the tag of its name, but those of `untagged`."""
+        return [
+            {
+                "id": self.statuses[name],
+                "code": name.upper().replace(" ", "-"),
+                "name": name,
+                "class": cls.value,
+                "tags": [] if name in untagged else [self.tags[name]],
+            }
+            for name, cls in REGISTRATION_STATUSES.items()
+        ]
+
+    def statuses_body(self, untagged: tuple[str, ...] = ()) -> dict[str, object]:
+        """The kind `statuses`. Event statuses carry no tags but Live's."""
+        return {
+            "registration": self.status_rows(untagged),
+            "session": [
+                {"id": id, "code": name.upper(), "name": name, "tags": [self.tags["Session " + name]]} for name, id in self.session_statuses.items()
+            ],
+            "event": [
+                {"id": id, "code": name.upper(), "name": name, "tags": [self.tags["Event Live"]] if name == "Live" else []}
+                for name, id in self.event_statuses.items()
+            ],
+        }
+
+    def setup_body(self) -> dict[str, object]:
+        """What the event has: two types, three questions (two with one tag), a tagged and an untagged property, two sessions."""
+        return {
+            "statuses": [],
+            "types": [
+                {"id": self.id(601), "code": "SPEAKER", "name": "Speaker", "tags": [self.tags["Speaker"]]},
+                {"id": self.id(602), "code": "GUEST", "name": "Guest", "tags": []},
+            ],
+            "questions": [
+                {"id": self.id(611), "code": "dietary", "label": "Dietary needs", "type": "multi-select", "options": ["Vegan", "Gluten-free"], "tag": self.tags["Food"]},
+                {"id": self.id(612), "code": "allergies", "label": "Allergies", "type": "text", "options": [], "tag": self.tags["Food"]},
+                {"id": self.id(613), "code": "consent", "label": "Consent", "type": "checkbox", "options": [], "tag": None},
+            ],
+            "properties": [
+                {"id": self.id(621), "code": "VIP", "name": "VIP guest", "tags": [self.tags["VIP"]]},
+                {"id": self.id(622), "code": "PRESS", "name": "Press", "tags": []},
+            ],
+            "sessions": [
+                {"id": self.id(631), "code": "KEYNOTE", "name": "Keynote", "start": "2026-03-01T09:00:00+00:00", "end": None},
+                {"id": self.id(632), "code": "PANEL", "name": "Panel", "start": None, "end": None},
+            ],
+        }  # fmt: skip
+
+
+def replaced(flow: Flow, **changes: Any) -> Flow:
+    """The flow with some parts replaced; a flow is made anew, so that what it refuses is refused here too."""
+    body = {name: getattr(flow, name) for name in Flow.__slots__}
+    return Flow(**{**body, **changes})
+
+
+def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True, source: Compiled | None = None) -> Setup:
+    """A new account with tags, statuses, fields, a connection, a mapping, an event, and (flow) a Live flow for every registration."""
+    s = Setup(db, source or Compiled(db), next(_numbers))
+    names = itertools.count(1)
+    for name in (*REGISTRATION_STATUSES, *(f"Session {n}" for n in SESSION_STATUSES), "Event Live", "Speaker", "Food", "VIP"):
+        s.tags[name] = s.id(next(names))
+    kinds = {"Speaker": "attendee_type", "Food": "question", "VIP": "registration_property", "Event Live": "event_status"}
+    s.statuses = {name: s.id(101 + i) for i, name in enumerate(REGISTRATION_STATUSES)}
+    s.session_statuses = {name: s.id(201 + i) for i, name in enumerate(SESSION_STATUSES)}
+    s.event_statuses = {name: s.id(301 + i) for i, name in enumerate(EVENT_STATUSES)}
+    s.connection, s.mapping = s.id(401), s.id(402)
+    s.save(
+        {
+            ("account", s.account): {"code": f"ACME{s.account}", "name": "Acme", "timezone": "Europe/Berlin"},
+            ("tags", s.account): {
+                "tags": [
+                    {
+                        "id": id,
+                        "name": name,
+                        "label": name,
+                        "kinds": [kinds.get(name, "session_status" if name.startswith("Session ") else "registration_status")],
+                    }
+                    for name, id in s.tags.items()
+                ]
+            },
+            ("statuses", s.account): s.statuses_body(),
+            ("fields", s.account): {
+                "profile": [
+                    {"id": s.id(501), "code": "shirt", "label": "Shirt", "type": "select", "options": ["S", "M", "L"]},
+                    {"id": s.id(502), "code": "born", "label": "Born", "type": "date", "options": []},
+                ],
+                "event": [{"id": s.id(511), "code": "region", "label": "Region", "type": "select", "options": ["North", "South"]}],
+            },
+            ("mapping", s.mapping): {
+                "name": "Lead",
+                "kind": "payload",
+                "subject": "registration",
+                "empty": "empty",
+                "rows": [{"target": "email", "parts": [{"source": "profile.email"}]}],
+            },
+            ("connection", s.connection): {
+                "name": "CRM",
+                "auth": "Open / No Auth",
+                "origin": "http://127.0.0.1:1",
+                "secrets": ["path"],
+                "content_type": "application/json",
+                "method": "POST",
+            },
+        }
+    )
+    with db.transaction():
+        configuration.lock_exclusive(db, read_accounts=[s.account])
+        state = EventState(s.event_code, "Summit", s.event_statuses[event_status], timezone="Europe/Berlin")
+        s.event = record_event(db, s.account, None, state, by="test", source=s.source).event
+    s.save_setup()
+    if flow:
+        s.flows["All"] = s.id(901)
+        s.save_flow(Flow(s.flows["All"], 1, "All", Mode.LIVE if event_status not in ("Planning", "Testing") else Mode.TEST, True, Watch.REGISTRATION))
+    return s
