@@ -1,0 +1,161 @@
+"""Rows of an .xlsx workbook, as a person sees them: whole numbers without ".0", dates as ISO 8601.
+
+A workbook is read whole by its reader, so its size unpacked is measured first, by unpacking it: what a zip archive says of itself may be a lie.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import python_calamine
+from python_calamine import CalamineError, CalamineWorkbook
+
+from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable
+from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
+
+MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
+MAX_PARTS: Final = 5_000
+_LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
+_EXCEL_FIRST_ROW: Final = 1
+
+
+class WorkbookRows:
+    """The rows of one sheet below its head. The cursor is the number of the last row, as the sheet numbers them."""
+
+    def __init__(self, path: Path, *, sheet: str = "", cursor: Mapping[str, int] | None = None) -> None:
+        check_size(path)
+        try:
+            self._book = CalamineWorkbook.from_path(path)
+            self.sheet = _sheet(self._book, sheet)
+            found = self._book.get_sheet_by_name(self.sheet)
+        except (CalamineError, OSError, ValueError) as error:
+            raise NoTable(f"{path.name} cannot be read as a workbook: {error}.") from None
+        self.total: int | None = found.total_height
+        self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)
+        self.blank = 0
+        self.line = 0
+        self.names: list[str] = []
+        for number, values in self._rows:
+            cells = _trimmed([text_of(v) for v in values])
+            if cells:
+                self.names, self.line = unique_names(cells), number
+                break
+        if not self.names:
+            raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
+        if len(self.names) > MAX_COLUMNS:
+            raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
+        self._from = max((cursor or {}).get("line", 0), self.line)
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """From where another reader goes on."""
+        return {"line": max(self.line, self._from)}
+
+    def __iter__(self) -> Iterator[Row]:
+        for number, values in self._rows:
+            if number <= self._from:
+                continue
+            self.line = number
+            cells = _trimmed([text_of(v) for v in values])
+            if not cells:
+                self.blank += 1
+                continue
+            yield self._row(number, cells)
+
+    def _row(self, number: int, cells: list[str]) -> Row:
+        if len(cells) > len(self.names):
+            reason = f"The row has {len(cells)} cells, the head has {len(self.names)}."
+            return unusable(number, cells, reason, (f"{len(self.names)} cells",))
+        long = next((i for i, cell in enumerate(cells) if len(cell) > MAX_CELL), None)
+        if long is not None:
+            return unusable(number, cells, f"A cell is longer than {MAX_CELL:,} characters.", (), self.names[long])
+        return Row(number, cells + [""] * (len(self.names) - len(cells)))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._book.close()
+
+
+def text_of(value: object) -> str:
+    """A cell as its text: 12.0 is "12", a date "2026-12-02", a moment "2026-12-02T09:00:00", yes and no as Excel shows them."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat()
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    return str(value)
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
+
+
+def _sheet(book: CalamineWorkbook, wanted: str) -> str:
+    """The sheet of this name, or the first visible one that is a table."""
+    if wanted:
+        if wanted not in book.sheet_names:
+            raise ImportFileError(f"There is no sheet {wanted!r}; there are {', '.join(book.sheet_names[:20])}.")
+        return wanted
+    visible = python_calamine.SheetVisibleEnum.Visible
+    sheets = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet]
+    for name in sheets:
+        if book.get_sheet_by_name(name).height:
+            return name
+    raise NoTable("The workbook has no visible sheet with a table.")
+
+
+def check_size(path: Path) -> None:
+    """Refuses an archive that unpacks to more than can be held. Raises NoTable for what is no archive."""
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+            if len(parts) > MAX_PARTS or sum(p.file_size for p in parts) > MAX_UNPACKED:
+                raise _too_large(path)
+            left = MAX_UNPACKED
+            for part in parts:
+                left -= _unpacked(file, part, left)
+                if left < 0:
+                    raise _too_large(path)
+    except OSError as error:
+        raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
+        raise NoTable(f"{path.name} is no sound .xlsx file: {error}.") from None
+
+
+def _too_large(path: Path) -> ImportFileError:
+    return ImportFileError(f"{path.name} holds more than {MAX_UNPACKED // 1_000_000} MB unpacked; save it as CSV, which has no such limit.")
+
+
+def _unpacked(file: BinaryIO, part: zipfile.ZipInfo, most: int) -> int:
+    """How many bytes a part really unpacks to; counting ends beyond `most`."""
+    file.seek(part.header_offset)
+    header = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    file.seek(header[-2] + header[-1], 1)
+    left = part.compress_size
+    if part.compress_type == zipfile.ZIP_STORED:
+        return left
+    if part.compress_type != zipfile.ZIP_DEFLATED:
+        raise NotImplementedError(f"unknown compression of {part.filename}")
+    inflate, size = zlib.decompressobj(-15), 0
+    while left > 0 and size <= most and not inflate.eof:
+        block = file.read(min(left, 1 << 16))
+        if not block:
+            break
+        left -= len(block)
+        while block and size <= most:
+            size += len(inflate.decompress(block, 1 << 20))
+            block = inflate.unconsumed_tail
+    return size
