@@ -18,6 +18,8 @@ from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Addresses, Answer, Resolver, look_up
 from heliograph.outbound.sender import Sender
+from heliograph.outbound.shelf import Shelf
+from heliograph.outbound.target import Target
 from heliograph.outbound.transfer import Transfer
 
 HERE = Policy.parse(["127.0.0.0/8", "::1"])
@@ -181,12 +183,17 @@ class Rebinding(Resolver):
         return Addresses((self._literal,))
 
 
+def unjudged(_: Shelf, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
+    """What stands for the first judgement where it is taken away, so that the one at the socket has to hold alone."""
+    return f"+{target.bracketed}:{target.port}:{','.join(f'[{literal}]' if ':' in literal else literal for literal in literals)}", ""
+
+
 @pytest.mark.parametrize("literal", ["127.0.0.1", "::1", "0.0.0.0", "::ffff:127.0.0.1", "::"])
 def test_C6_the_socket_is_judged_whatever_was_judged_before(
     literal: str, listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first judgement is taken away here; the one at the socket has to hold alone (rebinding, a mistake of ours)."""
-    monkeypatch.setattr("heliograph.outbound.sender._judged", lambda answer, port, route: (answer.literals, ""))
+    """Rebinding, or a mistake of ours."""
+    monkeypatch.setattr(Shelf, "_entry", unjudged)
     sender = Sender(Rebinding(literal))
     senders.append(sender)
     result = send(sender, f"http://rebound.test:{listener.port}/", Route(1, 1))
@@ -197,7 +204,6 @@ def test_C6_the_socket_is_judged_whatever_was_judged_before(
 
 def test_C6_libcurl_looks_up_nothing_itself(listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the address handed over there is no look-up, and no connection."""
-    monkeypatch.setattr("heliograph.outbound.sender._judged", lambda answer, port, route: (("127.0.0.1",), ""))
     prepare = Transfer.prepare
 
     def forgetful(transfer: Transfer, *arguments: Any) -> None:
@@ -216,7 +222,7 @@ def test_C6_libcurl_looks_up_nothing_itself(listener: Receiver, senders: list[Se
 def test_C6_a_kept_connection_is_judged_again_for_another_account(
     listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("heliograph.outbound.sender._judged", lambda answer, port, route: (answer.literals, ""))
+    monkeypatch.setattr(Shelf, "_entry", unjudged)
     sender = Sender(Resolver(names_of(NAMES)))
     senders.append(sender)
     url = f"http://intranet.test:{listener.port}/"

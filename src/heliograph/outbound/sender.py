@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
+import resource
 import threading
 import time
 from collections import OrderedDict, deque
@@ -27,17 +28,17 @@ from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
 from heliograph.outbound import authorities
 from heliograph.outbound.exchange import CutOff, Failure, Result, Route, Timings
-from heliograph.outbound.guard import judge
 from heliograph.outbound.headers import BadHeader, header_lines
 from heliograph.outbound.kept import KeptConnections
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver
+from heliograph.outbound.shelf import Shelf
 from heliograph.outbound.target import InvalidTarget, Target, read_target
 from heliograph.outbound.transfer import Transfer
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 MOST_IDLE_HANDLES: Final = 512
-MOST_IDLE_CONNECTIONS: Final = 512
+MOST_ROUTES: Final = 4096
 
 type Done = Callable[[Result], None]
 
@@ -81,7 +82,7 @@ class Sender:
         self._naming: list[tuple[float, int, _Job]] = []
         self._numbers = itertools.count()
         self._open: dict[pycurl.Curl, tuple[Transfer, _Job]] = {}
-        self._idle: OrderedDict[Route, list[Transfer]] = OrderedDict()
+        self._shelves: OrderedDict[Route, Shelf] = OrderedDict()
         self._idle_count = 0
         self._kept = KeptConnections()
         self._timer: float | None = None
@@ -95,7 +96,7 @@ class Sender:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, MOST_IDLE_CONNECTIONS)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _most_connections())
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         self._thread.start()
@@ -124,6 +125,11 @@ class Sender:
     def under_way(self) -> int:
         """Requests started and not done, roughly (for metrics)."""
         return len(self._inbox) + len(self._naming) + len(self._open)
+
+    @property
+    def opened(self) -> int:
+        """Requests that libcurl is under way with, roughly."""
+        return len(self._open)
 
     @property
     def alive(self) -> bool:
@@ -232,8 +238,9 @@ class Sender:
         if isinstance(answer, NoAddress):
             self._refuse(job, Cause.DNS, answer.message)
             return
-        literals, reason = _judged(answer, target.port, job.route)
-        if not literals:
+        shelf = self._shelf(job.route)
+        entry, reason = shelf.resolve_entry(target, answer.literals)
+        if not entry:
             self._refuse(job, Cause.BLOCKED, f"{target} is blocked: {reason}.")
             return
         now = time.monotonic()
@@ -247,11 +254,11 @@ class Sender:
             self._refuse(job, Cause.BAD_REQUEST, str(error))
             return
         lines.append("Expect:")
-        if request.body is not None and not any(name.lower() == "content-type" for name, _ in request.headers):
+        if request.body is not None and all(name.lower() != "content-type" for name, _ in request.headers):
             lines.append("Content-Type:")  # libcurl would call it a form
-        transfer = self._acquire(job.route)
+        transfer = self._acquire(shelf)
         try:
-            transfer.prepare(request, target, literals, lines, job.deadline - now)
+            transfer.prepare(request, target, entry, lines, job.deadline - now)
             self._multi.add_handle(transfer.curl)
         except (pycurl.error, ValueError, TypeError):
             transfer.close()
@@ -287,34 +294,46 @@ class Sender:
 
     # Handles.
 
-    def _acquire(self, route: Route) -> Transfer:
-        shelf = self._idle.get(route)
-        if shelf:
+    def _shelf(self, route: Route) -> Shelf:
+        shelf = self._shelves.get(route)
+        if shelf is None:
+            if len(self._shelves) >= MOST_ROUTES:
+                self._clear_oldest()
+            shelf = self._shelves[route] = Shelf(route)
+        return shelf
+
+    def _clear_oldest(self) -> None:
+        _, shelf = self._shelves.popitem(last=False)
+        self._idle_count -= len(shelf.handles)
+        for transfer in shelf.handles:
+            transfer.close()
+
+    def _acquire(self, shelf: Shelf) -> Transfer:
+        if shelf.handles:
             self._idle_count -= 1
-            return shelf.pop()
-        transfer = self._oldest() if self._idle_count >= MOST_IDLE_HANDLES else Transfer(self._kept)
-        transfer.set_up(route, self._ca_file, self._user_agent)
+            return shelf.handles.pop()
+        transfer = self._borrow() or Transfer(self._kept)
+        transfer.set_up(shelf, self._ca_file, self._user_agent)
         return transfer
 
-    def _oldest(self) -> Transfer:
-        """An idle handle of the route that was first set up here; its setting is thrown away by `set_up`."""
-        while True:
-            route, shelf = next(iter(self._idle.items()))
-            if shelf:
+    def _borrow(self) -> Transfer | None:
+        """Another route's idle handle, once there are many: `set_up` resets it."""
+        if self._idle_count < MOST_IDLE_HANDLES:
+            return None
+        for route, shelf in self._shelves.items():
+            if shelf.handles:
+                self._shelves.move_to_end(route)
                 self._idle_count -= 1
-                return shelf.pop()
-            del self._idle[route]
+                return shelf.handles.pop()
+        return None
 
     def _put_back(self, transfer: Transfer) -> None:
-        assert transfer.route is not None
-        shelf = self._idle.get(transfer.route)
-        if shelf is None:
-            shelf = self._idle[transfer.route] = []
-        if self._idle_count >= MOST_IDLE_HANDLES:
+        shelf = transfer.shelf
+        if shelf is None or self._idle_count >= MOST_IDLE_HANDLES or self._shelves.get(shelf.route) is not shelf:
             transfer.close()
             return
         self._idle_count += 1
-        shelf.append(transfer)
+        shelf.handles.append(transfer)
 
     # libcurl's callbacks.
 
@@ -355,10 +374,8 @@ class Sender:
         self._resolver.close()
         for transfer, _ in self._open.values():
             transfer.close()
-        for shelf in self._idle.values():
-            for transfer in shelf:
-                transfer.close()
-        self._idle.clear()
+        while self._shelves:
+            self._clear_oldest()
         self._multi.close()
         self._poller.close()
         os.close(self._wake_read)
@@ -368,13 +385,7 @@ class Sender:
 _read_target = lru_cache(maxsize=4096)(read_target)
 
 
-def _judged(answer: Addresses, port: int, route: Route) -> tuple[tuple[str, ...], str]:
-    """The addresses that may be connected to, and why the last refused one may not."""
-    allowed, reason = [], ""
-    for literal in answer.literals:
-        verdict = judge(literal, port, route.policy)
-        if verdict.allowed:
-            allowed.append(literal)
-        else:
-            reason = verdict.reason
-    return tuple(allowed), reason
+def _most_connections() -> int:
+    """How many connections libcurl may hold, idle ones included, before it closes instead of keeping: half of the descriptors that this process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 32_768 if soft == resource.RLIM_INFINITY else max(64, min(32_768, soft // 2))

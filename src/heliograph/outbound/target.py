@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 from urllib.parse import quote
@@ -21,7 +22,7 @@ class InvalidTarget(HeliographError):
     """The URL cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """Where a URL leads. `host` is lower case ASCII, without brackets; `literal` says that it is an address, not a name.
 
@@ -32,13 +33,17 @@ class Target:
     host: str
     port: int
     literal: bool
-    rest: str
+    rest: str = field(repr=False)
+
+    @cached_property
+    def bracketed(self) -> str:
+        """The host as it stands in a URL."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return self.bracketed if self.port == DEFAULT_PORTS[self.scheme] else f"{self.bracketed}:{self.port}"
 
-    @property
+    @cached_property
     def url(self) -> str:
         """The whole URL in the one form that every reader reads alike, without a fragment."""
         return f"{self.scheme}://{self}{self.rest}"

@@ -5,6 +5,7 @@ A handle stays set up for its route; only what differs per request is set again.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Final
 
@@ -12,10 +13,10 @@ import pycurl
 
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
-from heliograph.outbound.exchange import Failure, Response, Result, Route, Timings
+from heliograph.outbound.exchange import Failure, Response, Result, Timings
 from heliograph.outbound.failures import explain
-from heliograph.outbound.guard import judge
 from heliograph.outbound.kept import KeptConnections
+from heliograph.outbound.shelf import Shelf
 from heliograph.outbound.target import Target
 
 # The most common keep-alive timeout of servers is 5 s (Apache, Node.js, uvicorn). A request that meets a connection which is just being closed fails, and we do not send it twice on our own: so a kept connection is used for less.
@@ -24,6 +25,7 @@ LONGEST_LIFE: Final = 300
 # Of a body declared longer than this nothing is read; below it, its beginning is kept (Route.body_cap).
 LARGEST_DECLARED: Final = 64 * 1024 * 1024
 _MICRO: Final = 1_000_000
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
 
 
@@ -32,15 +34,18 @@ class Transfer:
 
     def __init__(self, kept: KeptConnections) -> None:
         self.curl = pycurl.Curl()
-        self.route: Route | None = None
+        self.shelf: Shelf | None = None
         self._kept = kept
+        self._opened: list[socket.socket] = []
+        self._resolve: list[str | bytes] = []
+        self._nothing_set()
+        self._forget()
+
+    def _nothing_set(self) -> None:
+        self._target = NOWHERE
         self._method = ""
         self._fresh_only = False
-        self._approved: set[tuple[str, int]] = set()
-        self._opened: list[socket.socket] = []
-        self._target = NOWHERE
-        self._resolve: list[str | bytes] = []
-        self._forget()
+        self._milliseconds = 0
 
     def _forget(self) -> None:
         self.sent = False
@@ -52,6 +57,7 @@ class Transfer:
         self._descriptors: list[int] = []
         self._blocked: str | None = None
         self._twice = False
+        self._exhausted = False
         self._lines: list[bytes] = []
         self._lines_size = 0
         self._lines_too_long = False
@@ -59,15 +65,13 @@ class Transfer:
         self._size = 0
         self._truncated = False
 
-    def set_up(self, route: Route, ca_file: str, user_agent: str) -> None:
+    def set_up(self, shelf: Shelf, ca_file: str, user_agent: str) -> None:
         """Everything that is the same for all requests of a route."""
-        curl = self.curl
-        if self.route is not None:
+        curl, route = self.curl, shelf.route
+        if self.shelf is not None:
             curl.reset()
-        self.route = route
-        self._method = ""
-        self._fresh_only = False
-        self._approved = set()
+        self.shelf = shelf
+        self._nothing_set()
         self._body_cap, self._header_cap = route.body_cap, route.header_cap
         self._connect_milliseconds = max(1, round(route.connect_timeout * 1000))
         for option, value in (
@@ -95,13 +99,12 @@ class Transfer:
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.WRITEFUNCTION, self._body)
 
-    def prepare(self, request: Request, target: Target, literals: tuple[str, ...], lines: list[str | bytes], seconds: float) -> None:
-        """What differs per request. `literals`: the judged addresses, handed over so that libcurl looks nothing up. `seconds`: what is left of the total timeout.
+    def prepare(self, request: Request, target: Target, entry: str, lines: list[str | bytes], seconds: float) -> None:
+        """What differs per request. `entry`: the judged addresses, handed over so that libcurl looks nothing up. `seconds`: what is left of the total timeout.
 
         Raises pycurl.error, ValueError or TypeError where libcurl does not take a value.
         """
         self._forget()
-        self._target = target
         curl = self.curl
         if request.method != self._method:
             self._set_method(request.method)
@@ -109,11 +112,11 @@ class Transfer:
             curl.setopt(pycurl.POSTFIELDS, request.body)
         elif request.method != "GET":
             curl.setopt(pycurl.POSTFIELDS, b"")
-        curl.setopt(pycurl.URL, target.url)
+        if target is not self._target:
+            curl.setopt(pycurl.URL, target.url)
+            self._target = target
         curl.setopt(pycurl.HTTPHEADER, lines)
-        host = f"[{target.host}]" if ":" in target.host else target.host
-        addresses = ",".join(f"[{literal}]" if ":" in literal else literal for literal in literals)
-        self._resolve = [f"+{host}:{target.port}:{addresses}"]
+        self._resolve = [entry]
         self._set_course(seconds, fresh_only=False)
 
     def prepare_again(self, seconds: float) -> None:
@@ -128,8 +131,10 @@ class Transfer:
             curl.setopt(pycurl.FRESH_CONNECT, int(fresh_only))
             self._fresh_only = fresh_only
         milliseconds = max(1, round(seconds * 1000))
-        curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(milliseconds, self._connect_milliseconds))
+        if milliseconds != self._milliseconds:
+            curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(milliseconds, self._connect_milliseconds))
+            self._milliseconds = milliseconds
 
     def _set_method(self, method: str) -> None:
         curl = self.curl
@@ -154,7 +159,9 @@ class Transfer:
             return pycurl.SOCKET_BAD
         try:
             opened = socket.socket(family, kind, protocol)
-        except OSError:
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._exhausted = True
             return pycurl.SOCKET_BAD
         self._opened.append(opened)
         return opened
@@ -210,13 +217,9 @@ class Transfer:
         return None
 
     def _judge(self, address: str, port: int) -> bool:
-        if (address, port) in self._approved:
-            return True
-        assert self.route is not None
-        verdict = judge(address, port, self.route.policy)
-        if verdict.allowed:
-            self._approved.add((address, port))
-        else:
+        assert self.shelf is not None
+        verdict = self.shelf.judge(address, port)
+        if not verdict.allowed:
             self._blocked = verdict.reason
         return verdict.allowed
 
@@ -241,6 +244,8 @@ class Transfer:
         target = self._target
         if self._blocked is not None and not self.sent:
             return Cause.BLOCKED, f"{target} is blocked: {self._blocked}."
+        if self._exhausted and not self.sent:
+            return Cause.EXCEPTION, "Heliograph could not open a connection: this machine has no socket left."
         if self._lines_too_long:
             return Cause.GARBLED, f"The answer of {target} has headers that are longer than {self._header_cap:,} bytes."
         if self._twice:
@@ -251,7 +256,9 @@ class Transfer:
 
     def _timings(self, name: float, waited: float) -> Timings:
         info = self.curl.getinfo
-        connected, secured = info(pycurl.CONNECT_TIME_T) / _MICRO, info(pycurl.APPCONNECT_TIME_T) / _MICRO
+        connected = secured = 0.0
+        if not self._reused:
+            connected, secured = info(pycurl.CONNECT_TIME_T) / _MICRO, info(pycurl.APPCONNECT_TIME_T) / _MICRO
         return Timings(
             name=name,
             connect=connected,

@@ -1,0 +1,51 @@
+"""What is kept per route between requests: idle handles, and what was judged for its policy. `judge()` is pure, so an answer stands as long as the route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from heliograph.outbound.exchange import Route
+from heliograph.outbound.guard import Verdict, judge
+from heliograph.outbound.target import Target
+
+if TYPE_CHECKING:
+    from heliograph.outbound.transfer import Transfer
+
+MOST_JUDGED: Final = 256
+
+
+@dataclass(eq=False, slots=True)
+class Shelf:
+    """One route's. Lives on the sender's thread."""
+
+    route: Route
+    handles: list[Transfer] = field(default_factory=list)
+    _verdicts: dict[tuple[str, int], Verdict] = field(default_factory=dict)
+    _entries: dict[tuple[str, int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
+
+    def judge(self, address: str, port: int) -> Verdict:
+        """The guard's verdict for this route's policy."""
+        verdict = self._verdicts.get((address, port))
+        if verdict is None:
+            if len(self._verdicts) >= MOST_JUDGED:
+                self._verdicts.clear()
+            verdict = self._verdicts[address, port] = judge(address, port, self.route.policy)
+        return verdict
+
+    def resolve_entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
+        """libcurl's `host:port:addresses` with those that may be connected to; empty where none may, and why not."""
+        key = target.host, target.port, literals
+        found = self._entries.get(key)
+        if found is None:
+            if len(self._entries) >= MOST_JUDGED:
+                self._entries.clear()
+            found = self._entries[key] = self._entry(target, literals)
+        return found
+
+    def _entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
+        verdicts = [(literal, self.judge(literal, target.port)) for literal in literals]
+        allowed = [f"[{literal}]" if ":" in literal else literal for literal, verdict in verdicts if verdict.allowed]
+        if not allowed:
+            return "", verdicts[-1][1].reason
+        return f"+{target.bracketed}:{target.port}:{','.join(allowed)}", ""
