@@ -23,6 +23,7 @@ MAX_PARTS: Final = 50
 MAX_TEXT: Final = 10_000
 MAX_VALUE_MAP: Final = 500
 MAX_TARGET: Final = 500
+MAX_NAME: Final = 255
 
 
 class Kind(StrEnum):
@@ -146,6 +147,8 @@ class Mapping:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise MappingError(None, "name", "a mapping needs a name")
+        if len(self.name) > MAX_NAME:
+            raise MappingError(None, "name", f"a name is at most {MAX_NAME} characters long")
         if len(self.rows) > MAX_ROWS:
             raise MappingError(None, "rows", f"at most {MAX_ROWS} rows are possible, there are {len(self.rows)}")
         for number, row in enumerate(self.rows, 1):

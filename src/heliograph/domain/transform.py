@@ -56,6 +56,7 @@ _SPACES: Final = re.compile(r"[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]{2,}")
 _MARKS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _PIECE: Final = rf"(?:[^\W_]|[{_MARKS}])+"
 _WORD: Final = re.compile(rf"{_PIECE}(?:['’]{_PIECE})*")
+_TITLE_AGREES: Final = "\u0180"  # beyond Latin Extended-A str.title() begins a new word after letters that have no case
 _APOSTROPHE: Final = re.compile(r"(['’])")
 _ENDINGS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})  # it's, don't, we're: no new name begins after these apostrophes
 
@@ -68,7 +69,7 @@ def trim(text: str) -> str:
 
 def proper_case(text: str) -> str:
     """Each word with a capital and the rest small: O'Brien, Jean-Luc, Élodie D'Angelo, don't as Don't, 3rd as 3rd."""
-    if text.replace(" ", "").replace("-", "").isalpha():
+    if text.replace(" ", "").replace("-", "").isalpha() and max(text) < _TITLE_AGREES:
         return text.title()  # the usual name, four times as fast
     return _WORD.sub(_proper_word, text)
 
