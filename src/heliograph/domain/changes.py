@@ -46,6 +46,8 @@ class Keep(Enum):
 
 
 KEEP: Final = Keep.KEEP
+SESSION_STATUS: Final = "session_status"
+"""The one field of a session registration's change."""
 Values = tuple[str, ...]
 
 

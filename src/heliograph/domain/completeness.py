@@ -54,7 +54,11 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
     else:
         found += [Missing(Lack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
     found += [Missing(Lack.LIST, name) for name in flow.emptied if Missing(Lack.LIST, name) not in found]
-    found += [Missing(Lack.FILTER_VALUES, str(i)) for i, row in enumerate(flow.filters) if row.op.takes_values and not row.values]
+    found += [
+        Missing(Lack.FILTER_VALUES, str(i))
+        for i, row in enumerate(flow.filters)
+        if row.op.takes_values and not any(map(str.strip, row.values))
+    ]
     if not flow.destinations:
         found.append(Missing(Lack.DESTINATION))
     for d in flow.destinations:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from math import isfinite
 
 from heliograph.domain.changes import KEEP, Keep, Upsert, Values
 from heliograph.domain.errors import HeliographError
@@ -21,6 +22,7 @@ MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
 MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
+MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
 SHOWN_ALLOWED = 50  # allowed values that a message names
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
 YES, NO = "Yes", "No"
@@ -88,7 +90,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
-        self.problems.append(Problem(field[:200], reason, tuple(allowed)[:SHOWN_ALLOWED], _shown(value)))
+        self.problems.append(Problem(_clean(field, 200), reason, tuple(allowed)[:SHOWN_ALLOWED], _shown(value)))
 
     def stop(self) -> None:
         """Raises Refused if anything was wrong."""
@@ -111,7 +113,7 @@ class _Reader:
         if isinstance(value, bool):
             return YES if value else NO
         if isinstance(value, (int, float)):
-            value = str(value)
+            value = _digits(value)
         if not isinstance(value, str):
             self.problem(field, "must be a text.", value=value)
             return ""
@@ -181,9 +183,23 @@ class _Reader:
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else type(value).__name__ if isinstance(value, (list, dict)) else str(value)
-    clean = text.encode("utf-8", "replace").decode().replace("\0", "�")
-    return clean if len(clean) <= 100 else clean[:99] + "…"
+    """A value for a message: short, and of characters that every database and encoder takes."""
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _clean(_digits(value) or "a number", 100)
+    return _clean(value if isinstance(value, str) else type(value).__name__ if not isinstance(value, bool) else (YES if value else NO), 100)
+
+
+def _clean(text: str, longest: int) -> str:
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return cut.encode("utf-8", "replace").decode().replace("\0", "�")
+
+
+def _digits(value: float) -> str | None:
+    """A number as text; None for what has no digits to store: not a number, infinite, or of thousands of digits."""
+    fits = value.bit_length() <= MAX_BITS if isinstance(value, int) else isfinite(value)
+    return str(value) if fits else None
 
 
 def _by_name(things: Iterable[Status | Named]) -> dict[str, int]:
@@ -257,7 +273,7 @@ def _option(read: _Reader, text: str, field: Field, where: str) -> str:
 
 def _number(text: str) -> tuple[str, str] | None:
     try:
-        ok = abs(float(text)) < 1e300
+        ok = abs(float(text)) < 1e300 and text.isascii() and "_" not in text  # what Python alone reads as a number is none elsewhere
     except ValueError:
         ok = False
     return None if ok else ("is no number.", "12.5")

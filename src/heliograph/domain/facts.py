@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.changes import Change, EventState, Facet, RegistrationState, Values
+from heliograph.domain.changes import SESSION_STATUS, Change, EventState, Facet, RegistrationState, Values
 from heliograph.domain.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, Group, Value, parse_source
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
 from heliograph.domain.tags import StandardProperty
@@ -166,6 +166,8 @@ def state_before(change: Change) -> RegistrationState | None:
     profile, custom, answers, properties = dict(state.profile), dict(state.custom), dict(state.answers), set(state.properties)
     for field, was in change.before.items():
         area, _, name = field.partition(".")
+        if field == SESSION_STATUS:
+            continue  # a session registration's own
         if not name:
             simple[area] = was
         elif area == "profile":

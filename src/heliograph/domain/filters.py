@@ -7,6 +7,7 @@ of its values does.
 from __future__ import annotations
 
 from typing import assert_never
+from unicodedata import normalize
 
 from heliograph.domain.changes import Change
 from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
@@ -15,14 +16,14 @@ from heliograph.domain.snapshot import AccountConfig, EventConfig
 
 
 def plain(text: str) -> str:
-    """Text as filters compare it."""
-    return text.strip().casefold()
+    """Text as filters compare it: "é" is "é", however it was typed."""
+    return (text if text.isascii() else normalize("NFC", text)).strip().casefold()
 
 
 def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
     """Whether the values that a record has satisfy the row. A row without values to compare with never matches: it is incomplete (F2)."""
     values = [v for v in map(plain, actual) if v]
-    wanted = [plain(v) for v in row.values]
+    wanted = [w for w in map(plain, row.values) if w]
     match row.op:
         case Op.IS_EMPTY:
             return not values
@@ -33,9 +34,9 @@ def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
         case Op.IS_NONE_OF:
             return bool(wanted) and not any(v in wanted for v in values)
         case Op.CONTAINS:
-            return any(w in v for w in wanted if w for v in values)
+            return any(w in v for w in wanted for v in values)
         case Op.STARTS_WITH:
-            return any(v.startswith(w) for w in wanted if w for v in values)
+            return any(v.startswith(w) for w in wanted for v in values)
     assert_never(row.op)
 
 

@@ -8,9 +8,10 @@ with a reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from heliograph.domain.changes import Change, Facet
 from heliograph.domain.completeness import missing
@@ -100,8 +101,10 @@ def decide(change: Change, account: AccountConfig, event: EventConfig) -> list[D
     mode = mode_of(change, account, event)
     out = []
     for flow in _offered(change.facets, account):
+        if flow.mode is not mode:
+            continue
         try:
-            decision = judge(flow, change, account, event, mode=mode)
+            decision = _narrowed(flow, change, account, event)
         except Exception:  # noqa: BLE001 -- one flow that cannot be decided becomes a Retry item; the change and the other flows go on
             decision = Decision(flow, Verdict.NOT_TRIGGERED, Reason.FAILED)
         if decision is not None:
@@ -110,45 +113,59 @@ def decide(change: Change, account: AccountConfig, event: EventConfig) -> list[D
 
 
 def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> Decision | None:
-    """One flow's decision on a change, None = filtered. Also used to judge an untagged run again (D7)."""
-    explanation = _run(flow, change, account, event, mode or mode_of(change, account, event), early=True)
-    if explanation.verdict is Verdict.FILTERED:
+    """One flow's decision on a change, None = filtered. So an untagged run is judged again (D7), in the mode that it was made in."""
+    if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
         return None
-    return Decision(flow, explanation.verdict, explanation.reason)
+    return _narrowed(flow, change, account, event)
 
 
 def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Explanation:
     """Why, or why not (F9): by the configuration that is given, so by that of its time or by today's."""
-    return _run(flow, change, account, event, mode_of(change, account, event), early=False)
+    gates: list[Gate] = []
+    try:
+        mode = mode_of(change, account, event)
+        for gate in chain(_gates_of_the_flow(flow, change, account, mode), _filter_gates(flow, change, account, event)):
+            gates.append(gate)
+            if not gate.passed:
+                return Explanation(flow, Verdict.FILTERED, None, tuple(gates))
+        lists = list(_activation(flow, change, account, event))
+    except Exception:  # noqa: BLE001 -- as in decide()
+        return Explanation(flow, Verdict.NOT_TRIGGERED, Reason.FAILED, tuple(gates))
+    gates += [Gate(GateName.ACTIVATION, a.answer is _Answer.YES, a.name, _texts(a.wanted), _texts(sorted(a.carried))) for a in lists]
+    reason = _reason({a.answer for a in lists})
+    return Explanation(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason, tuple(gates))
 
 
-def _offered(facets: Facet, account: AccountConfig) -> list[Flow]:
+def _texts(ids: Iterable[int]) -> tuple[str, ...]:
+    return tuple(str(id) for id in ids)
+
+
+def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
+    """The flows that watch for a facet of the change, and are active and complete."""
     if facets in account.by_facet:  # a single facet, the common case
-        return list(account.by_facet[facets])
+        return account.by_facet[facets]
     found = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
     return [found[id] for id in sorted(found)]
 
 
-def _run(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, mode: Mode, *, early: bool) -> Explanation:
-    gates: list[Gate] = []
-    for gate in _gates_before_activation(flow, change, account, event, mode):
-        if not (early and gate.passed):
-            gates.append(gate)
-        if not gate.passed:
-            return Explanation(flow, Verdict.FILTERED, None, tuple(gates))
-    lists = list(_activation(flow, change, account, event))
-    gates += [gate for gate, _ in lists]
-    reason = _reason(lists)
-    return Explanation(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason, tuple(gates))
+def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision | None:
+    """Filters and activation, for a flow that watches, runs and is of the change's mode."""
+    if not all(matches(row, actual_values(row.field, change, account, event)) for row in flow.filters):
+        return None
+    reason = _reason({a.answer for a in _activation(flow, change, account, event)})
+    return Decision(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason)
 
 
-def _gates_before_activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[Gate]:
+def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode: Mode) -> Iterator[Gate]:
     watched = flow.watch is not None and bool(change.facets & flow.watch.facets) and change.is_judged
     yield Gate(GateName.WATCH, watched, "" if change.is_judged else "quiet", (flow.watch.value,) if flow.watch else (), change.facets.words)
     lacks = missing(flow, account) if flow.active else ()
     running = flow.active and not lacks and account.signal_enabled
     yield Gate(GateName.ACTIVE, running, "" if flow.active else "inactive", ("active", "complete"), tuple(m.lack.value for m in lacks))
     yield Gate(GateName.MODE, flow.mode is mode, "", (flow.mode.value,), (mode.value,))
+
+
+def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[Gate]:
     for i, row in enumerate(flow.filters):
         actual = actual_values(row.field, change, account, event)
         yield Gate(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
@@ -158,11 +175,19 @@ class _Answer(StrEnum):
     YES, NO, UNTAGGED, UNTAGGED_PROPERTY = "yes", "no", "untagged", "untagged property"
 
 
-def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[tuple[Gate, _Answer]]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one filled list of a flow says: the tags that it wants, those that the record carries."""
+
+    name: str
+    wanted: tuple[int, ...]
+    carried: frozenset[int]
+    answer: _Answer
+
+
+def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_Asked]:
     """F5: any of the tags in one list, and all lists that are filled."""
-    if flow.watch is None:
-        return
-    for name in OFFERED[flow.watch]:
+    for name in OFFERED[flow.watch] if flow.watch is not None else ():
         wanted = flow.tags_of(name)
         if not wanted:
             continue
@@ -171,13 +196,11 @@ def _activation(flow: Flow, change: Change, account: AccountConfig, event: Event
             answer = _Answer.YES
         else:
             answer = _Answer.NO if not untagged else _Answer.UNTAGGED_PROPERTY if name == PROPERTIES else _Answer.UNTAGGED
-        shown = tuple(str(t) for t in sorted(carried))
-        yield Gate(GateName.ACTIVATION, answer is _Answer.YES, name, tuple(str(t) for t in wanted), shown), answer
+        yield _Asked(name, wanted, carried, answer)
 
 
-def _reason(lists: list[tuple[Gate, _Answer]]) -> Reason | None:
+def _reason(answers: set[_Answer]) -> Reason | None:
     """F7: a status without any tag is curable whatever else is said; an untagged property only where no other list says no."""
-    answers = {answer for _, answer in lists}
     if _Answer.UNTAGGED in answers:
         return Reason.UNTAGGED
     if _Answer.NO in answers:

@@ -197,7 +197,7 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
         connections=connections,
         numbers=numbers,
     )
-    running = [f for f in flows.values() if f.active and config.signal_enabled and is_complete(f, config)]
+    running = [f for _, f in sorted(flows.items()) if f.active and config.signal_enabled and is_complete(f, config)]
     by_facet = {facet: tuple(f for f in running if f.watch is not None and facet & f.watch.facets) for facet in Facet}
     object.__setattr__(config, "by_facet", by_facet)  # the one late step of building: completeness needs the rest
     return config
