@@ -84,7 +84,10 @@ def read_target(url: str) -> Target:
     rest = (match["rest"] or "").partition("#")[0]
     if not rest.startswith("/"):
         rest = f"/{rest}"
-    return Target(scheme, host, port, literal, rest if rest.isascii() else quote(rest, safe=_KEPT))
+    try:
+        return Target(scheme, host, port, literal, rest if rest.isascii() else quote(rest, safe=_KEPT))
+    except UnicodeEncodeError:
+        raise InvalidTarget("The URL holds half a character (a lone surrogate).") from None
 
 
 def _read_host(text: str) -> tuple[str, bool]:
@@ -97,7 +100,7 @@ def _read_host(text: str) -> tuple[str, bool]:
     if not host.isascii():
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError:
+        except UnicodeError:  # idna.IDNAError is one
             raise InvalidTarget("The URL's host name holds characters that no host name can have.") from None
     host = host.lower()
     labels = host.removesuffix(".").split(".")
