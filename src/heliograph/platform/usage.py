@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from heliograph.domain.tags import TagKind
 from heliograph.store.database import Database
+
+if TYPE_CHECKING:
+    from heliograph.platform.services.saving import Saving
 
 
 class Thing(StrEnum):
@@ -57,10 +60,10 @@ class Dependents(Protocol):
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
         """Who uses the thing; a tag also: who uses it as one for objects of this kind."""
 
-    def tag_deleted(self, db: Database, account: int, tag: int, *, by: str) -> None:
+    def tag_deleted(self, s: Saving, tag: int) -> None:
         """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
 
-    def tag_replaced(self, db: Database, account: int, old: int, new: int, *, by: str) -> None:
+    def tag_replaced(self, s: Saving, old: int, new: int) -> None:
         """Puts one tag in another's place everywhere."""
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:

@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('position', models.PositiveIntegerField(default=0)),
                 ('removed_at', models.DateTimeField(editable=False, null=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('connection', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='destinations', to='flows.connection')),
+                ('connection', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='destinations', to='flows.connection')),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='destinations', to='flows.flow')),
             ],
             options={
@@ -169,12 +169,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='destination',
             name='header_mapping',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='headers_of', to='flows.mapping'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='headers_of', to='flows.mapping'),
         ),
         migrations.AddField(
             model_name='destination',
             name='payload_mapping',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='payload_of', to='flows.mapping'),
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='payload_of', to='flows.mapping'),
         ),
         migrations.AddField(
             model_name='mappingfield',

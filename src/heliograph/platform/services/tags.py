@@ -61,7 +61,7 @@ def delete_tag(s: Saving, id: int) -> None:
     s.needs_account()
     row = _row(id)
     for dependents in usage.everyone():
-        dependents.tag_deleted(s.db, s.account, id, by=s.by)
+        dependents.tag_deleted(s, id)
     _take_off(s, row, None)
     s.note(Deed.DELETED, "tag", row, _shown(row), None)
     row.delete()
@@ -77,7 +77,7 @@ def merge_tags(s: Saving, old: int, into: int) -> Tag:
     other.kinds = sorted({*other.kinds, *row.kinds})
     other.save()
     for dependents in usage.everyone():
-        dependents.tag_replaced(s.db, s.account, old, into, by=s.by)
+        dependents.tag_replaced(s, old, into)
     _take_off(s, row, other)
     s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _shown(other) | {"merged": row.name})
     row.delete()

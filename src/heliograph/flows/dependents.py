@@ -1,0 +1,107 @@
+"""What the flows tell the platform, and are told by it (`platform.usage`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from heliograph.domain.fields import parse_source
+from heliograph.domain.flows import Flow as FlowFacts
+from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping import Source
+from heliograph.domain.tags import TagKind
+from heliograph.flows.models import Connection, Flow, FlowField, FlowTag, Mapping, MappingField, MappingTag
+from heliograph.flows.services import cures
+from heliograph.flows.services.flows import save_flow
+from heliograph.flows.services.mappings import save_mapping, tag_kind
+from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
+from heliograph.platform.errors import InUse
+from heliograph.platform.models import Tag
+from heliograph.platform.services.saving import Saving
+from heliograph.platform.usage import Tagged, Thing, Use
+from heliograph.store.database import Database
+
+
+class Flows:
+    """The flows as `platform.usage.Dependents`."""
+
+    def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
+        """Flows, mappings and connections that name a tag or a custom field."""
+        if thing is Thing.TAG:
+            return [*_flows_naming(id, kind), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
+        if thing is Thing.CUSTOM_FIELD:
+            flows = [Use("flow", n.flow_id, n.flow.name) for n in FlowField.objects.filter(field=id).select_related("flow")]
+            mappings = [
+                Use("mapping", n.mapping_id, n.mapping.name) for n in MappingField.objects.filter(field=id).select_related("mapping")
+            ]
+            return [*flows, *mappings, *_urls_naming(id, of_tag=False)]
+        return []
+
+    def tag_deleted(self, s: Saving, tag: int) -> None:
+        """Takes it out of the flows' lists. Raises InUse where a filter or a mapping names it: without it they would say something else."""
+        uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True)]
+        uses += [use for use in _flows_naming(tag) for row in FlowTag.objects.filter(flow=use.id, tag=tag) if "." in row.place]
+        if uses:
+            raise InUse(Tag.objects.get(pk=tag).label, uses)
+        for row in _flow_rows(tag):
+            save_flow(s, without_tag(_facts(row), tag), row.pk, confirmed=True)
+
+    def tag_replaced(self, s: Saving, old: int, new: int) -> None:
+        """Puts one tag in another's place in flows and mappings."""
+        s.write_account()  # the other tag has taken on the kinds of this one
+        for mapping in Mapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
+            save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
+        for row in _flow_rows(old):
+            save_flow(s, with_tag_replaced(_facts(row), old, new), row.pk, confirmed=True)
+
+    def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
+        """Judges again what waited for these tags."""
+        cures.objects_tagged(db, account, objects)
+
+
+def _facts(row: Flow) -> FlowFacts:
+    return FlowFacts.from_body(row.pk, row.number, row.body)
+
+
+def _flow_rows(tag: int) -> list[Flow]:
+    return list(Flow.objects.filter(names_tags__tag=tag, deleted_at=None).distinct().order_by("pk"))
+
+
+def _flows_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
+    named = FlowTag.objects.filter(tag=tag).select_related("flow").order_by("flow_id")
+    return list({n.flow_id: Use("flow", n.flow_id, n.flow.name) for n in named if kind in (None, KIND_OF_PLACE.get(n.place))}.values())
+
+
+def _mappings_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
+    named = MappingTag.objects.filter(tag=tag).select_related("mapping").order_by("mapping_id")
+    return [Use("mapping", n.mapping_id, n.mapping.name) for n in named if kind is None or _uses_as(n.mapping.body, tag, kind)]
+
+
+def _uses_as(body: Any, tag: int, kind: TagKind) -> bool:
+    keys = [parse_source(key) for key in FieldMapping.from_body(body).sources]
+    return any(key.id == tag and tag_kind(key) is kind for key in keys)
+
+
+def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[Use]:
+    """Connections whose URL holds a chip of this tag or custom field."""
+    found = []
+    for row in Connection.objects.filter(deleted_at=None):
+        for key in map(parse_source, row.body.get("chips", ())):
+            as_kind = tag_kind(key)
+            if key.id == id and of_tag == (as_kind is not None) and kind in (None, as_kind):
+                found.append(Use("connection", row.pk, row.name))
+                break
+    return found
+
+
+def _with_tag_replaced(mapping: FieldMapping, old: int, new: int) -> FieldMapping:
+    def replaced(part: Any) -> Any:
+        if not isinstance(part, Source):
+            return part
+        key = parse_source(part.key)
+        if key.id != old or tag_kind(key) is None:
+            return part
+        return replace(part, key=f"{part.key.rpartition('.')[0]}.{new}")
+
+    return replace(mapping, rows=tuple(replace(row, parts=tuple(map(replaced, row.parts))) for row in mapping.rows))

@@ -1,0 +1,27 @@
+"""Why a flow, mapping or connection is not saved as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.completeness import Missing
+from heliograph.platform.errors import SetupError
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """A running flow that would stop, and what it would lack."""
+
+    flow: int
+    name: str
+    missing: tuple[Missing, ...]
+
+
+class AsksFirst(SetupError):
+    """A running flow would become incomplete and stop (F2). Nothing was saved; ask, then save with `confirmed=True`. stops: which ones."""
+
+    def __init__(self, stops: Sequence[Stops]) -> None:
+        self.stops = tuple(stops)
+        names = ", ".join(stop.name or f"flow {stop.flow}" for stop in self.stops)
+        super().__init__(f"This would stop a running flow: {names}.")

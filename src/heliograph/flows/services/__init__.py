@@ -1,0 +1,5 @@
+"""What can be done to connections, mappings and flows, without a page. Everything happens inside `platform.services.saving`:
+
+with saving(account.pk, by="user:7", whole_account=True) as s:
+    save_flow(s, flow)
+"""

@@ -1,0 +1,153 @@
+"""Saving connections (guide: Setting up a Connection; C1, C5, P12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain import connections as rules
+from heliograph.domain.addresses import AddressError, parse_rest, split_address
+from heliograph.domain.connections import ConnectionSetupError, Secret
+from heliograph.flows.models import Connection, Destination
+from heliograph.flows.services import cures
+from heliograph.flows.services.versions import watching_flows, write
+from heliograph.flows.vault import vault
+from heliograph.platform.errors import InUse, Invalid, NotThere, check
+from heliograph.platform.services.saving import Saving
+from heliograph.platform.usage import Use
+from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+
+OWNER = "connection"
+_OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """A connection as a form gives it.
+
+    fields: those of the connection's body, but for origins and secrets. url, test_url: whole, None = as it was. secrets: those entered
+    now, "" or absent = as it was. forget: secrets to delete.
+    """
+
+    fields: Mapping[str, object]
+    url: str | None = None
+    test_url: str | None = None
+    secrets: Mapping[Secret, str] = field(default_factory=dict, repr=False)
+    forget: frozenset[Secret] = frozenset()
+
+
+class SecretsAgain(Invalid):
+    """The host changed: the secrets were meant for the old one and have to be entered again (C5). names: which."""
+
+    def __init__(self, names: frozenset[Secret]) -> None:
+        self.names = names
+        super().__init__({name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)})
+
+
+def save_connection(
+    s: Saving, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
+) -> Connection:
+    """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks.
+
+    Raises Invalid (SecretsAgain), NotThere, AsksFirst.
+    """
+    s.needs_account()
+    row = Connection(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else connection_row(id)
+    shown = dict(row.body)
+    before = rules.Connection.from_body(row.body) if id is not None else None
+    entered = {name: value for name, value in facts.secrets.items() if value}
+    origins = _take_urls(facts, before, entered, http=bool(settings.HELIOGRAPH.allowed_networks) if http is None else http)
+    try:
+        entered = {name: rules.check_secret(name, value) for name, value in entered.items()}
+        kept = (
+            (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
+        )
+        have = kept | frozenset(entered)
+        after = rules.Connection.from_body({**facts.fields, **origins, "secrets": sorted(have)})
+    except ConnectionSetupError as error:
+        raise Invalid({error.field: [error.reason.capitalize() + "."]}) from None
+    if before is not None and after.asks_secrets_again(before):
+        again = frozenset(kept - frozenset(entered) - frozenset(_OF_URLS))
+        if again:
+            raise SecretsAgain(again)
+    with watching_flows(s, confirmed=confirmed):
+        row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
+        check(row)
+        row.save()
+        changed = _keep_secrets(s, row, entered, have)
+        row.body |= _kept_beside(shown, changed, entered)
+        write(s, row)
+    cures.connection_saved(s, row.pk)
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
+    return row
+
+
+def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered: dict[Secret, str], *, http: bool) -> dict[str, str]:
+    """The origins of both URLs; path and query go to the secrets. Raises Invalid."""
+    origins = {"origin": before.origin if before else "", "test_origin": before.test_origin if before else ""}
+    for secret, name, url in ((Secret.PATH, "url", facts.url), (Secret.TEST_PATH, "test_url", facts.test_url)):
+        if url is None:
+            continue
+        entered.pop(secret, None)
+        origins[_OF_URLS[secret]] = ""
+        if not url.strip():
+            if secret is Secret.PATH:
+                raise Invalid({name: ["The URL is missing."]})
+            continue
+        try:
+            address = split_address(url.strip(), http=http)
+        except AddressError as error:
+            raise Invalid({name: [str(error)]}) from None
+        origins[_OF_URLS[secret]], entered[secret] = address.origin, address.rest
+    return origins
+
+
+def _keep_secrets(s: Saving, row: Connection, entered: Mapping[Secret, str], have: frozenset[Secret]) -> bool:
+    """Stores what was entered and removes what is not needed; whether anything differs from before."""
+    stored = load_secrets(s.db, vault(), s.account, OWNER, [row.pk]).get(row.pk, {})
+    remove_secrets(s.db, s.account, OWNER, row.pk, keep=[name.value for name in have])
+    different = {name: value for name, value in entered.items() if stored.get(name.value) != value}
+    for name, value in different.items():
+        save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, name.value), value)
+    return bool(different) or bool(set(stored) - {name.value for name in have})
+
+
+def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
+    """What the body holds beside what the domain reads: a new edition of the secrets is a new version (D7), and the fields in the URL."""
+    chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
+    return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})
+
+
+def connection_url(s: Saving, id: int) -> tuple[str, str]:
+    """(URL, test URL), whole: for the form of an Administrator alone (C5). Raises NotThere."""
+    row = connection_row(id)
+    secrets = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    body = rules.Connection.from_body(row.body)
+    return body.origin + secrets.get(Secret.PATH, ""), body.test_origin + secrets.get(Secret.TEST_PATH, "") if body.test_origin else ""
+
+
+def delete_connection(s: Saving, id: int) -> None:
+    """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
+    s.needs_account()
+    row = connection_row(id)
+    used = Destination.objects.filter(connection=row, removed_at=None, flow__deleted_at=None).select_related("flow")
+    uses = [Use("flow", d.flow_id, d.flow.name) for d in used]
+    if uses:
+        raise InUse(row.name, uses)
+    row.deleted_at = timezone.now()
+    write(s, row)
+    remove_secrets(s.db, s.account, OWNER, id)
+    s.note(Deed.DELETED, "connection", row, row.body, None)
+
+
+def connection_row(id: int) -> Connection:
+    """The connection that is not deleted. Raises NotThere."""
+    row: Connection | None = Connection.objects.filter(pk=id, deleted_at=None).first()
+    if row is None:
+        raise NotThere(f"There is no connection {id}.")
+    return row

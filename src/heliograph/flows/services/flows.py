@@ -1,0 +1,145 @@
+"""Saving flows (guide: Setting Up Flows; F1, F2, F8, P12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from django.utils import timezone
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.completeness import Missing, missing
+from heliograph.domain.flows import Destination as DestinationFacts
+from heliograph.domain.flows import Flow as FlowFacts
+from heliograph.domain.flows import Mode
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
+from heliograph.flows.services import cures
+from heliograph.flows.services.rules import checked, named_fields, named_tags
+from heliograph.flows.services.versions import version, watching_flows, write
+from heliograph.platform.errors import Invalid, NotThere, check
+from heliograph.platform.services.saving import Saving
+
+RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
+"""What decides whether a change triggers: where it changes, untagged runs are judged again."""
+
+
+def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: bool = False) -> Flow:
+    """Saves a flow, complete or not (F2). `flow.id` and `flow.number` are not looked at; destinations that are new have the id 0.
+
+    confirmed: also where it stops by it. Raises Invalid, NotThere, AsksFirst.
+    """
+    s.needs_account()
+    row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
+    shown = None if id is None else dict(row.body)
+    before = None if id is None else FlowFacts.from_body(row.pk, row.number, row.body)
+    with watching_flows(s, confirmed=confirmed) as config:
+        flow = checked(flow, config)
+        row.name, row.mode, row.is_active, row.watch = flow.name, flow.mode.value, flow.active, flow.watch.value if flow.watch else ""
+        row.body = flow.to_body()
+        check(row)
+        row.save()
+        removed = _write_destinations(s, row, flow.destinations)
+        flow = replace(flow, destinations=removed.present)
+        row.body = flow.to_body()
+        _write_names(s, row, flow)
+        write(s, row)
+    row.refresh_from_db(fields=["is_complete"])
+    for destination in removed.gone:
+        cures.destination_removed(s, destination)
+    cures.flow_saved(s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES))
+    s.note(Deed.CREATED if shown is None else Deed.CHANGED, "flow", row, shown, row.body)
+    return row
+
+
+def set_active(s: Saving, id: int, active: bool) -> Flow:
+    """The toggle of the Flow List (F1). Raises NotThere."""
+    row = flow_row(id)
+    flow = replace(FlowFacts.from_body(row.pk, row.number, row.body), active=active)
+    return save_flow(s, flow, id, confirmed=True)  # switching off stops it by intent; it does not become incomplete
+
+
+def set_mode(s: Saving, id: int, mode: Mode) -> Flow:
+    """Live or Test (F3). Raises NotThere."""
+    row = flow_row(id)
+    return save_flow(s, replace(FlowFacts.from_body(row.pk, row.number, row.body), mode=mode), id, confirmed=True)
+
+
+def copy_flow(s: Saving, id: int, *, name: str) -> Flow:
+    """A new flow like another (F1), switched off and in Test: two active ones would send everything twice. Raises NotThere, Invalid."""
+    row = flow_row(id)
+    flow = FlowFacts.from_body(row.pk, row.number, row.body)
+    destinations = tuple(replace(d, id=0) for d in flow.destinations)
+    return save_flow(s, replace(flow, name=name, active=False, mode=Mode.TEST, destinations=destinations))
+
+
+def restore_flow(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Flow:
+    """Makes a past version the newest (F10): destinations that were removed since come back as new ones. Raises NotThere, Invalid, AsksFirst."""
+    flow_row(id)
+    flow = FlowFacts.from_body(id, number, version(s.db, s.account, "flow", id, number).body)
+    present = set(Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True))
+    destinations = tuple(d if d.id in present else replace(d, id=0) for d in flow.destinations)
+    return save_flow(s, replace(flow, destinations=destinations), id, confirmed=confirmed)
+
+
+def delete_flow(s: Saving, id: int) -> None:
+    """Deletes a flow (P12): its undelivered actions end as Failed, its figures stay. Raises NotThere."""
+    s.needs_account()
+    row = flow_row(id)
+    row.deleted_at, row.is_active = timezone.now(), False
+    FlowTag.objects.filter(flow=row).delete()
+    FlowField.objects.filter(flow=row).delete()
+    Destination.objects.filter(flow=row, removed_at=None).update(removed_at=timezone.now())
+    write(s, row)
+    cures.flow_deleted(s, id)
+    s.note(Deed.DELETED, "flow", row, row.body, None)
+
+
+def lacks(flow: FlowFacts, config: AccountConfig) -> tuple[Missing, ...]:
+    """What the flow lacks (F2), saved or not."""
+    return missing(flow, config)
+
+
+def flow_row(id: int) -> Flow:
+    """The flow that is not deleted. Raises NotThere."""
+    row: Flow | None = Flow.objects.filter(pk=id, deleted_at=None).first()
+    if row is None:
+        raise NotThere(f"There is no flow {id}.")
+    return row
+
+
+class _Destinations:
+    """What saving the destinations of a flow came to."""
+
+    def __init__(self, present: tuple[DestinationFacts, ...], gone: Iterable[int]) -> None:
+        self.present = present
+        self.gone = sorted(gone)
+
+
+def _write_destinations(s: Saving, row: Flow, wanted: tuple[DestinationFacts, ...]) -> _Destinations:
+    """Gives new destinations their ids; marks those that are gone. Raises Invalid for an id that is not this flow's."""
+    known = {d.pk: d for d in Destination.objects.filter(flow=row, removed_at=None)}
+    present: list[DestinationFacts] = []
+    for position, facts in enumerate(wanted):
+        if facts.id and facts.id not in known:
+            raise Invalid({"destinations": [f"There is no destination {facts.id} in this flow."]})
+        stored = known.get(facts.id) or Destination(account_id=s.account, flow=row)
+        stored.name, stored.does, stored.position = facts.name, facts.does.value, position
+        stored.connection_id, stored.payload_mapping_id, stored.header_mapping_id = (
+            facts.connection,
+            facts.payload_mapping,
+            facts.header_mapping,
+        )
+        check(stored)
+        stored.save()
+        present.append(replace(facts, id=stored.pk))
+    gone = set(known) - {facts.id for facts in present}
+    Destination.objects.filter(pk__in=gone).update(removed_at=timezone.now())
+    return _Destinations(tuple(present), gone)
+
+
+def _write_names(s: Saving, row: Flow, flow: FlowFacts) -> None:
+    FlowTag.objects.filter(flow=row).delete()
+    FlowTag.objects.bulk_create(FlowTag(account_id=s.account, flow=row, tag_id=tag, place=place) for place, tag in sorted(named_tags(flow)))
+    FlowField.objects.filter(flow=row).delete()
+    FlowField.objects.bulk_create(FlowField(account_id=s.account, flow=row, field_id=field) for field in sorted(named_fields(flow)))

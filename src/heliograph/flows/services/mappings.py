@@ -1,0 +1,104 @@
+"""Saving mappings (guide: Mappings; M1-M9, P12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from django.db.models import Q
+from django.utils import timezone
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.fields import Group, SourceKey, parse_source
+from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.tags import TagKind
+from heliograph.flows.models import Destination, MappingField, MappingTag
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.services import cures
+from heliograph.flows.services.versions import watching_flows, write
+from heliograph.platform.errors import InUse, Invalid, NotThere, check
+from heliograph.platform.services.saving import Saving
+from heliograph.platform.usage import Use
+
+_TAG_KINDS: Mapping[str, TagKind] = {
+    "question": TagKind.QUESTION,
+    "answer": TagKind.QUESTION,
+    "property": TagKind.REGISTRATION_PROPERTY,
+}
+
+
+def save_mapping(s: Saving, mapping: FieldMapping, id: int | None = None, *, confirmed: bool = False) -> MappingRow:
+    """Saves a mapping. Raises Invalid, NotThere, AsksFirst."""
+    s.needs_account()
+    row = MappingRow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
+    shown = None if id is None else dict(row.body)
+    mapping = replace(mapping, name=mapping.name.strip())
+    with watching_flows(s, confirmed=confirmed) as config:
+        tags, fields = _named(mapping, config)
+        row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
+        check(row)
+        row.save()
+        MappingTag.objects.filter(mapping=row).delete()
+        MappingTag.objects.bulk_create(MappingTag(account_id=s.account, mapping=row, tag_id=tag) for tag in sorted(tags))
+        MappingField.objects.filter(mapping=row).delete()
+        MappingField.objects.bulk_create(MappingField(account_id=s.account, mapping=row, field_id=field) for field in sorted(fields))
+        write(s, row)
+    cures.mapping_saved(s, row.pk)
+    s.note(Deed.CREATED if shown is None else Deed.CHANGED, "mapping", row, shown, row.body)
+    return row
+
+
+def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:
+    """(tags, custom fields) that it names. Raises Invalid for what the account does not have."""
+    tags: set[int] = set()
+    fields: set[int] = set()
+    for source in sorted(mapping.sources):
+        key = parse_source(source)
+        if key.id is None or key.id < 0:
+            continue
+        kind = tag_kind(key)
+        if kind is None:
+            known = config.event_fields if key.key.removeprefix("previous.").startswith("event.") else config.profile_fields
+            if key.id not in known:
+                raise Invalid({"rows": [f"There is no custom field {key.id}."]})
+            fields.add(key.id)
+        else:
+            if key.id not in config.tags or kind not in config.tags[key.id].kinds:
+                raise Invalid({"rows": [f"There is no tag {key.id} for this."]})
+            tags.add(key.id)
+    return tags, fields
+
+
+def tag_kind(key: SourceKey) -> TagKind | None:
+    """The kind of objects that a source key's tag is for; None where its id is a custom field's."""
+    return _TAG_KINDS.get(key.name) if key.group in (Group.QUESTION_TAGS, Group.CUSTOM_PROPERTIES, Group.PREVIOUS) else None
+
+
+def delete_mapping(s: Saving, id: int) -> None:
+    """Deletes a mapping that no flow uses. Raises InUse, NotThere."""
+    s.needs_account()
+    row = mapping_row(id)
+    uses = mapping_uses(id)
+    if uses:
+        raise InUse(row.name, uses)
+    row.deleted_at = timezone.now()
+    MappingTag.objects.filter(mapping=row).delete()
+    MappingField.objects.filter(mapping=row).delete()
+    write(s, row)
+    s.note(Deed.DELETED, "mapping", row, row.body, None)
+
+
+def mapping_uses(id: int) -> list[Use]:
+    """The flows that use a mapping (M1: editing names the other flows it changes)."""
+    used = Destination.objects.filter(Q(payload_mapping=id) | Q(header_mapping=id), removed_at=None, flow__deleted_at=None)
+    flows = {d.flow_id: d.flow.name for d in used.select_related("flow")}
+    return [Use("flow", flow, name) for flow, name in sorted(flows.items())]
+
+
+def mapping_row(id: int) -> MappingRow:
+    """The mapping that is not deleted. Raises NotThere."""
+    row: MappingRow | None = MappingRow.objects.filter(pk=id, deleted_at=None).first()
+    if row is None:
+        raise NotThere(f"There is no mapping {id}.")
+    return row
