@@ -1,0 +1,77 @@
+"""Every rule is held somewhere and tried by name, or stands in the list of what is not yet built (docs/reference/rules.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.architecture import source
+
+RULES = source.ROOT / "docs" / "reference" / "rules.md"
+AREAS = {"P": 12, "I": 4, "C": 8, "F": 10, "M": 9, "D": 9, "X": 6, "Y": 1}
+IDS = {f"{area}{number}" for area, last in AREAS.items() for number in range(1, last + 1)}
+LINK = re.compile(r"\[([\w.]+)\]\(([^)]+)\)")
+
+TABLES, _, WAITING = RULES.read_text("utf-8").partition("## Not yet")
+BUILT = dict(re.findall(r"^\| ([A-Z]\d+) \| (.*) \|$", TABLES, re.MULTILINE))
+NOT_YET = dict(re.findall(r"^- ([A-Z]\d+): (.*)$", WAITING, re.MULTILINE))
+
+
+def names(node: ast.AST) -> set[str]:
+    """What a statement gives a name to."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def is_there(path: Path, symbol: str) -> bool:
+    """Whether `module.Class.method` stands in the file."""
+    module, *steps = symbol.split(".")
+    if module != path.stem or not path.is_file():
+        return False
+    body = ast.parse(path.read_text("utf-8")).body
+    for step in steps:
+        found = next((node for node in body if step in names(node)), None)
+        if found is None:
+            return False
+        body = getattr(found, "body", [])
+    return bool(steps)
+
+
+def tried() -> set[str]:
+    """The IDs that tests carry in their names."""
+    return {
+        found[1]
+        for module in source.tests()
+        for node in ast.walk(module.tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (found := re.match(r"test_([A-Z]\d+)_", node.name))
+    }
+
+
+def test_every_rule_stands_once() -> None:
+    stated = Counter(re.findall(r"^(?:\| |- )([A-Z]\d+)(?: \||:)", TABLES + WAITING, re.MULTILINE))
+    assert stated == Counter(IDS)
+    assert BUILT.keys() | NOT_YET.keys() == IDS
+
+
+@pytest.mark.parametrize("rule", sorted(BUILT))
+def test_a_built_rule_leads_to_what_holds_it(rule: str) -> None:
+    links = LINK.findall(BUILT[rule])
+    assert links, "link the function that holds it"
+    wrong = [symbol for symbol, path in links if not is_there((RULES.parent / path).resolve(), symbol)]
+    assert not wrong, f"not there: {wrong}"
+
+
+@pytest.mark.parametrize("rule", sorted(NOT_YET))
+def test_what_a_rule_has_so_far_is_there(rule: str) -> None:
+    wrong = [symbol for symbol, path in LINK.findall(NOT_YET[rule]) if not is_there((RULES.parent / path).resolve(), symbol)]
+    assert not wrong, f"not there: {wrong}"
+
+
+def test_every_built_rule_is_named_by_a_test() -> None:
+    untried = BUILT.keys() - tried()
+    assert not untried, f"no test is called test_<ID>_...: {sorted(untried)}"
