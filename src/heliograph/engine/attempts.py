@@ -1,0 +1,136 @@
+"""What is kept of an attempt: its outcome, and request and response as the item page shows them (spec D3, D4, D8, C5).
+
+Secrets are masked before anything is stored: those of the connection wherever they turn up, its URL but for the host.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final, assert_never
+
+from heliograph.domain.outcomes import Cut, Delivered, Invalid, Outcome, Refused, classify_response, classify_transport_error
+from heliograph.domain.requests import Request
+from heliograph.domain.retry import SECOND, Category
+from heliograph.engine.composing import Ready
+from heliograph.outbound.exchange import CutOff, Failure, Response, Result
+from heliograph.store.settling import Exchange
+
+KEPT_REQUEST: Final = 64 * 1024
+KEPT_RESPONSE: Final = 16 * 1024
+MASK: Final = "…"
+
+
+def outcome_of(result: Result, now: int) -> Outcome:
+    """What a result means. now: microseconds, for a Retry-After that is a date."""
+    match result:
+        case Response():
+            return classify_response(result.status, retry_after=result.header("retry-after"), now=now)
+        case Failure():
+            return classify_transport_error(result.cause, result.message, left=result.left)
+        case CutOff():
+            return Cut(result.left)
+        case _:
+            assert_never(result)
+
+
+def reached(result: Result) -> bool:
+    """Whether the target was there, for the breaker: anything but a failure to connect or a gateway's apology."""
+    match result:
+        case Response():
+            outcome = classify_response(result.status, now=0)
+            return not (isinstance(outcome, Refused) and outcome.category is Category.CONNECTION and outcome.status != 429)
+        case Failure(cause=cause):
+            return classify_transport_error(cause, "").category is not Category.CONNECTION
+        case CutOff():
+            return True
+        case _:
+            assert_never(result)
+
+
+def exchange_of(
+    outcome: Outcome, ready: Ready | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
+) -> Exchange:
+    """The attempt as it is stored. at: its beginning; took: microseconds."""
+    secrets = ready.secrets if ready else frozenset()
+    category, status, message = None, None, ""
+    match outcome:
+        case Delivered(status=code):
+            status = code
+        case Refused():
+            category, status, message = outcome.category, outcome.status, outcome.message
+        case Invalid(problems=problems):
+            category, message = Category.VALIDATION, "; ".join(problems)
+        case _:
+            pass
+    return Exchange(
+        at=at,
+        took=took,
+        category=category,
+        status=status,
+        message=plain(masked(message, secrets)),
+        connection=connection,
+        numbers=numbers,
+        request=_request(ready.request, secrets) if ready else "",
+        response=_response(result, secrets) if result is not None else "",
+    )
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return text
+
+
+def plain(text: str) -> str:
+    """What every database takes: no NUL, no lone surrogate."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _text(body: bytes, most: int) -> tuple[str, bool]:
+    return body[:most].decode("utf-8", "replace"), len(body) > most
+
+
+def _request(request: Request, secrets: frozenset[str]) -> str:
+    body, cut = _text(request.body or b"", KEPT_REQUEST)
+    return _json(
+        {
+            "method": request.method,
+            "url": request.shown_url,
+            "headers": [[name, masked(value, secrets)] for name, value in request.shown_headers],
+            "body": masked(body, secrets),
+            "cut": cut,
+        }
+    )
+
+
+def _response(result: Result, secrets: frozenset[str]) -> str:
+    if isinstance(result, CutOff):
+        return ""
+    timings = {name: round(getattr(result.timings, name), 6) for name in ("name", "connect", "tls", "sent", "total")}
+    if isinstance(result, Failure):
+        return _json(
+            {"failure": result.cause.value, "message": masked(result.message, secrets), "timings": timings, "address": result.address}
+        )
+    body, cut = _text(result.body, KEPT_RESPONSE)
+    return _json(
+        {
+            "status": result.status,
+            "headers": [[name, masked(value, secrets)] for name, value in result.headers],
+            "body": masked(body, secrets),
+            "cut": cut or result.truncated,
+            "timings": timings,
+            "address": result.address,
+        }
+    )
+
+
+def _json(value: object) -> str:
+    """ASCII: whatever bytes a target answers, the row can be stored."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+
+
+def micros(seconds: float) -> int:
+    """Seconds as microseconds."""
+    return round(seconds * SECOND)

@@ -1,0 +1,187 @@
+"""From an action to its request: what is in force today, and the change's own facts (spec D7, F2, M1-M9).
+
+Lives on the worker's reading thread. Configuration is compiled once per version; connections with their secrets once per version,
+too. Nothing here raises for bad data: what cannot be sent is an outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from heliograph.domain import rendering
+from heliograph.domain.changes import Change
+from heliograph.domain.connections import Auth
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.facts import Facts
+from heliograph.domain.flows import Destination, Flow, Mode
+from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
+from heliograph.domain.requests import Prepared, Request, prepare
+from heliograph.domain.retry import Category
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.engine.present import Present, Used, used_of
+from heliograph.outbound.exchange import Route
+from heliograph.outbound.guard import Policy
+from heliograph.recording.contents import read_changes
+from heliograph.store import configuration
+from heliograph.store.database import Database
+from heliograph.store.lanes import StoredAction
+from heliograph.store.secrets import SecretError, Vault, load_secrets
+
+log = structlog.get_logger(__name__)
+
+CONTENT_GONE = "The content of this change is gone: its retention has ended."
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A request to send. secrets: their values, to be masked in what comes back."""
+
+    request: Request = field(repr=False)
+    route: Route
+    used: Used
+    secrets: frozenset[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Its flow or destination does not exist any more: the lane's open actions end (P12)."""
+
+    cause: Cause
+
+
+type Composed = Ready | Refused | Invalid | CouldNotBegin | Gone
+
+
+@dataclass(slots=True)
+class Content:
+    """What the actions of one read are about."""
+
+    changes: dict[int, Change | None]
+    events: dict[int, EventConfig]
+
+
+class Composer:
+    """Configuration and prepared connections of one worker."""
+
+    def __init__(self, source: Source, vault: Vault, policy: Callable[[int], Policy], *, total_timeout: float = 10.0) -> None:
+        self.present = Present(source)
+        self._source, self._vault, self._policy, self._total_timeout = source, vault, policy, total_timeout
+        self._events: dict[int, EventConfig] = {}
+        self._routes: dict[int, tuple[int, Route]] = {}
+        self._prepared: dict[int, tuple[int, Prepared | str, frozenset[str]]] = {}
+
+    def content(self, db: Database, actions: Iterable[StoredAction]) -> Content:
+        """The changes and events of actions that were just read."""
+        wanted = list(actions)
+        changes = {number: change for number, (change, _) in read_changes(db, sorted({a.change for a in wanted})).items()}
+        versions = configuration.versions(db, (), sorted({a.event for a in wanted}))
+        for (_, event), version in versions.items():
+            held = self._events.get(event)
+            if held is None or held.version != version:
+                self._events[event] = self._source.event(event, version)
+        return Content(changes, {event: self._events[event] for _, event in versions})
+
+    # One action.
+
+    def compose(self, stored: StoredAction, content: Content, db: Database) -> Composed:
+        """The request of an action, or why there is none. An exception of our own is an outcome as well (D4)."""
+        try:
+            return self._compose(stored, content, db)
+        except Exception as error:
+            log.exception("compose_failed", action=stored.id, change=stored.change)
+            return Refused(Category.SYSTEM, Cause.EXCEPTION, f"An error of Heliograph itself: {type(error).__name__}.", left=False)
+
+    def _compose(self, stored: StoredAction, content: Content, db: Database) -> Composed:
+        config = self.present.account(stored.account)
+        if config is None:
+            return Gone(Cause.FLOW_DELETED)
+        change = content.changes.get(stored.change)
+        event = content.events.get(stored.event)
+        found = self._destination(config, stored, change)
+        if not isinstance(found, tuple):
+            return found
+        flow, destination = found
+        if change is None or event is None:
+            return Invalid((CONTENT_GONE,))
+        assert destination.connection is not None
+        assert destination.payload_mapping is not None
+        prepared = self._prepare(config, destination.connection, db)
+        if isinstance(prepared[1], str):
+            return CouldNotBegin(Cause.CONNECTION_GONE, prepared[1])
+        if config.connections[destination.connection].auth is Auth.OAUTH2:
+            return Refused(Category.CONFIG, Cause.OAUTH, "This connection has no access token yet.", left=False)
+        facts = Facts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
+        zone = ZoneInfo(facts.timezone)
+        payload = rendering.render(config.mappings[destination.payload_mapping], facts, timezone=zone)
+        header = None
+        if destination.header_mapping is not None:
+            header = rendering.render(config.mappings[destination.header_mapping], facts, timezone=zone)
+        if isinstance(payload, rendering.Invalid) or isinstance(header, rendering.Invalid):
+            return Invalid(_problems(payload, header))
+        request = prepared[1].compose(payload, header, facts, webhook_id=stored.uid, timezone=zone)
+        if isinstance(request, rendering.Invalid):
+            return Invalid(_problems(request))
+        route = self._route(config, destination.connection)
+        return Ready(request, route, used_of(config, flow, destination), prepared[2])
+
+    def _destination(
+        self, config: AccountConfig, stored: StoredAction, change: Change | None
+    ) -> tuple[Flow, Destination] | CouldNotBegin | Gone:
+        """The flow and destination as they are today, or why the action cannot begin (D5, D7)."""
+        flow = config.flows.get(stored.flow)
+        if flow is None:
+            return Gone(Cause.FLOW_DELETED)
+        found = self.present.destinations(config.id).get(stored.destination)
+        if found is None or found[0].id != flow.id:
+            return Gone(Cause.DESTINATION_REMOVED)
+        destination = found[1]
+        made_in = Mode.LIVE if stored.mode == 1 else Mode.TEST
+        if not flow.active:
+            return CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off.")
+        if flow.mode is not made_in:
+            return CouldNotBegin(Cause.FLOW_MODE, f"It was made in {made_in}, and the flow is {flow.mode} now.")
+        if change is not None and (flow.watch is None or not change.facets & flow.watch.facets):
+            return CouldNotBegin(Cause.FLOW_WATCH, "The flow watches something else now.")
+        connection = config.connections.get(destination.connection) if destination.connection is not None else None
+        if connection is None:
+            return CouldNotBegin(Cause.CONNECTION_GONE, "The destination has no connection.")
+        if connection.lacks:
+            return CouldNotBegin(Cause.CONNECTION_GONE, "The connection is incomplete.")
+        if destination.payload_mapping is None or destination.payload_mapping not in config.mappings:
+            return CouldNotBegin(Cause.MAPPING_GONE, "The destination has no payload mapping.")
+        if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
+            return CouldNotBegin(Cause.MAPPING_GONE, "The destination's header mapping is gone.")
+        if not self.present.is_complete(config, flow):
+            return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
+        return flow, destination
+
+    def _prepare(self, config: AccountConfig, connection: int, db: Database) -> tuple[int, Prepared | str, frozenset[str]]:
+        """The connection with its secrets; a sentence where that cannot be. Read again with every version of the account's configuration."""
+        held = self._prepared.get(connection)
+        if held is None or held[0] != config.version:
+            try:
+                secrets = load_secrets(db, self._vault, config.id, "connection", [connection]).get(connection, {})
+                made: Prepared | str = prepare(config.connections[connection], secrets)
+                held = (config.version, made, frozenset(text for text in secrets.values() if len(text) > 3))
+            except (HeliographError, SecretError) as error:
+                held = (config.version, str(error), frozenset())
+            self._prepared[connection] = held
+        return held
+
+    def _route(self, config: AccountConfig, connection: int) -> Route:
+        """The same object while the connection is the same: libcurl's handles are kept by route."""
+        number = config.numbers.get(("connection", connection), 0)
+        held = self._routes.get(connection)
+        if held is None or held[0] != number:
+            held = (number, Route(config.id, connection, self._policy(config.id), total_timeout=self._total_timeout))
+            self._routes[connection] = held
+        return held[1]
+
+
+def _problems(*found: object) -> tuple[str, ...]:
+    return tuple(f"{p.target} {p.reason}" for each in found if isinstance(each, rendering.Invalid) for p in each.problems)

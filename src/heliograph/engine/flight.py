@@ -1,0 +1,79 @@
+"""The file of lanes in flight: what a worker had under way when it died (protocols section 3; spec D1, D2).
+
+One small memory-mapped file per worker: it survives the process, not the machine. A cell is written before its request starts and
+cleared only after its outcome was committed. The worker holds the file's lock for its life, so that a file without a holder is
+what an unclean end left behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+CELLS: Final = 4096
+_CELL: Final = struct.Struct("<qq")  # lane, version; lane 0: empty
+_NAME: Final = "flight-"
+
+
+class FlightFile:
+    """The running worker's side. `name` is the worker's id, which the file's name carries for the supervisor."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = folder / f"{_NAME}{name}"
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(self._file, CELLS * _CELL.size)
+        self._map = mmap.mmap(self._file, CELLS * _CELL.size)
+        self._free = list(range(CELLS - 1, -1, -1))
+
+    @property
+    def room(self) -> int:
+        """How many more lanes can be noted."""
+        return len(self._free)
+
+    def note(self, lane: int, version: int) -> int:
+        """Writes a lane down before its request starts; the cell to clear later."""
+        cell = self._free.pop()
+        _CELL.pack_into(self._map, cell * _CELL.size, lane, version)
+        return cell
+
+    def clear(self, cell: int) -> None:
+        """After the outcome was committed, not before."""
+        _CELL.pack_into(self._map, cell * _CELL.size, 0, 0)
+        self._free.append(cell)
+
+    def close(self) -> None:
+        """A clean end: nothing is left to tell."""
+        self.path.unlink(missing_ok=True)
+        self._map.close()
+        os.close(self._file)
+
+
+def left_behind(folder: Path) -> dict[Path, list[tuple[int, int]]]:
+    """The files whose worker is gone, with what it had in flight: (lane, version). Read them before a new worker starts."""
+    found: dict[Path, list[tuple[int, int]]] = {}
+    for path in sorted(folder.glob(f"{_NAME}*")):
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            content = os.pread(file, CELLS * _CELL.size, 0)
+        except BlockingIOError:
+            continue  # its worker lives
+        finally:
+            os.close(file)
+        whole = content[: len(content) - len(content) % _CELL.size]
+        found[path] = sorted({(lane, version) for lane, version in _CELL.iter_unpack(whole) if lane})
+    return found
+
+
+def worker_of(path: Path) -> str:
+    """The id of the worker that wrote the file."""
+    return path.name.removeprefix(_NAME)

@@ -1,0 +1,130 @@
+"""One connection in a worker's memory: what is under way, what waits, how fast it may go (spec C7, C8, D9).
+
+Concurrency, rate limit and breaker of a connection live here and nowhere else, since a connection has one owner. All of it is
+touched by the worker's reading thread only. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from heliograph.domain.delivery import Rank
+from heliograph.domain.replay import replay_room
+from heliograph.store.lanes import Want
+
+PARALLEL = 50
+"""Requests at once where the connection says nothing."""
+
+DEEPEST = 600
+"""Lanes of one connection in memory, at most."""
+
+FAILURES_TO_TRIP = 20
+LONGEST_TRIP = 10.0
+RATE_WINDOW = 0.25
+FLOOR_TRAIL = 1.0
+
+
+@dataclass(slots=True)
+class Line[T]:
+    """A connection. T: what waits to be started."""
+
+    connection: int
+    account: int
+    parallel: int = PARALLEL
+    spacing: float = 0.0
+    paused: bool = False
+    held_until: float = 0.0
+    waiting: deque[T] = field(default_factory=deque)
+    in_flight: int = 0
+    held: int = 0
+    """Lanes in memory: waiting, in flight, or being settled."""
+    _next_start: float = 0.0
+    _failures: int = 0
+    _tripped_until: float = 0.0
+    _window: float = 0.0
+    _ended: int = 0
+    _ended_before: int = 0
+    _floors: dict[Rank, int] = field(default_factory=dict)
+    _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
+
+    def limit(self, parallel: int | None, rate: int | None) -> None:
+        """As the connection says today. rate: requests a minute."""
+        self.parallel = parallel or PARALLEL
+        self.spacing = 60.0 / rate if rate else 0.0
+
+    def is_open(self, now: float) -> bool:
+        """Whether it may be read at all: pausing 900,000 actions costs nothing, since nobody looks at them."""
+        return not self.paused and now >= self.held_until and now >= self._tripped_until
+
+    def may_start(self, now: float) -> bool:
+        if not self.is_open(now) or self.in_flight >= (1 if self.is_tripped else self.parallel):
+            return False
+        return self.spacing == 0.0 or now >= self._next_start
+
+    def started(self, now: float) -> None:
+        self.in_flight += 1
+        if self.spacing:
+            self._next_start = max(self._next_start, now - 1.0) + self.spacing  # up to a second's worth may catch up
+
+    def ended(self, now: float, *, reached: bool) -> None:
+        """A request came back. reached: the target was there, whatever it said."""
+        self.in_flight -= 1
+        if now - self._window > RATE_WINDOW:
+            self._ended_before, self._ended, self._window = self._ended, 0, now
+        self._ended += 1
+        if reached:
+            self._failures, self._tripped_until = 0, 0.0
+        else:
+            self._failures += 1
+            if self.is_tripped:
+                self._tripped_until = now + min(LONGEST_TRIP, 0.25 * 2 ** min(10, self._failures - FAILURES_TO_TRIP))
+
+    @property
+    def is_tripped(self) -> bool:
+        """So many failures to connect in a row: one probe at a time, at growing intervals. What waits uses up no try (C8)."""
+        return self._failures >= FAILURES_TO_TRIP
+
+    def wakes_at(self, now: float) -> float:
+        """When it may start something that it may not start now because of the time."""
+        at = max(self.held_until, self._tripped_until, self._next_start if self.spacing else 0.0)
+        return at if at > now else math.inf
+
+    # Reading ahead.
+
+    @property
+    def depth(self) -> int:
+        """Lanes to have in memory: enough for half a second at the present rate, little where the target is slow."""
+        if self.is_tripped:
+            return 1
+        return min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
+
+    def wants(self) -> list[Want]:
+        """What to read now; nothing while memory is well filled."""
+        depth = self.depth
+        room = depth - self.held
+        if room < max(1, depth // 4):
+            return []
+        replay = replay_room(room, 0) if not self.waiting else max(1, depth // 20)
+        return [
+            Want(self.connection, Rank.SUBMITTED, room + self.held, self._floors.get(Rank.SUBMITTED, 0)),
+            Want(self.connection, None, max(1, room // 4) + self.held),
+            Want(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
+            Want(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)),
+        ]
+
+    def saw(self, rank: Rank, pos: int, now: float) -> None:
+        """A position was read. The floor follows a second behind: positions are not handed out in the order of commits."""
+        trail = self._trail.setdefault(rank, deque())
+        if trail and trail[-1][0] == now:
+            trail[-1] = (now, max(pos, trail[-1][1]))
+        else:
+            trail.append((now, pos))
+        while trail and trail[0][0] < now - FLOOR_TRAIL:
+            self._floors[rank] = trail.popleft()[1]
+
+    def forget_floors(self) -> None:
+        """Now and then, and for a new owner: a slower commit may lie below."""
+        self._floors.clear()
+        self._trail.clear()

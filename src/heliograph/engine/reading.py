@@ -1,0 +1,316 @@
+"""The worker's reading thread: what is sent next, and its requests (protocols section 3: read-ahead).
+
+    confirm configuration → connections with room → lanes → their actions → choose → compose → the sender
+
+Only the owner of a slot reads; nothing is locked and nothing is written. A lane that was read is in memory until its outcome is
+committed, so it is never read twice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import structlog
+
+from heliograph.domain.delivery import Rank
+from heliograph.domain.lanes import choose
+from heliograph.domain.outcomes import Cause, Outcome, Refused
+from heliograph.domain.retry import Category
+from heliograph.engine.attempts import reached
+from heliograph.engine.composing import Composed, Composer, Content, Gone, Ready
+from heliograph.engine.flight import FlightFile
+from heliograph.engine.lines import Line
+from heliograph.engine.memory import Landed, Memory, Taken
+from heliograph.engine.present import Used
+from heliograph.engine.slots import Ownership
+from heliograph.outbound.exchange import CutOff, Result
+from heliograph.outbound.sender import Sender, SenderStopped
+from heliograph.store import lanes as table
+from heliograph.store.database import Database
+from heliograph.store.lanes import StoredLane, Want
+from heliograph.store.slots import slot_of
+
+log = structlog.get_logger(__name__)
+
+CONFIRM_EVERY = 0.25
+CONFIRMED_FOR = 2.0
+"""Seconds: nothing starts on a configuration that was not confirmed for so long (F2)."""
+STALE_READ = 2.0
+"""Seconds: what waited longer for its connection's room is read again."""
+FLOORS_FOR = 5.0
+IDLE = {"sqlite": 0.005, "postgresql": 0.02}
+"""Seconds between looks for news: a look is one cheap PRAGMA, or one read."""
+READ_EVERY = 0.25
+MOST_IN_MEMORY = 3000
+ALONE_FROM = 2
+"""Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
+any other: a worker that was killed is no sign against the lanes that it had."""
+POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight when its worker crashed, three times.", left=False)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A lane that was read, with what its action is about."""
+
+    taken: Taken
+    content: Content
+    marks: int
+
+
+@dataclass(slots=True)
+class Reader:
+    """Runs on its own thread and connection; `cycle` is one turn of it."""
+
+    db: Database
+    composer: Composer
+    ownership: Ownership
+    memory: Memory
+    flight: FlightFile
+    sender: Sender
+    lines: dict[int, Line[_Waiting]] = field(default_factory=dict)
+    alone: deque[_Waiting] = field(default_factory=deque)
+    closing: bool = False
+    taken_over: bool = False
+    """Set by the settling thread: slots were won or lost."""
+    _confirmed: float = -math.inf
+    _read: float = -math.inf
+    _floors: float = 0.0
+    _data_version: int = -1
+    _turn: int = 0
+    _in_flight: int = 0
+    _places: dict[int, int | None] = field(default_factory=dict)
+    _busy: bool = False
+
+    def cycle(self) -> float:
+        """One turn; seconds to wait for a signal before the next."""
+        now = time.monotonic()
+        self._take_back(now)
+        if now - self._confirmed > CONFIRM_EVERY:
+            self._confirm(now)
+        if self.closing:
+            self._let_go()
+            return 0.05
+        found = 0
+        if self._is_time_to_read(now):
+            found = self._read_ahead(now)
+        self._start(time.monotonic())
+        if found:
+            return 0.0
+        return min([IDLE[self.db.vendor], *(max(0.0, line.wakes_at(now) - now) for line in self.lines.values() if line.waiting)])
+
+    # What came back.
+
+    def _take_back(self, now: float) -> None:
+        while self.memory.returned:
+            connection, was_reached = self.memory.returned.popleft()
+            self._in_flight -= 1
+            self.lines[connection].ended(now, reached=was_reached)
+        while self.memory.released:
+            line = self.lines.get(self.memory.released.popleft())
+            if line is not None:
+                line.held -= 1
+
+    # Configuration.
+
+    def _confirm(self, now: float) -> None:
+        if self.taken_over:  # its earlier owner may have left lanes unmoved, and positions below our floors
+            self.taken_over = False
+            self._places.clear()
+            for line in self.lines.values():
+                line.forget_floors()
+        for account in self.composer.present.refresh(self.db) if self._places else self.composer.present.all_accounts(self.db):
+            self._find_moved(account)
+        rows = self.db.all("SELECT connection_id, paused, held_until FROM connection_state WHERE paused OR held_until IS NOT NULL")
+        told = {connection: (bool(paused), held_until or 0) for connection, paused, held_until in rows}
+        clock = self.db.now()
+        self.memory.clock_offset = clock - round(now * 1_000_000)
+        for line in self.lines.values():
+            paused, held_until = told.get(line.connection, (False, 0))
+            config = self.composer.present.account(line.account)
+            line.paused = paused or config is None or not config.signal_enabled
+            line.held_until = now + (held_until - clock) / 1_000_000 if held_until > clock else 0.0
+            connection = config.connections.get(line.connection) if config else None
+            if connection is not None:
+                line.limit(connection.parallel, connection.rate)
+        self._confirmed = now
+
+    def _find_moved(self, account: int) -> None:
+        """Destinations that have got another connection: their lanes are looked for by the settling thread."""
+        for destination, (_, is_now) in self.composer.present.destinations(account).items():
+            if self._places.get(destination) != is_now.connection:
+                self._places[destination] = is_now.connection
+                self.memory.to_move.append((account, destination))
+
+    def busy_slots(self) -> set[int]:
+        """Slots that have a lane in memory; from any thread."""
+        return {slot_of(connection) for connection, line in list(self.lines.items()) if line.held}
+
+    def line_of(self, stored: StoredLane) -> Line[_Waiting]:
+        return self._line(stored.connection, stored.account)
+
+    def _line(self, connection: int, account: int) -> Line[_Waiting]:
+        line = self.lines.get(connection)
+        if line is None:
+            line = self.lines[connection] = Line(connection, account)
+            self._confirmed = -math.inf  # paused, held, limited? not known yet
+        return line
+
+    # Reading ahead.
+
+    def _is_time_to_read(self, now: float) -> bool:
+        if self.memory.size >= MOST_IN_MEMORY:
+            return False
+        if now - self._read >= READ_EVERY or self._busy:
+            return True
+        if self.db.vendor != "sqlite":
+            return now - self._read >= IDLE[self.db.vendor] / 2
+        ((version,),) = self.db.all("PRAGMA data_version")
+        before, self._data_version = self._data_version, int(version)
+        return before != self._data_version
+
+    def _read_ahead(self, now: float) -> int:
+        self._read = now
+        if now - self._floors > FLOORS_FOR:
+            self._floors = now
+            for line in self.lines.values():
+                line.forget_floors()
+        wants = self._wants(now)
+        found = [stored for stored in table.read_lanes(self.db, wants, self.db.now()) if self._is_free(stored, now)] if wants else []
+        for stored in found:
+            if stored.lane.state == 1:
+                self.line_of(stored).saw(stored.lane.rank, stored.pos, now)
+        taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)])
+        self._busy = bool(taken)
+        return taken
+
+    def _wants(self, now: float) -> list[Want]:
+        wants: list[Want] = []
+        connections = [c for c in table.connections_with_work(self.db, self.db.now()) if self.ownership.epoch(slot_of(c)) is not None]
+        self._turn += 1
+        start = self._turn % len(connections) if connections else 0
+        for connection in connections[start:] + connections[:start]:  # everyone is first now and then
+            line = self.lines.get(connection)
+            if line is None:
+                wants += [Want(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
+            elif line.is_open(now):
+                wants += line.wants()
+        return wants
+
+    def _is_free(self, stored: StoredLane, read_at: float) -> bool:
+        return stored.lane.id not in self.memory.lanes and self.memory.left.get(stored.lane.id, 0.0) < read_at
+
+    def _take(self, found: list[StoredLane]) -> int:
+        mine: list[tuple[StoredLane, int]] = []
+        for stored in found:
+            line = self.line_of(stored)
+            epoch = self.ownership.epoch(stored.slot)
+            if epoch is None or not line.is_open(time.monotonic()) or self._confirmed == -math.inf:
+                continue
+            present = self.composer.present.connection_of(stored.account, stored.lane.destination)
+            if present is not None and present != stored.connection:
+                self.memory.to_move.append((stored.account, stored.lane.destination))
+                continue
+            if self.memory.hold(stored.lane.id):
+                line.held += 1
+                mine.append((stored, epoch))
+        if not mine:
+            return 0
+        actions = table.open_actions(self.db, [stored.lane.id for stored, _ in mine])
+        now, chosen = self.db.now(), []
+        for stored, epoch in mine:
+            about = actions[stored.lane.id]
+            does = self.composer.present.does(stored.account, stored.lane.destination)
+            choice = choose(does, stored.lane.begun_version, [a.action for a in about], now)
+            action = next((a for a in about if choice.action is not None and a.id == choice.action.id), None)
+            policy = self.composer.present.policy_of(stored.account, stored.connection)
+            taken = Taken(stored, epoch, does, policy, action, time.monotonic())
+            if action is None:
+                self.memory.land(Landed(taken))
+            elif stored.lane.is_poison:
+                self.memory.land(Landed(taken, outcome=POISON, began=time.monotonic()))
+            else:
+                chosen.append(taken)
+        content = self.composer.content(self.db, [t.action for t in chosen if t.action is not None])
+        for taken in chosen:
+            waiting = _Waiting(taken, content, taken.stored.lane.marks)
+            line = self.line_of(taken.stored)
+            if waiting.marks >= ALONE_FROM:
+                self.alone.append(waiting)
+            elif taken.stored.lane.rank == Rank.SUBMITTED:
+                line.waiting.appendleft(waiting)
+            else:
+                line.waiting.append(waiting)
+        return len(mine)
+
+    # Starting.
+
+    def _start(self, now: float) -> None:
+        if now - self._confirmed > CONFIRMED_FOR:
+            return
+        if self.alone:
+            if self._in_flight == 0:
+                self._start_one(self.alone.popleft(), now)
+            return
+        for line in list(self.lines.values()):
+            while line.waiting and self.flight.room and line.may_start(now):
+                self._start_one(line.waiting.popleft(), now)
+            while line.waiting and now - line.waiting[0].taken.at > STALE_READ:
+                self.memory.drop(line.waiting.popleft().taken)
+            if line.waiting and not line.is_open(now):
+                self._drop_all(line.waiting)
+
+    def _start_one(self, waiting: _Waiting, now: float) -> None:
+        taken, line = waiting.taken, self.line_of(waiting.taken.stored)
+        assert taken.action is not None
+        slot = taken.stored.slot
+        present = self.composer.present.connection_of(taken.stored.account, taken.stored.lane.destination)
+        if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or present not in (None, taken.stored.connection):
+            self.memory.drop(taken)
+            return
+        composed = self.composer.compose(taken.action, waiting.content, self.db)
+        if not isinstance(composed, Ready):
+            self.memory.land(
+                _landed(taken, composed, self.composer.present.used(taken.action.account, taken.action.flow, taken.action.destination))
+            )
+            return
+        if self.ownership.time_left(slot) <= composed.route.total_timeout:  # it could outlive the lease (architecture rule 7)
+            self.memory.drop(taken)
+            return
+        cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)
+        began = time.monotonic()
+        line.started(began)
+        self._in_flight += 1
+        memory, connection = self.memory, taken.stored.connection
+
+        def done(result: Result) -> None:
+            memory.returned.append((connection, reached(result)))
+            memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
+
+        try:
+            self.sender.start(composed.request, composed.route, done)
+        except SenderStopped:
+            done(CutOff(left=False))
+
+    # Letting go.
+
+    def _let_go(self) -> None:
+        for line in self.lines.values():
+            self._drop_all(line.waiting)
+        self._drop_all(self.alone)
+
+    def _drop_all(self, waiting: deque[_Waiting]) -> None:
+        while waiting:
+            self.memory.drop(waiting.popleft().taken)
+
+
+def _landed(taken: Taken, composed: Composed, used: Used | None) -> Landed:
+    """What became of an action of which no request was made."""
+    assert not isinstance(composed, Ready)
+    now = time.monotonic()
+    if isinstance(composed, Gone):
+        return Landed(taken, gone=composed.cause, began=now)
+    outcome: Outcome = composed
+    return Landed(taken, outcome=outcome, began=now, used=used)

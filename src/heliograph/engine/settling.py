@@ -1,0 +1,197 @@
+"""The worker's settling thread: outcomes become attempts, states and figures, in batches that adapt (protocols section 3: settle).
+
+    what has landed meanwhile → configuration (where it matters) → fence → lanes → actions → the rules → rows → commit → memory and cells are free
+
+While one batch commits, the next gathers: small when idle, large when loaded. An outcome under a lost epoch is thrown away, but for
+what it says about having left.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from heliograph.domain import lanes as rules
+from heliograph.domain.lanes import Flight, Settlement
+from heliograph.domain.outcomes import CouldNotBegin, Delivered, Hold, Outcome, Pause, Refused, effect_on_connection, may_have_left
+from heliograph.domain.retry import Category
+from heliograph.engine.attempts import exchange_of, micros, outcome_of
+from heliograph.engine.flight import FlightFile
+from heliograph.engine.memory import Landed, Memory
+from heliograph.engine.present import Present, is_stale
+from heliograph.engine.slots import Ownership
+from heliograph.store import configuration
+from heliograph.store.database import Database
+from heliograph.store.lanes import StoredAction, StoredLane, lock_lanes, open_actions
+from heliograph.store.settling import Exchange, Settled, raise_begun, store
+from heliograph.store.slots import fence
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class Counts:
+    """What this worker did since it started, for status."""
+
+    delivered: int = 0
+    failed: int = 0
+    thrown: int = 0
+    batches: int = 0
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class Settler:
+    """Owns the writing connection. `present` reads on that connection, too."""
+
+    db: Database
+    present: Present
+    ownership: Ownership
+    memory: Memory
+    flight: FlightFile
+    counts: Counts = field(default_factory=Counts)
+    _failing: set[int] = field(default_factory=set)
+
+    def take(self) -> list[Landed]:
+        """What has landed, at most a batch."""
+        batch: list[Landed] = []
+        while self.memory.landed and len(batch) < MOST_AT_ONCE:
+            batch.append(self.memory.landed.popleft())
+        return batch
+
+    def settle(self, batch: Sequence[Landed]) -> None:
+        """Commits a batch, then frees its lanes and cells. On an error nothing is committed or freed; the batch may be settled again."""
+        with self.db.transaction():
+            self._settle(batch)
+        for landed in batch:
+            if landed.cell is not None:
+                self.flight.clear(landed.cell)
+            self.memory.drop(landed.taken)
+        self.counts.batches += 1
+
+    def _settle(self, batch: Sequence[Landed]) -> None:
+        now_is = self.memory.db_time(time.monotonic())
+        outcomes = [landed.outcome or (outcome_of(landed.result, now_is) if landed.result is not None else None) for landed in batch]
+        accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
+        if accounts:  # a fix that is being saved comes before or after, not in between (D7)
+            configuration.lock_shared(self.db, accounts)
+        epochs = fence(self.db, {landed.taken.stored.slot for landed in batch})
+        mine = [landed.taken.epoch == epochs.get(landed.taken.stored.slot) for landed in batch]
+        lanes = lock_lanes(self.db, [landed.taken.stored.lane.id for landed in batch])
+        actions = open_actions(
+            self.db,
+            [landed.taken.stored.lane.id for landed, is_mine in zip(batch, mine, strict=True) if is_mine],
+            also=[landed.taken.action.id for landed, is_mine in zip(batch, mine, strict=True) if is_mine and landed.taken.action],
+        )
+        now = self.db.now()
+        if accounts:
+            self.present.refresh(self.db)
+        settled: list[Settled] = []
+        thrown: list[tuple[int, int]] = []
+        effects: dict[int, list[tuple[int, Outcome]]] = {}
+        for landed, outcome, is_mine in zip(batch, outcomes, mine, strict=True):
+            stored = lanes.get(landed.taken.stored.lane.id)
+            if stored is None:
+                continue
+            action = landed.taken.action
+            if not is_mine:
+                if outcome is not None and action is not None and may_have_left(outcome):
+                    thrown.append((stored.lane.id, action.action.version))
+                continue
+            if outcome is not None:
+                effects.setdefault(stored.connection, []).append((stored.account, outcome))
+            settled.append(self._one(landed, outcome, stored, actions[stored.lane.id], now))
+        store(self.db, settled, now)
+        if thrown:
+            raise_begun(self.db, thrown)
+            self.counts.thrown += len(thrown)
+        self._learn(effects, now)
+
+    def _one(self, landed: Landed, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
+        taken = landed.taken
+        opened = [a.action for a in about]
+        if landed.gone is not None:
+            return Settled(rules.end(taken.does, stored.lane, opened, landed.gone, now), stored, about)
+        if outcome is None or taken.action is None:
+            return Settled(rules.settle(taken.does, stored.lane, opened, None, now, taken.policy), stored, about)
+        if isinstance(outcome, (Refused, CouldNotBegin)) and _is_config(outcome):
+            today = self.present.used(taken.action.account, taken.action.flow, taken.action.destination)
+            outcome = replace(outcome, stale=is_stale(landed.used, today))
+        settlement: Settlement = rules.settle(
+            taken.does,
+            stored.lane,
+            opened,
+            Flight(taken.action.action, outcome),
+            now,
+            taken.policy,
+            jitter=random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing
+        )
+        self._count(outcome)
+        message = outcome.message if isinstance(outcome, (Refused, CouldNotBegin)) else ""
+        exchange = self._exchange(landed, outcome) if settlement.attempt is not None else None
+        return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
+
+    def _exchange(self, landed: Landed, outcome: Outcome) -> Exchange:
+        return exchange_of(
+            outcome,
+            landed.ready,
+            landed.result,
+            at=self.memory.db_time(landed.began),
+            took=micros(max(0.0, landed.ended - landed.began)),
+            connection=landed.taken.stored.connection,
+            numbers=str(landed.used) if landed.used else "",
+        )
+
+    def _count(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Delivered):
+            self.counts.delivered += 1
+        elif isinstance(outcome, Refused):
+            self.counts.failed += 1
+
+    # What a connection learns.
+
+    def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:
+        """Retry-After, 410 and failures in a row, kept in a table: a take-over must not forget them (C8)."""
+        for connection, outcomes in sorted(effects.items()):
+            account = outcomes[0][0]
+            failures, seen_success = 0, False
+            for _, outcome in outcomes:
+                if isinstance(outcome, Delivered):
+                    failures, seen_success = 0, True
+                elif isinstance(outcome, Refused):
+                    failures += 1
+            found = [effect_on_connection(outcome, now) for _, outcome in outcomes]
+            held = max((effect.until for effect in found if isinstance(effect, Hold)), default=None)
+            gone = any(isinstance(effect, Pause) for effect in found)
+            if not failures and not gone and connection not in self._failing:
+                continue
+            self._failing.add(connection) if failures else self._failing.discard(connection)
+            self.db.run(
+                "INSERT INTO connection_state (connection_id, account_id, held_until, paused, paused_why, failures)"
+                " VALUES (:connection, :account, :held, :gone, :why, :failures) ON CONFLICT (connection_id) DO UPDATE SET"
+                " held_until = CASE WHEN excluded.held_until IS NULL THEN connection_state.held_until"
+                " WHEN connection_state.held_until IS NULL OR connection_state.held_until < excluded.held_until THEN excluded.held_until"
+                " ELSE connection_state.held_until END,"
+                " paused = connection_state.paused OR excluded.paused,"
+                " paused_why = CASE WHEN excluded.paused AND NOT connection_state.paused THEN excluded.paused_why ELSE connection_state.paused_why END,"
+                " failures = CASE WHEN :reset = 1 THEN excluded.failures ELSE connection_state.failures + excluded.failures END",
+                {
+                    "connection": connection,
+                    "account": account,
+                    "held": held,
+                    "gone": gone,
+                    "why": "The target answered 410: it is gone for good." if gone else "",
+                    "failures": failures,
+                    "reset": int(seen_success),
+                },
+            )
+
+
+def _is_config(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, CouldNotBegin) or (isinstance(outcome, Refused) and outcome.category is Category.CONFIG)
