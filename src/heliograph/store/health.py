@@ -1,0 +1,296 @@
+"""What `heliograph doctor` looks at, one function each (spec O1, O2, O7). Each says what it found and, where something is to be done, what.
+
+Nothing here raises for a bad finding, and nothing changes anything but a probe file that is gone again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from heliograph.domain.errors import HeliographError
+from heliograph.store.database import Database
+from heliograph.store.secrets import Vault, knows_key
+
+LEAST_SPACE: Final = 1024**3
+LEAST_DESCRIPTORS: Final = 4096
+MOST_SKEW: Final = 2_000_000
+WIDEST_NETWORK: Final = {4: 8, 6: 16}
+
+# Where several machines share files, or locks are only promised. SQLite's own documentation warns of them.
+NETWORK_FILE_SYSTEMS: Final = frozenset(
+    {
+        "9p",
+        "afs",
+        "afpfs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "smb",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "webdav",
+    }
+)
+NETWORK_FUSE: Final = ("ceph", "cifs", "davfs", "gcsfuse", "glusterfs", "goofys", "mergerfs", "rclone", "s3fs", "sshfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. `ok` with a `cure`: it works, but something is worth doing. Sentences for the person who runs the machine."""
+
+    name: str
+    ok: bool
+    said: str
+    cure: str = ""
+
+
+# --- the folder
+
+
+def folder_is_writable(folder: Path) -> Check:
+    """Whether files can be made, made durable, locked and removed."""
+    name = "data folder"
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as first:
+            first.write(b"probe")
+            first.flush()
+            os.fsync(first.fileno())
+            if not _excludes(first.name):
+                return Check(name, False, f"In {folder}, two holders can have one lock.", "Put the data folder on a local disk.")
+    except OSError as error:
+        return Check(
+            name,
+            False,
+            f"{folder} cannot be written: {error.strerror}.",
+            f"Give the folder to the user that runs Heliograph: chown -R USER {folder}",
+        )
+    return Check(name, True, f"{folder} can be written, and its locks hold.")
+
+
+def _excludes(path: str) -> bool:
+    with Path(path).open("rb") as one, Path(path).open("rb") as other:
+        fcntl.flock(one, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def folder_is_local(folder: Path, mounts: Iterable[tuple[str, str]] | None = None) -> Check:
+    """Whether the folder is on a disk of this machine: on a network file system SQLite loses data. mounts: (mount point, type), asked of the system if None."""
+    name = "file system"
+    place, kind = _mount_of(folder, list_mounts() if mounts is None else mounts)
+    if kind in NETWORK_FILE_SYSTEMS or (kind.startswith("fuse.") and kind.removeprefix("fuse.").startswith(NETWORK_FUSE)):
+        return Check(
+            name,
+            False,
+            f"{folder} lies on {place}, a network file system ({kind}), on which SQLite loses data.",
+            "Set HELIOGRAPH_DATA to a folder on a local disk, or use PostgreSQL.",
+        )
+    return Check(name, True, f"{folder} lies on a local file system ({kind or 'unknown'}).")
+
+
+def list_mounts() -> list[tuple[str, str]]:
+    """Mount points with their types, by /proc on Linux and by `mount` elsewhere; empty where neither answers."""
+    try:
+        if sys.platform == "linux":
+            return _read_mountinfo(Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape"))
+        said = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [(found[1], found[2]) for line in said.splitlines() if (found := re.search(r" on (.+) \(([^,)]+)", line))]
+
+
+def _read_mountinfo(text: str) -> list[tuple[str, str]]:
+    mounts = []
+    for line in text.splitlines():
+        left, separator, right = line.partition(" - ")
+        if separator:
+            point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), left.split(" ")[4])
+            mounts.append((point, right.split(" ", 1)[0]))
+    return mounts
+
+
+def _mount_of(folder: Path, mounts: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """The last mount on the longest point that holds the folder (a later one hides an earlier one)."""
+    best, kind = "", ""
+    resolved = folder.resolve()
+    for point, found in mounts:
+        if (resolved == Path(point) or Path(point) in resolved.parents) and len(point) >= len(best):
+            best, kind = point, found
+    return best or "/", kind
+
+
+def disk_has_room(folder: Path, least: int = LEAST_SPACE) -> Check:
+    """Whether at least so many bytes are free."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError as error:
+        return Check(
+            "disk",
+            False,
+            f"The free space of {folder} cannot be read: {error.strerror}.",
+            "Make the folder, or name another by HELIOGRAPH_DATA.",
+        )
+    free = f"{usage.free / 1024**3:,.1f} GiB of {usage.total / 1024**3:,.1f} are free"
+    if usage.free < least:
+        return Check(
+            "disk", False, f"Only {free}.", "Make room, or shorten retention. At a full disk nothing is accepted until there is room again."
+        )
+    return Check("disk", True, f"{free}.")
+
+
+# --- the database
+
+
+def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database | None]:
+    """Connects; the database is the caller's to close."""
+    try:
+        database = connect()
+        database.all("SELECT 1")
+    except (sqlite3.Error, psycopg.Error, OSError, HeliographError) as error:
+        said = str(error).strip().splitlines()
+        return (
+            Check(
+                "database",
+                False,
+                f"The database does not answer: {said[0] if said else type(error).__name__}.",
+                "Check HELIOGRAPH_DATABASE_URL, and that the server runs and lets this machine in.",
+            ),
+            None,
+        )
+    return Check("database", True, f"{'SQLite' if database.vendor == 'sqlite' else 'PostgreSQL'} {_version(database)} answers."), database
+
+
+def _version(database: Database) -> str:
+    sql = "SELECT sqlite_version()" if database.vendor == "sqlite" else "SELECT split_part(current_setting('server_version'), ' ', 1)"
+    ((version,),) = database.all(sql)
+    return str(version)
+
+
+def schema_is_current(database: Database, expected: Collection[tuple[str, str]]) -> Check:
+    """Whether every migration (application, name) of this version has been applied. A newer schema is fine: it was only expanded."""
+    try:
+        applied = {(app, migration) for app, migration in database.all("SELECT app, name FROM django_migrations")}
+    except (sqlite3.Error, psycopg.Error):
+        return Check("schema", False, "The database is empty.", "Run heliograph migrate, or let heliograph serve do it.")
+    missing = sorted(set(expected) - applied)
+    if missing:
+        return Check(
+            "schema",
+            False,
+            f"The database is older than this version: {len(missing)} migrations are missing, first {'.'.join(missing[0])}.",
+            "Run heliograph migrate.",
+        )
+    ours = {app for app, _ in expected}
+    newer = sorted(entry for entry in applied - set(expected) if entry[0] in ours)
+    if newer:
+        return Check(
+            "schema", True, f"The database is newer than this version ({'.'.join(newer[-1])}).", "Update this machine's Heliograph soon."
+        )
+    return Check("schema", True, "The schema is this version's.")
+
+
+def key_fits(database: Database, vault: Vault) -> Check:
+    """Whether the key opens the secrets of this database."""
+    try:
+        known = knows_key(database, vault)
+    except (sqlite3.Error, psycopg.Error):
+        return Check("key", False, "The key cannot be tried: the database has no table for secrets.", "Run heliograph migrate.")
+    if known is None:
+        return Check("key", True, "The database has no secret yet; the first start ties it to this key.")
+    if not known:
+        return Check(
+            "key",
+            False,
+            "The key is not the one that this database's secrets were sealed with.",
+            "Put the right one into the key file or HELIOGRAPH_KEY; with a new key, keep the old one behind it.",
+        )
+    return Check("key", True, "The key opens this database's secrets.")
+
+
+def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.time_ns() // 1000, most: int = MOST_SKEW) -> Check:
+    """This machine's clock against the database's. Leases go by the database's; what people read, and answers that name a date, by this machine's. Microseconds."""
+    before = clock()
+    theirs = database.now()
+    after = clock()
+    skew = 0 if before <= theirs <= after else min(theirs - before, theirs - after, key=abs)
+    if abs(skew) > most:
+        return Check(
+            "clock",
+            False,
+            f"This machine's clock is {abs(skew) / 1e6:,.1f} s {'behind' if skew > 0 else 'ahead of'} the database's.",
+            "Let both follow a time server (systemctl status systemd-timesyncd, chronyd).",
+        )
+    return Check("clock", True, "This machine's clock and the database's agree.")
+
+
+# --- the network and the process
+
+
+def proxies_are_ignored(environ: Mapping[str, str]) -> Check:
+    """Proxies in the environment are never used for deliveries; an operator who set one believes otherwise."""
+    named = sorted(name for name, value in environ.items() if value and name.lower() in {"http_proxy", "https_proxy", "all_proxy"})
+    if not named:
+        return Check("proxy", True, "No proxy is set in the environment.")
+    return Check(
+        "proxy",
+        True,
+        f"{', '.join(named)} is set, and not used: what is sent goes directly, so that the address can be judged.",
+        "Make sure that this machine reaches the targets without a proxy.",
+    )
+
+
+def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
+    """Which private networks outgoing requests may reach, and whether that is more than anybody can have meant."""
+    allowed = list(networks)
+    if not allowed:
+        return Check("network rules", True, "Outgoing requests reach public addresses only.")
+    wide = [str(network) for network in allowed if network.prefixlen < WIDEST_NETWORK[network.version] or network.is_loopback]
+    said = f"Outgoing requests of every account also reach {', '.join(map(str, allowed))}."
+    if wide:
+        return Check(
+            "network rules", True, said, f"{', '.join(wide)} opens more than a network of targets; name the machines that are meant."
+        )
+    return Check("network rules", True, said)
+
+
+def descriptors_suffice(least: int = LEAST_DESCRIPTORS) -> Check:
+    """Each open request takes a descriptor, and so does each browser."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < least:
+        return Check(
+            "open files",
+            True,
+            f"This process may have {soft:,} files open.",
+            f"Raise the limit to at least {least:,} (LimitNOFILE= in systemd, ulimit -n).",
+        )
+    return Check(
+        "open files", True, f"This process may have {'any number of' if soft == resource.RLIM_INFINITY else f'{soft:,}'} files open."
+    )

@@ -1,0 +1,49 @@
+"""Doctor's questions to a migrated database, on both (O2)."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+from django.db import connections
+
+from heliograph.store import health
+from heliograph.store.database import Database, of_django
+from heliograph.store.secrets import Vault, check_key
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def database() -> Database:
+    return of_django(connections["default"])
+
+
+def test_O2_a_database_that_answers(database: Database) -> None:
+    check, given = health.database_answers(lambda: database)
+    assert given is database
+    assert check.ok
+    assert any(character.isdigit() for character in check.said)
+
+
+def test_O2_schema_is_current_older_or_newer(database: Database) -> None:
+    applied = [(app, name) for app, name in database.all("SELECT app, name FROM django_migrations")]
+    assert health.schema_is_current(database, applied) == health.Check("schema", True, "The schema is this version's.")
+    older = health.schema_is_current(database, [*applied, ("store", "9999_later")])
+    assert not older.ok
+    assert "store.9999_later" in older.said
+    last = max(entry for entry in applied if entry[0] == "store")
+    newer = health.schema_is_current(database, [entry for entry in applied if entry != last])
+    assert newer.ok
+    assert newer.cure
+
+
+def test_O2_the_key_fits_or_does_not(database: Database) -> None:
+    ours, other = (Vault([Fernet.generate_key().decode()]) for _ in range(2))
+    assert health.key_fits(database, ours).ok
+    check_key(database, ours)
+    assert health.key_fits(database, ours).ok
+    assert not health.key_fits(database, other).ok
+
+
+def test_O2_the_clock_of_a_database_on_this_machine_agrees(database: Database) -> None:
+    assert health.clocks_agree(database).ok

@@ -1,0 +1,142 @@
+"""What doctor finds, on the machine as it is and on machines that are described (O1, O2, O7)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from heliograph.store import health
+from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store.secrets import Vault
+
+MOUNTS = [
+    ("/", "ext4"),
+    ("/srv", "nfs4"),
+    ("/srv/local", "xfs"),
+    ("/mnt/with space", "cifs"),
+    ("/home/me/cloud", "fuse.sshfs"),
+    ("/data", "ext4"),
+    ("/data", "9p"),
+]
+
+
+def test_O1_a_folder_that_can_be_written(tmp_path: Path) -> None:
+    check = health.folder_is_writable(tmp_path)
+    assert (check.ok, check.cure) == (True, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_O1_a_folder_that_is_not_there_or_not_ours(tmp_path: Path) -> None:
+    assert not health.folder_is_writable(tmp_path / "absent").ok
+    if os.geteuid():
+        tmp_path.chmod(0o500)
+        assert "chown" in health.folder_is_writable(tmp_path).cure
+
+
+@pytest.mark.parametrize(
+    ("folder", "local"),
+    [
+        ("/var/lib/heliograph", True),
+        ("/srv/heliograph", False),
+        ("/srv", False),
+        ("/srv/local/x", True),
+        ("/srvx", True),
+        ("/mnt/with space/x", False),
+        ("/home/me/cloud/deep/x", False),
+        ("/data", False),
+    ],
+)
+def test_O1_network_file_systems_are_told(folder: str, local: bool) -> None:
+    check = health.folder_is_local(Path(folder), MOUNTS)
+    assert check.ok is local
+    assert bool(check.cure) is not local
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_O1_the_systems_mounts_are_read() -> None:
+    assert "/" in dict(health.list_mounts())
+    assert health._read_mountinfo(r"36 35 98:0 /a /mnt/with\040space rw,noatime master:1 - cifs //host/share rw") == [
+        ("/mnt/with space", "cifs")
+    ]
+
+
+def test_O7_free_space(tmp_path: Path) -> None:
+    assert health.disk_has_room(tmp_path, 1).ok
+    assert "full disk" in health.disk_has_room(tmp_path, 2**70).cure
+    assert not health.disk_has_room(tmp_path / "absent").ok
+
+
+def test_O2_a_database_that_does_not_answer(tmp_path: Path) -> None:
+    def connect() -> Database:
+        return SqliteDatabase(sqlite3.connect(f"file:{tmp_path / 'absent' / 'x.db'}?mode=ro", uri=True))
+
+    check, database = health.database_answers(connect)
+    assert database is None
+    assert not check.ok
+    assert "HELIOGRAPH_DATABASE_URL" in check.cure
+
+
+@pytest.mark.parametrize(
+    ("offset", "ok", "words"),
+    [(0, True, "agree"), (-10_000_000, False, "10.0 s behind"), (10_000_000, False, "10.0 s ahead"), (-1_000_000, True, "agree")],
+)
+def test_O2_clocks(offset: int, ok: bool, words: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    database = SqliteDatabase(connection)
+    check = health.clocks_agree(database, lambda: database.now() + offset)
+    connection.close()
+    assert check.ok is ok
+    assert words in check.said
+
+
+def test_O2_proxies_of_the_environment() -> None:
+    assert health.proxies_are_ignored({"PATH": "/bin", "http_proxy": ""}).cure == ""
+    told = health.proxies_are_ignored({"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "x"})
+    assert told.ok
+    assert "HTTPS_PROXY" in told.said
+    assert "proxy:3128" not in told.said
+
+
+@pytest.mark.parametrize(
+    ("networks", "warned"),
+    [
+        ([], False),
+        (["10.1.0.0/16"], False),
+        (["10.0.0.0/8"], False),
+        (["0.0.0.0/0"], True),
+        (["127.0.0.0/8"], True),
+        (["fd00::/8"], True),
+        (["fd00:7::/32"], False),
+    ],
+)
+def test_C6_wide_allow_lists_are_told(networks: list[str], warned: bool) -> None:
+    check = health.networks_are_narrow([ip_network(network) for network in networks])
+    assert check.ok
+    assert bool(check.cure) is warned
+    assert all(network in check.said for network in networks)
+
+
+def test_O2_open_files() -> None:
+    assert health.descriptors_suffice(1).cure == ""
+    assert "LimitNOFILE" in health.descriptors_suffice(2**40).cure or "any number" in health.descriptors_suffice(2**40).said
+
+
+def test_O2_schema_and_key_without_tables(tmp_path: Path) -> None:
+    connection = sqlite3.connect(":memory:")
+    database = SqliteDatabase(connection)
+    vault = Vault([Fernet.generate_key().decode()])
+    checks: list[Callable[[], health.Check]] = [
+        lambda: health.schema_is_current(database, [("store", "0001_initial")]),
+        lambda: health.key_fits(database, vault),
+    ]
+    for check in checks:
+        assert not check().ok
+        assert "migrate" in check().cure
+    connection.close()
