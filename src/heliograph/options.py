@@ -83,6 +83,10 @@ class Options(BaseSettings):
         default=(),
         description="Private networks that outgoing requests of every account may reach, separated by commas. Default: none.",
     )
+    demo_targets: str = Field(
+        default="",
+        description="Set by `heliograph demo` for its own processes: the one address on 127.0.0.1 that they may send to. Never set it yourself.",
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",

@@ -44,9 +44,9 @@ class Stream:
     """An endless, believable sequence of registration documents (I2). seed: the same seed gives the same day."""
 
     seed: int = 26
+    made: int = 0  # registrations made before: numbers go on from there
     _random: random.Random = field(init=False)
     _known: list[_Known] = field(default_factory=list)
-    _made: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 -- a story, not a secret
@@ -75,8 +75,8 @@ class Stream:
 
     def _registers(self) -> dict[str, Any]:
         event = self._random.choices(EVENTS, weights=WEIGHTS)[0]
-        self._made += 1
-        known = _Known(event, f"{event[:3]}{self._made:06}", self._random.choice(PEOPLE))
+        self.made += 1
+        known = _Known(event, f"{event[:3]}{self.made:06}", self._random.choice(PEOPLE))
         self._known.append(known)
         p = known.person
         profile: dict[str, Any] = {
