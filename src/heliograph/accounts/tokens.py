@@ -1,0 +1,86 @@
+"""Making and revoking API tokens (O6; `store.tokens` checks them)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django_scopes import scope
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import ApiToken, TokenScope
+from heliograph.domain.errors import HeliographError
+from heliograph.store.database import of_django
+from heliograph.store.fields import from_micros, to_micros
+from heliograph.store.tokens import digest_of, new_token, prefix_of
+
+NAME_LENGTH = 100
+
+
+class TokenRefused(HeliographError):
+    """This token cannot be made."""
+
+
+class NoSuchToken(HeliographError):
+    """There is no such token in this account."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made. secret: the token itself, to be shown once."""
+
+    row: ApiToken
+    secret: str
+
+
+def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, expires: datetime | None = None) -> NewToken:
+    """Makes a token. expires: an aware instant, None = never. Raises TokenRefused."""
+    name, wanted = name.strip(), sorted(set(scopes))
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
+    unknown = set(wanted) - set(TokenScope.values)
+    if unknown or not wanted:
+        raise TokenRefused(f"A token may do one or more of: {', '.join(TokenScope.values)}.")
+    secret = new_token()
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        now = db.now()
+        if expires is not None and expires <= from_micros(now):
+            raise TokenRefused("The token would have expired already.")
+        row = ApiToken.objects.create(
+            account_id=account,
+            name=name,
+            prefix=prefix_of(secret) or "",
+            digest=digest_of(secret),
+            scopes=wanted,
+            created=now,
+            created_by=by[:60],
+            expires=None if expires is None else to_micros(expires),
+        )
+        audit.note(
+            db,
+            account,
+            by=by,
+            what=Deed.CREATED,
+            kind="token",
+            id=row.pk,
+            name=name,
+            after={"name": name, "scopes": wanted, "expires": expires and expires.isoformat()},
+        )
+    return NewToken(row, secret)
+
+
+def revoke_token(account: int, id: int, *, by: str) -> None:
+    """Makes a token useless, within 2 seconds everywhere. Twice does no harm. Raises NoSuchToken."""
+    with transaction.atomic(), scope(account=account):
+        db = of_django(connection)
+        row = ApiToken.objects.filter(pk=id).first()
+        if row is None:
+            raise NoSuchToken
+        if row.revoked is None:
+            row.revoked = from_micros(db.now())
+            row.save(update_fields=["revoked"])
+            audit.note(db, account, by=by, what=Deed.REVOKED, kind="token", id=id, name=row.name)

@@ -1,0 +1,186 @@
+"""Commands that set an installation up: migrate, createaccount, createuser, createtoken (O3, O6)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heliograph.commands import ready
+from heliograph.domain.errors import HeliographError
+
+if TYPE_CHECKING:
+    from heliograph.accounts.models import Account
+
+BY = "command"
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+
+
+class CommandError(HeliographError):
+    """The command cannot be carried out."""
+
+
+class RoleName(StrEnum):
+    """A role, as the command line spells it."""
+
+    ADMINISTRATOR = "administrator"
+    PLANNER = "planner"
+    VIEWER = "viewer"
+
+
+class ScopeName(StrEnum):
+    """What a token may do."""
+
+    INGEST = "ingest"
+    READ = "read"
+    SET_UP = "set-up"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(migrate)
+    app.command()(createaccount)
+    app.command()(createuser)
+    app.command()(createtoken)
+
+
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only say what is missing; exit code 1 if anything is.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the database's schema up to date. Does nothing where it is; one process at a time."""
+    ready(first_start=not check)
+    from django.db import connection, transaction  # noqa: PLC0415
+
+    from heliograph.flows.vault import vault  # noqa: PLC0415
+    from heliograph.store import migrating  # noqa: PLC0415
+    from heliograph.store.database import of_django  # noqa: PLC0415
+    from heliograph.store.secrets import check_key  # noqa: PLC0415
+
+    if check:
+        missing = migrating.unapplied()
+        _answer(as_json, {"missing": missing}, "\n".join(missing) or "The schema is up to date.")
+        if missing:
+            raise typer.Exit(1)
+        return
+    applied = migrating.migrate(lambda name: None if as_json else typer.echo(f"Applying {name}"))
+    with transaction.atomic():
+        check_key(of_django(connection), vault())
+    _answer(as_json, {"applied": applied}, f"Applied {len(applied)} migrations." if applied else "The schema is up to date.")
+
+
+def createaccount(
+    code: Annotated[str, typer.Argument(help="1 to 25 letters, digits and dashes.")],
+    name: Annotated[str, typer.Option(help="The name that pages show. Default: the code.")] = "",
+    timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Make an account with its standard statuses."""
+    _start()
+    from heliograph.platform.services.accounts import AccountFacts, create_account  # noqa: PLC0415
+
+    account = create_account(AccountFacts(code, name or code, timezone), by=BY)
+    _answer(
+        as_json,
+        {"id": account.pk, "code": account.code, "name": account.name, "timezone": account.timezone},
+        f"Made the account {account.code}.\nNext: heliograph createuser EMAIL --account {account.code} --role administrator",
+    )
+
+
+def createuser(
+    email: Annotated[str, typer.Argument(help="E-mail address; it signs in with it.")],
+    account: Annotated[str, typer.Option(help="Code of the account. Without one: an operator, who belongs to none.")] = "",
+    name: Annotated[str, typer.Option(help="The name that pages show. Default: the e-mail address.")] = "",
+    role: Annotated[RoleName, typer.Option(help="What the user may do in the account.")] = RoleName.VIEWER,
+    password_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the password; - reads it from standard input.")
+    ] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Make a password and print it, once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a user. Asks for a password, unless --password-file or --generate is given."""
+    if password_file and generate:
+        raise typer.BadParameter("give --password-file or --generate, not both")
+    _start()
+    from heliograph.accounts.models import Role  # noqa: PLC0415
+    from heliograph.accounts.people import PersonFacts, create_user, new_password  # noqa: PLC0415
+
+    of = _account(account) if account else None
+    password = new_password() if generate else _password(password_file)
+    user = create_user(PersonFacts(email, name or email.partition("@")[0], Role[role.name], of), password, by=BY)
+    facts = {"id": user.pk, "email": user.email, "account": of.code if of else None, "role": user.role}
+    said = f"Made the user {user.email}."
+    if generate:
+        facts["password"] = password
+        said += f"\nPassword, shown this once: {password}"
+    _answer(as_json, facts, said)
+
+
+def createtoken(
+    account: Annotated[str, typer.Argument(help="Code of the account.")],
+    name: Annotated[str, typer.Option(help="What the token is for, such as “badge desk”.")],
+    scope: Annotated[list[ScopeName] | None, typer.Option(help="What it may do; may be repeated. Default: ingest.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires. Default: never.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API token and print it, once."""
+    _start()
+    from heliograph.accounts.tokens import create_token  # noqa: PLC0415
+
+    of = _account(account)
+    expires = datetime.now(UTC) + timedelta(days=days) if days else None
+    made = create_token(of.pk, name, [s.value for s in scope or [ScopeName.INGEST]], by=BY, expires=expires)
+    facts = {
+        "id": made.row.pk,
+        "account": of.code,
+        "name": made.row.name,
+        "scopes": made.row.scopes,
+        "expires": expires.isoformat() if expires else None,
+        "token": made.secret,
+    }
+    _answer(as_json, facts, f"{made.secret}\nThis is shown once. Send it as: Authorization: Bearer <token>")
+
+
+def _start() -> None:
+    ready()
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    check_schema()
+
+
+def _account(code: str) -> Account:
+    from heliograph.accounts.models import Account  # noqa: PLC0415
+
+    found = Account.objects.filter(code=code).first()
+    if found is None:
+        known = list(Account.objects.order_by("code").values_list("code", flat=True)[:20])
+        raise CommandError(
+            f"There is no account {code}. " + (f"There are: {', '.join(known)}." if known else "Make one: heliograph createaccount CODE")
+        )
+    return found
+
+
+def _password(file: Path | None) -> str:
+    """From the file's first line, from standard input, or asked for twice. Raises CommandError."""
+    if file is not None:
+        try:
+            text = sys.stdin.readline() if str(file) == "-" else file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"The password file cannot be read: {error}.") from None
+        lines = text.splitlines()
+        if not lines or not lines[0]:
+            raise CommandError("The password file is empty.")
+        return lines[0]
+    if not sys.stdin.isatty():
+        raise CommandError("There is no terminal to ask for a password. Give --password-file FILE or --generate.")
+    found: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return found
+
+
+def _answer(as_json: bool, facts: dict[str, Any], said: str) -> None:
+    typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else said)

@@ -1,0 +1,75 @@
+"""The schema: bringing it up to date, and refusing one that is too old (O3: expand, then contract).
+
+One process migrates at a time: a session's advisory lock on PostgreSQL, a locked file beside the database on SQLite.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+
+from heliograph.domain.errors import HeliographError
+
+LOCK = (4, 1)
+"""The advisory lock of whoever migrates; 1 and 2 are configuration's, 3 is folding's."""
+
+
+class SchemaTooOld(HeliographError):
+    """The database's schema is older than this release. Run `heliograph migrate` first."""
+
+
+def unapplied() -> list[str]:
+    """Migrations of this release that the database does not have yet, in order: `platform.0002_same_account`."""
+    executor = MigrationExecutor(connection)
+    return [f"{m.app_label}.{m.name}" for m, backwards in executor.migration_plan(executor.loader.graph.leaf_nodes()) if not backwards]
+
+
+def newer() -> list[str]:
+    """Migrations that the database has and this release does not know: a newer release has migrated. It works beside it (expand, then contract)."""
+    known = set(MigrationExecutor(connection).loader.disk_migrations)
+    apps = {app for app, _ in known}
+    applied = MigrationRecorder(connection).applied_migrations()
+    return sorted(f"{app}.{name}" for app, name in applied if (app, name) not in known and app in apps)
+
+
+def check_schema() -> None:
+    """Raises SchemaTooOld where `migrate` has to run first."""
+    if unapplied():
+        raise SchemaTooOld
+
+
+def migrate(say: Callable[[str], None] = lambda _: None) -> list[str]:
+    """Applies what is missing, under the lock; what it applied. say: told of each migration before it runs."""
+    with _alone():
+        missing = unapplied()
+        if missing:
+            for name in missing:
+                say(name)
+            call_command("migrate", interactive=False, verbosity=0)
+        return missing
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", LOCK)
+        try:
+            yield
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", LOCK)
+        return
+    file = os.open(f"{connection.settings_dict['NAME']}.migrate", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

@@ -1,0 +1,72 @@
+"""API tokens as the edge and the API check them, by plain SQL (protocols section 6.5).
+
+A token is `hg_<prefix>_<secret>`: the prefix finds its row, the secret is 256 random bits, and only the SHA-256 of the whole is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heliograph.store.database import Database
+
+_SHAPE = re.compile(r"hg_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token may do. expires: microseconds, None = never."""
+
+    token: int
+    account: int
+    scopes: frozenset[str]
+    expires: int | None = None
+
+    @property
+    def by(self) -> str:
+        """Who acts, as changes and the audit name it."""
+        return f"token:{self.token}"
+
+
+def new_token() -> str:
+    """A new token: it is shown once and kept nowhere."""
+    return f"hg_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
+
+
+def prefix_of(token: str) -> str | None:
+    """The part that finds the row; None for what is no token."""
+    found = _SHAPE.fullmatch(token)
+    return found[1] if found else None
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a token. It is random, so it needs no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find_grant(db: Database, token: str) -> Grant | None:
+    """What the token may do now; None for one that is unknown, revoked or expired. A caller may keep the answer for 2 seconds at most."""
+    prefix = prefix_of(token)
+    if prefix is None:
+        return None
+    rows = db.all(
+        "SELECT id, account_id, digest, scopes, expires FROM api_token WHERE prefix = :prefix AND revoked IS NULL AND (expires IS NULL OR expires > :now)",
+        {"prefix": prefix, "now": db.now()},
+    )
+    for id, account, digest, scopes, expires in rows:
+        if hmac.compare_digest(digest, digest_of(token)):
+            return Grant(id, account, frozenset(json.loads(scopes) if isinstance(scopes, str) else scopes), expires)
+    return None
+
+
+def note_use(db: Database, tokens: Iterable[int], at: int) -> None:
+    """Writes when tokens were last used, for many at once: now and then, never per request."""
+    db.many(
+        "UPDATE api_token SET last_used = :at WHERE id = :id AND (last_used IS NULL OR last_used < :at)",
+        [{"id": id, "at": at} for id in sorted(set(tokens))],
+    )
