@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -59,7 +58,6 @@ def test_O1_network_file_systems_are_told(folder: str, local: bool) -> None:
     assert bool(check.cure) is not local
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_O1_the_systems_mounts_are_read() -> None:
     assert "/" in dict(health.list_mounts())
     assert health._read_mountinfo(r"36 35 98:0 /a /mnt/with\040space rw,noatime master:1 - cifs //host/share rw") == [

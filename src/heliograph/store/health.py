@@ -12,7 +12,6 @@ import resource
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -30,6 +29,7 @@ from heliograph.store.secrets import Vault, knows_key
 LEAST_SPACE: Final = 1024**3
 LEAST_DESCRIPTORS: Final = 4096
 MOST_SKEW: Final = 2_000_000
+MOUNT_TABLE: Final = Path("/proc/self/mountinfo")
 WIDEST_NETWORK: Final = {4: 8, 6: 16}
 
 # Where several machines share files, or locks are only promised. SQLite's own documentation warns of them.
@@ -119,8 +119,8 @@ def folder_is_local(folder: Path, mounts: Iterable[tuple[str, str]] | None = Non
 def list_mounts() -> list[tuple[str, str]]:
     """Mount points with their types, by /proc on Linux and by `mount` elsewhere; empty where neither answers."""
     try:
-        if sys.platform == "linux":
-            return _read_mountinfo(Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape"))
+        if MOUNT_TABLE.is_file():
+            return _read_mountinfo(MOUNT_TABLE.read_text("utf-8", "surrogateescape"))
         said = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=True, timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
         return []
