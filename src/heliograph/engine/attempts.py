@@ -7,9 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, assert_never
 
-from heliograph.domain.outcomes import Cut, Delivered, Invalid, Outcome, Refused, classify_response, classify_transport_error
+from heliograph.domain.outcomes import (
+    Cut,
+    Delivered,
+    Hold,
+    Invalid,
+    Outcome,
+    Pause,
+    Refused,
+    classify_response,
+    classify_transport_error,
+    effect_on_connection,
+)
 from heliograph.domain.requests import Request
 from heliograph.domain.retry import SECOND, Category
 from heliograph.engine.composing import Ready
@@ -34,18 +46,26 @@ def outcome_of(result: Result, now: int) -> Outcome:
             assert_never(result)
 
 
-def reached(result: Result) -> bool:
-    """Whether the target was there, for the breaker: anything but a failure to connect or a gateway's apology."""
-    match result:
-        case Response():
-            outcome = classify_response(result.status, now=0)
-            return not (isinstance(outcome, Refused) and outcome.category is Category.CONNECTION and outcome.status != 429)
-        case Failure(cause=cause):
-            return classify_transport_error(cause, "").category is not Category.CONNECTION
-        case CutOff():
-            return True
-        case _:
-            assert_never(result)
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a result teaches about its connection at once, before it is settled. reached: the target was there, whatever it said; hold: seconds."""
+
+    reached: bool
+    hold: float = 0.0
+
+
+GONE_FOR_NOW: Final = 5.0
+"""Seconds until the pause that a 410 makes has surely been committed and read."""
+
+
+def lesson_of(result: Result, now: int) -> Lesson:
+    """For the breaker and the hold: anything but a failure to connect or a gateway's apology has reached the target."""
+    outcome = outcome_of(result, now)
+    if not isinstance(outcome, Refused):
+        return Lesson(reached=True)
+    effect = effect_on_connection(outcome, now)
+    hold = (effect.until - now) / SECOND if isinstance(effect, Hold) else GONE_FOR_NOW if isinstance(effect, Pause) else 0.0
+    return Lesson(outcome.category is not Category.CONNECTION or outcome.status == 429, hold)
 
 
 def exchange_of(

@@ -23,6 +23,7 @@ DEEPEST = 600
 FAILURES_TO_TRIP = 20
 LONGEST_TRIP = 10.0
 RATE_WINDOW = 0.25
+LESSON_FOR = 2.0
 FLOOR_TRAIL = 1.0
 
 
@@ -36,6 +37,8 @@ class Line[T]:
     spacing: float = 0.0
     paused: bool = False
     held_until: float = 0.0
+    _held_here: float = 0.0
+    _learned: float = -math.inf
     waiting: deque[T] = field(default_factory=deque)
     in_flight: int = 0
     held: int = 0
@@ -53,6 +56,16 @@ class Line[T]:
         """As the connection says today. rate: requests a minute."""
         self.parallel = parallel or PARALLEL
         self.spacing = 60.0 / rate if rate else 0.0
+
+    def told(self, now: float, *, paused: bool, held_until: float) -> None:
+        """What the table says of it. What was learned here a moment ago may not have been committed when that was read."""
+        self.paused = paused
+        self.held_until = max(held_until, self._held_here) if now - self._learned < LESSON_FOR else held_until
+
+    def hold(self, now: float, seconds: float) -> None:
+        """The target asked for a rest."""
+        self._learned, self._held_here = now, max(self.held_until, now + seconds)
+        self.held_until = self._held_here
 
     def is_open(self, now: float) -> bool:
         """Whether it may be read at all: pausing 900,000 actions costs nothing, since nobody looks at them."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from heliograph.domain.flows import Does
 from heliograph.domain.outcomes import Cause, Outcome
 from heliograph.domain.retry import RetryPolicy
+from heliograph.engine.attempts import Lesson
 from heliograph.engine.composing import Ready
 from heliograph.engine.present import Used
 from heliograph.outbound.exchange import Result
@@ -59,7 +60,7 @@ class Memory:
         self.left: dict[int, float] = {}
         """When a lane left memory: one that did so after a read began is not taken from that read."""
         self.landed: deque[Landed] = deque()
-        self.returned: deque[tuple[int, bool]] = deque()
+        self.returned: deque[tuple[int, Lesson]] = deque()
         self.released: deque[int] = deque()
         self.to_move: deque[tuple[int, int]] = deque()
         """(account, destination) whose lanes may lie under another connection."""

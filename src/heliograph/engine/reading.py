@@ -19,7 +19,7 @@ from heliograph.domain.delivery import Rank
 from heliograph.domain.lanes import choose
 from heliograph.domain.outcomes import Cause, Outcome, Refused
 from heliograph.domain.retry import Category
-from heliograph.engine.attempts import reached
+from heliograph.engine.attempts import lesson_of
 from heliograph.engine.composing import Composed, Composer, Content, Gone, Ready
 from heliograph.engine.flight import FlightFile
 from heliograph.engine.lines import Line
@@ -105,13 +105,16 @@ class Reader:
 
     def _take_back(self, now: float) -> None:
         while self.memory.returned:
-            connection, was_reached = self.memory.returned.popleft()
+            connection, lesson = self.memory.returned.popleft()
             self._in_flight -= 1
-            self.lines[connection].ended(now, reached=was_reached)
+            line = self.lines[connection]
+            line.ended(now, reached=lesson.reached)
+            if lesson.hold:
+                line.hold(now, lesson.hold)
         while self.memory.released:
-            line = self.lines.get(self.memory.released.popleft())
-            if line is not None:
-                line.held -= 1
+            given_back = self.lines.get(self.memory.released.popleft())
+            if given_back is not None:
+                given_back.held -= 1
 
     # Configuration.
 
@@ -130,8 +133,8 @@ class Reader:
         for line in self.lines.values():
             paused, held_until = told.get(line.connection, (False, 0))
             config = self.composer.present.account(line.account)
-            line.paused = paused or config is None or not config.signal_enabled
-            line.held_until = now + (held_until - clock) / 1_000_000 if held_until > clock else 0.0
+            rests = config is None or not config.signal_enabled
+            line.told(now, paused=paused or rests, held_until=now + (held_until - clock) / 1_000_000 if held_until > clock else 0.0)
             connection = config.connections.get(line.connection) if config else None
             if connection is not None:
                 line.limit(connection.parallel, connection.rate)
@@ -286,7 +289,7 @@ class Reader:
         memory, connection = self.memory, taken.stored.connection
 
         def done(result: Result) -> None:
-            memory.returned.append((connection, reached(result)))
+            memory.returned.append((connection, lesson_of(result, memory.db_time(time.monotonic()))))
             memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
 
         try:

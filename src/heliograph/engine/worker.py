@@ -78,9 +78,9 @@ class Setup:
 class Worker:
     """One worker of a process. `run` until `stop`."""
 
-    def __init__(self, setup: Setup, *, on_ready: Callable[[], None] | None = None) -> None:
+    def __init__(self, setup: Setup, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit) -> None:
         self._setup = setup
-        self._on_ready = on_ready
+        self._on_ready, self._on_death = on_ready, on_death
         self._closing = threading.Event()
         self._started_at = time.time()
         self.memory = Memory()
@@ -126,6 +126,8 @@ class Worker:
         reading.join(2.0)
         self.ownership.leave(self.settler.db)
         self.flight.close()
+        self.settler.db.close()
+        self.reader.db.close()
         log.info("worker_stopped", delivered=self.settler.counts.delivered, failed=self.settler.counts.failed)
 
     @property
@@ -247,4 +249,4 @@ class Worker:
 
     def _die(self, what: str, error: BaseException) -> None:
         log.critical("worker_died", thread=what, error=type(error).__name__, message=str(error)[:300], exc_info=error)
-        os._exit(UNCLEAN)
+        self._on_death(UNCLEAN)

@@ -57,6 +57,9 @@ class Database(Protocol):
     def transaction(self) -> contextlib.AbstractContextManager[None]:
         """A write transaction of its own: begin, commit, or roll back on an exception. On SQLite under the gate."""
 
+    def close(self) -> None:
+        """Ends the connection; for those who opened it."""
+
 
 @functools.lru_cache(maxsize=1024)
 def _pyformat(sql: str) -> str:
@@ -113,6 +116,9 @@ class SqliteDatabase:
                 raise
             self.connection.execute("COMMIT")
 
+    def close(self) -> None:
+        self.connection.close()
+
 
 class PostgresDatabase:
     """PostgreSQL through psycopg 3."""
@@ -154,6 +160,9 @@ class PostgresDatabase:
     def transaction(self) -> Iterator[None]:
         with self.connection.transaction():
             yield
+
+    def close(self) -> None:
+        self.connection.close()
 
 
 def _lists(params: Params | None) -> Params | None:
