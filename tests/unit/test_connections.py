@@ -232,7 +232,7 @@ def test_C2_half_a_character_is_a_validation_error() -> None:
         ("https://crm.example.com", "https://crm.example.com", "/"),
         ("HTTPS://CRM.Example.com:443/A?b=C", "https://crm.example.com", "/A?b=C"),
         ("https://crm.example.com:8443?x", "https://crm.example.com:8443", "/?x"),
-        ("https://[2001:DB8::1]:9/x", "https://[2001:db8::1]:9", "/x"),
+        ("https://[2001:DB8:0::1]:9/x", "https://[2001:db8::1]:9", "/x"),
         ("https://a.example/{event.code}/x?y={profile.email}", "https://a.example", "/{event.code}/x?y={profile.email}"),
     ],
 )
@@ -257,6 +257,7 @@ def test_C2_a_url_is_an_origin_and_the_rest(url: str, origin: str, rest: str) ->
         ("https://a.example:0/x", "port"),
         ("https://a..example/x", "host name"),
         ("https://münchen.example/x", "host name"),
+        ("https://[00]/x", "IPv6"),
         ("https://a.example\\@b.example/x", "backslash"),
         ("https://a.example/x y", "space"),
         ("https://a.example/x\r\ny", "line break"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import tzinfo
+from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 from urllib.parse import quote
 
@@ -73,7 +74,12 @@ def _origin(found: re.Match[str], *, http: bool) -> str:
         raise AddressError("The address must start with https://.")
     if scheme == "http" and not http:
         raise AddressError("The address must start with https://. Without it everybody on the way can read and change what is sent.")
-    if not host.startswith("[") and not all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
+    if host.startswith("["):
+        try:
+            host = f"[{IPv6Address(host[1:-1])}]"
+        except AddressValueError:
+            raise AddressError("The URL's host is no valid IPv6 address.") from None
+    elif not all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
         raise AddressError("The URL's host name is not valid.")
     port = int(found["port"] or DEFAULT_PORTS[scheme])
     if not 0 < port < 65_536:
