@@ -73,6 +73,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "heliograph.accounts.context.account",
+                "heliograph.insights.context.counts",
                 "heliograph.web.context.page",
             ],
         },

@@ -6,4 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("heliograph.accounts.urls")),
+    path("", include("heliograph.platform.urls")),
+    path("", include("heliograph.flows.urls")),
+    path("", include("heliograph.insights.urls")),
 ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from django.db.models import Field, Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from heliograph.domain.errors import HeliographError
 
@@ -49,7 +49,12 @@ class Cursor:
             back, *key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (ValueError, TypeError, RecursionError, binascii.Error):
             raise CursorError from None
-        if type(back) is not int or back not in {0, 1} or tuple(type(part) for part in key) != parts or any(_out_of_range(part) for part in key):
+        if (
+            type(back) is not int
+            or back not in {0, 1}
+            or tuple(type(part) for part in key) != parts
+            or any(_out_of_range(part) for part in key)
+        ):
             raise CursorError
         return cls(tuple(key), bool(back))
 
@@ -105,6 +110,14 @@ def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Curso
         return (field.get_prep_value(getattr(row, first)), getattr(row, last))
 
     return pages(fetch, key, cursor, size=size)
+
+
+def asked(request: HttpRequest, parts: tuple[type[int | str], ...], name: str = "at") -> Cursor | None:
+    """The cursor in a page's address. What is none is a page that does not exist."""
+    try:
+        return Cursor.read(request.GET.get(name, ""), parts=parts)
+    except CursorError as error:
+        raise Http404(str(error)) from None
 
 
 def address(request: HttpRequest, **changed: Any) -> str:

@@ -1,0 +1,136 @@
+"""The Flow List (guide: Flow List; F1): every flow as a sentence, with what it lacks and what became of what it sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from heliograph.domain import sentence
+from heliograph.domain.completeness import Missing, missing
+from heliograph.domain.delivery import ActionState
+from heliograph.domain.flows import Flow, Mode
+from heliograph.domain.retry import DAY
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database
+from heliograph.store.registrations import folded
+
+COUNTED = 50_000
+"""Actions that are counted for the list, of all flows together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. text: of its name, its sentence (tags, events, connections)."""
+
+    text: str = ""
+    connection: int | None = None
+    mode: Mode | None = None
+    complete: bool | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than all flows."""
+        return self != Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One flow. Instants are microseconds. queued: actions and runs that wait; failed, validation: of the last 24 hours."""
+
+    flow: Flow
+    missing: tuple[Missing, ...]
+    last: int | None
+    changed: int
+    by: str
+    queued: int = 0
+    failed: int = 0
+    validation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What keeps a connection from sending now. held_until: microseconds."""
+
+    paused: bool
+    why: str
+    held_until: int | None
+
+
+@dataclass
+class FlowList:
+    """The flows of one account."""
+
+    db: Database
+    account: int
+
+    def __post_init__(self) -> None:
+        self.config: AccountConfig = Committed(self.db).account(self.account)
+
+    def rows(self, wanted: Wanted) -> list[Row]:
+        """The flows that are asked for, by name."""
+        names = sentence.Names.of(self.config)
+        flows = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
+        facts, counts = self._facts(), self._counts([flow.id for flow in flows])
+        out = []
+        for flow in sorted(flows, key=lambda flow: (flow.name.casefold(), flow.id)):
+            last, changed, by = facts.get(flow.id, (None, 0, ""))
+            queued, failed, validation = counts.get(flow.id, (0, 0, 0))
+            out.append(Row(flow, missing(flow, self.config), last, changed, by, queued, failed, validation))
+        return out
+
+    def health(self) -> Mapping[int, Health]:
+        """Connections that send nothing just now, by id."""
+        rows = self.db.all(
+            "SELECT connection_id, paused, paused_why, held_until FROM connection_state WHERE account_id = :account AND (paused OR held_until > :now)",
+            {"account": self.account, "now": self.db.now()},
+        )
+        return {id: Health(bool(paused), why, until) for id, paused, why, until in rows}
+
+    def undelivered(self, flow: int) -> int:
+        """Actions of a flow that are not delivered yet: they rest while it is off."""
+        ((n,),) = self.db.all(
+            "SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND flow_id = :flow AND state IN (1, 2) LIMIT 10001) found",
+            {"account": self.account, "flow": flow},
+        )
+        return int(n)
+
+    def _matches(self, flow: Flow, wanted: Wanted, names: sentence.Names) -> bool:
+        if wanted.mode is not None and flow.mode is not wanted.mode:
+            return False
+        if wanted.connection is not None and wanted.connection not in {d.connection for d in flow.destinations}:
+            return False
+        if wanted.complete is not None and (not missing(flow, self.config)) is not wanted.complete:
+            return False
+        text = folded(f"{flow.name} {sentence.plain(sentence.parts(flow, names))}")
+        return all(word in text for word in folded(wanted.text).split())
+
+    def _facts(self) -> dict[int, tuple[int | None, int, str]]:
+        """Last activity, when and by whom the newest version was saved, by flow."""
+        rows = self.db.all(
+            "SELECT h.entity_id, h.at, h.by, (SELECT max(r.at) FROM run r WHERE r.flow_id = h.entity_id) FROM config_history h"
+            " WHERE h.account_id = :account AND h.scope = 1 AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL",
+            {"account": self.account},
+        )
+        return {id: (last, at, by) for id, at, by, last in rows}
+
+    def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int]]:
+        params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
+        rows = self.db.all(
+            "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE account_id = :account"
+            f" AND {self.db.member('flow_id', 'flows')} AND (state = 2 OR (state IN (11, 12) AND ended > :since)) LIMIT {COUNTED}) found"
+            " GROUP BY flow_id, state",
+            params,
+        )
+        out: dict[int, list[int]] = {}
+        place = {ActionState.QUEUED: 0, ActionState.FAILED: 1, ActionState.VALIDATION: 2}
+        for flow, state, n in rows:
+            out.setdefault(flow, [0, 0, 0])[place[ActionState(state)]] = n
+        stuck = self.db.all(
+            "SELECT flow_id, count(*) FROM (SELECT flow_id FROM judgement WHERE account_id = :account AND queue IN (1, 2)"
+            f" AND {self.db.member('flow_id', 'flows')} LIMIT {COUNTED}) found GROUP BY flow_id",
+            {"account": self.account, "flows": params["flows"]},
+        )
+        for flow, n in stuck:
+            out.setdefault(flow, [0, 0, 0])[0] += n
+        return {flow: (queued, failed, validation) for flow, (queued, failed, validation) in out.items()}

@@ -1,0 +1,1 @@
+"""Signal's pages of set-up: thin over the services beside them."""

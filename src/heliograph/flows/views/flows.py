@@ -1,0 +1,144 @@
+"""The Flow List and its toggle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain import sentence
+from heliograph.domain.flows import Mode
+from heliograph.flows import words
+from heliograph.flows.flow_list import FlowList, Row, Wanted
+from heliograph.flows.services.flows import set_active
+from heliograph.platform.errors import NotThere
+from heliograph.platform.services.saving import saving
+from heliograph.store.database import of_django
+from heliograph.store.fields import from_micros
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+COMPLETE, INCOMPLETE = "complete", "incomplete"
+
+
+@require_safe
+def flow_list(request: AccountRequest) -> HttpResponse:
+    """Every flow as one sentence."""
+    ask = request.GET
+    connection = ask.get("connection", "")
+    status = ask.get("status", "")
+    wanted = Wanted(
+        text=ask.get("q", "")[:200],
+        connection=int(connection) if connection.isascii() and connection.isdigit() and len(connection) <= 18 else None,
+        mode=next((mode for mode in Mode if mode.value == ask.get("mode")), None),
+        complete={COMPLETE: True, INCOMPLETE: False}.get(status),
+    )
+    with transaction.atomic(using="read"):
+        found = FlowList(of_django(connections["read"]), request.account.pk)
+        rows = found.rows(wanted)
+        troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
+    names = sentence.Names.of(found.config, troubles)
+    people = _people(request, rows)
+    return page(
+        request,
+        "flows/flow_list.html",
+        here="flows",
+        flows=[_row(row, names, people) for row in rows],
+        total=len(found.config.flows),
+        none=not found.config.flows,
+        q=wanted.text,
+        filtered=wanted.narrows,
+        filters=_filters(found, wanted, status),
+        now=timezone.now(),
+    )
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+def toggle(request: AccountRequest, flow: int) -> HttpResponse:
+    """Switches a flow on or off. Switching a Live flow off asks first (F1)."""
+    active = request.POST.get("active") == "on"
+    account = request.account.pk
+    if not active and request.POST.get("sure") != "yes":
+        with transaction.atomic(using="read"):
+            found = FlowList(of_django(connections["read"]), account)
+            known = found.config.flows.get(flow)
+            if known is None:
+                raise Http404
+            if known.mode is Mode.LIVE and known.active:
+                parts = sentence.parts(known, sentence.Names.of(found.config), _)
+                asked = {"id": known.id, "name": known.name, "sentence": parts}
+                return page(request, "flows/flow_switch_off.html", here="flows", flow=asked, waiting=found.undelivered(flow))
+    try:
+        with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
+            row = set_active(s, flow, active)
+    except NotThere:
+        raise Http404 from None
+    said = _("“%(name)s” is on.") if active else _("“%(name)s” is off.")
+    say(request, said % {"name": row.name})
+    return HttpResponseRedirect(f"{reverse('flow-list')}#flow-{flow}")
+
+
+def _people(request: AccountRequest, rows: list[Row]) -> dict[str, str]:
+    """Names of those who changed the flows, by mark."""
+    ids = {int(row.by[5:]) for row in rows if row.by.startswith("user:") and row.by[5:].isdecimal()}
+    users = User.objects.filter(pk__in=ids, account=request.account) if ids else ()
+    return {f"user:{user.pk}": user.name or user.email for user in users}
+
+
+def _row(row: Row, names: sentence.Names, people: dict[str, str]) -> dict[str, Any]:
+    flow = row.flow
+    mode = "" if flow.mode is Mode.LIVE else "&mode=test"
+    return {
+        "id": flow.id,
+        "name": flow.name or _("Without a name"),
+        "sentence": sentence.parts(flow, names, _),
+        "off": not flow.active,
+        "active": flow.active,
+        "live": flow.mode is Mode.LIVE,
+        "missing": [words.lacking(missing, flow) for missing in row.missing],
+        "last": from_micros(row.last) if row.last else None,
+        "queued": row.queued,
+        "failed": row.failed,
+        "validation": row.validation,
+        "queued_href": f"{reverse('retry')}?flow={flow.id}&status=waiting",
+        "failed_href": f"{reverse('retry')}?flow={flow.id}&status=Failed",
+        "validation_href": f"{reverse('feed')}?flow={flow.id}&result=validation{mode}",
+        "by": people.get(row.by, ""),
+        "changed": from_micros(row.changed),
+    }
+
+
+def _filters(found: FlowList, wanted: Wanted, status: str) -> list[Field]:
+    connections_by_name = sorted(found.config.connections.items(), key=lambda pair: pair[1].name.casefold())
+    return [
+        Field(
+            kind="select",
+            id="connection",
+            label=_("Connection"),
+            value=str(wanted.connection or ""),
+            options=[Choice("", _("All connections")), *(Choice(str(id), c.name) for id, c in connections_by_name)],
+        ),
+        Field(
+            kind="select",
+            id="mode",
+            label=_("Live or Test"),
+            value=wanted.mode.value if wanted.mode else "",
+            options=[Choice("", _("Live and Test")), Choice(Mode.LIVE.value, _("Live")), Choice(Mode.TEST.value, _("Test"))],
+        ),
+        Field(
+            kind="select",
+            id="status",
+            label=_("Status"),
+            value=status,
+            options=[Choice("", _("All statuses")), Choice(COMPLETE, _("Complete")), Choice(INCOMPLETE, _("Incomplete"))],
+        ),
+    ]

@@ -1,0 +1,58 @@
+"""What a flow lacks, and what is wrong with a connection, in words."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.completeness import Lack, Missing
+from heliograph.domain.flows import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
+from heliograph.domain.sentence import State, Trouble
+from heliograph.flows.flow_list import Health
+from heliograph.store.fields import from_micros
+from heliograph.web.templatetags.moments import soon
+
+
+def list_name(name: str) -> str:
+    """The guide's name of a list of "Activate for"."""
+    return {
+        STATUSES: _("Registration Statuses"),
+        PROPERTIES: _("Registration Properties"),
+        SESSION_STATUSES: _("Session Registration Statuses"),
+        EVENT_STATUSES: _("Event Statuses"),
+    }.get(name, name)
+
+
+def lacking(missing: Missing, flow: Flow) -> str:
+    """One thing that a flow lacks, as a short sentence."""
+    destination = next((d.name for d in flow.destinations if str(d.id) == missing.of), "")
+    named = {"name": destination or _("without a name")}
+    match missing.lack:
+        case Lack.NAME:
+            return _("It has no name")
+        case Lack.WATCH:
+            return _("What it watches for is not chosen")
+        case Lack.LIST:
+            return _("%(list)s: at least one tag") % {"list": list_name(missing.of)}
+        case Lack.FILTER_VALUES:
+            return _("A filter row has no values")
+        case Lack.DESTINATION:
+            return _("Destination: none yet")
+        case Lack.DESTINATION_NAME:
+            return _("A destination has no name")
+        case Lack.CONNECTION:
+            return _("Destination “%(name)s” has no usable connection") % named
+        case Lack.ACTION:
+            return _("Destination “%(name)s” has no action") % named
+        case Lack.PAYLOAD_MAPPING:
+            return _("Destination “%(name)s” has no payload mapping") % named
+        case Lack.FITTING_MAPPING:
+            return _("The payload mapping of “%(name)s” does not fit what the flow watches") % named
+        case Lack.HEADER_MAPPING:
+            return _("The header mapping of “%(name)s” does not fit") % named
+
+
+def trouble_of(health: Health) -> Trouble:
+    """Why a connection sends nothing just now, behind its name: "paused"."""
+    if health.paused:
+        return Trouble(State.WAITS, _("paused"))
+    return Trouble(State.WAITS, _("rests until %(time)s") % {"time": soon(from_micros(health.held_until or 0))})

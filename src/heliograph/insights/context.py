@@ -1,0 +1,45 @@
+"""What Signal's band and panel say on every page: how many wait, how many are being sent. Asked only where a template shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from heliograph.domain.retry import MINUTE
+from heliograph.insights.reading import READ
+from heliograph.insights.retry_queue import MOST
+from heliograph.store.database import of_django
+
+LATELY = 10 * MINUTE
+"""What is older and has not been tried is held, not on its way."""
+
+
+def counts(request: HttpRequest) -> dict[str, Any]:
+    """waiting: items of the Retry Queue that are tried again. sending: actions made lately whose first attempt has not ended, at most 1,000."""
+    account = getattr(request, "account", None)
+    if account is None:
+        return {}
+    return {"waiting": SimpleLazyObject(lambda: _waiting(account.pk)), "sending": SimpleLazyObject(lambda: _sending(account.pk))}
+
+
+def _waiting(account: int) -> int:
+    limit = MOST + 1
+    parts = [
+        f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE account_id = :account{more} AND queue = {status} LIMIT {limit}) q{status}{table[0]})"
+        for table, more in (("action", " AND queue > 0"), ("judgement", ""))
+        for status in (1, 2)
+    ]
+    ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})
+    return min(int(n), MOST)
+
+
+def _sending(account: int) -> int:
+    db = of_django(connections[READ])
+    rows = db.all(
+        "SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND state = 1 AND created > :since LIMIT 1000) found",
+        {"account": account, "since": db.now() - LATELY},
+    )
+    return int(rows[0][0])

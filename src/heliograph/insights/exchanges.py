@@ -1,0 +1,120 @@
+"""The request and the response of an attempt as they were kept, secrets masked (protocols section 6.7: shown as text, never rendered)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from heliograph.store.database import Database
+
+STEPS = ("name", "connect", "tls", "answer")
+SHOWN_BODY = 20_000
+"""Characters of a body that a page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One attempt's request and response; empty where nothing left, or where the content is no longer kept. timings: milliseconds by step."""
+
+    method: str = ""
+    url: str = ""
+    request_headers: tuple[tuple[str, str], ...] = ()
+    request_body: str = ""
+    status: int | None = None
+    response_headers: tuple[tuple[str, str], ...] = ()
+    response_body: str = ""
+    truncated: bool = False
+    address: str = ""
+    timings: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def sent(self) -> bool:
+        """Whether there is a request to show."""
+        return bool(self.method)
+
+    def json_rows(self) -> list[tuple[str, str]] | None:
+        """Keys of a flat JSON object with their values as JSON; None for anything else."""
+        try:
+            found = json.loads(self.request_body)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(found, dict) or any(isinstance(value, (dict, list)) for value in found.values()):
+            return None
+        return [(key, json.dumps(value, ensure_ascii=False)) for key, value in found.items()]
+
+    def pretty_body(self) -> str:
+        """The request's body, JSON laid out in lines."""
+        try:
+            return json.dumps(json.loads(self.request_body), indent=2, ensure_ascii=False)[:SHOWN_BODY]
+        except (ValueError, RecursionError):
+            return self.request_body[:SHOWN_BODY]
+
+    def curl(self) -> str:
+        """A command that sends the same, for a shell; what is secret has to be filled in."""
+        parts = [f"curl -X {self.method} {shlex.quote(self.url)}"]
+        parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in self.request_headers]
+        if self.request_body:
+            parts.append(f"--data-raw {shlex.quote(self.request_body)}")
+        return " \\\n  ".join(parts)
+
+
+def exchanges(db: Database, account: int, actions: Iterable[int]) -> dict[tuple[int, int], Exchange]:
+    """What is kept of attempts, by (action, n)."""
+    wanted = sorted(set(actions))
+    if not wanted:
+        return {}
+    rows = db.all(
+        f"SELECT action_id, n, request, response FROM attempt_content WHERE account_id = :account AND {db.member('action_id', 'ids')}",
+        {"account": account, "ids": wanted},
+    )
+    return {(action, n): exchange(request, response) for action, n, request, response in rows}
+
+
+def exchange(request: str, response: str) -> Exchange:
+    """An exchange from its two JSON texts, read without trust: what is not there, or of another shape, is left empty."""
+    asked, answered = _object(request), _object(response)
+    return Exchange(
+        method=_text(asked.get("method")),
+        url=_text(asked.get("url")),
+        request_headers=_headers(asked.get("headers")),
+        request_body=_text(asked.get("body")),
+        status=answered["status"] if isinstance(answered.get("status"), int) else None,
+        response_headers=_headers(answered.get("headers")),
+        response_body=_text(answered.get("body"))[:SHOWN_BODY],
+        truncated=bool(answered.get("truncated")),
+        address=_text(answered.get("address")),
+        timings=_timings(answered.get("timings")),
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _headers(value: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, dict):
+        return tuple((str(name), str(text)) for name, text in value.items())
+    if isinstance(value, list):
+        return tuple((str(pair[0]), str(pair[1])) for pair in value if isinstance(pair, list) and len(pair) == 2)
+    return ()
+
+
+def _timings(value: object) -> dict[str, int]:
+    """Seconds as they were measured; name, connect and tls are steps, total counts from the start."""
+    if not isinstance(value, dict):
+        return {}
+    seconds = {name: float(found) for name, found in value.items() if isinstance(found, (int, float)) and not isinstance(found, bool)}
+    steps = {name: max(0.0, seconds.get(name, 0.0)) for name in ("name", "connect", "tls")}
+    steps["answer"] = max(0.0, seconds.get("total", 0.0) - sum(steps.values()))
+    return {name: round(found * 1000) for name, found in steps.items()}

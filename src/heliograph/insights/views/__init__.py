@@ -1,0 +1,1 @@
+"""The pages of Signal's operation: thin over the services beside them."""

@@ -1,0 +1,1 @@
+"""The platform's pages: thin over the services beside them."""

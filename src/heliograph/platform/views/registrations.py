@@ -1,0 +1,142 @@
+"""The list of registrations."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from django.db import connections, transaction
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.platform.registrations import MOST, Kind, Registrations, Row, Sort, Wanted
+from heliograph.store.database import of_django
+from heliograph.web.cursor import address, asked
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import page
+
+
+@require_safe
+def registrations(request: AccountRequest) -> HttpResponse:
+    """Registrations of all events: searched, filtered, sorted."""
+    ask = request.GET
+    sort = _one_of(Sort, ask.get("sort", ""))
+    cursor = asked(request, sort.parts)
+    event = ask.get("event", "")
+    wanted = Wanted(
+        text=ask.get("q", "")[:200],
+        event=int(event) if event.isascii() and event.isdigit() and len(event) <= 18 else None,
+        status=ask.get("status", "")[:200],
+        type=ask.get("type", "")[:200],
+        kind=_one_of(Kind, ask.get("is", "")),
+    )
+    with transaction.atomic(using="read"):
+        found = Registrations(of_django(connections["read"]), request.account.pk)
+        rows = found.page(wanted, sort, cursor)
+        count = found.count(wanted)
+        filters = _filters(found, wanted)
+    none = not rows.rows and not wanted.narrows and cursor is None
+    return page(
+        request,
+        "platform/registrations.html",
+        section="registrations",
+        here="registrations",
+        rows=[_row(row) for row in rows.rows],
+        none=none,
+        q=wanted.text,
+        filters=filters,
+        filtered=wanted.narrows,
+        sort=sort.value,
+        result=_counted(count),
+        note=_("Accents count, capitals do not. A name is found in the script that it is written in.") if wanted.text else "",
+        none_text=_none(wanted),
+        sorted=sort.value or "modified",
+        sorts={
+            "code": address(request, sort="code", at=None),
+            "name": address(request, sort="name", at=None),
+            "modified": address(request, sort=None, at=None),
+        },
+        sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
+        page_text=_counted(count),
+        newer=address(request, at=rows.newer) if rows.newer else "",
+        older=address(request, at=rows.older) if rows.older else "",
+    )
+
+
+def _order(sort: Sort) -> str:
+    return {Sort.MODIFIED: _("Last modified first"), Sort.CODE: _("By code"), Sort.NAME: _("By name")}[sort]
+
+
+def _one_of[E: Enum](kind: type[E], text: str) -> E:
+    return next((member for member in kind if member.value == text), next(iter(kind)))
+
+
+def _counted(n: int) -> str:
+    if n > MOST:
+        return _("more than %(n)s registrations") % {"n": f"{MOST:,}"}
+    return ngettext("%(shown)s registration", "%(shown)s registrations", n) % {"shown": f"{n:,}"}
+
+
+def _none(wanted: Wanted) -> str:
+    if wanted.text:
+        return _("No code, name, e-mail or organization has “%(text)s” in it. Try one word alone, or the registration’s code.") % {
+            "text": wanted.text
+        }
+    return _("No registration is like this.")
+
+
+def _filters(found: Registrations, wanted: Wanted) -> list[Field]:
+    events = sorted(found.events.values(), key=lambda event: event.code)
+    return [
+        Field(
+            kind="select",
+            id="event",
+            label=_("Event"),
+            value=str(wanted.event or ""),
+            options=[Choice("", _("All events")), *(Choice(str(e.id), e.code) for e in events)],
+        ),
+        Field(
+            kind="select",
+            id="status",
+            label=_("Status"),
+            value=wanted.status,
+            options=[Choice("", _("All statuses")), *(Choice(s, s) for s in found.statuses())],
+        ),
+        Field(
+            kind="select",
+            id="type",
+            label=_("Attendee type"),
+            value=wanted.type,
+            options=[Choice("", _("All types")), *(Choice(t, t) for t in found.types())],
+        ),
+        Field(
+            kind="select",
+            id="is",
+            label=_("Live, Test, active"),
+            value=wanted.kind.value,
+            options=[
+                Choice("", _("Live and Test")),
+                Choice(Kind.LIVE.value, _("Live")),
+                Choice(Kind.TEST.value, _("Test")),
+                Choice(Kind.INACTIVE.value, _("Not active")),
+            ],
+        ),
+    ]
+
+
+def _row(row: Row) -> dict[str, Any]:
+    marks = [_("Not active")] if not row.active else []
+    marks += [_("Test")] if row.test else []
+    return {
+        "code": row.code,
+        "name": row.name,
+        "organization": row.organization,
+        "event": row.event,
+        "status": row.status,
+        "type": row.type,
+        "mark": ", ".join(marks),
+        "modified": row.modified,
+    }
