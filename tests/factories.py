@@ -104,10 +104,26 @@ class Setup:
         """A complete destination."""
         return Destination(n, "CRM", connection=self.connection, payload_mapping=self.mapping, does=does)
 
-    def item(self, code: str, /, *, key: str | None = None, quiet: bool = False, by_hand: bool = False, expected: int | None = None, **document: object) -> Item:
+    def item(
+        self,
+        code: str,
+        /,
+        *,
+        key: str | None = None,
+        quiet: bool = False,
+        by_hand: bool = False,
+        expected: int | None = None,
+        **document: object,
+    ) -> Item:
         """A document for the event."""
         return Item(
-            self.account, {"event": self.event_code, "code": code, **document}, "test", key=key, quiet=quiet, by_hand=by_hand, expected=expected
+            self.account,
+            {"event": self.event_code, "code": code, **document},
+            "test",
+            key=key,
+            quiet=quiet,
+            by_hand=by_hand,
+            expected=expected,
         )
 
     def status_rows(self, untagged: tuple[str, ...] = ()) -> list[dict[str, object]]:
@@ -128,7 +144,8 @@ class Setup:
         return {
             "registration": self.status_rows(untagged),
             "session": [
-                {"id": id, "code": name.upper(), "name": name, "tags": [self.tags["Session " + name]]} for name, id in self.session_statuses.items()
+                {"id": id, "code": name.upper(), "name": name, "tags": [self.tags["Session " + name]]}
+                for name, id in self.session_statuses.items()
             ],
             "event": [
                 {"id": id, "code": name.upper(), "name": name, "tags": [self.tags["Event Live"]] if name == "Live" else []}
@@ -223,5 +240,9 @@ def account_setup(db: Database, *, event_status: str = "Live", flow: bool = True
     s.save_setup()
     if flow:
         s.flows["All"] = s.id(901)
-        s.save_flow(Flow(s.flows["All"], 1, "All", Mode.LIVE if event_status not in ("Planning", "Testing") else Mode.TEST, True, Watch.REGISTRATION))
+        s.save_flow(
+            Flow(
+                s.flows["All"], 1, "All", Mode.LIVE if event_status not in ("Planning", "Testing") else Mode.TEST, True, Watch.REGISTRATION
+            )
+        )
     return s

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-
-from heliograph.store.database import Database, open_postgres, open_sqlite
 from tests.databases import DatabaseFacts, Databases
 from tests.factories import Setup, account_setup
+
+from heliograph.store.database import Database, open_postgres, open_sqlite
 
 
 def opened(facts: DatabaseFacts, *, read_only: bool = False) -> Database:

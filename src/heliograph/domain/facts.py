@@ -43,7 +43,7 @@ class Facts:
 
     def _look_up(self, source: str) -> Value:
         area, _, name = source.partition(".")
-        if area == "profile" and not name.startswith("custom."):  # by far the most common
+        if area == "profile" and name in PROFILE_FIELDS:  # by far the most common
             return (self._state.profile.get(name) or None) if self._state else None
         key = parse_source(source)
         if key.previous:
@@ -171,12 +171,20 @@ def state_before(change: Change) -> RegistrationState | None:
         if not name:
             simple[area] = was
         elif area == "profile":
-            profile[name] = str(was)
+            _put(profile, name, str(was))
         elif area in ("custom", "answer"):
-            (custom if area == "custom" else answers)[int(name)] = _tuple(was)
+            _put(custom if area == "custom" else answers, int(name), _tuple(was))
         elif area == "property":
             (properties.add if was else properties.discard)(int(name))
     return replace(state, **simple, profile=profile, custom=custom, answers=answers, properties=tuple(sorted(properties)))  # type: ignore[arg-type]
+
+
+def _put[K, V](values: dict[K, V], key: K, was: V) -> None:
+    """Puts an old value back; what was empty was not there."""
+    if was:
+        values[key] = was
+    else:
+        values.pop(key, None)
 
 
 def _tuple(value: object) -> Values:

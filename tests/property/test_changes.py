@@ -1,0 +1,164 @@
+"""What an upsert changes, against a naive oracle over flat fields (spec P8-P10, I2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.worlds import NOW, OLD, PROPERTIES, STATUSES, flat, states, upserts
+
+from heliograph.domain.changes import KEEP, Change, Facet, RegistrationState, SubjectKind, Upsert, applied, event_diff, registration_facets
+from heliograph.domain.facts import state_before
+
+TEST = -5
+
+
+def wanted(old: dict[str, object], upsert: Upsert) -> dict[str, object]:
+    """The oracle: every field that the upsert mentions has its value, every other is as it was."""
+    new = dict(old)
+    for name in ("status", "attendee_type", "active", "order_code"):
+        if getattr(upsert, name) is not KEEP:
+            new[name] = getattr(upsert, name)
+    for area, given_values in (
+        ("profile", upsert.profile),
+        ("custom", upsert.custom),
+        ("answer", upsert.answers),
+        ("property", upsert.properties),
+    ):
+        new |= {f"{area}.{key}": value for key, value in given_values.items()}
+    return new
+
+
+def saved(state: RegistrationState | None, upsert: Upsert, *, marks_test: bool = False) -> tuple[RegistrationState, dict[str, object]]:
+    return applied(state, "R1", upsert, NOW, new_status=STATUSES[0], marks_test=marks_test)
+
+
+@given(states(), upserts())
+def test_P10_a_diff_holds_the_old_values_of_what_differs_and_nothing_else(state, upsert):
+    old = flat(state)
+    new = wanted(old, upsert)
+    after, before = saved(state, upsert)
+    assert flat(after) == new
+    assert before == {name: old[name] for name in old if old[name] != new[name]}
+
+
+@given(states(), upserts())
+def test_P10_a_save_that_changes_nothing_is_no_change(state, upsert):
+    after, before = saved(state, upsert)
+    assert (after is state) == (not before)
+    again, nothing = saved(after, upsert)
+    assert again is after
+    assert not nothing
+
+
+@given(states(), upserts(), st.booleans())
+def test_P8_the_times_move_with_what_they_tell_of(state, upsert, marks_test):
+    after, before = saved(state, upsert, marks_test=marks_test)
+    assert after.created == OLD
+    assert after.modified == (NOW if before else OLD)
+    assert after.status_modified == (NOW if "status" in before else OLD)
+
+
+@given(states(), upserts())
+def test_P10_empty_values_are_never_stored(state, upsert):
+    after, _ = saved(state, upsert)
+    assert all(after.profile.values())
+    assert all(after.custom.values())
+    assert all(after.answers.values())
+    assert list(after.properties) == sorted(set(after.properties))
+
+
+@given(states(), upserts())
+def test_P10_after_and_old_values_give_the_state_before(state, upsert):
+    after, before = saved(state, upsert)
+    change = Change(1, SubjectKind.REGISTRATION, 5, 2, Facet.UPDATED, NOW, "test", registration=after, before=before)
+    rebuilt = state_before(change)
+    assert flat(rebuilt) == flat(state)
+    assert replace(rebuilt, modified=OLD, status_modified=OLD) == state
+
+
+@given(states(), upserts())
+def test_P10_what_is_given_is_left_as_it_was(state, upsert):
+    """States are shared between a batch's changes: nothing is changed in place."""
+    old = flat(state)
+    saved(state, upsert)
+    assert flat(state) == old
+
+
+@given(upserts())
+def test_P10_a_creation_has_what_was_given_and_no_old_values(upsert):
+    after, before = saved(None, upsert)
+    empty = RegistrationState("R1", STATUSES[0], NOW, NOW, NOW)
+    assert not before
+    assert flat(after) == wanted(flat(empty), upsert)
+    assert (after.created, after.modified, after.status_modified) == (NOW, NOW, NOW)
+    assert all([*after.profile.values(), *after.custom.values(), *after.answers.values()])
+
+
+@given(upserts())
+def test_P3_saved_without_a_status_is_new(upsert):
+    after, _ = saved(None, replace(upsert, status=KEEP))
+    assert after.status == STATUSES[0]
+
+
+@given(upserts(), st.booleans())
+def test_P9_created_in_a_test_event_is_test_unless_the_sender_says_otherwise(upsert, marks_test):
+    after, _ = saved(None, upsert, marks_test=marks_test)
+    assert after.is_test == upsert.properties.get(TEST, marks_test)
+
+
+@given(states(), upserts())
+def test_P9_a_later_save_never_marks_test_by_itself(state, upsert):
+    after, _ = saved(state, upsert, marks_test=True)
+    assert after.is_test == upsert.properties.get(TEST, state.is_test)
+
+
+@given(states(), upserts())
+def test_P10_facets(state, upsert):
+    _, before = saved(state, upsert)
+    facets = registration_facets(created=False, before=before)
+    assert facets == (Facet.UPDATED | Facet.STATUS_CHANGED if upsert.status not in (KEEP, state.status) else Facet.UPDATED)
+    assert registration_facets(created=True, before={}) == Facet.CREATED | Facet.STATUS_CHANGED
+
+
+def judged(*, active: bool, before: dict[str, object], quiet: bool = False) -> bool:
+    state = RegistrationState("R1", 1, OLD, OLD, OLD, active=active)
+    return Change(1, SubjectKind.REGISTRATION, 5, 2, Facet.UPDATED, NOW, "test", quiet=quiet, registration=state, before=before).is_judged
+
+
+def test_P8_clearing_is_active_is_one_last_change_that_is_judged():
+    assert judged(active=True, before={"status": 1})
+    assert judged(active=False, before={"active": True})
+    assert judged(active=False, before={"active": True, "status": 1})
+    assert not judged(active=False, before={"status": 1})
+    assert judged(active=True, before={"active": False})
+
+
+def test_P9_a_quiet_change_is_judged_by_no_flow():
+    assert not judged(active=True, before={"status": 1}, quiet=True)
+
+
+_event = st.builds(
+    dict,
+    name=st.sampled_from(("A", "B")),
+    status=st.sampled_from((501, 502)),
+    location=st.sampled_from(("", "Berlin")),
+    custom=st.dictionaries(st.sampled_from((1, 2)), st.sampled_from((("x",), ("y",), ()))),
+    tags=st.sampled_from(((), (1,), (1, 2))),
+)
+
+
+@given(_event, _event)
+def test_P10_an_events_diff_is_empty_only_where_nothing_differs(one, other):
+    from heliograph.domain.changes import EventState
+
+    before, after = EventState(code="E", **one), EventState(code="E", **other)
+    diff = event_diff(before, after)
+    expected = {name: one[name] for name in ("name", "status", "location", "tags") if one[name] != other[name]}
+    expected |= {f"custom.{id}": one["custom"].get(id, ()) for id in (1, 2) if one["custom"].get(id, ()) != other["custom"].get(id, ())}
+    assert diff == expected
+
+
+def test_P4_the_standard_properties_are_in_the_world():
+    assert TEST in PROPERTIES
