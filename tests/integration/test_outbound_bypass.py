@@ -14,6 +14,7 @@ from tests.receiver import Receiver
 
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
+from heliograph.outbound.checking import check_url
 from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Addresses, Answer, Resolver, look_up
@@ -154,6 +155,9 @@ def test_C6_no_notation_reaches_this_machine(host: str, listener: Receiver, send
     )  # not every system's hosts file knows it with a dot
     assert not result.left
     assert listener.connections == 0
+    checked = check_url(f"http://{host}:{listener.port}/", Policy(), names_of(NAMES))
+    assert not checked.allowed
+    assert result.cause is Cause.DNS or checked.reason == result.message
     assert isinstance(send(sender, f"http://127.0.0.1:{listener.port}/proof", Route(2, 2, HERE)), Response)
     assert [request.path for request in listener.requests] == ["/proof"]
 
@@ -169,6 +173,7 @@ def test_C6_a_url_with_two_readings_is_refused(url: str, listener: Receiver, sen
     else:
         assert isinstance(result, Failure)
         assert (result.cause, result.left) == (Cause.BAD_REQUEST, False)
+        assert check_url(url.format(port=listener.port), HERE).reason == result.message
     assert listener.connections == 0
 
 

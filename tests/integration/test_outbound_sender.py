@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import queue
+import resource
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -129,6 +131,19 @@ def test_C2_a_large_body_is_sent_without_waiting_for_100_continue(driver: Driver
     assert request.body == body
     assert request.header("content-type") is None
     assert result.timings.total < 1.0
+
+
+@pytest.mark.parametrize("host", ["::1", "six.test", "127.1", "0x7f000001"])
+def test_C6_what_the_operator_allowed_is_reached_in_every_notation(make_driver: MakeDriver, host: str) -> None:
+    driver = make_driver({"six.test": ("::1",)})
+    with Receiver("::") as receiver:
+        result = answered(driver.send(receiver.url("/", host=host)))
+        assert result.address in ("::1", "127.0.0.1")
+
+
+def test_C2_the_path_is_sent_as_it_is_shown(driver: Driver, receiver: Receiver) -> None:
+    driver.send(receiver.url("/a/../b/./c//d?x=/../y"))
+    assert receiver.wait_for(1)[0].path == "/a/../b/./c//d?x=/../y"
 
 
 def test_C6_no_cookie_is_kept(driver: Driver, receiver: Receiver) -> None:
@@ -471,6 +486,15 @@ def test_D1_stop_lets_end_what_ends_in_time_and_cuts_the_rest(make_driver: MakeD
         driver.start(Request("POST", receiver.url(), JSON, b""), Route(1, 1, LOCAL))
 
 
+def test_D1_stop_ends_at_once_when_nothing_is_open(make_driver: MakeDriver, receiver: Receiver) -> None:
+    """Also after a name was waited for."""
+    driver = make_driver({"crm.test": ("127.0.0.1",)})
+    assert answered(driver.send(receiver.url("/", host="crm.test"))).timings.name >= 0
+    began = time.monotonic()
+    driver.sender.stop(30)
+    assert time.monotonic() - began < 3
+
+
 def test_D1_stop_ends_what_waits_for_a_name_as_not_left() -> None:
     release = threading.Event()
 
@@ -497,6 +521,20 @@ def test_O7_an_error_in_done_ends_the_sender_and_is_told() -> None:
     until(lambda: not sender.alive)
     with pytest.raises(SenderStopped):
         sender.start(Request("POST", "ftp://x/", (), b""), Route(1, 1, LOCAL), broken)
+
+
+def test_O7_without_sockets_it_is_our_own_failure(driver: Driver, receiver: Receiver) -> None:
+    """Not the target's: category System, and tried again soon."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        failure = failed(driver.send(f"http://127.0.0.2:{receiver.port}/"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(lowest)
+    assert (failure.cause, failure.left) == (Cause.EXCEPTION, False)
+    assert "no socket left" in failure.message
 
 
 def test_every_request_is_answered_exactly_once_under_load(driver: Driver, receiver: Receiver) -> None:

@@ -14,7 +14,7 @@ KIB = 1024
 class Route:
     """How the requests of one connection go out. One object per compiled connection; compared by identity, since handles are kept per route.
 
-    Timeouts are seconds: `connect_timeout` bounds name, connect and TLS together, `total_timeout` everything from `Sender.start()` on.
+    Timeouts are seconds: `connect_timeout` bounds the look-up and then connect and TLS together, `total_timeout` everything from `Sender.start()` on.
     Caps are bytes: of a longer body the beginning is kept; an answer with more header bytes is a failure.
     """
 

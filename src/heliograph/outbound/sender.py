@@ -39,6 +39,7 @@ from heliograph.outbound.transfer import Transfer
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 MOST_IDLE_HANDLES: Final = 512
 MOST_ROUTES: Final = 4096
+MOST_AT_ONCE: Final = 128  # requests begun before sockets are looked at again
 
 type Done = Callable[[Result], None]
 
@@ -59,7 +60,8 @@ class _Job:
     target: Target | None = None
     name_took: float = 0.0
     waited: float = 0.0
-    over: bool = False
+    waiting: bool = False
+    """For its name."""
 
 
 class Sender:
@@ -80,6 +82,7 @@ class Sender:
         self._inbox: deque[_Job] = deque()
         self._answers: deque[tuple[_Job, Answer]] = deque()
         self._naming: list[tuple[float, int, _Job]] = []
+        self._waiting = 0
         self._numbers = itertools.count()
         self._open: dict[pycurl.Curl, tuple[Transfer, _Job]] = {}
         self._shelves: OrderedDict[Route, Shelf] = OrderedDict()
@@ -87,6 +90,7 @@ class Sender:
         self._kept = KeptConnections()
         self._timer: float | None = None
         self._woken = False
+        self._closed = False
         self._stop_at: float | None = None
         self._poller = open_poller()
         self._wake_read, self._wake_write = os.pipe()
@@ -111,20 +115,20 @@ class Sender:
             if self._stop_at is not None:
                 raise SenderStopped
             self._inbox.append(job)
-        self._wake()
+            self._wake()
 
     def stop(self, deadline: float) -> None:
         """Takes nothing more, gives what is under way `deadline` seconds to end, cuts what is still open (CutOff), frees everything. Callable again."""
         with self._gate:
             self._stop_at = min(self._stop_at or float("inf"), time.monotonic() + deadline)
-        self._wake()
+            self._wake()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
     @property
     def under_way(self) -> int:
         """Requests started and not done, roughly (for metrics)."""
-        return len(self._inbox) + len(self._naming) + len(self._open)
+        return len(self._inbox) + self._waiting + len(self._open)
 
     @property
     def opened(self) -> int:
@@ -136,13 +140,12 @@ class Sender:
         return self._thread.is_alive()
 
     def _wake(self) -> None:
-        if self._woken:
+        """Needs the gate: once the pipe is closed, its number may be another file's."""
+        if self._woken or self._closed:
             return
         self._woken = True
-        try:
+        with suppress(BlockingIOError):  # full: it wakes anyway
             os.write(self._wake_write, b"\0")
-        except OSError:
-            return  # full: it is awake anyway; closed: it has ended
 
     # The sender's thread.
 
@@ -189,12 +192,11 @@ class Sender:
         self._woken = False  # before the inbox is read: what is put in from now on wakes again
 
     def _take_in(self) -> None:
-        for _ in range(len(self._inbox)):
+        for _ in range(min(len(self._inbox), MOST_AT_ONCE)):
             self._begin(self._inbox.popleft())
         while self._answers:
             job, answer = self._answers.popleft()
-            if not job.over:
-                job.over = True
+            if self._waits(job):
                 job.name_took = time.monotonic() - job.began
                 self._connect(job, answer)
 
@@ -218,17 +220,26 @@ class Sender:
         if answer is not None:
             self._connect(job, answer)
         else:
+            job.waiting = True
+            self._waiting += 1
             heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
 
     def _named(self, job: _Job, answer: Answer) -> None:
+        """On one of the resolver's threads."""
         self._answers.append((job, answer))
-        self._wake()
+        with self._gate:
+            self._wake()
+
+    def _waits(self, job: _Job) -> bool:
+        """Whether it still waits for its name; from now on it does not."""
+        waits, job.waiting = job.waiting, False
+        self._waiting -= waits
+        return waits
 
     def _give_up_naming(self, now: float) -> None:
-        while self._naming and (self._naming[0][0] <= now or self._naming[0][2].over):
+        while self._naming and (self._naming[0][0] <= now or not self._naming[0][2].waiting):
             job = heapq.heappop(self._naming)[2]
-            if not job.over:
-                job.over = True
+            if self._waits(job):
                 host = job.target.host if job.target else ""
                 self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
@@ -359,18 +370,17 @@ class Sender:
         self._open.clear()
 
     def _take_in_nothing(self) -> None:
-        waiting = [*self._inbox, *(job for _, _, job in sorted(self._naming))]
+        unsent = [*self._inbox, *(job for *_, job in sorted(self._naming) if self._waits(job))]
         self._inbox.clear()
         self._naming.clear()
         self._answers.clear()
-        for job in waiting:
-            if not job.over:
-                job.over = True
-                job.done(CutOff(left=False))
+        for job in unsent:
+            job.done(CutOff(left=False))
 
     def _release(self) -> None:
         with self._gate:
             self._stop_at = self._stop_at or 0.0
+            self._closed = True
         self._resolver.close()
         for transfer, _ in self._open.values():
             transfer.close()

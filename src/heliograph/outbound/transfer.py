@@ -80,6 +80,7 @@ class Transfer:
             (pycurl.NOPROXY, ""),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.PATH_AS_IS, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.CAINFO, ca_file),
             (pycurl.SSL_VERIFYPEER, 1),
@@ -244,6 +245,8 @@ class Transfer:
         target = self._target
         if self._blocked is not None and not self.sent:
             return Cause.BLOCKED, f"{target} is blocked: {self._blocked}."
+        if self.stale:
+            return Cause.TIMEOUT, f"No connection to {target} could be made in time."
         if self._exhausted and not self.sent:
             return Cause.EXCEPTION, "Heliograph could not open a connection: this machine has no socket left."
         if self._lines_too_long:

@@ -1,0 +1,45 @@
+"""What the guard would say to a URL, without sending anything (spec C6): for forms, Save & Test and the command line. The sender judges by the same functions."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from heliograph.outbound.guard import Policy, judge
+from heliograph.outbound.resolver import Lookup, look_up
+from heliograph.outbound.target import InvalidTarget, read_target
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """allowed: at least one address may be connected to. addresses: what the host stands for, the allowed ones first. by_operator: all allowed ones are because the operator opened them; there plain http will do."""
+
+    allowed: bool
+    addresses: tuple[str, ...]
+    reason: str
+    by_operator: bool = False
+
+
+def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> Checked:
+    """Reads, looks up and judges. Blocks for as long as the look-up takes, so not for the sender's thread."""
+    try:
+        target = read_target(url)
+    except InvalidTarget as error:
+        return Checked(False, (), str(error))
+    if target.literal:
+        literals: tuple[str, ...] = (target.host,)
+    else:
+        try:
+            literals = look_up(target.host)
+        except (OSError, UnicodeError) as error:
+            unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+            return Checked(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
+    verdicts = [(literal, judge(literal, target.port, policy)) for literal in literals]
+    allowed = [(literal, verdict) for literal, verdict in verdicts if verdict.allowed]
+    refused = [(literal, verdict) for literal, verdict in verdicts if not verdict.allowed]
+    addresses = tuple(literal for literal, _ in (*allowed, *refused))
+    if not allowed:
+        return Checked(
+            False, addresses, f"{target} is blocked: {refused[-1][1].reason}." if refused else f"The name {target.host} has no address."
+        )
+    return Checked(True, addresses, f"{allowed[0][1].reason}.", all(verdict.by_operator for _, verdict in allowed))
