@@ -26,7 +26,9 @@ from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
+from django.core.management import call_command
 from django.db import connections
+from django.test import TransactionTestCase
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
 from tests import postgres
@@ -154,32 +156,40 @@ def database_server() -> Iterator[Path | None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(database_server: Path | None) -> None:
-    """The server runs before Django makes its test database."""
+def databases(vendor: Vendor, database_server: Path | None, django_db_blocker: Any) -> Iterator[Databases]:
+    """Makes databases of this run's vendor. Django's own is the first, migrated here and kept as the template of all others."""
+    made = Databases(vendor, test_settings.FOLDER, test_settings.KEY, database_server)
+    made.create(test_settings.DATABASE_NAME)
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        connections.close_all()
+    made.keep_as_template(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE)
+    yield made
+    with django_db_blocker.unblock():
+        connections.close_all()
+    made.drop(test_settings.DATABASE_NAME)
+    made.drop_template()
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """No connection is left when Django drops its test database."""
+def django_db_setup(django_test_environment: None, databases: Databases) -> Iterator[None]:
+    """Django's test database is the one of tests/settings.py; after a test with transactions it is a fresh copy of the template."""
+
+    def restore(_: TransactionTestCase) -> None:
+        connections.close_all()
+        databases.restore(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
+    # TestCase rolls back instead; its own method calls this one only where the database has no transactions.
     yield
-    connections.close_all()
-
-
-@pytest.fixture(scope="session")
-def databases(vendor: Vendor, database_server: Path | None) -> Databases:
-    """Makes further databases of this run's vendor."""
-    return Databases(vendor, test_settings.FOLDER, test_settings.KEY, database_server)
+    patch.undo()
 
 
 @pytest.fixture
-def database(vendor: Vendor, transactional_db: None) -> DatabaseFacts:
+def database(databases: Databases, transactional_db: None) -> DatabaseFacts:
     """Django's test database, for processes that join this test; what the test saved is committed."""
-    url = (
-        f"sqlite:///{test_settings.DATA / 'heliograph.db'}"
-        if vendor == "sqlite"
-        else postgres.url(test_settings.POSTGRES, test_settings.DATABASE_NAME)
-    )
-    return DatabaseFacts(vendor, url, test_settings.DATA, test_settings.KEY)
+    return databases.facts(test_settings.DATABASE_NAME, test_settings.DATA)
 
 
 @pytest.fixture

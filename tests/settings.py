@@ -24,6 +24,8 @@ OWN_POSTGRES = VENDOR == "postgres" and "HELIOGRAPH_TEST_POSTGRES" not in os.env
 POSTGRES = Path(os.environ.get("HELIOGRAPH_TEST_POSTGRES") or f"/tmp/hg-postgres-{os.getpid()}")
 KEY = Fernet.generate_key().decode("ascii")
 DATABASE_NAME = f"heliograph_{os.getpid()}"
+# A file, not memory: several processes and threads open the test database.
+DATABASE_FILE = DATA / "heliograph.db"
 
 for name in list(os.environ):
     if name.startswith("HELIOGRAPH_") and not name.startswith("HELIOGRAPH_TEST_"):
@@ -35,11 +37,5 @@ if VENDOR == "postgres":
     os.environ["HELIOGRAPH_DATABASE_URL"] = f"postgresql://heliograph@/{DATABASE_NAME}?host={POSTGRES}"
 
 from heliograph.settings import *  # noqa: E402, F403 - the options above come first
-
-# A file, not memory: several processes and threads open the test database.
-if VENDOR == "sqlite":
-    DATABASES["default"]["TEST"] = {"NAME": str(DATA / "heliograph.db")}  # noqa: F405
-else:
-    DATABASES["default"]["TEST"] = {"NAME": DATABASE_NAME}  # noqa: F405
 
 PASSWORD_HASHERS = ["tests.hashing.OneRound"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 
 from heliograph.accounts.models import Account, Role, User
 
@@ -51,17 +51,3 @@ def test_P1_a_member_belongs_to_an_account_and_an_operator_to_none() -> None:
     member = User.objects.create_user("a@example.org", name="A", account=account, role=Role.PLANNER)
     assert not member.is_operator
     assert User.objects.create_user("b@example.org", name="B").is_operator
-
-
-def test_the_alias_read_sees_what_a_test_has_saved() -> None:
-    Account.objects.create(code="A-1", name="Name")
-    assert Account.objects.using("read").count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_alias_read_is_another_connection_that_cannot_write() -> None:
-    Account.objects.create(code="A-1", name="Name")
-    assert Account.objects.using("read").count() == 1
-    assert connections["read"] is not connections["default"]
-    with pytest.raises(Exception, match=r"read.?only"):
-        Account.objects.using("read").create(code="A-2", name="Name")

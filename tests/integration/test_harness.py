@@ -1,0 +1,48 @@
+"""The database harness itself: aliases, isolation, processes."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, connections
+from tests.databases import DatabaseFacts, Databases
+from tests.processes import Starter
+
+from heliograph.accounts.models import Account
+from heliograph.store.models import Slot
+
+
+@pytest.mark.django_db
+def test_the_alias_read_sees_what_a_test_has_saved() -> None:
+    Account.objects.create(code="A-1", name="Name")
+    assert Account.objects.using("read").count() == 1
+
+
+@pytest.mark.parametrize("time", [1, 2])
+@pytest.mark.django_db(transaction=True)
+def test_a_test_with_transactions_starts_from_what_migrations_left(time: int) -> None:
+    assert not Account.objects.exists()
+    assert Slot.objects.count() == 64
+    Account.objects.create(code="A-1", name="Name")
+    Slot.objects.all().delete()
+    assert Account.objects.using("read").count() == 1
+    assert connections["read"] is not connections["default"]
+    with pytest.raises(Exception, match=r"read.?only"):
+        Account.objects.using("read").create(code="A-2", name="Name")
+
+
+@pytest.mark.django_db
+def test_a_test_without_transactions_starts_from_there_too() -> None:
+    assert not Account.objects.exists()
+    assert Slot.objects.count() == 64
+
+
+def test_a_process_joins_djangos_test_database(database: DatabaseFacts, heliograph: Starter) -> None:
+    Account.objects.create(code="A-1", name="Name")
+    assert heliograph.database == database
+    assert connection.vendor == database.vendor
+    assert heliograph.run("--version").output.startswith("heliograph ")
+
+
+def test_databases_are_apart(databases: Databases, fresh_database: DatabaseFacts, empty_database: DatabaseFacts) -> None:
+    with databases.migrated() as another:
+        assert len({fresh_database.url, empty_database.url, another.url}) == 3
