@@ -1,0 +1,116 @@
+"""How this installation is doing, in one look (spec O2): what `heliograph status` and the operations port say. Counts of rows, no names of people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heliograph.store.database import Database
+from heliograph.store.fields import from_micros
+
+MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A worker that is alive, with what it says of itself (slots, in_memory, delivered, failed, last_error ...)."""
+
+    id: str
+    said: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Numbers of the moment. Ages are seconds; None where there is nothing that could be old.
+
+    pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag.
+    counted: False where pending or waiting stopped at MOST_COUNTED.
+    """
+
+    pending: int
+    waiting: int
+    stuck: int
+    counted: bool
+    oldest_pending: float | None
+    oldest_due: float | None
+    paused_connections: int
+    held_connections: int
+    owned_slots: int
+    workers: tuple[WorkerStatus, ...]
+    last_error: str
+    unfolded_figures: int
+    disk_free: int | None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether anybody delivers."""
+        return bool(self.workers)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json` and for monitoring."""
+        return {
+            "queue": {
+                "pending": self.pending,
+                "waiting": self.waiting,
+                "stuck": self.stuck,
+                "exact": self.counted,
+                "oldest_pending_s": self.oldest_pending,
+                "oldest_due_s": self.oldest_due,
+            },
+            "connections": {"paused": self.paused_connections, "held": self.held_connections},
+            "slots": {"owned": self.owned_slots, "of": 64},
+            "workers": [{"id": w.id, **w.said} for w in self.workers],
+            "last_error": self.last_error,
+            "unfolded_figures": self.unfolded_figures,
+            "disk_free_bytes": self.disk_free,
+        }
+
+
+def read_status(db: Database, folder: Path | None = None) -> Status:
+    """Looks once; a bounded number of short statements. folder: the data folder, for its free space."""
+    now = db.now()
+    pending, waiting = (_count(db, state) for state in (1, 2))
+    ((stuck,),) = db.all("SELECT count(*) FROM judgement WHERE queue < 3")
+    ((paused, held),) = db.all(
+        "SELECT COALESCE(SUM(CASE WHEN paused THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN held_until > :now THEN 1 ELSE 0 END), 0) FROM connection_state",
+        {"now": now},
+    )
+    ((owned,),) = db.all("SELECT count(*) FROM slot WHERE owner IS NOT NULL AND until > :now", {"now": now})
+    workers = tuple(
+        WorkerStatus(id, json.loads(said or "{}"))
+        for id, said in db.all("SELECT id, said FROM worker WHERE until > :now ORDER BY id", {"now": now})
+    )
+    ((unfolded,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM figure_delta LIMIT {MOST_COUNTED}) t")
+    return Status(
+        pending=min(pending, MOST_COUNTED),
+        waiting=min(waiting, MOST_COUNTED),
+        stuck=stuck,
+        counted=pending <= MOST_COUNTED and waiting <= MOST_COUNTED,
+        oldest_pending=_age(
+            db,
+            now,
+            "SELECT MIN(a.created) FROM lane l JOIN action a ON a.lane_id = l.id AND a.state < 10 WHERE l.state = 1 AND a.state = 1",
+        ),
+        oldest_due=_age(db, now, f"SELECT MIN(due_at) FROM lane WHERE state = 2 AND due_at <= {now}"),
+        paused_connections=paused,
+        held_connections=held,
+        owned_slots=owned,
+        workers=workers,
+        last_error=next((w.said["last_error"] for w in workers if w.said.get("last_error")), ""),
+        unfolded_figures=unfolded,
+        disk_free=shutil.disk_usage(folder).free if folder is not None else None,
+    )
+
+
+def _count(db: Database, state: int) -> int:
+    """Open actions of a state, found by the index of open ones; at most one more than MOST_COUNTED."""
+    ((found,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM action WHERE state < 10 AND state = {state} LIMIT {MOST_COUNTED + 1}) t")
+    return int(found)
+
+
+def _age(db: Database, now: int, sql: str) -> float | None:
+    ((oldest,),) = db.all(sql)
+    return None if oldest is None else max(0.0, round((from_micros(now) - from_micros(oldest)).total_seconds(), 1))
