@@ -1,0 +1,90 @@
+"""The refused rows as a file: why each was refused and what would be accepted, then the row as it was.
+
+Corrected, the same file can be imported: columns of the report itself are left out then.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from heliograph.platform.imports.errors import RowProblem
+
+REPORT_COLUMNS: Final = ("refused_line", "refused_field", "refused_value", "refused_reason", "refused_accepted")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_EXAMPLES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A refused row: where it begins, its problems, its cells."""
+
+    line: int
+    problems: tuple[RowProblem, ...]
+    cells: Sequence[str]
+
+    def as_json(self) -> str:
+        """For the job's own notes."""
+        return json.dumps([[(p.column, p.value, p.reason, p.accepted) for p in self.problems], list(self.cells)])
+
+    @classmethod
+    def from_json(cls, line: int, text: str) -> RefusedRow:
+        """What `as_json` gave."""
+        problems, cells = json.loads(text)
+        return cls(line, tuple(RowProblem(c, v, r, tuple(a)) for c, v, r, a in problems), cells)
+
+
+@dataclass(slots=True)
+class Summary:
+    """Refused rows by field and reason, with the first lines of each."""
+
+    rows: int = 0
+    groups: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+
+    def add(self, row: RefusedRow) -> None:
+        """Counts a row by its problems."""
+        self.rows += 1
+        for p in row.problems:
+            key = (p.column, _kind_of(p))
+            self.groups[key] += 1
+            shown = self.first.setdefault(key, [])
+            if len(shown) < _EXAMPLES:
+                shown.append({"line": row.line, "value": p.value, "reason": p.reason, "accepted": list(p.accepted)})
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The most frequent first."""
+        return [{"field": key[0], "reason": key[1], "rows": n, "first": self.first[key]} for key, n in self.groups.most_common(50)]
+
+
+def _kind_of(problem: RowProblem) -> str:
+    """The reason without value and numbers, so that equal mistakes count together."""
+    general = problem.reason.replace(repr(problem.value), "…") if problem.value else problem.reason
+    return re.sub(r"\d[\d,]*", "N", general)
+
+
+def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow]) -> Summary:
+    """Writes the report (UTF-8 with a byte order mark, so that every spreadsheet opens it) and sums it up."""
+    summary = Summary()
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8-sig", newline="", errors="replace") as file:
+        out = csv.writer(file)
+        out.writerow([*REPORT_COLUMNS, *names])
+        for row in rows:
+            summary.add(row)
+            out.writerow([row.line, *_told(row.problems), *row.cells])
+    part.replace(path)
+    return summary
+
+
+def _told(problems: Sequence[RowProblem]) -> list[str]:
+    """Field, value, reason and accepted; several problems stand below each other in the cell."""
+    columns = zip(*((p.column, p.value, p.reason, p.accepted_text) for p in problems), strict=True)
+    # what we write ourselves must not become a formula; the row's own cells stay as they were
+    return [f"'{text}" if text.startswith(_FORMULA) else text for text in ("\n".join(values) for values in columns)]
