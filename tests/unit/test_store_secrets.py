@@ -36,7 +36,11 @@ def test_C5_another_key_does_not_open_and_says_where() -> None:
         Vault([NEW]).open(PLACE, sealed)
 
 
-@pytest.mark.parametrize("change", [lambda sealed: sealed[:-1], lambda sealed: b"", lambda sealed: sealed[:-9] + b"AAAAAAAA="])
+@pytest.mark.parametrize(
+    "change",
+    [lambda sealed: sealed[:-1], lambda sealed: b"", lambda sealed: sealed[:-9] + b"AAAAAAAA="],
+    ids=["cut", "empty", "another signature"],
+)
 def test_C5_a_damaged_secret_is_refused(change) -> None:
     vault = Vault([NEW])
     with pytest.raises(WrongKey):
