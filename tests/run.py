@@ -123,6 +123,7 @@ def _leave_the_network() -> None:
             Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
             Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
         _raise_loopback()
+        os.environ["HELIOGRAPH_TEST_NAMESPACE"] = "on"
     except OSError as error:
         print(f"no network namespace here ({error}): only Python's own sockets are kept on this machine", flush=True)
 

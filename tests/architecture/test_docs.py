@@ -18,9 +18,9 @@ from heliograph.options import Options
 DOCUMENTS = tuple(sorted([*source.ROOT.glob("*.md"), *(source.ROOT / "docs").rglob("*.md")]))
 
 
-@pytest.mark.parametrize("page", reference.PAGES)
-def test_O1_every_setting_and_every_command_is_documented(page: str) -> None:
-    assert (reference.REFERENCE / page).read_text("utf-8") == reference.current(page, reference.PAGES[page]()), "run `make docs`"
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_O1_every_setting_and_every_command_is_documented(name: str) -> None:
+    assert (reference.REFERENCE / name).read_text("utf-8") == reference.current(name, reference.PAGES[name]()), "run `make docs`"
 
 
 def test_every_setting_says_what_it_is() -> None:
@@ -42,7 +42,7 @@ def test_every_command_and_option_has_a_help_text() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(source.ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
-    text = re.sub(r"```.*?```|<!--.*?-->", "", document.read_text("utf-8"), flags=re.DOTALL)
+    text = re.sub(r"```.*?```|<!--.*?-->|`[^`\n]*`", "", document.read_text("utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         parts = urllib.parse.urlsplit(target)
         if parts.scheme or not parts.path:
@@ -55,3 +55,10 @@ def test_every_package_is_in_the_map() -> None:
     packages = {path.parent.name for path in source.PACKAGE.glob("*/__init__.py")}
     missing = {name for name in packages if f"{name}/" not in text}
     assert not missing, f"ARCHITECTURE.md does not name {missing}"
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = source.ROOT / "docs" / "adr"
+    text = (folder / "README.md").read_text("utf-8")
+    missing = [path.name for path in folder.glob("0*.md") if f"({path.name})" not in text]
+    assert not missing, f"docs/adr/README.md does not name {missing}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 from django.db import connection, connections
 from tests.databases import DatabaseFacts, Databases
@@ -46,3 +49,11 @@ def test_a_process_joins_djangos_test_database(database: DatabaseFacts, heliogra
 def test_databases_are_apart(databases: Databases, fresh_database: DatabaseFacts, empty_database: DatabaseFacts) -> None:
     with databases.migrated() as another:
         assert len({fresh_database.url, empty_database.url, another.url}) == 3
+
+
+def test_C6_tests_reach_only_this_machine() -> None:
+    with socket.socket() as outgoing, pytest.raises(AssertionError, match=r"wanted to reach 192\.0\.2\.1"):
+        outgoing.connect(("192.0.2.1", 80))
+    if os.environ.get("HELIOGRAPH_TEST_NAMESPACE") == "on":
+        # libcurl and Chromium are held by this.
+        assert [name for _, name in socket.if_nameindex()] == ["lo"]
