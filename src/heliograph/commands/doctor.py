@@ -1,0 +1,103 @@
+"""`heliograph doctor`: looks at everything that an installation stands on, and says what to do (spec O1, O6)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heliograph.options import Options, OptionsError
+
+if TYPE_CHECKING:
+    from heliograph.store.health import Check
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
+    """Look at settings, data folder, disk, database, schema, key, clock and network rules; say what is wrong and what to do.
+
+    Changes nothing. Exit code 0: all is well; 1: something has to be mended.
+    """
+    found = list(_examined())
+    if as_json:
+        typer.echo(json.dumps({"ok": all(c.ok for c in found), "checks": [asdict(c) for c in found]}))
+    else:
+        _print(found)
+    if not all(c.ok for c in found):
+        raise typer.Exit(1)
+
+
+def _examined() -> Iterator[Check]:
+    """One finding after the other; what depends on something that is missing is not asked."""
+    from heliograph.store import health  # noqa: PLC0415
+
+    try:
+        options = Options.load()
+    except OptionsError as error:
+        yield health.Check("settings", False, str(error), "Mend what the sentence names; docs/reference/settings.md has all settings.")
+        return
+    unsafe = options.unsafe()
+    yield health.Check(
+        "settings",
+        not unsafe,
+        " ".join(unsafe) or "The settings can be used.",
+        "A production start refuses this: change it before." if unsafe else "",
+    )
+    yield health.folder_is_writable(options.data)
+    if options.on_sqlite:
+        yield health.folder_is_local(options.data)
+    yield health.disk_has_room(options.data)
+    yield health.descriptors_suffice()
+    yield health.proxies_are_ignored(os.environ)
+    yield health.networks_are_narrow(options.allowed_networks)
+    yield from _of_database(options)
+
+
+def _of_database(options: Options) -> Iterator[Check]:
+    from heliograph.store import health  # noqa: PLC0415
+
+    if options.on_sqlite and not options.sqlite_file.exists():
+        yield health.Check("database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` makes it.")
+        return
+    try:
+        keys = options.keys
+    except OptionsError as error:
+        yield health.Check("key", False, str(error), "Put the key back: what it sealed cannot be opened without it.")
+        return
+    from heliograph.commands import ready  # noqa: PLC0415
+
+    ready()
+    from django.db import connections  # noqa: PLC0415
+    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
+
+    from heliograph.store.secrets import Vault  # noqa: PLC0415
+    from heliograph.wiring import open_database  # noqa: PLC0415
+
+    answers, db = health.database_answers(lambda: open_database(options, read_only=True))
+    yield answers
+    if db is None:
+        return
+    yield health.schema_is_current(db, set(MigrationLoader(connections["read"]).disk_migrations))
+    yield health.key_fits(db, Vault(keys))
+    yield health.clocks_agree(db)
+
+
+def _print(found: list[Check]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    for check in found:
+        word, style = ("well", "green") if check.ok and not check.cure else ("note", "yellow") if check.ok else ("WRONG", "bold red")
+        console.print(f"[{style}]{word:>5}[/{style}]  [bold]{check.name}[/bold]: {check.said}", highlight=False, soft_wrap=True)
+        if check.cure:
+            console.print(f"       {check.cure}", highlight=False, soft_wrap=True)
+    wrong = sum(not c.ok for c in found)
+    console.print("\nAll is well." if not wrong else f"\n{wrong} to mend.", highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(doctor)
