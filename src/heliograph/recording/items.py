@@ -14,6 +14,7 @@ from heliograph.domain.changes import Upsert
 from heliograph.domain.documents import Problem
 from heliograph.domain.errors import HeliographError
 
+MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")
 
 
@@ -34,11 +35,26 @@ class Item:
     by_hand: bool = False  # an edit on a page: its time is no sender's `modified`, and nothing makes it stale
     expected: int | None = None
     prepared: Prepared | None = field(default=None, repr=False)
+    _hash: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def request_hash(self) -> str:
-        """What a repeated key is compared by: the same key with another document is refused."""
-        return hashlib.sha256(_json.encode(self.document)).hexdigest()
+        """What a repeated key is compared by: the same key with another document is refused. Raises ValueError, RecursionError for what is no JSON."""
+        if not self._hash:
+            self._hash = hashlib.sha256(_json.encode(self.document)).hexdigest()
+        return self._hash
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the item cannot be kept under its key, if it cannot."""
+        key = self.key or ""
+        if not key or len(key) > MAX_KEY or not key.isprintable():  # lone surrogates are not printable either
+            return Problem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")
+        try:
+            self.request_hash  # noqa: B018 -- whether it can be worked out
+        except (ValueError, TypeError, RecursionError):
+            return Problem("", "is no JSON that can be kept: half a character, or nested too deeply.")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     CONFLICT = "conflict"  # a form showed an older version
     KEY_REUSED = "key_reused"  # the same Idempotency-Key with another document (I3)
+    FAILED = "failed"  # an error of ours; nothing was recorded, and it may be sent again
     RUNNING = "running"  # the first request with this key has no answer yet (I3)
 
 

@@ -9,11 +9,21 @@ What is refused is refused before a row is made. Nothing else writes registratio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from heliograph.domain.changes import Change, Facet, RegistrationState, SessionState, SubjectKind, applied, registration_facets
-from heliograph.domain.documents import Problem, Refused, address, resolve
+from heliograph.domain.changes import (
+    SESSION_STATUS,
+    Change,
+    Facet,
+    RegistrationState,
+    SessionState,
+    SubjectKind,
+    applied,
+    registration_facets,
+)
+from heliograph.domain.documents import SHOWN_ALLOWED, Problem, Refused, address, resolve
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.domain.statuses import NEW
 from heliograph.recording.contents import read_state, write_state
@@ -21,49 +31,50 @@ from heliograph.recording.items import Answer, Item, Outcome, Prepared, read_ans
 from heliograph.recording.writing import Recorded, write_changes
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros, to_micros
+from heliograph.store.fields import EPOCH, from_micros, to_micros
 from heliograph.store.registrations import Row, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
 
 
-def record(db: Database, items: Sequence[Item], source: Source, *, endpoint: str = "") -> list[Answer]:
+def record(db: Database, items: Sequence[Item], source: Source, *, endpoint: str = "", key_wait_ms: int = 0) -> list[Answer]:
     """Records registration documents in the caller's transaction; an answer each, in order.
 
+    key_wait_ms: how long a key that another transaction holds is waited for (PostgreSQL; 0: as long as it holds it).
     Raises nothing for a bad item: it is refused in its answer. What the database raises is the caller's to roll back
     (`recording.batches` does that for those who own their connection).
     """
     answers: list[Answer | None] = [None] * len(items)
-    mine, twins = _claim(db, items, endpoint, answers)
+    mine, twins = _claim(db, items, endpoint, key_wait_ms, answers)
     todo = [i for i in range(len(items)) if answers[i] is None and i not in twins]
     _Batch(db, source).run([(i, items[i]) for i in todo], answers)
     if mine:
         kept = [(key, write_answer(found)) for key, i in mine.items() if (found := answers[i]) is not None and found.is_recorded]
         registrations.answer_keys(db, kept)
         registrations.free_keys(db, mine.keys() - {key for key, _ in kept})
-    for i, first in twins.items():
-        same = items[i].request_hash == items[first].request_hash
-        answers[i] = answers[first] if same else Answer(Outcome.KEY_REUSED)
+    _answer_twins(db, items, source, endpoint, twins, answers)
     return [a if a is not None else Answer(Outcome.REFUSED) for a in answers]
 
 
-def _claim(db: Database, items: Sequence[Item], endpoint: str, answers: list[Answer | None]) -> tuple[dict[Key, int], dict[int, int]]:
+def _claim(
+    db: Database, items: Sequence[Item], endpoint: str, key_wait_ms: int, answers: list[Answer | None]
+) -> tuple[dict[Key, int], dict[int, int]]:
     """Step 0. Keys that are ours with their item, and items that repeat a key of this batch with the item that has it first."""
     first: dict[Key, int] = {}
     twins: dict[int, int] = {}
     for i, item in enumerate(items):
-        if item.key is not None:
-            key = (item.account, endpoint, item.key)
-            if key in first:
-                twins[i] = first[key]
-            else:
-                first[key] = i
+        if item.key is None:
+            continue
+        if item.problem is not None:
+            answers[i] = Answer(Outcome.REFUSED, problems=(item.problem,))
+            continue
+        known = first.setdefault((item.account, endpoint, item.key), i)
+        if known != i:
+            twins[i] = known
     if not first:
         return {}, {}
-    claims = [(*key, items[first[key]].request_hash) for key in sorted(first)]
-    ours = registrations.claim_keys(db, claims, db.now())
-    theirs = sorted(first.keys() - ours)
-    for key, (hash, text) in registrations.kept_answers(db, theirs).items():
+    ours = registrations.claim_keys(db, [(*key, items[first[key]].request_hash) for key in sorted(first)], db.now(), key_wait_ms)
+    for key, (hash, text) in registrations.kept_answers(db, sorted(first.keys() - ours)).items():
         i = first[key]
         if hash != items[i].request_hash:
             answers[i] = Answer(Outcome.KEY_REUSED)
@@ -72,13 +83,30 @@ def _claim(db: Database, items: Sequence[Item], endpoint: str, answers: list[Ans
     return {key: i for key, i in first.items() if key in ours}, twins
 
 
+def _answer_twins(
+    db: Database, items: Sequence[Item], source: Source, endpoint: str, twins: Mapping[int, int], answers: list[Answer | None]
+) -> None:
+    """Items that repeated a key of their own batch. What was refused is not remembered (I3), so another document after it has its turn."""
+    turns = []
+    for i, first in twins.items():
+        said = answers[first]
+        if items[i].request_hash == items[first].request_hash:
+            answers[i] = said
+        elif said is not None and said.outcome in (Outcome.REFUSED, Outcome.CONFLICT):
+            turns.append(i)
+        else:
+            answers[i] = Answer(Outcome.KEY_REUSED)
+    if turns:
+        for i, answer in zip(turns, record(db, [items[i] for i in turns], source, endpoint=endpoint), strict=True):
+            answers[i] = answer
+
+
 @dataclass(slots=True)
 class _Subject:
     """A locked registration with its state as this batch leaves it: two changes of one registration see each other."""
 
     row: Row
     state: RegistrationState | None
-    made: bool
     changed: bool = False
     sent: bool = False
 
@@ -89,31 +117,28 @@ class _Batch:
 
     db: Database
     source: Source
+    now: int = 0
+    at: datetime = EPOCH
     accounts: dict[int, AccountConfig] = field(default_factory=dict)
     events: dict[int, EventConfig] = field(default_factory=dict)
+    new_status: dict[int, int] = field(default_factory=dict)
     recorded: list[Recorded] = field(default_factory=list)
-    sessions: dict[tuple[int, int], tuple[int, int, int]] = field(default_factory=dict)
-    session_rows: dict[int, SessionRow] = field(default_factory=dict)
+    sessions: dict[tuple[int, int], SessionRow] = field(default_factory=dict)
+    session_ids: Iterator[int] = field(default_factory=lambda: iter(()))
+    changed_sessions: dict[int, SessionRow] = field(default_factory=dict)
 
     def run(self, items: Sequence[tuple[int, Item]], answers: list[Answer | None]) -> None:
         prepared = self._prepared(items, answers)
         if not prepared:
             return
-        now = self.db.now()
-        wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
-        keys = [(event, code) for event, code, _ in wanted]
-        made = registrations.make_rows(self.db, wanted, now)
-        rows = registrations.lock_rows(self.db, keys)
-        if len(rows) < len(keys):  # erased in between
-            made |= registrations.make_rows(self.db, wanted, now)
-            rows = registrations.lock_rows(self.db, keys)
-        subjects = {key: _Subject(row, read_state(row.state) if row.state else None, key in made) for key, row in rows.items()}
-        with_sessions = sorted({subjects[p.event, p.code].row.id for _, _, p in prepared if p.upsert and p.upsert.sessions})
-        self.sessions = registrations.session_rows(self.db, with_sessions)
+        self.now = self.db.now()
+        self.at = from_micros(self.now)
+        subjects = self._subjects(prepared)
+        self._lock_sessions(prepared, subjects)
         found: dict[int, list[Recorded]] = {}
         for i, item, p in prepared:
-            answers[i], found[i] = self._one(item, p, subjects[p.event, p.code], now)
-        self._write(subjects, now)
+            answers[i], found[i] = self._one(item, p, subjects[p.event, p.code])
+        self._write(subjects)
         for i, changes in found.items():
             before = answers[i]
             if before is not None and changes:
@@ -130,6 +155,7 @@ class _Batch:
                 answers[i] = Answer(Outcome.REFUSED, problems=refused.problems)
         ids = event_ids(self.db, {(account, event) for account, event, _ in named.values()})
         self._hold({account for account, _, _ in named.values()}, ids)
+        known: dict[int, tuple[str, ...]] = {}
         out = []
         for i, item in items:
             if i not in named:
@@ -137,7 +163,10 @@ class _Batch:
             account, event_code, code = named[i]
             event = self.events.get(ids.get((account, event_code), 0))
             if event is None or event.code != event_code:
-                answers[i] = Answer(Outcome.REFUSED, problems=(unknown_event(self.db, account, event_code),))
+                if account not in known:
+                    known[account] = event_codes(self.db, account)
+                problem = Problem("event", f"there is no event {event_code!r}.", known[account], event_code)
+                answers[i] = Answer(Outcome.REFUSED, problems=(problem,))
                 continue
             p = prepare(item, code, self.accounts[account], event)
             if p.upsert is None:
@@ -147,59 +176,76 @@ class _Batch:
         return out
 
     def _hold(self, accounts: set[int], events: dict[tuple[int, str], int]) -> None:
+        if not accounts:
+            return
         configuration.lock_shared(self.db, accounts, [(account, id) for (account, _), id in events.items()])
         found = configuration.versions(self.db, accounts, events.values())
         self.accounts = {a: self.source.account(a, found[configuration.ACCOUNT, a]) for a in accounts}
         self.events = {e: self.source.event(e, found[configuration.EVENT, e]) for e in events.values() if (configuration.EVENT, e) in found}
+        self.new_status = {
+            a: next(status.id for status in config.statuses.values() if status.name == NEW) for a, config in self.accounts.items()
+        }
+
+    # --- steps 2 and 3: rows exist and are locked
+
+    def _subjects(self, prepared: Sequence[tuple[int, Item, Prepared]]) -> dict[tuple[int, str], _Subject]:
+        wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
+        keys = [(event, code) for event, code, _ in wanted]
+        registrations.make_rows(self.db, wanted, self.now)
+        rows = registrations.lock_rows(self.db, keys)
+        if len(rows) < len(keys):  # erased in between
+            registrations.make_rows(self.db, wanted, self.now)
+            rows = registrations.lock_rows(self.db, keys)
+        return {key: _Subject(row, read_state(row.state) if row.state else None) for key, row in rows.items()}
+
+    def _lock_sessions(self, prepared: Sequence[tuple[int, Item, Prepared]], subjects: Mapping[tuple[int, str], _Subject]) -> None:
+        """Session registrations are locked by their registration's row. Ids for those that may be made are drawn at once."""
+        named = {(subjects[p.event, p.code].row.id, session) for _, _, p in prepared if p.upsert for session in p.upsert.sessions}
+        if named:
+            self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in named}))
+            self.session_ids = iter(self.db.draw("subject_id", len(named - self.sessions.keys())))
 
     # --- step 4: diff and decide, in arrival order
 
-    def _one(self, item: Item, p: Prepared, s: _Subject, now: int) -> tuple[Answer, list[Recorded]]:
+    def _one(self, item: Item, p: Prepared, s: _Subject) -> tuple[Answer, list[Recorded]]:
         assert p.upsert is not None
         account, event = self.accounts[item.account], self.events[p.event]
         if item.expected is not None and item.expected != s.row.version:
-            return Answer(Outcome.CONFLICT, s.row.id, s.row.version), []
+            return Answer(Outcome.CONFLICT, s.row.id if s.state else None, s.row.version), []
         sent = None if item.by_hand or p.upsert.modified is None else to_micros(p.upsert.modified)
         if sent is not None and s.row.sent_modified is not None and sent < s.row.sent_modified:
             return Answer(Outcome.STALE, s.row.id, s.row.version), []
         if sent is not None and sent != s.row.sent_modified:
             s.row.sent_modified, s.sent = sent, True
         created = s.state is None
-        after, before = applied(
-            s.state,
-            p.code,
-            p.upsert,
-            from_micros(now),
-            new_status=next(status.id for status in account.statuses.values() if status.name == NEW),
-            marks_test=account.is_test_event(event.state.status),
-        )
+        marks_test = account.is_test_event(event.state.status)
+        after, before = applied(s.state, p.code, p.upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test)
         out: list[Recorded] = []
         if created or before:
             s.state, s.changed = after, True
             s.row.version += 1
             facets = registration_facets(created=created, before=before)
-            out.append(self._change(item, s, SubjectKind.REGISTRATION, s.row.id, s.row.version, facets, before, None, now))
+            out.append(self._recorded(item, s, SubjectKind.REGISTRATION, s.row.id, s.row.version, facets, before))
         for session, status in p.upsert.sessions.items():
-            changed = self._session(item, s, session, status, now)
+            changed = self._session(item, s, session, status)
             if changed is not None:
                 out.append(changed)
         self.recorded += out
         outcome = Outcome.CREATED if created else Outcome.UPDATED if out else Outcome.UNCHANGED
         return Answer(outcome, s.row.id, s.row.version), out
 
-    def _session(self, item: Item, s: _Subject, session: int, status: int, now: int) -> Recorded | None:
+    def _session(self, item: Item, s: _Subject, session: int, status: int) -> Recorded | None:
         known = self.sessions.get((s.row.id, session))
-        if known is not None and known[1] == status:
+        if known is not None and known.status == status:
             return None
-        id, version = (known[0], known[2] + 1) if known else (self.db.draw("subject_id", 1)[0], 1)
-        self.sessions[s.row.id, session] = (id, status, version)
-        self.session_rows[id] = SessionRow(id, item.account, s.row.id, session, status, version)
-        before: dict[str, object] = {"session_status": known[1]} if known else {}
-        return self._change(
-            item, s, SubjectKind.SESSION_REGISTRATION, id, version, Facet.SESSION_STATUS_CHANGED, before, SessionState(session, status), now
-        )
+        id, version = (known.id, known.version + 1) if known else (next(self.session_ids), 1)
+        row = SessionRow(id, item.account, s.row.id, session, status, version)
+        self.sessions[s.row.id, session] = self.changed_sessions[id] = row
+        before: dict[str, object] = {SESSION_STATUS: known.status} if known else {}
+        kind, facet = SubjectKind.SESSION_REGISTRATION, Facet.SESSION_STATUS_CHANGED
+        return self._recorded(item, s, kind, id, version, facet, before, SessionState(session, status))
 
-    def _change(
+    def _recorded(
         self,
         item: Item,
         s: _Subject,
@@ -208,8 +254,7 @@ class _Batch:
         version: int,
         facets: Facet,
         before: dict[str, object],
-        session: SessionState | None,
-        now: int,
+        session: SessionState | None = None,
     ) -> Recorded:
         change = Change(
             id=0,
@@ -217,7 +262,7 @@ class _Batch:
             subject_id=subject,
             version=version,
             facets=facets,
-            at=from_micros(now),
+            at=self.at,
             by=item.by,
             quiet=item.quiet,
             registration=s.state,
@@ -230,19 +275,21 @@ class _Batch:
 
     # --- steps 5 to 7
 
-    def _write(self, subjects: dict[tuple[int, str], _Subject], now: int) -> None:
-        changed = [s for s in subjects.values() if s.changed]
-        registrations.write_rows(self.db, [Written(s.row, s.state, write_state(s.state)) for s in changed if s.state is not None])
+    def _write(self, subjects: Mapping[tuple[int, str], _Subject]) -> None:
+        registrations.write_rows(
+            self.db, [Written(s.row, s.state, write_state(s.state)) for s in subjects.values() if s.changed and s.state is not None]
+        )
         touched = [
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
         ]
         registrations.touch_sent(self.db, touched)
-        registrations.write_sessions(self.db, list(self.session_rows.values()), now)
+        registrations.drop_rows(self.db, [s.row.id for s in subjects.values() if s.state is None])  # made for a conflict alone
+        registrations.write_sessions(self.db, list(self.changed_sessions.values()), self.now)
         serials = {s.row.id: s.row.serial for s in subjects.values()}
         for r, id in zip(self.recorded, self.db.draw("change_id", len(self.recorded)), strict=True):
             object.__setattr__(r.change, "id", id)  # drawn after the lock, so that ids of one subject rise with its versions
             r.serial = serials[r.registration] if r.registration is not None else None
-        write_changes(self.db, self.recorded, now)
+        write_changes(self.db, self.recorded, self.now)
 
 
 def prepare(item: Item, code: str, account: AccountConfig, event: EventConfig) -> Prepared:
@@ -269,7 +316,9 @@ def event_ids(db: Database, codes: set[tuple[int, str]]) -> dict[tuple[int, str]
     return out
 
 
-def unknown_event(db: Database, account: int, code: str) -> Problem:
-    """The problem of a document that names no event of the account."""
-    known = [c for (c,) in db.all("SELECT code FROM event WHERE account_id = :account ORDER BY code LIMIT 50", {"account": account})]
-    return Problem("event", f"there is no event {code!r}.", tuple(known), code)
+def event_codes(db: Database, account: int) -> tuple[str, ...]:
+    """The first codes of an account's events, for a message."""
+    rows = db.all(
+        "SELECT code FROM event WHERE account_id = :account ORDER BY code LIMIT :most", {"account": account, "most": SHOWN_ALLOWED}
+    )
+    return tuple(code for (code,) in rows)

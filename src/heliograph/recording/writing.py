@@ -116,13 +116,16 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
         ],
     )
     orders: list[Order] = []
+    items: list[dict[str, object]] = []
     for id, (r, d) in zip(ids, judged, strict=True):
         triggered, is_stuck = d.verdict is Verdict.TRIGGERED, d.reason is not None and d.reason.can_be_cured
         deltas += of_run(r.account.id, now, r.mode, d.flow.id, triggered=triggered, is_stuck=is_stuck)
         if triggered:
             orders += orders_of(r, d, id)
         elif is_stuck:
-            _write_judgement(db, id, r, d, now)
+            items.append(_judgement(id, r, d, now))
+    if items:
+        db.many(_JUDGEMENT, items)
     enqueue(db, orders, now, deltas)
 
 
@@ -147,25 +150,27 @@ def orders_of(r: Recorded, d: Decision, run: int) -> list[Order]:
     ]
 
 
-def _write_judgement(db: Database, run: int, r: Recorded, d: Decision, now: int) -> None:
+_JUDGEMENT = (
+    "INSERT INTO judgement (id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created)"
+    " VALUES (:run, :account, :run, :change, :flow, :registration, :event, :mode, :queue, :category, :tries, :due, :cause, '', :now)"
+)
+
+
+def _judgement(run: int, r: Recorded, d: Decision, now: int) -> dict[str, object]:
     verdict = JudgedVerdict.RAISED if d.reason is Reason.FAILED else JudgedVerdict.UNTAGGED
     item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
-    db.run(
-        "INSERT INTO judgement (id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created)"
-        " VALUES (:run, :account, :run, :change, :flow, :registration, :event, :mode, :queue, :category, :tries, :due, :cause, '', :now)",
-        {
-            "run": run,
-            "account": r.account.id,
-            "change": r.change.id,
-            "flow": d.flow.id,
-            "registration": r.registration,
-            "event": r.event.id,
-            "mode": r.mode,
-            "queue": item.queue.code,
-            "category": item.category.code,
-            "tries": item.tries,
-            "due": item.due_at,
-            "cause": item.cause.value,
-            "now": now,
-        },
-    )
+    return {
+        "run": run,
+        "account": r.account.id,
+        "change": r.change.id,
+        "flow": d.flow.id,
+        "registration": r.registration,
+        "event": r.event.id,
+        "mode": r.mode,
+        "queue": item.queue.code,
+        "category": item.category.code,
+        "tries": item.tries,
+        "due": item.due_at,
+        "cause": item.cause.value,
+        "now": now,
+    }

@@ -25,8 +25,12 @@ def _keys(accounts: Iterable[int], events: Iterable[tuple[int, int]]) -> list[tu
 def lock_shared(db: Database, accounts: Iterable[int], events: Iterable[tuple[int, int]] = ()) -> None:
     """Holds configuration still until the transaction ends. events: (account, event)."""
     if db.vendor == "postgresql":
-        for scope, key in _keys(accounts, events):
-            db.all("SELECT pg_advisory_xact_lock_shared(:scope, :key)", {"scope": scope, "key": key})
+        keys = _keys(accounts, events)
+        # What is drawn from the ordered rows is called in their order, after the sort.
+        db.all(
+            "SELECT pg_advisory_xact_lock_shared(s, k) FROM unnest(:scopes::int[], :keys::int[]) WITH ORDINALITY t(s, k, o) ORDER BY o",
+            {"scopes": [scope for scope, _ in keys], "keys": [key for _, key in keys]},
+        )
 
 
 def lock_exclusive(

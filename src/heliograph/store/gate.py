@@ -40,10 +40,11 @@ class Gate:
         if self._local.depth == 0:
             fcntl.flock(turn, fcntl.LOCK_EX)
             try:
+                _sign(turn)
                 fcntl.flock(main, fcntl.LOCK_EX)
             finally:
                 fcntl.flock(turn, fcntl.LOCK_UN)
-            os.pwrite(main, f"{os.getpid():<20}".encode(), 0)
+            _sign(main)
             self._local.since = time.monotonic()
         self._local.depth += 1
 
@@ -66,19 +67,12 @@ class Gate:
 
     @staticmethod
     def holder(database: str | Path) -> int | None:
-        """The process that holds the gate of this database now, if any: the supervisor ends a child that holds it too long."""
-        try:
-            main = os.open(f"{database}.main", os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            fcntl.flock(main, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = os.pread(main, 20, 0).decode(errors="replace").strip()
-            return int(text) if text.isdigit() else None
-        finally:
-            os.close(main)
-        return None
+        """The process that holds the gate of this database now, if any: the supervisor ends a child that holds it too long.
+
+        Also one that has only its turn: stopped while it waits, it keeps all others waiting though nobody is inside. A process that has
+        just come in may be reported under the name of the one before it: only one that is seen again and again holds it.
+        """
+        return _holder(f"{database}.main") or _holder(f"{database}.turn")
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -86,3 +80,22 @@ class Gate:
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def _sign(file: int) -> None:
+    os.pwrite(file, f"{os.getpid():<20}".encode(), 0)
+
+
+def _holder(path: str) -> int | None:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(file, 20, 0).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(file)
+    return None

@@ -28,17 +28,22 @@ class Row:
     state: str
 
 
-def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: int) -> set[tuple[int, str, str]]:
-    """Claims (account, endpoint, key, hash), sorted by the caller; those that are ours now. Waits for a transaction that holds the same key."""
-    if not claims:
-        return set()
+def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: int, wait_ms: int = 0) -> set[tuple[int, str, str]]:
+    """Claims (account, endpoint, key, hash), sorted by the caller; those that are ours now.
+
+    Waits for a transaction that holds the same key; on PostgreSQL no longer than wait_ms, if that is not 0 (the driver then raises LockNotAvailable).
+    """
     insert = "INSERT INTO idempotency (account_id, endpoint, key, request_hash, at)"
     if db.vendor == "postgresql":
+        if wait_ms:
+            db.run(f"SET LOCAL lock_timeout = {int(wait_ms)}")
         rows = db.all(
             f"{insert} SELECT a, e, k, h, :now FROM unnest(:a::bigint[], :e::text[], :k::text[], :h::text[]) WITH ORDINALITY t(a, e, k, h, o) ORDER BY o"
             " ON CONFLICT DO NOTHING RETURNING account_id, endpoint, key",
             {"now": now, **_columns(("a", "e", "k", "h"), claims)},
         )
+        if wait_ms:
+            db.run("SET LOCAL lock_timeout TO DEFAULT")
         return {(a, e, k) for a, e, k in rows}
     out = set()
     for a, e, k, h in claims:
@@ -76,17 +81,17 @@ def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
         db.many("DELETE FROM idempotency WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
 
 
-def make_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> set[tuple[int, str]]:
-    """Makes sure that (event, code, account) exist, in the order given (sorted); those that were made."""
+def make_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> None:
+    """Makes sure that (event, code, account) exist, in the order given (sorted)."""
     if db.vendor == "postgresql":
-        rows = db.all(
+        db.run(
             "INSERT INTO registration (id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified)"
             " SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
             " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) WITH ORDINALITY t(e, c, a, o) ORDER BY o"
-            " ON CONFLICT (event_id, code) DO NOTHING RETURNING event_id, code",
+            " ON CONFLICT (event_id, code) DO NOTHING",
             {"now": now, **_columns(("e", "c", "a"), wanted)},
         )
-        return {(e, c) for e, c in rows}
+        return
     known = _known(db, [(e, c) for e, c, _ in wanted])
     new = [w for w in wanted if (w[0], w[1]) not in known]
     db.many(
@@ -94,7 +99,12 @@ def make_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) ->
         " VALUES (:id, :a, :e, :c, 0, '', 0, 1, 0, '', '', '', :now, :now)",
         [{"id": id, "a": a, "e": e, "c": c, "now": now} for id, (e, c, a) in zip(db.draw("subject_id", len(new)), new, strict=True)],
     )
-    return {(e, c) for e, c, _ in new}
+
+
+def drop_rows(db: Database, ids: Sequence[int]) -> None:
+    """Takes back rows that this transaction made and nothing was recorded for."""
+    if ids:
+        db.run(f"DELETE FROM registration WHERE version = 0 AND {db.member('id', 'ids')}", {"ids": list(ids)})
 
 
 def _known(db: Database, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -193,17 +203,6 @@ def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:
         db.many("UPDATE registration SET sent_modified = :sent WHERE id = :id", found)
 
 
-def session_rows(db: Database, registrations: Sequence[int]) -> dict[tuple[int, int], tuple[int, int, int]]:
-    """(registration, session) -> (id, status, version), for locked registrations."""
-    if not registrations:
-        return {}
-    rows = db.all(
-        f"SELECT registration_id, session_id, id, status_id, version FROM session_registration WHERE {db.member('registration_id', 'ids')}",
-        {"ids": list(registrations)},
-    )
-    return {(r, s): (id, status, version) for r, s, id, status, version in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class SessionRow:
     """A session registration as it is to be stored."""
@@ -214,6 +213,16 @@ class SessionRow:
     session: int
     status: int
     version: int
+
+
+def session_rows(db: Database, registrations: Sequence[int]) -> dict[tuple[int, int], SessionRow]:
+    """(registration, session) -> its row, for locked registrations."""
+    rows = db.all(
+        "SELECT id, account_id, registration_id, session_id, status_id, version FROM session_registration"
+        f" WHERE {db.member('registration_id', 'ids')}",
+        {"ids": list(registrations)},
+    )
+    return {(row[2], row[3]): SessionRow(*row) for row in rows}
 
 
 def write_sessions(db: Database, rows: Sequence[SessionRow], now: int) -> None:
