@@ -82,7 +82,8 @@ def _judge(db: Database, source: Source, account: int, epoch: int) -> int:
     if fence(db, [account % SLOTS]).get(account % SLOTS) != epoch:
         return 0
     now = db.now()
-    update = " FOR UPDATE OF j" if db.vendor == "postgresql" else ""
+    # What a page is submitting at this moment is left to the next turn: it holds such rows in another order.
+    update = " FOR UPDATE OF j SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
         f"SELECT {_COLUMNS} FROM judgement j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.queue < 3 AND j.due_at <= :now"
         f" AND {db.member('j.event_id', 'events')} ORDER BY j.due_at, j.id LIMIT :most{update}",

@@ -44,8 +44,9 @@ def submit(account: int, keys: Sequence[str]) -> Submitted:
         db = of_django(connection)
         config = Committed(db).account(account)
         does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
-        said = {f"a{id}": text for id, text in settling.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
-        said |= {f"r{id}": text for id, text in settling.submit_runs(db, account, runs).items()}
+        # Runs before lanes, as where they are judged again.
+        said = {f"r{id}": text for id, text in settling.submit_runs(db, account, runs).items()}
+        said |= {f"a{id}": text for id, text in settling.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
     return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from heliograph.domain import lanes as rules
 from heliograph.domain.delivery import NotSubmittable, OpenAction, Origin, QueueStatus, StuckRun, submit_run
-from heliograph.domain.figures import Delta, Facts, of_settlement
+from heliograph.domain.figures import Delta, Facts, of_judged_again, of_settlement
 from heliograph.domain.flows import Does
 from heliograph.domain.lanes import Settlement
 from heliograph.domain.outcomes import Cause
@@ -249,9 +249,11 @@ def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, st
         {"ids": list(runs), "account": account},
     )
     said = {run: "There is no such item." for run in runs if run not in {row[0] for row in rows}}
+    reopened: list[int] = []
     for row in rows:
+        before = stuck_run_of(row)
         try:
-            after = submit_run(stuck_run_of(row))
+            after = submit_run(before)
         except NotSubmittable as error:
             said[row[0]] = str(error)
             continue
@@ -260,7 +262,24 @@ def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, st
             "UPDATE judgement SET queue = :queue, due_at = :due, ended = NULL WHERE id = :id",
             {"id": after.id, "queue": after.queue.code, "due": after.due_at},
         )
+        if not before.is_open:
+            reopened.append(after.id)
+    _count_stuck(db, account, reopened, was_open=False, is_open=True)
     return said
+
+
+def _count_stuck(db: Database, account: int, runs: Sequence[int], *, was_open: bool, is_open: bool) -> None:
+    """In Retry Queue, as these runs leave or join it (X2). Their changes were processed when they were: nothing else moves."""
+    if runs:
+        rows = db.all(f"SELECT at, mode, flow_id FROM run WHERE {db.member('id', 'runs')}", {"runs": list(runs)})
+        put_deltas(
+            db,
+            (
+                delta
+                for at, mode, flow in rows
+                for delta in of_judged_again(account, at, mode, flow, triggered=False, was_open=was_open, is_open=is_open)
+            ),
+        )
 
 
 def stuck_run_of(row: tuple[int, int, int, str, int | None, int]) -> StuckRun:
@@ -312,10 +331,12 @@ def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> in
 
     What is left over is ended by the engine when it comes to be sent.
     """
-    db.run(
-        "UPDATE judgement SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3",
+    stuck = db.all(
+        "UPDATE judgement SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
+        " RETURNING run_id",
         {"account": account, "flow": flow, "cause": Cause.FLOW_DELETED.value, "now": db.now()},
     )
+    _count_stuck(db, account, [run for (run,) in stuck], was_open=True, is_open=False)
     return _end(db, "flow_id = :id", account, flow, Cause.FLOW_DELETED, limit)
 
 

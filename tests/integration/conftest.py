@@ -1,0 +1,28 @@
+"""What the tests that run the real engine share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.databases import DatabaseFacts
+from tests.receiver import Receiver
+from tests.story import Story
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of webhooks."""
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
+    """The stage of the scripted story; at the end everything has to add up."""
+    made = Story(database, receiver)
+    try:
+        yield made
+        made.is_sound()
+    finally:
+        made.close()

@@ -1,0 +1,471 @@
+"""An account set up through the services, with a worker and a receiver: the stage for the scripted story (issue 3, "It must show").
+
+Nothing here writes configuration or rows by itself: what pages, API and commands call is what is called here. Two events: SUMMIT is
+Live, REHEARSAL is in Testing. Registration statuses Pre-Registered, Attended and Cancelled carry the tags Registered, Attended and
+Cancelled; New and Waitlist Hold carry none.
+
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", to=[story.to(crm)])
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.arrived("/crm", 1)
+    story.is_sound()
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from django.db import connections
+from django_scopes import scope
+
+from heliograph.accounts.models import Account
+from heliograph.domain.changes import EventState
+from heliograph.domain.connections import Secret
+from heliograph.domain.delivery import ActionState, AttemptKind, Origin
+from heliograph.domain.figures import ActionRow, AttemptRow, Delta, Figures, Period, RunRow, count, total
+from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.lanes import LaneState, choose
+from heliograph.domain.mapping import Kind, Row, Source, Subject, Text
+from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.retry import MINUTE, SEVERITY, Category
+from heliograph.domain.tags import TagKind
+from heliograph.engine.slots import Lease
+from heliograph.engine.worker import Setup, Worker
+from heliograph.flows.services import connections as connection_services
+from heliograph.flows.services import flows as flow_services
+from heliograph.flows.services.connections import ConnectionFacts
+from heliograph.flows.services.mappings import mapping_row, save_mapping
+from heliograph.flows.snapshot import SnapshotSource
+from heliograph.flows.vault import vault
+from heliograph.insights import submitting
+from heliograph.outbound.guard import Policy
+from heliograph.platform.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
+from heliograph.platform.services import events, setup, tagging, tags
+from heliograph.platform.services.accounts import AccountFacts, create_account
+from heliograph.platform.services.saving import Saving, saving
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import Answer, Item
+from heliograph.recording.sources import forget
+from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
+from tests.databases import DatabaseFacts
+from tests.receiver import Received, Receiver
+from tests.waiting import until
+
+BY = "user:1"
+LOOPBACK = Policy.parse(["127.0.0.0/8", "::1/128"])
+LEAD = {
+    "change": "macro.change_id",
+    "type": "macro.change_type",
+    "code": "registration.code",
+    "status": "registration.status",
+    "first": "profile.first_name",
+}
+TAGS: dict[str, TagKind] = {
+    "Registered": TagKind.REGISTRATION_STATUS,
+    "Attended": TagKind.REGISTRATION_STATUS,
+    "Cancelled": TagKind.REGISTRATION_STATUS,
+    "Waiting": TagKind.REGISTRATION_STATUS,
+    "VIP": TagKind.REGISTRATION_PROPERTY,
+    "Present": TagKind.SESSION_STATUS,
+    "On air": TagKind.EVENT_STATUS,
+    "Dietary": TagKind.QUESTION,
+}
+
+
+class Story:
+    """One account and what happens in it."""
+
+    def __init__(self, facts: DatabaseFacts, receiver: Receiver) -> None:
+        forget()  # another test's database had other rows under the same ids
+        self.facts, self.receiver = facts, receiver
+        self.account = create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by=BY).pk
+        self.db = self.open()
+        self.source = SnapshotSource(lambda: self.db)
+        self.workers: list[Worker] = []
+        self.deaths: list[int] = []
+        self.registrations: dict[str, int] = {}
+        with self.saving() as s:
+            self.tags = {name: tags.save_tag(s, tags.TagFacts(name, frozenset({kind}))).pk for name, kind in TAGS.items()}
+        for status, tag in (("Pre-Registered", "Registered"), ("Attended", "Attended"), ("Cancelled", "Cancelled")):
+            self.tag_status(status, tag)
+        with self.saving() as s:
+            tagging.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [self.tags["Present"]])
+            tagging.set_tags(s, TagKind.EVENT_STATUS, EventStatus.objects.get(name="Live").pk, [self.tags["On air"]])
+        self.events = {code: self.make_event(code, status) for code, status in (("SUMMIT", "Live"), ("REHEARSAL", "Testing"))}
+        self.lead = self.mapping("Lead", LEAD)
+
+    def close(self) -> None:
+        self.db.close()
+        forget()
+
+    def open(self, *, read_only: bool = False) -> Database:
+        """A connection of its own."""
+        if self.facts.vendor == "sqlite":
+            return open_sqlite(self.facts.data / "heliograph.db", read_only=read_only)
+        return open_postgres(self.facts.url, read_only=read_only)
+
+    # ---- setting up, and changing
+
+    @contextmanager
+    def saving(self, *of: str) -> Iterator[Saving]:
+        """A transaction of the set-up, of the account and of these events."""
+        with saving(self.account, by=BY, events=[self.events[code] for code in of], whole_account=True) as s:
+            yield s
+
+    def retries(self, *seconds: float) -> None:
+        """The account's three retry intervals, the same for every category (D5)."""
+        with self.saving():
+            Account.objects.filter(pk=self.account).update(retry_intervals={category.value: list(seconds) for category in SEVERITY})
+
+    def make_event(self, code: str, status: str) -> int:
+        with self.saving() as s:
+            id = events.save_event(s, EventState(code, code.capitalize(), self.event_status(status), timezone="Europe/Berlin"))
+        with saving(self.account, by=BY, events=[id]) as s:
+            setup.save_property(s, id, setup.PropertyFacts("VIP", "VIP guest", (self.tags["VIP"],)))
+            setup.save_property(s, id, setup.PropertyFacts("PRESS", "Press"))
+            setup.save_session(s, id, setup.SessionFacts("KEYNOTE", "Opening keynote"))
+            setup.save_session(s, id, setup.SessionFacts("PANEL", "Panel"))
+            setup.save_question(
+                s, id, setup.QuestionFacts("dietary", "Dietary needs", "multi-select", ("Vegan", "Kosher"), self.tags["Dietary"])
+            )
+        return id
+
+    def event_status(self, name: str) -> int:
+        with scope(account=self.account):
+            return int(EventStatus.objects.get(name=name).pk)
+
+    def save_event(self, code: str, **changes: Any) -> None:
+        """Saves an event with other fields; `status` by name."""
+        if "status" in changes:
+            changes["status"] = self.event_status(changes["status"])
+        with self.saving(code) as s:
+            events.save_event(s, replace(s.source.event(self.events[code]).state, **changes), self.events[code])
+
+    def tag_status(self, status: str, *names: str) -> None:
+        """Sets the tags of a standard registration status."""
+        with self.saving() as s:
+            row = RegistrationStatus.objects.get(name=status, event=None)
+            tagging.set_tags(s, TagKind.REGISTRATION_STATUS, row.pk, [self.tags[name] for name in names])
+
+    def tag_property(self, event: str, code: str, *names: str) -> None:
+        """Sets the tags of a custom property."""
+        with self.saving(event) as s:
+            row = RegistrationProperty.objects.get(event=self.events[event], code=code)
+            tagging.set_tags(s, TagKind.REGISTRATION_PROPERTY, row.pk, [self.tags[name] for name in names])
+
+    def connection(self, name: str, path: str = "", *, url: str = "", secrets: Mapping[Secret, str] | None = None, **fields: Any) -> int:
+        """A connection to the receiver's path, or to another URL. Keywords are fields of its body."""
+        body = {"name": name, "auth": "Open / No Auth", **fields}
+        with self.saving() as s:
+            facts = ConnectionFacts(body, url=url or self.receiver.url(path), secrets=secrets or {})
+            return int(connection_services.save_connection(s, facts, http=True).pk)
+
+    def change_connection(
+        self, id: int, path: str | None = None, *, secrets: Mapping[Secret, str] | None = None, confirmed: bool = False, **fields: Any
+    ) -> None:
+        """Saves a connection with another path, other secrets, other fields."""
+        with self.saving() as s:
+            body = {**connection_services.connection_row(id).body, **fields}
+            facts = ConnectionFacts(body, url=None if path is None else self.receiver.url(path), secrets=secrets or {})
+            connection_services.save_connection(s, facts, id, http=True, confirmed=confirmed)
+
+    def pause(self, connection: int, why: str = "Maintenance") -> None:
+        with self.saving() as s:
+            connection_services.pause(s, connection, why)
+
+    def resume(self, connection: int) -> None:
+        with self.saving() as s:
+            connection_services.resume(s, connection)
+
+    def paused(self, connection: int) -> tuple[bool, str]:
+        """Whether it is paused, and why."""
+        rows = self.db.all("SELECT paused, paused_why FROM connection_state WHERE connection_id = :c", {"c": connection})
+        return (bool(rows[0][0]), rows[0][1]) if rows else (False, "")
+
+    def mapping(
+        self,
+        name: str,
+        rows: Mapping[str, str | Sequence[str]],
+        *,
+        id: int | None = None,
+        subject: Subject = Subject.REGISTRATION,
+        kind: Kind = Kind.PAYLOAD,
+        required: Sequence[str] = (),
+    ) -> int:
+        """Saves a mapping. rows: target -> the source, or sources and typed texts ("=text") in order."""
+
+        def part(text: str) -> Source | Text:
+            return Text(text[1:]) if text.startswith("=") else Source(text)
+
+        made = tuple(
+            Row(target, tuple(part(p) for p in ([parts] if isinstance(parts, str) else parts)), required=target in required)
+            for target, parts in rows.items()
+        )
+        with self.saving() as s:
+            return int(save_mapping(s, FieldMapping(name, kind, subject, rows=made), id).pk)
+
+    def mapping_body(self, id: int) -> Mapping[str, Any]:
+        with scope(account=self.account):
+            return dict(mapping_row(id).body)
+
+    def to(self, connection: int, *, mapping: int | None = None, header: int | None = None, does: Does = Does.UPDATES) -> Destination:
+        """A destination, with the mapping Lead unless another is given."""
+        return Destination(
+            0, f"To {connection}", connection=connection, payload_mapping=mapping or self.lead, header_mapping=header, does=does
+        )
+
+    def flow(self, name: str, to: Sequence[Destination], *, mode: Mode = Mode.LIVE, watch: Watch = Watch.REGISTRATION, **lists: Any) -> int:
+        """A flow. Lists are given by names of tags, such as statuses=["Registered"]."""
+        with self.saving() as s:
+            return int(flow_services.save_flow(s, Flow(0, 1, name, mode, True, watch, destinations=tuple(to), **self._tagged(lists))).pk)
+
+    def change_flow(self, id: int, **changes: Any) -> None:
+        """Saves a flow with other fields. Lists by names of tags; `to` has its destinations, whose ids are kept in order."""
+        to = changes.pop("to", None)
+        with self.saving() as s:
+            flow = self.flow_facts(id)
+            if to is not None:
+                changes["destinations"] = tuple(
+                    replace(new, id=old.id if old else 0) for new, old in zip(to, [*flow.destinations, *([None] * len(to))], strict=False)
+                )
+            flow_services.save_flow(s, replace(flow, **self._tagged(changes)), id, confirmed=True)
+
+    def flow_facts(self, id: int) -> Flow:
+        with scope(account=self.account):
+            row = flow_services.flow_row(id)
+            return Flow.from_body(id, row.number, row.body)
+
+    def set_active(self, flow: int, active: bool) -> None:
+        with self.saving() as s:
+            flow_services.set_active(s, flow, active)
+
+    def delete_flow(self, flow: int) -> None:
+        with self.saving() as s:
+            flow_services.delete_flow(s, flow)
+
+    def _tagged(self, lists: Mapping[str, Any]) -> dict[str, Any]:
+        names = ("statuses", "properties", "session_statuses", "event_statuses")
+        return {
+            key: tuple(self.tags[n] if isinstance(n, str) else n for n in value) if key in names else value for key, value in lists.items()
+        }
+
+    # ---- what happens
+
+    def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> Answer:
+        """Records one registration document."""
+        if first is not None:
+            document["profile"] = {**document.get("profile", {}), "first_name": first}
+        return self.record_many([{"event": event, "code": code, **document}])[0]
+
+    def record_many(self, documents: Sequence[dict[str, Any]]) -> list[Answer]:
+        answers = record_batch(self.db, [Item(self.account, {"event": "SUMMIT", **d}, BY) for d in documents], self.source)
+        assert all(answer.is_recorded for answer in answers), answers
+        for document, answer in zip(documents, answers, strict=True):
+            assert answer.registration is not None
+            self.registrations[document["code"]] = answer.registration
+        for worker in self.workers:
+            worker.wake()
+        return answers
+
+    def submit(self, *keys: str) -> submitting.Submitted:
+        """Submit to Retry Queue: a12 is an action, r34 a run."""
+        with scope(account=self.account):
+            return submitting.submit(self.account, keys)
+
+    @contextmanager
+    def worker(self, **more: Any) -> Iterator[Worker]:
+        """A worker on threads of this process, from its start to a graceful stop."""
+        worker = Worker(
+            Setup(
+                open_writer=self.open,
+                open_reader=lambda: self.open(read_only=True),
+                source=lambda db: SnapshotSource(lambda: db),
+                vault=vault(),
+                policy=lambda _account: LOOPBACK,
+                folder=self.facts.data / "flight",
+                **({"lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),
+            ),
+            on_death=self.deaths.append,
+        )
+        thread = threading.Thread(target=worker.run, name="worker")
+        thread.start()
+        self.workers.append(worker)
+        try:
+            yield worker
+        finally:
+            self.workers.remove(worker)
+            worker.stop()
+            thread.join(15)
+            connections.close_all()
+            assert not thread.is_alive(), "the worker did not stop"
+            assert not self.deaths, "the worker died"
+
+    # ---- what came of it
+
+    def arrived(self, path: str, count: int, timeout: float = 10.0) -> list[Received]:
+        """The requests to a path, once there are so many; more is an error."""
+        found = self.receiver.wait_for(count, timeout, path=path)
+        assert len(found) == count, [request.body for request in found]
+        return found
+
+    def bodies(self, path: str) -> list[Any]:
+        """The JSON bodies that a path got, in order, without the id of the change."""
+        return [{key: value for key, value in request.json().items() if key != "change"} for request in self.receiver.at(path)]
+
+    def actions(self, code: str | None = None) -> list[dict[str, Any]]:
+        """Actions in the order in which they were made, as the Retry page names their parts. key: for submit."""
+        names = (
+            "id",
+            "state",
+            "queue",
+            "category",
+            "cause",
+            "message",
+            "tries",
+            "looks",
+            "sent",
+            "version",
+            "origin",
+            "flow",
+            "due",
+            "uid",
+        )
+        rows = self.db.all(
+            "SELECT id, state, queue, category, cause, message, tries, looks, sent, version, origin, flow_id, due_at, uid FROM action"
+            " WHERE account_id = :account AND (:all = 1 OR registration_id = :registration) ORDER BY id",
+            {"account": self.account, "all": int(code is None), "registration": self.registrations.get(code or "", 0)},
+        )
+        queues = {0: "", 1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
+        found = []
+        for row in rows:
+            action = dict(zip(names, row, strict=True))
+            category = Category.of_code(action["category"])
+            action |= {
+                "state": ActionState(action["state"]).name.lower(),
+                "queue": queues[action["queue"]],
+                "category": category.value if category else "",
+                "key": f"a{action['id']}",
+            }
+            found.append(action)
+        return found
+
+    def action(self, code: str, n: int = -1) -> dict[str, Any]:
+        """One action of a registration, by default its newest."""
+        return self.actions(code)[n]
+
+    def states(self, code: str | None = None) -> list[str]:
+        return [action["state"] for action in self.actions(code)]
+
+    def until(self, code: str, *states: str, timeout: float = 10.0) -> None:
+        """Waits until the actions of a registration have these states."""
+        try:
+            until(lambda: self.states(code) == list(states), timeout)
+        except AssertionError:
+            raise AssertionError(f"{code}: {states} was expected, it is {self.actions(code)}") from None
+
+    def attempts(self, action: Mapping[str, Any]) -> list[tuple[str, str, int | None]]:
+        """(kind, category of the failure or "", status) of each attempt of an action."""
+        rows = self.db.all("SELECT kind, category, status FROM attempt WHERE action_id = :id ORDER BY n", {"id": action["id"]})
+        kinds = {kind.code: kind.value for kind in AttemptKind}
+        return [(kinds[kind], category.value if (category := Category.of_code(code)) else "", status) for kind, code, status in rows]
+
+    def wait_for(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
+        """Waits until it is true; what it is instead is said with the state of everything."""
+        try:
+            until(condition, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.actions()}, {self.stuck()}") from None
+
+    def runs(self, flow: int) -> list[tuple[str, str]]:
+        """(decision, reason) of a flow's runs in order."""
+        rows = self.db.all("SELECT decision, reason FROM run WHERE flow_id = :flow ORDER BY id", {"flow": flow})
+        return [("triggered" if decision == 2 else "not triggered", reason) for decision, reason in rows]
+
+    def stuck(self) -> list[dict[str, Any]]:
+        """Runs in the Retry Queue, done ones as well. key: for submit."""
+        rows = self.db.all("SELECT id, queue, category, cause, tries, due_at FROM judgement ORDER BY id")
+        queues = {1: "Retry", 2: "Error", 3: "Failed", 4: "Done"}
+        return [
+            {"key": f"r{id}", "queue": queues[queue], "category": Category.of_code(category), "cause": cause, "tries": tries, "due": due}
+            for id, queue, category, cause, tries, due in rows
+        ]
+
+    # ---- whether all of it adds up
+
+    def figures(self, mode: Mode = Mode.LIVE) -> Figures:
+        """The figures of all time, from the deltas."""
+        return total(self._always(mode), self._deltas())
+
+    def is_sound(self) -> None:
+        """The figures are a recount, X2's equations hold, and no lane is stuck."""
+        for mode in Mode:
+            added, counted = self.figures(mode), self._recount(mode)
+            if self.db.all("SELECT 1 FROM action WHERE looks > 0 LIMIT 1"):  # what a look found is no row: a later retry counts under it
+                counted = replace(counted, retried_by_category=added.retried_by_category)
+            assert added == counted
+        self._no_lane_is_stuck()
+
+    def _always(self, mode: Mode) -> Period:
+        return Period(0, 2**40 * MINUTE, 1 if mode is Mode.LIVE else 2)
+
+    def _deltas(self) -> list[Delta]:
+        from pyroaring import BitMap
+
+        rows = self.db.all(
+            "SELECT account_id, minute, mode, measure, n, flow_id, connection_id, category, integration, serials FROM figure_delta"
+        )
+        return [Delta(*row[:9], tuple(BitMap.deserialize(bytes(row[9]))) if row[9] is not None else ()) for row in rows]
+
+    def _recount(self, mode: Mode) -> Figures:
+        waits = {run for (run,) in self.db.all("SELECT run_id FROM judgement WHERE queue < 3")}
+        runs = [
+            RunRow(change, registration, flow, mode, at, triggered=decision == 2, stuck=id in waits)
+            for id, change, registration, flow, mode, at, decision in self.db.all(
+                "SELECT r.id, r.change_id, c.registration_id, r.flow_id, r.mode, r.at, r.decision FROM run r JOIN change c ON c.id = r.change_id"
+            )
+        ]
+        actions, made = [], {}
+        for id, flow, of, created, state, origin in self.db.all("SELECT id, flow_id, mode, created, state, origin FROM action"):
+            made[id] = (of, Origin(origin))
+            actions.append(ActionRow(flow, of, created, ActionState(state), Origin(origin)))
+        attempts, before = [], {}
+        kinds = {kind.code: kind for kind in AttemptKind}
+        for action, kind, at, state, code in self.db.all("SELECT action_id, kind, at, state, category FROM attempt ORDER BY action_id, n"):
+            category = Category.of_code(code)
+            attempts.append(
+                AttemptRow(
+                    made[action][0],
+                    at,
+                    kinds[kind],
+                    before.get(action) if kinds[kind] is not AttemptKind.FIRST else None,
+                    abandoned=state == ActionState.FAILED and kinds[kind] is not AttemptKind.MANUAL,
+                    invalid=category is Category.VALIDATION,
+                    origin=made[action][1],
+                )
+            )
+            before[action] = category or before.get(action)
+        return count(self._always(mode), runs, actions, attempts)
+
+    def _no_lane_is_stuck(self) -> None:
+        """Each lane says what `choose` says of its open actions; what is ready waits for a pause or a hold, or for a worker."""
+        does = {d.id: d.does for flow in self.source.account(self.account).flows.values() for d in flow.destinations}
+        now = self.db.now()
+        for row in self.db.all(f"SELECT {LANE_COLUMNS} FROM lane"):
+            lane = lane_of(row).lane
+            rows = self.db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE lane_id = :lane AND state < 10", {"lane": lane.id})
+            opened = [action_of(action).action for action in rows]
+            if not opened:
+                assert lane.state is LaneState.IDLE, (lane, "nothing is open")
+                continue
+            choice = choose(does.get(lane.destination, Does.UPDATES), lane.begun_version, opened, now)
+            if lane.state is LaneState.WAITING:
+                assert lane.due_at is not None, lane
+                assert choice.state is LaneState.READY or choice.due_at == lane.due_at, (lane, opened)
+            else:
+                assert lane.state is LaneState.READY, (lane, opened)
