@@ -58,6 +58,10 @@ def main(command: str, data: Path) -> int:
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)
         assert code == 0, f"heliograph demo ended with {code} on SIGTERM:\n{log.read_text()}"
+    except BaseException:
+        for each in sorted(data.rglob("*.log")):
+            print(f"--- {each.name}\n{each.read_text('utf-8', 'replace')[-4000:]}", file=sys.stderr)
+        raise
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
