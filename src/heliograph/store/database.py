@@ -181,8 +181,7 @@ def of_django(connection: Any) -> Database:
 def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
     """An own connection to the database file, set up as every connection of ours is (protocols section 1)."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False, cached_statements=512)
-    for pragma in SQLITE_PRAGMAS:
-        connection.execute(pragma)
+    set_up_sqlite(connection)
     if read_only:
         connection.execute("PRAGMA query_only = 1")
     return SqliteDatabase(connection, None if read_only else Gate(path))
@@ -197,8 +196,17 @@ def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5
     return PostgresDatabase(connection)
 
 
+def set_up_sqlite(connection: sqlite3.Connection) -> None:
+    """Sets what every connection to the file needs."""
+    ((pages,),) = connection.execute("PRAGMA page_count")
+    if not pages:
+        # before the first table exists, or a purged file never shrinks; later it does nothing but wait for the write lock
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
 SQLITE_PRAGMAS = (
-    "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table exists, or a purged file never shrinks
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = 1",  # macOS: an fsync that reaches the disk

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
-from heliograph.store.database import SQLITE_PRAGMAS
+from heliograph.store.database import set_up_sqlite
 from heliograph.store.gate import Gate
 
 _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
@@ -50,8 +50,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        for pragma in SQLITE_PRAGMAS:
-            connection.execute(pragma)
+        set_up_sqlite(connection)
         if self._query_only:
             connection.execute("PRAGMA query_only = 1")
         elif not self.is_in_memory_db():
