@@ -48,6 +48,7 @@ class NotThere(SetupError):
 def check(row: models.Model) -> None:
     """Raises Invalid for what the row's fields and constraints refuse."""
     try:
+        row.clean_fields()  # first, and alone: what no column can hold must not get into the queries of the constraints
         row.full_clean()
     except ValidationError as error:
         fields: dict[str, list[str]] = {}

@@ -72,6 +72,7 @@ def watching_flows(s: Saving, *, confirmed: bool) -> Iterator[AccountConfig]:
     Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed.
     """
     s.needs_account()
+    s.write_account()  # what this transaction made before: a tag that the flow names
     before = s.source.account(s.account)
     yield before
     after = s.source.account(s.account)

@@ -1,0 +1,120 @@
+"""An account with a little of everything, made by the services."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django_scopes import scope
+
+from heliograph.accounts.models import Account
+from heliograph.domain.changes import EventState
+from heliograph.domain.connections import Secret
+from heliograph.domain.flows import Destination, Flow, Mode, Watch
+from heliograph.domain.mapping import Mapping, Row, Source
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.tags import TagKind
+from heliograph.flows.models import Connection
+from heliograph.flows.models import Flow as FlowRow
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.services.connections import ConnectionFacts, save_connection
+from heliograph.flows.services.flows import save_flow
+from heliograph.flows.services.mappings import save_mapping
+from heliograph.platform.models import Tag
+from heliograph.platform.services.accounts import AccountFacts, create_account
+from heliograph.platform.services.events import save_event
+from heliograph.platform.services.saving import Saving, saving
+from heliograph.platform.services.tagging import set_tags
+from heliograph.platform.services.tags import TagFacts, save_tag
+
+BY = "user:1"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Acme:
+    """The account and what it has, by name."""
+
+    account: Account
+    tags: dict[str, Tag] = field(default_factory=dict)
+    event: int = 0
+    connection: Connection | None = None
+    mapping: MappingRow | None = None
+    flow: FlowRow | None = None
+
+    @property
+    def pk(self) -> int:
+        return self.account.pk
+
+    @contextmanager
+    def setting_up(self) -> Iterator[Saving]:
+        """Changes the account's set-up."""
+        with saving(self.pk, by=BY, whole_account=True) as s:
+            yield s
+
+    @contextmanager
+    def planning(self) -> Iterator[Saving]:
+        """Changes the event's set-up."""
+        with saving(self.pk, by=BY, events=[self.event]) as s:
+            yield s
+
+    def config(self, version: int | None = None) -> AccountConfig:
+        with saving(self.pk, by=BY) as s:
+            return s.source.account(self.pk, version)
+
+    def event_config(self, version: int | None = None) -> EventConfig:
+        with saving(self.pk, by=BY) as s:
+            return s.source.event(self.event, version)
+
+    def status(self, name: str) -> int:
+        return next(i for i, status in self.config().statuses.items() if status.name == name)
+
+    def event_status(self, name: str) -> int:
+        return next(i for i, status in self.config().event_statuses.items() if status.name == name)
+
+    def flow_facts(self) -> Flow:
+        assert self.flow is not None
+        return self.config().flows[self.flow.pk]
+
+
+def acme() -> Acme:
+    """A complete, active Live flow: statuses tagged Registered, an event that is Live."""
+    made = Acme(create_account(AccountFacts(f"ACME-{next(_numbers)}", "Acme", "Europe/Berlin"), by=BY))
+    with made.setting_up() as s:
+        made.tags["Registered"] = save_tag(s, TagFacts("Registered", frozenset({TagKind.REGISTRATION_STATUS, TagKind.EVENT})))
+        made.tags["Diet"] = save_tag(s, TagFacts("Diet", frozenset({TagKind.QUESTION}), "Dietary needs"))
+        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
+        made.connection = save_connection(
+            s,
+            ConnectionFacts(
+                {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"},
+                url="https://crm.example.com/hooks/s3cr3t?event={event.code}",
+                secrets={Secret.PASSWORD: "old password"},
+            ),
+        )
+        made.mapping = save_mapping(
+            s, Mapping("Lead", rows=(Row("email", (Source("profile.email"),)), Row("diet", (Source(f"answer.{made.tags['Diet'].pk}"),))))
+        )
+    with made.setting_up() as s:
+        made.flow = save_flow(
+            s,
+            Flow(
+                0,
+                name="Leads",
+                mode=Mode.LIVE,
+                watch=Watch.STATUS,
+                statuses=(made.tags["Registered"].pk,),
+                destinations=(Destination(0, "CRM", connection=made.connection.pk, payload_mapping=made.mapping.pk),),
+            ),
+        )
+        made.event = save_event(s, EventState("SUMMIT-26", "Summit", made.event_status("Live")))
+    return made
+
+
+@contextmanager
+def inside(made: Acme) -> Iterator[None]:
+    """The account's own rows."""
+    with scope(account=made.pk):
+        yield

@@ -1,0 +1,412 @@
+"""Connections, mappings and flows, as the services save them (spec sections 4-6, P12, D7)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from django.db import connection as django_connection
+from django_scopes import scope
+from tests.contract.setting_up import BY, Acme, acme
+
+from heliograph.accounts.models import AuditEntry
+from heliograph.domain.completeness import Lack, Missing
+from heliograph.domain.connections import Secret
+from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.mapping import Mapping, Row, Source, Subject, Text
+from heliograph.domain.statuses import StatusClass
+from heliograph.domain.tags import TagKind
+from heliograph.flows.errors import AsksFirst
+from heliograph.flows.models import Destination as DestinationRow
+from heliograph.flows.models import Flow as FlowRow
+from heliograph.flows.services import flows
+from heliograph.flows.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
+from heliograph.flows.services.mappings import delete_mapping, mapping_uses, save_mapping
+from heliograph.flows.services.versions import history
+from heliograph.flows.snapshot import SnapshotSource
+from heliograph.platform.errors import InUse, Invalid, NotThere
+from heliograph.platform.models import CustomField
+from heliograph.platform.services import setup
+from heliograph.platform.services.fields import FieldFacts, delete_field, save_field
+from heliograph.platform.services.tagging import set_tags
+from heliograph.platform.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.recording.items import Item
+from heliograph.recording.record import record
+from heliograph.store.database import of_django
+from heliograph.store.models import Action, ConfigHistory, Judgement
+from heliograph.store.models import Secret as SecretRow
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def made() -> Acme:
+    return acme()
+
+
+def pk(row: object) -> int:
+    return row.pk  # type: ignore[attr-defined]
+
+
+def lacks(made: Acme) -> tuple[Missing, ...]:
+    return flows.lacks(made.flow_facts(), made.config())
+
+
+# --- connections
+
+
+def test_C5_no_secret_is_in_a_version_the_audit_or_a_row(made: Acme) -> None:
+    with scope(account=made.pk):
+        texts = [h.body for h in ConfigHistory.objects.all()]
+        texts += [json.dumps([e.before, e.after]) for e in AuditEntry.objects.all()]
+        texts += [json.dumps(made.connection.body), made.connection.host]
+        stored = [bytes(row.value) for row in SecretRow.objects.all()]
+    for secret in ("old password", "s3cr3t", "/hooks/"):
+        assert not any(secret in text for text in texts)
+        assert not any(secret.encode() in value for value in stored)
+    assert made.config().connections[pk(made.connection)].secrets == {Secret.PATH, Secret.PASSWORD}
+
+
+def test_C5_a_new_password_is_a_new_version_the_same_one_is_none(made: Acme) -> None:
+    id, facts = pk(made.connection), {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
+    with made.setting_up() as s:
+        assert save_connection(s, ConnectionFacts(facts, secrets={Secret.PASSWORD: "old password"}), id).number == 1
+        assert save_connection(s, ConnectionFacts(facts), id).number == 1
+        assert save_connection(s, ConnectionFacts(facts, secrets={Secret.PASSWORD: "new password"}), id).number == 2
+        assert connection_url(s, id) == ("https://crm.example.com/hooks/s3cr3t?event={event.code}", "")
+
+
+def test_C5_another_host_asks_for_the_secrets_again(made: Acme) -> None:
+    id, facts = pk(made.connection), {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
+    with pytest.raises(SecretsAgain) as refused, made.setting_up() as s:
+        save_connection(s, ConnectionFacts(facts, url="https://evil.example.net/x"), id)
+    assert refused.value.names == {Secret.PASSWORD}
+    with made.setting_up() as s:
+        save_connection(s, ConnectionFacts(facts, url="https://new.example.net/x", secrets={Secret.PASSWORD: "p"}), id)
+    assert made.config().connections[id].origin == "https://new.example.net"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://example.com/",
+        "https://",
+        "https://u:p@example.com/",
+        "http://example.com/",
+        "https://ex ample.com/",
+        "https://{event.code}.example.com/",
+    ],
+)
+def test_C2_a_url_that_cannot_be_is_refused(url: str, made: Acme) -> None:
+    with pytest.raises(Invalid) as refused, made.setting_up() as s:
+        save_connection(s, ConnectionFacts({"name": "X", "auth": "Open / No Auth"}, url=url))
+    assert list(refused.value.fields) == ["url"]
+
+
+def test_F2_a_connection_that_loses_its_password_asks_first(made: Acme) -> None:
+    facts = ConnectionFacts({"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}, forget=frozenset({Secret.PASSWORD}))
+    with pytest.raises(AsksFirst) as asked, made.setting_up() as s:
+        save_connection(s, facts, pk(made.connection))
+    assert [(stop.flow, [m.lack for m in stop.missing]) for stop in asked.value.stops] == [(pk(made.flow), [Lack.CONNECTION])]
+    assert lacks(made) == ()
+    with made.setting_up() as s:
+        save_connection(s, facts, pk(made.connection), confirmed=True)
+    assert [m.lack for m in lacks(made)] == [Lack.CONNECTION]
+
+
+def test_names_are_unique_whatever_their_case(made: Acme) -> None:
+    with pytest.raises(Invalid, match="already"), made.setting_up() as s:
+        save_connection(s, ConnectionFacts({"name": "crm", "auth": "Open / No Auth"}, url="https://a.example/"))
+    with pytest.raises(Invalid, match="already"), made.setting_up() as s:
+        save_mapping(s, Mapping("LEAD"))
+
+
+def test_P12_what_a_flow_uses_is_not_deletable(made: Acme) -> None:
+    for delete, id in ((delete_connection, pk(made.connection)), (delete_mapping, pk(made.mapping))):
+        with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
+            delete(s, id)
+    with made.setting_up() as s:
+        assert [use.id for use in mapping_uses(pk(made.mapping))] == [pk(made.flow)]
+        flows.delete_flow(s, pk(made.flow))
+        delete_connection(s, pk(made.connection))
+        delete_mapping(s, pk(made.mapping))
+    with scope(account=made.pk):
+        assert not SecretRow.objects.exists()
+    config = made.config()
+    assert not config.connections
+    assert not config.mappings
+    with made.setting_up() as s:  # its name is free again
+        save_mapping(s, Mapping("Lead"))
+
+
+# --- mappings
+
+
+def test_a_mapping_names_only_what_the_account_has(made: Acme) -> None:
+    for source in ("answer.999999", f"answer.{made.tags['Registered'].pk}", "profile.custom.999999", "event.custom.999999"):
+        with pytest.raises(Invalid, match="There is no"), made.setting_up() as s:
+            save_mapping(s, Mapping("X", rows=(Row("a", (Source(source),)),)))
+    with made.setting_up() as s:
+        save_mapping(
+            s, Mapping("X", rows=(Row("a", (Source("property.-1"), Text("!"), Source(f"previous.answer.{made.tags['Diet'].pk}"))),))
+        )
+
+
+def test_P12_a_tag_or_field_that_a_mapping_takes_is_not_deletable(made: Acme) -> None:
+    with pytest.raises(InUse, match="mapping Lead"), made.setting_up() as s:
+        delete_tag(s, made.tags["Diet"].pk)
+    with made.setting_up() as s:
+        size = save_field(s, FieldFacts("profile", "size", "Size"))
+        save_mapping(s, Mapping("Sizes", rows=(Row("a", (Source(f"profile.custom.{size.pk}"),)),)))
+    with pytest.raises(InUse, match="mapping Sizes"), made.setting_up() as s:
+        delete_field(s, size.pk)
+
+
+def test_F2_a_mapping_made_for_something_else_asks_first(made: Acme) -> None:
+    with pytest.raises(AsksFirst), made.setting_up() as s:
+        save_mapping(s, Mapping("Lead", subject=Subject.EVENT), pk(made.mapping))
+
+
+# --- flows
+
+
+def test_F2_an_incomplete_flow_can_be_saved(made: Acme) -> None:
+    with made.setting_up() as s:
+        row = flows.save_flow(s, Flow(0))
+    assert not row.is_complete
+    assert row.is_active
+    assert row.mode == Mode.TEST
+    made.flow = row
+    assert [m.lack for m in lacks(made)] == [Lack.NAME, Lack.WATCH, Lack.DESTINATION]
+
+
+def test_F2_making_a_running_flow_incomplete_asks_first(made: Acme) -> None:
+    facts = replace(made.flow_facts(), statuses=())
+    with pytest.raises(AsksFirst), made.setting_up() as s:
+        flows.save_flow(s, facts, facts.id)
+    assert made.flow_facts().statuses
+    with made.setting_up() as s:
+        assert not flows.save_flow(s, facts, facts.id, confirmed=True).is_complete
+    with made.setting_up() as s:  # it does not run: nothing to ask
+        flows.save_flow(s, replace(facts, watch=None), facts.id)
+
+
+def test_F8_destinations_keep_their_ids(made: Acme) -> None:
+    facts = made.flow_facts()
+    first = facts.destinations[0]
+    with made.setting_up() as s:
+        flows.save_flow(s, replace(facts, destinations=(replace(first, id=0, name="Second"), first)), facts.id)
+    second, same = made.flow_facts().destinations
+    assert same.id == first.id
+    assert second.id not in (0, first.id)
+    with made.setting_up() as s:
+        flows.save_flow(s, replace(facts, destinations=(second,)), facts.id)
+    with scope(account=made.pk):
+        assert DestinationRow.objects.get(pk=first.id).removed_at is not None
+    with pytest.raises(Invalid, match="no destination"), made.setting_up() as s:  # what was removed does not come back
+        flows.save_flow(s, replace(facts, destinations=(first,)), facts.id)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"statuses": (999_999,)},
+        {"statuses": (-1,)},
+        {"filters": (FilterRow("registration.code", Op.IS_ANY_OF, ("x",)),)},
+        {"filters": (FilterRow("event.tags", Op.IS_ANY_OF, ("x",)),)},
+        {"filters": (FilterRow("event.tags", Op.IS_ANY_OF, ("999999",)),)},
+        {"filters": (FilterRow("profile.custom.999999", Op.IS_ANY_OF, ("x",)),)},
+        {"watch": Watch.EVENT, "statuses": (), "filters": (FilterRow("profile.email", Op.CONTAINS, ("@",)),)},
+        {"destinations": (Destination(0, connection=999_999),)},
+        {"destinations": (Destination(0, payload_mapping=999_999),)},
+        {"destinations": (Destination(0, integration="Pigeons"),)},
+        {"name": "x" * 201},
+        {"name": "a\0b"},
+    ],
+    ids=str,
+)
+def test_what_no_flow_can_be_is_refused(wrong: dict[str, object], made: Acme) -> None:
+    with pytest.raises(Invalid), made.setting_up() as s:
+        flows.save_flow(s, replace(made.flow_facts(), **wrong), pk(made.flow), confirmed=True)
+
+
+def test_F6_only_fields_with_answers_to_choose_from_can_be_filtered_by(made: Acme) -> None:
+    with made.setting_up() as s:
+        free = save_field(s, FieldFacts("profile", "hobby", "Hobby")).pk
+        chosen = save_field(s, FieldFacts("profile", "size", "Size", "select", ("S", "M"))).pk
+    facts = made.flow_facts()
+    with pytest.raises(Invalid, match="pre-configured"), made.setting_up() as s:
+        flows.save_flow(s, replace(facts, filters=(FilterRow(f"profile.custom.{free}", Op.IS_ANY_OF, ("x",)),)), facts.id)
+    with made.setting_up() as s:
+        flows.save_flow(s, replace(facts, filters=(FilterRow(f"profile.custom.{chosen}", Op.IS_ANY_OF, ("S",)),)), facts.id)
+    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
+        delete_field(s, chosen)
+    with scope(account=made.pk):
+        assert CustomField.objects.filter(pk=chosen).exists()
+
+
+def test_P12_deleting_a_lists_last_tag_makes_the_flow_incomplete(made: Acme) -> None:
+    with made.setting_up() as s:
+        vip = save_tag(s, TagFacts("VIP", frozenset({TagKind.REGISTRATION_PROPERTY}))).pk
+    facts = made.flow_facts()
+    # A list that is not required: emptied by a deletion it would widen the rule, so it makes the flow incomplete too.
+    with made.setting_up() as s:
+        flows.save_flow(s, replace(facts, watch=Watch.REGISTRATION, properties=(vip,)), facts.id)
+        delete_tag(s, vip)
+    assert made.flow_facts().emptied == ("properties",)
+    assert lacks(made) == (Missing(Lack.LIST, "properties"),)
+    with scope(account=made.pk):
+        assert not FlowRow.objects.get(pk=facts.id).is_complete
+    assert not any(made.config().by_facet.values())
+    with made.setting_up() as s:  # left empty on purpose
+        flows.save_flow(s, replace(made.flow_facts(), emptied=()), facts.id)
+    assert lacks(made) == ()
+
+
+def test_P12_deleting_one_tag_of_several_narrows_the_list(made: Acme) -> None:
+    with made.setting_up() as s:
+        other = save_tag(s, TagFacts("Other", frozenset({TagKind.REGISTRATION_STATUS}))).pk
+        flows.save_flow(s, replace(made.flow_facts(), statuses=(made.tags["Registered"].pk, other)), pk(made.flow))
+        delete_tag(s, other)
+    assert made.flow_facts().statuses == (made.tags["Registered"].pk,)
+    assert lacks(made) == ()
+
+
+def test_P12_a_tag_that_a_filter_names_is_not_deletable(made: Acme) -> None:
+    row = FilterRow("event.tags", Op.IS_NONE_OF, (str(made.tags["Registered"].pk),))
+    with made.setting_up() as s:
+        flows.save_flow(s, replace(made.flow_facts(), filters=(row,)), pk(made.flow))
+    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
+        delete_tag(s, made.tags["Registered"].pk)
+
+
+def test_F1_a_copy_is_off_and_test_with_destinations_of_its_own(made: Acme) -> None:
+    with made.setting_up() as s:
+        row = flows.copy_flow(s, pk(made.flow), name="Leads, copy")
+    copy = made.config().flows[row.pk]
+    original = made.flow_facts()
+    assert (copy.active, copy.mode, copy.statuses) == (False, Mode.TEST, original.statuses)
+    assert {d.id for d in copy.destinations}.isdisjoint(d.id for d in original.destinations)
+
+
+def test_F10_versions_can_be_looked_at_and_restored(made: Acme) -> None:
+    id = pk(made.flow)
+    with made.setting_up() as s:
+        flows.set_active(s, id, active=False)
+        flows.set_mode(s, id, Mode.TEST)
+        found = history(s.db, made.pk, "flow", id)
+        assert [(v.number, v.body["active"], v.body["mode"]) for v in found] == [(3, False, "Test"), (2, False, "Live"), (1, True, "Live")]
+        assert flows.restore_flow(s, id, 1).number == 4
+        with pytest.raises(NotThere):
+            flows.restore_flow(s, id, 9)
+    assert made.flow_facts() == replace(made.flow_facts(), active=True, mode=Mode.LIVE, number=4)
+
+
+# --- versions with validity ranges (F9, F10)
+
+
+def test_F9_an_older_version_gives_the_older_configuration_tag_assignments_included(made: Acme) -> None:
+    tag = made.tags["Registered"].pk
+    with made.planning() as s:
+        vip = setup.save_status(s, made.event, setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
+    account_then, event_then = made.config().version, made.event_config().version
+    with made.setting_up() as s:
+        flows.set_active(s, pk(made.flow), active=False)
+        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [])
+    with made.planning() as s:
+        set_tags(s, TagKind.REGISTRATION_STATUS, vip, [tag])
+        setup.save_status(s, made.event, setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip)
+    source = SnapshotSource(lambda: of_django(django_connection))
+    now, then = source.account(made.pk), source.account(made.pk, account_then)
+    assert now.version > account_then
+    assert (then.flows[pk(made.flow)].active, now.flows[pk(made.flow)].active) == (True, False)
+    new = made.status("New")
+    assert (then.statuses[new].tags, now.statuses[new].tags) == (frozenset({tag}), frozenset[int]())
+    event_now, event_then_config = source.event(made.event), source.event(made.event, event_then)
+    assert (event_then_config.statuses[vip].name, event_then_config.statuses[vip].tags) == ("VIP guest", frozenset[int]())
+    assert (event_now.statuses[vip].name, event_now.statuses[vip].tags) == ("Guest of honour", frozenset({tag}))
+
+
+def test_F10_a_save_that_changes_nothing_makes_no_version(made: Acme) -> None:
+    before = made.config().version, made.event_config().version
+    with made.setting_up() as s:
+        flows.save_flow(s, made.flow_facts(), pk(made.flow))
+        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [made.tags["Registered"].pk])
+    with made.planning():
+        pass
+    assert (made.config().version, made.event_config().version) == before
+
+
+def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -> None:
+    source = SnapshotSource(lambda: of_django(django_connection), accounts=1)
+    first = source.account(made.pk)
+    assert source.account(made.pk, first.version) is first
+    with made.setting_up() as s:
+        flows.set_active(s, pk(made.flow), active=False)
+    assert source.account(made.pk) is not first
+    assert source.account(made.pk, first.version) is not first
+    with pytest.raises(KeyError):
+        source.account(999_999)
+    with pytest.raises(KeyError):
+        source.event(999_999)
+
+
+# --- what a fix cures, what a deletion ends
+
+
+def register(made: Acme, code: str, status: str) -> None:
+    with made.planning() as s:
+        answers = record(s.db, [Item(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], s.source)
+    assert answers[0].is_recorded, answers[0].problems
+
+
+def test_D7_a_tag_makes_due_exactly_what_waited_for_it(made: Acme) -> None:
+    register(made, "S1", "Attended")
+    register(made, "S2", "Invited")
+
+    def waiting() -> dict[str, bool]:
+        with scope(account=made.pk):
+            now = of_django(django_connection).now()
+            found = Judgement.objects.filter(queue__lt=3)
+            return {str(j.registration_id): Judgement.objects.filter(pk=j.pk, due_at__lte=now).exists() for j in found}
+
+    assert list(waiting().values()) == [False, False]
+    with made.setting_up() as s:
+        set_tags(s, TagKind.REGISTRATION_STATUS, made.status("Attended"), [made.tags["Registered"].pk])
+    assert sorted(waiting().values()) == [False, True]
+
+
+def test_P12_deleting_a_flow_ends_its_actions_as_failed(made: Acme) -> None:
+    register(made, "S1", "New")
+    register(made, "S2", "Invited")
+    with made.setting_up() as s:
+        flows.delete_flow(s, pk(made.flow))
+    with scope(account=made.pk):
+        assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "flow_deleted")]
+        assert [(j.queue, j.cause) for j in Judgement.objects.all()] == [(3, "flow_deleted")]
+        assert FlowRow.objects.get(pk=pk(made.flow)).deleted_at is not None  # its figures name it
+    assert pk(made.flow) not in made.config().flows
+
+
+def test_F8_removing_a_destination_ends_its_actions_as_failed(made: Acme) -> None:
+    register(made, "S1", "New")
+    with made.setting_up() as s:
+        flows.save_flow(s, replace(made.flow_facts(), destinations=()), pk(made.flow), confirmed=True)
+    with scope(account=made.pk):
+        assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "destination_removed")]
+
+
+def test_D7_a_new_password_makes_refused_items_due(made: Acme) -> None:
+    register(made, "S1", "New")
+    with scope(account=made.pk):
+        far = of_django(django_connection).now() + 10**12
+        Action.objects.update(state=2, queue=1, category=5, cause="answer", due_at=far, tries=1, sent=1)
+        with made.setting_up() as s:
+            s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+            facts = ConnectionFacts({"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}, secrets={Secret.PASSWORD: "right"})
+            save_connection(s, facts, pk(made.connection))
+            assert s.db.all(
+                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+            ) == [(1,)]
