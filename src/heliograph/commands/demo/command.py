@@ -37,7 +37,7 @@ RETRY_INTERVALS = {
     "General": [8.0, 15.0, 30.0],
     "Config": [15.0, 30.0, 60.0],
 }
-FIRST = 40  # registrations that are there when the first page opens
+FIRST = 40  # documents at once, so that the first page has something to show
 PACE = (0.3, 2.5)  # seconds between two registrations
 
 PORT = typer.Option(help="Port of the pages on 127.0.0.1; 0: 8700, or the next one that is free.", min=0, max=65534)
@@ -64,7 +64,7 @@ def demo(
     stop = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stop.set())
-    port = port or _free_port()
+    port = _free_port(port)
     _prepare_folder(folder, fresh=fresh)
     targets = Targets()
     receiver_port = start(targets)
@@ -83,17 +83,19 @@ def demo(
     console.print("The demo has ended. `heliograph demo` goes on from here; `heliograph demo --fresh` begins anew.", style="dim")
 
 
-def _free_port() -> int:
-    """8700, or the next port of which its neighbour is free too (operations)."""
-    for port in range(8700, 8900, 2):
+def _free_port(wanted: int) -> int:
+    """The wanted port, or from 8700 on the next one that is free with its neighbour (operations). Raises DemoError."""
+    for port in (wanted,) if wanted else range(8700, 8900, 2):
         with socket.socket() as pages, socket.socket() as operations:
             try:
+                for each in (pages, operations):
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was ours a moment ago is free
                 pages.bind(("127.0.0.1", port))
                 operations.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue
             return port
-    raise DemoError("No port from 8700 to 8899 is free. Choose one with --port.")
+    raise DemoError(f"Port {wanted} or {wanted + 1} is in use." if wanted else "No port from 8700 to 8899 is free. Choose one with --port.")
 
 
 def _prepare_folder(folder: Path, *, fresh: bool) -> None:
@@ -143,8 +145,6 @@ def _prepare_data(receiver_port: int, password: str) -> int:
     else:
         user.set_password(password)
         user.save()
-    if known is None:
-        _record(account.pk, FIRST)
     return int(account.pk)
 
 
@@ -195,8 +195,8 @@ def _source(path: Path) -> tuple[Any, Any]:
     return db, snapshot_source(lambda: db)
 
 
-def _record(account: int, count: int) -> None:
-    """Records the first of the stream at once."""
+def _register(account: int, stop: threading.Event) -> None:
+    """The stream: a handful at once where there are none yet, then one at a time, as on a busy day."""
     from itertools import islice  # noqa: PLC0415
 
     from heliograph.commands.demo.stream import Stream  # noqa: PLC0415
@@ -204,19 +204,12 @@ def _record(account: int, count: int) -> None:
     from heliograph.recording.items import Item  # noqa: PLC0415
 
     db, source = _source(Options.load().sqlite_file)
-    record_batch(db, [Item(account, document, "demo") for document in islice(Stream(), count)], source)
-
-
-def _register(account: int, stop: threading.Event) -> None:
-    """The stream, one registration at a time, as on a busy day."""
-    from heliograph.commands.demo.stream import Stream  # noqa: PLC0415
-    from heliograph.recording.batches import record_batch  # noqa: PLC0415
-    from heliograph.recording.items import Item  # noqa: PLC0415
-
-    db, source = _source(Options.load().sqlite_file)
     pace = random.Random()  # noqa: S311
-    ((day,),) = db.all("SELECT COUNT(*) FROM registration")
-    for document in Stream(seed=day, made=day):
+    ((known,),) = db.all("SELECT COUNT(*) FROM registration")
+    stream = iter(Stream(seed=known, made=known))
+    if not known:
+        record_batch(db, [Item(account, document, "demo") for document in islice(stream, FIRST)], source)
+    for document in stream:
         if stop.wait(pace.uniform(*PACE)):
             return
         record_batch(db, [Item(account, document, "demo")], source)

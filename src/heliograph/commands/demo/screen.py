@@ -127,10 +127,14 @@ class Screen:
             elif state == ActionState.VALIDATION:
                 yield Line(at, "invalid", f"{who}: {message}")
             elif state == ActionState.FAILED:
-                yield Line(at, "failed", f"{who}: {message or status}{try_}, given up")
+                yield Line(at, "failed", f"{who}: {_short(message) or status}{try_}, given up")
             else:
                 again = f", again at {from_micros(due_at).astimezone(ZoneInfo(self.timezone)):%H:%M:%S}" if due_at else ""
-                yield Line(at, "waits", f"{who}: {message or status}{try_}{again}")
+                yield Line(at, "waits", f"{who}: {_short(message) or status}{try_}{again}")
+
+
+def _short(message: str) -> str:
+    return message.removesuffix(".")
 
 
 def _what(before: object, account: AccountConfig, event: EventConfig) -> str:
