@@ -1,0 +1,241 @@
+"""Commands that run the product: serve, web, worker, and the processes that they keep (architecture: Processes; O1-O3)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+import typer
+
+from heliograph.commands import ready
+from heliograph.domain.errors import HeliographError
+from heliograph.options import PREFIX, Options, split_address
+
+if TYPE_CHECKING:
+    from heliograph.engine.supervisor import Child
+
+log = structlog.get_logger(__name__)
+
+DEMO_MARK = "demo.json"
+PAGES_NICE = 5
+
+
+class StartError(HeliographError):
+    """Heliograph cannot start like this."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(serve)
+    app.command()(web)
+    app.command()(worker)
+    process = typer.Typer(help="The processes that serve, web and worker keep running.")
+    process.command("engine")(_engine)
+    process.command("pages")(_pages)
+    process.command("edge")(_edge)
+    app.add_typer(process, name="process", hidden=True)
+
+
+def serve() -> None:
+    """Run everything on this machine: pages, REST, deliveries and jobs. One command, SQLite in the data folder unless a database is named.
+
+    Brings the schema up to date first. Ctrl-C or SIGTERM drains and stops within 10 seconds.
+    """
+    options = _checked(first_start=True)
+    with contextlib.ExitStack() as stack:
+        if options.on_sqlite:
+            from heliograph.engine.process import folder_lock  # noqa: PLC0415
+
+            stack.enter_context(folder_lock(options.data, "serve"))
+        _migrate()
+        _keep(options, [_child("engine", options), _child("pages", options)], f"Heliograph serves {options.base_url}")
+
+
+def web() -> None:
+    """Run pages, REST and /ingest only, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
+    options = _shared("web")
+    names = ["pages", "edge"] if options.ingest_bind else ["pages"]
+    _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}")
+
+
+def worker() -> None:
+    """Run deliveries only: as many workers as wanted, on as many machines as wanted. Needs PostgreSQL; run `heliograph migrate` first."""
+    options = _shared("worker")
+    child = replace(_child("engine", options), env={f"{PREFIX}INGEST_BIND": ""})  # the door is `web`'s
+    _keep(options, [child], "Heliograph delivers.")
+
+
+# ---- what is checked before anything runs ----------------------------------------------------------------------------------
+
+
+def _checked(*, first_start: bool) -> Options:
+    """Options of a production start: what is unsafe is refused with a sentence each."""
+    options = Options.load()
+    if unsafe := options.unsafe():
+        raise StartError("\n".join(unsafe))
+    if (options.data / DEMO_MARK).exists() and not options.demo_targets:
+        raise StartError(f"{options.data} holds the data of `heliograph demo`. Give {PREFIX}DATA another folder.")
+    ready(first_start=first_start)
+    if options.on_sqlite:
+        from heliograph.store.health import folder_is_local  # noqa: PLC0415
+
+        local = folder_is_local(options.data)
+        if not local.ok:
+            raise StartError(f"{local.said} {local.cure}")
+    return options
+
+
+def _shared(command: str) -> Options:
+    options = _checked(first_start=False)
+    if options.on_sqlite:
+        raise StartError(f"`heliograph {command}` needs PostgreSQL: set {PREFIX}DATABASE_URL. With SQLite, `heliograph serve` does it all.")
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    check_schema()
+    _check_key()
+    return options
+
+
+def _migrate() -> None:
+    from heliograph.store import migrating  # noqa: PLC0415
+
+    migrating.migrate(lambda name: log.info("migrating", migration=name))
+    _check_key()
+
+
+def _check_key() -> None:
+    from django.db import connection, transaction  # noqa: PLC0415
+
+    from heliograph.flows.vault import vault  # noqa: PLC0415
+    from heliograph.store.database import of_django  # noqa: PLC0415
+    from heliograph.store.secrets import check_key  # noqa: PLC0415
+
+    with transaction.atomic():
+        check_key(of_django(connection), vault())
+    connection.close()
+
+
+# ---- the supervisor --------------------------------------------------------------------------------------------------------
+
+
+def _child(name: str, options: Options) -> Child:
+    from heliograph.engine.supervisor import Child  # noqa: PLC0415
+
+    argv = [sys.executable, "-m", "heliograph", "process", name]
+    if name == "engine":
+        return Child(name, argv, before=lambda: _recover(options))
+    return Child(name, argv, nice=PAGES_NICE if name == "pages" else 0)
+
+
+def _recover(options: Options) -> None:
+    from heliograph.engine.recovery import recover  # noqa: PLC0415
+    from heliograph.wiring import flight_folder, open_database  # noqa: PLC0415
+
+    with contextlib.closing(open_database(options)) as db:
+        recover(db, flight_folder(options))
+
+
+def _keep(options: Options, children: list[Child], said: str) -> None:
+    from heliograph.engine.supervisor import Supervisor  # noqa: PLC0415
+    from heliograph.store.gate import Gate  # noqa: PLC0415
+
+    holder: Callable[[], int | None] | None = (lambda: Gate.holder(options.sqlite_file)) if options.on_sqlite else None
+    status = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder).run()
+    if status:
+        raise typer.Exit(status)
+
+
+# ---- the processes ---------------------------------------------------------------------------------------------------------
+
+
+def _engine() -> None:
+    """Deliveries."""
+    _or_fatal(_run_engine)
+
+
+def _pages() -> None:
+    """Pages, REST and jobs."""
+    _or_fatal(_run_pages)
+
+
+def _edge() -> None:
+    """The fast door for /ingest."""
+    _or_fatal(_run_edge)
+
+
+def _or_fatal(run: Callable[[], None]) -> None:
+    """An error of ours here is the operator's to mend: the supervisor does not try it again."""
+    from heliograph.engine.supervisor import FATAL  # noqa: PLC0415
+
+    try:
+        run()
+    except HeliographError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FATAL) from None
+
+
+def _run_engine() -> None:
+    ready()
+    from heliograph.engine.process import run_engine  # noqa: PLC0415
+    from heliograph.wiring import fast_door, worker_setup  # noqa: PLC0415
+
+    options = Options.load()
+    run_engine(
+        worker_setup(options),
+        sqlite_file=options.sqlite_file if options.on_sqlite else None,
+        beside=(lambda worker: fast_door(options, on_recorded=worker.wake)) if options.ingest_bind else None,
+    )
+
+
+def _run_edge() -> None:
+    ready()
+    from heliograph.engine.process import run_door  # noqa: PLC0415
+    from heliograph.wiring import fast_door  # noqa: PLC0415
+
+    options = Options.load()
+    run_door(lambda: fast_door(options))
+
+
+def _run_pages() -> None:
+    ready()
+    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
+
+    from heliograph.engine.supervisor import die_with_parent, say_ready  # noqa: PLC0415
+    from heliograph.engine.wsgi import IngestApplication  # noqa: PLC0415
+    from heliograph.web.server import serve_pages  # noqa: PLC0415
+    from heliograph.wiring import reception  # noqa: PLC0415
+
+    die_with_parent()
+    options = Options.load()
+    host, port = split_address(options.bind)
+    with _beside_pages(options), contextlib.closing(reception(options)) as received:
+        serve_pages(
+            host,
+            port,
+            threads=options.page_threads,
+            trusted_proxies=options.trusted_proxies,
+            on_ready=lambda *_: say_ready(),
+            application=IngestApplication(get_wsgi_application(), received),
+        )
+
+
+@contextlib.contextmanager
+def _beside_pages(options: Options) -> Iterator[None]:
+    """Jobs and housekeeping, on threads of the pages' process."""
+    from heliograph.wiring import beside_pages  # noqa: PLC0415
+
+    stop = threading.Event()
+    threads = [threading.Thread(target=run, args=(stop,), name=name, daemon=True) for name, run in beside_pages(options)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5.0)

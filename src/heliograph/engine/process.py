@@ -1,0 +1,106 @@
+"""The engine's process: a worker, SQLite's log, and what else its caller runs beside them (architecture: Processes)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from heliograph.domain.errors import HeliographError
+from heliograph.engine.supervisor import die_with_parent, say_ready
+from heliograph.engine.worker import Setup, Worker
+from heliograph.store import wal
+
+
+class FolderInUse(HeliographError):
+    """Another Heliograph runs on this data folder. Stop it first, or give this one another folder by HELIOGRAPH_DATA."""
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, name: str) -> Iterator[None]:
+    """Held for a process's life: of two that serve one SQLite folder, the second is refused. Raises FolderInUse."""
+    file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse from None
+        os.pwrite(file, f"{os.getpid():<20}".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+SWITCH_EVERY = 0.0002
+"""Seconds that a thread may keep Python to itself while another waits: with the usual 5 ms, libcurl's thread sends 1,600 requests a second beside a busy one, with this 7,400."""
+FILES = 65_536
+
+
+class Beside(Protocol):
+    """What runs in the engine's process besides the worker: the fast door."""
+
+    def open(self) -> None: ...
+    def ask_to_close(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def run_engine(setup: Setup, *, sqlite_file: Path | None = None, beside: Callable[[Worker], Beside] | None = None) -> None:
+    """Until SIGTERM or SIGINT; for the main thread. sqlite_file: the embedded database, whose one owner this is. beside: makes what runs as long as the worker does."""
+    tune()
+    die_with_parent()
+    with contextlib.ExitStack() as stack:
+        if sqlite_file is not None:
+            stack.enter_context(folder_lock(sqlite_file.parent, "engine"))
+            stop = threading.Event()
+            care = threading.Thread(target=wal.care, args=(sqlite_file, stop), name="wal", daemon=True)
+            care.start()
+            stack.callback(care.join, 5.0)
+            stack.callback(stop.set)
+        worker = Worker(setup, on_ready=say_ready)
+        door = beside(worker) if beside is not None else None
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            if door is not None:
+                door.ask_to_close()
+            worker.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        if door is not None:
+            door.open()
+            stack.callback(door.close)
+        worker.run()
+
+
+def run_door(make: Callable[[], Beside]) -> None:
+    """A process that only opens the door, beside `heliograph web`; until SIGTERM or SIGINT, for the main thread."""
+    tune()
+    die_with_parent()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    door = make()
+    door.open()
+    say_ready()
+    while not stop.wait(1.0):  # a wait without an end would not let the signal's handler in
+        pass
+    door.ask_to_close()
+    door.close()
+
+
+def tune() -> None:
+    """What the process needs to have many connections, and threads that do not stand in each other's way."""
+    sys.setswitchinterval(SWITCH_EVERY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
