@@ -73,8 +73,8 @@ def demo(
     password = secrets.token_urlsafe(9)
     console.print("Preparing the demo …", style="dim")
     account = _prepare_data(receiver_port, password)
-    with _served(folder):
-        _wait_until_ready(port, stop)
+    with _served(folder) as child:
+        _wait_until_ready(port, child, stop)
         _greet(console, port, password, folder)
         if seconds:
             threading.Timer(seconds, stop.set).start()
@@ -163,10 +163,12 @@ def _served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
                 child.kill()
 
 
-def _wait_until_ready(port: int, stop: threading.Event, timeout: float = 60) -> None:
+def _wait_until_ready(port: int, child: subprocess.Popen[bytes], stop: threading.Event, timeout: float = 60) -> None:
     """Until the pages answer. Raises DemoError."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise DemoError("`heliograph serve` did not start. Does another demo run on this folder? serve.log in it says more.")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=2):
                 return
