@@ -1,14 +1,81 @@
-"""The one place that joins the parts: who loads configuration for whom. Below it nobody knows the flows' loader; all know `domain.snapshot.Source`."""
+"""The one place that joins the parts: who loads configuration for whom, what a worker is made of. Below it nobody knows the flows' loader; all know `domain.snapshot.Source`."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
+from heliograph import __version__
+from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import Source
+from heliograph.engine.edge import Door
+from heliograph.engine.reception import Reception
+from heliograph.engine.worker import UNCLEAN, Setup
 from heliograph.flows.snapshot import SnapshotSource
-from heliograph.store.database import Database
+from heliograph.options import PREFIX, Options, split_address
+from heliograph.outbound.guard import Policy
+from heliograph.store import folding
+from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.secrets import Vault
+
+
+class AddressTaken(HeliographError):
+    """The address is taken."""
 
 
 def snapshot_source(database: Callable[[], Database]) -> Source:
     """A loader with a memory, for a process or a thread. database: gives the connection to load by, of the calling thread; see SnapshotSource."""
     return SnapshotSource(database)
+
+
+def open_database(options: Options, *, read_only: bool = False) -> Database:
+    """A connection of one's own, beside Django's: for the engine, recovery and housekeeping."""
+    if options.on_sqlite:
+        return open_sqlite(options.sqlite_file, read_only=read_only)
+    return open_postgres(options.database_url, read_only=read_only)
+
+
+def flight_folder(options: Options) -> Path:
+    """Where the workers of this machine keep their files of lanes in flight."""
+    return options.data / "flight"
+
+
+def worker_setup(options: Options) -> Setup:
+    """A worker of this installation."""
+    policy = Policy.parse([*map(str, options.allowed_networks), *filter(None, [options.demo_targets])])
+    return Setup(
+        open_writer=lambda: open_database(options),
+        open_reader=lambda: open_database(options, read_only=True),
+        source=lambda db: snapshot_source(lambda: db),
+        vault=Vault(options.keys),
+        policy=lambda _account: policy,
+        folder=flight_folder(options),
+        user_agent=f"Heliograph/{__version__}",
+    )
+
+
+def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
+    """Where registrations come in by /ingest, for the doors of this process. A writer that dies takes the process with it; the supervisor starts it again."""
+    return Reception(
+        lambda: open_database(options),
+        lambda: open_database(options, read_only=True),
+        lambda db: snapshot_source(lambda: db),
+        on_recorded=on_recorded,
+        on_death=lambda _: os._exit(UNCLEAN),
+    )
+
+
+def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
+    """The door of HELIOGRAPH_INGEST_BIND. Raises StartError where the address is taken."""
+    host, port = split_address(options.ingest_bind)
+    try:
+        return Door(host, port, reception(options, on_recorded=on_recorded), on_death=lambda _: os._exit(UNCLEAN))
+    except OSError as error:
+        raise AddressTaken(f"{PREFIX}INGEST_BIND is {options.ingest_bind}, where nothing can listen: {error.strerror}.") from None
+
+
+def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
+    """What runs on threads of the pages' process until it stops, by name: folding, and the jobs that are registered."""
+    return [("folding", lambda stop: folding.care(lambda: open_database(options), stop))]

@@ -1,0 +1,251 @@
+"""The batch writer: what many senders post at once is recorded in few transactions (architecture rule 8; spec I3, O7).
+
+    submit() from any thread → queue, bounded → one thread: takes what has arrived, resolves it, records it, commits → done()
+
+Nothing waits for a batch to fill up: while one commits, the next gathers, so batches are small when idle and large when loaded.
+`done` is called after the commit. A database that fails, or whose answer to a COMMIT is lost, makes its batch UNAVAILABLE; an error
+of our own in one document is looked for by halves, so that it does not spoil its neighbours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import psycopg
+import structlog
+
+from heliograph.domain.documents import Refused, address
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import Answer, Item
+from heliograph.recording.record import event_ids, prepare
+from heliograph.store.database import Database
+from heliograph.store.tokens import note_use
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE: Final = 300
+"""Documents per transaction: beyond this a batch is hardly cheaper, and pages wait longer for their turn."""
+MOST_WAITING: Final = 4_000
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
+CONFIRM_EVERY: Final = 0.25
+NOTE_EVERY: Final = 60.0
+"""Seconds between writes of when tokens were last used."""
+
+
+class Busy(HeliographError):
+    """More arrives than can be recorded; nothing of this was taken."""
+
+
+class Mishap(Enum):
+    """Why a document has no answer of record()."""
+
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+
+
+type Result = Answer | Mishap
+type Done = Callable[[Sequence[Result]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """Documents that came together. size: their bytes."""
+
+    items: Sequence[Item]
+    size: int
+    done: Done
+
+
+class BatchWriter:
+    """One thread with a connection of its own. `on_recorded` is called after a commit that made changes."""
+
+    def __init__(
+        self,
+        open_database: Callable[[], Database],
+        source: Callable[[Database], Source],
+        *,
+        endpoint: str,
+        on_recorded: Callable[[], object] = lambda: None,
+        on_death: Callable[[BaseException], object] = lambda _: None,
+    ) -> None:
+        self._open, self._source_of, self._endpoint = open_database, source, endpoint
+        self._on_recorded, self._on_death = on_recorded, on_death
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting = self._bytes = 0
+        self._closed = False
+        self._db: Database | None = None
+        self._ahead: _Ahead | None = None
+        self._used: set[int] = set()
+        self._noted = time.monotonic()
+        self._warned = float("-inf")
+        self.batches = self.recorded = 0
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+        self._thread.start()
+
+    # From any thread.
+
+    def submit(self, items: Sequence[Item], size: int, done: Done) -> None:
+        """Records the documents, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises Busy."""
+        with self._lock:
+            if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
+                raise Busy
+            self._waiting += len(items)
+            self._bytes += size
+            self._queue.put(_Submission(items, size, done))
+
+    def note_use(self, token: int) -> None:
+        """This token was used now."""
+        self._used.add(token)
+
+    def stop(self, seconds: float) -> None:
+        """Takes nothing more, records what waits, ends. Callable again."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join(seconds)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    # The writer's thread.
+
+    def _run(self) -> None:
+        try:
+            while batch := self._take():
+                self._record(batch)
+                self._note()
+            self._close()
+        except BaseException as error:  # whatever it is, the process must not go on half alive
+            log.critical("batch_writer_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
+            self._on_death(error)
+
+    def _take(self) -> list[_Submission]:
+        """What has arrived, at least one; empty at the end."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        batch, items = [first], len(first.items)
+        while items < MOST_AT_ONCE:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                self._queue.put(None)
+                break
+            batch.append(more)
+            items += len(more.items)
+        with self._lock:
+            self._waiting -= items
+            self._bytes -= sum(each.size for each in batch)
+        return batch
+
+    def _record(self, batch: Sequence[_Submission]) -> None:
+        items = batch[0].items if len(batch) == 1 else [item for each in batch for item in each.items]
+        results = self._write(items)
+        self.batches += 1
+        self.recorded += len(items)
+        if any(isinstance(result, Answer) and result.changes for result in results):
+            self._on_recorded()
+        at = 0
+        for each in batch:
+            each.done(results[at : at + len(each.items)])
+            at += len(each.items)
+
+    def _write(self, items: Sequence[Item]) -> Sequence[Result]:
+        try:
+            db = self._db or self._connect()
+            assert self._ahead is not None
+            self._ahead.prepare(items)
+            return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
+        except (sqlite3.Error, psycopg.Error, OSError) as error:
+            self._trouble(error)
+            return [Mishap.UNAVAILABLE] * len(items)
+        except Exception as error:
+            if len(items) == 1:
+                log.exception("recording_failed", error=type(error).__name__)
+                return [Mishap.FAILED]
+            middle = len(items) // 2
+            return [*self._write(items[:middle]), *self._write(items[middle:])]
+
+    def _connect(self) -> Database:
+        self._db = self._open()
+        self._ahead = _Ahead(self._db, self._source_of(self._db))
+        return self._db
+
+    def _trouble(self, error: BaseException) -> None:
+        """The next batch begins on a new connection: whatever state this one is in, nothing of it is kept."""
+        now = time.monotonic()
+        if now - self._warned > 5.0:
+            self._warned = now
+            log.warning("recording_unavailable", error=type(error).__name__, message=str(error)[:200])
+        self._close()
+
+    def _close(self) -> None:
+        db, self._db, self._ahead = self._db, None, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error, psycopg.Error):
+                db.close()
+
+    def _note(self) -> None:
+        now = time.monotonic()
+        if now - self._noted < NOTE_EVERY or not self._used or self._db is None:
+            return
+        self._noted, used, self._used = now, self._used, set()
+        try:
+            with self._db.transaction():
+                note_use(self._db, used, self._db.now())
+        except (sqlite3.Error, psycopg.Error) as error:
+            self._trouble(error)
+
+
+class _Ahead:
+    """Resolves documents before the transaction, by the configuration of a moment ago; record() does it again where that has changed."""
+
+    def __init__(self, db: Database, source: Source) -> None:
+        self._db, self.source = db, source
+        self._accounts: dict[int, AccountConfig] = {}
+        self._events: dict[tuple[int, str], EventConfig | None] = {}
+        self._confirmed = float("-inf")
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        now = time.monotonic()
+        if now - self._confirmed > CONFIRM_EVERY:
+            self._accounts.clear()
+            self._events.clear()
+            self._confirmed = now
+        for item in items:
+            try:
+                event_code, code = address(item.document)
+            except Refused:
+                continue
+            event = self._event(item.account, event_code)
+            if event is not None:
+                prepare(item, code, self._account(item.account), event)
+
+    def _account(self, account: int) -> AccountConfig:
+        found = self._accounts.get(account)
+        if found is None:
+            found = self._accounts[account] = self.source.account(account)
+        return found
+
+    def _event(self, account: int, code: str) -> EventConfig | None:
+        key = (account, code)
+        if key not in self._events:
+            id = event_ids(self._db, {key}).get(key)
+            self._events[key] = None if id is None else self.source.event(id)
+        return self._events[key]

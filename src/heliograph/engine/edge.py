@@ -1,0 +1,322 @@
+"""The fast door: a plain ASGI callable on uvicorn, on a thread of its own process (architecture: Processes; spec I2, I3, O7).
+
+The event loop reads, looks and answers; everything that waits for the database happens on the batch writer's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from heliograph.engine import ingest, problems
+from heliograph.engine.batching import Busy, Mishap, Result
+from heliograph.engine.ingest import Head, Wanted
+from heliograph.engine.problems import Reply, reply_of
+from heliograph.engine.reception import Reception
+from heliograph.recording.items import Item
+from heliograph.store.tokens import Grant
+
+log = structlog.get_logger(__name__)
+
+GRACE: Final = 8
+"""Seconds for the requests in hand; the supervisor waits 10 before it kills."""
+HEAD_WITHIN: Final = 10.0
+"""Seconds for a request's head to arrive, from the connection or from its first byte on."""
+LARGEST_HEAD: Final = 32 * 1024
+MOST_CONNECTIONS: Final = 2_000
+IDLE: Final = 30
+WINDOW: Final = 2
+"""Chunks of one request that are under way at one time."""
+
+type Receive = Callable[[], Awaitable[Any]]
+type Send = Callable[[Any], Awaitable[None]]
+
+
+class _Gone(Exception):
+    """The sender is gone; nobody waits for an answer."""
+
+
+class Edge:
+    """The ASGI application. One per event loop."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
+        self._landed: deque[tuple[asyncio.Future[Sequence[Result]], Sequence[Result]]] = deque()
+        self._woken = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        try:
+            reply = await self._handle(ingest.head_of(scope["method"], scope["path"], scope["headers"]), receive, send)
+        except _Gone:
+            return
+        if reply is not None:
+            await _answer(send, reply)
+
+    async def _handle(self, head: Head, receive: Receive, send: Send) -> Reply | None:
+        """The answer; None where it has been sent already."""
+        astray = ingest.place(head)
+        if astray is not None:
+            return astray
+        grant = self._tokens.known(head.token) or await self._look_up(head.token)
+        if isinstance(grant, Reply):
+            return grant
+        wish = ingest.wanted(head, grant)
+        if isinstance(wish, Reply):
+            return wish
+        self._writer.note_use(grant.token)
+        size, body = 0, bytearray()
+        try:
+            while True:
+                message = await self._next(receive)
+                part = message.get("body", b"")
+                if not self._held.take(len(part)):
+                    return problems.BUSY
+                size += len(part)
+                if size > wish.largest:
+                    return problems.too_large(wish.largest)
+                if not message.get("more_body", False):
+                    return await self._record(wish, bytes(body) + part if body else part, head, grant, send)
+                body += part
+        except TimeoutError:
+            return problems.TOO_SLOW
+        finally:
+            self._held.give_back(size)
+
+    async def _look_up(self, token: str) -> Grant | Reply:
+        if not token:
+            return problems.NO_TOKEN
+        asked: Future[Grant | None] | None = self._tokens.look_up(token)
+        if asked is None:
+            return problems.BUSY
+        try:
+            async with asyncio.timeout(ingest.ANSWER_WITHIN):
+                return await asyncio.wrap_future(asked) or problems.NO_TOKEN
+        except Exception:  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
+            return problems.UNAVAILABLE
+
+    async def _next(self, receive: Receive) -> Any:
+        """The next part of the body. Raises TimeoutError, _Gone."""
+        async with asyncio.timeout(ingest.BODY_WITHIN):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        return message
+
+    async def _record(self, wish: Wanted, body: bytes, head: Head, grant: Grant, send: Send) -> Reply | None:
+        if wish.many:
+            if ingest.has_too_many_lines(body):
+                return problems.too_large(ingest.MOST_LINES, "lines")
+            return await self._record_many(body, head, grant, send)
+        item = ingest.item_of(body, grant, head.key)
+        if isinstance(item, Reply):
+            return item
+        try:
+            return reply_of((await self._submit([item], len(body)))[0])
+        except Busy:
+            return problems.BUSY
+
+    async def _record_many(self, body: bytes, head: Head, grant: Grant, send: Send) -> Reply | None:
+        """Lines in chunks, a few under way at a time. Where the first chunk cannot be recorded at all, the whole request is refused."""
+        started = False
+        under_way: deque[tuple[ingest.Chunk, asyncio.Task[list[Reply]]]] = deque()
+
+        async def land() -> Reply | None:
+            nonlocal started
+            chunk, task = under_way.popleft()
+            replies = await task
+            if not started and replies and all(reply in (problems.BUSY, problems.UNAVAILABLE) for reply in replies):
+                return replies[0]
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]})
+            lines = b"".join(reply.line(number) for number, reply in chunk.replies(replies))
+            await send({"type": "http.response.body", "body": lines, "more_body": True})
+            return None
+
+        try:
+            for chunk in ingest.chunks_of(body, grant, head.key):
+                under_way.append((chunk, asyncio.ensure_future(self._chunk(chunk.items, chunk.size, patient=started))))
+                if len(under_way) == WINDOW and (reply := await land()):
+                    return reply
+            while under_way:
+                if reply := await land():
+                    return reply
+        finally:
+            for _, task in under_way:
+                task.cancel()
+        if not started:
+            return problems.EMPTY
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return None
+
+    async def _chunk(self, items: Sequence[Item], size: int, *, patient: bool) -> list[Reply]:
+        """The replies to the lines of a chunk. patient: its request is being answered already, so it waits for room instead of being refused."""
+        if not items:
+            return []
+        for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0) if patient else ():
+            try:
+                return [reply_of(result) for result in await self._submit(items, size)]
+            except Busy:
+                await asyncio.sleep(pause)
+        try:
+            return [reply_of(result) for result in await self._submit(items, size)]
+        except Busy:
+            return [problems.BUSY] * len(items)
+
+    # Between the loop and the writer's thread.
+
+    async def _submit(self, items: Sequence[Item], size: int) -> Sequence[Result]:
+        """Results after the commit. Raises Busy."""
+        assert self._loop is not None
+        future: asyncio.Future[Sequence[Result]] = self._loop.create_future()
+        self._writer.submit(items, size, lambda results: self._land(future, results))
+        late = self._loop.call_later(ingest.ANSWER_WITHIN, _give_up, future, len(items))
+        try:
+            return await future
+        finally:
+            late.cancel()
+
+    def _land(self, future: asyncio.Future[Sequence[Result]], results: Sequence[Result]) -> None:
+        """On the writer's thread: one wake-up of the loop for a whole batch."""
+        self._landed.append((future, results))
+        if not self._woken:
+            self._woken = True
+            assert self._loop is not None
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._landed.clear()
+
+    def _deliver(self) -> None:
+        self._woken = False  # before the deque is emptied: what is put in from now on wakes again
+        while self._landed:
+            future, results = self._landed.popleft()
+            if not future.done():
+                future.set_result(results)
+
+
+def _give_up(future: asyncio.Future[Sequence[Result]], count: int) -> None:
+    if not future.done():
+        future.set_result([Mishap.UNAVAILABLE] * count)
+
+
+async def _answer(send: Send, reply: Reply) -> None:
+    body = reply.body
+    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Patient(HttpToolsProtocol):
+    """uvicorn's protocol with what it lacks: a head has to arrive within HEAD_WITHIN, and may have LARGEST_HEAD bytes."""
+
+    _head_late: asyncio.TimerHandle | None = None
+    _head_size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_late is not None:
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD + 64 * 1024:  # a first part of the body may have come with it
+                self.transport.abort()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_late is None:
+            self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > 100:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        self._head_came()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_size = 0
+        self._head_late = self.loop.call_later(HEAD_WITHIN, self._too_slow)
+
+    def _head_came(self) -> None:
+        if self._head_late is not None:
+            self._head_late.cancel()
+            self._head_late = None
+
+    def _too_slow(self) -> None:
+        self._head_late = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class Door:
+    """Listens from its making on; `open` answers until `close`. on_death: called when its thread ends by itself. Raises OSError where the address is taken."""
+
+    def __init__(self, host: str, port: int, reception: Reception, *, on_death: Callable[[BaseException], object]) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=2048)
+        self.port = int(self._socket.getsockname()[1])
+        self._reception = reception
+        self._on_death = on_death
+        config = uvicorn.Config(
+            Edge(reception),
+            loop="uvloop",
+            http=_Patient,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=IDLE,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
+
+    def open(self) -> None:
+        self._thread.start()
+
+    def ask_to_close(self) -> None:
+        """Takes no new connection, answers what is in hand. From a signal handler or any thread."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Waits for the end of what is in hand, at most GRACE seconds; what was taken is recorded."""
+        self.ask_to_close()
+        self._thread.join(GRACE + 1.0)
+        self._reception.close()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+            if not self._server.should_exit:
+                raise RuntimeError("the server ended")
+        except BaseException as error:  # whatever it is, the process must not go on half alive
+            log.critical("edge_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
+            self._on_death(error)

@@ -1,0 +1,250 @@
+"""What a request to /ingest has to look like, for both doors: the fast one and the pages' port (spec I2, I3).
+
+    head → who? → kind and size → body → documents → the batch writer → answers
+
+No I/O here: a door reads and writes, this says what it means.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from heliograph.domain.documents import Problem
+from heliograph.engine import problems
+from heliograph.engine.problems import Reply
+from heliograph.recording.items import MAX_KEY, Item
+from heliograph.store.tokens import Grant
+
+PATH: Final = "/ingest/registrations"
+SCOPE: Final = "ingest"
+LARGEST_ONE: Final = 1024 * 1024
+LARGEST_MANY: Final = 32 * 1024 * 1024
+"""Bytes of a body: one document, or many. A line of many is a document too."""
+MOST_LINES: Final = 10_000
+CHUNK: Final = 200
+"""Lines of one request that are recorded together."""
+MOST_HELD: Final = 64 * 1024 * 1024
+"""Bytes of bodies that a process holds at one time."""
+DEEPEST: Final = 8
+"""Levels of a document; a registration has four."""
+BODY_WITHIN: Final = 30.0
+ANSWER_WITHIN: Final = 30.0
+"""Seconds: for a body to arrive, and for its commit."""
+
+_ONE: Final = frozenset({"application/json"})
+_MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+_decoder = msgspec.json.Decoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What matters of a request's head. A header that must not be there twice, and is, is None beside `twice`."""
+
+    method: str
+    path: str
+    token: str = ""
+    content_type: str = ""
+    encoding: str = ""
+    length: str = ""
+    key: str | None = None
+    twice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A body to read. length: None where it is not said beforehand."""
+
+    many: bool
+    length: int | None
+
+    @property
+    def largest(self) -> int:
+        return LARGEST_MANY if self.many else LARGEST_ONE
+
+
+def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    """Reads ASGI's headers: lower-case names."""
+    token = content_type = encoding = length = ""
+    key, seen, twice = None, 0, False
+    for name, value in headers:
+        if name == b"authorization":
+            token, twice, seen = bearer(value.decode("latin-1")), twice or bool(seen & 1), seen | 1
+        elif name == b"idempotency-key":
+            key, twice, seen = value.decode("latin-1"), twice or bool(seen & 2), seen | 2
+        elif name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-encoding":
+            encoding = value.decode("latin-1")
+        elif name == b"content-length":
+            length = value.decode("latin-1")
+    return Head(method, path, token, content_type, encoding, length, key, twice)
+
+
+def bearer(authorization: str) -> str:
+    """The token of an Authorization header; empty where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def place(head: Head) -> Reply | None:
+    """Whether the request is for us at all."""
+    if head.path != PATH:
+        return problems.NOT_FOUND
+    return None if head.method == "POST" else problems.WRONG_METHOD
+
+
+def wanted(head: Head, grant: Grant) -> Wanted | Reply:
+    """What is to be read, or why it is not."""
+    if SCOPE not in grant.scopes:
+        return problems.NOT_ALLOWED
+    if head.twice:
+        return problems.problem(400, "headers", "A header is there twice.")
+    kind = head.content_type.partition(";")[0].strip().lower()
+    if (kind not in _ONE and kind not in _MANY) or head.encoding.strip().lower() not in ("", "identity"):
+        return problems.WRONG_TYPE
+    if head.key is not None and (not head.key or len(head.key) > MAX_KEY or not head.key.isprintable()):
+        return problems.refused([Problem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")])
+    length = None
+    if head.length:
+        if not (head.length.isascii() and head.length.isdigit() and len(head.length) < 18):
+            return problems.NO_LENGTH
+        length = int(head.length)
+    found = Wanted(kind in _MANY, length)
+    return problems.too_large(found.largest) if length is not None and length > found.largest else found
+
+
+def document_of(data: bytes) -> dict[str, Any] | Reply:
+    """One document, or why it is none. NUL, half characters and depth are refused here, by field, before anything else sees them."""
+    try:
+        found = _decoder.decode(data)
+    except RecursionError:
+        return _too_deep("")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # A half of a surrogate pair is no character, and msgspec says no more than that: the field is looked for in another way.
+        flaw = _flaw_by_field(data) if b"\\u" in data else None
+        return problems.refused([flaw]) if flaw else problems.problem(400, "json", f"This is no JSON document: {error}.")
+    if type(found) is not dict:
+        return problems.problem(400, "json", "A registration is a JSON object.")
+    if b"\\u0000" in data or data.count(b"{") + data.count(b"[") > DEEPEST:
+        flaw = flaw_of(found)
+        if flaw:
+            return problems.refused([flaw])
+    return found
+
+
+def _flaw_by_field(data: bytes) -> Problem | None:
+    try:
+        return flaw_of(json.loads(data))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _too_deep(field: str) -> Reply:
+    return problems.refused([Problem(field, f"is nested too deeply: at most {DEEPEST} levels.")])
+
+
+def flaw_of(value: object, field: str = "", level: int = 0) -> Problem | None:
+    """What no database takes, with its field: NUL, half characters, depth."""
+    if isinstance(value, str):
+        if "\0" in value:
+            return Problem(field, "contains a NUL character.")
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            return Problem(field, "contains a half of a surrogate pair, which is no character.")
+        return None
+    if not isinstance(value, (dict, list)):
+        return None
+    if level >= DEEPEST:
+        return Problem(field, f"is nested too deeply: at most {DEEPEST} levels.")
+    if isinstance(value, dict):
+        for name, below in value.items():
+            flaw = flaw_of(name, field or "a name", level) or flaw_of(below, f"{field}.{name}" if field else name, level + 1)
+            if flaw:
+                return flaw
+        return None
+    return next((flaw for i, below in enumerate(value) if (flaw := flaw_of(below, f"{field}[{i}]", level + 1))), None)
+
+
+def item_of(data: bytes, grant: Grant, key: str | None) -> Item | Reply:
+    """A body with one document, ready to be recorded."""
+    found = document_of(data)
+    return found if isinstance(found, Reply) else Item(grant.account, found, grant.by, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines that are recorded together. numbers: of all of them; refused: by number, what is not recorded. size: bytes."""
+
+    numbers: Sequence[int]
+    items: Sequence[Item]
+    refused: dict[int, Reply]
+    size: int
+
+    def replies(self, recorded: Sequence[Reply]) -> Iterator[tuple[int, Reply]]:
+        """The answers, line by line."""
+        rest = iter(recorded)
+        for number in self.numbers:
+            yield number, self.refused.get(number) or next(rest)
+
+
+def chunks_of(body: bytes, grant: Grant, key: str | None) -> Iterator[Chunk]:
+    """Many documents, one a line; empty lines are passed over. The key holds for each line as `key:line`, counted from 1."""
+    numbers: list[int] = []
+    items: list[Item] = []
+    refused: dict[int, Reply] = {}
+    size = start = number = 0
+    while start < len(body):
+        end = body.find(b"\n", start)
+        end = len(body) if end < 0 else end
+        line, start, number = body[start:end].strip(b" \t\r"), end + 1, number + 1
+        if not line:
+            continue
+        numbers.append(number)
+        found = _line(line, number, grant, key)
+        if isinstance(found, Item):
+            items.append(found)
+            size += len(line)
+        else:
+            refused[number] = found
+        if len(numbers) == CHUNK:
+            yield Chunk(numbers, items, refused, size)
+            numbers, items, refused, size = [], [], {}, 0
+    if numbers:
+        yield Chunk(numbers, items, refused, size)
+
+
+def _line(line: bytes, number: int, grant: Grant, key: str | None) -> Item | Reply:
+    if len(line) > LARGEST_ONE:
+        return problems.too_large(LARGEST_ONE, "line")
+    return item_of(line, grant, None if key is None else f"{key}:{number}")
+
+
+def has_too_many_lines(body: bytes) -> bool:
+    """Before anything of it is recorded."""
+    return body.count(b"\n") + (not body.endswith(b"\n")) > MOST_LINES
+
+
+class Held:
+    """Bytes of bodies that are being read or recorded in this process, so that many large ones at once do not fill its memory."""
+
+    def __init__(self, most: int = MOST_HELD) -> None:
+        self._most = most
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Makes room for so many more; False where there is none."""
+        with self._lock:
+            if self._bytes + size > self._most:
+                return False
+            self._bytes += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._bytes -= size
