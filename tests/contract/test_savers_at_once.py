@@ -1,0 +1,56 @@
+"""Savers of one account stand in one queue, whatever process they are in (protocols section 2: configuration)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from django.db import connections
+from tests.contract.setting_up import BY, Acme, acme
+
+from heliograph.domain.tags import TagKind
+from heliograph.platform.errors import Invalid
+from heliograph.platform.services.events import save_event
+from heliograph.platform.services.saving import saving
+from heliograph.platform.services.tags import TagFacts, save_tag
+
+THREADS, SAVES = 4, 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_F10_every_save_gets_a_version_of_its_own_and_none_is_lost() -> None:
+    made = acme()
+    before = made.config().version
+
+    def save(thread: int) -> list[str]:
+        try:
+            return [_save_tag(made, f"Tag {n}") for n in range(SAVES)] + [_save_event(made, thread, n) for n in range(SAVES)]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        said = [word for words in pool.map(save, range(THREADS)) for word in words]
+    # of all that wanted one name, one got it, and the others were told so in words
+    assert said.count("saved") == SAVES
+    assert said.count("There is a tag of this name already.") == SAVES * (THREADS - 1)
+    config = made.config()
+    assert config.version == before + SAVES
+    assert {f"Tag {n}" for n in range(SAVES)} <= {tag.name for tag in config.tags.values()}
+    assert made.event_config().version == 1 + 1 + said.count("event")  # its creation, its set-up, and each that differed
+
+
+def _save_tag(made: Acme, name: str) -> str:
+    try:
+        with saving(made.pk, by=BY, whole_account=True) as s:
+            save_tag(s, TagFacts(name, frozenset({TagKind.EVENT})))
+    except Invalid as refused:
+        ((sentence,),) = refused.fields.values()
+        return sentence
+    return "saved"
+
+
+def _save_event(made: Acme, thread: int, n: int) -> str:
+    with saving(made.pk, by=BY, events=[made.event]) as s:
+        save_event(s, replace(s.source.event(made.event).state, location=f"Hall {thread}.{n}"), made.event)
+    return "event"
