@@ -77,7 +77,9 @@ def demo(
         _wait_until_ready(port, child, stop)
         _greet(console, port, password, folder)
         if seconds:
-            threading.Timer(seconds, stop.set).start()
+            timer = threading.Timer(seconds, stop.set)
+            timer.daemon = True
+            timer.start()
         threading.Thread(target=_register, args=(account, stop), name="registrations", daemon=True).start()
         _show(account, console, stop)
     console.print("The demo has ended. `heliograph demo` goes on from here; `heliograph demo --fresh` begins anew.", style="dim")
