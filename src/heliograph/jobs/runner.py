@@ -72,16 +72,19 @@ class Runner:
     def run_forever(self, stop: threading.Event) -> None:
         """Takes waiting jobs, and those whose runner died, one after the other until `stop` is set; then the job in hand is left to whoever comes next."""
         be_nice()
-        while not stop.is_set():
-            try:
-                row = self._next()
-                if row is not None:
-                    self._run(row, stop, None, rest=REST)
-                    continue
-            except (DjangoDatabaseError, HeliographError):
-                log.exception("jobs_look_failed")
-                close_old_connections()
-            stop.wait(LOOK)
+        try:
+            while not stop.is_set():
+                try:
+                    row = self._next()
+                    if row is not None:
+                        self._run(row, stop, None, rest=REST)
+                        continue
+                except (DjangoDatabaseError, HeliographError, *_PASSING):
+                    log.exception("jobs_look_failed")
+                    close_old_connections()
+                stop.wait(LOOK)
+        finally:
+            connections.close_all()  # the thread ends, and with it the use of its connections
 
     # --- owning
 

@@ -296,10 +296,6 @@ class Mapper:
             return next((n for t, n in self._by_target.items() if t.startswith("sessions.")), place)
         return self._by_target.get(place, place)
 
-    def date_of(self, target: str) -> DateOrder:
-        """How the dates of this target are read."""
-        return next((c.date for c in self.columns if c.target == target), DateOrder.DAY_FIRST)
-
     def _reader(self, column: Column, options: Mapping[str, set[str]], dates: set[str]) -> Callable[[str], object]:
         area, _, key = column.target.partition(".")
         if column.target == "active" or area == "properties":

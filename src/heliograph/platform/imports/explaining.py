@@ -19,8 +19,15 @@ def of_problem(problem: Problem, name: Callable[[str], str], account: AccountCon
     allowed = _names(problem.field, account, event) or problem.allowed
     reason = problem.reason[:1].upper() + problem.reason[1:]
     if event is not None and problem.field in _WORDS and problem.value:
-        reason = f"There is no {_WORDS[problem.field]} {problem.value!r} in {event.code}."
+        reason = f"There is no {_WORDS[problem.field]} {problem.value!r} in this event."
+    if not allowed and problem.field == "code":
+        allowed = ("any text that no other registration of the event has",)
     return RowProblem(name(problem.field), problem.value, reason, likeliest_first(problem.value, allowed))
+
+
+def no_event(column: str, known: Sequence[str]) -> RowProblem:
+    """The row names no event at all."""
+    return RowProblem(column, "", "Is missing: the row names no event.", tuple(known[:MOST]))
 
 
 def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:

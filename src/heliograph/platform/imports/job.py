@@ -24,14 +24,14 @@ from django.db import DatabaseError as DjangoDatabaseError
 from django.db import connections, transaction
 from django_scopes import scopes_disabled
 
-from heliograph.domain.documents import Refused, address, code_of
+from heliograph.domain.documents import Problem, Refused, address, code_of
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
 from heliograph.platform.imports import comparing, creating, preparing
 from heliograph.platform.imports.census import Census
 from heliograph.platform.imports.columns import Mapper, from_json
 from heliograph.platform.imports.errors import RowProblem
-from heliograph.platform.imports.explaining import of_problem, unknown_event, used_before
+from heliograph.platform.imports.explaining import no_event, of_problem, unknown_event, used_before
 from heliograph.platform.imports.lacks import Choice, lacking
 from heliograph.platform.imports.notes import Notes
 from heliograph.platform.imports.reading import NDJSON, Format, Rows, open_rows
@@ -74,6 +74,9 @@ class Ready:
 
     items: list[tuple[Row, Item]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
+    compared: list[tuple[Outcome, int]] = field(
+        default_factory=list
+    )  # in a dry run: what would become of each item, and how many values it clears
     rows: int = 0
     ended: bool = False
 
@@ -200,7 +203,7 @@ class ImportRun:
 
     @property
     def _order(self) -> DateOrder:
-        return self._mapper.date_of("event.start") if self._mapper else DateOrder.DAY_FIRST
+        return next((c.date for c in self._columns if c.target == "event.start"), DateOrder.DAY_FIRST)
 
     def _chosen(self) -> list[Any]:
         known = self._known
@@ -265,6 +268,8 @@ class ImportRun:
                 ready.refused.append(RefusedRow(row.line, tuple(problems), row.cells))
             else:
                 ready.items.append((row, item))
+        if self._p["dry_run"]:
+            ready.compared = comparing.compare(self._job.account_id, [item for _, item in ready.items], self._known)
         return ready
 
     def _item(self, row: Row) -> tuple[Item | None, list[RowProblem]]:
@@ -275,7 +280,7 @@ class ImportRun:
         try:
             event_code, code = address(document)
         except Refused as refused:
-            return item, [*problems, *(of_problem(p, self._name, self._known.account, None) for p in refused.problems)]
+            return item, [*problems, *(self._unaddressed(p) for p in refused.problems)]
         event = self._events.get(event_code)
         if event is None:
             return item, [*problems, unknown_event(self._name("event"), event_code, self._event_codes)]
@@ -291,6 +296,11 @@ class ImportRun:
         rows = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": self._job.account_id})
         return list(dict.fromkeys([*self._events, *(code for (code,) in rows)]))
 
+    def _unaddressed(self, problem: Problem) -> RowProblem:
+        if problem.field == "event" and not problem.value:
+            return no_event(self._name("event"), self._event_codes)
+        return of_problem(problem, self._name, self._known.account, None)
+
     def _name(self, place: str) -> str:
         return self._mapper.column_of(place) if self._mapper else place
 
@@ -299,10 +309,9 @@ class ImportRun:
         counts = Counter(self._counts)
         refused = list(ready.refused)
         if self._p["dry_run"]:
-            found = comparing.compare(self._job.account_id, [item for _, item in ready.items], self._known)
-            counts.update(str(outcome) for outcome, _ in found)
-            counts["cleared"] += sum(cleared for _, cleared in found)
-            counts["rows_cleared"] += sum(1 for _, cleared in found if cleared)
+            counts.update(str(outcome) for outcome, _ in ready.compared)
+            counts["cleared"] += sum(cleared for _, cleared in ready.compared)
+            counts["rows_cleared"] += sum(1 for _, cleared in ready.compared if cleared)
         else:
             answers = self._recorded(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):

@@ -6,8 +6,8 @@ line, so that a chunk that is done again leaves the same.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -55,11 +55,8 @@ class Notes:
         self._db.close()
         for name in ("notes.db", "notes.db-journal"):
             (self.folder / name).unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Deletes the folder."""
-        self._db.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()  # where there is no report
 
     # --- while reading for the first time
 

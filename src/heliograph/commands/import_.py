@@ -1,0 +1,413 @@
+"""`heliograph import`: a file of registrations into an account, as a job that this process runs itself (spec I1, I4)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import structlog
+import typer
+
+from heliograph.commands import ready
+from heliograph.domain.errors import HeliographError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from heliograph.jobs.models import Job
+    from heliograph.platform.imports.lacks import Choice, Lack
+    from heliograph.platform.imports.preparing import Draft
+
+ASKED, REFUSED, PAUSED = 3, 4, 5  # exit codes
+_SHOWN = 40
+
+
+class ImportCommandError(HeliographError):
+    """The import cannot be started like this."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("import")(import_)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV in any usual encoding and separator, .xlsx, or NDJSON.")],
+    account: Annotated[str, typer.Option(help="Code of the account.")],
+    event: Annotated[str, typer.Option(help="Code of the event, for rows that name none.")] = "",
+    columns: Annotated[
+        Path | None, typer.Option(help="Column mapping as JSON (docs/reference/import-columns.md). What it does not name is guessed.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and store nothing.")] = False,
+    create: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to create of what the account lacks: all, none, kinds (events, statuses, types, sessions, properties, questions, options,"
+            " fields; with commas), or one thing as KIND:NAME. May be repeated. What looks like a slip is created only by name."
+        ),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(help="Create exactly what this plan ticks, with its tags; --write-plan writes one.")] = None,
+    write_plan: Annotated[
+        Path | None, typer.Option(help="With --dry-run: write what is lacking to this file, to be edited and given as --plan.")
+    ] = None,
+    without_sending: Annotated[
+        bool, typer.Option("--record-without-sending", help="Store and show in each timeline, but let no flow act on it.")
+    ] = False,
+    encoding: Annotated[str, typer.Option(help="Of a text file; default: recognised.")] = "",
+    separator: Annotated[str, typer.Option(help="Of a CSV file: comma, semicolon, tab, pipe or one sign; default: recognised.")] = "",
+    sheet: Annotated[str, typer.Option(help="Of a workbook; default: the first one that is a table.")] = "",
+    report: Annotated[Path | None, typer.Option(help="Where the refused rows go. Default: beside the file, as FILE.refused.csv.")] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Begin at the beginning, though the same import was interrupted.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Import registrations from a file.
+
+    Says first what the account lacks, and stores nothing then unless --create says what to make of it (exit code 3). Good rows are recorded, bad
+    ones are named with line, column, reason and what would be accepted, and written to a file (exit code 4). Ctrl-C pauses (exit code 5); the
+    same command again goes on where it was, also after a crash.
+    """
+    ready()
+    from heliograph.platform.imports import preparing  # noqa: PLC0415
+    from heliograph.platform.imports.columns import read_given  # noqa: PLC0415
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    _quiet_logs()
+    check_schema()
+    if write_plan and not dry_run:
+        raise typer.BadParameter("--write-plan needs --dry-run")
+    account_id = _account(account)
+    said = preparing.Said(encoding, separator, sheet, event, read_given(columns) if columns else None)
+    found = preparing.draft(file, account_id, said)
+    choice, ask = _choice(create or [], plan)
+    wishes = preparing.Wishes(dry_run=dry_run, quiet=without_sending, choice=choice, ask=ask)
+    parameters = preparing.parameters(found, wishes)
+    console = _console(as_json)
+    _say_file(console, found)
+    job = _run(console, account_id, parameters, anew=anew)
+    place = _put_report(job, report or file.with_name(f"{file.name}.refused.csv"))
+    if write_plan:
+        _write_plan(write_plan, job)
+    if as_json:
+        typer.echo(json.dumps(_as_json(job, found, place), ensure_ascii=False))
+    else:
+        _say_end(console, job, file, place, account)
+    raise typer.Exit(_exit_code(job))
+
+
+# --- what is asked for
+
+
+def _account(code: str) -> int:
+    from heliograph.accounts.models import Account  # noqa: PLC0415
+
+    found = Account.objects.filter(code=code).values_list("pk", flat=True).first()
+    if found is None:
+        known = ", ".join(Account.objects.order_by("code").values_list("code", flat=True)[:20])
+        raise ImportCommandError(
+            f"There is no account {code}. " + (f"There are: {known}." if known else "Make one: heliograph createaccount CODE")
+        )
+    return int(found)
+
+
+def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
+    """What is created of what is lacking, and whether the import stops to ask first."""
+    from heliograph.platform.imports.lacks import KINDS, Choice, Lack  # noqa: PLC0415
+
+    if plan is not None:
+        if create:
+            raise typer.BadParameter("give --create or --plan, not both")
+        try:
+            rows = json.loads(plan.read_text("utf-8-sig"))["create"]
+            return Choice(
+                plan=tuple(Lack.from_json({k: v for k, v in row.items() if k != "create"}) for row in rows if row["create"])
+            ), False
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ImportCommandError(f"{plan} is no plan: {error!r}. `--dry-run --write-plan FILE` writes one.") from None
+    everything, kinds, names = False, set(), set()
+    for word in create:
+        kind, colon, name = word.partition(":")
+        if colon:
+            plural = next((k for k in KINDS if k in (kind, f"{kind}s", f"{kind}es")), "properties" if kind == "property" else "")
+            if not plural:
+                raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}")
+            names.add((plural, name.strip()))
+            continue
+        for part in filter(None, (p.strip() for p in word.split(","))):
+            if part not in (*KINDS, "all", "none"):
+                raise typer.BadParameter(f"{part!r} is none of all, none, {', '.join(KINDS)}; one thing is named as KIND:NAME")
+            everything |= part == "all"
+            if part in KINDS:
+                kinds.add(part)
+    return Choice(everything, frozenset(kinds), frozenset(names)), not create
+
+
+# --- running
+
+
+def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bool) -> Job:
+    """Runs the job here, or goes on with the one that was interrupted."""
+    from django_scopes import scope  # noqa: PLC0415
+
+    from heliograph.jobs import control  # noqa: PLC0415
+    from heliograph.jobs.models import State  # noqa: PLC0415
+    from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+    from heliograph.jobs.runner import Runner  # noqa: PLC0415
+    from heliograph.platform.imports import job as import_job  # noqa: PLC0415
+    from heliograph.platform.imports import preparing  # noqa: PLC0415
+
+    runner = Runner(Kinds([import_job.kind()]))
+    with scope(account=account):
+        job = None if anew else preparing.unfinished(account, parameters)
+    if job is None:
+        job = preparing.start(account, parameters, by="command", owner=runner.me)
+    elif control.is_alive(job, control.now()) and job.owner.split(":")[:2] != runner.me.split(":")[:2] and not _is_gone(job):
+        raise ImportCommandError(f"This import runs already, as job {job.pk}: heliograph jobs show {job.pk}")
+    else:
+        control.release(job.pk)
+        if job.state in (State.PAUSED, State.FAILED):
+            control.resume(job.pk)
+        console.print(f"Goes on with job {job.pk}, {job.done:,} rows in. --anew would begin again.")
+    with _stopped_by_signals() as stop, _progress(console) as (bar, task):
+
+        def show(row: Job) -> None:
+            bar.update(task, description=_PHASES.get(row.phase, row.phase), completed=row.done, total=row.total)
+
+        return runner.run_one(job.pk, stop=stop, watch=show)
+
+
+def _is_gone(job: Job) -> bool:
+    """Whether the process that ran the job on this machine has died: then nobody has to wait for its lease to run out."""
+    import os  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+
+    host, _, rest = job.owner.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname()[:20] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM end the import after the chunk in hand; a second Ctrl-C at once."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_PHASES = {"scanning": "Reading", "checking": "Checking", "importing": "Importing"}
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[tuple[Progress, TaskID]]:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.completed:,} rows"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield bar, bar.add_task("Reading", total=None)
+
+
+# --- what is said
+
+
+def _console(as_json: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    stream = sys.stderr if as_json else sys.stdout
+    return Console(stderr=as_json, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
+
+
+def _say_file(console: Console, found: Draft) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    console.print(
+        f"[bold]{escape(found.path.name)}[/bold]: {escape(found.form.words)}" + (f", {len(found.names)} columns" if found.columns else "")
+    )
+    for column in found.doubts:
+        where = f" goes to {column.target}." if column.target else ""
+        console.print(f"  {escape(column.name)}{escape(where)} {escape(column.doubt)}", style="yellow")
+    plain = [c.name for c in found.left_out if not c.doubt]
+    if plain:
+        console.print(f"  Left out, nothing here has these names: {escape(', '.join(plain[:_SHOWN]))}", style="yellow")
+
+
+def _say_end(console: Console, job: Job, file: Path, place: Path | None, account: str) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    from heliograph.jobs.models import State  # noqa: PLC0415
+    from heliograph.platform.imports.lacks import Lack  # noqa: PLC0415
+
+    if job.state == State.PAUSED:
+        console.print(
+            f"Paused after {job.done:,} rows; they stay. Give the same command to go on, or: heliograph jobs resume {job.pk} --here"
+        )
+        return
+    if job.state == State.FAILED:
+        console.print(f"[red]Failed:[/red] {escape(job.error)}\nMended, the same command goes on: heliograph jobs resume {job.pk} --here")
+        return
+    if job.state != State.DONE:
+        console.print(f"The import is {job.state}. {escape(job.error)} heliograph jobs show {job.pk}")
+        return
+    rows = job.result.get("lacks", [])
+    lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in rows]
+    _say_lacks(console, lacks, [bool(row["created"]) for row in rows], account)
+    if job.result.get("stopped"):
+        console.print(
+            "\nNothing was stored. Say what to create: [bold]--create all[/bold] (all that is not in doubt), --create statuses,types,"
+            f" --create 'status:NAME', or --create none; first try: heliograph import {escape(str(file))} --account {escape(account)} --create all --dry-run"
+        )
+        return
+    _say_counts(console, job)
+    if place is not None:
+        console.print(f"The refused rows, with reasons: {escape(str(place))}. Corrected, that file can be imported.")
+
+
+def _say_lacks(console: Console, lacks: Sequence[Lack], created: Sequence[bool], account: str) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    if not lacks:
+        return
+    table = Table("", "Name in the file", "Becomes", "Event", "Rows", title=f"What {account} lacks", title_justify="left", box=None)
+    table.columns[4].justify = "right"
+    alike: dict[tuple[object, ...], list[Lack]] = {}
+    for lack, made in zip(lacks, created, strict=True):  # the same thing in several events is one line
+        name = f"{lack.event}: {lack.name}" if lack.kind == "events" else lack.name
+        alike.setdefault((made, lack.kind, name, lack.parent, bool(lack.doubt), str(lack.facts)), []).append(lack)
+    for (made, _, name, *_), group in list(alike.items())[:_SHOWN]:
+        doubt = f"\n[yellow]{escape(group[0].doubt)}[/yellow]" if group[0].doubt else ""
+        events = "" if group[0].kind == "events" else ", ".join(lack.event for lack in group[:5]) + (" …" if len(group) > 5 else "")
+        rows = f"{sum(lack.rows for lack in group):,}"
+        table.add_row("✓" if made else "–", escape(str(name)) + doubt, escape(_becomes(group[0])), escape(events), rows)
+    console.print(table)
+    if len(alike) > _SHOWN:
+        console.print(f"… and {len(alike) - _SHOWN} more; --dry-run --write-plan FILE writes them all.")
+
+
+def _becomes(lack: Lack) -> str:
+    if lack.kind == "statuses":
+        return f"{lack.words}, class {lack.facts['class']}"
+    if lack.facts.get("type"):
+        return f"{lack.words}, {lack.facts['type']}"
+    return lack.words
+
+
+_WORDS = (
+    ("created", "New registrations"),
+    ("updated", "Changed registrations"),
+    ("unchanged", "The same as stored"),
+    ("stale", "Older than what is stored"),
+    ("refused", "Refused"),
+)
+
+
+def _say_counts(console: Console, job: Job) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    dry = job.parameters["dry_run"]
+    table = Table(show_header=False, box=None, title="What would happen" if dry else "What happened", title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    for name, words in _WORDS:
+        n = job.counts.get(name, 0)
+        if n or name in ("created", "updated", "refused"):
+            table.add_row(words, f"{n:,}")
+    table.add_row("Rows in the file", f"{job.counts.get('rows', 0):,}", style="bold")
+    console.print(table)
+    if dry and job.counts.get("cleared"):
+        console.print(f"Empty cells clear {job.counts['cleared']:,} values in {job.counts['rows_cleared']:,} of the changed registrations.")
+    groups = job.result.get("refused", [])
+    if groups:
+        reasons = Table("Column", "Reason", "Rows", "For example", "Would be accepted", title="Refused", title_justify="left", box=None)
+        reasons.columns[2].justify = "right"
+        for group in groups[:_SHOWN]:
+            first = group["first"][0]
+            accepted = ", ".join(first["accepted"][:6]) + (" …" if len(first["accepted"]) > 6 else "")
+            example = f"line {first['line']:,}: {first['value']}" if first["value"] else f"line {first['line']:,}"
+            reasons.add_row(escape(group["field"]), escape(group["reason"]), f"{group['rows']:,}", escape(example), escape(accepted))
+        console.print(reasons)
+
+
+def _as_json(job: Job, found: Draft, place: Path | None) -> dict[str, Any]:
+    from heliograph.platform.imports import columns as columns_module  # noqa: PLC0415
+
+    return {
+        "job": job.pk,
+        "state": str(job.state),
+        "error": job.error,
+        "format": found.form.as_json(),
+        "columns": columns_module.as_json(found.columns),
+        "counts": job.counts,
+        "result": job.result,
+        "report": str(place) if place else None,
+    }
+
+
+def _exit_code(job: Job) -> int:
+    from heliograph.jobs.models import State  # noqa: PLC0415
+
+    if job.state == State.DONE:
+        return ASKED if job.result.get("stopped") else REFUSED if job.counts.get("refused") else 0
+    return PAUSED if job.state in (State.PAUSED, State.QUEUED) else 1
+
+
+def _put_report(job: Job, place: Path) -> Path | None:
+    """Copies the report to where it was asked for; where that is not possible it stays in the data folder."""
+    kept = job.result.get("report")
+    if not kept:
+        return None
+    try:
+        shutil.copyfile(kept, place)
+    except OSError:
+        return Path(kept)
+    return place
+
+
+def _write_plan(path: Path, job: Job) -> None:
+    rows = [
+        {"create": row["created"] or not row["doubt"], **{k: v for k, v in row.items() if k != "created"}}
+        for row in job.result.get("lacks", [])
+    ]
+    try:
+        path.write_text(json.dumps({"create": rows}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise ImportCommandError(f"The plan cannot be written: {error}.") from None
+
+
+def _quiet_logs() -> None:
+    """What goes wrong stands on stderr; the rest is the job's row."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )

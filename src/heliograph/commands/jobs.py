@@ -1,0 +1,161 @@
+"""`heliograph jobs`: long work, seen and steered from the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heliograph.commands import ready
+
+if TYPE_CHECKING:
+    from heliograph.jobs.models import Job
+
+Id = Annotated[int, typer.Argument(help="The job's number.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(help="Long work, such as imports: see it, pause it, resume it, stop it.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("show")(show)
+    group.command("pause")(pause)
+    group.command("resume")(resume)
+    group.command("cancel")(cancel)
+    app.add_typer(group, name="jobs")
+
+
+def list_(
+    account: Annotated[str, typer.Option(help="Code of the account. Default: every account.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    _start()
+    from django_scopes import scopes_disabled  # noqa: PLC0415
+
+    from heliograph.jobs.models import ENDED, Job  # noqa: PLC0415
+
+    with scopes_disabled():
+        rows = Job.objects.select_related("account").order_by("-id")
+        if account:
+            rows = rows.filter(account__code=account)
+        if not every:
+            rows = rows.exclude(state__in=ENDED)
+        found = list(rows[:limit])
+    if as_json:
+        typer.echo(json.dumps([_facts(job) for job in found], ensure_ascii=False))
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    if not found:
+        typer.echo("No job." if every else "No job is open. --all lists those that have ended, too.")
+        return
+    table = Table("Job", "Account", "Kind", "State", "Progress", "What", box=None)
+    for job in found:
+        table.add_row(str(job.pk), job.account.code, job.kind, str(job.state), _progress(job), escape(str(job.parameters.get("name", ""))))
+    Console(highlight=False).print(table)
+
+
+def show(job: Id, as_json: Json = False) -> None:
+    """Show one job: state, progress, time left, counts, what went wrong."""
+    _start()
+    from heliograph.jobs import control  # noqa: PLC0415
+
+    _say(control.find(job), as_json)
+
+
+def pause(job: Id, as_json: Json = False) -> None:
+    """Pause a job after the chunk in hand. What it has done stays."""
+    _start()
+    from heliograph.jobs import control  # noqa: PLC0415
+
+    _say(control.pause(job), as_json)
+
+
+def resume(
+    job: Id,
+    here: Annotated[bool, typer.Option("--here", help="Run it in this terminal. Default: `heliograph serve` takes it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let a paused or failed job go on from where it stood."""
+    _start()
+    from heliograph.jobs import control  # noqa: PLC0415
+
+    row = control.resume(job)
+    if here:
+        from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+        from heliograph.jobs.runner import Runner  # noqa: PLC0415
+        from heliograph.platform.imports.job import kind  # noqa: PLC0415
+
+        row = Runner(Kinds([kind()])).run_one(job)
+    _say(row, as_json)
+
+
+def cancel(job: Id, as_json: Json = False) -> None:
+    """Stop a job for good, after the chunk in hand. What it has done stays."""
+    _start()
+    from heliograph.jobs import control  # noqa: PLC0415
+
+    _say(control.cancel(job), as_json)
+
+
+def _start() -> None:
+    ready()
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    check_schema()
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    left = job.time_left
+    return {
+        "id": job.pk,
+        "account": job.account.code,
+        "kind": job.kind,
+        "state": str(job.state),
+        "phase": job.phase,
+        "done": job.done,
+        "total": job.total,
+        "seconds_left": left.total_seconds() if left else None,
+        "counts": job.counts,
+        "error": job.error,
+        "created_by": job.created_by,
+        "created": job.created.isoformat(),
+        "started": job.started.isoformat() if job.started else None,
+        "finished": job.finished.isoformat() if job.finished else None,
+        "name": job.parameters.get("name"),
+        "report": job.result.get("report") or None,
+    }
+
+
+def _progress(job: Job) -> str:
+    of = f" of {job.total:,}" if job.total is not None else ""
+    left = job.time_left
+    return f"{job.done:,}{of} rows" + (f", about {_words(left.total_seconds())} left" if left else "")
+
+
+def _words(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.0f} hours"
+
+
+def _say(job: Job, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_facts(job), ensure_ascii=False))
+        return
+    name = job.parameters.get("name")
+    typer.echo(f"Job {job.pk}: {job.kind}{f' of {name}' if name else ''} for {job.account.code}, {job.state}")
+    typer.echo(_progress(job) + (f" ({job.phase})" if job.phase else ""))
+    for what, n in job.counts.items():
+        typer.echo(f"  {what}: {n:,}")
+    if job.error:
+        typer.echo(job.error)
+    if job.result.get("report"):
+        typer.echo(f"Refused rows: {job.result['report']}")

@@ -1,0 +1,128 @@
+"""`heliograph import` and `heliograph jobs` as a person or a script runs them; also killed in the middle."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from tests.waiting import until
+
+EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def acme(heliograph, fresh_database):
+    made = heliograph.run("createaccount", "ACME", "--timezone", "Europe/Berlin")
+    assert made.returncode == 0, made.output
+    return heliograph
+
+
+@pytest.fixture
+def file(tmp_path):
+    copy = tmp_path / "registrations-export.csv"
+    copy.write_bytes(EXPORT.read_bytes())
+    return copy
+
+
+def answer(process):
+    """The JSON that a command printed last."""
+    return json.loads(process.output.splitlines()[-1])
+
+
+def test_I4_it_asks_before_it_stores_then_imports_and_reports(acme, file):
+    asked = acme.run("import", str(file), "--account", "ACME", timeout=100)
+    assert asked.returncode == 3, asked.output
+    assert "Nothing was stored" in asked.output
+    assert "VIP hold" in asked.output
+    done = acme.run("import", str(file), "--account", "ACME", "--create", "all", timeout=100)
+    assert done.returncode == 4, done.output
+    for words in ("4,950", "50", "There is no status", "Registred", "registrations-export.csv.refused.csv"):
+        assert words in done.output
+    with file.with_name("registrations-export.csv.refused.csv").open(encoding="utf-8-sig", newline="") as report:
+        assert len(list(csv.DictReader(report))) == 50
+    again = answer(acme.run("import", str(file), "--account", "ACME", "--create", "none", "--json", timeout=100))
+    assert again["counts"] == {"rows": 5000, "done": 5000, "unchanged": 4950, "refused": 50}
+
+
+def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
+    plan = tmp_path / "plan.json"
+    dry = acme.run("import", str(file), "--account", "ACME", "--dry-run", "--write-plan", str(plan), "--json", timeout=100)
+    assert answer(dry)["counts"]["refused"] == 5000
+    rows = json.loads(plan.read_text())["create"]
+    astronaut = next(row for row in rows if row["name"] == "Astronaut")
+    assert not astronaut["create"]
+    astronaut["create"] = True
+    next(row for row in rows if row["name"] == "VIP hold")["facts"]["class"] = "Accepted"
+    plan.write_text(json.dumps({"create": rows}))
+    done = acme.run("import", str(file), "--account", "ACME", "--plan", str(plan), "--json", timeout=100)
+    assert answer(done)["counts"] == {"rows": 5000, "done": 5000, "created": 4954, "refused": 46}
+
+
+@pytest.mark.parametrize("phase", ["scanning", "importing"])
+def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, file, phase):
+    """kill -9 in the middle, then the same command: it goes on, and nothing is there twice."""
+    with file.open("ab") as out:  # long enough to be met in the middle
+        body = EXPORT.read_bytes().split(b"\n", 1)[1]
+        for n in range(1, 5):
+            out.write(
+                body.replace(b",PAR0", b",P%dR0" % n)
+                .replace(b",SUM0", b",S%dM0" % n)
+                .replace(b",WEB0", b",W%dB0" % n)
+                .replace(b",ROA0", b",R%dA0" % n)
+            )
+    command = ("import", str(file), "--account", "ACME", "--create", "all", "--json")
+    process = acme(*command)
+
+    def in_the_middle():
+        assert process.returncode is None, process.output
+        shown = acme.run("jobs", "list", "--json")
+        rows = answer(shown)
+        return rows and rows[0]["phase"] == phase and 0 < rows[0]["done"] < 25_000 and rows[0]
+
+    before = until(in_the_middle, 60)
+    process.kill()
+    second = acme.run(*command, timeout=150)
+    assert "Goes on with job" in second.output, second.output
+    found = answer(second)
+    assert found["job"] == before["id"]
+    assert found["counts"] == {"rows": 25_000, "done": 25_000, "created": 24_750, "refused": 250}
+    third = answer(acme.run("import", str(file), "--account", "ACME", "--create", "none", "--json", timeout=150))
+    assert third["counts"] == {"rows": 25_000, "done": 25_000, "unchanged": 24_750, "refused": 250}
+
+
+def test_ctrl_c_pauses_and_jobs_steer(acme, file):
+    process = acme("import", str(file), "--account", "ACME", "--create", "all")
+    until(lambda: (rows := answer(acme.run("jobs", "list", "--json"))) and rows[0]["phase"] == "importing", 60)
+    assert process.terminate() == 5, process.output
+    assert "Paused after" in process.output
+    (paused,) = answer(acme.run("jobs", "list", "--account", "ACME", "--json"))
+    assert paused["state"] == "paused"
+    shown = acme.run("jobs", "show", str(paused["id"]))
+    assert "import of registrations-export.csv for ACME, paused" in shown.output
+    resumed = acme.run("jobs", "resume", str(paused["id"]), "--here", "--json", timeout=100)
+    assert answer(resumed)["state"] == "done"
+    refused = acme.run("jobs", "cancel", str(paused["id"]))
+    assert (refused.returncode, "is done already" in refused.output) == (1, True)
+    assert answer(acme.run("jobs", "list", "--json")) == []
+    assert len(answer(acme.run("jobs", "list", "--all", "--json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere.csv", "--account", "ACME"), "cannot be read"),
+        ((str(EXPORT), "--account", "NONE"), "There is no account NONE. There are: ACME."),
+        ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "is no encoding"),
+        ((str(EXPORT), "--account", "ACME", "--separator", ";"), "No column holds the registration code"),
+        ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is no column mapping"),
+        ((str(EXPORT), "--account", "ACME", "--plan", str(EXPORT)), "is no plan"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(acme, arguments, said):
+    process = acme.run("import", *arguments)
+    assert process.returncode == 1
+    assert said in process.output
+    assert "Traceback" not in process.output
