@@ -47,6 +47,10 @@ def serve() -> None:
     Brings the schema up to date first. Ctrl-C or SIGTERM drains and stops within 10 seconds.
     """
     options = _checked(first_start=True)
+    if options.demo_targets:
+        from heliograph.engine.supervisor import die_with_parent  # noqa: PLC0415
+
+        die_with_parent()  # a demo that is killed leaves nothing behind
     with contextlib.ExitStack() as stack:
         if options.on_sqlite:
             from heliograph.engine.process import folder_lock  # noqa: PLC0415
