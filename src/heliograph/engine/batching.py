@@ -84,7 +84,7 @@ class BatchWriter:
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting = self._bytes = 0
-        self._closed = False
+        self._closed = self._writing = False
         self._db: Database | None = None
         self._ahead: _Ahead | None = None
         self._used: set[int] = set()
@@ -116,6 +116,11 @@ class BatchWriter:
                 self._closed = True
                 self._queue.put(None)
         self._thread.join(seconds)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a batch is being recorded just now."""
+        return self._writing
 
     @property
     def alive(self) -> bool:
@@ -156,7 +161,9 @@ class BatchWriter:
 
     def _record(self, batch: Sequence[_Submission]) -> None:
         items = batch[0].items if len(batch) == 1 else [item for each in batch for item in each.items]
+        self._writing = True
         results = self._write(items)
+        self._writing = False
         self.batches += 1
         self.recorded += len(items)
         if any(isinstance(result, Answer) and result.changes for result in results):

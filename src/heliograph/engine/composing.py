@@ -71,20 +71,24 @@ class Composer:
     def __init__(self, source: Source, vault: Vault, policy: Callable[[int], Policy], *, total_timeout: float = 10.0) -> None:
         self.present = Present(source)
         self._source, self._vault, self._policy, self._total_timeout = source, vault, policy, total_timeout
-        self._events: dict[int, EventConfig] = {}
         self._routes: dict[int, tuple[int, Route]] = {}
         self._prepared: dict[int, tuple[int, Prepared | str, frozenset[str]]] = {}
 
     def content(self, db: Database, actions: Iterable[StoredAction]) -> Content:
-        """The changes and events of actions that were just read."""
+        """The changes and events of actions that were just read, and the configuration that is in force after they were.
+
+        A lane that a saved fix made due is seen together with the fix: had its configuration been read before, the fix would be tried without.
+        """
         wanted = list(actions)
         changes = {number: change for number, (change, _) in read_changes(db, sorted({a.change for a in wanted})).items()}
-        versions = configuration.versions(db, (), sorted({a.event for a in wanted}))
-        for (_, event), version in versions.items():
-            held = self._events.get(event)
-            if held is None or held.version != version:
-                self._events[event] = self._source.event(event, version)
-        return Content(changes, {event: self._events[event] for _, event in versions})
+        events: dict[int, EventConfig] = {}
+        versions = configuration.versions(db, sorted({a.account for a in wanted}), sorted({a.event for a in wanted}))
+        for (scope, number), version in versions.items():
+            if scope == configuration.ACCOUNT:
+                self.present.confirmed(number, version)
+            else:
+                events[number] = self._source.event(number, version)  # it remembers by version
+        return Content(changes, events)
 
     # One action.
 

@@ -36,6 +36,7 @@ class Present:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._versions: dict[int, int] = {}
+        self._told: dict[int, int] = {}
         self._accounts: dict[int, AccountConfig] = {}
         self._destinations: dict[int, dict[int, tuple[Flow, Destination]]] = {}
         self._complete: dict[tuple[int, int], bool] = {}
@@ -45,9 +46,13 @@ class Present:
         found: dict[int, int] = dict(
             db.all("SELECT scope_id, version FROM config_version WHERE scope = :scope", {"scope": configuration.ACCOUNT})
         )
-        changed = [account for account, version in found.items() if self._versions.get(account) != version]
-        self._versions = found
+        changed = [account for account, version in found.items() if self._told.get(account) != version]
+        self._versions, self._told = found, dict(found)
         return changed
+
+    def confirmed(self, account: int, version: int) -> None:
+        """A version that was just read: the account is asked for at this one from now on."""
+        self._versions[account] = max(version, self._versions.get(account, 0))
 
     def all_accounts(self, db: Database) -> list[int]:
         """Confirms what is in force, and names every account."""
