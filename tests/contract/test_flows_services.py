@@ -304,6 +304,16 @@ def test_F10_versions_can_be_looked_at_and_restored(made: Acme) -> None:
     assert made.flow_facts() == replace(made.flow_facts(), active=True, mode=Mode.LIVE, number=4)
 
 
+def test_the_audit_says_that_a_flow_was_switched(made: Acme) -> None:
+    with made.setting_up() as s:
+        flows.set_active(s, pk(made.flow), active=False)
+        flows.set_active(s, pk(made.flow), active=False)
+        flows.set_active(s, pk(made.flow), active=True)
+    with scope(account=made.pk):
+        said = AuditEntry.objects.filter(kind="flow").order_by("id").values_list("what", flat=True)
+        assert list(said) == ["created", "switched off", "switched on"]
+
+
 # --- versions with validity ranges (F9, F10)
 
 

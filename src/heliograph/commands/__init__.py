@@ -23,12 +23,15 @@ def register(app: typer.Typer) -> None:
 
 
 def ready(*, first_start: bool = False) -> None:
-    """Sets Django up from the options. first_start: makes the data folder and the key if there are none. Raises OptionsError."""
+    """Sets up logging and Django from the options. first_start: makes the data folder and the key if there are none. Raises OptionsError."""
     import django  # noqa: PLC0415 -- settings are read at import, so the data folder has to be there
 
+    from heliograph.commands import logs  # noqa: PLC0415
     from heliograph.options import Options  # noqa: PLC0415
 
+    options = Options.load()
     if first_start:
-        Options.load().prepare()
+        options.prepare()
+    logs.configure(options)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heliograph.settings")
     django.setup()

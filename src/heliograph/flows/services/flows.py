@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from django.utils import timezone
@@ -48,8 +48,16 @@ def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: b
     for destination in removed.gone:
         cures.destination_removed(s, destination)
     cures.flow_saved(s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES))
-    s.note(Deed.CREATED if shown is None else Deed.CHANGED, "flow", row, shown, row.body)
+    s.note(_deed(shown, row.body), "flow", row, shown, row.body)
     return row
+
+
+def _deed(before: Mapping[str, object] | None, after: Mapping[str, object]) -> Deed:
+    if before is None:
+        return Deed.CREATED
+    if {key for key in after if before.get(key) != after[key]} == {"active"}:
+        return Deed.SWITCHED_ON if after["active"] else Deed.SWITCHED_OFF
+    return Deed.CHANGED
 
 
 def set_active(s: Saving, id: int, active: bool) -> Flow:
