@@ -188,6 +188,17 @@ class Story:
         rows = self.db.all("SELECT paused, paused_why FROM connection_state WHERE connection_id = :c", {"c": connection})
         return (bool(rows[0][0]), rows[0][1]) if rows else (False, "")
 
+    def holds(self, connection: int) -> bool:
+        """Whether the worker has seen the pause."""
+        return all(worker.reader.lines[connection].paused for worker in self.workers if connection in worker.reader.lines)
+
+    def connection_of(self, code: str) -> int:
+        """The connection of a registration's newest action."""
+        ((connection,),) = self.db.all(
+            "SELECT l.connection_id FROM lane l JOIN action a ON a.lane_id = l.id WHERE a.id = :id", {"id": self.action(code)["id"]}
+        )
+        return int(connection)
+
     def mapping(
         self,
         name: str,
@@ -420,7 +431,7 @@ class Story:
         rows = self.db.all(
             "SELECT account_id, minute, mode, measure, n, flow_id, connection_id, category, integration, serials FROM figure_delta"
         )
-        return [Delta(*row[:9], tuple(BitMap.deserialize(bytes(row[9]))) if row[9] is not None else ()) for row in rows]
+        return [replace(Delta(*row[:9]), serials=tuple(BitMap.deserialize(bytes(row[9])) if row[9] is not None else ())) for row in rows]
 
     def _recount(self, mode: Mode) -> Figures:
         waits = {run for (run,) in self.db.all("SELECT run_id FROM judgement WHERE queue < 3")}

@@ -36,7 +36,7 @@ def connect(store_facts: DatabaseFacts) -> Iterator[Callable[[], Database]]:
 
     yield connected
     for db in made:
-        db.connection.close()  # type: ignore[attr-defined]
+        db.close()
 
 
 @pytest.fixture

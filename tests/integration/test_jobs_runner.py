@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 from django_scopes import scopes_disabled
+from tests.waiting import until
 
 from heliograph.accounts.models import Account
 from heliograph.jobs import control, runner
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Kinds, Step, UnknownKind
 from heliograph.jobs.runner import Runner, Taken
-from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHUNKS = 6

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heliograph.platform.imports import lines as lines_module
 from heliograph.platform.imports.reading import Format, look, open_rows
 
 pytestmark = pytest.mark.once
@@ -99,13 +98,10 @@ def test_lines_are_the_same_whatever_the_block(rows, small):
     """Line ends, characters and quotes across the edge of a block make no difference."""
     data = written(rows, ",", "\r\n", "utf-8")
     whole = read(data, encoding="utf-8", separator=",")[2]
-    before = lines_module.BLOCK
-    lines_module.BLOCK = small
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("heliograph.platform.imports.lines.BLOCK", small)
         assert read(data, encoding="utf-8", separator=",")[2] == whole
         assert read(written(rows, ",", "\r\n", "utf-16"), encoding="utf-16", separator=",")[2] == whole
-    finally:
-        lines_module.BLOCK = before
 
 
 @given(data=st.binary(max_size=400), separator=st.sampled_from([",", ";"]))

@@ -75,7 +75,7 @@ def after(world: World, settlement: Settlement, **more: object) -> World:
     changed = {m.new.id: m.new for m in settlement.moves}
     actions = tuple(folded(changed.get(a.id, a)) for a in world.actions)
     lane = replace(settlement.lane, due_at=None if settlement.lane.due_at is None or settlement.lane.due_at <= NOW else LATER)
-    return replace(world, lane=lane, actions=actions, **more)  # type: ignore[arg-type]
+    return replace(world, lane=lane, actions=actions, **more)
 
 
 def folded(action: OpenAction) -> OpenAction:

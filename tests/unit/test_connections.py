@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heliograph.domain.addresses import AddressError, Problem, masked, parse_rest, split_address
+from heliograph.domain.addresses import AddressError, masked, parse_rest, split_address
 from heliograph.domain.connections import (
     Auth,
     Connection,
@@ -23,7 +23,7 @@ from heliograph.domain.connections import (
 )
 from heliograph.domain.fields import Value
 from heliograph.domain.mapping import Kind, Mapping, Row, Source, Text, ValueType
-from heliograph.domain.rendering import Invalid, Rendered, render
+from heliograph.domain.rendering import Invalid, Problem, Rendered, render
 from heliograph.domain.requests import Request, compose, prepare
 
 ZONE = ZoneInfo("Europe/Vienna")

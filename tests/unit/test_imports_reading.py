@@ -161,7 +161,7 @@ def book(tmp_path):
     sheet.title = "Registrations"
     sheet.append([])
     sheet.append(["code", "name", "amount", "when", "day", "ok"])
-    sheet.append(["S-1", "=1+1 is text", 12, dt.datetime(2026, 3, 1, 9, 30), dt.date(2026, 3, 1), True])
+    sheet.append(["S-1", "=1+1 is text", 12, dt.datetime.combine(dt.date(2026, 3, 1), dt.time(9, 30)), dt.date(2026, 3, 1), True])
     sheet["B3"].data_type = "s"
     sheet.append([])
     sheet.append(["007", "山田\n花子 ", 0.1, None, None, False])

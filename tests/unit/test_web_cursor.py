@@ -6,9 +6,10 @@ import base64
 import json
 
 import pytest
-from heliograph.web.cursor import Cursor, CursorError, Key, Rows, pages
 from hypothesis import given
 from hypothesis import strategies as st
+
+from heliograph.web.cursor import Cursor, CursorError, Key, Rows, pages
 
 NUMBERS = (int, int)
 

@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 
 import pytest
+
 from heliograph.web.server import Forwarded
 
 PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]

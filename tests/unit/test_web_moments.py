@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
+
 from heliograph.web.templatetags import moments
 
 NOW = datetime.datetime(2026, 10, 14, 12, 32, tzinfo=datetime.UTC)

@@ -301,11 +301,11 @@ def _say_lacks(console: Console, lacks: Sequence[Lack], created: Sequence[bool],
         return
     table = Table("", "Name in the file", "Becomes", "Event", "Rows", title=f"What {account} lacks", title_justify="left", box=None)
     table.columns[4].justify = "right"
-    alike: dict[tuple[object, ...], list[Lack]] = {}
+    alike: dict[tuple[bool, str, str, str, bool, str], list[Lack]] = {}
     for lack, made in zip(lacks, created, strict=True):  # the same thing in several events is one line
         name = f"{lack.event}: {lack.name}" if lack.kind == "events" else lack.name
         alike.setdefault((made, lack.kind, name, lack.parent, bool(lack.doubt), str(lack.facts)), []).append(lack)
-    for (made, _, name, *_), group in list(alike.items())[:_SHOWN]:
+    for (made, _, name, _, _, _), group in list(alike.items())[:_SHOWN]:
         doubt = f"\n[yellow]{escape(group[0].doubt)}[/yellow]" if group[0].doubt else ""
         events = "" if group[0].kind == "events" else ", ".join(lack.event for lack in group[:5]) + (" …" if len(group) > 5 else "")
         rows = f"{sum(lack.rows for lack in group):,}"

@@ -6,6 +6,7 @@ The event loop reads, looks and answers; everything that waits for the database 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections import deque
@@ -87,6 +88,7 @@ class Edge:
                     return problems.BUSY
                 size += len(part)
                 if size > wish.largest:
+                    await _drain(receive)
                     return problems.too_large(wish.largest)
                 if not message.get("more_body", False):
                     return await self._record(wish, bytes(body) + part if body else part, head, grant, send)
@@ -212,6 +214,15 @@ class Edge:
 def _give_up(future: asyncio.Future[Sequence[Result]], count: int) -> None:
     if not future.done():
         future.set_result([Mishap.UNAVAILABLE] * count)
+
+
+async def _drain(receive: Receive) -> None:
+    """Lets a little more of a body come that is too large: a sender that is cut off while it writes may never read why."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            for _ in range(64):
+                if not (await receive()).get("more_body", False):
+                    return
 
 
 async def _answer(send: Send, reply: Reply) -> None:

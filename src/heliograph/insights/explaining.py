@@ -66,9 +66,13 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     marked = sentence.judged(parts, sentence.Gate(stopped.name.value) if stopped else None, of)
     if curable:
         marked = [replace(p, state=sentence.State.WAITS) if p.state is sentence.State.STOPPED else p for p in marked]
-    rows = [_row(gate, flow, account, curable=curable) for gate in explanation.gates]
-    seen = {gate.name for gate in explanation.gates}
-    rows += [Row(_name(name), "unread") for name in GateName if name not in seen]
+    rows: list[Row] = []
+    for name in GateName:
+        asked = [_row(gate, flow, account, curable=curable) for gate in explanation.gates if gate.name is name]
+        reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
+        rows += asked or [
+            Row(_name(name), "passed" if reached else "unread", _("nothing") if reached else "", _("anything") if reached else "")
+        ]
     rows.append(Row(_("Send"), "passed" if explanation.verdict is Verdict.TRIGGERED else "unread"))
     return Why(marked, answer(explanation, account), rows, flow, explanation.verdict)
 
@@ -138,6 +142,8 @@ def _tags_or_words(gate: Gate, account: AccountConfig) -> str:
         if gate.passed:
             return _("On, complete")
         return _("Off") if gate.of == "inactive" else ", ".join(gate.actual)
+    if gate.name is GateName.WATCH:
+        return ", ".join(word.replace("_", " ") for word in gate.actual)
     return shown(gate.actual)
 
 

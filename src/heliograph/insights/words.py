@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 from django.utils import formats
@@ -210,7 +211,7 @@ def did(action: Action, attempt: Attempt | None, connection: str) -> str:
 def why(action: Action, attempt: Attempt | None, connection: str) -> str:
     """Why an action failed, in one sentence that names the connection."""
     if action.cause is Cause.ANSWER and attempt is not None and attempt.status:
-        return _("%(connection)s answered %(status)s.") % {"connection": connection, "status": attempt.status}
+        return _("%(connection)s answered %(status)s.") % {"connection": connection, "status": answered(attempt.status)}
     return cause_of(action.cause, connection, action.message)
 
 
@@ -240,12 +241,14 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     """A cause in one sentence; message: what was kept of it, for a cause that has no words of its own."""
     words = CAUSES.get(cause) if cause else None
     if words is None:
-        return message or _("It failed.")
+        return f"{message.rstrip('.')}." if message else _("It failed.")
     return str(words) % {"connection": connection}
 
 
-def cure_of(cause: Cause | None, status: int | None = None) -> str:
-    """What cures a cause, in one or two sentences; "" where it passes by itself or cannot be cured."""
+def cure_of(cause: Cause | None, status: int | None = None, *, used_up: bool = False) -> str:
+    """What cures a cause, in one or two sentences; "" where nothing is to be said. used_up: it is sent again only by hand."""
+    if used_up and cause not in _FINAL:
+        return _("Look what its cause was, then submit it again.")
     if cause is Cause.ANSWER and status in (401, 403):
         return _("Its credentials are not accepted. Once new ones are saved, all are sent at once, in order.")
     if cause is Cause.ANSWER and status is not None and 300 <= status < 500 and status not in (408, 425, 429):
@@ -265,6 +268,9 @@ def cure_of(cause: Cause | None, status: int | None = None) -> str:
             return _("Nothing is left to send.")
         case _:
             return ""
+
+
+_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED)
 
 
 def state_of(action: Action) -> Toned:
@@ -337,6 +343,14 @@ def next_try(due: int | None, *, looks: bool = False) -> str:
     if due <= 0:
         return _("Next, at the front")
     return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon(from_micros(due))}
+
+
+def answered(status: int) -> str:
+    """A status code with its name: "401 Unauthorized"."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def milliseconds(micros: int) -> int:

@@ -41,9 +41,20 @@ class _Memory[Config]:
                 self._kept.popitem(last=False)
         return made
 
+    def forget(self) -> None:
+        """As if nothing had been asked for yet."""
+        with self._lock:
+            self._kept.clear()
+
 
 _accounts: _Memory[AccountConfig] = _Memory()
 _events: _Memory[EventConfig] = _Memory()
+
+
+def forget() -> None:
+    """Forgets what is remembered: for tests, which put another database in the place of this one."""
+    _accounts.forget()
+    _events.forget()
 
 
 class Committed:

@@ -43,7 +43,7 @@ def attempt_rows(found: Details, of: Reading) -> list[dict[str, Any]]:
             {
                 "at": from_micros(attempt.at),
                 "kind": words.attempt_name(attempt, retries),
-                "text": str(attempt.status or attempt.message),
+                "text": words.answered(attempt.status) if attempt.status else attempt.message,
                 "tone": tone,
                 "state": state,
                 "open": False,

@@ -196,12 +196,12 @@ def _group(group: Group, *, open: bool) -> dict[str, Any]:
     else:
         answered = group.cause is Cause.ANSWER and group.answered
         title = (
-            _("%(connection)s answered %(status)s") % {"connection": group.connection_name, "status": group.answered}
+            _("%(connection)s answered %(status)s") % {"connection": group.connection_name, "status": words.answered(group.answered or 0)}
             if answered
             else words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
         )
         text = ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": f"{group.n:,}"}
-    cure = words.cure_of(group.cause, group.answered)
+    cure = words.cure_of(group.cause, group.answered, used_up=not open)
     if open and group.next:
         cure = f"{cure} {words.next_try(group.next, looks=group.connection is None)}.".strip()
     return {
@@ -251,7 +251,7 @@ def _why(item: Item) -> str:
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered:
-        return _("%(connection)s answered %(status)s.") % {"connection": item.connection, "status": item.answered}
+        return _("%(connection)s answered %(status)s.") % {"connection": item.connection, "status": words.answered(item.answered)}
     return words.cause_of(action.cause, item.connection, action.message)
 
 
@@ -323,5 +323,5 @@ def _summary(item: Item) -> str:
 def _call(item: Item) -> dict[str, str]:
     """What stands on top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
-    cure = "" if item.queue is QueueStatus.DONE else words.cure_of(item.of.cause, item.answered)
+    cure = "" if item.queue is QueueStatus.DONE else words.cure_of(item.of.cause, item.answered, used_up=item.queue is QueueStatus.FAILED)
     return {"tone": tone, "title": _why(item).rstrip("."), "text": cure, "link": "", "href": ""}

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.domain.delivery import AttemptKind
+from heliograph.domain.delivery import ActionState, AttemptKind
 from heliograph.insights import words
 from heliograph.insights.explaining import Why, why
 from heliograph.insights.reading import Reading, reading
@@ -192,9 +192,10 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
                 "said": _said(attempt),
             }
         rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
-    if action.state < 10 or action.state == 13 or not rows:
+    if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
         tone, state = words.state_of(action)
-        text = words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection)
+        text = words.next_try(action.due) if action.state is ActionState.QUEUED else ""
+        text = text or words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection)
         rows.append({"at": None, "text": text, "tone": tone, "state": state, "href": href})
     return rows
 
@@ -202,4 +203,4 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
 def _said(attempt: Any) -> str:
     if attempt.status is None:
         return attempt.message or ""
-    return _("%(status)s in %(ms)s ms") % {"status": attempt.status, "ms": words.milliseconds(attempt.took)}
+    return _("%(status)s in %(ms)s ms") % {"status": words.answered(attempt.status), "ms": words.milliseconds(attempt.took)}

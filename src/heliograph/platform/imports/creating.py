@@ -17,7 +17,8 @@ from heliograph.platform.imports.columns import Known
 from heliograph.platform.imports.errors import ImportFileError
 from heliograph.platform.imports.lacks import EVENTS, FIELDS, OPTIONS, PROPERTIES, QUESTIONS, SESSIONS, STATUSES, TYPES, WORDS, Lack
 from heliograph.platform.imports.values import DateOrder, moment, zone
-from heliograph.platform.models import CustomField, Question, Tag
+from heliograph.platform.models import AttendeeType, CustomField, Question, RegistrationProperty, RegistrationStatus, Tag
+from heliograph.platform.models import Session as SessionRow
 from heliograph.platform.names import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH
 from heliograph.platform.services import setup
 from heliograph.platform.services.events import save_event
@@ -176,15 +177,15 @@ def _create_one(
         return
     event = ids[lack.event]
     if lack.kind == STATUSES:
-        code = code_for(name, CODE_LENGTH, _codes(setup.RegistrationStatus, event))
+        code = code_for(name, CODE_LENGTH, _codes(RegistrationStatus, event))
         setup.save_status(s, event, setup.StatusFacts(code, name, StatusClass(facts["class"]), tags))
     elif lack.kind == TYPES:
-        setup.save_type(s, event, setup.TypeFacts(code_for(name, CODE_LENGTH, _codes(setup.AttendeeType, event)), name, tags))
+        setup.save_type(s, event, setup.TypeFacts(code_for(name, CODE_LENGTH, _codes(AttendeeType, event)), name, tags))
     elif lack.kind == PROPERTIES:
-        code = code_for(name, CODE_LENGTH, _codes(setup.RegistrationProperty, event))
+        code = code_for(name, CODE_LENGTH, _codes(RegistrationProperty, event))
         setup.save_property(s, event, setup.PropertyFacts(code, name, tags))
     elif lack.kind == SESSIONS:
-        setup.save_session(s, event, setup.SessionFacts(code_for(name, CODE_LENGTH, _codes(setup.Session, event)), name))
+        setup.save_session(s, event, setup.SessionFacts(code_for(name, CODE_LENGTH, _codes(SessionRow, event)), name))
     else:
         code = code_for(name, FIELD_CODE_LENGTH, _codes(Question, event))
         facts_ = setup.QuestionFacts(code, name, str(facts["type"]), tuple(facts["options"]), tags[0] if tags else None)
@@ -194,7 +195,7 @@ def _create_one(
 def _codes(model: Any, event: int) -> list[str]:
     """Codes that are taken in an event; those of its statuses must differ from the standard ones and their names too."""
     taken = list(model.objects.filter(event=event).values_list("code", flat=True))
-    if model is setup.RegistrationStatus:
+    if model is RegistrationStatus:
         taken += [text for row in model.objects.filter(event=None).values_list("code", "name") for text in row]
     return taken
 

@@ -74,9 +74,8 @@ class Ready:
 
     items: list[tuple[Row, Item]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
-    compared: list[tuple[Outcome, int]] = field(
-        default_factory=list
-    )  # in a dry run: what would become of each item, and how many values it clears
+    # in a dry run: what would become of each item, and how many values it clears
+    compared: list[tuple[Outcome, int]] = field(default_factory=list)
     rows: int = 0
     ended: bool = False
 
@@ -109,7 +108,8 @@ class ImportRun:
         self._census = Census.from_json(state["census"]) if state else Census()
         if cursor.get("phase") != "record":
             self._phase = "scan"
-            self._scanned, self._blank = (state["rows"], state["blank"]) if state else (0, 0)
+            self._scanned: int = state["rows"] if state else 0
+            self._blank: int = state["blank"] if state else 0
             place, codes = (state["place"] if state else None), None
         else:
             if state is None:

@@ -142,7 +142,7 @@ def _opened(path: Path) -> BinaryIO:
 
 def _sample(file: BinaryIO, form: Format) -> list[Line]:
     lines = Lines(file, form.encoding, form.mark)
-    found = []
+    found: list[Line] = []
     size = 0
     while size < MAX_CELL and len(found) < _SAMPLE_ROWS * 3 and (line := lines.take()) is not None:
         size += len(line.text)

@@ -1,0 +1,161 @@
+"""Batches that adapt: one bad item never fails its neighbours, and what another transaction spoils is tried again (protocols section 2)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import psycopg
+import pytest
+from tests.factories import Compiled, Setup, account_setup
+from tests.waiting import until
+
+from heliograph.domain.documents import resolve
+from heliograph.recording import batches
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import Item, Outcome, Prepared
+from heliograph.store import configuration
+from heliograph.store.database import Database
+
+
+def spoilt(s: Setup, code: str) -> Item:
+    """An item that got past the checks of documents with a number that no database holds."""
+    item = s.item(code)
+    account, event = s.source.account(s.account), s.source.event(s.event)
+    upsert = replace(resolve(item.document, account, event), attendee_type=2**70)
+    item.prepared = Prepared(account.version, event.version, event.id, code, upsert)
+    return item
+
+
+@dataclass
+class Watching:
+    """A database that says how many transactions were begun."""
+
+    db: Database
+    begun: int = 0
+    trouble: Callable[[int], None] = field(default=lambda _: None)
+
+    def __getattr__(self, name):
+        return getattr(self.db, name)
+
+    def transaction(self):
+        self.begun += 1
+        self.trouble(self.begun)
+        return self.db.transaction()
+
+
+@pytest.mark.parametrize("bad", [(0,), (99,), (41,), (3, 70), (10, 11, 12)])
+def test_I2_a_bad_item_is_found_by_halving_and_costs_its_neighbours_nothing(setup, bad):
+    items = [spoilt(setup, f"R{n}") if n in bad else setup.item(f"R{n}") for n in range(100)]
+    answers = record_batch(setup.db, items, setup.source)
+    wrong = {Outcome.REFUSED, Outcome.FAILED}
+    assert [n for n, a in enumerate(answers) if a.outcome in wrong] == list(bad)
+    assert {a.outcome for n, a in enumerate(answers) if n not in bad} == {Outcome.CREATED}
+    assert setup.db.all("SELECT count(*) FROM registration WHERE account_id = :a", {"a": setup.account}) == [(100 - len(bad),)]
+
+
+def test_I2_items_are_never_run_one_by_one(setup):
+    watching = Watching(setup.db)
+    items = [spoilt(setup, f"R{n}") if n == 77 else setup.item(f"R{n}") for n in range(128)]
+    record_batch(watching, items, setup.source)
+    assert watching.begun == 15  # 7 halvings: the whole, and two halves each time
+
+
+def test_I2_order_is_kept_when_a_batch_is_halved(setup):
+    items = [setup.item("R1", order_code=str(n)) for n in range(9)]
+    items[4] = spoilt(setup, "R1")
+    answers = record_batch(setup.db, items, setup.source)
+    assert [a.version for n, a in enumerate(answers) if n != 4] == list(range(1, 9))
+
+
+def test_I3_a_key_repeated_across_halves_has_the_first_answer(setup):
+    items = [setup.item("R1", key="k", order_code="1"), spoilt(setup, "R2"), setup.item("R3"), setup.item("R1", key="k", order_code="1")]
+    answers = record_batch(setup.db, items, setup.source, endpoint="rest")
+    assert answers[0] == answers[3]
+    assert answers[0].outcome is Outcome.CREATED
+
+
+def test_an_error_of_ours_at_one_account_spares_the_others(setup, connect):
+    """A configuration that cannot be read (of a newer release, say) is one account's trouble."""
+    other = account_setup(connect())
+    setup.save({("connection", setup.id(499)): {"name": ""}})
+    answers = record_batch(setup.db, [setup.item("R1"), other.item("R1"), setup.item("R2"), other.item("R2")], Compiled(setup.db))
+    assert [a.outcome.value for a in answers] == ["failed", "created", "failed", "created"]
+
+
+def test_nothing_to_record_opens_no_transaction(setup):
+    watching = Watching(setup.db)
+    assert record_batch(watching, [], setup.source) == []
+    assert watching.begun == 0
+
+
+def test_O7_what_the_database_itself_fails_is_the_callers(setup):
+    def gone(_: int) -> None:
+        raise psycopg.OperationalError("the connection is lost")
+
+    with pytest.raises(psycopg.OperationalError):
+        record_batch(Watching(setup.db, trouble=gone), [setup.item("R1")], setup.source)
+
+
+@pytest.mark.parametrize("lost", [psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure])
+def test_a_batch_that_lost_to_another_is_tried_again_whole(setup, lost):
+    def once(begun: int) -> None:
+        if begun < batches.TRIES:
+            raise lost
+
+    watching = Watching(setup.db, trouble=once)
+    (answer,) = record_batch(watching, [setup.item("R1")], setup.source)
+    assert answer.outcome is Outcome.CREATED
+    assert watching.begun == batches.TRIES
+
+    def always(_: int) -> None:
+        raise lost
+
+    with pytest.raises(lost):
+        record_batch(Watching(setup.db, trouble=always), [setup.item("R1")], setup.source)
+
+
+def test_a_real_deadlock_is_tried_again(setup, connect):
+    """Somebody takes registrations against the order of all; PostgreSQL ends one of the two."""
+    if setup.db.vendor == "sqlite":
+        return
+    record_batch(setup.db, [setup.item("A"), setup.item("B")], setup.source)
+    intruder = connect()
+    lock = "SELECT 1 FROM registration WHERE account_id = :a AND code = :c FOR UPDATE"
+    outcomes: list[Outcome] = []
+
+    def recorder() -> None:
+        answers = record_batch(connect(), [setup.item("A", order_code="1"), setup.item("B", order_code="1")], setup.source)
+        outcomes.extend(a.outcome for a in answers)
+
+    thread = threading.Thread(target=recorder)
+    try:
+        with intruder.transaction():
+            intruder.all(lock, {"a": setup.account, "c": "B"})
+            thread.start()
+            until(lambda: setup.db.all("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"))
+            intruder.all(lock, {"a": setup.account, "c": "A"})
+    except psycopg.errors.DeadlockDetected:
+        pass  # the intruder was chosen
+    thread.join()
+    assert outcomes == [Outcome.UPDATED, Outcome.UPDATED]
+
+
+def test_I3_a_saver_that_holds_the_configuration_is_waited_for_longer_than_a_key(setup, connect):
+    """The bounded wait is for keys alone: anything else that is locked is not mistaken for one."""
+    if setup.db.vendor == "sqlite":
+        return
+    saver, outcomes = connect(), []
+
+    def recorder() -> None:
+        outcomes.extend(record_batch(connect(), [setup.item("R1", key="k")], setup.source, endpoint="rest", key_wait_ms=1))
+
+    thread = threading.Thread(target=recorder)
+    with saver.transaction():
+        configuration.lock_exclusive(saver, accounts=[setup.account])
+        thread.start()
+        until(lambda: setup.db.all("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"))
+        saver.all("SELECT pg_sleep(0.05)")
+    thread.join()
+    assert [a.outcome for a in outcomes] == [Outcome.CREATED]

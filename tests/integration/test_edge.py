@@ -1,0 +1,441 @@
+"""/ingest through both doors, on both databases: the fast one and the pages' port have one behaviour (spec I1-I3, O7)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.databases import DatabaseFacts
+from tests.processes import free_port
+from tests.waiting import until
+from tests.world import ACCOUNT, World
+from waitress.server import create_server
+
+from heliograph.engine import batching, edge, ingest
+from heliograph.engine.edge import Door
+from heliograph.engine.reception import Reception
+from heliograph.engine.wsgi import IngestApplication
+from heliograph.flows.snapshot import SnapshotSource
+from heliograph.recording import batches
+from heliograph.recording.items import Item
+from heliograph.store.database import Database
+from heliograph.store.tokens import digest_of, new_token, prefix_of
+
+PATH = "/ingest/registrations"
+JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+def make_token(db: Database, *scopes: str, account: int = ACCOUNT) -> str:
+    token = new_token()
+    with db.transaction():
+        db.run(
+            "INSERT INTO api_token (account_id, name, prefix, digest, scopes, created, created_by)"
+            " VALUES (:account, 'test', :prefix, :digest, :scopes, :now, 'test')",
+            {
+                "account": account,
+                "prefix": prefix_of(token),
+                "digest": digest_of(token),
+                "scopes": json.dumps(list(scopes or ("ingest",))),
+                "now": db.now(),
+            },
+        )
+    return token
+
+
+@dataclass
+class Said:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.body.splitlines()]
+
+
+@dataclass
+class Sender:
+    """Someone who posts to a door."""
+
+    world: World
+    reception: Reception
+    port: int
+    kind: str
+    token: str
+    deaths: list[BaseException] = field(default_factory=list)
+
+    def post(self, body: bytes | dict[str, Any], *, path: str = PATH, method: str = "POST", type: str = JSON, **headers: str) -> Said:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        said = {"Content-Type": type, "Authorization": f"Bearer {self.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        try:
+            connection.request(method, path, data, {k: v for k, v in said.items() if v})
+            answer = connection.getresponse()
+            return Said(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def many(self, *documents: dict[str, Any] | bytes, **headers: str) -> Said:
+        lines = [d if isinstance(d, bytes) else json.dumps(d).encode() for d in documents]
+        return self.post(b"\n".join(lines) + b"\n", type=NDJSON, **headers)
+
+    @property
+    def changes(self) -> int:
+        ((count,),) = self.world.db.all("SELECT count(*) FROM change WHERE kind = 1")
+        return int(count)
+
+
+def document(code: str = "R1", **more: Any) -> dict[str, Any]:
+    return {"event": "SUMMIT", "code": code, "status": "Attended", **more}
+
+
+@contextmanager
+def opened(world: World, kind: str) -> Iterator[Sender]:
+    deaths: list[BaseException] = []
+    reception = Reception(world.open, lambda: world.open(read_only=True), lambda db: SnapshotSource(lambda: db), on_death=deaths.append)
+    sender = Sender(world, reception, 0, kind, make_token(world.db), deaths)
+    if kind == "fast":
+        door = Door("127.0.0.1", 0, reception, on_death=deaths.append)
+        door.open()
+        sender.port = door.port
+        try:
+            yield sender
+        finally:
+            door.close()
+    else:
+
+        def pages(environ: Any, start_response: Any) -> list[bytes]:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [b"a page"]
+
+        application = IngestApplication(pages, reception)
+        server = create_server(application, host="127.0.0.1", port=0, threads=4, ident=None, clear_untrusted_proxy_headers=True)
+        sender.port = int(server.effective_port)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            yield sender
+        finally:
+            server.pull_trigger()
+            server.maintenance(0)
+            server.trigger.pull_trigger(server.close)
+            thread.join(10)
+            server.task_dispatcher.shutdown()
+            reception.close()
+    assert not deaths
+
+
+@pytest.fixture
+def world(fresh_database: DatabaseFacts) -> Iterator[World]:
+    made = World(fresh_database)
+    with made.db.transaction():
+        made.db.run(
+            "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (1, 'ACME', 'Acme', 'UTC', :yes, :now)",
+            {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
+        )
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["fast", "pages"])
+def sender(world: World, request: pytest.FixtureRequest) -> Iterator[Sender]:
+    with opened(world, request.param) as made:
+        yield made
+
+
+def test_I2_a_registration_is_recorded_and_said_so(sender: Sender) -> None:
+    created = sender.post(document(profile={"first_name": "Zoë"}))
+    assert (created.status, created.json["outcome"], created.json["version"]) == (201, "created", 1)
+    assert created.headers["content-type"] == JSON
+    assert len(created.json["changes"]) == 1
+    updated = sender.post(document(profile={"first_name": "Zoe"}))
+    assert (updated.status, updated.json["outcome"], updated.json["version"]) == (200, "updated", 2)
+    unchanged = sender.post(document(profile={"first_name": "Zoe"}))
+    assert (unchanged.status, unchanged.json["outcome"], unchanged.json["changes"]) == (200, "unchanged", [])
+    assert sender.changes == 2
+
+
+def test_I2_what_is_wrong_is_named_with_its_field_and_what_is_allowed(sender: Sender) -> None:
+    said = sender.post(document(status="Atended", nonsense=1))
+    assert said.status == 400
+    assert said.headers["content-type"] == "application/problem+json"
+    assert said.json["type"].startswith("urn:")
+    assert said.json["status"] == 400
+    by_field = {error["field"]: error for error in said.json["errors"]}
+    assert "Attended" in by_field["status"]["allowed"]
+    assert "profile" in by_field["nonsense"]["allowed"]
+    unknown = sender.post({**document(), "event": "NOWHERE"})
+    assert (unknown.status, unknown.json["errors"][0]["field"], unknown.json["errors"][0]["allowed"]) == (400, "event", ["SUMMIT"])
+    assert sender.changes == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"event": "SUMMIT", "code": "R1", "profile": {"first_name": "a\\u0000b"}}', "profile.first_name"),
+        (b'{"event": "SUMMIT", "code": "R1", "profile": {"first_name": "a\\ud800b"}}', "profile.first_name"),
+        (b'{"event": "SUMMIT", "code": "R1", "answers": ' + b'{"a": ' * 20 + b"1" + b"}" * 20 + b"}", "answers.a.a.a.a.a.a.a"),
+        (b'{"event": "SUMMIT", "code": "R1", "profile": ' + b"[" * 5000 + b"]" * 5000 + b"}", ""),
+        (b'{"event": "SUMMIT"', None),
+        (b'["SUMMIT"]', None),
+        (b'{"event": "\xff"}', None),
+        (b'{"event": "SUMMIT", "code": NaN}', None),
+        (b"", None),
+    ],
+)
+def test_I2_what_no_database_takes_is_refused_before_it(sender: Sender, body: bytes, field: str | None) -> None:
+    for more in ({}, {"Idempotency_Key": "k"}):
+        said = sender.post(body, **more)
+        assert said.status == 400, said.body
+        assert said.headers["content-type"] == "application/problem+json"
+        if field is not None:
+            assert said.json["errors"][0]["field"].startswith(field)
+    assert sender.changes == 0
+    assert sender.post(document()).status == 201
+
+
+def test_I2_every_line_of_many_has_its_own_answer(sender: Sender) -> None:
+    said = sender.many(document("R1"), document("R2", status="Nope"), b"{", b"", document("R1", status="New"), document("R3"))
+    assert said.status == 200
+    assert said.headers["content-type"] == NDJSON
+    assert [(line["line"], line["status"]) for line in said.lines] == [(1, 201), (2, 400), (3, 400), (5, 200), (6, 201)]
+    assert said.lines[1]["errors"][0]["field"] == "status"
+    assert said.lines[3]["version"] == 2
+    assert sender.changes == 3
+
+
+def test_I3_many_chunks_are_answered_in_the_order_of_their_lines(sender: Sender) -> None:
+    count = 2 * ingest.CHUNK + 7
+    said = sender.many(*(document(f"R{n}") for n in range(count)))
+    assert [line["line"] for line in said.lines] == list(range(1, count + 1))
+    assert {line["status"] for line in said.lines} == {201}
+    assert sender.changes == count
+
+
+def test_I3_a_repeated_key_has_the_first_answer_and_makes_no_second_change(sender: Sender) -> None:
+    first = sender.post(document(), Idempotency_Key="k1")
+    sender.post(document(status="New"))
+    again = sender.post(document(), Idempotency_Key="k1")
+    assert (again.status, again.json) == (first.status, first.json)
+    assert sender.changes == 2
+    other = sender.post(document("R2"), Idempotency_Key="k1")
+    assert (other.status, other.headers["content-type"]) == (422, "application/problem+json")
+    assert sender.post(document("R2"), Idempotency_Key="k2").status == 201
+
+
+def test_I3_the_key_of_many_holds_line_by_line(sender: Sender) -> None:
+    sender.many(document("R1"), document("R2"), Idempotency_Key="import")
+    again = sender.many(document("R1"), document("R9"), document("R3"), Idempotency_Key="import")
+    assert [line["status"] for line in again.lines] == [201, 422, 201]
+    assert sender.changes == 3
+    assert sender.post(document("R1"), Idempotency_Key="import:1").json["changes"] == again.lines[0]["changes"]
+
+
+def test_I3_refused_requests_are_not_remembered(sender: Sender) -> None:
+    assert sender.post(document(status="Nope"), Idempotency_Key="k").status == 400
+    assert sender.post(document(), Idempotency_Key="k").status == 201
+
+
+@pytest.mark.parametrize("key", ["x" * 301, " ", ""])
+def test_I3_a_key_is_printable_and_of_bounded_length(sender: Sender, key: str) -> None:
+    connection = socket.create_connection(("127.0.0.1", sender.port), timeout=10)
+    body = json.dumps(document()).encode()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {JSON}\r\nIdempotency-Key: {key}\r\n"
+    connection.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+    answer = b""
+    while part := connection.recv(4096):
+        answer += part
+    connection.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Idempotency-Key" in answer
+
+
+def test_who_may_not_is_told_so(sender: Sender) -> None:
+    for token in ("", "nonsense", new_token()):
+        said = sender.post(document(), Authorization=f"Bearer {token}" if token else "")
+        assert said.status == 401
+        assert said.headers["www-authenticate"].startswith("Bearer")
+    reader = make_token(sender.world.db, "read")
+    assert sender.post(document(), Authorization=f"Bearer {reader}").status == 403
+    assert sender.post(document(), Authorization=f"Basic {sender.token}").status == 401
+    assert sender.changes == 0
+
+
+def test_a_revoked_token_stops_within_two_seconds(sender: Sender) -> None:
+    assert sender.post(document()).status == 201
+    with sender.world.db.transaction():
+        sender.world.db.run("UPDATE api_token SET revoked = :now", {"now": sender.world.db.now()})
+    until(lambda: sender.post(document()).status == 401, timeout=2.0)
+
+
+def test_the_rest_of_http_is_answered_by_problem_documents(sender: Sender) -> None:
+    assert sender.post(document(), type="text/plain").status == 415
+    assert sender.post(document(), type="").status == 415
+    assert sender.post(document(), Content_Encoding="gzip").status == 415
+    assert sender.post(document(), path="/ingest/nothing").status == 404
+    wrong = sender.post(b"", method="GET")
+    assert (wrong.status, wrong.headers["allow"]) == (405, "POST")
+    assert sender.post(b"\n" * 3, type=NDJSON).status == 400
+    for said in (sender.post(document(), type="text/plain"), wrong):
+        assert said.headers["content-type"] == "application/problem+json"
+
+
+def test_I3_a_request_has_a_largest_size_and_most_lines(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "LARGEST_ONE", 2_000)
+    monkeypatch.setattr(ingest, "MOST_LINES", 10)
+    assert sender.post(document(profile={"notes": "x" * 3_000})).status == 413
+    assert sender.many(*(document(f"R{n}") for n in range(11))).status == 413
+    assert sender.changes == 0
+    said = sender.many(document("R1"), document("R2", profile={"notes": "x" * 3_000}), document("R3"))
+    assert [line["status"] for line in said.lines] == [201, 413, 201]
+
+
+def test_I3_a_body_without_a_length_is_bounded_too(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "LARGEST_ONE", 2_000)
+
+    def parts(size: int) -> Iterator[bytes]:
+        yield b'{"event": "SUMMIT", "code": "R1", "profile": {"notes": "'
+        yield b"x" * size
+        yield b'"}}'
+
+    for size, status in ((100, 201), (5_000, 413)):
+        connection = http.client.HTTPConnection("127.0.0.1", sender.port, timeout=10)
+        connection.request(
+            "POST", PATH, parts(size), {"Content-Type": JSON, "Authorization": f"Bearer {sender.token}"}, encode_chunked=True
+        )
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MOST_WAITING", 3)
+    held = sender.world.db  # nothing is recorded while this transaction is open
+    first: list[Said] = []
+    with held.transaction():
+        held.run("UPDATE registration SET version = version")
+        if held.vendor == "postgresql":
+            held.run("LOCK TABLE registration IN ACCESS EXCLUSIVE MODE")
+        waiting = threading.Thread(target=lambda: first.append(sender.post(document("R0"))))
+        waiting.start()
+        until(lambda: sender.reception.tokens.known(sender.token) is not None)
+        until(lambda: sender.reception.writer.is_writing)
+        done = threading.Event()
+        sender.reception.writer.submit([Item(ACCOUNT, document(f"Q{n}"), "test") for n in range(3)], 9, lambda _: done.set())
+        said = sender.post(document("R1"))
+        assert (said.status, said.headers["retry-after"]) == (429, "1")
+    waiting.join(20)
+    assert first[0].status == 201
+    assert done.wait(20)
+    assert sender.post(document("R1")).status == 201
+
+
+@pytest.mark.parametrize("kind", ["fast", "pages"])
+def test_O7_a_database_that_fails_is_503_and_it_goes_on_by_itself(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    broken = threading.Event()
+
+    def record_batch(db: Database, items: Any, source: Any, *, endpoint: str = "") -> Any:
+        answers = batches.record_batch(db, items, source, endpoint=endpoint)
+        if broken.is_set():  # the answer to COMMIT was lost
+            raise sqlite3.OperationalError("disk I/O error")
+        return answers
+
+    monkeypatch.setattr("heliograph.engine.batching.record_batch", record_batch)
+    with opened(world, kind) as sender:
+        before = sender.changes
+        broken.set()
+        said = sender.post(document(kind), Idempotency_Key=kind)
+        assert (said.status, said.headers["retry-after"]) == (503, "5")
+        assert sender.many(document(kind + "2")).status == 503
+        broken.clear()
+        again = sender.post(document(kind), Idempotency_Key=kind)
+        assert (again.status, again.json["outcome"]) == (201, "created")
+        assert sender.changes == before + 2
+
+
+def test_an_error_of_ours_spoils_no_neighbour(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def record_batch(db: Database, items: Any, source: Any, *, endpoint: str = "") -> Any:
+        if any(item.document["code"] == "BAD" for item in items):
+            raise RuntimeError("a bug")
+        return batches.record_batch(db, items, source, endpoint=endpoint)
+
+    monkeypatch.setattr("heliograph.engine.batching.record_batch", record_batch)
+    with opened(world, "fast") as sender:
+        said = sender.many(*(document(code) for code in ("R1", "R2", "BAD", "R3")))
+        assert [line["status"] for line in said.lines] == [201, 201, 500, 201]
+
+
+def test_a_dead_writer_is_noticed(world: World) -> None:
+    deaths: list[BaseException] = []
+    reception = Reception(world.open, world.open, lambda db: SnapshotSource(lambda: db), on_death=deaths.append)
+
+    def raises(_: Any) -> None:
+        raise RuntimeError("nobody expected this")
+
+    reception.writer.submit([Item(ACCOUNT, document(), "test")], 1, raises)
+    until(lambda: bool(deaths) and not reception.writer.alive)
+    reception.close()
+
+
+def test_a_request_that_does_not_come_in_time_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "BODY_WITHIN", 0.2)
+    monkeypatch.setattr(edge, "HEAD_WITHIN", 0.2)
+    with opened(world, "fast") as sender:
+        slow_body = socket.create_connection(("127.0.0.1", sender.port), timeout=10)
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n"
+        slow_body.sendall(head.encode() + b"{")
+        assert slow_body.recv(4096).startswith(b"HTTP/1.1 408 ")
+        slow_body.close()
+        for beginning in (b"", b"POST /ingest/reg"):
+            slow_head = socket.create_connection(("127.0.0.1", sender.port), timeout=10)
+            slow_head.sendall(beginning)
+            assert slow_head.recv(4096) == b""
+            slow_head.close()
+        assert sender.post(document()).status == 201
+
+
+def test_what_is_in_hand_is_answered_when_the_door_closes(world: World) -> None:
+    with opened(world, "fast") as sender:
+        assert sender.post(document()).status == 201
+    with pytest.raises(ConnectionRefusedError):
+        sender.post(document())
+
+
+def test_the_pages_are_still_there(world: World) -> None:
+    with opened(world, "pages") as sender:
+        assert sender.post(b"", method="GET", path="/registrations/").body == b"a page"
+        assert sender.post(b"", method="GET", path="/ingestion").body == b"a page"
+
+
+@pytest.mark.once
+def test_heliograph_serve_opens_both_doors(heliograph: Any, fresh_database: DatabaseFacts) -> None:
+    if fresh_database.vendor != "sqlite":
+        pytest.skip("serve's engine is the same on PostgreSQL; `web` is tried there")
+    world = World(fresh_database)
+    with world.db.transaction():
+        world.db.run(
+            "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (1, 'ACME', 'Acme', 'UTC', 1, '2026-03-01')"
+        )
+    token = make_token(world.db)
+    ports = [free_port() for _ in range(3)]
+    binds = {
+        f"HELIOGRAPH_{name}": f"127.0.0.1:{port}" for name, port in zip(("BIND", "INGEST_BIND", "OPERATIONS_BIND"), ports, strict=True)
+    }
+    process = heliograph("serve", **binds)
+    process.until_printed("Heliograph serves", timeout=40)
+    for port in ports[:2]:
+        sender = Sender(world, None, port, "", token)
+        assert sender.post(document(f"R{port}")).status == 201
+    assert process.terminate() == 0
+    world.close()

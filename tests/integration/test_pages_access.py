@@ -1,0 +1,197 @@
+"""Who sees what: every page by role, nothing of another account, and signing in (P1, N4; protocols section 6.8)."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import get_resolver
+from tests import pages
+from tests.databases import DatabaseFacts
+
+from heliograph.accounts.models import Account, User
+
+READ = ("/registrations/", "/signal/flows/", "/signal/metrics/feed/", "/signal/retry/")
+OF_A_REGISTRATION = ("/registrations/SUMMIT-26/S26-2/", "/signal/registrations/SUMMIT-26/S26-2/")
+
+
+@pytest.fixture(autouse=True)
+def no_locks() -> None:
+    """Wrong passwords of other tests are forgotten."""
+    cache.clear()
+
+
+def test_every_address_is_in_a_table_of_this_file() -> None:
+    names = {name for name in get_resolver().reverse_dict if isinstance(name, str)}
+    tried = {
+        "registrations",
+        "registration",
+        "flow-list",
+        "flow-toggle",
+        "feed",
+        "retry",
+        "retry-item",
+        "retry-submit",
+        "timeline",
+        "sync-now",
+    }
+    open_to_all = {"account_login", "account_logout", "account_inactive", "mfa_authenticate"}
+    assert names - tried - open_to_all - {"start", "signal"} == set()
+
+
+def test_P1_nobody_sees_a_page_without_signing_in(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        for url in (*READ, *OF_A_REGISTRATION, f"/signal/retry/{keys['waiting']}/", "/"):
+            answer = client.get(url)
+            assert answer.status_code == 302, url
+            assert answer["Location"].startswith("/accounts/sign-in/?next="), url
+        for url in ("/signal/retry/submit/", "/signal/sync/SUMMIT-26/S26-2/", f"/signal/flows/{site.setup.flows['All']}/active/"):
+            assert client.post(url)["Location"].startswith("/accounts/sign-in/"), url
+
+
+def test_a_part_of_a_page_does_not_show_the_sign_in_form(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database):
+        answer = client.get("/signal/metrics/feed/", headers={"HX-Request": "true"})
+        assert answer["HX-Refresh"] == "true"
+        assert answer.content == b""
+
+
+def test_P1_every_role_reads_every_page(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        for user in (site.administrator, site.planner, site.viewer):
+            site.signs_in(client, user)
+            for url in (*READ, *OF_A_REGISTRATION, *(f"/signal/retry/{key}/" for key in keys.values())):
+                assert client.get(url).status_code == 200, (user.role, url)
+
+
+@pytest.mark.parametrize(
+    ("role", "may_submit", "may_toggle"), [("administrator", True, True), ("planner", True, False), ("viewer", False, False)]
+)
+def test_P1_what_each_role_may_do(database: DatabaseFacts, client: Client, role: str, may_submit: bool, may_toggle: bool) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        site.signs_in(client, getattr(site, role))
+        acts = {
+            "/signal/retry/submit/": ({"item": keys["waiting"]}, may_submit),
+            "/signal/sync/SUMMIT-26/S26-2/": ({}, may_submit),
+            "/registrations/SUMMIT-26/S26-2/": ({"opened": "{}"}, may_submit),
+            f"/signal/flows/{site.setup.flows['All']}/active/": ({"active": "off"}, may_toggle),
+        }
+        for url, (data, may) in acts.items():
+            assert (client.post(url, data).status_code == 403) is not may, (role, url)
+        shown = client.get("/signal/retry/").content.decode()
+        assert ("Submit to Retry Queue</button>" in shown) is may_submit
+        assert ('role="switch"' in client.get("/signal/flows/").content.decode()) is may_toggle
+
+
+def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        other = pages.made(site.store, name="Another")
+        other.record(pages.person("X-1", "Only", "Theirs"))
+        site.signs_in(client, other.administrator)
+        for url in (*READ, "/signal/metrics/feed/?q=Zo%C3%AB", "/registrations/?q=zo%C3%AB", f"/registrations/?event={site.setup.event}"):
+            shown = client.get(url).content.decode()
+            assert "Marin" not in shown, url
+            assert "S26-" not in shown, url
+        for url in (*OF_A_REGISTRATION, *(f"/signal/retry/{key}/" for key in keys.values())):
+            assert client.get(url).status_code == 404, url
+        assert client.post("/signal/sync/SUMMIT-26/S26-2/").status_code == 404
+        assert client.post("/registrations/SUMMIT-26/S26-2/", {"opened": "{}"}).status_code == 404
+        before = site.store.all("SELECT id, rank, due_at, state FROM action ORDER BY id")
+        client.post("/signal/retry/submit/", {"item": list(keys.values())})
+        assert site.store.all("SELECT id, rank, due_at, state FROM action ORDER BY id") == before
+        assert client.post(f"/signal/flows/{site.setup.flows['All']}/active/", {"active": "off", "sure": "yes"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/signal/metrics/feed/?at=x",
+        "/signal/retry/?at=W10",
+        "/registrations/?at=%00",
+        "/registrations/?sort=name&at=WzAsMSwxXQ",
+        "/signal/retry/a99999999999999999999/",
+        "/signal/retry/x1/",
+        "/signal/retry/a0/",
+        "/registrations/NO-EVENT/S26-1/",
+        "/registrations/SUMMIT-26/nobody/",
+        "/signal/registrations/SUMMIT-26/nobody/",
+    ],
+)
+def test_what_is_not_there_is_not_found(database: DatabaseFacts, client: Client, url: str) -> None:
+    with pages.site(database) as site:
+        site.signs_in(client)
+        assert client.get(url).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["?event=x&flow=-1&date=2026-02-31&result=%00", "?paused=abc", "?q=%25_!%27%22%3C", "?category=Nope&status=Nope&connection=9"]
+)
+def test_strange_filters_are_no_error(database: DatabaseFacts, client: Client, query: str) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        for url in READ:
+            assert client.get(f"{url}{query}").status_code == 200, url
+
+
+def test_N4_signal_can_be_off_for_an_account(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        Account.objects.filter(pk=site.account.pk).update(signal_enabled=False)
+        site.signs_in(client)
+        assert client.get("/signal/flows/").status_code == 403
+        shown = client.get("/registrations/")
+        assert shown.status_code == 200
+        assert "Signal" not in shown.content.decode()
+
+
+def test_an_operator_has_no_account_to_look_at(database: DatabaseFacts, client: Client) -> None:
+    client.force_login(User.objects.create_user("root@example.org", pages.PASSWORD, name="Root"))
+    answer = client.get("/registrations/")
+    assert answer.status_code == 403
+    assert "No account" in answer.content.decode()
+
+
+def test_signing_in_and_out(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        given = {"login": site.planner.email.upper(), "password": pages.PASSWORD}
+        assert client.post("/accounts/sign-in/?next=/signal/retry/", given)["Location"] == "/signal/retry/"
+        assert client.get("/registrations/").status_code == 200
+        assert client.post("/accounts/sign-out/")["Location"] == "/accounts/sign-in/"
+        assert client.get("/registrations/").status_code == 302
+
+
+def test_a_link_does_not_lead_to_another_site_after_signing_in(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        given = {"login": site.planner.email, "password": pages.PASSWORD}
+        assert client.post("/accounts/sign-in/?next=https://evil.example/", given)["Location"] == "/"
+
+
+def test_five_wrong_passwords_then_rest(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        for _try in range(5):
+            shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": "wrong"}).content.decode()
+            assert "do not belong together" in shown
+        shown = client.post("/accounts/sign-in/", {"login": site.planner.email, "password": pages.PASSWORD}).content.decode()
+        assert "rests until" in shown
+        assert client.get("/registrations/").status_code == 302
+        other = client.post("/accounts/sign-in/", {"login": site.viewer.email, "password": pages.PASSWORD})
+        assert other.status_code == 302
+
+
+@pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "2fa/", "login/code/"])
+def test_what_nobody_is_offered(database: DatabaseFacts, client: Client, path: str) -> None:
+    assert client.get(f"/accounts/{path}").status_code == 404
+
+
+def test_the_policy_allows_only_our_own(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        site.signs_in(client)
+        for url in (*READ, "/nowhere/", "/accounts/sign-in/"):
+            policy = client.get(url)["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert "http" not in policy

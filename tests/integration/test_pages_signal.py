@@ -1,0 +1,348 @@
+"""Signal's pages on real rows: the feed, the Retry Queue and its items, the timeline, the Flow List."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests import pages
+from tests.databases import DatabaseFacts
+from tests.pages import Site
+
+from heliograph.domain.flows import Mode
+from heliograph.domain.outcomes import Delivered
+from heliograph.insights.feed import PARTS, Feed, Result, Wanted
+from heliograph.insights.reading import reading
+from heliograph.web.cursor import Cursor
+
+
+def text_of(html: bytes) -> str:
+    """What a person reads of a page, spaces counted once."""
+    body = html.decode().partition("<main")[2]
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def queries(*aliases: str) -> list[CaptureQueriesContext]:
+    return [CaptureQueriesContext(connections[alias]) for alias in aliases]
+
+
+# --- the feed
+
+
+def lines_of(site: Site, wanted: Wanted, size: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Keys of all lines, page by page: there, and back again."""
+    with reading(site.account.pk) as of:
+        feed = Feed(of, wanted)
+        there, page = [], feed.page(None, size=size)
+        there += [line.key for line in page.rows]
+        while page.older:
+            page = feed.page(Cursor.read(page.older, parts=PARTS), size=size)
+            there += [line.key for line in page.rows]
+        again = [line.key for line in reversed(page.rows)]
+        while page.newer:
+            page = feed.page(Cursor.read(page.newer, parts=PARTS), size=size)
+            again += [line.key for line in reversed(page.rows)]
+        return there, again
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("result", list(Result))
+def test_X4_the_feed_is_walked_without_a_gap_there_and_back(database: DatabaseFacts, size: int, result: Result) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        there, again = lines_of(site, Wanted(result=result), size)
+        assert there == sorted(set(there), reverse=True)
+        assert again == list(reversed(there))
+        whole, _ = lines_of(site, Wanted(), 1000)
+        assert set(there) <= set(whole)
+        if result is Result.ALL:
+            actions, runs = site.store.all(
+                "SELECT (SELECT count(*) FROM action WHERE mode = 1), (SELECT count(*) FROM run WHERE mode = 1 AND decision = 1)"
+            )[0]
+            assert len(there) == actions + runs
+
+
+def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get("/signal/metrics/feed/").content)
+        for said in (
+            "Zoë Marin (S26-1, SUMMIT-26): created. Sent to CRM, 200 in 84 ms.",
+            "Joe Citizen (S26-2, SUMMIT-26): created. CRM answered 401 Unauthorized. Next try",
+            "(S26-5, SUMMIT-26): created. CRM answered 401 Unauthorized. Open the item",
+            "山田 花子 (S26-3, SUMMIT-26): created. email is required and empty.",
+            "Ife Adeyemi (S26-4, SUMMIT-26): created. Not judged to the end: its status carries no tag. Next look",
+            "Mika Salo (S26-6, SUMMIT-26): status became Cancelled. On its way to CRM.",
+        ):
+            assert said in shown, said
+        assert "<b>Haddad" not in client.get("/signal/metrics/feed/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "there", "not_there"),
+    [
+        ("?result=success", "Zoë Marin", "Joe Citizen"),
+        ("?result=failure", "Joe Citizen", "Zoë Marin"),
+        ("?result=validation", "山田 花子", "Joe Citizen"),
+        ("?result=not-triggered", "does not act on it", "Sent to CRM"),
+        ("?q=zo%C3%AB+marin", "Zoë Marin", "Joe Citizen"),
+        ("?q=S26-2", "Joe Citizen", "Zoë Marin"),
+        ("?mode=test", "Nothing has happened yet", "Zoë Marin"),
+        ("?date=2001-01-01", "Nothing matches", "Zoë Marin"),
+    ],
+)
+def test_X4_the_feed_is_narrowed(database: DatabaseFacts, client: Client, query: str, there: str, not_there: str) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get(f"/signal/metrics/feed/{query}").content)
+        assert there in shown
+        assert not_there not in shown
+
+
+def test_X4_the_feed_is_sent_again_only_if_it_differs(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        whole = client.get("/signal/metrics/feed/").content.decode()
+        etag = re.search(r'data-etag="([^"]+)"', whole)[1].replace("&quot;", '"')
+        live = {"HX-Request": "true", "If-None-Match": etag}
+        assert client.get("/signal/metrics/feed/", headers=live).status_code == 304
+        site.ends(site.actions("S26-4")[0], Delivered(201))
+        answer = client.get("/signal/metrics/feed/", headers=live)
+        assert answer.status_code == 200
+        assert answer["ETag"] != etag
+        assert "<html" not in answer.content.decode()
+        assert "Sent to CRM, 201" in answer.content.decode()
+
+
+def test_X4_a_paused_feed_stands_still(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        moment = site.store.now()
+        site.record(pages.person("S26-7", "Later", "Person"))
+        shown = text_of(client.get(f"/signal/metrics/feed/?paused={moment}").content)
+        assert "Later Person" not in shown
+        assert "2 newer lines" in shown
+        assert "hx-get" not in client.get(f"/signal/metrics/feed/?paused={moment}").content.decode()
+
+
+# --- Retry
+
+
+def test_D8_the_queue_by_cause_and_by_item(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get("/signal/retry/").content)
+        for said in (
+            "3 wait, for 3 causes",
+            "“Invited” of SUMMIT-26 has no tag",
+            "CRM did not answer in time",
+            "4 items: 3 Retry, 0 Error, 1 Failed, 0 Done",
+        ):
+            assert said in shown, said
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        ("?status=waiting", {"S26-2", "S26-4", "S26-6"}),
+        ("?status=Failed", {"S26-5"}),
+        ("?category=Connection", {"S26-6"}),
+        ("?category=Config&status=waiting", {"S26-2", "S26-4"}),
+        ("?q=joe", {"S26-2"}),
+        ("?q=10+seconds", {"S26-6"}),
+    ],
+)
+def test_D8_the_queue_is_narrowed(database: DatabaseFacts, client: Client, query: str, codes: set[str]) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        shown = client.get(f"/signal/retry/{query}").content.decode().partition("<tbody>")[2]
+        assert set(re.findall(r"S26-\d", shown)) == codes
+
+
+def test_D8_a_cause_leads_to_exactly_its_items(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        html = client.get("/signal/retry/").content.decode().partition("<table")[0]
+        found = re.findall(r'href="(/signal/retry/\?[^"]+)#items"[^>]*>.*?</svg>(\d+)', html)
+        assert len(found) == 4
+        for href, n in found:
+            listed = client.get(href.replace("&amp;", "&")).content.decode().partition("<tbody>")[2]
+            assert listed.count("<tr>") == int(n), href
+
+
+def test_D8_the_queue_is_read_on_to_its_end(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        for n in range(60):
+            site.record(pages.person(f"R-{n:03}", "A", "B"))
+            site.ends(site.actions(f"R-{n:03}")[0], pages.REFUSED)
+        site.signs_in(client)
+        codes: list[str] = []
+        url = "/signal/retry/"
+        while url:
+            html = client.get(url).content.decode()
+            codes += re.findall(r'class="name" href="[^"]+">(R-\d+)', html)
+            older = re.search(r'rel="next" href="([^"]+)"', html)
+            url = f"/signal/retry/{older[1].replace('&amp;', '&')}" if older else ""
+        assert codes == [f"R-{n:03}" for n in reversed(range(60))]
+
+
+def test_D8_an_item_shows_the_change_the_request_and_every_attempt(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        site.signs_in(client)
+        html = client.get(f"/signal/retry/{keys['failed']}/").content
+        shown = text_of(html)
+        for said in (
+            "CRM answered 401 Unauthorized",
+            "New (tagged New)",
+            "POST https://crm.example.com/…",
+            "Retry 3",
+            "First attempt",
+            "Triggered: sent to CRM.",
+            "by Planner, by hand",
+        ):
+            assert said in shown, said
+        assert b"<script>alert" not in html
+        assert "Waits" in text_of(client.get(f"/signal/retry/{keys['untagged']}/").content)
+
+
+def test_D8_submitted_items_go_to_the_front(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        site.signs_in(client, site.planner)
+        answer = client.post("/signal/retry/submit/", {"item": list(keys.values())}, follow=True)
+        assert "3 items are at the front of their connection’s queue." in answer.content.decode()
+        waiting, failed = keys["waiting"][1:], keys["failed"][1:]
+        rows = site.store.all(f"SELECT rank, state FROM action WHERE id IN ({waiting}, {failed})")
+        assert rows == [(0, 2), (0, 2)]
+        assert site.store.all("SELECT due_at FROM judgement WHERE id = :id", {"id": int(keys["untagged"][1:])}) == [(0,)]
+        again = client.post("/signal/retry/submit/", {"item": "a1"}, follow=True)
+        assert "1 was not submitted." in again.content.decode()
+
+
+def test_D8_all_of_a_cause_are_submitted(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        for n in range(5):
+            site.record(pages.person(f"R-{n}", "A", "B"))
+            site.ends(site.actions(f"R-{n}")[0], pages.REFUSED)
+        site.signs_in(client, site.planner)
+        html = client.get("/signal/retry/").content.decode()
+        cause = re.search(r'name="cause" value="([^"]+)"', html)[1]
+        assert "Submit all 5" in html
+        answer = client.post("/signal/retry/submit/", {"cause": cause}, follow=True)
+        assert "5 items are at the front" in answer.content.decode()
+
+
+# --- timeline
+
+
+def test_X5_the_timeline_shows_changes_decisions_and_attempts(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get("/signal/registrations/SUMMIT-26/S26-6/").content)
+        for said in (
+            "Status became Cancelled",
+            "New (tagged New)",
+            "Cancelled (tagged Cancelled)",
+            "2 changes, 4 decisions, 1 attempt",
+            "Created",
+        ):
+            assert said in shown, said
+        assert "Session KEYNOTE became Attended" in text_of(client.get("/signal/registrations/SUMMIT-26/S26-2/").content)
+
+
+def test_F9_why_is_explained_by_what_was_in_force_then(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        setup = site.setup
+        setup.save({("statuses", setup.account): setup.statuses_body()})  # Invited is tagged now
+        site.signs_in(client)
+        ((change,),) = site.store.all("SELECT c.id FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'S26-4'")
+        shown = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-4/?why-change={change}&why-flow={setup.id(902)}").content)
+        assert "Not triggered yet: the status carries no tag." in shown
+        assert "Was no tag ." in shown
+
+
+def test_X5_sync_now_sends_the_registration_as_it_is(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client, site.planner)
+        before = site.actions("S26-1")
+        answer = client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True)
+        assert "Sync now: 1 action is on its way, to CRM." in answer.content.decode()
+        made = sorted(set(site.actions("S26-1")) - set(before))
+        rows = site.store.all("SELECT origin, names, state FROM action WHERE id = :id", {"id": made[0]})
+        assert rows == [(3, before[0], 1)]
+        assert len(made) == 1
+
+
+def test_X5_nothing_is_synced_that_is_not_active(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.record({"code": "S26-1", "active": False})
+        site.signs_in(client, site.planner)
+        assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
+
+
+# --- flows
+
+
+def test_F1_the_flow_list(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        shown = text_of(client.get("/signal/flows/").content)
+        for said in (
+            "When any registration is created or updated, send Lead to CRM .",
+            "2 waiting",
+            "1 failed",
+            "1 validation error",
+            "Registration Statuses: at least one tag",
+            "3 of 3 flows",
+        ):
+            assert said in shown, said
+        assert "Unfinished" not in text_of(client.get("/signal/flows/?status=complete").content)
+        assert "Cancellations to Slack" in text_of(client.get("/signal/flows/?q=cancelled").content)
+
+
+# --- how much is read
+
+
+@pytest.mark.parametrize(
+    "url", ["/signal/metrics/feed/", "/signal/retry/", "/signal/flows/", "/registrations/", "/signal/registrations/SUMMIT-26/S26-2/"]
+)
+def test_a_page_reads_the_same_however_much_there_is(database: DatabaseFacts, client: Client, url: str) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+
+        def asked() -> int:
+            client.get(url)  # what is compiled once is compiled
+            default, read = queries("default", "read")
+            with default, read:
+                assert client.get(url).status_code == 200
+            return len(default) + len(read)
+
+        few = asked()
+        for n in range(12):
+            site.record(pages.person(f"M-{n}", "A", str(n), status="Attended"))
+            site.ends(site.actions(f"M-{n}")[0], pages.REFUSED)
+            site.record({"code": "S26-2", "profile": {"position": f"Nr {n}"}})
+        assert asked() <= few
+
+
+def test_both_modes_are_kept_apart(database: DatabaseFacts) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        assert lines_of(site, Wanted(mode=Mode.TEST), 10)[0] == []
