@@ -1,0 +1,48 @@
+"""The ground of `bench` and `verify`: never a database that somebody uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from tests.databases import DatabaseFacts
+
+from heliograph.commands.stage import ground
+from heliograph.commands.stage.ground import MARK, GroundError
+
+
+def _tables(session: psycopg.Connection[Any]) -> set[str]:
+    return {name for (name,) in session.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()}
+
+
+def test_a_used_database_is_refused_and_stays_as_it_is(fresh_database: DatabaseFacts) -> None:
+    if fresh_database.vendor == "sqlite":  # there a trial has a file of its own, and takes no other
+        file = fresh_database.data / "heliograph.db"
+        before_bytes = file.read_bytes()
+        with pytest.raises(GroundError, match="postgresql://"), ground.ground("test", fresh_database.url):
+            pass
+        assert file.read_bytes() == before_bytes
+        return
+    with psycopg.connect(fresh_database.url, autocommit=True) as session:
+        before = _tables(session)
+        with pytest.raises(GroundError, match="is in use"), ground.ground("test", fresh_database.url):
+            pass
+        assert _tables(session) == before
+
+
+def test_what_a_killed_trial_left_is_thrown_away(empty_database: DatabaseFacts) -> None:
+    if empty_database.vendor == "sqlite":
+        with pytest.raises(GroundError, match="postgresql://"), ground.ground("test", empty_database.url):
+            pass
+        assert not (empty_database.data / "heliograph.db").exists()
+        return
+    with psycopg.connect(empty_database.url, autocommit=True) as session:
+        ground._claim(empty_database.url).close()
+        assert _tables(session) == {MARK}
+        session.execute("CREATE TABLE left_over (id bigserial PRIMARY KEY); CREATE VIEW seen AS SELECT * FROM left_over")
+    claim = ground._claim(empty_database.url)
+    assert _tables(claim) == {MARK}
+    with pytest.raises(GroundError, match="Another trial"):
+        ground._claim(empty_database.url)
+    claim.close()
