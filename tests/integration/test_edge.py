@@ -420,8 +420,6 @@ def test_the_pages_are_still_there(world: World) -> None:
 
 @pytest.mark.once
 def test_heliograph_serve_opens_both_doors(heliograph: Any, fresh_database: DatabaseFacts) -> None:
-    if fresh_database.vendor != "sqlite":
-        pytest.skip("serve's engine is the same on PostgreSQL; `web` is tried there")
     world = World(fresh_database)
     with world.db.transaction():
         world.db.run(
