@@ -21,27 +21,42 @@ class Authority:
     def __init__(self, folder: Path, name: str = "Test authority") -> None:
         self._folder = folder
         self._name = name
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.key = ec.generate_private_key(ec.SECP256R1())
         self._subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.UTC)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(self._subject)
             .issuer_name(self._subject)
-            .public_key(self._key.public_key())
+            .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 2 * DAY)
             .not_valid_after(now + 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(_signs_certificates(), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
+            .sign(self.key, hashes.SHA256())
         )
         self.ca_file = folder / f"{name.replace(' ', '-').lower()}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, *names: str, days: int = 10) -> ssl.SSLContext:
-        """A server context with a certificate for these names and addresses; `days` below 0: expired so long ago (at most 1)."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def server(self, *names: str, days: int = 10, clients: Path | None = None) -> ssl.SSLContext:
+        """A server context with a certificate for these names and addresses; `days` below 0: expired so long ago (at most 1).
+
+        clients: the authority (its file) whose client certificates are asked for.
+        """
+        file = self._folder / f"server-{x509.random_serial_number()}.pem"
+        file.write_text(self.identity(*names, days=days))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file)
+        if clients is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients)
+        return context
+
+    def identity(self, *names: str, days: int = 10, key: ec.EllipticCurvePrivateKey | None = None) -> str:
+        """A certificate for these names and addresses, and its private key, as PEM."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
         alternatives = [_alternative(name) for name in names]
         certificate = (
@@ -53,15 +68,35 @@ class Authority:
             .not_valid_before(now - 2 * DAY)
             .not_valid_after(now + days * DAY)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+            .sign(self.key, hashes.SHA256())
         )
-        file = self._folder / f"server-{certificate.serial_number}.pem"
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(file)
-        return context
+        return (certificate.public_bytes(serialization.Encoding.PEM) + private).decode()
+
+
+def self_signed(folder: Path, name: str) -> ssl.SSLContext:
+    """A server context whose certificate vouches for itself."""
+    alone = Authority(folder, name)
+    file = folder / f"alone-{x509.random_serial_number()}.pem"
+    private = alone.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(alone.ca_file.read_bytes() + private)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**dict.fromkeys(names, False), key_cert_sign=True, crl_sign=True)
 
 
 def _alternative(name: str) -> x509.GeneralName:

@@ -298,9 +298,8 @@ class Story:
                 open_reader=lambda: self.open(read_only=True),
                 source=lambda db: SnapshotSource(lambda: db),
                 vault=vault(),
-                policy=lambda _account: LOOPBACK,
                 folder=self.facts.data / "flight",
-                **({"lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),
+                **({"policy": lambda _account: LOOPBACK, "lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),
             ),
             on_death=self.deaths.append,
         )

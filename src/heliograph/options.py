@@ -16,6 +16,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from heliograph.domain.errors import HeliographError
+from heliograph.outbound.certificates import BadCertificate, check_authorities
+from heliograph.outbound.guard import Policy
 
 PREFIX = "HELIOGRAPH_"
 
@@ -82,6 +84,10 @@ class Options(BaseSettings):
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
         description="Private networks that outgoing requests of every account may reach, separated by commas. Default: none.",
+    )
+    ca_file: Path = Field(
+        default=Path(),
+        description="File with the certificates (PEM) of the authorities that outgoing requests trust. Default: SSL_CERT_FILE, else the system's. A connection may have its own.",
     )
     demo_targets: str = Field(
         default="",
@@ -158,11 +164,27 @@ class Options(BaseSettings):
 
     @model_validator(mode="after")
     def _absolute_places(self) -> Self:
-        for name in ("data", "key_file"):
+        for name in ("data", "key_file", "ca_file"):
             place: Path = getattr(self, name)
             if place != Path() and not place.is_absolute():
                 raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give the whole path")
         return self
+
+    @property
+    def everyones_policy(self) -> Policy:
+        """What outgoing requests of every account may reach beyond public addresses (C6)."""
+        return Policy.parse([*map(str, self.allowed_networks), *filter(None, [self.demo_targets])])
+
+    @property
+    def authorities_file(self) -> str | None:
+        """Whom outgoing requests trust where the operator says so. Raises OptionsError where the file cannot be used."""
+        if self.ca_file == Path():
+            return None
+        try:
+            check_authorities(self.ca_file.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, BadCertificate) as error:
+            raise OptionsError(f"{PREFIX}CA_FILE names {self.ca_file}, which cannot be used: {error}") from None
+        return str(self.ca_file)
 
     @property
     def database(self) -> SplitResult:

@@ -15,7 +15,6 @@ from heliograph.engine.reception import Reception
 from heliograph.engine.worker import UNCLEAN, Setup
 from heliograph.flows.snapshot import SnapshotSource
 from heliograph.options import PREFIX, Options, split_address
-from heliograph.outbound.guard import Policy
 from heliograph.store import folding
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.secrets import Vault
@@ -44,7 +43,7 @@ def flight_folder(options: Options) -> Path:
 
 def worker_setup(options: Options) -> Setup:
     """A worker of this installation."""
-    policy = Policy.parse([*map(str, options.allowed_networks), *filter(None, [options.demo_targets])])
+    policy = options.everyones_policy
     return Setup(
         open_writer=lambda: open_database(options),
         open_reader=lambda: open_database(options, read_only=True),
@@ -52,6 +51,7 @@ def worker_setup(options: Options) -> Setup:
         vault=Vault(options.keys),
         policy=lambda _account: policy,
         folder=flight_folder(options),
+        ca_file=options.authorities_file,
         user_agent=f"Heliograph/{__version__}",
     )
 

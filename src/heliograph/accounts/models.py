@@ -35,6 +35,7 @@ class Account(models.Model):
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     signal_enabled = models.BooleanField(_("Signal is on"), default=True, help_text=_("Off: the menu entry is gone and flows rest."))
     retry_intervals = models.JSONField(null=True, blank=True, editable=False)  # D5: {category: [seconds × 3]}, null: the usual ones
+    allowed_networks = models.JSONField(null=True, blank=True, editable=False)  # C6: the operator's alone, by `heliograph allow-network`
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     class Meta:

@@ -64,14 +64,14 @@ def migrate(
 
     if check:
         missing = migrating.unapplied()
-        _answer(as_json, {"missing": missing}, "\n".join(missing) or "The schema is up to date.")
+        answer(as_json, {"missing": missing}, "\n".join(missing) or "The schema is up to date.")
         if missing:
             raise typer.Exit(1)
         return
     applied = migrating.migrate(lambda name: None if as_json else typer.echo(f"Applying {name}"))
     with transaction.atomic():
         check_key(of_django(connection), vault())
-    _answer(as_json, {"applied": applied}, f"Applied {len(applied)} migrations." if applied else "The schema is up to date.")
+    answer(as_json, {"applied": applied}, f"Applied {len(applied)} migrations." if applied else "The schema is up to date.")
 
 
 def createaccount(
@@ -85,7 +85,7 @@ def createaccount(
     from heliograph.platform.services.accounts import AccountFacts, create_account  # noqa: PLC0415
 
     account = create_account(AccountFacts(code, name or code, timezone), by=BY)
-    _answer(
+    answer(
         as_json,
         {"id": account.pk, "code": account.code, "name": account.name, "timezone": account.timezone},
         f"Made the account {account.code}.\nNext: heliograph createuser EMAIL --account {account.code} --role administrator",
@@ -110,7 +110,7 @@ def createuser(
     from heliograph.accounts.models import Role  # noqa: PLC0415
     from heliograph.accounts.people import PersonFacts, create_user, new_password  # noqa: PLC0415
 
-    of = _account(account) if account else None
+    of = find_account(account) if account else None
     password = new_password() if generate else _password(password_file)
     user = create_user(PersonFacts(email, name or email.partition("@")[0], Role[role.name], of), password, by=BY)
     facts = {"id": user.pk, "email": user.email, "account": of.code if of else None, "role": user.role}
@@ -118,7 +118,7 @@ def createuser(
     if generate:
         facts["password"] = password
         said += f"\nPassword, shown this once: {password}"
-    _answer(as_json, facts, said)
+    answer(as_json, facts, said)
 
 
 def createtoken(
@@ -132,7 +132,7 @@ def createtoken(
     _start()
     from heliograph.accounts.tokens import create_token  # noqa: PLC0415
 
-    of = _account(account)
+    of = find_account(account)
     expires = datetime.now(UTC) + timedelta(days=days) if days else None
     made = create_token(of.pk, name, [s.value for s in scope or [ScopeName.INGEST]], by=BY, expires=expires)
     facts = {
@@ -143,7 +143,7 @@ def createtoken(
         "expires": expires.isoformat() if expires else None,
         "token": made.secret,
     }
-    _answer(as_json, facts, f"{made.secret}\nThis is shown once. Send it as: Authorization: Bearer <token>")
+    answer(as_json, facts, f"{made.secret}\nThis is shown once. Send it as: Authorization: Bearer <token>")
 
 
 def _start() -> None:
@@ -153,7 +153,8 @@ def _start() -> None:
     check_schema()
 
 
-def _account(code: str) -> Account:
+def find_account(code: str) -> Account:
+    """The account of this code. Raises CommandError, which names those that there are."""
     from heliograph.accounts.models import Account  # noqa: PLC0415
 
     found = Account.objects.filter(code=code).first()
@@ -182,5 +183,6 @@ def _password(file: Path | None) -> str:
     return found
 
 
-def _answer(as_json: bool, facts: dict[str, Any], said: str) -> None:
+def answer(as_json: bool, facts: dict[str, Any], said: str) -> None:
+    """Prints the facts for scripts, or the sentence for people."""
     typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else said)

@@ -6,6 +6,8 @@ body only names those that are there. `requests` composes what is sent.
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -65,6 +67,15 @@ class Secret(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the name of a secret
     KEY = "key"
     CLIENT_SECRET = "client_secret"  # noqa: S105
+    CLIENT_CERTIFICATE = "client_certificate"
+    """What the connection proves itself with in TLS: a certificate, those between it and its authority, and the private key, as PEM."""
+    SIGNING = "signing_secret"
+    """Signs every request (Standard Webhooks), where it is there (C7)."""
+    SIGNING_BEFORE = "signing_secret_before"
+    """While the target learns a new one, requests are signed with this one as well."""
+
+
+_NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
 
 
 class ConnectionSetupError(HeliographError):
@@ -77,6 +88,13 @@ class ConnectionSetupError(HeliographError):
 
 
 MAX_SECRET: Final = 8_000
+MAX_PEM: Final = 64_000
+LONGEST_CONNECT: Final = 10  # seconds
+LONGEST_TOTAL: Final = 20  # seconds: a request has to end before the lease of its slot does
+LARGEST_ANSWER: Final = 1_024  # KiB
+
+_SIGNING_PREFIX: Final = "whsec_"
+_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A-Z0-9 ]+-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +103,9 @@ class Connection:
 
     origin: scheme, host and port of the URL. headers: extra fixed ones. rate: requests a minute, parallel: requests at once; None = no limit of
     its own. patient: retries after 2, 22 and 48 hours. secrets: the names of those that are stored.
+
+    connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer that are read; None = as usual. authorities: certificates (PEM) of those
+    whose word counts for this target, instead of the public ones.
     """
 
     name: str
@@ -107,6 +128,10 @@ class Connection:
     rate: int | None = None
     parallel: int | None = None
     patient: bool = False
+    connect_timeout: int | None = None
+    total_timeout: int | None = None
+    answer_cap: int | None = None
+    authorities: str = ""
     secrets: frozenset[Secret] = frozenset()
 
     def __post_init__(self) -> None:
@@ -118,6 +143,8 @@ class Connection:
             _check_url(field, getattr(self, field))
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
             raise ConnectionSetupError("user_name", "a user name holds no colon and no line break")
+        if self.authorities and not _PEM.search(self.authorities):
+            raise ConnectionSetupError("authorities", f"certificates {_NOT_PEM}")
         self._check_key()
         self._check_headers()
 
@@ -152,6 +179,11 @@ class Connection:
         if self.auth is Auth.KEY and self.key_place is not KeyPlace.BEARER:
             return self.key_name.lower() if self.key_place is KeyPlace.HEADER else None
         return "authorization"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its requests carry a Standard Webhooks signature (C7)."""
+        return Secret.SIGNING in self.secrets
 
     @property
     def is_https(self) -> bool:
@@ -227,6 +259,10 @@ class Connection:
                 rate=body.number("rate", least=1, most=1_000_000),
                 parallel=body.number("parallel", least=1, most=1_000),
                 patient=body.flag("patient"),
+                connect_timeout=body.number("connect_timeout", least=1, most=LONGEST_CONNECT),
+                total_timeout=body.number("total_timeout", least=1, most=LONGEST_TOTAL),
+                answer_cap=body.number("answer_cap", least=1, most=LARGEST_ANSWER),
+                authorities=body.text("authorities", longest=MAX_PEM),
                 secrets=frozenset(_secret(where, item) for where, item in body.items("secrets", most=50)),
             )
         except BodyError as error:
@@ -252,6 +288,10 @@ def read_secret(secrets: Mapping[str, str], name: Secret) -> str:
 def check_secret(name: Secret, value: str) -> str:
     """A secret as it is stored: without outer spaces. Raises ConnectionSetupError (which never repeats it) for what no request could carry."""
     value = value.strip()
+    if name is Secret.CLIENT_CERTIFICATE:
+        return _checked_pem(name, value)
+    if name in (Secret.SIGNING, Secret.SIGNING_BEFORE):
+        _check_signing(name, value)
     if len(value) > MAX_SECRET:
         raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
     if header_rules.value_problem(value):
@@ -261,6 +301,31 @@ def check_secret(name: Secret, value: str) -> str:
     except UnicodeEncodeError:
         raise ConnectionSetupError(name, "it holds half a character (a lone surrogate)") from None
     return value
+
+
+def _checked_pem(name: Secret, value: str) -> str:
+    """Its form only: `outbound.certificates` reads it."""
+    value = value.replace("\r\n", "\n")
+    if len(value) > MAX_PEM:
+        raise ConnectionSetupError(name, f"it is longer than {MAX_PEM:,} characters")
+    if not _PEM.search(value) or not value.isascii():
+        raise ConnectionSetupError(name, f"a certificate and its key {_NOT_PEM}")
+    return value
+
+
+def _check_signing(name: Secret, value: str) -> None:
+    """The Standard Webhooks specification: `whsec_` and 24 to 64 bytes in base64."""
+    try:
+        key = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True) if value.startswith(_SIGNING_PREFIX) else b""
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ConnectionSetupError(name, f"a signing secret is {_SIGNING_PREFIX} and 24 to 64 bytes in base64")
+
+
+def signing_secret(key: bytes) -> str:
+    """A signing secret as people copy it. key: 24 to 64 random bytes."""
+    return _SIGNING_PREFIX + base64.b64encode(key).decode()
 
 
 def _secret(where: str, item: object) -> Secret:

@@ -119,6 +119,7 @@ class AccountConfig:
     timezone: str
     signal_enabled: bool = True
     retry: RetryPolicy = field(default_factory=RetryPolicy)  # D5: the account's own intervals
+    networks: tuple[str, ...] = ()  # C6: what the operator allowed this account, as `outbound.guard` reads it
     tags: Mapping[int, Tag] = field(default_factory=dict)  # with the standard properties' own
     statuses: Mapping[int, Status] = field(default_factory=dict)  # standard registration statuses
     session_statuses: Mapping[int, Status] = field(default_factory=dict)
@@ -154,7 +155,8 @@ class Source(Protocol):
 def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountConfig:
     """Compiles an account's entries. Bodies (the savers in `platform` and `flows` write them):
 
-    account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's own}; tags {tags: [{id, name, label, kinds}]};
+    account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's own,
+    networks: [what the operator allowed it beyond public addresses]}; tags {tags: [{id, name, label, kinds}]};
     statuses {registration: [{id, code, name, class, tags}], session: [{id, code, name, tags}], event: [...]};
     fields {profile: [{id, code, label, type, options}], event: [...]}; flow, mapping, connection: their own `to_body`.
     """
@@ -186,6 +188,7 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
         timezone=str(account.get("timezone", "UTC")),
         signal_enabled=bool(account.get("signal_enabled", True)),
         retry=retry_policy(account.get("retry")),
+        networks=_values(account.get("networks")),
         tags=STANDARD_TAGS | tags,
         statuses=_statuses(statuses, "registration"),
         session_statuses=_statuses(statuses, "session"),

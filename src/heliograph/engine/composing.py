@@ -15,7 +15,7 @@ import structlog
 
 from heliograph.domain import rendering
 from heliograph.domain.changes import Change
-from heliograph.domain.connections import Auth
+from heliograph.domain.connections import Auth, Secret
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.facts import Facts
 from heliograph.domain.flows import Destination, Flow, Mode
@@ -26,11 +26,13 @@ from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.engine.present import Present, Used, used_of
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Policy
+from heliograph.outbound.routes import Limits, policy_of, route_of
+from heliograph.outbound.signing import signed
 from heliograph.recording.contents import read_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.lanes import StoredAction
-from heliograph.store.secrets import SecretError, Vault, load_secrets
+from heliograph.store.secrets import Vault, load_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -65,14 +67,25 @@ class Content:
     events: dict[int, EventConfig]
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A connection with its secrets. version: the account's, at which it was read; made_of: the connection's own, and what its account may reach."""
+
+    version: int
+    made_of: tuple[int, tuple[str, ...]]
+    prepared: Prepared = field(repr=False)
+    route: Route
+    signing: tuple[str, ...] = field(repr=False)
+    masks: frozenset[str] = field(repr=False)
+
+
 class Composer:
     """Configuration and prepared connections of one worker."""
 
-    def __init__(self, source: Source, vault: Vault, policy: Callable[[int], Policy], *, total_timeout: float = 10.0) -> None:
+    def __init__(self, source: Source, vault: Vault, policy: Callable[[int], Policy], limits: Limits | None = None) -> None:
         self.present = Present(source)
-        self._source, self._vault, self._policy, self._total_timeout = source, vault, policy, total_timeout
-        self._routes: dict[int, tuple[int, Route]] = {}
-        self._prepared: dict[int, tuple[int, Prepared | str, frozenset[str]]] = {}
+        self._source, self._vault, self._policy, self._limits = source, vault, policy, limits or Limits()
+        self._held: dict[int, _Held] = {}
 
     def content(self, db: Database, actions: Iterable[StoredAction]) -> Content:
         """The changes and events of actions that were just read, and the configuration that is in force after they were.
@@ -114,9 +127,10 @@ class Composer:
             return Invalid((CONTENT_GONE,))
         assert destination.connection is not None
         assert destination.payload_mapping is not None
-        prepared = self._prepare(config, destination.connection, db)
-        if isinstance(prepared[1], str):
-            return CouldNotBegin(Cause.CONNECTION_GONE, prepared[1])
+        try:
+            held = self._hold(config, destination.connection, db)
+        except HeliographError as error:
+            return CouldNotBegin(Cause.CONNECTION_GONE, str(error))
         if config.connections[destination.connection].auth is Auth.OAUTH2:
             return Refused(Category.CONFIG, Cause.OAUTH, "This connection has no access token yet.", left=False)
         facts = Facts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
@@ -127,11 +141,12 @@ class Composer:
             header = rendering.render(config.mappings[destination.header_mapping], facts, timezone=zone)
         if isinstance(payload, rendering.Invalid) or isinstance(header, rendering.Invalid):
             return Invalid(_problems(payload, header))
-        request = prepared[1].compose(payload, header, facts, webhook_id=stored.uid, timezone=zone)
+        request = held.prepared.compose(payload, header, facts, webhook_id=stored.uid, timezone=zone)
         if isinstance(request, rendering.Invalid):
             return Invalid(_problems(request))
-        route = self._route(config, destination.connection)
-        return Ready(request, route, used_of(config, flow, destination), prepared[2])
+        if held.signing:
+            request = signed(request, held.signing, datetime.now(UTC))
+        return Ready(request, held.route, used_of(config, flow, destination), held.masks)
 
     def _destination(
         self, config: AccountConfig, stored: StoredAction, change: Change | None
@@ -164,27 +179,25 @@ class Composer:
             return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
         return flow, destination
 
-    def _prepare(self, config: AccountConfig, connection: int, db: Database) -> tuple[int, Prepared | str, frozenset[str]]:
-        """The connection with its secrets; a sentence where that cannot be. Read again with every version of the account's configuration."""
-        held = self._prepared.get(connection)
-        if held is None or held[0] != config.version:
-            try:
-                secrets = load_secrets(db, self._vault, config.id, "connection", [connection]).get(connection, {})
-                made: Prepared | str = prepare(config.connections[connection], secrets)
-                held = (config.version, made, frozenset(text for text in secrets.values() if len(text) > 3))
-            except (HeliographError, SecretError) as error:
-                held = (config.version, str(error), frozenset())
-            self._prepared[connection] = held
+    def _hold(self, config: AccountConfig, id: int, db: Database) -> _Held:
+        """The connection with its secrets, read again with every version of the account's configuration. Raises HeliographError where it cannot be used."""
+        held = self._held.get(id)
+        if held is None or held.version != config.version:
+            connection = config.connections[id]
+            secrets = load_secrets(db, self._vault, config.id, "connection", [id]).get(id, {})
+            made_of = (config.numbers.get(("connection", id), 0), config.networks)
+            if held is not None and held.made_of == made_of:
+                route = held.route  # the same object while the connection is the same: libcurl's handles are kept by route
+            else:
+                route = route_of(config.id, id, connection, secrets, policy_of(self._policy(config.id), config.networks), self._limits)
+            signing = (
+                tuple(secrets[name] for name in (Secret.SIGNING, Secret.SIGNING_BEFORE) if secrets.get(name))
+                if connection.is_signed
+                else ()
+            )
+            masks = frozenset(text for text in secrets.values() if len(text) > 3)
+            held = self._held[id] = _Held(config.version, made_of, prepare(connection, secrets), route, signing, masks)
         return held
-
-    def _route(self, config: AccountConfig, connection: int) -> Route:
-        """The same object while the connection is the same: libcurl's handles are kept by route."""
-        number = config.numbers.get(("connection", connection), 0)
-        held = self._routes.get(connection)
-        if held is None or held[0] != number:
-            held = (number, Route(config.id, connection, self._policy(config.id), total_timeout=self._total_timeout))
-            self._routes[connection] = held
-        return held[1]
 
 
 def _problems(*found: object) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from heliograph.engine.reading import Reader
 from heliograph.engine.settling import Settler
 from heliograph.engine.slots import AllSlots, Lease, Ownership, SharedSlots
 from heliograph.outbound.guard import Policy
+from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
 from heliograph.store.database import Database
 from heliograph.store.secrets import Vault
@@ -45,6 +46,8 @@ log = structlog.get_logger(__name__)
 UNCLEAN: Final = 3
 """Exit status of a worker that ended itself because something in it had died."""
 
+LONGEST_SHARE: Final = 2 / 3
+"""Of a lease: the longest that a connection may let a request take, or it would never start (20 of 30 seconds)."""
 JUDGE_EVERY = 0.5
 MOVE_EVERY = 0.25
 DRAIN = 8.0
@@ -93,7 +96,8 @@ class Worker:
         self.settler = Settler(writer, present, self.ownership, self.memory, self.flight)
         self.mover = Mover(writer, present, self.ownership, self.memory)
         self._judge_source = setup.source(writer)
-        composer = Composer(setup.source(reader), setup.vault, setup.policy, total_timeout=setup.total_timeout)
+        limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
+        composer = Composer(setup.source(reader), setup.vault, setup.policy, limits)
         self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender)
         self._renewed = self._judged = self._moved = float("-inf")
         self._judged_all = True

@@ -34,7 +34,7 @@ def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> Checked:
         except (OSError, UnicodeError) as error:
             unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
             return Checked(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
-    verdicts = [(literal, judge(literal, target.port, policy)) for literal in literals]
+    verdicts = [(literal, judge(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
     allowed = [(literal, verdict) for literal, verdict in verdicts if verdict.allowed]
     refused = [(literal, verdict) for literal, verdict in verdicts if not verdict.allowed]
     addresses = tuple(literal for literal, _ in (*allowed, *refused))

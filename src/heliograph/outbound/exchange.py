@@ -16,6 +16,8 @@ class Route:
 
     Timeouts are seconds: `connect_timeout` bounds the look-up and then connect and TLS together, `total_timeout` everything from `Sender.start()` on.
     Caps are bytes: of a longer body the beginning is kept; an answer with more header bytes is a failure.
+    authorities: certificates (PEM) that are trusted instead of the public ones. identity: certificate and private key (PEM) that it proves itself with.
+    connect_only: it connects, TLS included, and sends nothing (Save & Test without a test URL).
     """
 
     account: int
@@ -25,6 +27,9 @@ class Route:
     total_timeout: float = 10.0
     body_cap: int = 64 * KIB
     header_cap: int = 32 * KIB
+    authorities: str = field(default="", repr=False)
+    identity: str = field(default="", repr=False)
+    connect_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The target answered. `truncated`: its body went on beyond the cap. `reused`: over a kept connection. `address`: the literal that was connected to."""
+    """The target answered; status 0: it was only connected to (Route.connect_only). `truncated`: its body went on beyond the cap. `reused`: over a kept connection. `address`: the literal that was connected to."""
 
     status: int
     header_lines: tuple[bytes, ...]

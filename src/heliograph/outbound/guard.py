@@ -70,8 +70,11 @@ class Policy:
         return Policy((*self.networks, *other.networks), self.endpoints | other.endpoints)
 
 
-def judge(address: str, port: int, policy: Policy) -> Verdict:
-    """Whether a connection to this address literal and port may be opened or used again. A zone id (`fe80::1%eth0`) is ignored."""
+def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> Verdict:
+    """Whether a connection to this address literal and port may be opened or used again. A zone id (`fe80::1%eth0`) is ignored.
+
+    plain: it would be without TLS, which only what the operator allowed may be.
+    """
     try:
         literal = ip_address(address.partition("%")[0])
     except (ValueError, AddressValueError):
@@ -88,6 +91,10 @@ def judge(address: str, port: int, policy: Policy) -> Verdict:
         by_operator = by_operator and verdict.by_operator
     if not by_operator and port in BLOCKED_PORTS:
         return Verdict(False, f"port {port} belongs to another protocol than HTTP")
+    if not by_operator and plain:
+        return Verdict(
+            False, f"{literal} is a public address, and what is sent there by http:// everybody on the way can read; https:// is needed"
+        )
     return Verdict(True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator)
 
 

@@ -340,7 +340,12 @@ class Sender:
 
     def _put_back(self, transfer: Transfer) -> None:
         shelf = transfer.shelf
-        if shelf is None or self._idle_count >= MOST_IDLE_HANDLES or self._shelves.get(shelf.route) is not shelf:
+        if (
+            shelf is None
+            or shelf.route.connect_only
+            or self._idle_count >= MOST_IDLE_HANDLES
+            or self._shelves.get(shelf.route) is not shelf
+        ):
             transfer.close()
             return
         self._idle_count += 1

@@ -21,21 +21,21 @@ class Shelf:
 
     route: Route
     handles: list[Transfer] = field(default_factory=list)
-    _verdicts: dict[tuple[str, int], Verdict] = field(default_factory=dict)
-    _entries: dict[tuple[str, int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
+    _verdicts: dict[tuple[str, int, bool], Verdict] = field(default_factory=dict)
+    _entries: dict[tuple[str, str, int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
 
-    def judge(self, address: str, port: int) -> Verdict:
+    def judge(self, address: str, port: int, *, plain: bool) -> Verdict:
         """The guard's verdict for this route's policy."""
-        verdict = self._verdicts.get((address, port))
+        verdict = self._verdicts.get((address, port, plain))
         if verdict is None:
             if len(self._verdicts) >= MOST_JUDGED:
                 self._verdicts.clear()
-            verdict = self._verdicts[address, port] = judge(address, port, self.route.policy)
+            verdict = self._verdicts[address, port, plain] = judge(address, port, self.route.policy, plain=plain)
         return verdict
 
     def resolve_entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
         """libcurl's `host:port:addresses` with those that may be connected to; empty where none may, and why not."""
-        key = target.host, target.port, literals
+        key = target.scheme, target.host, target.port, literals
         found = self._entries.get(key)
         if found is None:
             if len(self._entries) >= MOST_JUDGED:
@@ -44,7 +44,7 @@ class Shelf:
         return found
 
     def _entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
-        verdicts = [(literal, self.judge(literal, target.port)) for literal in literals]
+        verdicts = [(literal, self.judge(literal, target.port, plain=target.scheme == "http")) for literal in literals]
         allowed = [f"[{literal}]" if ":" in literal else literal for literal, verdict in verdicts if verdict.allowed]
         if not allowed:
             return "", verdicts[-1][1].reason

@@ -90,6 +90,19 @@ def read_target(url: str) -> Target:
         raise InvalidTarget("The URL holds half a character (a lone surrogate).") from None
 
 
+def with_ascii_host(url: str) -> str:
+    """A URL as people type it, with the host as it is sent: `https://müller.example` is `https://xn--mller-kva.example`. What is wrong with it stays, for its reader to say."""
+    head, slash, tail = url.partition("://")
+    authority = re.split(r"[/?#]", tail, maxsplit=1)[0]
+    host, colon, port = authority.partition(":")
+    if not slash or authority.isascii() or "@" in authority or _UNSAFE.search(authority):
+        return url
+    try:
+        return f"{head}://{idna.encode(host, uts46=True).decode('ascii')}{colon}{port}{tail[len(authority) :]}"
+    except UnicodeError:  # idna.IDNAError is one
+        return url
+
+
 def _read_host(text: str) -> tuple[str, bool]:
     if text.startswith("["):
         try:

@@ -82,7 +82,7 @@ class Transfer:
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.PATH_AS_IS, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-            (pycurl.CAINFO, ca_file),
+            (pycurl.CAINFO, ca_file) if not route.authorities else (pycurl.CAINFO_BLOB, route.authorities.encode()),
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
@@ -93,6 +93,11 @@ class Transfer:
             (pycurl.TCP_NODELAY, 1),
         ):
             curl.setopt(option, value)
+        if route.identity:  # libcurl takes a kept connection only for the same certificate
+            curl.setopt(pycurl.SSLCERT_BLOB, route.identity.encode())
+            curl.setopt(pycurl.SSLKEY_BLOB, route.identity.encode())
+        if route.connect_only:
+            curl.setopt(pycurl.CONNECT_ONLY, 1)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         curl.setopt(pycurl.SOCKOPTFUNCTION, self._opened_socket)
         curl.setopt(pycurl.PREREQFUNCTION, self._about_to_send)
@@ -219,7 +224,7 @@ class Transfer:
 
     def _judge(self, address: str, port: int) -> bool:
         assert self.shelf is not None
-        verdict = self.shelf.judge(address, port)
+        verdict = self.shelf.judge(address, port, plain=self._target.scheme == "http")
         if not verdict.allowed:
             self._blocked = verdict.reason
         return verdict.allowed
@@ -234,6 +239,8 @@ class Transfer:
         """What became of it. `code`: libcurl's, 0 for none. `name`: seconds the look-up took. `waited`: seconds from `start()` until libcurl had it."""
         self._close_opened()
         timings = self._timings(name, waited)
+        if code == 0 and self.shelf is not None and self.shelf.route.connect_only:
+            return Response(0, (), b"", truncated=False, timings=timings, address=str(self.curl.getinfo(pycurl.PRIMARY_IP)))
         cut_by_cap = self._truncated and code == pycurl.E_WRITE_ERROR
         if code == 0 or cut_by_cap or (code == pycurl.E_FILESIZE_EXCEEDED and self._lines):
             status = self.curl.getinfo(pycurl.RESPONSE_CODE)

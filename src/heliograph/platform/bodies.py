@@ -39,6 +39,7 @@ def account_bodies(account: int) -> Bodies:
             "timezone": row.timezone,
             "signal_enabled": row.signal_enabled,
             "retry": row.retry_intervals,
+            **({"networks": row.allowed_networks} if row.allowed_networks else {}),
         },
         ("tags", account): {
             "tags": [{"id": t.pk, "name": t.name, "label": t.label, "kinds": sorted(t.kinds)} for t in Tag.objects.order_by("pk")]

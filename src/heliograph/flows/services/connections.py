@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain import connections as rules
 from heliograph.domain.addresses import AddressError, parse_rest, split_address
 from heliograph.domain.connections import ConnectionSetupError, Secret
+from heliograph.flows import outgoing
 from heliograph.flows.models import Connection, Destination
 from heliograph.flows.services import cures
 from heliograph.flows.services.versions import watching_flows, write
 from heliograph.flows.vault import vault
+from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
+from heliograph.outbound.target import with_ascii_host
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Use
@@ -53,7 +55,8 @@ class SecretsAgain(Invalid):
 def save_connection(
     s: Saving, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
 ) -> Connection:
-    """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks.
+    """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
+    judges the address itself once more: without TLS it goes only to what was allowed.
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
@@ -62,9 +65,10 @@ def save_connection(
     shown = dict(row.body)
     before = rules.Connection.from_body(row.body) if id is not None else None
     entered = {name: value for name, value in facts.secrets.items() if value}
-    origins = _take_urls(facts, before, entered, http=bool(settings.HELIOGRAPH.allowed_networks) if http is None else http)
+    origins = _take_urls(facts, before, entered, http=_may_be_plain(s.account) if http is None else http)
     try:
         entered = {name: rules.check_secret(name, value) for name, value in entered.items()}
+        _check_certificates(entered, facts)
         kept = (
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
         )
@@ -88,6 +92,11 @@ def save_connection(
     return row
 
 
+def _may_be_plain(account: int) -> bool:
+    policy = outgoing.policy(account)
+    return bool(policy.networks or policy.endpoints)
+
+
 def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered: dict[Secret, str], *, http: bool) -> dict[str, str]:
     """The origins of both URLs; path and query go to the secrets. Raises Invalid."""
     origins = {"origin": before.origin if before else "", "test_origin": before.test_origin if before else ""}
@@ -101,11 +110,25 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
                 raise Invalid({name: ["The URL is missing."]})
             continue
         try:
-            address = split_address(url.strip(), http=http)
+            address = split_address(with_ascii_host(url.strip()), http=http)
         except AddressError as error:
             raise Invalid({name: [str(error)]}) from None
         origins[_OF_URLS[secret]], entered[secret] = address.origin, address.rest
     return origins
+
+
+def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -> None:
+    """Raises ConnectionSetupError for certificates that no TLS could use."""
+    authorities = facts.fields.get("authorities")
+    for name, text, check_it in (
+        ("authorities", authorities if isinstance(authorities, str) else "", check_authorities),
+        (Secret.CLIENT_CERTIFICATE, entered.get(Secret.CLIENT_CERTIFICATE, ""), check_identity),
+    ):
+        try:
+            if text:
+                check_it(text)
+        except BadCertificate as error:
+            raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
 
 
 def _keep_secrets(s: Saving, row: Connection, entered: Mapping[Secret, str], have: frozenset[Secret]) -> bool:

@@ -1,0 +1,65 @@
+"""Commands about what outgoing requests may reach (C6): check-address, allow-network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from heliograph.commands import ready
+from heliograph.commands.set_up import BY, Json, answer, find_account
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("check-address")(check_address)
+    app.command("allow-network")(allow_network)
+
+
+def check_address(
+    url: Annotated[str, typer.Argument(help="The whole URL, as it would stand in a connection.")],
+    account: Annotated[str, typer.Option(help="Code of the account that would send. Default: what all accounts may reach.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say whether an outgoing request to this URL would be let through, and why. Looks the name up and sends nothing."""
+    from heliograph.options import Options  # noqa: PLC0415
+    from heliograph.outbound.checking import check_url  # noqa: PLC0415
+
+    policy = Options.load().everyones_policy  # without an account this needs neither a key nor a database
+    if account:
+        ready()
+        from heliograph.flows import outgoing  # noqa: PLC0415
+
+        policy = outgoing.policy(find_account(account).pk)
+    checked = check_url(url, policy)
+    said = f"{'Allowed' if checked.allowed else 'Not allowed'}: {checked.reason}"
+    if checked.addresses:
+        said += f"\nAddresses: {', '.join(checked.addresses)}"
+    answer(as_json, {"allowed": checked.allowed, "addresses": list(checked.addresses), "reason": checked.reason}, said)
+
+
+def allow_network(
+    account: Annotated[str, typer.Argument(help="Code of the account.")],
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(help="Such as 10.1.0.0/16, 10.1.2.3, or 10.1.2.3:8443 for one port. None: say what the account may reach."),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take these networks from the account's list.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let one account's outgoing requests reach private networks, in force at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
+    ready()
+    from heliograph.flows.services.networks import allow_networks  # noqa: PLC0415
+    from heliograph.platform.services.saving import saving  # noqa: PLC0415
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    check_schema()
+    of = find_account(account)
+    allowed = list(of.allowed_networks or [])
+    given = [network.strip() for network in networks or []]
+    if given:
+        wanted = [network for network in allowed if network not in given] if remove else [*allowed, *given]
+        with saving(of.pk, by=BY, whole_account=True) as s:
+            allowed = allow_networks(s, wanted)
+    said = "\n".join(allowed) if allowed else "Nothing but public addresses, and what all accounts may reach."
+    answer(as_json, {"account": of.code, "networks": allowed}, said)

@@ -1,0 +1,86 @@
+"""Commands about connections: sign-connection (C7)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heliograph.commands import ready
+from heliograph.commands.set_up import BY, CommandError, Json, answer, find_account
+
+if TYPE_CHECKING:
+    from heliograph.accounts.models import Account
+
+Name = Annotated[str, typer.Argument(help="The connection's name.")]
+OfAccount = Annotated[str, typer.Option("--account", help="Code of the account.")]
+
+
+class Signing(StrEnum):
+    """What becomes of a connection's signature."""
+
+    NEW = "new"
+    FINISH = "finish"
+    STOP = "stop"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("sign-connection")(sign_connection)
+
+
+def sign_connection(
+    name: Name,
+    account: OfAccount,
+    change: Annotated[
+        Signing,
+        typer.Option(
+            "--secret", help="new: sign with a new secret, and with the one before; finish: with the newest alone; stop: sign no more."
+        ),
+    ] = Signing.NEW,
+    as_json: Json = False,
+) -> None:
+    """Sign a connection's requests (Standard Webhooks) and change the secret. A new one is printed once, to be entered at the target."""
+    _start()
+    from heliograph.flows.services import signing  # noqa: PLC0415
+    from heliograph.platform.services.saving import saving  # noqa: PLC0415
+
+    of = find_account(account)
+    id = find_connection(of, name)
+    secret = None
+    with saving(of.pk, by=BY, whole_account=True) as s:
+        match change:
+            case Signing.NEW:
+                secret = signing.rotate(s, id)
+            case Signing.FINISH:
+                signing.finish(s, id)
+            case Signing.STOP:
+                signing.stop(s, id)
+    said = f"{secret}\nThis is shown once. Enter it at the target." if secret else "Saved."
+    answer(as_json, {"connection": id, "name": name, **({"secret": secret} if secret else {})}, said)
+
+
+def find_connection(account: Account, name: str) -> int:
+    """The connection of this name. Raises CommandError, which names those that there are."""
+    from django_scopes import scope  # noqa: PLC0415
+
+    from heliograph.flows.models import Connection  # noqa: PLC0415
+    from heliograph.platform.names import folded  # noqa: PLC0415
+
+    with scope(account=account.pk):
+        rows = Connection.objects.filter(deleted_at=None)
+        found = rows.filter(folded_name=folded(name)).first()
+        if found is None:
+            known = list(rows.values_list("name", flat=True)[:20])
+            raise CommandError(
+                f"There is no connection {name!r} in {account.code}." + (f" There are: {', '.join(known)}." if known else "")
+            )
+        return int(found.pk)
+
+
+def _start() -> None:
+    ready()
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    check_schema()

@@ -1,0 +1,49 @@
+"""What pages and commands send themselves (Save & Test, access tokens): one sender for the process, and what each account may reach.
+
+No transaction may be open meanwhile: it would hold the write gate, or a session, for as long as somebody else's server takes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+
+import structlog
+from django.conf import settings
+
+from heliograph import __version__
+from heliograph.accounts.models import Account
+from heliograph.outbound.guard import Policy
+from heliograph.outbound.routes import policy_of
+from heliograph.outbound.sender import Sender
+
+log = structlog.get_logger(__name__)
+
+_lock = threading.Lock()
+_senders: list[Sender] = []
+
+
+def sender() -> Sender:
+    """The sender of this process, made when it is first asked for, and again where it has died."""
+    with _lock:
+        while _senders and not _senders[0].alive:
+            _senders.pop()
+        if not _senders:
+            options = settings.HELIOGRAPH
+            made = Sender(ca_file=options.authorities_file, user_agent=f"Heliograph/{__version__}", on_crash=_died)
+            atexit.register(made.stop, 0.0)
+            _senders.append(made)
+        return _senders[0]
+
+
+def _died(error: BaseException) -> None:
+    log.critical("sender_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
+
+
+def policy(account: int | None) -> Policy:
+    """What the operator allowed all accounts, and this one where one is named, beyond public addresses (C6)."""
+    everyone: Policy = settings.HELIOGRAPH.everyones_policy
+    if account is None:
+        return everyone
+    networks = Account.objects.values_list("allowed_networks", flat=True).get(pk=account)
+    return policy_of(everyone, tuple(networks or ()))

@@ -1,0 +1,33 @@
+"""What the operator lets one account reach beyond public addresses (C6). For commands alone: no account widens this for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import Account
+from heliograph.domain.outcomes import Cause
+from heliograph.flows.models import Connection
+from heliograph.flows.services.cures import does_of
+from heliograph.outbound.guard import GuardError, Policy
+from heliograph.platform.errors import Invalid
+from heliograph.platform.services.saving import Saving
+from heliograph.store import settling
+
+
+def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
+    """Replaces the account's list: networks, single addresses, or address and port. What was blocked is due at once (D7). Raises Invalid."""
+    s.needs_account()
+    wanted = list(dict.fromkeys(network.strip() for network in networks if network.strip()))
+    try:
+        Policy.parse(wanted)
+    except GuardError as error:
+        raise Invalid({"allowed_networks": [str(error)]}) from None
+    row = Account.objects.get(pk=s.account)
+    before = {"allowed_networks": row.allowed_networks or []}
+    row.allowed_networks = wanted or None
+    row.save(update_fields=["allowed_networks"])
+    for connection in Connection.objects.filter(deleted_at=None).values_list("pk", flat=True):
+        settling.cure_connection(s.db, s.account, connection, frozenset({Cause.BLOCKED}), does_of())
+    s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
+    return wanted

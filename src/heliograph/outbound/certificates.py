@@ -1,0 +1,61 @@
+"""Certificates that people paste: a target's own authorities, and what a connection proves itself with (mTLS). Read when they are saved, not when they are needed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from heliograph.domain.errors import HeliographError
+
+_KEY: Final = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.*?-----END (?:[A-Z]+ )?PRIVATE KEY-----", re.DOTALL)
+
+
+class BadCertificate(HeliographError):
+    """These certificates cannot be used."""
+
+
+def check_authorities(text: str) -> None:
+    """Certificates of authorities, one after another (PEM). Raises BadCertificate."""
+    if _KEY.search(text):
+        raise BadCertificate("There is a private key among the certificates; an authority gives out certificates only.")
+    _certificates(text)
+
+
+def check_identity(text: str) -> None:
+    """A certificate (first, then those between it and its authority) and its private key. Raises BadCertificate, which repeats nothing of it."""
+    keys = _KEY.findall(text)
+    if len(keys) != 1:
+        raise BadCertificate(
+            "The certificate's private key is missing; paste both, one after the other."
+            if not keys
+            else "There is more than one private key."
+        )
+    key = _private_key(keys[0])
+    certificate = _certificates(text)[0]
+    encoded = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*encoded) != certificate.public_key().public_bytes(*encoded):
+        raise BadCertificate("The private key does not belong to the first certificate.")
+
+
+def _private_key(text: str) -> PrivateKeyTypes:
+    try:
+        return serialization.load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        raise BadCertificate(
+            "The private key is protected by a password; take that away first: openssl pkey -in key.pem -out open.pem"
+        ) from None
+    except (ValueError, UnicodeEncodeError):
+        raise BadCertificate("The private key cannot be read.") from None
+    except Exception:  # noqa: BLE001 -- an algorithm that the library does not know has many errors, and none may repeat the key
+        raise BadCertificate("The private key is of a kind that cannot be used.") from None
+
+
+def _certificates(text: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(text.encode())
+    except (ValueError, UnicodeEncodeError):
+        raise BadCertificate("There is no certificate that can be read; it begins with -----BEGIN CERTIFICATE-----.") from None
