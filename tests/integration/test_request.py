@@ -21,7 +21,7 @@ from heliograph.domain.connections import Secret, signing_secret
 from heliograph.domain.mapping import Kind
 from heliograph.flows.models import Connection
 from heliograph.flows.services import signing
-from heliograph.flows.services.connections import SecretsAgain
+from heliograph.flows.services.connections import ConnectionFacts, SecretsAgain, save_connection
 from heliograph.flows.services.networks import allow_networks
 from heliograph.outbound.guard import Policy
 from heliograph.platform.errors import Invalid
@@ -223,9 +223,9 @@ def test_C5_signing_secrets_are_checked_masked_and_asked_for_again(story: Story)
     with scope(account=story.account):
         assert secret not in json.dumps(Connection.objects.get(pk=connection).body)
         assert secret not in json.dumps([[entry.before, entry.after] for entry in AuditEntry.objects.all()])
-    facts = signing.ConnectionFacts({"name": "CRM", "auth": "Open / No Auth"}, url="https://elsewhere.example/")
+    facts = ConnectionFacts({"name": "CRM", "auth": "Open / No Auth"}, url="https://elsewhere.example/")
     with story.saving() as s, pytest.raises(SecretsAgain):
-        signing.save_connection(s, facts, connection)
+        save_connection(s, facts, connection)
     with story.saving() as s:
         signing.stop(s, connection)
     assert deliver(story, connection).header("webhook-signature") is None
