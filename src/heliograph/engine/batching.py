@@ -133,10 +133,11 @@ class BatchWriter:
             while batch := self._take():
                 self._record(batch)
                 self._note()
-            self._close()
         except BaseException as error:  # whatever it is, the process must not go on half alive
             log.critical("batch_writer_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
             self._on_death(error)
+        finally:
+            self._close()
 
     def _take(self) -> list[_Submission]:
         """What has arrived, at least one; empty at the end."""
