@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -92,8 +93,28 @@ def test_C1_a_connection_comes_back_from_its_body() -> None:
         patient=True,
         secrets=frozenset({Secret.PATH, Secret.CLIENT_SECRET}),
     )
-    assert Connection.from_body(json.loads(json.dumps(whole.to_body()))) == whole
-    assert whole.lacks == ()
+    assert whole.lacks == ("connected",)
+    connected = replace(whole, connected=whole.bond)
+    assert Connection.from_body(json.loads(json.dumps(connected.to_body()))) == connected
+    assert connected.lacks == ()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"origin": "https://elsewhere.example.com"},
+        {"test_origin": "https://elsewhere.example.com"},
+        {"client_id": "another"},
+        {"scope": "more"},
+        {"authorization_url": "https://elsewhere.example.com/authorize"},
+        {"access_token_url": "https://elsewhere.example.com/token"},
+        {"refresh_token_url": "https://elsewhere.example.com/token"},
+    ],
+)
+def test_C5_tokens_are_good_for_nothing_once_they_would_go_elsewhere(more: dict[str, str]) -> None:
+    before = connection(auth=Auth.OAUTH2, grant=Grant.AUTHORIZATION_CODE, client_id="abc", access_token_url="https://login.example.com/t")
+    assert replace(before, **more).bond != before.bond
+    assert replace(before, name="Renamed", test_origin=before.origin, rate=5).bond == before.bond
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ body only names those that are there. `requests` composes what is sent.
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -59,6 +61,14 @@ class Grant(StrEnum):
     AUTHORIZATION_CODE = "Authorization Code"
 
 
+class ClientAuth(StrEnum):
+    """How the authority is told who asks (RFC 6749 §2.3.1). Automatic: Basic, and in the body where that is refused; what worked is remembered."""
+
+    AUTOMATIC = "Automatic"
+    BASIC = "Basic"
+    BODY = "Body"
+
+
 class Secret(StrEnum):
     """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be a credential by themselves (C5)."""
 
@@ -102,7 +112,8 @@ class Connection:
     """A connection of an account. Raises ConnectionSetupError for what no connection can be.
 
     origin: scheme, host and port of the URL. headers: extra fixed ones. rate: requests a minute, parallel: requests at once; None = no limit of
-    its own. patient: retries after 2, 22 and 48 hours. secrets: the names of those that are stored.
+    its own. patient: retries after 2, 22 and 48 hours. secrets: the names of those that are stored. connected: the bond under which somebody
+    has connected (Authorization Code); it counts only while it is the bond.
 
     connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer that are read; None = as usual. authorities: certificates (PEM) of those
     whose word counts for this target, instead of the public ones.
@@ -124,6 +135,8 @@ class Connection:
     access_token_url: str = ""
     refresh_token_url: str = ""
     scope: str = ""
+    client_auth: ClientAuth = ClientAuth.AUTOMATIC
+    connected: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     rate: int | None = None
     parallel: int | None = None
@@ -195,6 +208,11 @@ class Connection:
         return masked(self.origin)
 
     @property
+    def authority(self) -> str:
+        """The host that gives its tokens, as anyone may see it."""
+        return masked(self.access_token_url).removesuffix("/…")
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """The fields and secrets without which it is not usable (F2), by name."""
         needed: list[str] = [Secret.PATH]
@@ -206,7 +224,20 @@ class Connection:
             needed += ["client_id", Secret.CLIENT_SECRET, "access_token_url"]
             if self.grant is Grant.AUTHORIZATION_CODE:
                 needed.append("authorization_url")
-        return tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
+        lacking = tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
+        return lacking or (("connected",) if self.needs_connecting and self.connected != self.bond else ())
+
+    @property
+    def needs_connecting(self) -> bool:
+        """Whether somebody has to sign in at the authority before it can be used."""
+        return self.auth is Auth.OAUTH2 and self.grant is Grant.AUTHORIZATION_CODE
+
+    @property
+    def bond(self) -> str:
+        """What its tokens are bound to: who gave them to which client, what for, and where they are sent. Once it is another, none of them is used (C5)."""
+        places = sorted({self.origin, self.test_origin} - {""})
+        facts = [self.grant, self.client_id, self.authorization_url, self.access_token_url, self.refresh_token_url, self.scope, places]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     def asks_secrets_again(self, before: Connection) -> bool:
         """Whether a change sends secrets to a place that they were not meant for, so that they have to be entered again (C5)."""
@@ -255,6 +286,8 @@ class Connection:
                 access_token_url=body.text("access_token_url", longest=2_000),
                 refresh_token_url=body.text("refresh_token_url", longest=2_000),
                 scope=body.text("scope", longest=2_000),
+                client_auth=body.choice("client_auth", ClientAuth, ClientAuth.AUTOMATIC),
+                connected=body.text("connected"),
                 headers=body.pairs("headers", most=header_rules.MAX_HEADERS, longest=header_rules.MAX_VALUE),
                 rate=body.number("rate", least=1, most=1_000_000),
                 parallel=body.number("parallel", least=1, most=1_000),

@@ -5,11 +5,13 @@ Secrets are masked before anything is stored: those of the connection wherever t
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from heliograph.domain.masking import blotted, masks_of, without_cut_secret
 from heliograph.domain.outcomes import (
     Cut,
     Delivered,
@@ -30,7 +32,6 @@ from heliograph.store.settling import Exchange
 
 KEPT_REQUEST: Final = 64 * 1024
 KEPT_RESPONSE: Final = 16 * 1024
-MASK: Final = "…"
 
 
 def outcome_of(result: Result, now: int) -> Outcome:
@@ -88,19 +89,12 @@ def exchange_of(
         took=took,
         category=category,
         status=status,
-        message=plain(masked(message, secrets)),
+        message=plain(blotted(message, secrets)),
         connection=connection,
         numbers=numbers,
         request=_request(ready.request, secrets) if ready else "",
         response=_response(result, secrets) if result is not None else "",
     )
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, longest first."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return text
 
 
 def plain(text: str) -> str:
@@ -114,15 +108,8 @@ def _text(body: bytes, most: int) -> tuple[str, bool]:
 
 def _request(request: Request, secrets: frozenset[str]) -> str:
     body, cut = _text(request.body or b"", KEPT_REQUEST)
-    return _json(
-        {
-            "method": request.method,
-            "url": request.shown_url,
-            "headers": [[name, masked(value, secrets)] for name, value in request.shown_headers],
-            "body": masked(body, secrets),
-            "cut": cut,
-        }
-    )
+    headers, body = _clean(request.shown_headers, body, secrets, cut=cut)
+    return _json({"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut})
 
 
 def _response(result: Result, secrets: frozenset[str]) -> str:
@@ -131,19 +118,30 @@ def _response(result: Result, secrets: frozenset[str]) -> str:
     timings = {name: round(getattr(result.timings, name), 6) for name in ("name", "connect", "tls", "sent", "total")}
     if isinstance(result, Failure):
         return _json(
-            {"failure": result.cause.value, "message": masked(result.message, secrets), "timings": timings, "address": result.address}
+            {"failure": result.cause.value, "message": blotted(result.message, secrets), "timings": timings, "address": result.address}
         )
     body, cut = _text(result.body, KEPT_RESPONSE)
+    headers, body = _clean(result.headers, body, secrets, cut=cut or result.truncated)
     return _json(
         {
             "status": result.status,
-            "headers": [[name, masked(value, secrets)] for name, value in result.headers],
-            "body": masked(body, secrets),
+            "headers": headers,
+            "body": body,
             "cut": cut or result.truncated,
             "timings": timings,
             "address": result.address,
         }
     )
+
+
+def _clean(headers: Sequence[tuple[str, str]], body: str, secrets: frozenset[str], *, cut: bool) -> tuple[list[list[str]], str]:
+    """Headers and body without secrets. Looked for in all of it at once, since nearly always there is none."""
+    if cut:
+        body = without_cut_secret(body, secrets)
+    whole = "\0".join([body, *itertools.chain.from_iterable(headers)])
+    if not any(mask in whole for mask in masks_of(secrets)):
+        return [list(pair) for pair in headers], body
+    return [[blotted(name, secrets), blotted(value, secrets)] for name, value in headers], blotted(body, secrets)
 
 
 def _json(value: object) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from heliograph.domain import rendering
+from heliograph.domain.access import Usable
 from heliograph.domain.changes import Change
 from heliograph.domain.connections import Auth, Secret
 from heliograph.domain.errors import HeliographError
@@ -23,6 +24,7 @@ from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.requests import Prepared, Request, prepare
 from heliograph.domain.retry import Category
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.engine.bearers import Bearers, Client, NotYet
 from heliograph.engine.present import Present, Used, used_of
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Policy
@@ -41,12 +43,13 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A request to send. secrets: their values, to be masked in what comes back."""
+    """A request to send. secrets: their values, to be masked in what comes back. generation: of the access token it carries, 0: none."""
 
     request: Request = field(repr=False)
     route: Route
     used: Used
     secrets: frozenset[str] = field(repr=False)
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Gone:
     cause: Cause
 
 
-type Composed = Ready | Refused | Invalid | CouldNotBegin | Gone
+type Composed = Ready | NotYet | Refused | Invalid | CouldNotBegin | Gone
 
 
 @dataclass(slots=True)
@@ -77,13 +80,17 @@ class _Held:
     route: Route
     signing: tuple[str, ...] = field(repr=False)
     masks: frozenset[str] = field(repr=False)
+    client_secret: str = field(repr=False)
 
 
 class Composer:
     """Configuration and prepared connections of one worker."""
 
-    def __init__(self, source: Source, vault: Vault, policy: Callable[[int], Policy], limits: Limits | None = None) -> None:
+    def __init__(
+        self, source: Source, vault: Vault, policy: Callable[[int], Policy], bearers: Bearers, limits: Limits | None = None
+    ) -> None:
         self.present = Present(source)
+        self.bearers = bearers
         self._source, self._vault, self._policy, self._limits = source, vault, policy, limits or Limits()
         self._held: dict[int, _Held] = {}
 
@@ -131,8 +138,9 @@ class Composer:
             held = self._hold(config, destination.connection, db)
         except HeliographError as error:
             return CouldNotBegin(Cause.CONNECTION_GONE, str(error))
-        if config.connections[destination.connection].auth is Auth.OAUTH2:
-            return Refused(Category.CONFIG, Cause.OAUTH, "This connection has no access token yet.", left=False)
+        bearer = self._bearer(config, destination.connection, held)
+        if bearer is not None and not isinstance(bearer, Usable):
+            return bearer
         facts = Facts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
         payload = rendering.render(config.mappings[destination.payload_mapping], facts, timezone=zone)
@@ -141,12 +149,22 @@ class Composer:
             header = rendering.render(config.mappings[destination.header_mapping], facts, timezone=zone)
         if isinstance(payload, rendering.Invalid) or isinstance(header, rendering.Invalid):
             return Invalid(_problems(payload, header))
-        request = held.prepared.compose(payload, header, facts, webhook_id=stored.uid, timezone=zone)
+        token = bearer.token if bearer else None
+        request = held.prepared.compose(payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token)
         if isinstance(request, rendering.Invalid):
             return Invalid(_problems(request))
         if held.signing:
             request = signed(request, held.signing, datetime.now(UTC))
-        return Ready(request, held.route, used_of(config, flow, destination), held.masks)
+        masks = held.masks | {bearer.token} if bearer else held.masks
+        return Ready(request, held.route, used_of(config, flow, destination), masks, bearer.generation if bearer else 0)
+
+    def _bearer(self, config: AccountConfig, id: int, held: _Held) -> Usable | NotYet | Refused | None:
+        """The access token of an OAuth2 connection; None where it needs none."""
+        facts = config.connections[id]
+        if facts.auth is not Auth.OAUTH2:
+            return None
+        found = self.bearers.of(id, held.route)
+        return found or self.bearers.sit(Client(config.id, id, facts, held.client_secret, held.route))
 
     def _destination(
         self, config: AccountConfig, stored: StoredAction, change: Change | None
@@ -196,7 +214,8 @@ class Composer:
                 else ()
             )
             masks = frozenset(text for text in secrets.values() if len(text) > 3)
-            held = self._held[id] = _Held(config.version, made_of, prepare(connection, secrets), route, signing, masks)
+            prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
+            held = self._held[id] = _Held(config.version, made_of, prepared, route, signing, masks, client_secret)
         return held
 
 

@@ -17,14 +17,14 @@ import structlog
 
 from heliograph.domain.delivery import Rank
 from heliograph.domain.lanes import choose
-from heliograph.domain.outcomes import Cause, Outcome, Refused
-from heliograph.domain.retry import Category
+from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
+from heliograph.domain.retry import SECOND, Category
 from heliograph.engine.attempts import lesson_of
-from heliograph.engine.composing import Composed, Composer, Content, Gone, Ready
+from heliograph.engine.bearers import NotYet
+from heliograph.engine.composing import Composer, Content, Gone, Ready
 from heliograph.engine.flight import FlightFile
 from heliograph.engine.lines import Line
 from heliograph.engine.memory import Landed, Memory, Taken
-from heliograph.engine.present import Used
 from heliograph.engine.slots import Ownership
 from heliograph.outbound.exchange import CutOff, Result
 from heliograph.outbound.sender import Sender, SenderStopped
@@ -254,41 +254,51 @@ class Reader:
         if now - self._confirmed > CONFIRMED_FOR:
             return
         if self.alone:
-            if self._in_flight == 0:
-                self._start_one(self.alone.popleft(), now)
+            if self._in_flight == 0 and not self._start_or_wait(self.alone, now):
+                self.memory.drop(self.alone.popleft().taken)  # it is read again; others do not wait for its access token
             return
         for line in list(self.lines.values()):
             while line.waiting and self.flight.room and line.may_start(now):
-                self._start_one(line.waiting.popleft(), now)
+                if not self._start_or_wait(line.waiting, now):
+                    break
             while line.waiting and now - line.waiting[0].taken.at > STALE_READ:
                 self.memory.drop(line.waiting.popleft().taken)
             if line.waiting and not line.is_open(now):
                 self._drop_all(line.waiting)
 
-    def _start_one(self, waiting: _Waiting, now: float) -> None:
+    def _start_or_wait(self, queue: deque[_Waiting], now: float) -> bool:
+        """Starts the first; False where it waits for its access token."""
+        first = queue.popleft()
+        if self._start_one(first, now):
+            return True
+        queue.appendleft(first)
+        return False
+
+    def _start_one(self, waiting: _Waiting, now: float) -> bool:
         taken, line = waiting.taken, self.line_of(waiting.taken.stored)
         assert taken.action is not None
         slot = taken.stored.slot
         present = self.composer.present.connection_of(taken.stored.account, taken.stored.lane.destination)
         if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or present not in (None, taken.stored.connection):
             self.memory.drop(taken)
-            return
+            return True
         composed = self.composer.compose(taken.action, waiting.content, self.db)
+        if isinstance(composed, NotYet):
+            return False
         if not isinstance(composed, Ready):
-            self.memory.land(
-                _landed(taken, composed, self.composer.present.used(taken.action.account, taken.action.flow, taken.action.destination))
-            )
-            return
+            self._unsent(taken, composed, line, now)
+            return True
         if self.ownership.time_left(slot) <= composed.route.total_timeout:  # it could outlive the lease (architecture rule 7)
             self.memory.drop(taken)
-            return
+            return True
         cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)
         began = time.monotonic()
         line.started(began)
         self._in_flight += 1
-        memory, connection = self.memory, taken.stored.connection
+        memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
 
         def done(result: Result) -> None:
+            result = bearers.judged(connection, composed.generation, action, result)
             memory.returned.append((connection, lesson_of(result, memory.db_time(time.monotonic()))))
             memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
 
@@ -296,6 +306,21 @@ class Reader:
             self.sender.start(composed.request, composed.route, done)
         except SenderStopped:
             done(CutOff(left=False))
+        return True
+
+    def _unsent(self, taken: Taken, composed: Refused | Invalid | CouldNotBegin | Gone, line: Line[_Waiting], now: float) -> None:
+        """What became of an action of which no request was made."""
+        assert taken.action is not None
+        if isinstance(composed, Refused) and composed.category is Category.CONNECTION:  # its authority cannot be reached: as for a target
+            line.started(now)
+            line.ended(now, reached=False)
+            if composed.retry_after:
+                line.hold(now, composed.retry_after / SECOND)
+        used = self.composer.present.used(taken.action.account, taken.action.flow, taken.action.destination)
+        if isinstance(composed, Gone):
+            self.memory.land(Landed(taken, gone=composed.cause, began=time.monotonic()))
+        else:
+            self.memory.land(Landed(taken, outcome=composed, began=time.monotonic(), used=used))
 
     # Letting go.
 
@@ -307,13 +332,3 @@ class Reader:
     def _drop_all(self, waiting: deque[_Waiting]) -> None:
         while waiting:
             self.memory.drop(waiting.popleft().taken)
-
-
-def _landed(taken: Taken, composed: Composed, used: Used | None) -> Landed:
-    """What became of an action of which no request was made."""
-    assert not isinstance(composed, Ready)
-    now = time.monotonic()
-    if isinstance(composed, Gone):
-        return Landed(taken, gone=composed.cause, began=now)
-    outcome: Outcome = composed
-    return Landed(taken, outcome=outcome, began=now, used=used)

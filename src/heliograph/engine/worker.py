@@ -2,7 +2,7 @@
 
     reading thread    configuration, read-ahead, composing       its own connection, read only
     sender's thread   libcurl
-    settling thread   slots, outcomes, moves, stuck runs         its own connection; the caller's thread of `run()`
+    settling thread   slots, outcomes, moves, stuck runs, access its own connection; the caller's thread of `run()`
 
 The same code in `serve` on SQLite, which owns all slots, and as one of several on PostgreSQL. A thread that dies ends the process:
 a worker is never half alive. What it had in flight is in its file for the supervisor.
@@ -26,6 +26,7 @@ import structlog
 
 from heliograph.domain.snapshot import Source
 from heliograph.engine import judge
+from heliograph.engine.bearers import Bearers
 from heliograph.engine.composing import Composer
 from heliograph.engine.flight import FlightFile
 from heliograph.engine.memory import Landed, Memory
@@ -97,7 +98,8 @@ class Worker:
         self.mover = Mover(writer, present, self.ownership, self.memory)
         self._judge_source = setup.source(writer)
         limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
-        composer = Composer(setup.source(reader), setup.vault, setup.policy, limits)
+        self.bearers = Bearers(setup.vault, self.sender, self.memory, setup.name)
+        composer = Composer(setup.source(reader), setup.vault, setup.policy, self.bearers, limits)
         self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender)
         self._renewed = self._judged = self._moved = float("-inf")
         self._judged_all = True
@@ -125,7 +127,7 @@ class Worker:
         self.memory.wake_reader.set()
         stopping = threading.Thread(target=self.sender.stop, args=(DRAIN,), name="stopping", daemon=True)
         stopping.start()
-        while stopping.is_alive() or self.memory.size or self.memory.landed:
+        while stopping.is_alive() or self.memory.size or self.memory.landed or self.bearers.came:
             self._turn()
         reading.join(2.0)
         self.ownership.leave(self.settler.db)
@@ -160,6 +162,8 @@ class Worker:
         batch = self.settler.take()
         if batch:
             self._settle(batch)
+        with self._patiently("access"):
+            self.bearers.turn(self.settler.db)
         if not self._closing.is_set():
             self._care(now)
         if not self.memory.landed:

@@ -508,3 +508,30 @@ class Secret(models.Model):
 
     class Meta:
         db_table = "secret"
+
+
+class OAuthAccess(models.Model):
+    """The access of an OAuth2 connection, without versions (C4). `sealed` holds both tokens, encrypted for account and connection."""
+
+    connection_id = models.BigIntegerField(primary_key=True)
+    account_id = models.BigIntegerField()
+    generation = models.BigIntegerField(db_default=0)  # rises with each new token
+    bond = models.CharField(max_length=40, db_default="")  # of the connection as it was when they were given
+    sealed = models.BinaryField(null=True)
+    in_body = models.BooleanField(null=True)  # where the authority wants the client's secret; null: not known
+    scope = models.TextField(db_default="")  # as granted
+    holder = models.CharField(max_length=200, db_default="")  # whom the access is of
+    obtained_at = MicrosField(db_default=0)
+    expires_at = MicrosField(null=True)
+    connected_at = MicrosField(null=True)
+    connected_by = models.CharField(max_length=60, db_default="")
+    refreshing_until = MicrosField(null=True)  # one process asks for new tokens until then
+    refreshing_by = models.CharField(max_length=40, db_default="")
+    failed_at = MicrosField(null=True)  # since when no new token is given
+    failure = models.TextField(db_default="")
+    lost = models.BooleanField(db_default=False)  # until somebody connects again
+
+    objects: ClassVar = ScopedManager(account="account_id")
+
+    class Meta:
+        db_table = "oauth_access"

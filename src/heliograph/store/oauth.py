@@ -1,0 +1,177 @@
+"""Where tokens lie (spec C4, C5), and how one process at a time asks for new ones (architecture: Layout).
+
+Who wants to ask claims the row first: a compare-and-set on `refreshing_until`, committed before the request goes out, so no lock is held
+while an authority thinks. What comes back is stored only by the one whose claim it still is, and only over the generation that it had read:
+whoever connects meanwhile wins. A claim runs out by itself (a process may die while it asks).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from heliograph.domain.access import CLAIM, Access, Tokens, expiry
+from heliograph.store.database import Database
+from heliograph.store.secrets import Place, Vault
+
+KIND = "oauth"
+FIELD = "tokens"
+LONGEST_FAILURE = 1_000
+
+
+def place(account: int, connection: int) -> Place:
+    """Where a connection's tokens are sealed for."""
+    return Place(account, KIND, connection, FIELD)
+
+
+def read_access(db: Database, vault: Vault, account: int, connection: int) -> Access:
+    """What is stored; an empty one where nothing is. Raises WrongKey, MisplacedSecret."""
+    rows = db.all(
+        "SELECT generation, bond, sealed, in_body, obtained_at, expires_at, refreshing_until, lost, failure FROM oauth_access"
+        " WHERE connection_id = :connection AND account_id = :account",
+        {"connection": connection, "account": account},
+    )
+    if not rows:
+        return Access()
+    generation, bond, sealed, in_body, obtained_at, expires_at, refreshing_until, lost, failure = rows[0]
+    tokens = json.loads(vault.open(place(account, connection), sealed)) if sealed is not None else {}
+    return Access(
+        generation=generation,
+        bond=bond,
+        access_token=tokens.get("access", ""),
+        refresh_token=tokens.get("refresh", ""),
+        in_body=None if in_body is None else bool(in_body),
+        obtained_at=obtained_at,
+        expires_at=expires_at,
+        refreshing_until=refreshing_until,
+        lost=failure if lost else "",
+    )
+
+
+def generation_of(db: Database, account: int, connection: int) -> int:
+    """The newest token's number, 0 where there is none: cheaper than to open it."""
+    rows = db.all(
+        "SELECT generation FROM oauth_access WHERE connection_id = :connection AND account_id = :account",
+        {"connection": connection, "account": account},
+    )
+    return int(rows[0][0]) if rows else 0
+
+
+def claim(db: Database, account: int, connection: int, generation: int, who: str) -> bool:
+    """Whether asking for the successor of this generation is this process's business from now on, for CLAIM. In the caller's transaction."""
+    now = db.now()
+    db.run(
+        "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
+        {"connection": connection, "account": account},
+    )
+    return bool(
+        db.run(
+            "UPDATE oauth_access SET refreshing_until = :until, refreshing_by = :who WHERE connection_id = :connection AND account_id = :account"
+            " AND generation = :generation AND (refreshing_until IS NULL OR refreshing_until <= :now)",
+            {
+                "connection": connection,
+                "account": account,
+                "generation": generation,
+                "until": now + CLAIM,
+                "now": now,
+                "who": who,
+            },
+        )
+    )
+
+
+def keep(
+    db: Database, vault: Vault, account: int, connection: int, tokens: Tokens, bond: str, *, before: Access, asked_at: int, who: str
+) -> bool:
+    """Stores what a claim has brought; False where the claim was not ours any more, and nothing is stored. asked_at: the database's clock.
+
+    A refresh token that was not replaced stays; one that was is gone (rotation).
+    """
+    kept = before.refresh_token if before.bond == bond else ""
+    changed = db.run(
+        f"UPDATE oauth_access SET {_NEW_TOKENS}, in_body = :in_body WHERE connection_id = :connection AND account_id = :account"
+        " AND generation = :generation AND refreshing_by = :who",
+        _new(vault, account, connection, tokens, kept, bond, asked_at) | {"generation": before.generation, "who": who},
+    )
+    return bool(changed)
+
+
+def connect(db: Database, vault: Vault, account: int, connection: int, tokens: Tokens, bond: str, *, asked_at: int, by: str) -> None:
+    """Stores what somebody's sign-in has brought, whatever was there and whoever is asking meanwhile."""
+    db.run(
+        "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
+        {"connection": connection, "account": account},
+    )
+    db.run(
+        f"UPDATE oauth_access SET {_NEW_TOKENS}, in_body = :in_body, holder = :holder, connected_at = :now, connected_by = :by"
+        " WHERE connection_id = :connection AND account_id = :account",
+        _new(vault, account, connection, tokens, "", bond, asked_at) | {"holder": tokens.holder[:200], "now": db.now(), "by": by[:60]},
+    )
+
+
+_NEW_TOKENS = (
+    "generation = generation + 1, bond = :bond, sealed = :sealed, scope = :scope, obtained_at = :asked_at, expires_at = :expires_at,"
+    " refreshing_until = NULL, refreshing_by = '', failed_at = NULL, failure = '', lost = :no"
+)
+
+
+def _new(vault: Vault, account: int, connection: int, tokens: Tokens, kept: str, bond: str, asked_at: int) -> dict[str, Any]:
+    text = json.dumps({"access": tokens.access_token, "refresh": tokens.refresh_token or kept})
+    return {
+        "account": account,
+        "connection": connection,
+        "bond": bond,
+        "sealed": vault.seal(place(account, connection), text),
+        "scope": tokens.scope[:2_000],
+        "asked_at": asked_at,
+        "expires_at": expiry(asked_at, tokens.life),
+        "in_body": tokens.in_body,
+        "no": False,
+    }
+
+
+def fail(db: Database, account: int, connection: int, why: str, *, lost: bool, who: str) -> None:
+    """Gives a claim back without tokens. why: a sentence without secrets; lost: none will be given until somebody connects again."""
+    db.run(
+        "UPDATE oauth_access SET refreshing_until = NULL, refreshing_by = '', failed_at = coalesce(failed_at, :now), failure = :why,"
+        " lost = lost OR :lost WHERE connection_id = :connection AND account_id = :account AND refreshing_by = :who",
+        {"connection": connection, "account": account, "why": why[:LONGEST_FAILURE], "lost": lost, "now": db.now(), "who": who},
+    )
+
+
+def forget(db: Database, account: int, connection: int) -> None:
+    """Deletes what a connection has, for a connection that is deleted."""
+    db.run(
+        "DELETE FROM oauth_access WHERE connection_id = :connection AND account_id = :account",
+        {"connection": connection, "account": account},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What pages say of a connection's access. Instants: microseconds, None: never. failure: why no new token is given, since failed_at."""
+
+    bond: str
+    scope: str
+    holder: str
+    obtained_at: int
+    expires_at: int | None
+    connected_at: int | None
+    connected_by: str
+    failed_at: int | None
+    failure: str
+    lost: bool
+
+
+def shown_access(db: Database, account: int, connection: int) -> Shown | None:
+    """For pages; None where nothing is stored."""
+    rows = db.all(
+        "SELECT bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost FROM oauth_access"
+        " WHERE connection_id = :connection AND account_id = :account AND sealed IS NOT NULL",
+        {"connection": connection, "account": account},
+    )
+    if not rows:
+        return None
+    bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost = rows[0]
+    return Shown(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
