@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heliograph import __version__
 from heliograph.domain.errors import HeliographError
@@ -18,6 +19,9 @@ from heliograph.options import PREFIX, Options, split_address
 from heliograph.store import folding
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.secrets import Vault
+
+if TYPE_CHECKING:
+    from heliograph.jobs.registry import Kinds
 
 
 class AddressTaken(HeliographError):
@@ -76,6 +80,20 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         raise AddressTaken(f"{PREFIX}INGEST_BIND is {options.ingest_bind}, where nothing can listen: {error.strerror}.") from None
 
 
+def job_kinds() -> Kinds:
+    """Every kind of job; only after Django is set up, since they stand on models."""
+    from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+    from heliograph.platform import marking  # noqa: PLC0415
+    from heliograph.platform.imports import job as importing  # noqa: PLC0415
+
+    return Kinds([importing.kind(), marking.kind()])
+
+
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, and the jobs that are registered."""
-    return [("folding", lambda stop: folding.care(lambda: open_database(options), stop))]
+    """What runs on threads of the pages' process until it stops, by name: folding, and the jobs."""
+    from heliograph.jobs.runner import Runner  # noqa: PLC0415
+
+    return [
+        ("folding", lambda stop: folding.care(lambda: open_database(options), stop)),
+        ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
+    ]

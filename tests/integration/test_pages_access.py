@@ -35,6 +35,15 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "timeline",
         "sync-now",
     }
+    # test_pages_settings.py and test_pages_events.py try these with every role and another account's ids.
+    settings = {"settings", "tags", "tag", "tag-merge", "tag-delete", "account-settings"}
+    settings |= {"registration-statuses", "session-registration-statuses", "event-statuses"}
+    settings |= {f"{name}{act}" for name in ("event-data", "profile-data") for act in ("", "-edit", "-delete")}
+    event = {"events", "event-add", "event-details", "event-leave-testing", "event-copy"}
+    event |= {
+        f"{n}{act}" for n in ("custom-statuses", "attendee-types", "questions", "sessions", "configure") for act in ("", "-edit", "-delete")
+    }
+    tried |= settings | event
     open_to_all = {"account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     assert names - tried - open_to_all - {"start", "signal"} == set()
 

@@ -89,11 +89,10 @@ def resume(
 
     row = control.resume(job)
     if here:
-        from heliograph.jobs.registry import Kinds  # noqa: PLC0415
         from heliograph.jobs.runner import Runner  # noqa: PLC0415
-        from heliograph.platform.imports.job import kind  # noqa: PLC0415
+        from heliograph.wiring import job_kinds  # noqa: PLC0415
 
-        row = Runner(Kinds([kind()])).run_one(job)
+        row = Runner(job_kinds()).run_one(job)
     _say(row, as_json)
 
 

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.db import connection
+from django.utils.translation import gettext
+
+from heliograph.domain import sentence
+from heliograph.domain.completeness import is_complete
 from heliograph.domain.fields import parse_source
 from heliograph.domain.flows import Flow as FlowFacts
 from heliograph.domain.mapping import Mapping as FieldMapping
@@ -19,8 +24,9 @@ from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, wi
 from heliograph.platform.errors import InUse
 from heliograph.platform.models import Tag
 from heliograph.platform.services.saving import Saving
-from heliograph.platform.usage import Tagged, Thing, Use
-from heliograph.store.database import Database
+from heliograph.platform.usage import Effect, Tagged, Thing, Use
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database, of_django
 
 
 class Flows:
@@ -37,6 +43,34 @@ class Flows:
             ]
             return [*flows, *mappings, *_urls_naming(id, of_tag=False)]
         return []
+
+    def tag_users(self, account: int) -> dict[int, list[Use]]:
+        """Flows, mappings and connections by the tags that they name."""
+        found: dict[int, dict[tuple[str, int], Use]] = {}
+        named = FlowTag.objects.filter(flow__deleted_at=None).select_related("flow").order_by("flow_id")
+        rows = [(n.tag_id, Use("flow", n.flow_id, n.flow.name)) for n in named]
+        mapped = MappingTag.objects.filter(mapping__deleted_at=None).select_related("mapping").order_by("mapping_id")
+        rows += [(n.tag_id, Use("mapping", n.mapping_id, n.mapping.name)) for n in mapped]
+        for row in Connection.objects.filter(deleted_at=None):
+            keys = (parse_source(key) for key in row.body.get("chips", ()))
+            rows += [(key.id, Use("connection", row.pk, row.name)) for key in keys if tag_kind(key) is not None and key.id is not None]
+        for tag, use in rows:
+            found.setdefault(tag, {})[use.kind, use.id] = use
+        return {tag: list(uses.values()) for tag, uses in found.items()}
+
+    def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
+        """Flows as they would read afterwards, and the mappings and URLs that name the tag."""
+        config = Committed(of_django(connection)).account(account)
+        names = sentence.Names.of(config)
+        effects = []
+        for row in _flow_rows(old) if new is None else [*_flow_rows(old), *(r for r in _flow_rows(new) if r not in _flow_rows(old))]:
+            before = _facts(row)
+            after = without_tag(before, old) if new is None else with_tag_replaced(before, old, new)
+            refused = new is None and FlowTag.objects.filter(flow=row, tag=old, place__contains=".").exists()
+            stops = is_complete(before, config) and not is_complete(after, config)
+            effects.append(Effect(Use("flow", row.pk, row.name), sentence.parts(after, names, gettext), stops, refused))
+        others = [*_mappings_naming(old), *_urls_naming(old, of_tag=True)]
+        return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
     def tag_deleted(self, s: Saving, tag: int) -> None:
         """Takes it out of the flows' lists. Raises InUse where a filter or a mapping names it: without it they would say something else."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -28,6 +31,19 @@ def folded(text: str) -> str:
     """The text as names are compared: composed, without case, spaces within counted once."""
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return " ".join(composed.split())
+
+
+def code_for(name: str, longest: int, taken: Iterable[str]) -> str:
+    """A code made of a name: letters and digits of any script, dashes for the rest; unlike those taken."""
+    used = {t.casefold() for t in taken}
+    base = re.sub(r"[^\w]+", "-", name).strip("-_")[:longest].strip("-_") or "X"
+    if base.casefold() not in used:
+        return base
+    for n in itertools.count(2):
+        code = f"{base[: longest - len(str(n)) - 1]}-{n}"
+        if code.casefold() not in used:
+            return code
+    raise AssertionError("unreachable")
 
 
 def storable(text: str) -> None:

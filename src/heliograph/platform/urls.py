@@ -5,11 +5,44 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
+from heliograph.platform.views import account, account_statuses, custom_fields, event_kinds, event_rows, events, tags
 from heliograph.platform.views.registration import registration
 from heliograph.platform.views.registrations import registrations
 
+SETTINGS: list[URLPattern] = [
+    path("settings/", RedirectView.as_view(pattern_name="tags"), name="settings"),
+    path("settings/tags/", tags.tags, name="tags"),
+    path("settings/tags/<int:id>/", tags.tag, name="tag"),
+    path("settings/tags/<int:id>/merge/", tags.merge, name="tag-merge"),
+    path("settings/tags/<int:id>/delete/", tags.delete, name="tag-delete"),
+    *(path(f"settings/{here}/", account_statuses.statuses, {"here": here}, name=here) for here in account_statuses.PAGES),
+    *(path(f"settings/{here}/", custom_fields.fields, {"here": here}, name=here) for here in custom_fields.PAGES),
+    *(path(f"settings/{here}/<int:id>/", custom_fields.edit, {"here": here}, name=f"{here}-edit") for here in custom_fields.PAGES),
+    *(
+        path(f"settings/{here}/<int:id>/delete/", custom_fields.delete, {"here": here}, name=f"{here}-delete")
+        for here in custom_fields.PAGES
+    ),
+    path("settings/account/", account.account, name="account-settings"),
+]
+
+EVENTS: list[URLPattern] = [
+    path("events/", events.events, name="events"),
+    path("events/add/", events.add, name="event-add"),
+    path("events/<str:event>/details/", events.details, name="event-details"),
+    path("events/<str:event>/leave-testing/", events.leave_testing, name="event-leave-testing"),
+    path("events/<str:event>/copy/", events.copy, name="event-copy"),
+    *(path(f"events/<str:event>/{here}/", event_rows.listed, {"here": here}, name=here) for here in event_kinds.KINDS),
+    *(path(f"events/<str:event>/{here}/<int:id>/", event_rows.edit, {"here": here}, name=f"{here}-edit") for here in event_kinds.KINDS),
+    *(
+        path(f"events/<str:event>/{here}/<int:id>/delete/", event_rows.delete, {"here": here}, name=f"{here}-delete")
+        for here in event_kinds.KINDS
+    ),
+]
+
 urlpatterns: list[URLPattern] = [
     path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
+    *SETTINGS,
+    *EVENTS,
     path("registrations/", registrations, name="registrations"),
     path("registrations/<str:event>/<path:code>/", registration, name="registration"),
 ]

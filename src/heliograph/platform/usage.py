@@ -6,7 +6,7 @@ them without knowing them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +15,7 @@ from heliograph.domain.tags import TagKind
 from heliograph.store.database import Database
 
 if TYPE_CHECKING:
+    from heliograph.domain.sentence import Part
     from heliograph.platform.services.saving import Saving
 
 
@@ -35,15 +36,27 @@ class Thing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One user of a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many."""
+    """One user of a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many; where: code of the event that has it."""
 
     kind: str
     id: int
     name: str
     count: int = 1
+    where: str = ""
 
     def __str__(self) -> str:
         return f"{self.count:,} {self.kind} of {self.name}" if self.kind == "registrations" else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes of a flow or mapping when a tag goes. after: the flow's sentence then, () for a mapping; stops: the flow is incomplete then
+    and was not before; refused: it names the tag where a deletion would make it say something else, so that the deletion is refused."""
+
+    use: Use
+    after: Sequence[Part] = ()
+    stops: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,12 @@ class Dependents(Protocol):
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
         """Who uses the thing; a tag also: who uses it as one for objects of this kind."""
+
+    def tag_users(self, account: int) -> Mapping[int, Sequence[Use]]:
+        """Who names each tag of the account; tags that nobody names are left out."""
+
+    def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
+        """What a deletion (new None) or a merge into another tag would do to those that name either."""
 
     def tag_deleted(self, s: Saving, tag: int) -> None:
         """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
@@ -82,6 +101,20 @@ def register(dependents: Dependents) -> None:
 def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None) -> list[Use]:
     """Every use by what stands above the platform."""
     return [use for dependents in _dependents for use in dependents.uses(account, thing, id, kind)]
+
+
+def tag_users(account: int) -> dict[int, list[Use]]:
+    """Who names each tag of the account."""
+    found: dict[int, list[Use]] = {}
+    for dependents in _dependents:
+        for tag, uses in dependents.tag_users(account).items():
+            found.setdefault(tag, []).extend(uses)
+    return found
+
+
+def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
+    """What a deletion or a merge of a tag would do above the platform."""
+    return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
 
 
 def everyone() -> Sequence[Dependents]:

@@ -19,7 +19,7 @@ from heliograph.platform.imports.lacks import EVENTS, FIELDS, OPTIONS, PROPERTIE
 from heliograph.platform.imports.values import DateOrder, moment, zone
 from heliograph.platform.models import AttendeeType, CustomField, Question, RegistrationProperty, RegistrationStatus, Tag
 from heliograph.platform.models import Session as SessionRow
-from heliograph.platform.names import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH
+from heliograph.platform.names import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH, code_for
 from heliograph.platform.services import setup
 from heliograph.platform.services.events import save_event
 from heliograph.platform.services.fields import FieldFacts, save_field
@@ -46,19 +46,6 @@ def possible(lack: Lack) -> bool:
         return _EVENT_CODE.fullmatch(lack.event) is not None
     longest = {QUESTIONS: 300, FIELDS: 300, OPTIONS: 300, SESSIONS: 200}.get(lack.kind, NAME_LENGTH)
     return len(lack.name) <= longest and lack.name.isprintable()
-
-
-def code_for(name: str, longest: int, taken: Iterable[str]) -> str:
-    """A code made of a name: letters and digits of any script, dashes for the rest; unlike those taken."""
-    used = {t.casefold() for t in taken}
-    base = re.sub(r"[^\w]+", "-", name).strip("-_")[:longest].strip("-_") or "X"
-    if base.casefold() not in used:
-        return base
-    for n in itertools.count(2):
-        code = f"{base[: longest - len(str(n)) - 1]}-{n}"
-        if code.casefold() not in used:
-            return code
-    raise AssertionError("unreachable")
 
 
 def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, order: DateOrder, tags: tuple[int, ...] = ()) -> EventState:

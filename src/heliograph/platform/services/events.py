@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC
+from datetime import UTC, datetime
 
 from django.core.exceptions import ValidationError
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import validate_timezone
-from heliograph.domain.changes import EventState
+from heliograph.domain.changes import KEEP, EventState, Keep
 from heliograph.domain.documents import Refused, check_answers
 from heliograph.domain.snapshot import AccountConfig, EventConfig, event_body
 from heliograph.domain.statuses import StatusClass
@@ -83,13 +83,17 @@ def set_event_tags(s: Saving, id: int, tags: Sequence[int], *, quiet: bool = Fal
     save_event(s, replace(s.source.event(id).state, tags=tuple(tags)), id, quiet=quiet)
 
 
-def copy_event(s: Saving, source: int, *, code: str, name: str) -> int:
+def copy_event(
+    s: Saving, source: int, *, code: str, name: str, start: datetime | Keep | None = KEEP, end: datetime | Keep | None = KEEP
+) -> int:
     """A new event with another's set-up and tags, without its registrations (P2); its id. Raises Invalid, NotThere."""
     if not Event.objects.filter(pk=source).exists():
         raise NotThere(f"There is no event {source}.")
     original = s.source.event(source)
     status = next((i for i, st in s.source.account(s.account).event_statuses.items() if st.name == "Testing"), original.state.status)
-    new = save_event(s, replace(original.state, code=code, name=name, status=status))
+    state = replace(original.state, code=code, name=name, status=status)
+    state = replace(state, start=state.start if start is KEEP else start, end=state.end if end is KEEP else end)
+    new = save_event(s, state)
     _copy_setup(s, original, new)
     return new
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
@@ -14,7 +15,8 @@ from heliograph.platform.errors import InUse, NotThere, check
 from heliograph.platform.models import CustomField
 from heliograph.platform.services import counting
 from heliograph.platform.services.saving import Saving
-from heliograph.platform.usage import Thing
+from heliograph.platform.usage import Thing, Use
+from heliograph.store.database import of_django
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,18 @@ def save_field(s: Saving, facts: FieldFacts, id: int | None = None) -> CustomFie
     return row
 
 
+def field_uses(account: int, id: int) -> list[Use]:
+    """Answers to a custom field, and the flows and mappings that name it. Raises NotThere."""
+    row = _row(id)
+    counted = counting.uses_of_profile_field if row.kind == CustomField.Kind.PROFILE else counting.uses_of_event_field
+    return [*counted(of_django(connection), account, id), *usage.uses_above(account, Thing.CUSTOM_FIELD, id)]
+
+
 def delete_field(s: Saving, id: int) -> None:
     """Deletes a custom field without answers, and that no flow or mapping names. Raises InUse, NotThere."""
     s.needs_account()
     row = _row(id)
-    counted = counting.uses_of_profile_field if row.kind == CustomField.Kind.PROFILE else counting.uses_of_event_field
-    uses = [*counted(s.db, s.account, id), *usage.uses_above(s.account, Thing.CUSTOM_FIELD, id)]
+    uses = field_uses(s.account, id)
     if uses:
         raise InUse(str(row), uses)
     s.note(Deed.DELETED, "custom field", row, answerable_body(row), None)

@@ -5,12 +5,12 @@ Each kind has a dataclass of facts, a `save_…` (id None = a new one) and a `de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
@@ -20,11 +20,12 @@ from heliograph.domain.tags import TagKind
 from heliograph.platform import usage
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session
-from heliograph.platform.names import folded
+from heliograph.platform.names import CODE_LENGTH, code_for, folded
 from heliograph.platform.services import counting
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.services.tagging import usable_tags, write_tags
-from heliograph.platform.usage import Thing
+from heliograph.platform.usage import Thing, Use
+from heliograph.store.database import of_django
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +78,30 @@ class SessionFacts:
 
 
 def save_status(s: Saving, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
-    """Saves a custom status of an event. Its code and name must differ from those of the standard statuses too: documents name statuses by either."""
+    """Saves a custom status of an event. Its code and name must differ from those of the standard statuses too: documents name statuses by either.
+
+    A code that is left out is made of the name, here and below.
+    """
     standard = {folded(text) for row in RegistrationStatus.objects.filter(event=None) for text in (row.code, row.name)}
     for name in ("code", "name"):
         if folded(getattr(facts, name)) in standard:
             raise Invalid({name: ["This is a standard registration status."]})
-    values = {"code": facts.code, "name": facts.name, "cls": facts.cls.value}
+    values = {"code": _code(RegistrationStatus, event, facts.code, facts.name, standard), "name": facts.name, "cls": facts.cls.value}
     return _save(s, RegistrationStatus, TagKind.REGISTRATION_STATUS, event, values, facts.tags, id)
 
 
 def save_type(s: Saving, event: int, facts: TypeFacts, id: int | None = None) -> AttendeeType:
     """Saves an attendee type."""
-    return _save(s, AttendeeType, TagKind.ATTENDEE_TYPE, event, {"code": facts.code, "name": facts.name}, facts.tags, id)
+    values = {"code": _code(AttendeeType, event, facts.code, facts.name), "name": facts.name}
+    return _save(s, AttendeeType, TagKind.ATTENDEE_TYPE, event, values, facts.tags, id)
 
 
 def save_property(s: Saving, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
     """Saves a custom registration property; an event has at most 30."""
     if id is None and RegistrationProperty.objects.filter(event=event).count() >= RegistrationProperty.MOST:
         raise Invalid({"": [f"An event has at most {RegistrationProperty.MOST} custom registration properties."]})
-    return _save(s, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, {"code": facts.code, "name": facts.name}, facts.tags, id)
+    values = {"code": _code(RegistrationProperty, event, facts.code, facts.name), "name": facts.name}
+    return _save(s, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, values, facts.tags, id)
 
 
 def save_question(s: Saving, event: int, facts: QuestionFacts, id: int | None = None) -> Question:
@@ -113,6 +119,11 @@ def save_session(s: Saving, event: int, facts: SessionFacts, id: int | None = No
         if at is not None and at.tzinfo is None:
             raise Invalid({name: ["The time has no time zone."]})
     return _save(s, Session, None, event, asdict(facts), (), id)
+
+
+def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
+    """Who uses a thing of the event: its registrations, and what stands above the platform (P12)."""
+    return [*counting.uses_in_event(of_django(connection), account, event, thing, id), *usage.uses_above(account, thing, id)]
 
 
 def delete_status(s: Saving, event: int, id: int) -> None:
@@ -175,6 +186,13 @@ def _save[M: models.Model](
     return row
 
 
+def _code(model: type[models.Model], event: int, code: str, name: str, also: Iterable[str] = ()) -> str:
+    """The code, or one made of the name that the event does not have yet. also: what is taken besides."""
+    if code.strip() or not name.strip():
+        return code
+    return code_for(name, CODE_LENGTH, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])
+
+
 def _shown(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in names}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
@@ -182,7 +200,7 @@ def _shown(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
 
 def _delete(s: Saving, model: type[models.Model], event: int, id: int, thing: Thing) -> None:
     row = row_of(s, model, event, id)
-    uses = [*counting.uses_in_event(s.db, s.account, event, thing, id), *usage.uses_above(s.account, thing, id)]
+    uses = uses_of(s.account, event, thing, id)
     if uses:
         raise InUse(str(row), uses)
     s.note(Deed.DELETED, _words(model), row, {"name": str(row)}, None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.tags import TagKind
@@ -50,6 +52,36 @@ def tag_uses(account: int, id: int) -> list[Use]:
     """Everything that a tag is on, and every flow and mapping that names it. Raises NotThere."""
     row = _row(id)
     return [*(use for kind in TagKind for use in _objects(row, kind)), *usage.uses_above(account, Thing.TAG, id)]
+
+
+def carried() -> dict[int, dict[TagKind, int]]:
+    """How many objects of each kind carry each tag of the account, in one query a kind."""
+    found: dict[int, dict[TagKind, int]] = {}
+    through: list[tuple[TagKind, Any]] = [(kind, tables[1]) for kind, tables in TABLES.items()]
+    for kind, model in [*through, (TagKind.EVENT, EventTag), (TagKind.QUESTION, Question)]:
+        for tag, n in model.objects.exclude(tag=None).order_by().values_list("tag_id").annotate(n=Count("pk")):
+            found.setdefault(tag, {})[kind] = n
+    return found
+
+
+def objects_of(id: int) -> dict[TagKind, list[Use]]:
+    """The objects that carry a tag, by kind; kinds without any are left out. Raises NotThere."""
+    row = _row(id)
+    found = {kind: _objects(row, kind) for kind in TagKind}
+    return {kind: uses for kind, uses in found.items() if uses}
+
+
+def left_untagged(id: int) -> dict[TagKind, list[Use]]:
+    """The objects for which a tag is the only one: what its deletion leaves without any (P12). Raises NotThere."""
+    found = objects_of(id)
+    for kind in [k for k in found if k in TABLES]:
+        _model, through, owner = TABLES[kind]
+        others = set(
+            through.objects.filter(**{f"{owner}__in": [use.id for use in found[kind]]}).exclude(tag=id).values_list(owner, flat=True)
+        )
+        found[kind] = [use for use in found[kind] if use.id not in others]
+    found.pop(TagKind.EVENT, None)
+    return {kind: uses for kind, uses in found.items() if uses}
 
 
 def delete_tag(s: Saving, id: int) -> None:
@@ -121,12 +153,20 @@ def _tags_of_events(row: Tag) -> dict[int, set[int]]:
 def _objects(row: Tag, kind: TagKind) -> list[Use]:
     """The objects of this kind that carry the tag."""
     if kind is TagKind.EVENT:
-        return [Use("event", e.pk, e.code) for e in Event.objects.filter(tagged__tag=row).order_by("code")]
+        return [Use("event", e.pk, e.code, where=e.code) for e in Event.objects.filter(tagged__tag=row).order_by("code")]
     if kind is TagKind.QUESTION:
-        return [Use("question", q.pk, f"{q.label} ({q.event.code})") for q in Question.objects.filter(tag=row).select_related("event")]
+        questions = Question.objects.filter(tag=row).select_related("event")
+        return [Use("question", q.pk, f"{q.label} ({q.event.code})", where=q.event.code) for q in questions]
     model, _through, _owner = TABLES[kind]
-    rows: Iterable[object] = model.objects.filter(tags=row).order_by("pk")
-    return [Use(str(model._meta.verbose_name), r.pk, str(r)) for r in rows]  # type: ignore[attr-defined]
+    rows: Any = model.objects.filter(tags=row).order_by("pk")
+    if hasattr(model, "event"):
+        rows = rows.select_related("event")
+    return [Use(str(model._meta.verbose_name), r.pk, str(r), where=_event_code(r)) for r in rows]
+
+
+def _event_code(row: Any) -> str:
+    event = getattr(row, "event", None)
+    return str(event.code) if event is not None else ""
 
 
 def _row(id: int) -> Tag:

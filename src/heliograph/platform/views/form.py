@@ -26,14 +26,14 @@ def form_of(o: Opened, values: Values, errors: Mapping[str, str]) -> dict[str, A
     """The form's sections, as platform/registration.html shows them."""
     first = [_profile(name, values, errors) for name in FIRST]
     more = [_profile(name, values, errors) for name in PROFILE_FIELDS if name not in FIRST]
-    custom = [_question(f"custom.{f.id}", f, values, errors) for f in o.account.profile_fields.values()]
+    custom = [question_field(f"custom.{f.id}", f, values, errors) for f in o.account.profile_fields.values()]
     return {
         "profile": [*_paired(first), *_paired(custom)],
         "profile_more": _paired(more),
         "more_open": any(field.error for field in more),
         "status_fields": _status(o, values, errors),
         "properties": _properties(o, values, errors),
-        "answers": _paired([_question(f"answer.{f.id}", f, values, errors) for f in o.event.questions.values()]),
+        "answers": _paired([question_field(f"answer.{f.id}", f, values, errors) for f in o.event.questions.values()]),
         "sessions": [
             {
                 "id": f"session.{s.id}",
@@ -66,7 +66,8 @@ def _profile(name: str, values: Values, errors: Mapping[str, str]) -> Field:
     )
 
 
-def _question(id: str, question: Question, values: Values, errors: Mapping[str, str]) -> Field:
+def question_field(id: str, question: Question, values: Values, errors: Mapping[str, str]) -> Field:
+    """What is answered, as its field: a question, or a custom field."""
     given = values.get(id, ())
     common: dict[str, Any] = {"id": id, "label": question.label, "error": errors.get(id, "")}
     if takes_many(question):

@@ -1,0 +1,435 @@
+"""Events: the list, a new one, its details (guide: Plan > Event Setup > Details), and a copy (P2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.changes import EventState
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Status
+from heliograph.domain.statuses import DEFAULT_EVENT_STATUS
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, State
+from heliograph.platform import marking
+from heliograph.platform.editing import Texts, Values, shown_then, written
+from heliograph.platform.errors import Invalid, NotThere
+from heliograph.platform.event_editing import changed_state, values_of
+from heliograph.platform.names import folded
+from heliograph.platform.services.events import MarksFirst, copy_event, save_event
+from heliograph.platform.services.saving import saving
+from heliograph.platform.taking import live_flows
+from heliograph.platform.views import event_form
+from heliograph.platform.views.asking import Breaks, Item, question, shortened
+from heliograph.platform.views.frame import account_config, by, check, event_config, event_page, reading, readonly, refused
+from heliograph.store.database import Database
+from heliograph.web.cursor import ROWS, Cursor, Rows, address, asked
+from heliograph.web.cursor import pages as cursor_pages
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+FIELDS = ("code", "name", "start", "end", "timezone", "location", "status", "tags")
+
+
+@require_safe
+def events(request: AccountRequest) -> HttpResponse:
+    """All events, newest first."""
+    text, status = request.GET.get("q", "")[:200], request.GET.get("status", "")
+    cursor = asked(request, (int,))
+    with transaction.atomic(using="read"):
+        db = reading()
+        config = account_config(request, db)
+        found = _matching(db, request.account.pk, text, status)
+        shown = _paged(found, cursor)
+        counts = _registrations(db, request.account.pk, [row[0] for row in shown.rows])
+        loaded = {id: event_config(request, db, code) for id, code, *_rest in shown.rows}
+    options = [Choice("", _("All statuses")), *(Choice(str(s.id), s.name) for s in config.event_statuses.values())]
+    return page(
+        request,
+        "platform/events.html",
+        section="events",
+        here="events",
+        readonly=readonly(request, Role.PLANNER),
+        none=not found and not text and not status,
+        rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in shown.rows],
+        q=text,
+        filtered=bool(text or status),
+        filters=[Field(kind="select", id="status", label=_("Event status"), value=status, options=options)],
+        page_text=ngettext("%(n)s event", "%(n)s events", len(found)) % {"n": f"{len(found):,}"},
+        newer=address(request, at=shown.newer) if shown.newer else "",
+        older=address(request, at=shown.older) if shown.older else "",
+    )
+
+
+type _EventRow = tuple[int, str, str, int]
+
+
+def _matching(db: Database, account: int, text: str, status: str) -> list[_EventRow]:
+    """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands: words are found here, in any script."""
+    rows = db.all("SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": account})
+    words = folded(text).split()
+    return [
+        (id, code, name, at)
+        for id, code, name, at in rows
+        if (not status or str(at) == status) and all(w in folded(f"{code} {name}") for w in words)
+    ]
+
+
+def _paged(found: list[_EventRow], cursor: Cursor | None) -> Rows[_EventRow]:
+    def fetch(at: Cursor | None, limit: int) -> list[_EventRow]:
+        if at is None:
+            return found[:limit]
+        if at.back:
+            return [row for row in reversed(found) if row[0] > int(at.key[0])][:limit]
+        return [row for row in found if row[0] < int(at.key[0])][:limit]
+
+    return cursor_pages(fetch, lambda row: (row[0],), cursor, size=ROWS)
+
+
+def _registrations(db: Database, account: int, ids: list[int]) -> dict[int, int]:
+    rows = db.all(
+        f"SELECT event_id, count(*) FROM registration WHERE account_id = :account AND {db.member('event_id', 'ids')} GROUP BY event_id",
+        {"account": account, "ids": ids or [0]},
+    )
+    return {id: int(n) for id, n in rows}
+
+
+def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[str, Any]:
+    values = values_of(event.state, config)
+    status = config.event_statuses.get(event.state.status)
+    return {
+        "id": event.id,
+        "code": event.code,
+        "name": event.state.name,
+        "status": status.name if status else "",
+        "start": (values["start"] or ("",))[0].replace("T", " "),
+        "location": event.state.location,
+        "registrations": f"{registrations:,}",
+    }
+
+
+# --- a new one
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def add(request: AccountRequest) -> HttpResponse:
+    """The form of a new event. It begins in Testing."""
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+    values: Values = {"timezone": (config.timezone,)}
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        values, errors = event_form.posted(request.POST, config)
+        status = next((s.id for s in config.event_statuses.values() if s.name == DEFAULT_EVENT_STATUS), 0)
+        try:
+            state = changed_state(EventState("", "", status, timezone=config.timezone), values, config)
+            with saving(request.account.pk, by=by(request)) as s:
+                save_event(s, state)
+        except Invalid as error:
+            errors |= _by_field(error, config)
+        else:
+            say(request, _("The event %(code)s is there, in Testing.") % {"code": state.code})
+            return HttpResponseRedirect(reverse("event-details", args=(state.code.strip(),)))
+    return page(
+        request,
+        "platform/form.html",
+        section="events",
+        here="events",
+        status=422 if errors else 200,
+        crumbs=[(_("Events"), reverse("events"))],
+        heading=_("Add an event"),
+        lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
+        told=refused(len(errors), [errors[""]] if "" in errors else []),
+        fields=event_form.fields_of(values, errors),
+        button=_("Add the event"),
+        cancel_href=reverse("events"),
+        readonly="",
+        facts=[],
+        breaks=[],
+    )
+
+
+def _by_field(error: Invalid, config: AccountConfig) -> dict[str, str]:
+    """What was refused, by the form's field. The service names custom fields by their code."""
+    codes = {f"custom.{f.code}": f"custom.{f.id}" for f in config.event_fields.values()}
+    out: dict[str, str] = {}
+    for name, said in error.fields.items():
+        at = codes.get(name, name)
+        known = at in FIELDS or at.startswith("custom.")
+        text = " ".join(_(sentence) for sentence in said)
+        out[at if known else ""] = " ".join(filter(None, (out.get(at if known else "", ""), text)))
+    return out
+
+
+# --- details
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def details(request: AccountRequest, event: str) -> HttpResponse:
+    """An event's own facts, status, tags and custom data."""
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        return _save(request, event)
+    with transaction.atomic(using="read"):
+        db = reading()
+        return _details(request, db, event_config(request, db, event), account_config(request, db))
+
+
+def _save(request: AccountRequest, code: str) -> HttpResponse:
+    """Saves what was changed. Leaving Testing is asked about first, and nothing of the rest waits for that (P9)."""
+    with transaction.atomic(using="read"):
+        found, config = event_config(request, reading(), code), account_config(request, reading())
+    posted, errors = event_form.posted(request.POST, config)
+    then, stored = shown_then(request.POST.get("opened", "")), values_of(found.state, config)
+    mine = {name: now for name, now in posted.items() if name in then and then[name] != now}
+    met = {name for name in mine if then[name] != stored[name] != mine[name]}
+    for name in met:
+        errors.setdefault(name, _theirs(name, stored[name], config))
+    to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
+    if not errors:
+        try:
+            with saving(request.account.pk, by=by(request), events=[found.id]) as s:
+                state = changed_state(s.source.event(found.id).state, mine, config)
+                save_event(s, state, found.id)
+        except NotThere:
+            raise Http404 from None
+        except MarksFirst:
+            errors["status"] = _("Its status was changed meanwhile. Open the page again.")
+        except Invalid as error:
+            errors |= _by_field(error, config)
+        else:
+            if to:
+                return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
+            say(request, _("The event is saved.") if mine else _("Nothing was changed."))
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    with transaction.atomic(using="read"):
+        shown = stored | {name: values for name, values in posted.items() if name in stored}
+        then |= {name: stored[name] for name in met}  # seen now: saved again, mine goes over theirs
+        return _details(request, reading(), found, config, values=shown, errors=errors, then=then, typed_tags=request.POST.get("tags"))
+
+
+def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
+    shown = {
+        "status": lambda: config.event_statuses[int(values[0])].name if values else "",
+        "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
+    }.get(name, lambda: ", ".join(values))()
+    return _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.") % {"value": shown or _("empty")}
+
+
+def _leaves(config: AccountConfig, event: EventConfig, mine: Values) -> bool:
+    chosen = (mine.get("status") or ("",))[0]
+    return chosen.isdecimal() and int(chosen) in config.event_statuses and marking.leaves_test(config, event, int(chosen))
+
+
+def _details(
+    request: AccountRequest,
+    db: Database,
+    event: EventConfig,
+    config: AccountConfig,
+    *,
+    values: Values | None = None,
+    errors: dict[str, str] | None = None,
+    then: Values | None = None,
+    typed_tags: str | None = None,
+) -> HttpResponse:
+    stored, errors = values_of(event.state, config), errors or {}
+    registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
+    status = config.event_statuses.get(event.state.status)
+    name = status.name if status else ""
+    job = marking.under_way(request.account.pk, event.id)
+    closed = readonly(request, Role.PLANNER)
+    said = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
+    in_test = config.is_test_event(event.state.status)
+    hint = (
+        _("Leaving %(status)s marks the registrations there are then as Test. You are asked before it happens.") % {"status": name}
+        if in_test
+        else ""
+    )
+    field: Field | str = event_form.status_field(values or stored, errors, config, hint)
+    if job is not None:
+        field = _("%(status)s. It cannot be changed until the marking is done.") % {"status": name}
+    return event_page(
+        request,
+        "platform/event.html",
+        db,
+        event,
+        here="details",
+        status=422 if errors else 200,
+        crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
+        event={"code": event.code, "name": event.state.name, "status": name, "registrations": said, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
+        readonly=closed,
+        facts=event_form.facts_of(event, config, stored) if closed else [],
+        told=refused(len(errors), [f"{event_form.label_of(n, config)}: {text}" if n else text for n, text in errors.items()]),
+        marking=_marking(job, config) if job else None,
+        opened=written(then or stored),
+        sections=[] if closed else event_form.sections_of(config, values or stored, errors, typed_tags, status=field),
+    )  # fmt: skip
+
+
+def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
+    at = marking.progress(job)
+    left = at["left"]
+    text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"}
+    if left is not None:
+        text += _(", about %(n)d seconds left") % {"n": max(1, round(left.total_seconds()))}
+    to = config.event_statuses.get(int(job.parameters["status"]))
+    return {
+        "text": text,
+        "done": at["percent"],
+        "poll": True,
+        "failed": job.error or _("The job stopped.") if job.state == State.FAILED else "",
+        "status": to.name if to else "",
+    }
+
+
+# --- out of Testing
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
+    """Explains what leaving Testing does before it is made (P9), and begins it."""
+    with transaction.atomic(using="read"):
+        db = reading()
+        found, config = event_config(request, db, event), account_config(request, db)
+        n = marking.unmarked(db, request.account.pk, found.id)
+    place = reverse("event-details", args=(event,))
+    if request.method == "POST" and request.POST.get("again"):
+        _again(request, found)
+        return HttpResponseRedirect(place)
+    chosen = (request.POST if request.method == "POST" else request.GET).get("to", "")
+    to = config.event_statuses.get(int(chosen)) if chosen.isdecimal() and len(chosen) < 19 else None
+    if to is None or not marking.leaves_test(config, found, to.id):
+        return HttpResponseRedirect(place)
+    if request.method == "POST":
+        marking.start(request.account.pk, found.id, to.id, by=by(request))
+        return HttpResponseRedirect(place)
+    now = config.event_statuses[found.state.status].name
+    asked = question(
+        _("Take %(code)s from %(now)s to %(to)s?") % {"code": found.code, "now": now, "to": to.name},
+        crumbs=[(found.code, place)],
+        breaks=_leaving(found, config, n, now, to),
+        hidden=[("to", str(to.id))],
+        button=_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{n:,}", "to": to.name} if n else _("Go %(to)s") % {"to": to.name},
+        cancel=_("Stay in %(now)s") % {"now": now},
+        cancel_href=place,
+    )
+    with transaction.atomic(using="read"):
+        return event_page(request, "platform/dialog.html", reading(), found, here="details", **asked)
+
+
+def _again(request: AccountRequest, event: EventConfig) -> None:
+    job = marking.under_way(request.account.pk, event.id)
+    if job is not None:
+        control.resume(job.pk, request.account.pk)
+
+
+def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status: Status) -> list[Breaks]:
+    listed, to = f"{reverse('registrations')}?event={event.id}", status.name
+    marked = ngettext(
+        "1. The %(n)s registration that is not Test is marked Test", "1. The %(n)s registrations that are not Test are marked Test", n
+    )
+    first = Breaks(
+        marked % {"n": f"{n:,}"},
+        _(
+            "Quietly: it shows in each timeline, and no flow judges it. Some of them are real? Clear their Test property by hand afterwards."
+        ),
+        items=[Item(_("See the registrations"), listed)],
+    )
+    second = Breaks(
+        _("2. Then the event becomes %(to)s") % {"to": to},
+        _("Registrations made from then on are live. The switch itself is one change of the event."),
+    )
+    out = [first if n else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")), second]
+    return [*out, *_flows_after(event, config, status.id), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
+
+
+def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list[Breaks]:
+    """Which Live flows will take its live registrations, and which will not because of a filter on the event."""
+    takes, leaves = live_flows(event, replace(event.state, status=status), config)
+    out = []
+    if takes:
+        title = ngettext(
+            "%(n)d Live flow will take its live registrations", "%(n)d Live flows will take its live registrations", len(takes)
+        )
+        out.append(Breaks(title % {"n": len(takes)}, items=shortened([Item(flow.name) for flow in takes])))
+    if leaves:
+        title = ngettext("%(n)d Live flow will not", "%(n)d Live flows will not", len(leaves)) % {"n": len(leaves)}
+        out.append(Breaks(title, items=shortened([Item(flow.name, sub=_("its filters leave this event out")) for flow in leaves])))
+    return out
+
+
+# --- a copy
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def copy(request: AccountRequest, event: str) -> HttpResponse:
+    """A new event with this one's set-up and tags, and no registrations."""
+    with transaction.atomic(using="read"):
+        found, config = event_config(request, reading(), event), account_config(request, reading())
+    stored = values_of(found.state, config)
+    values: Values = {"name": stored["name"], "start": stored["start"], "end": stored["end"], "code": ()}
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        values = {name: tuple(filter(None, (request.POST.get(name, "").strip(),))) for name in values}
+        try:
+            state = changed_state(found.state, values, config)
+            with saving(request.account.pk, by=by(request)) as s:
+                copy_event(s, found.id, code=state.code, name=state.name, start=state.start, end=state.end)
+        except NotThere:
+            raise Http404 from None
+        except Invalid as error:
+            errors = _by_field(error, config)
+        else:
+            say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": found.code})
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    asked = question(
+        _("Copy %(code)s") % {"code": found.code},
+        lead=_("Its set-up with all tags, and no registrations. The copy begins in Testing."),
+        crumbs=[(found.code, reverse("event-details", args=(event,)))],
+        fields=[*event_form.fields_of(values, errors)[:2]],
+        breaks=_copied(found),
+        button=_("Copy event"),
+        cancel_href=reverse("event-details", args=(event,)),
+    )
+    if "" in errors:
+        asked["lead"] = errors[""]
+    with transaction.atomic(using="read"):
+        return event_page(request, "platform/dialog.html", reading(), found, here="details", status=422 if errors else 200, **asked)
+
+
+def _copied(event: EventConfig) -> list[Breaks]:
+    parts = [
+        ngettext("%(n)d custom status", "%(n)d custom statuses", len(event.statuses)) % {"n": len(event.statuses)},
+        ngettext("%(n)d attendee type", "%(n)d attendee types", len(event.types)) % {"n": len(event.types)},
+        ngettext("%(n)d question", "%(n)d questions", len(event.questions)) % {"n": len(event.questions)},
+        ngettext("%(n)d session", "%(n)d sessions", len(event.sessions)) % {"n": len(event.sessions)},
+        ngettext("%(n)d custom registration property", "%(n)d custom registration properties", len(event.properties))
+        % {"n": len(event.properties)},
+    ]
+    said = _("Details and event data, %(parts)s.") % {"parts": ", ".join(parts)}
+    bare = [(row.name, _("status")) for row in event.statuses.values() if not row.tags]
+    bare += [(row.name, _("property")) for row in event.properties.values() if not row.tags]
+    bare += [(row.name, _("attendee type")) for row in event.types.values() if not row.tags]
+    bare += [(row.label, _("question")) for row in event.questions.values() if not row.tag]
+    out = [Breaks(_("What is copied"), said)]
+    if bare:
+        title = ngettext(
+            "%(n)d of them carries no tag here, and would carry none there",
+            "%(n)d of them carry no tag here, and would carry none there",
+            len(bare),
+        )
+        out.append(Breaks(title % {"n": len(bare)}, tone="wait", items=shortened([Item(name, sub=sub) for name, sub in bare])))
+    return out

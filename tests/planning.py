@@ -1,0 +1,123 @@
+"""An account made by the services, with people and registrations: what the tests of the platform's pages look at.
+
+The account and its event come from `contract.setting_up.acme`; here are the people (named after their roles), statuses, types, questions,
+properties, sessions and registrations of the event, and a second account that nobody of the first one may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.test import Client
+from django_scopes import scopes_disabled
+
+from heliograph.accounts.models import Role, User
+from heliograph.domain.statuses import StatusClass
+from heliograph.domain.tags import TagKind
+from heliograph.jobs.models import Job, State
+from heliograph.jobs.runner import Runner
+from heliograph.platform.models import Tag
+from heliograph.platform.services import fields, setup
+from heliograph.platform.services.tags import TagFacts, save_tag
+from heliograph.recording import sources
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import Answer, Item
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database
+from heliograph.wiring import job_kinds
+from tests.contract.setting_up import BY, Acme, acme
+from tests.databases import DatabaseFacts
+from tests.pages import PASSWORD, opened
+
+EVENT = "SUMMIT-26"
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@dataclass
+class Planned:
+    """The account of a test. ids: of what is set up in the event, by name."""
+
+    store: Database
+    acme: Acme
+    people: dict[Role, User]
+    ids: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def pk(self) -> int:
+        return self.acme.pk
+
+    def signs_in(self, client: Client, role: Role = Role.ADMINISTRATOR) -> None:
+        """Signs a test client in."""
+        client.force_login(self.people[role])
+
+    def tag(self, name: str, *kinds: TagKind, label: str = "") -> Tag:
+        """A further tag."""
+        with self.acme.setting_up() as s:
+            self.acme.tags[name] = save_tag(s, TagFacts(name, frozenset(kinds), label))
+        return self.acme.tags[name]
+
+    def record(self, code: str, **document: object) -> Answer:
+        """Records a document of the event."""
+        event = document.pop("event", EVENT)
+        item = Item(self.pk, {"event": event, "code": code, **document}, BY)
+        (answer,) = record_batch(self.store, [item], Committed(self.store))
+        assert answer.is_recorded, answer.problems
+        return answer
+
+    def run_jobs(self) -> list[Job]:
+        """Runs every job that waits, one after the other, as the pages' process does."""
+        with scopes_disabled():
+            waiting = list(Job.objects.filter(account=self.pk, state=State.QUEUED).order_by("pk").values_list("pk", flat=True))
+        return [Runner(job_kinds()).run_one(pk) for pk in waiting]
+
+
+@contextmanager
+def planned(facts: DatabaseFacts) -> Iterator[Planned]:
+    """An account with an event that has something of everything."""
+    sources.forget()
+    store = opened(facts)
+    try:
+        yield made(store)
+    finally:
+        store.connection.close()  # type: ignore[attr-defined]
+
+
+def made(store: Database) -> Planned:
+    """One such account; a second call makes another beside it."""
+    found = acme()
+    n = found.pk
+    people = {
+        role: User.objects.create_user(f"{role.lower()}-{n}@example.org", PASSWORD, name=role.value, account=found.account, role=role)
+        for role in Role
+    }
+    made = Planned(store, found, people)
+    status_tag, type_tag = found.tags["Registered"], made.tag("Speaker", TagKind.ATTENDEE_TYPE)
+    made.tag("VIP", TagKind.REGISTRATION_PROPERTY)
+    with found.setting_up() as s:
+        fields.save_field(s, fields.FieldFacts("event", "region", "Region", "select", ("North", "South")))
+        fields.save_field(s, fields.FieldFacts("profile", "shirt", "Shirt", "select", ("S", "M")))
+    with found.planning() as s:
+        paid = setup.save_status(s, found.event, setup.StatusFacts("PAID", "Paid", StatusClass.ACCEPTED, (status_tag.pk,)))
+        partner = setup.save_status(s, found.event, setup.StatusFacts("PARTNER", "Invited by partner", StatusClass.PENDING))
+        speaker = setup.save_type(s, found.event, setup.TypeFacts("SPK", "Speaker", (type_tag.pk,)))
+        guest = setup.save_type(s, found.event, setup.TypeFacts("GST", "Guest"))
+        vip = setup.save_property(s, found.event, setup.PropertyFacts("VIP", "VIP guest"))
+        diet = setup.save_question(
+            s, found.event, setup.QuestionFacts("diet", "Dietary needs", "multi-select", ("Vegan", "Halal"), found.tags["Diet"].pk)
+        )
+        arrival = setup.save_question(s, found.event, setup.QuestionFacts("arrival", "Day of arrival", "date"))
+        keynote = setup.save_session(s, found.event, setup.SessionFacts("KEYNOTE", "Opening", START))
+    made.ids = {
+        "Paid": paid.pk,
+        "Invited by partner": partner.pk,
+        "Speaker": speaker.pk,
+        "Guest": guest.pk,
+        "VIP guest": vip.pk,
+        "Dietary needs": diet.pk,
+        "Day of arrival": arrival.pk,
+        "KEYNOTE": keynote.pk,
+    }
+    return made
