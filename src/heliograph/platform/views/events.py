@@ -401,7 +401,7 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
         crumbs=[(found.code, reverse("event-details", args=(event,)))],
         fields=[*event_form.fields_of(values, errors)[:2]],
         breaks=_copied(found),
-        button=_("Copy event"),
+        button=_("Make the copy"),
         cancel_href=reverse("event-details", args=(event,)),
     )
     if "" in errors:
