@@ -32,6 +32,7 @@ from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
 from heliograph.domain.lanes import LaneState, choose
 from heliograph.domain.mapping import Kind, Row, Source, Subject, Text
 from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.outcomes import Lead
 from heliograph.domain.retry import MINUTE, SEVERITY, Category
 from heliograph.domain.tags import TagKind
 from heliograph.engine.slots import Lease
@@ -441,9 +442,10 @@ class Story:
             )
         ]
         actions, made = [], {}
-        for id, flow, of, created, state, origin in self.db.all("SELECT id, flow_id, mode, created, state, origin FROM action"):
+        leads = {lead.code: lead for lead in Lead}
+        for id, flow, of, created, state, origin, lead in self.db.all("SELECT id, flow_id, mode, created, state, origin, lead FROM action"):
             made[id] = (of, Origin(origin))
-            actions.append(ActionRow(flow, of, created, ActionState(state), Origin(origin)))
+            actions.append(ActionRow(flow, of, created, ActionState(state), Origin(origin), leads.get(lead)))
         attempts, before = [], {}
         kinds = {kind.code: kind for kind in AttemptKind}
         for action, kind, at, state, code in self.db.all("SELECT action_id, kind, at, state, category FROM attempt ORDER BY action_id, n"):

@@ -79,6 +79,15 @@ class Body:
             raise BodyError(self.at(key), f"at most {most} entries are possible, there are {len(value)}")
         return ((f"{self.at(key)}[{i}]", item) for i, item in enumerate(value))
 
+    def texts(self, key: str, *, most: int, longest: int = 255) -> tuple[str, ...]:
+        """A list of texts."""
+        found = []
+        for where, item in self.items(key, most=most):
+            if not isinstance(item, str):
+                raise BodyError(where, f"expected a text, got {_kind(item)}")
+            found.append(checked_text(item, where, longest=longest))
+        return tuple(found)
+
     def pairs(self, key: str, *, most: int, longest: int = 1_000) -> tuple[tuple[str, str], ...]:
         """A list of pairs of texts."""
         found = []

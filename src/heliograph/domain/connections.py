@@ -19,6 +19,7 @@ from heliograph.domain import headers as header_rules
 from heliograph.domain.addresses import AddressError, masked, split_address
 from heliograph.domain.bodies import Body, BodyError
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.responses import Rule, read_rule
 
 
 class Auth(StrEnum):
@@ -112,8 +113,8 @@ class Connection:
     """A connection of an account. Raises ConnectionSetupError for what no connection can be.
 
     origin: scheme, host and port of the URL. headers: extra fixed ones. rate: requests a minute, parallel: requests at once; None = no limit of
-    its own. patient: retries after 2, 22 and 48 hours. secrets: the names of those that are stored. connected: the bond under which somebody
-    has connected (Authorization Code); it counts only while it is the bond.
+    its own. patient: retries after 2, 22 and 48 hours. rule: what its answers mean where the status does not say it. secrets: the names of
+    those that are stored. connected: the bond under which somebody has connected (Authorization Code); it counts only while it is the bond.
 
     connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer that are read; None = as usual. authorities: certificates (PEM) of those
     whose word counts for this target, instead of the public ones.
@@ -145,6 +146,7 @@ class Connection:
     total_timeout: int | None = None
     answer_cap: int | None = None
     authorities: str = ""
+    rule: Rule = ()
     secrets: frozenset[Secret] = frozenset()
 
     def __post_init__(self) -> None:
@@ -256,6 +258,8 @@ class Connection:
             value = getattr(self, field.name)
             if field.name == "headers":
                 value = [list(pair) for pair in value]
+            elif field.name == "rule":
+                value = [clause.to_body() for clause in value]
             elif field.name == "secrets":
                 value = sorted(secret.value for secret in value)
             elif isinstance(value, StrEnum):
@@ -296,6 +300,7 @@ class Connection:
                 total_timeout=body.number("total_timeout", least=1, most=LONGEST_TOTAL),
                 answer_cap=body.number("answer_cap", least=1, most=LARGEST_ANSWER),
                 authorities=body.text("authorities", longest=MAX_PEM),
+                rule=read_rule(body),
                 secrets=frozenset(_secret(where, item) for where, item in body.items("secrets", most=50)),
             )
         except BodyError as error:

@@ -3,7 +3,8 @@
 The hot path never counts: with each fact it appends a `Delta`, whose minute is the measure's own time:
 
     processed figures   the run's first decision          CHANGES RUNS NOT_TRIGGERED STUCK
-    action figures      the action's creation             TRIGGERED and one measure per state: -1 for the old, +1 for the new
+    action figures      the action's creation             TRIGGERED and one measure per state: -1 for the old, +1 for the new;
+                                                          LEADS_CREATED LEADS_UPDATED, where a response rule tells (C7)
     charts              the attempt, the failure          RETRIED ATTEMPTS_OK ATTEMPTS_FAILED ABANDONED VALIDATION_ERRORS
 
 A figure is the sum of its deltas in a period. `count` says the same from the rows themselves: what a drill-down lists, and what tests compare with.
@@ -22,7 +23,7 @@ from heliograph.domain.delivery import ActionState, AttemptKind, OpenAction, Ori
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flows import Mode
 from heliograph.domain.lanes import Attempted, Settlement
-from heliograph.domain.outcomes import Delivered, Invalid, Refused
+from heliograph.domain.outcomes import Delivered, Invalid, Lead, Refused
 from heliograph.domain.retry import MINUTE, Category
 
 REPLAYED = 100
@@ -51,6 +52,8 @@ class Measure(IntEnum):
     FAILED = 21
     VALIDATION = 22
     SUPERSEDED = 23
+    LEADS_CREATED = 28
+    LEADS_UPDATED = 29
     RETRIED = 30
     ABANDONED = 31
     VALIDATION_ERRORS = 32
@@ -172,7 +175,7 @@ def of_move(facts: Facts, old: OpenAction, new: OpenAction) -> Iterator[Delta]:
 def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
     """Retry Activity, Retry Processing Category, Connection Activity, Retried Abandoned, Validation Errors: by the attempt's time.
 
-    A retry counts under the category that it was made for.
+    A retry counts under the category that it was made for. Leads go by the action's creation, as its state does.
     """
 
     def delta(measure: Measure, category: Category | None = None) -> Delta:
@@ -182,8 +185,11 @@ def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
     if attempt.kind is not AttemptKind.FIRST:
         yield delta(Measure.RETRIED, attempt.retried.category)
     match attempt.outcome:
-        case Delivered():
+        case Delivered(lead=lead):
             yield delta(Measure.ATTEMPTS_OK)
+            if lead is not None:
+                measure = Measure.LEADS_CREATED if lead is Lead.CREATED else Measure.LEADS_UPDATED
+                yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, 1, facts.flow, facts.connection)
         case Refused(category=category):
             yield delta(Measure.ATTEMPTS_FAILED, category)
             if attempt.abandoned:
@@ -225,6 +231,9 @@ class Figures:
     abandoned: int = 0
     validation_errors: int = 0
     retried_by_category: dict[Category, int] = field(default_factory=dict)
+    leads_created: int = 0
+    leads_updated: int = 0
+    """As the targets report; a page shows "-" where no connection's rule tells (`responses.counts_leads`)."""
 
     def __post_init__(self) -> None:
         parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
@@ -234,6 +243,8 @@ class Figures:
             raise FiguresDoNotAddUp(f"{self.unique} registrations cannot have {self.changes} changes.")
         if sum(self.retried_by_category.values()) != self.retried:
             raise FiguresDoNotAddUp("The categories of retries do not add up to all of them.")
+        if self.leads_created + self.leads_updated > self.success:
+            raise FiguresDoNotAddUp(f"{self.success} deliveries cannot have made {self.leads_created + self.leads_updated} leads.")
 
     @property
     def in_retry_queue(self) -> int:
@@ -268,6 +279,7 @@ class ActionRow:
     created: int
     state: ActionState
     origin: Origin = Origin.RECORDED
+    lead: Lead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +315,8 @@ class Period:
 def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], attempts: Iterable[AttemptRow]) -> Figures:
     """The figures by their definition, from the rows."""
     mine = [r for r in runs if period.holds(r.at, r.mode)]
-    states = Counter(a.state for a in actions if period.holds(a.created, a.mode, replay=a.origin == Origin.REPLAY))
+    made = [a for a in actions if period.holds(a.created, a.mode, replay=a.origin == Origin.REPLAY)]
+    states, leads = Counter(a.state for a in made), Counter(a.lead for a in made)
     tries = [t for t in attempts if period.holds(t.at, t.mode, replay=t.origin == Origin.REPLAY)]
     retries = [t for t in tries if t.kind is not AttemptKind.FIRST]
     return Figures(
@@ -323,6 +336,8 @@ def count(period: Period, runs: Iterable[RunRow], actions: Iterable[ActionRow], 
         abandoned=sum(t.abandoned for t in tries),
         validation_errors=sum(t.invalid for t in tries),
         retried_by_category=dict(Counter(t.retried or Category.GENERAL for t in retries)),
+        leads_created=leads[Lead.CREATED],
+        leads_updated=leads[Lead.UPDATED],
     )
 
 
@@ -360,4 +375,6 @@ def total(period: Period, deltas: Iterable[Delta]) -> Figures:
         abandoned=sums[Measure.ABANDONED],
         validation_errors=sums[Measure.VALIDATION_ERRORS],
         retried_by_category=dict(by_category),
+        leads_created=sums[Measure.LEADS_CREATED],
+        leads_updated=sums[Measure.LEADS_UPDATED],
     )

@@ -21,9 +21,14 @@ _OURS: Final = frozenset(
 _OUR_PREFIXES: Final = ("webhook-", "proxy-")
 
 
+def is_name(name: str) -> bool:
+    """Whether this is the name of a header at all."""
+    return _NAME.fullmatch(name) is not None
+
+
 def name_problem(name: str) -> str | None:
     """Why a header of this name may not be set; None = it may."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         return "is not a header name: letters, digits and dashes make one"
     if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
         return "is a header that Heliograph sets itself"

@@ -103,16 +103,31 @@ CURED_BY_FLOW = frozenset(
         Cause.UNTAGGED,
     }
 )
-CURED_BY_CONNECTION = frozenset({Cause.ANSWER, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE})
-CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.BAD_REQUEST})
+CURED_BY_CONNECTION = frozenset(
+    {Cause.ANSWER, Cause.RULE, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE}
+)
+CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
 CURED_BY_TAG = frozenset({Cause.UNTAGGED})
+
+
+class Lead(StrEnum):
+    """What the target says that it did with the record (guide: Leads Created, Leads Updated; X2)."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+
+    @property
+    def code(self) -> int:
+        """The number that stands for it in tables; 0 there means: it did not say."""
+        return 1 if self is Lead.CREATED else 2
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The target took it (D3)."""
+    """The target took it (D3). lead: what it did with the record, where a response rule tells."""
 
     status: int
+    lead: Lead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,11 @@ class Refused:
     retry_after: int = 0
     stale: bool = False
     """It used an older flow, mapping or connection than today's: a Config failure is then due at once (D7)."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target itself was there, whatever it said: for the breaker. A gateway's apology is not the target."""
+        return self.category is not Category.CONNECTION or self.status == 429 or (self.status is not None and self.cause is Cause.RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +199,14 @@ def category_of_status(status: int) -> Category | None:
     return Category.GENERAL
 
 
-def classify_response(status: int, *, retry_after: str | None = None, now: int, rule_problem: str | None = None) -> Delivered | Refused:
-    """What an answer means.
+def classify_response(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
+    """What an answer means by its status; `responses.classify_reply` asks the connection's response rule first.
 
     retry_after: the header as it came. now: microseconds since the epoch, for a Retry-After that is a date.
-    rule_problem: what the connection's response rule found in a 2xx answer, as a sentence (C7); None when it is content or absent.
     """
     category = category_of_status(status)
     if category is None:
-        if rule_problem is None:
-            return Delivered(status)
-        return Refused(Category.GENERAL, Cause.RULE, rule_problem, left=True, status=status)
+        return Delivered(status)
     return Refused(
         category, Cause.ANSWER, f"The target answered {status}.", left=True, status=status, retry_after=parse_retry_after(retry_after, now)
     )
@@ -234,7 +251,7 @@ class Pause:
 def effect_on_connection(outcome: Outcome, now: int) -> Hold | Pause | None:
     """What an outcome teaches about the whole connection."""
     if isinstance(outcome, Refused):
-        if outcome.status == 410:
+        if outcome.status == 410 and outcome.cause is Cause.ANSWER:
             return Pause()
         if outcome.retry_after > 0:
             return Hold(now + min(outcome.retry_after, LONGEST_RETRY_AFTER))

@@ -1,6 +1,6 @@
 """Paths into a JSON value: `blocks[0].text.text` (spec M2). Nested mapping rows and response rules speak this one language.
 
-A path starts with a name; a dot leads to a member of an object, a number in brackets to an entry of a list, counted from 0. A name that
+A path starts with a name (in a response rule also with an entry of a list); a dot leads to a member of an object, a number in brackets to an entry of a list, counted from 0. A name that
 holds a dot, a bracket or a quote stands in brackets as a JSON text: `form["entry.123"]`.
 """
 
@@ -24,8 +24,8 @@ class PathError(HeliographError):
     """This is not a path."""
 
 
-def parse_path(text: str) -> Path:
-    """The steps of a written path. Raises PathError, with what is wrong and where."""
+def parse_path(text: str, *, in_list: bool = False) -> Path:
+    """The steps of a written path. in_list: it may start with an entry, as where an answer is a list. Raises PathError, with what is wrong and where."""
     if len(text) > MAX_LENGTH:
         raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
     steps: list[Step] = []
@@ -40,7 +40,7 @@ def parse_path(text: str) -> Path:
             step, at = text[at:end], end
             if not step:
                 raise PathError(f"A name is missing at character {at + 1} of {text!r}.")
-        if not steps and isinstance(step, int):
+        if not steps and isinstance(step, int) and not in_list:
             raise PathError(f"{text!r} must start with a name, not with a number.")
         if at < len(text) and text[at] not in ".[":
             raise PathError(f"After character {at} of {text!r} a dot or a bracket must follow.")

@@ -25,6 +25,7 @@ from heliograph.domain.outcomes import (
     effect_on_connection,
 )
 from heliograph.domain.requests import Request
+from heliograph.domain.responses import Reply, Rule, classify_reply
 from heliograph.domain.retry import SECOND, Category
 from heliograph.engine.composing import Ready
 from heliograph.outbound.exchange import CutOff, Failure, Response, Result
@@ -34,9 +35,11 @@ KEPT_REQUEST: Final = 64 * 1024
 KEPT_RESPONSE: Final = 16 * 1024
 
 
-def outcome_of(result: Result, now: int) -> Outcome:
-    """What a result means. now: microseconds, for a Retry-After that is a date."""
+def outcome_of(result: Result, now: int, rule: Rule = ()) -> Outcome:
+    """What a result means. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule."""
     match result:
+        case Response() if rule:
+            return classify_reply(rule, Reply(result.status, result.headers, result.body), now)
         case Response():
             return classify_response(result.status, retry_after=result.header("retry-after"), now=now)
         case Failure():
@@ -59,14 +62,14 @@ GONE_FOR_NOW: Final = 5.0
 """Seconds until the pause that a 410 makes has surely been committed and read."""
 
 
-def lesson_of(result: Result, now: int) -> Lesson:
+def lesson_of(result: Result, now: int, rule: Rule = ()) -> Lesson:
     """For the breaker and the hold: anything but a failure to connect or a gateway's apology has reached the target."""
-    outcome = outcome_of(result, now)
+    outcome = outcome_of(result, now, rule)
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)
     hold = (effect.until - now) / SECOND if isinstance(effect, Hold) else GONE_FOR_NOW if isinstance(effect, Pause) else 0.0
-    return Lesson(outcome.category is not Category.CONNECTION or outcome.status == 429, hold)
+    return Lesson(outcome.reached, hold)
 
 
 def exchange_of(

@@ -22,6 +22,7 @@ from heliograph.domain.facts import Facts
 from heliograph.domain.flows import Destination, Flow, Mode
 from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.requests import Prepared, Request, prepare
+from heliograph.domain.responses import Rule
 from heliograph.domain.retry import Category
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.engine.bearers import Bearers, Client, NotYet
@@ -43,13 +44,15 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A request to send. secrets: their values, to be masked in what comes back. generation: of the access token it carries, 0: none."""
+    """A request to send. secrets: their values, to be masked in what comes back. generation: of the access token it carries, 0: none.
+    rule: the connection's response rule."""
 
     request: Request = field(repr=False)
     route: Route
     used: Used
     secrets: frozenset[str] = field(repr=False)
     generation: int = 0
+    rule: Rule = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,8 @@ class Composer:
         if held.signing:
             request = signed(request, held.signing, datetime.now(UTC))
         masks = held.masks | {bearer.token} if bearer else held.masks
-        return Ready(request, held.route, used_of(config, flow, destination), masks, bearer.generation if bearer else 0)
+        rule = config.connections[destination.connection].rule
+        return Ready(request, held.route, used_of(config, flow, destination), masks, bearer.generation if bearer else 0, rule)
 
     def _bearer(self, config: AccountConfig, id: int, held: _Held) -> Usable | NotYet | Refused | None:
         """The access token of an OAuth2 connection; None where it needs none."""

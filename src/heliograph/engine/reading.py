@@ -299,7 +299,7 @@ class Reader:
 
         def done(result: Result) -> None:
             result = bearers.judged(connection, composed.generation, action, result)
-            memory.returned.append((connection, lesson_of(result, memory.db_time(time.monotonic()))))
+            memory.returned.append((connection, lesson_of(result, memory.db_time(time.monotonic()), composed.rule)))
             memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
 
         try:

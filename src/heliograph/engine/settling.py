@@ -77,7 +77,7 @@ class Settler:
 
     def _settle(self, batch: Sequence[Landed]) -> None:
         now_is = self.memory.db_time(time.monotonic())
-        outcomes = [landed.outcome or (outcome_of(landed.result, now_is) if landed.result is not None else None) for landed in batch]
+        outcomes = [_outcome(landed, now_is) for landed in batch]
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
         if accounts:  # a fix that is being saved comes before or after, not in between (D7)
             configuration.lock_shared(self.db, accounts)
@@ -191,6 +191,12 @@ class Settler:
                     "reset": int(seen_success),
                 },
             )
+
+
+def _outcome(landed: Landed, now: int) -> Outcome | None:
+    if landed.outcome is not None or landed.result is None:
+        return landed.outcome
+    return outcome_of(landed.result, now, landed.ready.rule if landed.ready else ())
 
 
 def _is_config(outcome: Outcome | None) -> bool:

@@ -267,6 +267,7 @@ class Action(models.Model):
     category = models.SmallIntegerField(null=True)  # of the last failure
     cause = models.CharField(max_length=60, db_default="")
     message = models.CharField(max_length=500, db_default="")
+    lead = models.SmallIntegerField(db_default=0)  # 1 created, 2 updated, as the target reports (C7); 0: it did not say
     names = models.BigIntegerField(null=True)  # the action that a resend, sync or replay names (D1)
     created = MicrosField()
     ended = MicrosField(null=True)
@@ -283,6 +284,7 @@ class Action(models.Model):
             models.Index(fields=("change_id",), name="action_of_change"),
             models.Index(fields=("flow_id", "state"), name="action_of_flow"),
             models.Index(fields=("account_id", "ended", "id"), name="action_ended", condition=Q(ended__isnull=False)),
+            models.Index(fields=("account_id", "created", "id"), name="action_lead", condition=Q(lead__gt=0)),
         )
 
 
@@ -399,7 +401,9 @@ class ConnectionState(models.Model):
     held_until = MicrosField(null=True)
     paused = models.BooleanField(db_default=False)
     paused_why = models.CharField(max_length=200, db_default="")
-    failures = models.IntegerField(db_default=0)  # in a row
+    release_rate = models.IntegerField(null=True)  # requests a minute while what was held is being released; null: it is not
+    release_until = MicrosField(null=True)  # renewed by the job that releases: without it the pause holds again
+    failures = models.IntegerField(db_default=0)  # to reach the target, in a row: what trips the breaker
     tested_at = MicrosField(null=True)
     test_result = models.TextField(db_default="")
 

@@ -14,7 +14,7 @@ from heliograph.domain.delivery import NotSubmittable, OpenAction, Origin, Queue
 from heliograph.domain.figures import Delta, Facts, of_judged_again, of_settlement
 from heliograph.domain.flows import Does
 from heliograph.domain.lanes import Settlement
-from heliograph.domain.outcomes import Cause
+from heliograph.domain.outcomes import Cause, Delivered
 from heliograph.domain.retry import Category
 from heliograph.store.database import Database
 from heliograph.store.figures import put_deltas
@@ -122,15 +122,24 @@ def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
                     "message": _message(s, old, new),
                     "ended": ended,
                     "reopened": int(not old.state.is_open and new.state.is_open),
+                    "lead": _lead(s, new),
                 }
             )
     if rows:
         db.many(
             "UPDATE action SET state = :state, rank = :rank, due_at = :due, tries = :tries, looks = :looks, sent = :sent, queue = :queue,"
             " category = :category, cause = :cause, message = COALESCE(:message, message),"
-            " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END WHERE id = :id",
+            " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END, lead = lead + :lead WHERE id = :id",
             rows,
         )
+
+
+def _lead(s: Settled, new: OpenAction) -> int:
+    """What the target reports of the action that was delivered just now; 0 for any other."""
+    attempt = s.settlement.attempt
+    if attempt is None or attempt.action != new.id or not isinstance(attempt.outcome, Delivered) or attempt.outcome.lead is None:
+        return 0
+    return attempt.outcome.lead.code
 
 
 def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:

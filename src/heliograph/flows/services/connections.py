@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,6 +90,11 @@ def save_connection(
     cures.connection_saved(s, row.pk)
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
     return row
+
+
+def save_rule(s: Saving, id: int, rule: Sequence[object]) -> Connection:
+    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
+    return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
 
 
 def _may_be_plain(account: int) -> bool:
