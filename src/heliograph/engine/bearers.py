@@ -22,6 +22,7 @@ import structlog
 from heliograph.domain.access import Access, Ask, Busy, Closed, Denied, Needed, Tokens, Usable, oauth_refused, stand
 from heliograph.domain.connections import Connection
 from heliograph.domain.outcomes import Refused
+from heliograph.domain.responses import Reply, Rule, refuses_token
 from heliograph.domain.retry import Category
 from heliograph.outbound.auth import TokenExchange
 from heliograph.outbound.exchange import CutOff, Response, Result, Route
@@ -141,14 +142,17 @@ class Bearers:
 
     # The sender's thread.
 
-    def judged(self, connection: int, generation: int, action: int, result: Result) -> Result:
-        """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more."""
+    def judged(self, connection: int, generation: int, action: int, result: Result, rule: Rule = ()) -> Result:
+        """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more.
+
+        rule: the connection's response rule; it knows of targets that refuse a token with another status than 401.
+        """
         if not generation or not isinstance(result, Response):
             return result
         seat = self._seats.get(connection)
         if seat is None:
             return result
-        if result.status != 401:
+        if result.status != 401 and not (rule and refuses_token(rule, Reply(result.status, result.headers, result.body))):
             seat.proven = max(seat.proven, generation)
             self._again.pop(action, None)
             return result

@@ -298,7 +298,7 @@ class Reader:
         memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
 
         def done(result: Result) -> None:
-            result = bearers.judged(connection, composed.generation, action, result)
+            result = bearers.judged(connection, composed.generation, action, result, composed.rule)
             memory.returned.append((connection, lesson_of(result, memory.db_time(time.monotonic()), composed.rule)))
             memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
 
