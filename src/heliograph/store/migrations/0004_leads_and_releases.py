@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0002_plain_sql'),
+        ('store', '0003_oauth_access'),
     ]
 
     operations = [
