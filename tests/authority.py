@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -18,13 +19,13 @@ DAY = datetime.timedelta(days=1)
 class Authority:
     """Writes its files into `folder`: `ca_file` is what a client has to trust."""
 
-    def __init__(self, folder: Path, name: str = "Test authority") -> None:
+    def __init__(self, folder: Path, name: str = "Test authority", *, names: Sequence[str] = ()) -> None:
         self._folder = folder
         self._name = name
         self.key = ec.generate_private_key(ec.SECP256R1())
         self._subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.UTC)
-        certificate = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(self._subject)
             .issuer_name(self._subject)
@@ -35,8 +36,10 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_signs_certificates(), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
-            .sign(self.key, hashes.SHA256())
         )
+        if names:  # a server that vouches for itself
+            builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(each) for each in names]), critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
         self.ca_file = folder / f"{name.replace(' ', '-').lower()}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -75,9 +78,9 @@ class Authority:
         return (certificate.public_bytes(serialization.Encoding.PEM) + private).decode()
 
 
-def self_signed(folder: Path, name: str) -> ssl.SSLContext:
-    """A server context whose certificate vouches for itself."""
-    alone = Authority(folder, name)
+def self_signed(folder: Path, *names: str) -> ssl.SSLContext:
+    """A server context whose certificate for these names vouches for itself."""
+    alone = Authority(folder, "Alone", names=names)
     file = folder / f"alone-{x509.random_serial_number()}.pem"
     private = alone.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     file.write_bytes(alone.ca_file.read_bytes() + private)

@@ -1,4 +1,4 @@
-"""Commands about connections: sign-connection (C7)."""
+"""Commands about connections: test-connection (C3), sign-connection (C7)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,49 @@ class Signing(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    app.command("test-connection")(run_test)
     app.command("sign-connection")(sign_connection)
+
+
+def run_test(
+    name: Name,
+    account: OfAccount,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Send one real request with sample values, instead of asking the test URL.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Test a connection step by step. Without a test URL it only connects; nothing is posted unless --sample is given. Exit code 1 where it fails."""
+    _start()
+    from heliograph.domain.diagnosis import Verdict  # noqa: PLC0415
+    from heliograph.flows import diagnosis_words as words  # noqa: PLC0415
+    from heliograph.flows.services.testing import try_connection  # noqa: PLC0415
+
+    of = find_account(account)
+    id = find_connection(of, name)
+    report = try_connection(of.pk, id, sample=sample)
+    summary, remedy = words.summary(report), words.remedy(report)
+    lines = [
+        f"{number}. {words.step_name(each.step)}: {words.mark_name(each.mark)}"
+        + (f" ({each.seconds * 1000:.0f} ms)" if each.seconds else "")
+        for number, each in enumerate(report.steps, 1)
+    ]
+    facts = {
+        "connection": id,
+        "name": name,
+        "verdict": report.verdict.value,
+        "failed_at": report.failed_at.value if report.failed_at else None,
+        "finding": report.finding.value if report.finding else None,
+        "said": summary,
+        "remedy": remedy,
+        "target": report.target,
+        "status": report.status,
+        "answer": report.answer,
+        "steps": [{"step": each.step.value, "result": each.mark.value, "seconds": each.seconds} for each in report.steps],
+    }
+    answer(as_json, facts, "\n".join([*lines, summary, *filter(None, [remedy])]))
+    if report.verdict is Verdict.FAILED:
+        raise typer.Exit(1)
 
 
 def sign_connection(

@@ -154,11 +154,15 @@ def expiry(asked_at: int, life: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No token was given. lost: none ever will be for this refresh token. client: the client itself was refused, so that it may be worth telling its secret in another way."""
+    """No token was given. lost: none ever will be for this refresh token. client: the client itself was refused, so that it may be worth telling its secret in another way.
+
+    error: the authority's word for it (RFC 6749 §5.2), "" where it said none.
+    """
 
     refused: Refused
     lost: bool = False
     client: bool = False
+    error: str = ""
 
 
 def denied(connection: Connection, ask: Ask, error: str, description: str) -> Denied:
@@ -178,7 +182,7 @@ def denied(connection: Connection, ask: Ask, error: str, description: str) -> De
         case _:
             said = f"{who} refused to give access ({error}).{more}"
     lost = error == "invalid_grant" and not isinstance(ask, ByCredentials)
-    return Denied(oauth_refused(said), lost=lost, client=error == "invalid_client")
+    return Denied(oauth_refused(said), lost=lost, client=error == "invalid_client", error=error)
 
 
 def _no_longer(who: str, ask: Ask) -> str:

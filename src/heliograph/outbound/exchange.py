@@ -85,6 +85,8 @@ class Failure:
     timings: Timings = field(default_factory=Timings)
     address: str = ""
     reused: bool = False
+    verify: int = 0
+    """OpenSSL's result (X509_V_ERR_...) for a certificate that was not accepted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,8 @@ class Transfer:
             status = self.curl.getinfo(pycurl.RESPONSE_CODE)
             return Response(int(status), tuple(self._lines), b"".join(self._chunks), code != 0, timings, self.address, self._reused)
         cause, message = self._explain(code, timings)
-        return Failure(cause, message, self.sent, timings, self.address, self._reused)
+        verify = int(self.curl.getinfo(pycurl.SSL_VERIFYRESULT)) if code == pycurl.E_SSL_CACERT else 0
+        return Failure(cause, message, self.sent, timings, self.address, self._reused, verify)
 
     def _explain(self, code: int, timings: Timings) -> tuple[Cause, str]:
         target = self._target

@@ -1,0 +1,425 @@
+"""Save & Test and Send a sample (C3): the failures that people meet, each by a real server, and what a marketer is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standardwebhooks
+from django.db import connections
+from tests.authority import Authority, self_signed
+from tests.oauth import Authority as OAuth
+from tests.processes import Starter, free_port
+from tests.receiver import Answer, Receiver
+from tests.story import Story
+from tests.waiting import until
+
+from heliograph.domain.access import Tokens
+from heliograph.domain.connections import Secret
+from heliograph.domain.diagnosis import Finding, Mark, Report, Step, Verdict
+from heliograph.flows import diagnosis_words as words
+from heliograph.flows import outgoing
+from heliograph.flows.services import signing, testing
+from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
+from heliograph.flows.services.networks import allow_networks
+from heliograph.flows.vault import vault
+from heliograph.platform.errors import NotThere
+from heliograph.store import oauth, trials
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+LOGIN = "<!DOCTYPE html><html><form action='/in'><input name='u'><input type='password' name='p'></form></html>"
+
+
+@dataclass
+class Stage:
+    """Targets and connections of one account that may reach this machine."""
+
+    story: Story
+    folder: Path
+    stack: ExitStack
+    authority: Authority = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.authority = Authority(self.folder)
+        with self.story.saving() as s:
+            allow_networks(s, ["127.0.0.0/8"])
+
+    def receiver(self, **more: Any) -> Receiver:
+        return self.stack.enter_context(Receiver(**more))
+
+    def connection(
+        self, url: str, test_url: str = "", *, secrets: dict[Secret, str] | None = None, name: str = "CRM", **fields: Any
+    ) -> int:
+        with self.story.saving() as s:
+            body = {"name": name, "auth": "Open / No Auth", **fields}
+            facts = ConnectionFacts(body, url=url, test_url=test_url, secrets=secrets or {})
+            return int(save_connection(s, facts, http=True).pk)
+
+    def run(self, id: int, **more: Any) -> Report:
+        return testing.try_connection(self.story.account, id, **more)
+
+
+@pytest.fixture
+def stage(story: Story, tmp_path: Path) -> Iterator[Stage]:
+    with ExitStack() as stack:
+        yield Stage(story, tmp_path, stack)
+
+
+def marks(report: Report) -> str:
+    """d, f, - (not tried), . (not needed) for the five steps."""
+    letters = {Mark.DONE: "d", Mark.FAILED: "f", Mark.NOT_TRIED: "-", Mark.NOT_NEEDED: "."}
+    return "".join(letters[each.mark] for each in report.steps)
+
+
+def answering(answer: Answer) -> Callable[[Stage], int]:
+    """A connection with Basic authentication whose test URL gets this answer."""
+
+    def make(stage: Stage) -> int:
+        receiver = stage.receiver()
+        receiver.answer("/test", answer)
+        basic = {"auth": "Basic Authentication", "user_name": "crm", "secrets": {Secret.PASSWORD: "s3cr3t-password"}}
+        return stage.connection(receiver.url("/hook"), receiver.url("/test"), total_timeout=1, **basic)
+
+    return make
+
+
+def tls(make: Callable[[Stage], tuple[Any, str]]) -> Callable[[Stage], int]:
+    """A connection to an https target. make: its context, and whom the connection trusts (PEM)."""
+
+    def made(stage: Stage) -> int:
+        context, trusted = make(stage)
+        return stage.connection(stage.receiver(tls=context).url("/hook"), authorities=trusted)
+
+    return made
+
+
+def trusted(stage: Stage) -> str:
+    return stage.authority.ca_file.read_text()
+
+
+def hanging(stage: Stage) -> int:
+    """Accepts the connection and says nothing in TLS."""
+    receiver = stage.receiver()
+    return stage.connection(receiver.url("/hook").replace("http://", "https://"), connect_timeout=1, total_timeout=1)
+
+
+def big(stage: Stage) -> int:
+    receiver = stage.receiver()
+    receiver.answer("/test", Answer(200, {"rows": ["x" * 1_000] * 5}))
+    return stage.connection(receiver.url("/hook"), receiver.url("/test"), answer_cap=1)
+
+
+# What people meet: how it is made, the five steps, what is found, and words that the summary or the remedy has to hold.
+FAILURES: dict[str, tuple[Callable[[Stage], int], str, Finding, str]] = {
+    "no such name": (lambda s: s.connection("https://crm.heliograph.invalid/hook"), "f----", Finding.NO_SUCH_NAME, "typing mistakes"),
+    "refused": (lambda s: s.connection(f"http://127.0.0.1:{free_port()}/hook"), "df---", Finding.REFUSED, "Check the port"),
+    "certificate for another name": (
+        tls(lambda s: (s.authority.server("other.example"), trusted(s))),
+        "ddf--",
+        Finding.CERTIFICATE_NAME,
+        "another name",
+    ),
+    "expired certificate": (
+        tls(lambda s: (s.authority.server("127.0.0.1", days=-1), trusted(s))),
+        "ddf--",
+        Finding.CERTIFICATE_EXPIRED,
+        "expired",
+    ),
+    "self-signed certificate": (
+        tls(lambda s: (self_signed(s.folder, "127.0.0.1"), trusted(s))),
+        "ddf--",
+        Finding.SELF_SIGNED,
+        "paste this one",
+    ),
+    "unknown authority": (tls(lambda s: (s.authority.server("127.0.0.1"), "")), "ddf--", Finding.UNTRUSTED, "Certificate Authorities"),
+    "no TLS there": (hanging, "ddf--", Finding.TLS, "secure connection"),
+    "blocked address": (lambda s: s.connection("https://169.254.169.254/latest"), "df---", Finding.BLOCKED, "public addresses only"),
+    "401": (answering(Answer(401)), "dd.f-", Finding.UNAUTHORIZED, "again"),
+    "403": (answering(Answer(403)), "dd.f-", Finding.FORBIDDEN, "right to write"),
+    "404": (answering(Answer(404)), "dd.-f", Finding.NOT_FOUND, "letter by letter"),
+    "405": (answering(Answer(405)), "dd.-f", Finding.METHOD, "Request Method"),
+    "410": (answering(Answer(410)), "dd.-f", Finding.GONE, "new webhook"),
+    "413": (answering(Answer(413)), "dd.-f", Finding.TOO_LARGE, "fewer fields"),
+    "415": (answering(Answer(415)), "dd.-f", Finding.CONTENT_TYPE, "application/x-www-form-urlencoded"),
+    "422": (answering(Answer(422, {"error": "email is missing"})), "dd.-f", Finding.NOT_UNDERSTOOD, "mapping"),
+    "429": (answering(Answer(429)), "dd.-f", Finding.BUSY, "Wait"),
+    "500": (answering(Answer(500)), "dd.-f", Finding.BROKEN, "error of its own"),
+    "503": (answering(Answer(503)), "dd.-f", Finding.AWAY, "tried again"),
+    "slow": (answering(Answer(then="hang")), "dd.-f", Finding.SLOW, "longer timeout"),
+    "closed without an answer": (answering(Answer(then="close")), "dd.-f", Finding.CLOSED, "client certificate"),
+    "no HTTP": (answering(Answer(raw=b"220 mail.example ESMTP\r\n")), "dd.-f", Finding.NOT_HTTP, "no web server"),
+    "redirect to a sign-in": (answering(Answer(302, headers={"Location": "/login?next=/test"})), "dd.f-", Finding.LOGIN, "people sign in"),
+    "redirect elsewhere": (
+        answering(Answer(301, headers={"Location": "https://new.example.org/s3cr3t"})),
+        "dd.-f",
+        Finding.MOVED,
+        "new.example.org",
+    ),
+    "HTML instead of JSON": (answering(Answer(200, "<!DOCTYPE html><p>Welcome</p>", HTML)), "dd.-f", Finding.PAGE, "web page"),
+    "a sign-in page": (answering(Answer(200, LOGIN, HTML)), "dd.f-", Finding.LOGIN, "browser"),
+    "answer too large": (big, "dd.-f", Finding.LONG_ANSWER, "short answer"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_C3_says_at_which_step_it_failed_and_what_mends_it(stage: Stage, kind: str) -> None:
+    make, steps, finding, says = FAILURES[kind]
+    id = make(stage)
+    report = stage.run(id)
+    assert (report.verdict, marks(report), report.finding) == (Verdict.FAILED, steps, finding), report
+    said = f"{words.summary(report)} {words.remedy(report)}"
+    assert says in said
+    assert f"step {steps.index('f') + 1}" in said
+    assert words.remedy(report)
+    assert "%(" not in said
+    for secret in ("s3cr3t", "/hook", "/test"):
+        assert secret not in said
+    failed = next(each for each in report.steps if each.mark is Mark.FAILED)
+    assert failed.seconds is not None
+    assert testing.last_reports(stage.story.account)[id][1] == report
+
+
+def test_C3_tested_by_its_test_url_with_its_credentials(stage: Stage) -> None:
+    receiver = stage.receiver(tls=stage.authority.server("127.0.0.1"))
+    receiver.answer("/me", Answer(200, {"user": "crm"}))
+    id = stage.connection(
+        receiver.url("/hook"),
+        receiver.url("/me?fields=name"),
+        auth="API Key / Token",
+        key_place="query",
+        key_name="api_key",
+        secrets={Secret.KEY: "k3y with & and ="},
+        headers=[["X-Fixed", "always"]],
+        authorities=trusted(stage),
+    )
+    report = stage.run(id)
+    assert (report.verdict, marks(report), report.status) == (Verdict.TESTED, "ddddd", 200)
+    (request,) = receiver.requests
+    assert (request.method, request.body, request.header("x-fixed")) == ("GET", b"", "always")
+    assert request.path == "/me?fields=name&api_key=k3y%20with%20%26%20and%20%3D"
+    assert all(each.seconds is not None for each in report.steps if each.step is not Step.CREDENTIALS)
+    assert "answered as it should" in words.summary(report)
+
+
+def test_C3_without_a_test_url_nothing_is_sent(stage: Stage) -> None:
+    receiver = stage.receiver(tls=stage.authority.server("127.0.0.1"))
+    id = stage.connection(
+        receiver.url("/hook"),
+        auth="Basic Authentication",
+        user_name="crm",
+        secrets={Secret.PASSWORD: "password"},
+        authorities=trusted(stage),
+    )
+    report = stage.run(id)
+    assert (report.verdict, marks(report), report.finding) == (Verdict.REACHED, "ddd--", None)
+    assert "credentials were not tried" in words.summary(report)
+    assert "Test Connection URL" in words.remedy(report)
+    assert receiver.connections == 1
+    assert receiver.requests == []
+
+
+def test_C3_a_sample_is_one_real_request_signed_and_mapped(stage: Stage) -> None:
+    story, receiver = stage.story, stage.receiver()
+    id = stage.connection(f"{receiver.url('/hook/')}{{registration.code}}", receiver.url("/test"), name="Signed")
+    with story.saving() as s:
+        secret = signing.rotate(s, id)
+    report = stage.run(id, sample=True)
+    assert (report.verdict, marks(report), report.sample) == (Verdict.TESTED, "dd..d", True)
+    story.flow("All", [story.to(id)])
+    assert stage.run(id, sample=True).verdict is Verdict.TESTED
+    first, second = receiver.requests
+    assert (first.method, first.path) == ("POST", "/hook/SAMPLE-1")
+    assert "sample" in first.json()["text"]
+    assert second.json()["first"] == "Ada"  # by the mapping of the flow that uses it
+    for request in (first, second):
+        standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers))
+    assert first.header("webhook-id") != second.header("webhook-id")
+
+
+# --- OAuth2
+
+
+def oauth_connection(stage: Stage, authority: OAuth, **fields: Any) -> int:
+    """Its target takes only tokens of the authority."""
+    authority.receiver.answer("/me", authority.guards(Answer(200, {"user": "crm"})))
+    secrets = {Secret.CLIENT_SECRET: fields.pop("secret", authority.secret)}
+    test_url = fields.pop("test_url", authority.receiver.url("/me"))
+    return stage.connection(authority.receiver.url("/hook"), test_url, secrets=secrets, **authority.fields(**fields))
+
+
+def sign_in(stage: Stage, authority: OAuth, id: int, *, refresh: str) -> None:
+    """Somebody has connected; the authority knows the refresh token where it was told."""
+    connection = stage.story.source.account(stage.story.account).connections[id]
+    authority.valid.add("access-of-a-person")
+    with stage.story.db.transaction():
+        tokens = Tokens("access-of-a-person", refresh, life=3_600_000_000)
+        now = stage.story.db.now()
+        oauth.connect(stage.story.db, vault(), stage.story.account, id, tokens, connection.bond, asked_at=now, by="user:1")
+
+
+def test_C3_C4_tested_with_a_fresh_access_token_that_the_worker_uses_as_well(stage: Stage) -> None:
+    authority = OAuth(stage.receiver(), scopes="leads")
+    id = oauth_connection(stage, authority, scope="leads")
+    for _ in range(2):  # each test asks anew: what was good an hour ago says nothing of the secret that was just entered
+        report = stage.run(id)
+        assert (report.verdict, marks(report)) == (Verdict.TESTED, "dd.dd"), report
+    assert len(authority.given) == 2
+    authority.receiver.answer("/hook", authority.guards())
+    stage.story.flow("All", [stage.story.to(id)])
+    with stage.story.worker():
+        stage.story.record("R1")
+        stage.story.until("R1", "success")
+    assert len(authority.given) == 2
+
+
+def test_C3_C4_without_a_test_url_the_access_token_is_tried(stage: Stage) -> None:
+    authority = OAuth(stage.receiver())
+    report = stage.run(oauth_connection(stage, authority, test_url=""))
+    assert (report.verdict, marks(report)) == (Verdict.REACHED, "dd.d-")
+    assert "gives us access" in words.summary(report)
+
+
+@pytest.mark.parametrize(
+    ("kind", "finding", "says"),
+    [
+        ("wrong secret", Finding.CLIENT, "Copy both once more"),
+        ("wrong scope", Finding.SCOPE, "which scope"),
+        ("revoked refresh token", Finding.CONNECT_AGAIN, "Press Connect"),
+        ("never connected", Finding.CONNECT_AGAIN, "Press Connect"),
+        ("wrong token URL", Finding.TOKEN, "Access Token URL"),
+        ("authority is down", Finding.AWAY, "Test again"),
+    ],
+)
+def test_C3_C4_says_why_there_is_no_access_token(stage: Stage, kind: str, finding: Finding, says: str) -> None:
+    authority = OAuth(stage.receiver(), scopes="leads")
+    by_code = {"grant": "Authorization Code"} if kind in ("revoked refresh token", "never connected") else {}
+    wrong = {
+        "wrong secret": {"secret": "not the secret"},
+        "wrong scope": {"scope": "everything"},
+        "wrong token URL": {"access_token_url": stage.receiver().url("/elsewhere")},
+        "authority is down": {"access_token_url": f"http://127.0.0.1:{free_port()}/token"},
+    }
+    id = oauth_connection(stage, authority, **by_code, **wrong.get(kind, {}))
+    if kind == "revoked refresh token":
+        sign_in(stage, authority, id, refresh="revoked-refresh-token")
+    report = stage.run(id)
+    assert (report.verdict, marks(report), report.finding) == (Verdict.FAILED, "dd.f-", finding), report
+    said = f"{words.summary(report)} {words.remedy(report)}"
+    assert says in said
+    assert "not the secret" not in said
+    assert "revoked-refresh-token" not in said
+    assert authority.receiver.at("/me") == []
+
+
+def test_C3_C4_a_token_that_nobody_can_renew_is_used_while_it_lasts(stage: Stage) -> None:
+    authority = OAuth(stage.receiver())
+    id = oauth_connection(stage, authority, grant="Authorization Code")
+    sign_in(stage, authority, id, refresh="")
+    assert stage.run(id).verdict is Verdict.TESTED
+
+
+def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
+    """A refresh token that is used twice would end the access (rotation)."""
+    authority = OAuth(stage.receiver(), rotates=True)
+    id = oauth_connection(stage, authority, grant="Authorization Code")
+    authority.refresh.add("refresh-0")
+    sign_in(stage, authority, id, refresh="refresh-0")
+    authority.delay = 0.2
+    with ThreadPoolExecutor(4) as pool:
+        reports = [run.result() for run in [pool.submit(_alone, stage, id) for _ in range(4)]]
+    assert {report.verdict for report in reports} == {Verdict.TESTED}, reports
+    assert authority.refresh  # the family lives
+
+
+def _alone(stage: Stage, id: int) -> Report:
+    try:
+        return stage.run(id)
+    finally:
+        connections.close_all()
+
+
+def test_C3_an_answer_is_shown_without_the_secrets_in_it(stage: Stage) -> None:
+    receiver = stage.receiver()
+    receiver.answer("/test", lambda request: Answer(400, f"\0{'x' * 590}you said {request.header('authorization')} {request.path}"))
+    id = stage.connection(
+        receiver.url("/hook"), receiver.url("/test?k=path-secret"), auth="API Key / Token", secrets={Secret.KEY: "s3cr3t-key"}
+    )
+    report = stage.run(id)
+    assert report.finding is Finding.NOT_UNDERSTOOD
+    assert report.answer.startswith("\ufffdxxx")
+    stored = json.dumps([row[0] for row in stage.story.db.all("SELECT test_result FROM connection_state")])
+    for secret in ("s3cr3t", "s3c", "path-secret", "\0"):
+        assert secret not in report.answer
+        assert secret not in stored
+
+
+def test_C3_an_incomplete_connection_says_what_is_missing(stage: Stage) -> None:
+    report = stage.run(stage.connection(stage.story.receiver.url("/hook"), auth="Basic Authentication", user_name="crm"))
+    assert (report.verdict, report.finding) == (Verdict.FAILED, Finding.INCOMPLETE)
+    assert "password is missing" in words.summary(report)
+
+
+def test_C3_tests_are_no_traffic_generator(stage: Stage) -> None:
+    receiver = stage.receiver()
+    id = stage.connection(receiver.url("/hook"), receiver.url("/test"))
+    for _ in range(trials.OF_CONNECTION):
+        assert stage.run(id).verdict is Verdict.TESTED
+    with pytest.raises(testing.TooManyTests, match="Wait a minute"):
+        stage.run(id)
+    others = [stage.connection(receiver.url("/hook"), receiver.url("/test"), name=f"Other {n}") for n in range(4)]
+    for other in (others * trials.OF_CONNECTION)[: trials.OF_ACCOUNT - trials.OF_CONNECTION]:
+        assert stage.run(other).verdict is Verdict.TESTED
+    with pytest.raises(testing.TooManyTests):
+        stage.run(others[-1])
+    assert len(receiver.requests) == trials.OF_ACCOUNT
+    with stage.story.db.transaction():
+        stage.story.db.run("UPDATE connection_state SET tests_since = tests_since - :window", {"window": trials.WINDOW})
+    assert stage.run(id).verdict is Verdict.TESTED
+
+
+def test_C3_another_accounts_connection_is_not_there(stage: Stage) -> None:
+    id = stage.connection(stage.story.receiver.url("/hook"))
+    with pytest.raises(NotThere):
+        testing.try_connection(stage.story.account + 1, id)
+    assert stage.story.receiver.connections == 0
+
+
+def test_C3_saving_stands_whatever_the_test_says(stage: Stage) -> None:
+    id = stage.connection(f"http://127.0.0.1:{free_port()}/hook", name="Dead")
+    assert stage.run(id).verdict is Verdict.FAILED
+    with stage.story.saving():
+        assert connection_row(id).name == "Dead"
+
+
+def test_C3_the_sender_of_this_process_is_made_again_when_it_has_died() -> None:
+    first = outgoing.sender()
+    assert outgoing.sender() is first
+    first.stop(0)
+    until(lambda: not first.alive)
+    second = outgoing.sender()
+    assert second is not first
+    assert second.alive
+
+
+@pytest.mark.timeout(240)
+def test_C3_the_command_says_the_same(stage: Stage, heliograph: Starter) -> None:
+    receiver = stage.receiver()
+    receiver.answer("/test", Answer(401))
+    stage.connection(receiver.url("/hook"), receiver.url("/test"), name="Zoë’s CRM")
+    process = heliograph.run("test-connection", "zoë’s crm", "--account", "ACME", "--json")
+    assert process.returncode == 1, process.output
+    said = json.loads(process.output.splitlines()[-1])
+    assert (said["verdict"], said["failed_at"], said["finding"], said["status"]) == ("failed", "credentials", "unauthorized", 401)
+    assert [each["step"] for each in said["steps"]] == ["name", "connect", "tls", "credentials", "answer"]
+    assert said["remedy"]
+    process = heliograph.run("test-connection", "zoë’s crm", "--account", "ACME", "--sample")
+    assert process.returncode == 0, process.output
+    assert "took the sample" in process.output
+    unknown = heliograph.run("test-connection", "ERP", "--account", "ACME")
+    assert (unknown.returncode, "There are: Zoë’s CRM" in unknown.output) == (1, True)
