@@ -93,6 +93,16 @@ class Options(BaseSettings):
         default="",
         description="Set by `heliograph demo` for its own processes: the one address on 127.0.0.1 that they may send to. Never set it yourself.",
     )
+    lease: float = Field(
+        default=30.0,
+        ge=2,
+        le=600,
+        description="Seconds for which a worker owns its connections on PostgreSQL before it has to renew that. After a crash others wait so long.",
+    )
+    lease_renewal: float = Field(default=5.0, ge=0.2, le=60, description="Seconds between two renewals of what a worker owns.")
+    request_timeout: float = Field(
+        default=10.0, ge=1, le=20, description="Seconds that an outgoing request may take in all, from its start to the end of the answer."
+    )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
@@ -169,6 +179,20 @@ class Options(BaseSettings):
             if place != Path() and not place.is_absolute():
                 raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give the whole path")
         return self
+
+    @model_validator(mode="after")
+    def _requests_end_within_the_lease(self) -> Self:
+        if self.lease_renewal + self.request_timeout >= self.lease:
+            raise ValueError(
+                f"{PREFIX}LEASE is {self.lease:g} s, which has to be longer than {PREFIX}LEASE_RENEWAL ({self.lease_renewal:g} s) and"
+                f" {PREFIX}REQUEST_TIMEOUT ({self.request_timeout:g} s) together: a request has to end while its worker still owns the connection"
+            )
+        return self
+
+    @property
+    def idle_in_transaction(self) -> float:
+        """Seconds after which PostgreSQL ends a session that stands still inside a transaction: well before a lease runs out."""
+        return min(5.0, 0.6 * self.lease)
 
     @property
     def everyones_policy(self) -> Policy:

@@ -106,9 +106,11 @@ def _postgresql(options: Options) -> dict[str, dict[str, Any]]:
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
+    # A process that is stopped inside a transaction holds its locks no longer than that: the server ends its session.
+    given = f"{parameters.pop('options', '')} -c idle_in_transaction_session_timeout={round(options.idle_in_transaction * 1000)}".strip()
     return {
-        "default": {**common, "OPTIONS": parameters},
-        "read": {**common, "OPTIONS": {**parameters, "options": "-c default_transaction_read_only=on"}},
+        "default": {**common, "OPTIONS": {**parameters, "options": given}},
+        "read": {**common, "OPTIONS": {**parameters, "options": f"{given} -c default_transaction_read_only=on"}},
     }
 
 

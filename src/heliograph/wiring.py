@@ -13,6 +13,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import Source
 from heliograph.engine.edge import Door
 from heliograph.engine.reception import Reception
+from heliograph.engine.slots import Lease
 from heliograph.engine.worker import UNCLEAN, Setup
 from heliograph.flows.snapshot import SnapshotSource
 from heliograph.options import PREFIX, Options, split_address
@@ -37,7 +38,7 @@ def open_database(options: Options, *, read_only: bool = False) -> Database:
     """A connection of one's own, beside Django's: for the engine, recovery and housekeeping."""
     if options.on_sqlite:
         return open_sqlite(options.sqlite_file, read_only=read_only)
-    return open_postgres(options.database_url, read_only=read_only)
+    return open_postgres(options.database_url, read_only=read_only, idle_timeout_ms=round(options.idle_in_transaction * 1000))
 
 
 def flight_folder(options: Options) -> Path:
@@ -56,6 +57,8 @@ def worker_setup(options: Options) -> Setup:
         policy=lambda _account: policy,
         folder=flight_folder(options),
         ca_file=options.authorities_file,
+        lease=Lease(options.lease, options.lease_renewal),
+        total_timeout=options.request_timeout,
         user_agent=f"Heliograph/{__version__}",
     )
 

@@ -486,6 +486,16 @@ def test_D1_stop_lets_end_what_ends_in_time_and_cuts_the_rest(make_driver: MakeD
         driver.start(Request("POST", receiver.url(), JSON, b""), Route(1, 1, LOCAL))
 
 
+def test_D1_a_request_whose_time_was_over_before_it_began_never_leaves(driver: Driver, receiver: Receiver) -> None:
+    """A process that stood still after it had looked at its lease: somebody else may own the connection by now."""
+    route = Route(1, 1, LOCAL, total_timeout=2.0)
+    driver.sender.start(Request("POST", receiver.url("/late"), JSON, b""), route, driver.results.put, began=time.monotonic() - 2.5)
+    late = failed(driver.results.get(timeout=15))
+    assert (late.cause, late.left) == (Cause.TIMEOUT, False)
+    assert answered(driver.send(receiver.url("/proof"))).status == 200
+    assert [request.path for request in receiver.requests] == ["/proof"]
+
+
 def test_D1_stop_ends_at_once_when_nothing_is_open(make_driver: MakeDriver, receiver: Receiver) -> None:
     """Also after a name was waited for."""
     driver = make_driver({"crm.test": ("127.0.0.1",)})

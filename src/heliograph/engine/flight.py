@@ -69,9 +69,18 @@ def left_behind(folder: Path) -> dict[Path, list[tuple[int, int]]]:
             continue  # its worker lives
         finally:
             os.close(file)
-        whole = content[: len(content) - len(content) % _CELL.size]
-        found[path] = sorted({(lane, version) for lane, version in _CELL.iter_unpack(whole) if lane})
+        found[path] = _read(content)
     return found
+
+
+def noted(folder: Path) -> int:
+    """How many lanes are in flight by all files, also of workers that live or are stopped: for `verify`, which kills them."""
+    return sum(len(_read(path.read_bytes())) for path in folder.glob(f"{_NAME}*"))
+
+
+def _read(content: bytes) -> list[tuple[int, int]]:
+    whole = content[: len(content) - len(content) % _CELL.size]
+    return sorted({(lane, version) for lane, version in _CELL.iter_unpack(whole) if lane})
 
 
 def worker_of(path: Path) -> str:

@@ -9,13 +9,14 @@ import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
 from heliograph.domain.errors import HeliographError
-from heliograph.engine.supervisor import die_with_parent, say_ready
+from heliograph.engine.supervisor import STOP, die_with_parent, say_ready
 from heliograph.engine.worker import Setup, Worker
 from heliograph.store import wal
 
@@ -25,18 +26,27 @@ class FolderInUse(HeliographError):
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path, name: str) -> Iterator[None]:
-    """Held for a process's life: of two that serve one SQLite folder, the second is refused. Raises FolderInUse."""
+def folder_lock(folder: Path, name: str, *, patience: float = 0.0) -> Iterator[None]:
+    """Held for a process's life: of two that serve one SQLite folder, the second is refused. patience: seconds to wait for the first to end. Raises FolderInUse."""
     file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse from None
+        deadline = time.monotonic() + patience
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise FolderInUse
+            time.sleep(0.05)
         os.pwrite(file, f"{os.getpid():<20}".encode(), 0)
         yield
     finally:
         os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 SWITCH_EVERY = 0.0002
@@ -58,7 +68,8 @@ def run_engine(setup: Setup, *, sqlite_file: Path | None = None, beside: Callabl
     die_with_parent()
     with contextlib.ExitStack() as stack:
         if sqlite_file is not None:
-            stack.enter_context(folder_lock(sqlite_file.parent, "engine"))
+            # an engine whose supervisor was killed drains for up to STOP seconds: this one's supervisor may be its successor
+            stack.enter_context(folder_lock(sqlite_file.parent, "engine", patience=STOP + 2.0))
             stop = threading.Event()
             care = threading.Thread(target=wal.care, args=(sqlite_file, stop), name="wal", daemon=True)
             care.start()

@@ -288,11 +288,12 @@ class Reader:
         if not isinstance(composed, Ready):
             self._unsent(taken, composed, line, now)
             return True
+        # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
+        began = time.monotonic()
         if self.ownership.time_left(slot) <= composed.route.total_timeout:  # it could outlive the lease (architecture rule 7)
             self.memory.drop(taken)
             return True
         cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)
-        began = time.monotonic()
         line.started(began)
         self._in_flight += 1
         memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
@@ -303,7 +304,7 @@ class Reader:
             memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
 
         try:
-            self.sender.start(composed.request, composed.route, done)
+            self.sender.start(composed.request, composed.route, done, began)
         except SenderStopped:
             done(CutOff(left=False))
         return True

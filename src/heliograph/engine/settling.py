@@ -111,6 +111,7 @@ class Settler:
         if thrown:
             raise_begun(self.db, thrown)
             self.counts.thrown += len(thrown)
+            log.warning("outcomes_thrown_away", outcomes=len(thrown), why="their slots belong to another worker by now")
         self._learn(effects, now)
 
     def _one(self, landed: Landed, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:

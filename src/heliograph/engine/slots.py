@@ -15,8 +15,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
 from heliograph.store import slots as table
 from heliograph.store.database import Database
+
+log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000
 
@@ -71,6 +75,9 @@ class SharedSlots:
         length = round(self._lease.length * SECOND)
         before = set(self._epochs)
         kept = table.renew(db, self._me, length)
+        lost = before - set(kept)
+        if lost:
+            log.warning("slots_lost", slots=len(lost), seconds_too_late=round(asked - self._deadline, 1))
         alive = table.report(db, self._me, length, json.dumps(said))
         share = math.ceil(table.SLOTS / max(alive, 1))
         if len(kept) < share and not self._leaving:

@@ -33,6 +33,7 @@ from heliograph.engine.memory import Landed, Memory
 from heliograph.engine.moving import Mover
 from heliograph.engine.present import Present
 from heliograph.engine.reading import Reader
+from heliograph.engine.recovery import recover
 from heliograph.engine.settling import Settler
 from heliograph.engine.slots import AllSlots, Lease, Ownership, SharedSlots
 from heliograph.outbound.guard import Policy
@@ -116,11 +117,25 @@ class Worker:
 
     def run(self) -> None:
         """Works until `stop`, then drains: nothing is started, what is under way gets DRAIN seconds, everything is settled, slots are free."""
+        self._recover()
         self._own()
         reading = threading.Thread(target=self._read, name="reading", daemon=True)
         reading.start()
         if self._on_ready:
             self._on_ready()
+        try:
+            self._work()
+        except BaseException as error:
+            self._die("settling", error)
+            raise
+        reading.join(2.0)
+        self.ownership.leave(self.settler.db)
+        self.flight.close()
+        self.settler.db.close()
+        self.reader.db.close()
+        log.info("worker_stopped", delivered=self.settler.counts.delivered, failed=self.settler.counts.failed)
+
+    def _work(self) -> None:
         while not self._closing.is_set():
             self._turn()
         self.reader.closing = True
@@ -129,12 +144,6 @@ class Worker:
         stopping.start()
         while stopping.is_alive() or self.memory.size or self.memory.landed or self.bearers.came:
             self._turn()
-        reading.join(2.0)
-        self.ownership.leave(self.settler.db)
-        self.flight.close()
-        self.settler.db.close()
-        self.reader.db.close()
-        log.info("worker_stopped", delivered=self.settler.counts.delivered, failed=self.settler.counts.failed)
 
     @property
     def said(self) -> dict[str, object]:
@@ -158,6 +167,7 @@ class Worker:
         self.memory.wake_settler.clear()
         now = time.monotonic()
         if now - self._renewed >= self._setup.lease.renewal:
+            self._recover()
             self._own()
         batch = self.settler.take()
         if batch:
@@ -168,6 +178,14 @@ class Worker:
             self._care(now)
         if not self.memory.landed:
             self.memory.wake_settler.wait(0.05)
+
+    def _recover(self) -> None:
+        """What another worker of this machine left behind counts as begun before anybody owns its slots.
+
+        The supervisor looks before it starts a worker; one that was still draining then, since its own supervisor had been killed, may have died afterwards.
+        """
+        with self._patiently("recover"):
+            recover(self.settler.db, self._setup.folder)
 
     def _own(self) -> None:
         self._renewed = time.monotonic()

@@ -107,9 +107,9 @@ class Sender:
 
     # From any thread.
 
-    def start(self, request: Request, route: Route, done: Done) -> None:
-        """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from here. Raises SenderStopped."""
-        now = time.monotonic()
+    def start(self, request: Request, route: Route, done: Done, began: float | None = None) -> None:
+        """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from `began` (monotonic; default: now). Raises SenderStopped."""
+        now = time.monotonic() if began is None else began
         job = _Job(request, route, done, now, now + route.total_timeout)
         with self._gate:
             if self._stop_at is not None:
@@ -269,7 +269,7 @@ class Sender:
             lines.append("Content-Type:")  # libcurl would call it a form
         transfer = self._acquire(shelf)
         try:
-            transfer.prepare(request, target, entry, lines, job.deadline - now)
+            transfer.prepare(request, target, entry, lines, now, job.deadline)
             self._multi.add_handle(transfer.curl)
         except (pycurl.error, ValueError, TypeError):
             transfer.close()
@@ -292,9 +292,9 @@ class Sender:
 
     def _end(self, curl: pycurl.Curl, code: int) -> None:
         transfer, job = self._open[curl]
-        if transfer.stale and (seconds := job.deadline - time.monotonic()) > 0:
+        if transfer.stale and (now := time.monotonic()) < job.deadline:
             self._multi.remove_handle(curl)
-            transfer.prepare_again(seconds)
+            transfer.prepare_again(now, job.deadline)
             self._multi.add_handle(curl)
             return
         del self._open[curl]

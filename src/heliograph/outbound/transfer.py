@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from typing import Final
 
 import pycurl
@@ -46,6 +47,7 @@ class Transfer:
         self._method = ""
         self._fresh_only = False
         self._milliseconds = 0
+        self._deadline = 0.0
 
     def _forget(self) -> None:
         self.sent = False
@@ -57,6 +59,7 @@ class Transfer:
         self._descriptors: list[int] = []
         self._blocked: str | None = None
         self._twice = False
+        self._late = False
         self._exhausted = False
         self._lines: list[bytes] = []
         self._lines_size = 0
@@ -105,8 +108,8 @@ class Transfer:
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.WRITEFUNCTION, self._body)
 
-    def prepare(self, request: Request, target: Target, entry: str, lines: list[str | bytes], seconds: float) -> None:
-        """What differs per request. `entry`: the judged addresses, handed over so that libcurl looks nothing up. `seconds`: what is left of the total timeout.
+    def prepare(self, request: Request, target: Target, entry: str, lines: list[str | bytes], now: float, deadline: float) -> None:
+        """What differs per request. `entry`: the judged addresses, handed over so that libcurl looks nothing up. `deadline`: when the total timeout ends, on the monotonic clock; `now` is its present.
 
         Raises pycurl.error, ValueError or TypeError where libcurl does not take a value.
         """
@@ -123,20 +126,21 @@ class Transfer:
             self._target = target
         curl.setopt(pycurl.HTTPHEADER, lines)
         self._resolve = [entry]
-        self._set_course(seconds, fresh_only=False)
+        self._set_course(now, deadline, fresh_only=False)
 
-    def prepare_again(self, seconds: float) -> None:
+    def prepare_again(self, now: float, deadline: float) -> None:
         """The same request over a fresh connection, after `stale`."""
         self._forget()
-        self._set_course(seconds, fresh_only=True)
+        self._set_course(now, deadline, fresh_only=True)
 
-    def _set_course(self, seconds: float, *, fresh_only: bool) -> None:
+    def _set_course(self, now: float, deadline: float, *, fresh_only: bool) -> None:
         curl = self.curl
+        self._deadline = deadline
         curl.setopt(pycurl.RESOLVE, self._resolve)
         if fresh_only != self._fresh_only:
             curl.setopt(pycurl.FRESH_CONNECT, int(fresh_only))
             self._fresh_only = fresh_only
-        milliseconds = max(1, round(seconds * 1000))
+        milliseconds = max(1, round((deadline - now) * 1000))
         if milliseconds != self._milliseconds:
             curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(milliseconds, self._connect_milliseconds))
@@ -185,6 +189,9 @@ class Transfer:
         """
         if self.sent:
             self._twice = True
+            return pycurl.PREREQFUNC_ABORT
+        if time.monotonic() >= self._deadline:  # the process stood still: another one may own the connection by now
+            self._late = True
             return pycurl.PREREQFUNC_ABORT
         if not self._judge(peer, port):
             return pycurl.PREREQFUNC_ABORT
@@ -253,7 +260,7 @@ class Transfer:
         target = self._target
         if self._blocked is not None and not self.sent:
             return Cause.BLOCKED, f"{target} is blocked: {self._blocked}."
-        if self.stale:
+        if self.stale or (self._late and not self.sent):
             return Cause.TIMEOUT, f"No connection to {target} could be made in time."
         if self._exhausted and not self.sent:
             return Cause.EXCEPTION, "Heliograph could not open a connection: this machine has no socket left."

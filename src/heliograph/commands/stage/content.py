@@ -56,7 +56,8 @@ class Plan:
 
     flows: one that triggers for each entry, with these destinations. filtered: flows beside them that a filter stops, of which nothing is
     stored. unselected: flows that watch another tag, so that each change is stored as "not triggered" for them. questions: text questions
-    q01, q02 …, all of them in the mapping. retry: seconds by category; None = the usual minutes.
+    q01, q02 …, all of them in the mapping. retry: seconds by category; None = the usual minutes. apart: connections between each two of the
+    targets' that nothing uses, so that the targets belong to slots of different workers.
     """
 
     flows: tuple[tuple[Target, ...], ...]
@@ -65,6 +66,7 @@ class Plan:
     questions: int = 0
     events: tuple[str, ...] = ("TRIAL-1",)
     retry: Map[str, list[float]] | None = field(default_factory=lambda: SECONDS)
+    apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,11 @@ def make_account(plan: Plan) -> Staged:
         _make_event(account.pk, code, of_questions)
     with saving(account.pk, by=BY, whole_account=True) as s:
         mapping = save_mapping(s, _mapping(of_questions)).pk
-        connections = {target.name: _connect(s, target) for targets in plan.flows for target in targets}
+        connections: dict[str, int] = {}
+        for target in (target for targets in plan.flows for target in targets):
+            connections[target.name] = _connect(s, target)
+            for number in range(plan.apart):
+                _connect(s, Target(f"Unused {len(connections)}.{number + 1}", target.url))
         first, flows = next(iter(connections.values())), []
         for number, targets in enumerate(plan.flows, 1):
             to = tuple(Destination(0, t.name, connection=connections[t.name], payload_mapping=mapping, does=t.does) for t in targets)

@@ -1,0 +1,217 @@
+"""What was owed and what came, seen from outside: the load generator writes what it was answered, the receiver what it got. Pure but for its lock.
+
+A *version* is one save of a registration that the generator counted and that was accepted; each is owed to each target once. Versions of
+one registration are asked for one after the other, so their order is known without asking Heliograph.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Version(NamedTuple):
+    """A registration's code, and the number that the generator gave this save of it."""
+
+    code: str
+    number: int
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A request that the receiver read whole.
+
+    at: monotonic seconds. took: the target has it. answered: it said so, and may expect not to get it again.
+    """
+
+    target: str
+    version: Version
+    id: str
+    at: float
+    took: bool = False
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What came of it.
+
+    accepted: versions. owed: versions times targets = delivered + superseded + lost. duplicated: requests for what a target had taken and
+    confirmed. reordered: an older version after a newer one, where that overwrites or where it was the first attempt of both.
+    """
+
+    accepted: int = 0
+    owed: int = 0
+    delivered: int = 0
+    superseded: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    reordered: int = 0
+    renamed: int = 0
+    """Versions that came under more than one id (D1)."""
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """A few of each kind of fault, in words."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """targets: by name, whether a request updates a record there. All times are monotonic seconds. Every method may be called from any thread."""
+
+    targets: Mapping[str, bool]
+    _asked: dict[Version, float] = field(default_factory=dict)
+    _accepted: dict[Version, float] = field(default_factory=dict)
+    _arrivals: list[Arrival] = field(default_factory=list)
+    _strikes: list[float] = field(default_factory=list)
+    _seen: set[tuple[str, Version]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    # Writing.
+
+    def ask(self, version: Version, at: float) -> None:
+        """Before it is sent for the first time."""
+        with self._lock:
+            self._asked.setdefault(version, at)
+
+    def accept(self, version: Version, at: float) -> None:
+        """Its answer said that it is recorded."""
+        with self._lock:
+            if version not in self._accepted:
+                self._accepted[version] = at
+
+    def arrive(self, arrival: Arrival) -> Arrival:
+        """A request was read; the receiver fills in what becomes of it."""
+        with self._lock:
+            self._arrivals.append(arrival)
+        return arrival
+
+    def took(self, arrival: Arrival, *, answered: bool) -> None:
+        """The target has taken it. answered: and its 2xx was handed to the network."""
+        with self._lock:
+            arrival.took, arrival.answered = True, answered
+            self._seen.add((arrival.target, arrival.version))
+
+    def strike(self, at: float) -> None:
+        """A process was killed or stopped."""
+        with self._lock:
+            self._strikes.append(at)
+
+    # Looking while it runs.
+
+    @property
+    def accepted(self) -> int:
+        return len(self._accepted)
+
+    @property
+    def delivered(self) -> int:
+        """Versions times targets that have come, roughly while it runs."""
+        return len(self._seen)
+
+    @property
+    def arrivals(self) -> int:
+        return len(self._arrivals)
+
+    def outstanding(self) -> int:
+        """The most versions that a target still waits for, of those that supersede nothing."""
+        with self._lock:
+            came = Counter(target for target, _ in self._seen)
+            return len(self._accepted) - min((came[name] for name, updates in self.targets.items() if not updates), default=0)
+
+    # Counting.
+
+    def count(self) -> Counts:
+        """Everything, when nothing moves any more."""
+        with self._lock:
+            examples: dict[str, list[str]] = defaultdict(list)
+            by_key: dict[tuple[str, Version], list[Arrival]] = defaultdict(list)
+            for arrival in self._arrivals:
+                by_key[arrival.target, arrival.version].append(arrival)
+            taken = {key for key, arrivals in by_key.items() if any(a.took for a in arrivals)}
+            owed = {(target, version) for target in self.targets for version in self._accepted}
+            newest = self._newest_taken(taken)
+            superseded = {key for key in owed - taken if self._is_superseded(key, by_key, newest)}
+            lost = owed - taken - superseded
+            for target, version in sorted(lost):
+                attempts = len(by_key.get((target, version), ()))
+                examples["lost"].append(f"{version.code} version {version.number} at {target}: {attempts} attempts arrived")
+            return Counts(
+                accepted=len(self._accepted),
+                owed=len(owed),
+                delivered=len(owed & taken),
+                superseded=len(superseded),
+                lost=len(lost),
+                duplicated=self._duplicated(by_key, examples),
+                reordered=self._reordered(examples),
+                renamed=self._renamed(by_key, examples),
+                examples={kind: tuple(lines[:20]) for kind, lines in examples.items()},
+            )
+
+    def _newest_taken(self, taken: set[tuple[str, Version]]) -> dict[tuple[str, str], int]:
+        newest: dict[tuple[str, str], int] = {}
+        for target, version in taken:
+            at = target, version.code
+            newest[at] = max(newest.get(at, 0), version.number)
+        return newest
+
+    def _is_superseded(
+        self, key: tuple[str, Version], by_key: Mapping[tuple[str, Version], list[Arrival]], newest: Mapping[tuple[str, str], int]
+    ) -> bool:
+        """Only where a request updates a record, a newer version was taken, and there was a reason: an attempt that failed, or a strike meanwhile (D2)."""
+        target, version = key
+        if not self.targets[target] or newest.get((target, version.code), 0) <= version.number:
+            return False
+        if key in by_key:  # an attempt arrived, and none was taken: they failed
+            return True
+        newer = [
+            a
+            for n in range(version.number + 1, newest[target, version.code] + 1)
+            for a in by_key.get((target, Version(version.code, n)), ())
+        ]
+        asked, came = self._asked[version], min(a.at for a in newer)
+        return any(asked <= at <= came for at in self._strikes)
+
+    def _duplicated(self, by_key: Mapping[tuple[str, Version], list[Arrival]], examples: dict[str, list[str]]) -> int:
+        count = 0
+        for (target, version), arrivals in by_key.items():
+            confirmed = False
+            for arrival in arrivals:
+                if confirmed:
+                    count += 1
+                    again = arrival.at - arrivals[0].at
+                    examples["duplicated"].append(
+                        f"{self._when(arrival)} {version.code} version {version.number} at {target}, {again:.1f} s later"
+                    )
+                confirmed = confirmed or arrival.answered
+        return count
+
+    def _reordered(self, examples: dict[str, list[str]]) -> int:
+        """Where requests update a record, none may follow a newer one; where they add, first attempts follow each other in order (D2)."""
+        count = 0
+        newest: dict[tuple[str, str], int] = {}
+        seen: set[tuple[str, Version]] = set()
+        for arrival in self._arrivals:
+            at, number = (arrival.target, arrival.version.code), arrival.version.number
+            counts = self.targets[arrival.target] or (arrival.target, arrival.version) not in seen
+            if counts and number < newest.get(at, 0):
+                count += 1
+                examples["reordered"].append(
+                    f"{self._when(arrival)} {arrival.version.code} version {number} after version {newest[at]} at {arrival.target}"
+                )
+            seen.add((arrival.target, arrival.version))
+            newest[at] = max(newest.get(at, 0), number)
+        return count
+
+    def _when(self, arrival: Arrival) -> str:
+        """Since the first version was asked for."""
+        return f"[{arrival.at - min(self._asked.values(), default=arrival.at):.1f} s]"
+
+    def _renamed(self, by_key: Mapping[tuple[str, Version], list[Arrival]], examples: dict[str, list[str]]) -> int:
+        count = 0
+        for (target, version), arrivals in by_key.items():
+            ids = {arrival.id for arrival in arrivals}
+            if len(ids) > 1 or "" in ids:
+                count += 1
+                examples["renamed"].append(f"{version.code} version {version.number} at {target}: {', '.join(sorted(ids))}")
+        return count
