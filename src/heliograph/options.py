@@ -78,7 +78,7 @@ class Options(BaseSettings):
     ingest_bind: str = Field(default="", description="Address and port of a second, fast door for /ingest. Empty: none.")
     operations_bind: str = Field(
         default="127.0.0.1:8701",
-        description="Address and port of /health/live, /health/ready and /metrics. Keep it off the public network.",
+        description="Address and port of /health/live and /health/ready. Keep it off the public network. Of several starts on one machine each needs its own.",
     )
     page_threads: int = Field(default=8, ge=1, le=64, description="Threads that answer pages and REST.")
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(

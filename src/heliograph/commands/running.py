@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -149,9 +149,27 @@ def _keep(options: Options, children: list[Child], said: str) -> None:
     from heliograph.store.gate import Gate  # noqa: PLC0415
 
     holder: Callable[[], int | None] | None = (lambda: Gate.holder(options.sqlite_file)) if options.on_sqlite else None
-    status = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder).run()
+    supervisor = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder)
+    with _operations(options, supervisor.states):
+        status = supervisor.run()
     if status:
         raise typer.Exit(status)
+
+
+@contextlib.contextmanager
+def _operations(options: Options, states: Callable[[], Mapping[str, str]]) -> Iterator[None]:
+    """The operations port. A usual one that is taken, by a worker beside `web`, is no reason not to deliver; one that was asked for is. Raises StartError."""
+    from heliograph.engine.operations import operations_port  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(operations_port(*split_address(options.operations_bind), states))
+        except OSError as error:
+            said = f"{options.operations_bind} cannot be opened for /health: {error.strerror}. Give {PREFIX}OPERATIONS_BIND another port."
+            if "operations_bind" in options.model_fields_set:
+                raise StartError(said) from None
+            log.warning("no_operations_port", reason=said)
+        yield
 
 
 # ---- the processes ---------------------------------------------------------------------------------------------------------

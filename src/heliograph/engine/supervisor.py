@@ -20,6 +20,8 @@ from typing import Final
 
 import structlog
 
+from heliograph.engine.operations import RUNNING
+
 log = structlog.get_logger(__name__)
 
 STOP: Final = 10.0
@@ -109,6 +111,18 @@ class Supervisor:
     def processes(self) -> dict[str, int | None]:
         """Process ids by name, None for what is not running."""
         return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._kept}
+
+    def states(self) -> dict[str, str]:
+        """What each process does: running, starting, resting (it died) or stopping. From any thread."""
+        return {each.child.name: self._state(each) for each in self._kept}
+
+    def _state(self, each: _Kept) -> str:
+        if self._stopping:
+            return "stopping"
+        process = each.process
+        if process is None or process.poll() is not None:
+            return "resting" if each.pause else "starting"
+        return RUNNING if each.ready else "starting"
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()

@@ -1,0 +1,85 @@
+"""The operations port: whether the processes of this start live and serve (spec O2). An address of its own, kept off the public network.
+
+GET /health/live    200 while the supervisor answers: it starts by itself what dies
+GET /health/ready   200 once every process serves; 503 with Retry-After while one starts, rests after a death, or all drain
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar, Final
+
+LIVE: Final = "/health/live"
+READY: Final = "/health/ready"
+RUNNING: Final = "running"
+
+type States = Callable[[], Mapping[str, str]]
+"""Name and state of each process."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout: ClassVar = 5  # seconds that a request may take to arrive
+    error_content_type, error_message_format = "text/plain", "%(code)d %(message)s\n"
+    server_version, sys_version = "Heliograph", ""
+    server: _Server
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == LIVE:
+            self._answer(HTTPStatus.OK, {"live": True})
+        elif path == READY:
+            states = self.server.states()
+            ready = bool(states) and all(state == RUNNING for state in states.values())
+            self._answer(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready, "processes": dict(states)})
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, {"there are": [LIVE, READY]})
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _answer(self, status: HTTPStatus, said: Mapping[str, object]) -> None:
+        body = json.dumps(said).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            self.send_header("Retry-After", "1")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """A probe every few seconds is no news."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], states: States) -> None:
+        self.states = states
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A prober that went away."""
+
+
+@contextlib.contextmanager
+def operations_port(host: str, port: int, states: States) -> Iterator[int]:
+    """Answers on a thread of its own while the block runs; the port, for whoever asked for 0. Raises OSError where the address cannot be had."""
+    server = _Server((host, port), states)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5.0)
