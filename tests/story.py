@@ -39,6 +39,7 @@ from heliograph.engine.slots import Lease
 from heliograph.engine.worker import Setup, Worker
 from heliograph.flows.services import connections as connection_services
 from heliograph.flows.services import flows as flow_services
+from heliograph.flows.services import holding
 from heliograph.flows.services.connections import ConnectionFacts
 from heliograph.flows.services.mappings import mapping_row, save_mapping
 from heliograph.flows.snapshot import SnapshotSource
@@ -178,11 +179,11 @@ class Story:
 
     def pause(self, connection: int, why: str = "Maintenance") -> None:
         with self.saving() as s:
-            connection_services.pause(s, connection, why)
+            holding.pause(s, connection, why)
 
     def resume(self, connection: int) -> None:
         with self.saving() as s:
-            connection_services.resume(s, connection)
+            holding.resume(s, connection)
 
     def paused(self, connection: int) -> tuple[bool, str]:
         """Whether it is paused, and why."""

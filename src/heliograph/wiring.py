@@ -92,6 +92,14 @@ def job_kinds() -> Kinds:
     return Kinds([importing.kind(), marking.kind()])
 
 
+def paced_kinds() -> Kinds:
+    """Kinds of jobs that mostly wait, for hours perhaps: they stand in no other's way, nor in each other's."""
+    from heliograph.flows import releasing  # noqa: PLC0415
+    from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+
+    return Kinds([releasing.kind()])
+
+
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
     """What runs on threads of the pages' process until it stops, by name: folding, and the jobs."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
@@ -99,4 +107,5 @@ def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event]
     return [
         ("folding", lambda stop: folding.care(lambda: open_database(options), stop)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
+        ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

@@ -21,7 +21,14 @@ DEEPEST = 600
 """Lanes of one connection in memory, at most."""
 
 FAILURES_TO_TRIP = 20
+FIRST_TRIP = 0.25
 LONGEST_TRIP = 10.0
+CATCH_UP = 0.25
+"""Seconds' worth of a rate limit that may be made up for: the reading thread wakes in steps."""
+MARGIN = 0.75
+"""Seconds by which requests may arrive closer together than they left."""
+LOOK_AHEAD = 2.0
+"""Seconds' worth of a rate limit that is read ahead: what waits longer is read again."""
 RATE_WINDOW = 0.25
 LESSON_FOR = 2.0
 FLOOR_TRAIL = 1.0
@@ -44,6 +51,8 @@ class Line[T]:
     held: int = 0
     """Lanes in memory: waiting, in flight, or being settled."""
     _next_start: float = 0.0
+    known: bool = False
+    """What the table says of its failures has been taken over from an earlier owner."""
     _failures: int = 0
     _tripped_until: float = 0.0
     _window: float = 0.0
@@ -52,10 +61,23 @@ class Line[T]:
     _floors: dict[Rank, int] = field(default_factory=dict)
     _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
 
-    def limit(self, parallel: int | None, rate: int | None) -> None:
-        """As the connection says today. rate: requests a minute."""
+    def limit(self, now: float, parallel: int | None, rate: int | None) -> None:
+        """As the connection says today. rate: requests a minute, in any minute: what may catch up is taken off the rest.
+
+        Where the limit is new, or the connection, the first request waits its turn: what left before, by whomever, is not known.
+        """
         self.parallel = parallel or PARALLEL
-        self.spacing = 60.0 / rate if rate else 0.0
+        spacing = (60.0 + CATCH_UP + MARGIN) / rate if rate else 0.0
+        if spacing and not self.spacing:
+            self._next_start = max(self._next_start, now + spacing)
+        self.spacing = spacing
+
+    def recall(self, now: float, failures: int) -> None:
+        """An earlier owner failed so often in a row: a target that is down is probed, not hammered anew."""
+        self.known = True
+        self._failures = max(self._failures, failures)
+        if self.is_tripped:
+            self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
 
     def told(self, now: float, *, paused: bool, held_until: float) -> None:
         """What the table says of it. What was learned here a moment ago may not have been committed when that was read."""
@@ -79,7 +101,7 @@ class Line[T]:
     def started(self, now: float) -> None:
         self.in_flight += 1
         if self.spacing:
-            self._next_start = max(self._next_start, now - 1.0) + self.spacing  # up to a second's worth may catch up
+            self._next_start = max(self._next_start, now - CATCH_UP) + self.spacing
 
     def ended(self, now: float, *, reached: bool) -> None:
         """A request came back. reached: the target was there, whatever it said."""
@@ -92,7 +114,7 @@ class Line[T]:
         else:
             self._failures += 1
             if self.is_tripped:
-                self._tripped_until = now + min(LONGEST_TRIP, 0.25 * 2 ** min(10, self._failures - FAILURES_TO_TRIP))
+                self._tripped_until = now + min(LONGEST_TRIP, FIRST_TRIP * 2 ** min(10, self._failures - FAILURES_TO_TRIP))
 
     @property
     def is_tripped(self) -> bool:
@@ -111,7 +133,8 @@ class Line[T]:
         """Lanes to have in memory: enough for half a second at the present rate, little where the target is slow."""
         if self.is_tripped:
             return 1
-        return min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
+        depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
+        return min(depth, 1 + round(LOOK_AHEAD / self.spacing)) if self.spacing else depth
 
     def wants(self) -> list[Want]:
         """What to read now; nothing while memory is well filled."""
@@ -138,6 +161,6 @@ class Line[T]:
             self._floors[rank] = trail.popleft()[1]
 
     def forget_floors(self) -> None:
-        """Now and then, and for a new owner: a slower commit may lie below."""
+        """Now and then, for a new owner, and where lanes are given back unsent: a slower commit, or they themselves, lie below."""
         self._floors.clear()
         self._trail.clear()

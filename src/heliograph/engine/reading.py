@@ -28,7 +28,9 @@ from heliograph.engine.memory import Landed, Memory, Taken
 from heliograph.engine.slots import Ownership
 from heliograph.outbound.exchange import CutOff, Result
 from heliograph.outbound.sender import Sender, SenderStopped
+from heliograph.store import connection_states
 from heliograph.store import lanes as table
+from heliograph.store.connection_states import State
 from heliograph.store.database import Database
 from heliograph.store.lanes import StoredLane, Want
 from heliograph.store.slots import slot_of
@@ -124,21 +126,27 @@ class Reader:
             self._places.clear()
             for line in self.lines.values():
                 line.forget_floors()
+                line.known = False
         for account in self.composer.present.refresh(self.db) if self._places else self.composer.present.all_accounts(self.db):
             self._find_moved(account)
-        rows = self.db.all("SELECT connection_id, paused, held_until FROM connection_state WHERE paused OR held_until IS NOT NULL")
-        told = {connection: (bool(paused), held_until or 0) for connection, paused, held_until in rows}
-        clock = self.db.now()
+        states, clock = connection_states.states(self.db), self.db.now()
         self.memory.clock_offset = clock - round(now * 1_000_000)
         for line in self.lines.values():
-            paused, held_until = told.get(line.connection, (False, 0))
-            config = self.composer.present.account(line.account)
-            rests = config is None or not config.signal_enabled
-            line.told(now, paused=paused or rests, held_until=now + (held_until - clock) / 1_000_000 if held_until > clock else 0.0)
-            connection = config.connections.get(line.connection) if config else None
-            if connection is not None:
-                line.limit(connection.parallel, connection.rate)
+            self._tell(line, states.get(line.connection, State()), now, clock)
         self._confirmed = now
+
+    def _tell(self, line: Line[_Waiting], state: State, now: float, clock: int) -> None:
+        """What the tables say of a connection. clock: the database's, now."""
+        config = self.composer.present.account(line.account)
+        rests = config is None or not config.signal_enabled
+        held_until = now + (state.held_until - clock) / 1_000_000 if state.held_until > clock else 0.0
+        line.told(now, paused=state.holds(clock) or rests, held_until=held_until)
+        if not line.known:
+            line.recall(now, state.failures)
+        connection = config.connections.get(line.connection) if config else None
+        if connection is not None:
+            rates = [connection.rate, state.release_rate if state.is_releasing(clock) else None]
+            line.limit(now, connection.parallel, min((rate for rate in rates if rate), default=None))
 
     def _find_moved(self, account: int) -> None:
         """Destinations that have got another connection: their lanes are looked for by the settling thread."""
@@ -258,13 +266,12 @@ class Reader:
                 self.memory.drop(self.alone.popleft().taken)  # it is read again; others do not wait for its access token
             return
         for line in list(self.lines.values()):
+            if line.waiting and (now - line.waiting[0].taken.at > STALE_READ or not line.is_open(now)):
+                self._drop_all(line.waiting)
+                line.forget_floors()  # they come before what is read next
             while line.waiting and self.flight.room and line.may_start(now):
                 if not self._start_or_wait(line.waiting, now):
                     break
-            while line.waiting and now - line.waiting[0].taken.at > STALE_READ:
-                self.memory.drop(line.waiting.popleft().taken)
-            if line.waiting and not line.is_open(now):
-                self._drop_all(line.waiting)
 
     def _start_or_wait(self, queue: deque[_Waiting], now: float) -> bool:
         """Starts the first; False where it waits for its access token."""
@@ -280,7 +287,7 @@ class Reader:
         slot = taken.stored.slot
         present = self.composer.present.connection_of(taken.stored.account, taken.stored.lane.destination)
         if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or present not in (None, taken.stored.connection):
-            self.memory.drop(taken)
+            self._give_back(taken, line)
             return True
         composed = self.composer.compose(taken.action, waiting.content, self.db)
         if isinstance(composed, NotYet):
@@ -291,7 +298,7 @@ class Reader:
         # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
         began = time.monotonic()
         if self.ownership.time_left(slot) <= composed.route.total_timeout:  # it could outlive the lease (architecture rule 7)
-            self.memory.drop(taken)
+            self._give_back(taken, line)
             return True
         cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)
         line.started(began)
@@ -324,6 +331,11 @@ class Reader:
             self.memory.land(Landed(taken, outcome=composed, began=time.monotonic(), used=used))
 
     # Letting go.
+
+    def _give_back(self, taken: Taken, line: Line[_Waiting]) -> None:
+        """Unsent; it comes before what is read next."""
+        self.memory.drop(taken)
+        line.forget_floors()
 
     def _let_go(self) -> None:
         for line in self.lines.values():

@@ -25,6 +25,7 @@ from heliograph.engine.memory import Landed, Memory
 from heliograph.engine.present import Present, is_stale
 from heliograph.engine.slots import Ownership
 from heliograph.store import configuration
+from heliograph.store.connection_states import Learned, learn
 from heliograph.store.database import Database
 from heliograph.store.lanes import StoredAction, StoredLane, lock_lanes, open_actions
 from heliograph.store.settling import Exchange, Settled, raise_begun, store
@@ -56,7 +57,8 @@ class Settler:
     memory: Memory
     flight: FlightFile
     counts: Counts = field(default_factory=Counts)
-    _failing: set[int] = field(default_factory=set)
+    _failures: dict[int, int] = field(default_factory=dict)
+    """In a row, as the table has them; what is not here was not written yet."""
 
     def take(self) -> list[Landed]:
         """What has landed, at most a batch."""
@@ -157,41 +159,26 @@ class Settler:
 
     # What a connection learns.
 
+    def forget(self) -> None:
+        """Slots were won or lost: what the table says of failures may be another worker's word."""
+        self._failures.clear()
+
     def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:
         """Retry-After, 410 and failures in a row, kept in a table: a take-over must not forget them (C8)."""
         for connection, outcomes in sorted(effects.items()):
-            account = outcomes[0][0]
-            failures, seen_success = 0, False
+            failures, reached = 0, False
             for _, outcome in outcomes:
-                if isinstance(outcome, Delivered):
-                    failures, seen_success = 0, True
-                elif isinstance(outcome, Refused):
+                if isinstance(outcome, Refused) and not outcome.reached:
                     failures += 1
+                elif isinstance(outcome, Delivered) or (isinstance(outcome, Refused) and outcome.status is not None):
+                    failures, reached = 0, True
             found = [effect_on_connection(outcome, now) for _, outcome in outcomes]
             held = max((effect.until for effect in found if isinstance(effect, Hold)), default=None)
             gone = any(isinstance(effect, Pause) for effect in found)
-            if not failures and not gone and connection not in self._failing:
+            if not failures and held is None and not gone and not (reached and self._failures.get(connection, 1)):
                 continue
-            self._failing.add(connection) if failures else self._failing.discard(connection)
-            self.db.run(
-                "INSERT INTO connection_state (connection_id, account_id, held_until, paused, paused_why, failures)"
-                " VALUES (:connection, :account, :held, :gone, :why, :failures) ON CONFLICT (connection_id) DO UPDATE SET"
-                " held_until = CASE WHEN excluded.held_until IS NULL THEN connection_state.held_until"
-                " WHEN connection_state.held_until IS NULL OR connection_state.held_until < excluded.held_until THEN excluded.held_until"
-                " ELSE connection_state.held_until END,"
-                " paused = connection_state.paused OR excluded.paused,"
-                " paused_why = CASE WHEN excluded.paused AND NOT connection_state.paused THEN excluded.paused_why ELSE connection_state.paused_why END,"
-                " failures = CASE WHEN :reset = 1 THEN excluded.failures ELSE connection_state.failures + excluded.failures END",
-                {
-                    "connection": connection,
-                    "account": account,
-                    "held": held,
-                    "gone": gone,
-                    "why": "The target answered 410: it is gone for good." if gone else "",
-                    "failures": failures,
-                    "reset": int(seen_success),
-                },
-            )
+            self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
+            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held, gone))
 
 
 def _outcome(landed: Landed, now: int) -> Outcome | None:

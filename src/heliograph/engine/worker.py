@@ -194,6 +194,7 @@ class Worker:
             self.ownership.release(self.settler.db, self._busy_slots())
             if changed:
                 self.reader.taken_over = True
+                self.settler.forget()
         self.memory.forget_left(time.monotonic() - 10.0)
 
     def _busy_slots(self) -> set[int]:

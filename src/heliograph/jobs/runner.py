@@ -37,6 +37,8 @@ LOOK = 2.0  # seconds between looks for work
 REST = 0.25  # in `serve`, a chunk's time is followed by this share of it at rest: live traffic comes first
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries of a chunk that the database refused
 NICE = 10
+SIDE_BY_SIDE = 30
+CHUNK_LASTS = 4.0  # seconds that a paced job's chunk gets to end when the process stops
 _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
 # A lock that was not to be had, a full disk, a server that restarts; plain SQL raises the driver's own.
 _PASSING = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
@@ -85,6 +87,37 @@ class Runner:
                 stop.wait(LOOK)
         finally:
             connections.close_all()  # the thread ends, and with it the use of its connections
+
+    def run_side_by_side(self, stop: threading.Event, *, most: int = SIDE_BY_SIDE) -> None:
+        """As `run_forever`, for jobs that mostly wait: each on a thread of its own, `most` at once."""
+        running: list[threading.Thread] = []
+        try:
+            while not stop.is_set():
+                running = [thread for thread in running if thread.is_alive()]
+                try:
+                    row = self._next() if len(running) < most else None
+                    if row is not None:
+                        thread = threading.Thread(target=self._aside, args=(row, stop), name=f"job {row.pk}", daemon=True)
+                        thread.start()
+                        running.append(thread)
+                        continue
+                except (DjangoDatabaseError, HeliographError, *_PASSING):
+                    log.exception("jobs_look_failed")
+                    close_old_connections()
+                stop.wait(LOOK)
+            for thread in running:
+                thread.join(CHUNK_LASTS)
+        finally:
+            connections.close_all()
+
+    def _aside(self, row: Job, stop: threading.Event) -> None:
+        be_nice()
+        try:
+            self._run(row, stop, None)
+        except (DjangoDatabaseError, HeliographError, *_PASSING):
+            log.exception("job_left_behind", job=row.pk)  # its heartbeat ends, and whoever looks next takes it
+        finally:
+            connections.close_all()
 
     # --- owning
 

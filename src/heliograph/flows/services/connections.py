@@ -25,7 +25,6 @@ from heliograph.platform.usage import Use
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
 
 OWNER = "connection"
-WHY_LENGTH = 200
 _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 
@@ -172,42 +171,6 @@ def delete_connection(s: Saving, id: int) -> None:
     write(s, row)
     remove_secrets(s.db, s.account, OWNER, id)
     s.note(Deed.DELETED, "connection", row, row.body, None)
-
-
-def pause(s: Saving, id: int, why: str) -> None:
-    """Holds what the connection would send, in its order; nothing is lost and nothing uses up a try (C8). why: what pages show beside it. Raises NotThere."""
-    row = connection_row(id)
-    before = _paused(s, id)
-    s.db.run(
-        "INSERT INTO connection_state (connection_id, account_id, paused, paused_why) VALUES (:connection, :account, :yes, :why)"
-        " ON CONFLICT (connection_id) DO UPDATE SET paused = excluded.paused, paused_why = excluded.paused_why",
-        {"connection": id, "account": s.account, "yes": True, "why": why[:WHY_LENGTH]},
-    )
-    s.note(Deed.CHANGED, "connection", row, before, _paused(s, id))
-
-
-def resume(s: Saving, id: int) -> None:
-    """Lets a paused connection send again, also one that a 410 paused; what it refused because of the set-up is due at once (D7).
-
-    A Retry-After that is still running keeps holding it: that is the target's wish. Raises NotThere.
-    """
-    s.needs_account()  # its lock: an attempt that ends meanwhile settles before the cure, or sees it
-    row = connection_row(id)
-    before = _paused(s, id)
-    cures.connection_saved(s, id)  # lanes before the connection's state, as in settle
-    s.db.run(
-        "UPDATE connection_state SET paused = :no, paused_why = '' WHERE connection_id = :connection AND account_id = :account",
-        {"connection": id, "account": s.account, "no": False},
-    )
-    s.note(Deed.CHANGED, "connection", row, before, _paused(s, id))
-
-
-def _paused(s: Saving, id: int) -> dict[str, object]:
-    rows = s.db.all(
-        "SELECT paused, paused_why FROM connection_state WHERE connection_id = :connection AND account_id = :account",
-        {"connection": id, "account": s.account},
-    )
-    return {"paused": bool(rows[0][0]), "why": rows[0][1]} if rows else {"paused": False, "why": ""}
 
 
 def connection_row(id: int) -> Connection:

@@ -1,0 +1,78 @@
+"""The job that releases what a paused connection held, at a chosen rate (C8; architecture rule 6).
+
+The worker keeps the rate, as it keeps every limit; the job gives it leave for a few seconds at a time, counts, and opens the connection once
+nothing is held any more. Killed, paused or stopped, it leaves a connection that holds; taken up again, it goes on counting where it was.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from django.db import connections
+
+from heliograph.jobs.models import Job
+from heliograph.jobs.registry import Kind, Step
+from heliograph.store import connection_states
+from heliograph.store.database import Database, of_django
+
+KIND = "release"
+EVERY = 1.0
+"""Seconds between two looks."""
+LEAVE = 5_000_000
+"""Microseconds for which the worker may go on without hearing from the job."""
+SETTLED = 30_000_000
+"""Microseconds after which no attempt that began is still without its row: twice the longest timeout's lease."""
+COUNTING = 0.02
+"""Share of the time that counting what is still held may take."""
+
+
+def kind() -> Kind:
+    """The kind of job, for wiring."""
+    return Kind(KIND, Releasing)
+
+
+class Releasing:
+    """One run of a release. cursor: since (when it began), counted and counted_to (attempts up to an instant), held (lanes, when last counted)."""
+
+    def __init__(self, job: Job) -> None:
+        self._account, self._connection = job.account_id, int(job.parameters["connection"])
+        self._cursor: dict[str, Any] = dict(job.cursor)
+        self._waited = threading.Event()  # never set: a wait that needs no clock
+        self._first = True
+        self._count_again = 0.0
+
+    def read(self) -> tuple[int, int]:
+        """(requests since the release began, lanes still held): outside of the writing transaction, since it may look at many rows."""
+        if not self._first:
+            self._waited.wait(EVERY)
+        self._first = False
+        db = of_django(connections["default"])
+        now = db.now()
+        cursor = self._cursor = {"since": now, "counted": 0, "counted_to": now, "held": None} | self._cursor
+        until = now - SETTLED
+        if until > cursor["counted_to"]:
+            cursor["counted"] += connection_states.attempts_between(db, self._connection, cursor["counted_to"], until)
+            cursor["counted_to"] = until
+        done = cursor["counted"] + connection_states.attempts_between(db, self._connection, cursor["counted_to"], now + 1)
+        began = time.monotonic()
+        if cursor["held"] is None or began >= self._count_again:
+            cursor["held"] = connection_states.due_lanes(db, self._connection, now)
+            self._count_again = time.monotonic() + (time.monotonic() - began) / COUNTING
+        return done, cursor["held"]
+
+    def write(self, db: Database, chunk: tuple[int, int]) -> Step:
+        """Gives leave for a while, or ends the release."""
+        done, held = chunk
+        state, why = connection_states.state_of(db, self._account, self._connection)
+        if not state.paused or state.release_rate is None:  # resumed, paused anew, or gone by a 410
+            return Step(self._cursor, done, done + held, result={"paused": state.paused, "why": why}, finished=True)
+        if not connection_states.is_anything_due(db, self._connection, db.now()):
+            connection_states.resume(db, self._account, self._connection)
+            return Step(self._cursor, done, done, result={"paused": False, "why": ""}, finished=True)
+        connection_states.renew(db, self._account, self._connection, db.now() + LEAVE)
+        return Step(self._cursor, done, done + held)
+
+    def close(self) -> None:
+        """Holds nothing."""

@@ -1,0 +1,147 @@
+"""Held work costs nothing to hold: what a claim reads does not grow with what a paused connection holds (spec C8; protocols section 3)."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.databases import DatabaseFacts
+from tests.receiver import Receiver
+from tests.world import ACCOUNT, World
+
+from heliograph.domain.delivery import Rank
+from heliograph.store import connection_states, lanes
+from heliograph.store.database import Database
+from heliograph.store.lanes import Want
+from heliograph.store.slots import slot_of
+
+HELD, OPEN = 11, 12
+
+
+@pytest.fixture
+def world(fresh_database: DatabaseFacts) -> Iterator[World]:
+    made = World(fresh_database)
+    yield made
+    made.close()
+
+
+def hold(db: Database, count: int, connection: int = HELD) -> None:
+    """So many lanes, each with an action that was never tried, as if they had been recorded long ago."""
+    have = db.all("SELECT count(*) FROM lane")[0][0]
+    numbers = (
+        f"SELECT value AS n FROM generate_series({have + 1}, {have + count}) value"
+        if db.vendor == "postgresql"
+        else f"WITH RECURSIVE s(n) AS (SELECT {have + 1} UNION ALL SELECT n + 1 FROM s WHERE n < {have + count}) SELECT n FROM s"
+    )
+    base = 10_000_000
+    with db.transaction():
+        db.run(
+            "INSERT INTO lane (destination_id, subject_id, account_id, connection_id, slot, state, rank, pos)"
+            f" SELECT {connection}, {base} + n, {ACCOUNT}, {connection}, {slot_of(connection)}, 1, 20, n FROM ({numbers}) x"
+        )
+        db.run(
+            "INSERT INTO action (id, account_id, uid, lane_id, change_id, event_id, flow_id, destination_id, mode, version, rank, created)"
+            f" SELECT {base} + id, {ACCOUNT}, 'held', id, 1, 1, 1, destination_id, 1, 1, 20, 1 FROM lane WHERE connection_id = {connection}"
+            f" AND id NOT IN (SELECT lane_id FROM action)"
+        )
+    if db.vendor == "postgresql":
+        db.run("ANALYZE lane")
+
+
+def claim(db: Database) -> list[int]:
+    """What a turn of the reading thread asks for, but for the held connection's lanes."""
+    now, told = db.now(), connection_states.states(db)
+    open_ones = [c for c in lanes.connections_with_work(db, now) if not (c in told and told[c].holds(now))]
+    wants = [Want(c, rank, 100) for c in open_ones for rank in (*Rank, None)]
+    return [stored.lane.id for stored in lanes.read_lanes(db, wants, now)]
+
+
+def work_of_a_claim(db: Database) -> int:
+    """How much the database does for a claim: steps of SQLite's machine, rows that PostgreSQL reads."""
+    if db.vendor == "sqlite":
+        steps = [0]
+
+        def count() -> int:
+            steps[0] += 1
+            return 0
+
+        db.connection.set_progress_handler(count, 1)
+        try:
+            claim(db)
+        finally:
+            db.connection.set_progress_handler(None, 1)
+        return steps[0]
+    with db.transaction():  # PostgreSQL counts for itself; what this session counted before is still in it
+        before = read(db)
+        claim(db)
+        whole, by_index = (after - first for after, first in zip(read(db), before, strict=True))
+    assert whole == 0, "a claim read the whole table"
+    return by_index
+
+
+def read(db: Database) -> tuple[int, int]:
+    """Rows of lanes that this session has read: by going through the whole table, and by an index."""
+    rows = db.all(
+        "SELECT coalesce(sum(seq_tup_read), 0), coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_xact_user_tables WHERE relname = 'lane'"
+    )
+    return int(rows[0][0]), int(rows[0][1])
+
+
+def test_C8_a_claim_does_no_more_where_more_is_held(world: World) -> None:
+    db = world.db
+    world.pause(HELD)
+    hold(db, 5_000)
+    hold(db, 10, OPEN)
+    found = claim(db)
+    before = work_of_a_claim(db)
+    hold(db, 15_000)
+    assert claim(db) == found
+    assert len(found) == 10
+    assert work_of_a_claim(db) <= before * 1.2 + 20
+
+
+@pytest.mark.trial
+def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, receiver: Receiver, record_property: Any) -> None:
+    db = world.db
+    crm = world.connection(receiver.url("/crm"))
+    world.flow(crm)
+    world.pause(HELD)
+    hold(db, 10, OPEN)
+    world.pause(OPEN)
+    world.pause(OPEN, paused=False)
+
+    def median_claim() -> float:
+        times = []
+        for _ in range(200):
+            began = time.perf_counter()
+            claim(db)
+            times.append(time.perf_counter() - began)
+        return statistics.median(times)
+
+    def deliver(run: int) -> float:
+        began = time.perf_counter()
+        for n in range(4):
+            world.record_many([{"code": f"R{run}-{n}-{i}", "status": "Attended"} for i in range(100)])
+        receiver.wait_for(400 * (run + 1), 60, path="/crm")
+        return time.perf_counter() - began
+
+    claims, work = median_claim(), work_of_a_claim(db)
+    world.pause(OPEN)
+    with world.worker():
+        deliver(0)
+        alone = statistics.median(deliver(run) for run in range(1, 6))
+    world.pause(OPEN, paused=False)
+    hold(db, 900_000)
+    claims_held, work_held = median_claim(), work_of_a_claim(db)
+    world.pause(OPEN)
+    with world.worker():
+        deliver(6)
+        beside = statistics.median(deliver(run) for run in range(7, 12))
+    record_property("claim", f"{claims * 1e6:.0f} µs alone, {claims_held * 1e6:.0f} µs beside 900,000; work {work} and {work_held}")
+    record_property("400 recorded and delivered", f"{alone:.2f} s alone, {beside:.2f} s beside 900,000")
+    assert work_held <= work * 1.2 + 20
+    assert claims_held < claims * 2
+    assert beside < alone * 1.5

@@ -1,0 +1,119 @@
+"""One connection in a worker's memory: its limits are kept to the request, a dead target is probed, a new owner knows what the old one knew (C7, C8)."""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heliograph.engine.lines import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, Line
+
+
+def starts(line: Line[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:
+    """When a line starts requests that are always there and end at once, its thread waking at uneven times."""
+    chance, end, found = random.Random(rate), now + seconds, []
+    while now < end:
+        line.limit(now, 10, rate)
+        while line.may_start(now):
+            line.started(now)
+            line.ended(now, reached=True)
+            found.append(now)
+        now += chance.uniform(0.0005, wakes)
+    return found
+
+
+def most_in_a_minute(times: list[float]) -> int:
+    return max((bisect_left(times, at + 60.0) - i for i, at in enumerate(times)), default=0)
+
+
+@pytest.mark.parametrize("rate", [1, 7, 60, 600, 6_000])
+@pytest.mark.parametrize("wakes", [0.005, 0.4])
+def test_C7_a_rate_is_never_exceeded_in_any_minute(rate: int, wakes: float) -> None:
+    found = starts(Line(1, 1), 100.0, 200.0, wakes=wakes, rate=rate)
+    assert most_in_a_minute(found) <= rate
+    if wakes < 0.25:
+        assert len(found) >= math.floor(200 / 61 * rate * 0.98) - 1  # and hardly anything of it is given away
+
+
+@pytest.mark.parametrize("rate", [1, 60, 600])
+def test_C7_a_rate_outlives_its_owner(rate: int) -> None:
+    first = starts(Line(1, 1), 100.0, 90.0, wakes=0.01, rate=rate)
+    second = starts(Line(1, 1), 190.0, 90.0, wakes=0.01, rate=rate)  # another worker, right after
+    assert most_in_a_minute(first + second) <= rate
+
+
+@given(st.lists(st.floats(0.0, 5.0), max_size=60), st.integers(1, 120))
+def test_C7_no_bursts_after_idle_times(pauses: list[float], rate: int) -> None:
+    line: Line[int] = Line(1, 1)
+    now, found = 50.0, []
+    for pause in pauses:
+        now += pause
+        line.limit(now, 10, rate)
+        while line.may_start(now):
+            line.started(now)
+            line.ended(now, reached=True)
+            found.append(now)
+    assert most_in_a_minute(found) <= rate
+
+
+def test_C7_so_many_at_once_and_no_more() -> None:
+    line: Line[int] = Line(1, 1)
+    line.limit(0.0, 3, None)
+    for _ in range(3):
+        assert line.may_start(0.0)
+        line.started(0.0)
+    assert not line.may_start(1.0)
+    line.ended(1.0, reached=True)
+    assert line.may_start(1.0)
+
+
+def test_C8_a_dead_target_is_probed_one_at_a_time() -> None:
+    line: Line[int] = Line(1, 1)
+    now = 10.0
+    for _ in range(FAILURES_TO_TRIP):
+        assert line.may_start(now)
+        line.started(now)
+        line.ended(now, reached=False)
+    probes = []
+    while now < 130.0:
+        if line.may_start(now):
+            line.started(now)
+            assert not line.may_start(now)
+            probes.append(now)
+            line.ended(now, reached=False)
+        now += 0.05
+    assert 10 < len(probes) < 20
+    assert max(b - a for a, b in pairwise(probes)) < LONGEST_TRIP + 0.1
+    now += LONGEST_TRIP
+    line.started(now)
+    line.ended(now, reached=True)
+    assert line.may_start(now)
+    assert not line.is_tripped
+
+
+def test_C8_a_new_owner_knows_that_a_target_is_down() -> None:
+    line: Line[int] = Line(1, 1)
+    line.recall(10.0, FAILURES_TO_TRIP + 3)
+    assert line.is_tripped
+    assert not line.may_start(10.1)
+    assert line.may_start(10.3)
+    line.started(10.3)
+    assert not line.may_start(11.0)  # one probe
+    fresh: Line[int] = Line(2, 1)
+    fresh.recall(10.0, FAILURES_TO_TRIP - 1)
+    assert fresh.may_start(10.0)
+
+
+def test_C7_what_is_limited_is_not_read_far_ahead() -> None:
+    line: Line[int] = Line(1, 1)
+    line.limit(0.0, 50, 60)
+    assert line.depth == 3
+    line.limit(0.0, 50, None)
+    assert line.depth == 100
+    line.limit(0.0, 1_000, 1_000_000)
+    assert line.depth == DEEPEST
