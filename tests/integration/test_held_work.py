@@ -14,7 +14,7 @@ from tests.world import ACCOUNT, World
 
 from heliograph.domain.delivery import Rank
 from heliograph.store import connection_states, lanes
-from heliograph.store.database import Database
+from heliograph.store.database import Database, SqliteDatabase
 from heliograph.store.lanes import Want
 from heliograph.store.slots import slot_of
 
@@ -61,7 +61,7 @@ def claim(db: Database) -> list[int]:
 
 def work_of_a_claim(db: Database) -> int:
     """How much the database does for a claim: steps of SQLite's machine, rows that PostgreSQL reads."""
-    if db.vendor == "sqlite":
+    if isinstance(db, SqliteDatabase):
         steps = [0]
 
         def count() -> int:
