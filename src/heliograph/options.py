@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.certificates import BadCertificate, check_authorities
 from heliograph.outbound.guard import Policy
+from heliograph.outbound.proxy import Proxy, ProxyError
 
 PREFIX = "HELIOGRAPH_"
 
@@ -88,6 +89,10 @@ class Options(BaseSettings):
     ca_file: Path = Field(
         default=Path(),
         description="File with the certificates (PEM) of the authorities that outgoing requests trust. Default: SSL_CERT_FILE, else the system's. A connection may have its own.",
+    )
+    proxy: SecretStr = Field(
+        default=SecretStr(""),
+        description="http://user:password@proxy.example.org:3128: the HTTP proxy that outgoing requests go through (by CONNECT to the checked address), but for allowed networks. The usual proxy variables are ignored.",
     )
     demo_targets: str = Field(
         default="",
@@ -172,6 +177,16 @@ class Options(BaseSettings):
             raise ValueError("it must look like smtp://user:password@host:587 or smtps://user:password@host:465")
         return value
 
+    @field_validator("proxy")
+    @classmethod
+    def _usable_proxy(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            try:
+                Proxy.parse(value.get_secret_value())
+            except ProxyError as error:
+                raise ValueError(str(error).removesuffix(".")) from None
+        return value
+
     @model_validator(mode="after")
     def _absolute_places(self) -> Self:
         for name in ("data", "key_file", "ca_file"):
@@ -198,6 +213,11 @@ class Options(BaseSettings):
     def everyones_policy(self) -> Policy:
         """What outgoing requests of every account may reach beyond public addresses (C6)."""
         return Policy.parse([*map(str, self.allowed_networks), *filter(None, [self.demo_targets])])
+
+    @property
+    def outgoing_proxy(self) -> Proxy | None:
+        """The proxy that outgoing requests go through."""
+        return Proxy.parse(self.proxy.get_secret_value()) if self.proxy.get_secret_value() else None
 
     @property
     def authorities_file(self) -> str | None:

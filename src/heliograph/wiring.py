@@ -59,6 +59,7 @@ def worker_setup(options: Options) -> Setup:
         ca_file=options.authorities_file,
         lease=Lease(options.lease, options.lease_renewal),
         total_timeout=options.request_timeout,
+        proxy=options.outgoing_proxy,
         user_agent=f"Heliograph/{__version__}",
     )
 

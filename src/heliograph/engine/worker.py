@@ -37,6 +37,7 @@ from heliograph.engine.recovery import recover
 from heliograph.engine.settling import Settler
 from heliograph.engine.slots import AllSlots, Lease, Ownership, SharedSlots
 from heliograph.outbound.guard import Policy
+from heliograph.outbound.proxy import Proxy
 from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
 from heliograph.store.database import Database
@@ -77,6 +78,7 @@ class Setup:
     lease: Lease = field(default_factory=Lease)
     total_timeout: float = 10.0
     ca_file: str | None = None
+    proxy: Proxy | None = None
     user_agent: str = "Heliograph"
 
 
@@ -90,7 +92,9 @@ class Worker:
         self._started_at = time.time()
         self.memory = Memory()
         self.flight = FlightFile(setup.folder, setup.name)
-        self.sender = Sender(ca_file=setup.ca_file, user_agent=setup.user_agent, on_crash=lambda error: self._die("sender", error))
+        self.sender = Sender(
+            ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, on_crash=lambda error: self._die("sender", error)
+        )
         writer, reader = setup.open_writer(), setup.open_reader()
         shared = writer.vendor == "postgresql"
         self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)

@@ -30,7 +30,9 @@ def sender() -> Sender:
             _senders.pop()
         if not _senders:
             options = settings.HELIOGRAPH
-            made = Sender(ca_file=options.authorities_file, user_agent=f"Heliograph/{__version__}", on_crash=_died)
+            made = Sender(
+                ca_file=options.authorities_file, proxy=options.outgoing_proxy, user_agent=f"Heliograph/{__version__}", on_crash=_died
+            )
             atexit.register(made.stop, 0.0)
             _senders.append(made)
         return _senders[0]

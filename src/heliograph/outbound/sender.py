@@ -14,8 +14,8 @@ import os
 import resource
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,17 +28,16 @@ from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
 from heliograph.outbound import authorities
 from heliograph.outbound.exchange import CutOff, Failure, Result, Route, Timings
+from heliograph.outbound.handles import Handles
 from heliograph.outbound.headers import BadHeader, header_lines
-from heliograph.outbound.kept import KeptConnections
 from heliograph.outbound.poller import READ, open_poller
+from heliograph.outbound.proxy import NAMED, Proxy, Via
 from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver
 from heliograph.outbound.shelf import Shelf
 from heliograph.outbound.target import InvalidTarget, Target, read_target
 from heliograph.outbound.transfer import Transfer
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-MOST_IDLE_HANDLES: Final = 512
-MOST_ROUTES: Final = 4096
 MOST_AT_ONCE: Final = 128  # requests begun before sockets are looked at again
 
 type Done = Callable[[Result], None]
@@ -61,7 +60,9 @@ class _Job:
     name_took: float = 0.0
     waited: float = 0.0
     waiting: bool = False
-    """For its name."""
+    """For its name, or the proxy's."""
+    asked_of_proxy: str = ""
+    """The judged address that the proxy is to be asked for."""
 
 
 class Sender:
@@ -72,12 +73,12 @@ class Sender:
         resolver: Resolver | None = None,
         *,
         ca_file: str | None = None,
+        proxy: Proxy | None = None,
         user_agent: str = "Heliograph",
         on_crash: Callable[[BaseException], None] | None = None,
     ) -> None:
         self._resolver = resolver or Resolver()
-        self._ca_file = ca_file or authorities.bundle()
-        self._user_agent = user_agent
+        self._proxy = proxy
         self._on_crash = on_crash
         self._inbox: deque[_Job] = deque()
         self._answers: deque[tuple[_Job, Answer]] = deque()
@@ -85,9 +86,7 @@ class Sender:
         self._waiting = 0
         self._numbers = itertools.count()
         self._open: dict[pycurl.Curl, tuple[Transfer, _Job]] = {}
-        self._shelves: OrderedDict[Route, Shelf] = OrderedDict()
-        self._idle_count = 0
-        self._kept = KeptConnections()
+        self._handles = Handles(ca_file or authorities.bundle(), user_agent)
         self._timer: float | None = None
         self._woken = False
         self._closed = False
@@ -196,7 +195,11 @@ class Sender:
             self._begin(self._inbox.popleft())
         while self._answers:
             job, answer = self._answers.popleft()
-            if self._waits(job):
+            if not self._waits(job):
+                continue
+            if job.asked_of_proxy:
+                self._by_proxy(job, answer)
+            else:
                 job.name_took = time.monotonic() - job.began
                 self._connect(job, answer)
 
@@ -216,13 +219,18 @@ class Sender:
         if target.literal:
             self._connect(job, Addresses((target.host,)))
             return
-        answer = self._resolver.resolve(target.host, job.route.connection, lambda answer: self._named(job, answer))
+        answer = self._look_up(job, target.host, job.route.connection)
         if answer is not None:
             self._connect(job, answer)
-        else:
+
+    def _look_up(self, job: _Job, host: str, owner: Hashable) -> Answer | None:
+        """The answer where it is known; else the job waits for it."""
+        answer = self._resolver.resolve(host, owner, lambda answer: self._named(job, answer))
+        if answer is None:
             job.waiting = True
             self._waiting += 1
             heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
+        return answer
 
     def _named(self, job: _Job, answer: Answer) -> None:
         """On one of the resolver's threads."""
@@ -240,20 +248,47 @@ class Sender:
         while self._naming and (self._naming[0][0] <= now or not self._naming[0][2].waiting):
             job = heapq.heappop(self._naming)[2]
             if self._waits(job):
+                if job.asked_of_proxy:
+                    self._refuse(job, Cause.PROXY, f"{NAMED.capitalize()} could not be looked up in time.")
+                    continue
                 host = job.target.host if job.target else ""
                 self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
     def _connect(self, job: _Job, answer: Answer) -> None:
-        request, target = job.request, job.target
+        target = job.target
         assert target is not None
         if isinstance(answer, NoAddress):
             self._refuse(job, Cause.DNS, answer.message)
             return
-        shelf = self._shelf(job.route)
+        shelf = self._handles.shelf(job.route)
         entry, reason = shelf.resolve_entry(target, answer.literals)
         if not entry:
             self._refuse(job, Cause.BLOCKED, f"{target} is blocked: {reason}.")
             return
+        if self._proxy is not None:
+            job.asked_of_proxy = shelf.asked_of_proxy(target, answer.literals)
+            if job.asked_of_proxy:
+                proxy = self._proxy.target
+                found = Addresses((proxy.host,)) if proxy.literal else self._look_up(job, proxy.host, NAMED)
+                if found is not None:
+                    self._by_proxy(job, found)
+                return
+        self._send(job, target, shelf, entry)
+
+    def _by_proxy(self, job: _Job, answer: Answer) -> None:
+        """answer: the proxy's own addresses; they are the operator's business and judged by nobody."""
+        assert self._proxy is not None
+        assert job.target is not None
+        if isinstance(answer, NoAddress):
+            self._refuse(job, Cause.PROXY, f"{NAMED.capitalize()} could not be looked up.")
+            return
+        proxy = self._proxy.target
+        literals = ",".join(f"[{literal}]" if ":" in literal else literal for literal in answer.literals)
+        via = Via(self._proxy, answer.literals, job.asked_of_proxy)
+        self._send(job, job.target, self._handles.shelf(job.route), f"+{proxy.bracketed}:{proxy.port}:{literals}", via)
+
+    def _send(self, job: _Job, target: Target, shelf: Shelf, entry: str, via: Via | None = None) -> None:
+        request = job.request
         now = time.monotonic()
         if job.deadline <= now:
             self._refuse(job, Cause.TIMEOUT, f"No connection to {target} could be made in time.")
@@ -267,9 +302,9 @@ class Sender:
         lines.append("Expect:")
         if request.body is not None and all(name.lower() != "content-type" for name, _ in request.headers):
             lines.append("Content-Type:")  # libcurl would call it a form
-        transfer = self._acquire(shelf)
+        transfer = self._handles.acquire(shelf)
         try:
-            transfer.prepare(request, target, entry, lines, now, job.deadline)
+            transfer.prepare(request, target, entry, lines, now, job.deadline, via)
             self._multi.add_handle(transfer.curl)
         except (pycurl.error, ValueError, TypeError):
             transfer.close()
@@ -300,56 +335,8 @@ class Sender:
         del self._open[curl]
         result = transfer.finish(code, name=job.name_took, waited=job.waited)
         self._multi.remove_handle(curl)
-        self._put_back(transfer)
+        self._handles.put_back(transfer)
         job.done(result)
-
-    # Handles.
-
-    def _shelf(self, route: Route) -> Shelf:
-        shelf = self._shelves.get(route)
-        if shelf is None:
-            if len(self._shelves) >= MOST_ROUTES:
-                self._clear_oldest()
-            shelf = self._shelves[route] = Shelf(route)
-        return shelf
-
-    def _clear_oldest(self) -> None:
-        _, shelf = self._shelves.popitem(last=False)
-        self._idle_count -= len(shelf.handles)
-        for transfer in shelf.handles:
-            transfer.close()
-
-    def _acquire(self, shelf: Shelf) -> Transfer:
-        if shelf.handles:
-            self._idle_count -= 1
-            return shelf.handles.pop()
-        transfer = self._borrow() or Transfer(self._kept)
-        transfer.set_up(shelf, self._ca_file, self._user_agent)
-        return transfer
-
-    def _borrow(self) -> Transfer | None:
-        """Another route's idle handle, once there are many: `set_up` resets it."""
-        if self._idle_count < MOST_IDLE_HANDLES:
-            return None
-        for route, shelf in self._shelves.items():
-            if shelf.handles:
-                self._shelves.move_to_end(route)
-                self._idle_count -= 1
-                return shelf.handles.pop()
-        return None
-
-    def _put_back(self, transfer: Transfer) -> None:
-        shelf = transfer.shelf
-        if (
-            shelf is None
-            or shelf.route.connect_only
-            or self._idle_count >= MOST_IDLE_HANDLES
-            or self._shelves.get(shelf.route) is not shelf
-        ):
-            transfer.close()
-            return
-        self._idle_count += 1
-        shelf.handles.append(transfer)
 
     # libcurl's callbacks.
 
@@ -389,8 +376,7 @@ class Sender:
         self._resolver.close()
         for transfer, _ in self._open.values():
             transfer.close()
-        while self._shelves:
-            self._clear_oldest()
+        self._handles.close()
         self._multi.close()
         self._poller.close()
         os.close(self._wake_read)

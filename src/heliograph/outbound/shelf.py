@@ -43,6 +43,14 @@ class Shelf:
             found = self._entries[key] = self._entry(target, literals)
         return found
 
+    def asked_of_proxy(self, target: Target, literals: tuple[str, ...]) -> str:
+        """The address that a proxy is asked for, IPv4 first (more proxies have it); "" where an address is the operator's own, which no proxy stands before."""
+        verdicts = [(literal, self.judge(literal, target.port, plain=target.scheme == "http")) for literal in literals]
+        allowed = [literal for literal, verdict in verdicts if verdict.allowed]
+        if any(verdict.by_operator for _, verdict in verdicts):
+            return ""
+        return next((literal for literal in allowed if ":" not in literal), allowed[0] if allowed else "")
+
     def _entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
         verdicts = [(literal, self.judge(literal, target.port, plain=target.scheme == "http")) for literal in literals]
         allowed = [f"[{literal}]" if ":" in literal else literal for literal, verdict in verdicts if verdict.allowed]

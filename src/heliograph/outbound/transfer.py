@@ -17,6 +17,7 @@ from heliograph.domain.requests import Request
 from heliograph.outbound.exchange import Failure, Response, Result, Timings
 from heliograph.outbound.failures import explain
 from heliograph.outbound.kept import KeptConnections
+from heliograph.outbound.proxy import NAMED, Via, refused
 from heliograph.outbound.shelf import Shelf
 from heliograph.outbound.target import Target
 
@@ -44,6 +45,7 @@ class Transfer:
 
     def _nothing_set(self) -> None:
         self._target = NOWHERE
+        self._via: Via | None = None
         self._method = ""
         self._fresh_only = False
         self._milliseconds = 0
@@ -94,6 +96,7 @@ class Transfer:
             (pycurl.MAXLIFETIME_CONN, LONGEST_LIFE),
             (pycurl.MAXFILESIZE_LARGE, LARGEST_DECLARED),
             (pycurl.TCP_NODELAY, 1),
+            (pycurl.PROXY_CAINFO, ca_file),
         ):
             curl.setopt(option, value)
         if route.identity:  # libcurl takes a kept connection only for the same certificate
@@ -108,8 +111,11 @@ class Transfer:
         curl.setopt(pycurl.HEADERFUNCTION, self._header)
         curl.setopt(pycurl.WRITEFUNCTION, self._body)
 
-    def prepare(self, request: Request, target: Target, entry: str, lines: list[str | bytes], now: float, deadline: float) -> None:
-        """What differs per request. `entry`: the judged addresses, handed over so that libcurl looks nothing up. `deadline`: when the total timeout ends, on the monotonic clock; `now` is its present.
+    def prepare(
+        self, request: Request, target: Target, entry: str, lines: list[str | bytes], now: float, deadline: float, via: Via | None = None
+    ) -> None:
+        """What differs per request. `entry`: the judged addresses (with `via`: the proxy's), handed over so that libcurl looks nothing up.
+        `deadline`: when the total timeout ends, on the monotonic clock; `now` is its present.
 
         Raises pycurl.error, ValueError or TypeError where libcurl does not take a value.
         """
@@ -124,6 +130,8 @@ class Transfer:
         if target is not self._target:
             curl.setopt(pycurl.URL, target.url)
             self._target = target
+        if via is not None or self._via is not None:
+            self._set_proxy(via, target)
         curl.setopt(pycurl.HTTPHEADER, lines)
         self._resolve = [entry]
         self._set_course(now, deadline, fresh_only=False)
@@ -145,6 +153,23 @@ class Transfer:
             curl.setopt(pycurl.TIMEOUT_MS, milliseconds)
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(milliseconds, self._connect_milliseconds))
             self._milliseconds = milliseconds
+
+    def _set_proxy(self, via: Via | None, target: Target) -> None:
+        curl = self.curl
+        if via is None:
+            curl.setopt(pycurl.PROXY, "")
+            curl.setopt(pycurl.HTTPPROXYTUNNEL, 0)
+            for option in (pycurl.CONNECT_TO, pycurl.PROXYUSERNAME, pycurl.PROXYPASSWORD):
+                curl.unsetopt(option)
+        else:
+            proxy = via.proxy.target
+            curl.setopt(pycurl.PROXY, f"{proxy.scheme}://{proxy.bracketed}:{proxy.port}")
+            curl.setopt(pycurl.HTTPPROXYTUNNEL, 1)  # for http:// targets, too: the proxy shall see no URL and look up no name
+            curl.setopt(pycurl.CONNECT_TO, [via.connect_to(target)])
+            if via.proxy.user:
+                curl.setopt(pycurl.PROXYUSERNAME, via.proxy.user)
+                curl.setopt(pycurl.PROXYPASSWORD, via.proxy.password)
+        self._via = via
 
     def _set_method(self, method: str) -> None:
         curl = self.curl
@@ -200,7 +225,7 @@ class Transfer:
         elif self._kept.is_stale(local, local_port, secure=self._target.scheme == "https"):
             self.stale = True
             return pycurl.PREREQFUNC_ABORT
-        self.address = peer
+        self.address = self._via.asked_for if self._via else peer
         self.sent = True
         self._reused = not self._descriptors
         return pycurl.PREREQFUNC_OK
@@ -216,6 +241,8 @@ class Transfer:
         if self._lines_size > self._header_cap:
             self._lines_too_long = True
             return -1
+        if self._via is not None and not self.sent:  # the proxy's answer to CONNECT
+            return None
         self._lines.append(line)
         return None
 
@@ -231,6 +258,8 @@ class Transfer:
 
     def _judge(self, address: str, port: int) -> bool:
         assert self.shelf is not None
+        if self._via is not None:  # its target was judged, and libcurl keeps connections by the address that the proxy was asked for
+            return self._via.is_proxy(address, port)
         verdict = self.shelf.judge(address, port, plain=self._target.scheme == "http")
         if not verdict.allowed:
             self._blocked = verdict.reason
@@ -247,7 +276,14 @@ class Transfer:
         self._close_opened()
         timings = self._timings(name, waited)
         if code == 0 and self.shelf is not None and self.shelf.route.connect_only:
-            return Response(0, (), b"", truncated=False, timings=timings, address=str(self.curl.getinfo(pycurl.PRIMARY_IP)))
+            return Response(
+                0,
+                (),
+                b"",
+                truncated=False,
+                timings=timings,
+                address=self._via.asked_for if self._via else str(self.curl.getinfo(pycurl.PRIMARY_IP)),
+            )
         cut_by_cap = self._truncated and code == pycurl.E_WRITE_ERROR
         if code == 0 or cut_by_cap or (code == pycurl.E_FILESIZE_EXCEEDED and self._lines):
             status = self.curl.getinfo(pycurl.RESPONSE_CODE)
@@ -268,9 +304,20 @@ class Transfer:
             return Cause.GARBLED, f"The answer of {target} has headers that are longer than {self._header_cap:,} bytes."
         if self._twice:
             return Cause.RESET, f"{target} closed the connection without an answer."
+        if self._via is not None and not self.sent and (trouble := self._proxy_trouble(code)):
+            return Cause.PROXY, trouble
         verify = int(self.curl.getinfo(pycurl.SSL_VERIFYRESULT))
         system = int(self.curl.getinfo(pycurl.OS_ERRNO))
         return explain(code, target, sent=self.sent, answered=bool(self._lines), verify=verify, system=system, seconds=timings.total)
+
+    def _proxy_trouble(self, code: int) -> str | None:
+        """What is the proxy's own failure, not the target's."""
+        status = int(self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
+        if status and not 200 <= status < 300:
+            return refused(status, self._target)
+        if not self.curl.getinfo(pycurl.CONNECT_TIME_T):
+            return f"{NAMED.capitalize()} cannot be reached."
+        return f"{NAMED.capitalize()} gave no answer." if not status and code != pycurl.E_SSL_CACERT else None
 
     def _timings(self, name: float, waited: float) -> Timings:
         info = self.curl.getinfo

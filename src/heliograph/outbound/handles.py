@@ -1,0 +1,73 @@
+"""libcurl's handles, kept per route between requests: setting one up costs more than a request. Lives on the sender's thread."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from heliograph.outbound.exchange import Route
+from heliograph.outbound.kept import KeptConnections
+from heliograph.outbound.shelf import Shelf
+from heliograph.outbound.transfer import Transfer
+
+MOST_IDLE: Final = 512
+MOST_ROUTES: Final = 4096
+
+
+class Handles:
+    """All of a sender's."""
+
+    def __init__(self, ca_file: str, user_agent: str) -> None:
+        self._ca_file, self._user_agent = ca_file, user_agent
+        self._shelves: OrderedDict[Route, Shelf] = OrderedDict()
+        self._idle = 0
+        self._kept = KeptConnections()
+
+    def shelf(self, route: Route) -> Shelf:
+        """The route's own."""
+        shelf = self._shelves.get(route)
+        if shelf is None:
+            if len(self._shelves) >= MOST_ROUTES:
+                self._clear_oldest()
+            shelf = self._shelves[route] = Shelf(route)
+        return shelf
+
+    def acquire(self, shelf: Shelf) -> Transfer:
+        """A handle that is set up for the shelf's route."""
+        if shelf.handles:
+            self._idle -= 1
+            return shelf.handles.pop()
+        transfer = self._borrow() or Transfer(self._kept)
+        transfer.set_up(shelf, self._ca_file, self._user_agent)
+        return transfer
+
+    def put_back(self, transfer: Transfer) -> None:
+        """Keeps it for the route's next request, or frees it. It must not be in a multi any more."""
+        shelf = transfer.shelf
+        if shelf is None or shelf.route.connect_only or self._idle >= MOST_IDLE or self._shelves.get(shelf.route) is not shelf:
+            transfer.close()
+            return
+        self._idle += 1
+        shelf.handles.append(transfer)
+
+    def close(self) -> None:
+        """Frees all that are idle."""
+        while self._shelves:
+            self._clear_oldest()
+
+    def _clear_oldest(self) -> None:
+        _, shelf = self._shelves.popitem(last=False)
+        self._idle -= len(shelf.handles)
+        for transfer in shelf.handles:
+            transfer.close()
+
+    def _borrow(self) -> Transfer | None:
+        """Another route's idle handle, once there are many: `set_up` resets it."""
+        if self._idle < MOST_IDLE:
+            return None
+        for route, shelf in self._shelves.items():
+            if shelf.handles:
+                self._shelves.move_to_end(route)
+                self._idle -= 1
+                return shelf.handles.pop()
+        return None

@@ -1,0 +1,72 @@
+"""The operator's proxy for outgoing requests (spec C6).
+
+A proxy hides where a request really goes. So the name is looked up and judged here, and the proxy is asked (CONNECT) for the address that was
+judged, never for the name: it cannot be led elsewhere. TLS is with the target, through the proxy. What the operator allowed beyond public
+addresses lies in the operator's own network and is reached without the proxy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from heliograph.domain.errors import HeliographError
+from heliograph.outbound.target import InvalidTarget, Target, read_target
+
+NAMED: Final = "the operator's proxy"
+
+
+class ProxyError(HeliographError):
+    """The proxy's address cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that takes CONNECT. user, password: for it alone, no target sees them."""
+
+    target: Target
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Proxy:
+        """`http://user:password@proxy.example.org:3128`. Raises ProxyError, which repeats nothing of it."""
+        try:
+            parts = urlsplit(url)
+            credentials, _, _ = parts.netloc.rpartition("@")
+            target = read_target(url.replace(f"{credentials}@", "", 1) if credentials else url)
+        except (ValueError, InvalidTarget):
+            raise ProxyError("It has to look like http://proxy.example.org:3128 or http://user:password@proxy.example.org:3128.") from None
+        if target.rest != "/" or (parts.port is None and parts.scheme == "http"):
+            raise ProxyError("A proxy is an address with a port and nothing behind it, like http://proxy.example.org:3128.")
+        return cls(target, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One request's way through the proxy. literals: the proxy's own addresses; asked_for: the judged one that it is asked for."""
+
+    proxy: Proxy
+    literals: tuple[str, ...]
+    asked_for: str
+
+    def is_proxy(self, address: str, port: int) -> bool:
+        """Whether a connection is one to the proxy."""
+        return address in self.literals and port == self.proxy.target.port
+
+    def connect_to(self, target: Target) -> str:
+        """libcurl's `host:port:connect-to-host:connect-to-port`."""
+        literal = f"[{self.asked_for}]" if ":" in self.asked_for else self.asked_for
+        return f"{target.bracketed}:{target.port}:{literal}:{target.port}"
+
+
+def refused(status: int, target: Target) -> str:
+    """What a proxy's answer to CONNECT means, as a sentence."""
+    match status:
+        case 407:
+            return f"{NAMED.capitalize()} asks for other credentials (407)."
+        case 403 | 405:
+            return f"{NAMED.capitalize()} does not allow connections to {target} ({status})."
+        case _:
+            return f"{NAMED.capitalize()} could not reach {target} ({status})."
