@@ -5,10 +5,12 @@ from __future__ import annotations
 import queue
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pycurl
 import pytest
+from tests.authority import Authority
 from tests.receiver import Answer as Reply
 from tests.receiver import Receiver
 
@@ -105,6 +107,32 @@ BLOCKED = [
     "169.254.169.254",
     "168.63.129.16",
     "10.0.0.1",
+    "127.0.0.1.",
+    "0x7f.0x0.0x0.0x1",
+    "00000177.0.0.1",
+    "[0:0:0:0:0:ffff:127.0.0.1]",
+    "[::ffff:169.254.169.254]",
+    "[2002:a9fe:a9fe::]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[64:ff9b:1::7f00:1]",
+    "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+    "[2606:4700::5efe:7f00:1]",
+    "[fd00:ec2::254]",
+    "[fe80::a9fe:a9fe]",
+    "[2001:db8::1]",
+    "[5f00::1]",
+    "100.100.100.200",
+    "100.64.0.1",
+    "192.168.1.1",
+    "172.31.255.255",
+    "192.88.99.1",
+    "198.18.0.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "１２７.0.0.1",
+    "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
     *NAMES,
 ]
 UNREADABLE = [
@@ -260,6 +288,77 @@ def test_C6_of_a_names_addresses_only_the_allowed_are_tried(senders: list[Sender
         trap.setblocking(False)
         with pytest.raises(BlockingIOError):
             trap.accept()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://93.184.216.34:25/", "another protocol"),
+        ("https://93.184.216.34:6379/", None),
+        ("https://mail.example:587/", "another protocol"),
+        ("http://93.184.216.34/", "https:// is needed"),
+        ("http://[2606:2800:220:1::1]:8080/", "https:// is needed"),
+        ("http://mail.example/", "https:// is needed"),
+    ],
+)
+def test_C6_public_addresses_by_https_alone_and_not_at_other_protocols_ports(url: str, words: str | None, senders: list[Sender]) -> None:
+    names = names_of({"mail.example": ("93.184.216.34",)})
+    checked = check_url(url, Policy(), names)
+    assert checked.allowed is (words is None)
+    if words is None:  # not sent: it would leave this machine
+        return
+    assert words in checked.reason
+    sender = Sender(Resolver(names))
+    senders.append(sender)
+    result = send(sender, url, Route(1, 1))
+    assert isinstance(result, Failure)
+    assert (result.cause, result.left, result.message) == (Cause.BLOCKED, False, checked.reason)
+    assert check_url(url, Policy.parse(["93.184.216.34/32", "2606:2800:220:1::1"]), names).allowed
+
+
+@pytest.mark.parametrize("entry", ["127.0.0.0/8", "127.0.0.1", "127.0.0.1:{port}", "0.0.0.0/0"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]", "127.0.0.1.", "intranet.test", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ", "metadata.test", "nat64.test"]
+)
+def test_C6_checking_and_sending_agree_also_where_something_is_allowed(entry: str, host: str, senders: list[Sender]) -> None:
+    """What is said to be allowed is reached; what is not hears nothing."""
+    with Receiver("127.0.0.1") as receiver:
+        policy = Policy.parse([entry.format(port=receiver.port)])
+        names = names_of({**NAMES, "localhost": ("127.0.0.1",)})
+        url = f"http://{host}:{receiver.port}/"
+        checked = check_url(url, policy, names)
+        if checked.allowed and host == "nat64.test":
+            return  # its network does not exist here
+        sender = Sender(Resolver(names))
+        senders.append(sender)
+        result = send(sender, url, Route(1, 1, policy))
+        if checked.allowed:
+            assert isinstance(result, Response)
+        else:
+            assert isinstance(result, Failure)
+            assert (result.cause, result.message) == (Cause.BLOCKED, checked.reason)
+        assert receiver.connections == int(checked.allowed)
+        assert checked.allowed is (host != "metadata.test")
+
+
+@pytest.mark.parametrize("first", ["certificate", "authority"])
+def test_C6_a_kept_connection_is_one_accounts_own_in_tls_as_well(first: str, tmp_path: Path, senders: list[Sender]) -> None:
+    """One account's client certificate, or its own authority, is not lent to another that sends to the same host."""
+    authority = Authority(tmp_path)
+    trusted = authority.ca_file.read_text()
+    clients = authority.ca_file if first == "certificate" else None
+    with Receiver(tls=authority.server("127.0.0.1", clients=clients)) as receiver:
+        sender = Sender()
+        senders.append(sender)
+        identity = authority.identity("sender.example") if first == "certificate" else ""
+        ours = Route(1, 1, HERE, authorities=trusted, identity=identity)
+        other = Route(2, 2, HERE, authorities=trusted if first == "certificate" else "")
+        assert isinstance(send(sender, receiver.url("/ours"), ours), Response)
+        assert isinstance(send(sender, receiver.url("/other"), other), Failure)
+        again = send(sender, receiver.url("/again"), ours)
+        assert isinstance(again, Response)
+        assert again.reused
+        assert [request.path for request in receiver.requests] == ["/ours", "/again"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -18,6 +18,7 @@ from tests.receiver import Answer, Receiver
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
 from heliograph.outbound import proxy as outbound_proxy
+from heliograph.outbound.checking import check_url
 from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import ProxyError
@@ -88,6 +89,7 @@ def test_C6_the_proxy_is_asked_for_the_judged_address_and_sees_nothing(sending, 
     send = sending(proxy.url)
     result = send("https://crm.example.com/hook?s3cr3t")
     assert isinstance(result, Response), result
+    assert check_url("https://crm.example.com/hook?s3cr3t", Policy(), look_up).allowed
     assert (result.status, result.address) == (200, PUBLIC)
     assert result.header("x-of-the-proxy") is None
     assert isinstance(send("https://crm.example.com/again"), Response)

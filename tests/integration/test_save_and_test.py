@@ -242,6 +242,45 @@ def test_C3_a_sample_is_one_real_request_signed_and_mapped(stage: Stage) -> None
     assert first.header("webhook-id") != second.header("webhook-id")
 
 
+def test_C3_C7_a_sample_is_judged_by_the_response_rule(stage: Stage) -> None:
+    receiver = stage.receiver()
+    rule = [
+        {"if": [{"in": "json", "name": "ok", "is": ["false"]}], "then": "failed", "says": "The target refused it"},
+        {"if": [{"in": "body", "contains": ["was recorded"]}], "then": "delivered"},
+    ]
+    id = stage.connection(receiver.url("/hook"), receiver.url("/test"), rule=rule)
+    receiver.answer("/hook", Answer(200, {"ok": False}), Answer(200, "<html>Your response was recorded</html>", HTML), Answer(500))
+    refused, page, broken = (stage.run(id, sample=True) for _ in range(3))
+    assert (refused.finding, marks(refused)) == (Finding.RULE, "dd.-f")
+    assert "The target refused it" in words.summary(refused)
+    assert page.verdict is Verdict.TESTED
+    assert broken.finding is Finding.BROKEN
+    receiver.answer("/test", Answer(200, {"ok": False}))
+    assert stage.run(id).verdict is Verdict.TESTED  # the rule is about deliveries
+
+
+@pytest.mark.parametrize("what", ["url", "test URL", "token URL", "name", "redirect"])
+def test_C6_no_url_of_a_connection_gets_past_the_guard(stage: Stage, what: str) -> None:
+    """Each leads to a listener that hears nothing."""
+    with stage.story.saving() as s:
+        allow_networks(s, [f"127.0.0.1:{stage.story.receiver.port}"])
+    trap, allowed = stage.receiver(host="::"), stage.story.receiver
+    url, fields = allowed.url("/hook"), {}
+    here = f"http://127.0.0.1:{trap.port}/"
+    allowed.answer("/moved", Answer(307, headers={"Location": here}))
+    test_url = {"test URL": here, "name": f"http://localhost:{trap.port}/", "redirect": allowed.url("/moved")}.get(what, "")
+    if what == "url":
+        url = here
+    if what == "token URL":
+        fields = OAuth(allowed).fields(access_token_url=here) | {"secrets": {Secret.CLIENT_SECRET: "s3cr3t"}}
+    id = stage.connection(url, test_url, **fields)
+    for sample in (False, True) if what in ("url", "token URL") else (False,):
+        report = stage.run(id, sample=sample)
+        assert report.verdict is Verdict.FAILED
+        assert report.finding in (Finding.BLOCKED, Finding.MOVED)
+    assert trap.connections == 0
+
+
 # --- OAuth2
 
 
@@ -293,7 +332,8 @@ def test_C3_C4_without_a_test_url_the_access_token_is_tried(stage: Stage) -> Non
         ("revoked refresh token", Finding.CONNECT_AGAIN, "Press Connect"),
         ("never connected", Finding.CONNECT_AGAIN, "Press Connect"),
         ("wrong token URL", Finding.TOKEN, "Access Token URL"),
-        ("authority is down", Finding.AWAY, "Test again"),
+        ("authority is down", Finding.TOKEN, "refused the connection"),
+        ("authority is busy", Finding.AWAY, "Test again"),
     ],
 )
 def test_C3_C4_says_why_there_is_no_access_token(stage: Stage, kind: str, finding: Finding, says: str) -> None:
@@ -306,6 +346,8 @@ def test_C3_C4_says_why_there_is_no_access_token(stage: Stage, kind: str, findin
         "authority is down": {"access_token_url": f"http://127.0.0.1:{free_port()}/token"},
     }
     id = oauth_connection(stage, authority, **by_code, **wrong.get(kind, {}))
+    if kind == "authority is busy":
+        authority.receiver.answer("/token", Answer(503))
     if kind == "revoked refresh token":
         sign_in(stage, authority, id, refresh="revoked-refresh-token")
     report = stage.run(id)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from heliograph.domain.bodies import Body
-from heliograph.domain.outcomes import Cause
+from heliograph.domain.outcomes import Cause, Refused
 from heliograph.domain.retry import Category
 
 
@@ -222,7 +222,7 @@ def judged(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: 
     return Step.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
 
 
-def token_finding(category: Category, *, lost: bool, client: bool, error: str) -> Finding:
+def token_finding(refused: Refused, *, lost: bool, client: bool, error: str) -> Finding:
     """What an authority's refusal means. error: its word (RFC 6749 §5.2)."""
     if client:
         return Finding.CLIENT
@@ -230,4 +230,6 @@ def token_finding(category: Category, *, lost: bool, client: bool, error: str) -
         return Finding.CONNECT_AGAIN
     if error == "invalid_scope":
         return Finding.SCOPE
-    return Finding.AWAY if category is Category.CONNECTION else Finding.TOKEN
+    if refused.cause is Cause.BLOCKED:
+        return Finding.BLOCKED
+    return Finding.AWAY if refused.category is Category.CONNECTION and refused.cause is Cause.OAUTH else Finding.TOKEN

@@ -105,7 +105,9 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     ),
     Finding.TOKEN: (
         gettext_lazy("There is no access token. %(detail)s"),
-        gettext_lazy("Check Grant Type, Access Token URL and Refresh Token URL with the target's administrator."),
+        gettext_lazy(
+            "Check Grant Type, Access Token URL and Refresh Token URL, letter by letter, or ask the target's administrator for them."
+        ),
     ),
     Finding.UNAUTHORIZED: (
         gettext_lazy("%(target)s did not accept the credentials (401)."),

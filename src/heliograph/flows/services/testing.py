@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time_ns
 from uuid import uuid4
 
 from django.db import connection as database
@@ -23,7 +23,9 @@ from heliograph.domain.diagnosis import Finding, Mark, Report, Step, Stepped, Ve
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.masking import blotted, without_cut_secret
+from heliograph.domain.outcomes import Cause, Delivered, Refused
 from heliograph.domain.requests import Prepared, Request, prepare
+from heliograph.domain.responses import Reply, classify_reply, first_match
 from heliograph.domain.sampling import SampleFacts, ask_test_url, sample_mapping
 from heliograph.flows import outgoing
 from heliograph.flows.models import Destination
@@ -140,7 +142,7 @@ class _Trial:
             about = self.about
             token = Asker(about.account, about.id, connection, about.secrets, about.route, self.sender).fresh_token()
             if isinstance(token, Denied):
-                finding = diagnosis.token_finding(token.refused.category, lost=token.lost, client=token.client, error=token.error)
+                finding = diagnosis.token_finding(token.refused, lost=token.lost, client=token.client, error=token.error)
                 return self._failed(Step.CREDENTIALS, finding, token.refused.message, monotonic() - began)
             bearer = token
             self.masks |= {token}
@@ -196,7 +198,15 @@ class _Trial:
         self._connected(response)
         took = response.timings.total - response.timings.sent
         headers = dict(reversed(response.headers))
-        wrong = diagnosis.judged(response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON)
+        ruled = self._ruled(response)
+        if isinstance(ruled, Refused):
+            step = Step.CREDENTIALS if ruled.cause is Cause.OAUTH else Step.ANSWER  # a 200 that means: no such token
+            return self._failed(step, Finding.RULE, ruled.message, took, response=response)
+        wrong = (
+            None
+            if ruled
+            else diagnosis.judged(response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON)
+        )
         if wrong is None and response.truncated and not self.about.sample:
             wrong = Step.ANSWER, Finding.LONG_ANSWER
         if wrong is None:
@@ -205,6 +215,12 @@ class _Trial:
             return self._report(Verdict.TESTED, response=response)
         step, finding = wrong
         return self._failed(step, finding, "", took, response=response, moved=_host(headers.get("location", "")))
+
+    def _ruled(self, response: Response) -> Delivered | Refused | None:
+        """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
+        reply = Reply(response.status, response.headers, response.body)
+        rule = self.about.connection.rule if self.about.sample else ()
+        return None if first_match(rule, reply) is None else classify_reply(rule, reply, time_ns() // 1_000)
 
     def _connected(self, response: Response) -> None:
         timings = response.timings
