@@ -121,7 +121,9 @@ def opened(world: World, kind: str) -> Iterator[Sender]:
             return [b"a page"]
 
         application = IngestApplication(pages, reception)
-        server = create_server(application, host="127.0.0.1", port=0, threads=4, ident=None, clear_untrusted_proxy_headers=True)
+        server = create_server(
+            application, host="127.0.0.1", port=0, threads=4, ident=None, clear_untrusted_proxy_headers=True, asyncore_use_poll=True
+        )
         sender.port = int(server.effective_port)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -6,6 +6,7 @@ page's write then waits p99 3.7 s; through the gate 28 ms. The kernel frees both
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -19,6 +20,21 @@ log = structlog.get_logger(__name__)
 LONG_HOLD = 2.0  # seconds; longer is logged with the holder
 
 
+class _Files:
+    """A thread's open files of a gate, closed when the thread or the gate is gone: under load a gate is made every second."""
+
+    def __init__(self, paths: tuple[str, str]) -> None:
+        self.turn, self.main = (os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for path in paths)
+        self.pid = os.getpid()
+        self.depth = 0
+        self.since = 0.0
+
+    def __del__(self) -> None:
+        for name in ("turn", "main"):
+            with contextlib.suppress(AttributeError, OSError):  # never opened; closed at the interpreter's end
+                os.close(getattr(self, name))
+
+
 class Gate:
     """The gate of one database file. Descriptors belong to a thread: flock excludes open files, not threads."""
 
@@ -26,44 +42,40 @@ class Gate:
         self._paths = (f"{database}.turn", f"{database}.main")
         self._local = threading.local()
 
-    def _files(self) -> tuple[int, int]:
-        pid = os.getpid()
-        if getattr(self._local, "pid", None) != pid:  # a fork shares open files, and with them the lock
-            self._local.files = tuple(os.open(p, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for p in self._paths)
-            self._local.pid, self._local.depth = pid, 0
-        files: tuple[int, int] = self._local.files
+    def _files(self) -> _Files:
+        files: _Files | None = getattr(self._local, "files", None)
+        if files is None or files.pid != os.getpid():  # a fork shares open files, and with them the lock
+            files = self._local.files = _Files(self._paths)
         return files
 
     def acquire(self) -> None:
         """Waits for its turn. A waiter holds `turn`, so a greedy holder cannot come back first. Re-entrant in a thread."""
-        turn, main = self._files()
-        if self._local.depth == 0:
-            fcntl.flock(turn, fcntl.LOCK_EX)
+        files = self._files()
+        if files.depth == 0:
+            fcntl.flock(files.turn, fcntl.LOCK_EX)
             try:
-                _sign(turn)
-                fcntl.flock(main, fcntl.LOCK_EX)
+                _sign(files.turn)
+                fcntl.flock(files.main, fcntl.LOCK_EX)
             finally:
-                fcntl.flock(turn, fcntl.LOCK_UN)
-            _sign(main)
-            self._local.since = time.monotonic()
-        self._local.depth += 1
+                fcntl.flock(files.turn, fcntl.LOCK_UN)
+            _sign(files.main)
+            files.since = time.monotonic()
+        files.depth += 1
 
     def release(self) -> None:
         """Frees the gate, at the outermost call."""
-        _, main = self._files()
-        self._local.depth -= 1
-        if self._local.depth == 0:
-            held = time.monotonic() - self._local.since
-            fcntl.flock(main, fcntl.LOCK_UN)
+        files = self._files()
+        files.depth -= 1
+        if files.depth == 0:
+            held = time.monotonic() - files.since
+            fcntl.flock(files.main, fcntl.LOCK_UN)
             if held > LONG_HOLD:
                 log.warning("write_gate_held_long", seconds=round(held, 1), pid=os.getpid(), thread=threading.current_thread().name)
 
     @property
     def is_held(self) -> bool:
         """Whether this thread holds it."""
-        self._files()
-        depth: int = self._local.depth
-        return depth > 0
+        return self._files().depth > 0
 
     @staticmethod
     def holder(database: str | Path) -> int | None:

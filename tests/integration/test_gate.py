@@ -1,0 +1,102 @@
+"""SQLite's write gate, across threads and processes (protocols section 1)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tests.waiting import until
+
+from heliograph.store.gate import Gate
+
+pytestmark = pytest.mark.once
+
+HOLDS = """
+import sys
+from heliograph.store.gate import Gate
+gate = Gate(sys.argv[1])
+gate.acquire()
+print("held", flush=True)
+sys.stdin.readline()
+gate.release()
+print("free", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def other(tmp_path: Path):
+    """Another process that holds the gate of tmp_path/db until it gets a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path / "db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def waiting_for(gate: Gate) -> tuple[threading.Thread, threading.Event]:
+    """A thread that takes the gate and gives it back; the event is set once it had it."""
+    had = threading.Event()
+
+    def take() -> None:
+        with gate:
+            had.set()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    return thread, had
+
+
+def test_one_process_at_a_time(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    assert Gate.holder(tmp_path / "db") == other.pid
+    thread, had = waiting_for(Gate(tmp_path / "db"))
+    assert not had.wait(0.2)
+    other.stdin.write("go on\n")
+    assert had.wait(10)
+    thread.join()
+    until(lambda: Gate.holder(tmp_path / "db") is None)
+
+
+def test_the_kernel_frees_what_a_dead_process_held(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    thread, had = waiting_for(Gate(tmp_path / "db"))
+    assert not had.wait(0.2)
+    other.kill()
+    assert had.wait(10)
+    thread.join()
+
+
+def test_one_thread_at_a_time_and_again_in_the_same(tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "db")
+    with gate, gate:
+        assert gate.is_held
+        assert Gate.holder(tmp_path / "db") == os.getpid()
+        thread, had = waiting_for(gate)
+        assert not had.wait(0.2)
+    assert had.wait(10)
+    thread.join()
+    assert not gate.is_held
+
+
+def test_gates_and_threads_that_are_gone_leave_no_file_open(tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "db")
+    with gate:
+        pass
+    gc.collect()
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(20):
+        with Gate(tmp_path / "db"):
+            pass
+        waiting_for(gate)[0].join()
+    gc.collect()
+    assert len(list(Path("/dev/fd").iterdir())) <= before
+    with gate:  # its own thread's files are still its own
+        assert Gate.holder(tmp_path / "db") == os.getpid()
