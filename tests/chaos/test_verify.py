@@ -12,7 +12,7 @@ from tests.processes import Starter
 
 @pytest.mark.timeout(240)
 def test_B6_verify_loses_nothing_through_kills(heliograph: Starter, empty_database: DatabaseFacts) -> None:
-    shared = () if empty_database.vendor == "sqlite" else ("--database-url", empty_database.url)
+    shared = () if empty_database.vendor == "sqlite" else ("--no-slots", "--database-url", empty_database.url)
     process = heliograph.run("verify", "--kills", "3", "--clients", "4", "--json", *shared, timeout=230)
     said: dict[str, Any] = json.loads(process.output.splitlines()[-1])
     assert process.returncode == 0, process.output

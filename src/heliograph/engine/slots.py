@@ -58,6 +58,10 @@ class Ownership(Protocol):
     def owned(self) -> frozenset[int]:
         """The slots, those that are being given up included."""
 
+    @property
+    def wants_more(self) -> bool:
+        """Whether it has less than its share: others are about to free some, or a dead one's lease is about to run out."""
+
 
 class SharedSlots:
     """PostgreSQL: several workers, each with its fair share of the slots."""
@@ -69,6 +73,7 @@ class SharedSlots:
         self._freeing: frozenset[int] = frozenset()
         self._deadline = 0.0
         self._leaving = False
+        self._share = 0
 
     def own(self, db: Database, said: Mapping[str, object]) -> bool:
         asked = time.monotonic()
@@ -79,7 +84,7 @@ class SharedSlots:
         if lost:
             log.warning("slots_lost", slots=len(lost), seconds_too_late=round(asked - self._deadline, 1))
         alive = table.report(db, self._me, length, json.dumps(said))
-        share = math.ceil(table.SLOTS / max(alive, 1))
+        share = self._share = math.ceil(table.SLOTS / max(alive, 1))
         if len(kept) < share and not self._leaving:
             kept |= table.claim(db, self._me, length, share - len(kept))
             self._freeing = frozenset()
@@ -116,6 +121,10 @@ class SharedSlots:
     def owned(self) -> frozenset[int]:
         return frozenset(self._epochs)
 
+    @property
+    def wants_more(self) -> bool:
+        return len(self._epochs) < self._share and not self._leaving
+
 
 class AllSlots:
     """SQLite: the one owner of all slots, who holds the folder's lock. Nothing is renewed; a report is written now and then."""
@@ -151,3 +160,7 @@ class AllSlots:
     @property
     def owned(self) -> frozenset[int]:
         return frozenset(self._epochs)
+
+    @property
+    def wants_more(self) -> bool:
+        return False

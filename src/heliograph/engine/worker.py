@@ -53,6 +53,8 @@ LONGEST_SHARE: Final = 2 / 3
 """Of a lease: the longest that a connection may let a request take, or it would never start (20 of 30 seconds)."""
 JUDGE_EVERY = 0.5
 MOVE_EVERY = 0.25
+CLAIM_EVERY = 1.0
+"""Seconds between looks for slots while the worker has less than its share."""
 DRAIN = 8.0
 """Seconds that requests under way get to end after a stop was asked for; the whole stop takes at most 10."""
 
@@ -170,7 +172,7 @@ class Worker:
     def _turn(self) -> None:
         self.memory.wake_settler.clear()
         now = time.monotonic()
-        if now - self._renewed >= self._setup.lease.renewal:
+        if now - self._renewed >= (min(CLAIM_EVERY, self._setup.lease.renewal) if self.ownership.wants_more else self._setup.lease.renewal):
             self._recover()
             self._own()
         batch = self.settler.take()

@@ -185,6 +185,12 @@ def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
     return {row[0]: lane_of(row) for row in rows}
 
 
+def unsettled(db: Database) -> int:
+    """How many lanes have something to send, in flight or waiting for its time."""
+    ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")
+    return int(count)
+
+
 def misplaced(db: Database, destination: int, connection: int, slots: Iterable[int], limit: int) -> list[StoredLane]:
     """Lanes of a destination that lie under another connection than its own, in these slots."""
     rows = db.all(

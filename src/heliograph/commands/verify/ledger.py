@@ -6,10 +6,12 @@ one registration are asked for one after the other, so their order is known with
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -118,6 +120,16 @@ class Ledger:
         with self._lock:
             came = Counter(target for target, _ in self._seen)
             return len(self._accepted) - min((came[name] for name, updates in self.targets.items() if not updates), default=0)
+
+    def write(self, file: Path) -> None:
+        """Everything as JSON lines in the order of time, to look at: what was asked, accepted, came, and when something was struck."""
+        with self._lock:
+            lines: list[tuple[float, str, object]] = [(at, "asked", version) for version, at in self._asked.items()]
+            lines += [(at, "accepted", version) for version, at in self._accepted.items()]
+            lines += [(at, "struck", None) for at in self._strikes]
+            lines += [(a.at, "came", [a.target, *a.version, a.id, a.took, a.answered]) for a in self._arrivals]
+        with file.open("w") as out:
+            out.writelines(json.dumps([round(at, 4), what, of]) + "\n" for at, what, of in sorted(lines, key=lambda line: line[0]))
 
     # Counting.
 

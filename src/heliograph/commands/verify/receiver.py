@@ -67,6 +67,7 @@ class Receiver:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
         self._ready = threading.Event()
+        self._open: set[_Connection] = set()
 
     def url(self, target: str) -> str:
         """Where a target takes its requests."""
@@ -83,7 +84,7 @@ class Receiver:
 
     def _run(self) -> None:
         server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Connection(self.targets, self._loop), "127.0.0.1", 0, backlog=1024)
+            self._loop.create_server(lambda: _Connection(self.targets, self._loop, self._open), "127.0.0.1", 0, backlog=1024)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -91,19 +92,30 @@ class Receiver:
             self._loop.run_forever()
         finally:
             server.close()
+            for connection in list(self._open):
+                connection.abort()
+            self._loop.run_until_complete(server.wait_closed())
             self._loop.close()
 
 
 class _Connection(asyncio.Protocol):
     """One request after the other: libcurl sends the next one after the answer."""
 
-    def __init__(self, targets: Targets, loop: asyncio.AbstractEventLoop) -> None:
-        self._targets, self._loop = targets, loop
+    def __init__(self, targets: Targets, loop: asyncio.AbstractEventLoop, open_: set[_Connection]) -> None:
+        self._targets, self._loop, self._open = targets, loop, open_
         self._transport: Any = None
         self._buffer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self)
+
+    def abort(self) -> None:
+        """Closes it at once."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -44,7 +44,7 @@ class Way(StrEnum):
 class Manager:
     """A service manager: starts what has ended again, after a moment. Its thread is one of the trial's own."""
 
-    parts: Sequence[Part]
+    parts: list[Part]
     random: random.Random
     restarted: Counter[str] = field(default_factory=Counter)
     _hold: threading.Lock = field(default_factory=threading.Lock)
@@ -58,6 +58,12 @@ class Manager:
         self._thread = threading.Thread(target=self._watch, name="service manager", daemon=True)
         self._thread.start()
 
+    def keep(self, part: Part) -> None:
+        """Starts one more, and keeps it running too."""
+        with self._hold:
+            part.start()
+            self.parts.append(part)
+
     def stop(self) -> None:
         """Leaves everything as it is."""
         self._stop.set()
@@ -70,7 +76,7 @@ class Manager:
 
     def _watch(self) -> None:
         while not self._stop.wait(0.05):
-            for part in self.parts:
+            for part in list(self.parts):
                 with self._hold:
                     if part.running.returncode is None:
                         continue

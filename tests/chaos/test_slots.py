@@ -1,0 +1,61 @@
+"""Workers come and go under load with a fast receiver: each has its share of the slots within 10 seconds, and nothing is lost (protocols section 3)."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from tests.databases import DatabaseFacts
+from tests.processes import Starter
+from tests.waiting import until
+
+from heliograph.commands.stage import content
+from heliograph.commands.stage.ground import Ground
+from heliograph.commands.stage.processes import Part
+from heliograph.commands.verify import scaling
+from heliograph.commands.verify.ledger import Ledger
+from heliograph.commands.verify.load import Load
+from heliograph.commands.verify.receiver import Receiver, Targets
+from heliograph.domain.flows import Does
+from heliograph.store.database import open_postgres
+from heliograph.store.lanes import unsettled
+
+TARGETS = {"record": True, "message": False, "other-record": True, "other-message": False}
+
+
+@pytest.mark.timeout(300)
+def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, heliograph: Starter, tmp_path: Path) -> None:
+    if database.vendor == "sqlite":  # one owner has them all, and no worker may stand beside it
+        process = heliograph.run("worker")
+        assert process.returncode == 1
+        assert "needs PostgreSQL" in process.output
+        return
+    ledger = Ledger(TARGETS)
+    ground = Ground(tmp_path, database.url, {"key": database.key, "allowed_networks": "127.0.0.1/32"})
+    ground.logs.mkdir()
+    db = open_postgres(database.url)
+    parts = [Part(ground, "web", "web"), *(Part(ground, "worker", f"worker-{n}") for n in range(3))]
+    try:
+        with Receiver(Targets(ledger, frozenset(), random.Random(1), slow=False)) as receiver:
+            flow = tuple(
+                content.Target(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items()
+            )
+            staged = content.make_account(content.Plan((flow,), apart=16))
+            for part in parts[:2]:
+                part.start()
+            for part in parts[:2]:
+                part.until_ready()
+            load = Load(ledger, [parts[0].pages], staged.token, lambda v: content.document(staged.events[0], v.code, v.number), clients=4)
+            load.start()
+            steps = scaling.up_and_down(db, parts[1], parts[2:])
+            assert load.stop(60.0)
+            until(lambda: not unsettled(db), timeout=60)
+        counts = ledger.count()
+        assert all(seconds <= scaling.WITHIN for seconds in steps.values()), steps
+        assert (counts.lost, counts.reordered, counts.renamed, counts.duplicated, load.unexpected) == (0, 0, 0, 0, []), counts
+        assert counts.delivered == counts.owed > 100
+    finally:
+        for part in parts:
+            part.end()
+        db.close()
