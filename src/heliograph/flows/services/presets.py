@@ -1,0 +1,98 @@
+"""Connections and mappings from presets (B3). Everything that a preset makes is ordinary and can be changed afterwards."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.connections import Secret
+from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.presets import BlanksWrong, Preset, read_preset
+from heliograph.flows.models import Connection
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.services.connections import ConnectionFacts, save_connection
+from heliograph.flows.services.mappings import save_mapping
+from heliograph.platform.errors import Invalid, NotThere
+from heliograph.platform.services.saving import Saving
+
+ORDER = (
+    *("slack_text", "slack_blocks", "google_forms", "teams_card", "hubspot_form", "hubspot_contact", "salesforce_web_to_lead"),
+    *("salesforce_upsert", "marketo_leads", "zapier", "make", "ntfy", "generic_json"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of a preset."""
+
+    preset: Preset
+    connection: Connection
+    mappings: tuple[MappingRow, ...]
+
+
+@functools.cache
+def presets() -> tuple[Preset, ...]:
+    """All presets, in the order of the page."""
+    folder = resources.files("heliograph.flows") / "presets"
+    return tuple(read_preset(key, tomllib.loads((folder / f"{key}.toml").read_text("utf-8"))) for key in ORDER)
+
+
+def preset(key: str) -> Preset:
+    """One preset. Raises NotThere."""
+    found = next((each for each in presets() if each.key == key), None)
+    if found is None:
+        raise NotThere(f"There is no preset {key!r}.")
+    return found
+
+
+def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool = False) -> Made:
+    """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are possible.
+
+    Raises NotThere, and Invalid with sentences by name of the blank.
+    """
+    chosen = preset(key)
+    try:
+        filled = chosen.fill(values, http=http)
+    except BlanksWrong as error:
+        raise Invalid({name: [reason] for name, reason in error.reasons.items()}) from None
+    name = str(values.get("name", chosen.name)).strip()
+    facts = ConnectionFacts(
+        {**filled.fields, "name": name}, url=filled.url, secrets={Secret(kind): value for kind, value in filled.secrets.items() if value}
+    )
+    try:
+        connection = save_connection(s, facts, http=http)
+    except Invalid as error:
+        raise Invalid({_blank_of(chosen, field): sentences for field, sentences in error.fields.items()}) from None
+    rows = []
+    for body in filled.mappings:
+        mapping = FieldMapping.from_body({"name": _free_name(name), **body})
+        rows.append(save_mapping(s, mapping))
+    return Made(chosen, connection, tuple(rows))
+
+
+def _blank_of(chosen: Preset, field: str) -> str:
+    """The blank that an error of the connection is about."""
+    if field == "name":
+        return field
+    for secret, text in {**chosen.connection.get("secrets", {}), **_conditional(chosen)}.items():
+        if secret == field:
+            return str(text).strip("{}")
+    return chosen.url_blank
+
+
+def _conditional(chosen: Preset) -> dict[str, str]:
+    return {name: text for more in chosen.connection.get("when", {}).values() for name, text in more.get("secrets", {}).items()}
+
+
+def _free_name(connection: str) -> str:
+    """A name for a mapping that no other has."""
+    base = _("%(connection)s mapping") % {"connection": connection[:200]}
+    taken = {row.name.casefold() for row in MappingRow.objects.filter(deleted_at=None)}
+    names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
+    return next(name for name in names if name.casefold() not in taken)

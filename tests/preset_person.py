@@ -1,0 +1,31 @@
+"""The registration that the presets' samples are made of, with characters that each target has to escape its own way."""
+
+from __future__ import annotations
+
+from heliograph.domain.fields import Value
+
+PERSON: dict[str, Value] = {
+    "profile.first_name": "Zoë",
+    "profile.last_name": "Lindqvist",
+    "profile.email": "zoe@example.org",
+    "profile.organization": "Oakline & Sons",
+    "profile.position": "Head of Events",
+    "profile.phone": "+43 1 234567",
+    "profile.country": "Austria",
+    "registration.code": "S26-000123",
+    "registration.status": "Attended",
+    "event.code": "SUMMIT-26",
+    "event.name": "Summit <2026>",
+    "macro.change_id": "4711",
+    "macro.change_type": "status changed",
+}
+
+
+class Person:
+    """Facts of that registration, some of them otherwise."""
+
+    def __init__(self, **other: Value) -> None:
+        self.values = {**PERSON, **{name.replace("__", "."): value for name, value in other.items()}}
+
+    def value(self, source: str) -> Value:
+        return self.values.get(source)

@@ -1,0 +1,137 @@
+"""Presets are whole and say the truth: each makes the request of its own sample, and each blank says what is wrong with it (B3)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+
+import pytest
+from tests.preset_person import Person
+
+from heliograph.domain.connections import Connection, ContentType, Secret
+from heliograph.domain.mapping import Kind, Mapping
+from heliograph.domain.presets import BlankKind, BlanksWrong, Filled, Preset
+from heliograph.domain.rendering import Rendered, render
+from heliograph.domain.requests import Request, compose
+from heliograph.domain.transform import Escape
+from heliograph.flows.services.presets import ORDER, presets
+
+BY_KEY = {preset.key: preset for preset in presets()}
+
+
+def request_of(preset: Preset, filled: Filled, facts: Person | None = None) -> Request:
+    """What a connection and mapping made of it send for the sample's registration."""
+    origin, slash, rest = filled.url.partition("://")[2].partition("/")
+    scheme = filled.url.partition("://")[0]
+    secrets = {Secret.PATH: f"{slash}{rest}", **{Secret(name): value for name, value in filled.secrets.items() if value}}
+    fields = {**filled.fields, "name": "C", "origin": f"{scheme}://{origin}", "secrets": sorted(secrets)}
+    connection = Connection.from_body(fields)
+    assert connection.lacks == ()
+    assert Connection.from_body(connection.to_body()) == connection
+    (body,) = filled.mappings
+    mapping = Mapping.from_body({"name": "M", **body})
+    assert mapping.kind is Kind.PAYLOAD
+    assert mapping.unfilled in ((), ("attachments[0].contentUrl",))
+    person = facts or Person()
+    payload = render(mapping, person, timezone=UTC)
+    assert isinstance(payload, Rendered), payload
+    made = compose(connection, secrets, payload, None, person, webhook_id="msg_1", bearer="token")
+    assert isinstance(made, Request), made
+    return made
+
+
+@pytest.mark.parametrize("key", ORDER)
+def test_B3_a_preset_makes_the_request_of_its_sample(key: str) -> None:
+    preset = BY_KEY[key]
+    made = request_of(preset, preset.fill(preset.sample["blanks"]))
+    assert made.url == preset.sample["url"]
+    if preset.connection["content_type"] == ContentType.JSON:
+        assert json.loads(made.body) == json.loads(preset.sample["body"])
+    else:
+        assert made.body.decode() == preset.sample["body"]
+
+
+@pytest.mark.parametrize("key", ORDER)
+def test_B3_a_preset_says_what_it_is_and_what_it_needs(key: str) -> None:
+    preset = BY_KEY[key]
+    assert all((preset.name, preset.what, preset.needs, preset.sets, preset.ask))
+    assert preset.sources or key == "generic_json"
+    assert len({blank.name for blank in preset.blanks}) == len(preset.blanks)
+    used = json.dumps([preset.connection, *preset.mappings])
+    assert all(f"{{{{{blank.name}}}}}" in used for blank in preset.blanks if blank.name != "name")
+
+
+@pytest.mark.parametrize("key", ORDER)
+def test_B3_every_missing_blank_is_named(key: str) -> None:
+    preset = BY_KEY[key]
+    needed = {blank.name for blank in preset.blanks if blank.required}
+    with pytest.raises(BlanksWrong) as caught:
+        preset.fill(dict.fromkeys([blank.name for blank in preset.blanks], " "))
+    assert caught.value.reasons.keys() == needed
+    assert all(reason.endswith("is missing.") for reason in caught.value.reasons.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "blank", "reason"),
+    [
+        ("slack_text", {"url": "https://example.org/services/T/B/X"}, "url", "Its host is hooks.slack.com"),
+        ("slack_text", {"url": "https://hooks.slack.com.example.org/services/T/B/X"}, "url", "Its host is hooks.slack.com"),
+        ("slack_text", {"url": "https://hooks.slack.com/workflows/T"}, "url", "Its path begins with /services/"),
+        ("slack_text", {"url": "http://hooks.slack.com/services/T/B/X"}, "url", "must start with https://"),
+        ("slack_text", {"url": "https://a:b@hooks.slack.com/services/T"}, "url", "a user name or password"),
+        ("slack_text", {"url": "https://hooks.slack.com/services/T\r\nX: y"}, "url", "line break"),
+        ("hubspot_form", {"portal": "12x", "form_id": "f"}, "portal", "digits only"),
+        ("hubspot_contact", {"token": "pat\n1"}, "token", "line break"),
+        ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform"}, "form", "Get pre-filled link"),
+        ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform?entry.1=Shoe+Size"}, "form", "no field 'Shoe Size'"),
+        ("salesforce_upsert", {"domain": "https://acme.example.com"}, "domain", "Its host is salesforce.com"),
+        ("ntfy", {"server": "nonsense host", "topic": "t"}, "server", "space"),
+    ],
+)
+def test_B3_a_wrong_blank_says_what_is_wrong_with_it(key: str, values: dict[str, str], blank: str, reason: str) -> None:
+    with pytest.raises(BlanksWrong) as caught:
+        BY_KEY[key].fill({**BY_KEY[key].sample["blanks"], **values})
+    assert list(caught.value.reasons) == [blank]
+    assert reason in caught.value.reasons[blank]
+
+
+def test_B3_what_is_filled_in_stays_where_it_belongs() -> None:
+    filled = BY_KEY["hubspot_form"].fill({"portal": "1", "form_id": "../../x?y={event.code}#z"})
+    assert filled.url.endswith("/submit/1/..%2F..%2Fx%3Fy%3D%7Bevent.code%7D%23z")
+    upsert = BY_KEY["salesforce_upsert"]
+    made = request_of(upsert, upsert.fill(upsert.sample["blanks"]), Person(registration__code="S26/../1"))
+    assert made.url.endswith("/Registration_Code__c/S26%2F..%2F1")
+    assert made.method == "PATCH"
+
+
+def test_B3_a_secret_goes_to_the_secrets_alone() -> None:
+    for preset in presets():
+        secret = {blank.name: "s3cret-s3cret" for blank in preset.blanks if blank.kind is BlankKind.SECRET}
+        filled = preset.fill({**preset.sample["blanks"], **secret})
+        assert set(filled.secrets.values()) == set(secret.values())
+        assert "s3cret" not in json.dumps([filled.fields, *filled.mappings])
+        assert "s3cret" not in repr(filled).replace(repr(filled.mappings), "")
+
+
+def test_B3_an_optional_secret_changes_the_authentication() -> None:
+    ntfy = BY_KEY["ntfy"]
+    assert ntfy.fill({"topic": "t"}).fields["auth"] == "Open / No Auth"
+    assert ntfy.fill({"topic": "t", "token": "tk_1"}).fields["auth"] == "API Key / Token"
+
+
+@pytest.mark.parametrize(("key", "escape"), [("slack_text", Escape.SLACK), ("slack_blocks", Escape.SLACK), ("teams_card", Escape.MARKDOWN)])
+def test_M4_no_registrant_can_ping_a_channel(key: str, escape: Escape) -> None:
+    preset = BY_KEY[key]
+    made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(profile__last_name="<!channel>"))
+    assert "<!channel>" not in made.body.decode()
+    rows = [part for row in preset.mappings[0]["rows"] for part in row["parts"] if "source" in part]
+    assert {part["escape"] for part in rows} == {escape.value}
+
+
+def test_B3_a_forms_link_names_its_own_fields() -> None:
+    form = "https://docs.google.com/forms/d/e/1F/viewform?usp=pp_url&entry.9=e-mail&entry.8=Registration+Status&entry.8=Registration+Status"
+    (mapping,) = BY_KEY["google_forms"].fill({"form": form}).mappings
+    assert [(row["target"], row["parts"]) for row in mapping["rows"]] == [
+        ("entry.9", [{"source": "profile.email"}]),
+        ("entry.8", [{"source": "registration.status"}]),
+    ]
