@@ -131,7 +131,7 @@ def test_M4_no_registrant_can_ping_a_channel(key: str, escape: Escape) -> None:
 def test_B3_a_forms_link_names_its_own_fields() -> None:
     form = "https://docs.google.com/forms/d/e/1F/viewform?usp=pp_url&entry.9=e-mail&entry.8=Registration+Status&entry.8=Registration+Status"
     (mapping,) = BY_KEY["google_forms"].fill({"form": form}).mappings
-    assert [(row["target"], row["parts"]) for row in mapping["rows"]] == [
-        ("entry.9", [{"source": "profile.email"}]),
-        ("entry.8", [{"source": "registration.status"}]),
+    assert [(row.target, [source.key for source in row.sources]) for row in Mapping.from_body({"name": "M", **mapping}).rows] == [
+        ("entry.9", ["profile.email"]),
+        ("entry.8", ["registration.status"]),
     ]
