@@ -87,10 +87,10 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 def job_kinds() -> Kinds:
     """Every kind of job; only after Django is set up, since they stand on models."""
     from heliograph.jobs.registry import Kinds  # noqa: PLC0415
-    from heliograph.platform import marking  # noqa: PLC0415
+    from heliograph.platform import bulk, marking  # noqa: PLC0415
     from heliograph.platform.imports import job as importing  # noqa: PLC0415
 
-    return Kinds([importing.kind(), marking.kind()])
+    return Kinds([importing.kind(), marking.kind(), bulk.kind()])
 
 
 def paced_kinds() -> Kinds:

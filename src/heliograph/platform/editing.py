@@ -14,12 +14,14 @@ from heliograph.domain.changes import RegistrationState
 from heliograph.domain.documents import Problem
 from heliograph.domain.fields import PROFILE_FIELDS
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
+from heliograph.domain.statuses import NEW
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.record import record
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database
+from heliograph.store.fields import from_micros
 
 type Texts = tuple[str, ...]
 type Values = dict[str, Texts]
@@ -71,6 +73,17 @@ def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
     )
     source = Committed(db)
     return Opened(id, found, version, read_state(state), dict(sessions), source.account(account), source.event(event_id), last)
+
+
+def blank(db: Database, account: int, event: str) -> Opened | None:
+    """A registration that is not there yet, with the set-up of its event; None where the account has no such event."""
+    rows = db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": account, "code": event})
+    if not rows:
+        return None
+    source = Committed(db)
+    config, at = source.account(account), from_micros(db.now())
+    status = next((id for id, s in config.statuses.items() if s.name == NEW), 0)
+    return Opened(0, "", 0, RegistrationState("", status, at, at, at), {}, config, source.event(rows[0][0]), None)
 
 
 def values_of(o: Opened) -> Values:

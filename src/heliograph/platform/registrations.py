@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from heliograph.domain.changes import RegistrationState
 from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
+from heliograph.recording.contents import read_state
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.fields import from_micros, to_micros
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
 
@@ -50,6 +54,15 @@ class Wanted:
     type: str = ""
     kind: Kind = Kind.ALL
 
+    def as_json(self) -> dict[str, object]:
+        """For a job's parameters."""
+        return {"text": self.text, "event": self.event, "status": self.status, "type": self.type, "kind": self.kind.value}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Wanted:
+        """What `as_json` gave."""
+        return cls(found["text"], found["event"], found["status"], found["type"], Kind(found["kind"]))
+
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than everything."""
@@ -71,6 +84,30 @@ class Row:
     active: bool
     modified: datetime
     micros: int
+    state: RegistrationState | None = None  # only where a column asks for it
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How many registrations of one event have one status."""
+
+    event: int
+    status: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One registration on a walk over many. status_modified: microseconds."""
+
+    id: int
+    event: int
+    event_code: str
+    code: str
+    version: int
+    status: str
+    status_modified: int
 
 
 @dataclass
@@ -89,12 +126,12 @@ class Registrations:
         rows = self.db.all("SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 500", {"account": self.account})
         return self.source.events({id for (id,) in rows})
 
-    def page(self, wanted: Wanted, sort: Sort, cursor: Cursor | None, *, size: int = ROWS) -> Rows[Row]:
-        """One page of it."""
+    def page(self, wanted: Wanted, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False) -> Rows[Row]:
+        """One page of it. whole: with the states."""
         where, params = self._where(wanted)
 
         def fetch(at: Cursor | None, limit: int) -> Sequence[Row]:
-            return self._fetch(where, params, sort, at, limit)
+            return self._fetch(where, params, sort, at, limit, whole=whole)
 
         def key(row: Row) -> Key:
             return (row.micros if sort is Sort.MODIFIED else row.code if sort is Sort.CODE else row.name, row.id)
@@ -108,6 +145,46 @@ class Registrations:
             f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
         )
         return int(n)
+
+    def together(self, wanted: Wanted) -> list[Together]:
+        """How many registrations of each event and status there are."""
+        where, params = self._where(wanted)
+        rows = self.db.all(
+            f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
+            params,
+        )
+        return [Together(event, self._status(status, event), int(n)) for event, status, n in rows]
+
+    def walk(self, wanted: Wanted, after: int, limit: int) -> list[Found]:
+        """Registrations by id, after one of them."""
+        where, params = self._where(wanted)
+        return self._found([*where, "r.id > :after"], params | {"after": after}, limit)
+
+    def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
+        """Registrations by the codes of their events and their own; what is not there is left out."""
+        found = []
+        for event, code in picked:
+            where = ["r.account_id = :account", "r.version > 0", "r.code = :code", "e.code = :event"]
+            found += self._found(where, {"account": self.account, "code": code, "event": event}, 1)
+        return found
+
+    def _found(self, where: Sequence[str], params: Mapping[str, object], limit: int) -> list[Found]:
+        rows = self.db.all(
+            "SELECT r.id, r.event_id, e.code, r.code, r.version, r.status_id, r.state FROM registration r JOIN event e ON e.id = r.event_id"
+            f" WHERE {' AND '.join(where)} ORDER BY r.id LIMIT {int(limit)}",
+            params,
+        )
+        return [
+            Found(id, event, event_code, code, version, self._status(status, event), to_micros(read_state(state).status_modified))
+            for id, event, event_code, code, version, status, state in rows
+        ]
+
+    def _status(self, status: int, event: int) -> str:
+        found = self.config.status(status, self._event(event))
+        return found.name if found else ""
+
+    def _event(self, id: int) -> EventConfig:
+        return self.events.get(id) or self.source.event(id)
 
     def statuses(self) -> list[str]:
         """Names of statuses, the standard ones first."""
@@ -146,7 +223,9 @@ class Registrations:
             found["testing"] = test or [0]
         return where, found
 
-    def _fetch(self, where: list[str], params: dict[str, object], sort: Sort, cursor: Cursor | None, limit: int) -> list[Row]:
+    def _fetch(
+        self, where: list[str], params: dict[str, object], sort: Sort, cursor: Cursor | None, limit: int, *, whole: bool
+    ) -> list[Row]:
         column = {Sort.MODIFIED: "r.modified", Sort.CODE: "r.code", Sort.NAME: "r.name"}[sort]
         back = cursor is not None and cursor.back
         rising = (sort is not Sort.MODIFIED) != back
@@ -157,6 +236,7 @@ class Registrations:
         order = "ASC" if rising else "DESC"
         rows = self.db.all(
             "SELECT r.id, r.code, r.name, r.organization, r.event_id, r.status_id, r.attendee_type_id, r.is_test, r.is_active, r.modified"
+            f"{', r.state' if whole else ''}"
             f" FROM registration r WHERE {' AND '.join(conditions)} ORDER BY {column} {order}, r.id {order} LIMIT {int(limit)}",
             given,
         )
@@ -174,8 +254,11 @@ class Registrations:
         test: bool,
         active: bool,
         at: int,
+        state: str = "",
     ) -> Row:
-        event = self.events.get(event_id) or self.source.event(event_id)
+        event = self._event(event_id)
+        whole = read_state(state) if state else None
+        named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
         found, known = self.config.status(status, event), event.types.get(kind or 0)
         return Row(
             id,
@@ -189,4 +272,6 @@ class Registrations:
             bool(active),
             from_micros(at),
             at,
+            whole,
+            tuple(named[p] for p in whole.properties if p in named) if whole else (),
         )

@@ -5,7 +5,19 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from heliograph.platform.views import account, account_statuses, custom_fields, event_kinds, event_rows, events, tags
+from heliograph.platform.views import (
+    account,
+    account_statuses,
+    bulk,
+    custom_fields,
+    event_kinds,
+    event_rows,
+    events,
+    importing,
+    job,
+    new_registration,
+    tags,
+)
 from heliograph.platform.views.registration import registration
 from heliograph.platform.views.registrations import registrations
 
@@ -44,5 +56,12 @@ urlpatterns: list[URLPattern] = [
     *SETTINGS,
     *EVENTS,
     path("registrations/", registrations, name="registrations"),
+    path("registrations/add/", new_registration.add, name="registration-add"),
+    path("registrations/set-status/", bulk.set_status, name="registrations-status"),
+    path("import/", importing.upload, name="import"),
+    path("import/<str:upload>/columns/", importing.columns, name="import-columns"),
+    path("import/<str:upload>/dry-run/", importing.dry_run, name="import-dry-run"),
+    path("jobs/<int:id>/", job.job, name="job"),
+    path("jobs/<int:id>/refused.csv", importing.refused_lines, name="job-refused"),
     path("registrations/<str:event>/<path:code>/", registration, name="registration"),
 ]

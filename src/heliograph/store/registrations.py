@@ -181,8 +181,14 @@ def _columns_of(w: Written) -> dict[str, object]:
 
 
 def folded(text: str) -> str:
-    """Text as search compares it: compatibility forms unified, case folded, in any script."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """Text as search compares it: compatibility forms unified, case folded, without the accents of Latin, Greek and Cyrillic.
+
+    Marks that are letters of their own (the vowels of Hindi or Thai, the voicing of Japanese kana) stay.
+    """
+    if text.isascii():
+        return text.casefold()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFKC", "".join(c for c in apart if not "\u0300" <= c <= "\u036f"))
 
 
 def search_text(state: RegistrationState) -> str:

@@ -140,7 +140,14 @@ class Known:
 
 
 def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
-    """A column for each name. sample: cells of the first rows. given: what a file says; the rest is guessed. Raises ColumnsError."""
+    """A column for each name, that make documents together. sample: cells of the first rows. given: what a file says; the rest is guessed. Raises ColumnsError."""
+    columns = guesses(names, sample, known, given)
+    check_together(columns)
+    return columns
+
+
+def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
+    """A column for each name, whether or not they make documents together. Raises ColumnsError for a given name that is no column."""
     said = given or Given({})
     unknown = [name for name in said.columns if name not in names]
     if unknown:
@@ -161,12 +168,17 @@ def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, g
             elif column.target:
                 taken[column.target] = name
         columns.append(_with_details(column, cells, known))
+    return columns
+
+
+def check_together(columns: Sequence[Column]) -> None:
+    """Raises ColumnsError where two columns go to one place, or none holds the registration's code."""
     twice = [t for t, n in Counter(c.target for c in columns if c.target).items() if n > 1]
     if twice:
         raise ColumnsError(f"Two columns go to {', '.join(twice)}; only one can.")
     if "code" not in (c.target for c in columns):
-        raise ColumnsError(f"No column holds the registration code. Name it in a column mapping; the columns are {_listed(names)}.")
-    return columns
+        listed = _listed([c.name for c in columns])
+        raise ColumnsError(f"No column holds the registration code. Name it in a column mapping; the columns are {listed}.")
 
 
 def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: Mapping[str, str]) -> Column:

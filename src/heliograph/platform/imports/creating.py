@@ -27,7 +27,7 @@ from heliograph.platform.services.saving import Saving, saving
 
 _IMAGINED: Final = 1 << 60  # ids that no database has drawn
 _EVENT_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,25}", re.ASCII)
-_TAG_KINDS: Final[Mapping[str, TagKind]] = {
+TAG_KINDS: Final[Mapping[str, TagKind]] = {
     EVENTS: TagKind.EVENT,
     STATUSES: TagKind.REGISTRATION_STATUS,
     TYPES: TagKind.ATTENDEE_TYPE,
@@ -143,7 +143,7 @@ def _tag_ids(lack: Lack, tags: Mapping[str, Tag]) -> tuple[int, ...]:
         if tag is None:
             raise CannotCreate(f"There is no tag {name!r} for {WORDS[lack.kind]} {lack.name!r}.")
         found.append(int(tag.pk))
-    if found and lack.kind not in _TAG_KINDS:
+    if found and lack.kind not in TAG_KINDS:
         raise CannotCreate(f"A {WORDS[lack.kind]} carries no tags.")
     return tuple(found)
 

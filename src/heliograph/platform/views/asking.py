@@ -43,6 +43,7 @@ class Breaks:
     text: str = ""
     tone: str = ""
     items: Sequence[Item] = ()
+    anchor: str = ""
     flows: Sequence[FlowThen] = field(default=())
 
 

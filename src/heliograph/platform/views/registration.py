@@ -19,6 +19,7 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.platform import editing
 from heliograph.platform.editing import Opened, Values
 from heliograph.platform.views.form import blocks_of, form_of, label_of, shown
+from heliograph.platform.views.problems import said
 from heliograph.recording.items import Outcome
 from heliograph.store.database import Database, of_django
 from heliograph.store.fields import from_micros
@@ -75,19 +76,13 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
     if answer.outcome is Outcome.CONFLICT:
         return None
     if answer.outcome is Outcome.REFUSED:
-        problems = {editing.field_of(p, o): _problem(p.reason, p.allowed) for p in answer.problems}
+        problems = {editing.field_of(p, o): said(p.reason, p.allowed) for p in answer.problems}
         return _show(request, db, o, values=stored | then | now, errors=problems, then=then)
     if answer.changes:
         say(request, _("Saved as one change."), link=_("Timeline"), href=reverse("timeline", args=(o.event.code, o.code)))
     else:
         say(request, _("Nothing was changed, so nothing was recorded."))
     return HttpResponseRedirect(request.path)
-
-
-def _problem(reason: str, allowed: Sequence[str]) -> str:
-    text = _(reason)
-    text = text[:1].upper() + text[1:]
-    return _("%(reason)s Possible: %(allowed)s.") % {"reason": text, "allowed": ", ".join(allowed[:12])} if allowed else text
 
 
 def _show(
@@ -126,6 +121,7 @@ def _show(
         version=o.version,
         opened=editing.written(then or stored),
         told=told,
+        identity=[],
         form=None if readonly else form_of(o, values or stored, errors or {}),
         readonly=readonly,
         blocks=blocks_of(o, stored) if readonly else [],

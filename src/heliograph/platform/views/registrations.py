@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from django.db import connections, transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
 from heliograph.platform.registrations import MOST, Kind, Registrations, Row, Sort, Wanted
 from heliograph.store.database import of_django
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page
+
+COLUMNS = {
+    "code": gettext_lazy("Code"),
+    "name": gettext_lazy("Name"),
+    "organization": gettext_lazy("Organization"),
+    "event": gettext_lazy("Event"),
+    "status": gettext_lazy("Status"),
+    "type": gettext_lazy("Attendee type"),
+    "modified": gettext_lazy("Modified"),
+    "email": gettext_lazy("E-mail"),
+    "country": gettext_lazy("Country"),
+    "order": gettext_lazy("Order code"),
+    "properties": gettext_lazy("Properties"),
+    "created": gettext_lazy("Created"),
+}
+USUAL = ("code", "name", "organization", "event", "status", "type", "modified")
+SORTED = ("code", "name", "modified")
 
 
 @require_safe
@@ -25,17 +44,11 @@ def registrations(request: AccountRequest) -> HttpResponse:
     ask = request.GET
     sort = _one_of(Sort, ask.get("sort", ""))
     cursor = asked(request, sort.parts)
-    event = ask.get("event", "")
-    wanted = Wanted(
-        text=ask.get("q", "")[:200],
-        event=int(event) if event.isascii() and event.isdigit() and len(event) <= 18 else None,
-        status=ask.get("status", "")[:200],
-        type=ask.get("type", "")[:200],
-        kind=_one_of(Kind, ask.get("is", "")),
-    )
+    wanted = wanted_of(ask)
+    columns = [name for name in COLUMNS if name in ask.getlist("column")] or list(USUAL)
     with transaction.atomic(using="read"):
         found = Registrations(of_django(connections["read"]), request.account.pk)
-        rows = found.page(wanted, sort, cursor)
+        rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
         count = found.count(wanted)
         filters = _filters(found, wanted)
     none = not rows.rows and not wanted.narrows and cursor is None
@@ -44,14 +57,21 @@ def registrations(request: AccountRequest) -> HttpResponse:
         "platform/registrations.html",
         section="registrations",
         here="registrations",
-        rows=[_row(row) for row in rows.rows],
+        readonly=not may(request.user, Role.PLANNER),
+        rows=[_row(row, columns) for row in rows.rows],
+        heads=[(name, str(COLUMNS[name]), name in SORTED) for name in columns],
+        columns=[(name, str(label), name in columns) for name, label in COLUMNS.items()],
+        kept=[(name, value) for name, value in ask.items() if name in ("q", "event", "status", "type", "is", "sort") and value],
+        chosen=[name for name in columns if columns != list(USUAL)],
+        statuses=found.statuses(),
+        all=f"{count:,}" if count <= MOST else _("that match"),
         none=none,
         q=wanted.text,
         filters=filters,
         filtered=wanted.narrows,
         sort=sort.value,
         result=_counted(count),
-        note=_("Accents count, capitals do not. A name is found in the script that it is written in.") if wanted.text else "",
+        note=_("Accents and capitals do not count: zoe finds Zoë. A name is found in the script it is written in.") if wanted.text else "",
         none_text=_none(wanted),
         sorted=sort.value or "modified",
         sorts={
@@ -63,6 +83,18 @@ def registrations(request: AccountRequest) -> HttpResponse:
         page_text=_counted(count),
         newer=address(request, at=rows.newer) if rows.newer else "",
         older=address(request, at=rows.older) if rows.older else "",
+    )
+
+
+def wanted_of(ask: QueryDict) -> Wanted:
+    """What the address of a list asks for."""
+    event = ask.get("event", "")
+    return Wanted(
+        text=ask.get("q", "")[:200],
+        event=int(event) if event.isascii() and event.isdigit() and len(event) <= 18 else None,
+        status=ask.get("status", "")[:200],
+        type=ask.get("type", "")[:200],
+        kind=_one_of(Kind, ask.get("is", "")),
     )
 
 
@@ -127,16 +159,21 @@ def _filters(found: Registrations, wanted: Wanted) -> list[Field]:
     ]
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, columns: Sequence[str]) -> dict[str, Any]:
     marks = [_("Not active")] if not row.active else []
     marks += [_("Test")] if row.test else []
-    return {
+    state = row.state
+    texts = {
         "code": row.code,
         "name": row.name,
         "organization": row.organization,
         "event": row.event,
         "status": row.status,
         "type": row.type,
-        "mark": ", ".join(marks),
-        "modified": row.modified,
     }
+    if state is not None:
+        texts |= {"email": state.profile.get("email", ""), "country": state.profile.get("country", ""), "order": state.order_code}
+        texts["properties"] = ", ".join(row.properties)
+    times = {"modified": row.modified, "created": state.created if state else None}
+    cells = [{"name": name, "head": str(COLUMNS[name]), "text": texts.get(name, ""), "at": times.get(name)} for name in columns]
+    return {"code": row.code, "name": row.name, "event": row.event, "mark": ", ".join(marks), "cells": cells}

@@ -250,8 +250,11 @@ def _shown(request: AccountRequest, row: Tag, facts: TagFacts, errors: Mapping[s
         readonly=closed,
         facts=[(_("Name"), row.name), (_("Label"), row.label), (_("Object(s)"), kinds)],
         breaks=[
-            Breaks(_("Used in"), "" if users else _("No flow, mapping or connection names it."), items=items_of(users)),
-            *(Breaks(_("Carried by %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses))) for kind, uses in carried.items()),
+            Breaks(_("Used in"), "" if users else _("No flow, mapping or connection names it."), items=items_of(users), anchor="used"),
+            *(
+                Breaks(_("Carried by %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses)), anchor="" if n else "carried")
+                for n, (kind, uses) in enumerate(carried.items())
+            ),
         ],
     )  # fmt: skip
 

@@ -1,0 +1,221 @@
+"""Files that were uploaded to be imported, on their way through the wizard: upload, columns, dry run, import (spec I1, I4).
+
+Each lies in a folder of its own below the data folder, beside a note that says what was chosen so far. The account's id is part of its
+place: nobody finds another account's upload by its name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connections
+from django_scopes import scope
+
+from heliograph.jobs.models import ENDED, Job
+from heliograph.platform.imports import columns as columns_module
+from heliograph.platform.imports.columns import SAMPLE, Column, Known, Mapper, check_together, guesses
+from heliograph.platform.imports.errors import ImportFileError
+from heliograph.platform.imports.lacks import Choice, Lack
+from heliograph.platform.imports.preparing import KIND, Draft, Wishes, load_known, parameters, start
+from heliograph.platform.imports.reading import NDJSON, Format, look, open_rows
+from heliograph.recording.sources import Committed
+from heliograph.store.database import of_django
+
+KEPT: Final = 7 * 24 * 3600  # seconds that an upload is kept that no open job needs
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_REMEMBERED: Final = 50  # imports that are asked how their columns were chosen
+
+
+class NoUpload(ImportFileError):
+    """There is no such upload; it may have been removed after a week. Upload the file again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in the wizard. event: for rows that name none; columns: as they were chosen, None before; checked, done: the jobs of its dry run and its import."""
+
+    id: str
+    account: int
+    name: str
+    by: str
+    event: str = ""
+    form: Mapping[str, Any] | None = None
+    columns: Sequence[Mapping[str, Any]] | None = None
+    checked: int | None = None
+    done: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file itself."""
+        return _folder(self.account, self.id) / "file" / self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file as it is read: its form, its columns' names, guesses or choices, and its first rows."""
+
+    form: Format
+    names: Sequence[str]
+    sample: Sequence[Sequence[str]]
+    columns: Sequence[Column]
+    known: Known
+
+
+def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:
+    """Stores a file and looks at it. Raises ImportFileError for one that is no table; then nothing is kept."""
+    forget_old(account)
+    upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
+    upload.path.parent.mkdir(parents=True, mode=0o700)
+    try:
+        with upload.path.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        upload = replace(upload, form=look(upload.path).as_json())
+        sheet(upload)
+        save(upload)
+    except BaseException:
+        shutil.rmtree(_folder(account, upload.id), ignore_errors=True)
+        raise
+    return upload
+
+
+def find(account: int, id: str) -> Upload:
+    """The account's upload. Raises NoUpload."""
+    if not _ID.fullmatch(id):
+        raise NoUpload
+    try:
+        found = Upload(**json.loads((_folder(account, id) / "upload.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise NoUpload from None
+    if not found.path.is_file():
+        raise NoUpload
+    return found
+
+
+def save(upload: Upload) -> None:
+    """Keeps what was chosen so far."""
+    note = _folder(upload.account, upload.id) / "upload.json"
+    part = note.with_suffix(".part")
+    part.write_text(json.dumps(asdict(upload)), "utf-8")
+    part.replace(note)
+
+
+def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name: str) -> Upload:
+    """Reads the file as somebody says it is; chosen columns are forgotten. Raises ImportFileError."""
+    form = look(upload.path, encoding=encoding, separator=separator, sheet=sheet_name)
+    found = replace(upload, form=form.as_json(), columns=None, checked=None)
+    sheet(found)
+    save(found)
+    return found
+
+
+def sheet(upload: Upload) -> Sheet:
+    """The file with its columns: as they were chosen, as an import before chose them, or guessed. Raises ImportFileError."""
+    form = Format.from_json(upload.form or {})
+    rows = open_rows(upload.path, form)
+    try:
+        sample = [row.cells for row in itertools.islice(rows, SAMPLE) if row.problem is None]
+        names = list(rows.names)
+    finally:
+        rows.close()
+    db = of_django(connections["default"])
+    known = load_known(db, Committed(db), upload.account)
+    if form.kind == NDJSON:
+        return Sheet(form, names, sample, (), known)
+    if upload.columns is not None:
+        return Sheet(form, names, sample, columns_module.from_json(upload.columns), known)
+    return Sheet(form, names, sample, _before(upload.account, names) or guesses(names, sample, known), known)
+
+
+def choose(upload: Upload, found: Sheet, targets: Sequence[str]) -> Upload:
+    """Keeps where each column goes, in their order. How dates and lists are read stays as it was guessed. Raises ColumnsError."""
+    given = {}
+    for column, target in zip(found.columns, targets, strict=True):
+        if target == column.target:
+            given[column.name] = replace(column, why="given", doubt="")
+        elif target:  # its dates and lists are looked at anew, as those of its new place
+            given[column.name] = Column(column.name, columns_module.checked_target(target), why="name")
+    columns = guesses(found.names, found.sample, found.known, columns_module.Given(given, only=True))
+    check_together(columns)
+    Mapper(columns, found.known, upload.event)
+    chosen = replace(upload, columns=columns_module.as_json(columns), checked=None)
+    save(chosen)
+    return chosen
+
+
+def creatable(lack: Lack, *, administers: bool) -> bool:
+    """Whether this person may create it: custom profile fields and their options are the account's, and an Administrator's (P1)."""
+    return administers or bool(lack.event)
+
+
+def check(upload: Upload, choice: Choice) -> Upload:
+    """Begins a dry run."""
+    job = start(upload.account, _parameters(upload, Wishes(dry_run=True, choice=choice)), by=upload.by)
+    checked = replace(upload, checked=job.pk)
+    save(checked)
+    return checked
+
+
+def import_(upload: Upload, choice: Choice, *, quiet: bool, by: str) -> Job:
+    """Begins the import itself."""
+    job = start(upload.account, _parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
+    save(replace(upload, done=job.pk))
+    return job
+
+
+def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
+    form = Format.from_json(upload.form or {})
+    names = list(sheet(upload).names) if form.kind == NDJSON else [str(c["name"]) for c in upload.columns or ()]
+    draft = Draft(upload.path, form, names, columns_module.from_json(upload.columns or ()), upload.event)
+    return parameters(draft, wishes) | {"upload": upload.id}
+
+
+def forget_old(account: int) -> None:
+    """Removes uploads that nobody has touched for a week, but those that an open job reads."""
+    folder = _root(account)
+    if not folder.is_dir():
+        return
+    with scope(account=account):
+        needed = {
+            str(p.get("upload", "")) for p in Job.objects.filter(kind=KIND).exclude(state__in=ENDED).values_list("parameters", flat=True)
+        }
+    for old in folder.iterdir():
+        if old.name not in needed and old.stat().st_mtime < time.time() - KEPT:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _before(account: int, names: Sequence[str]) -> list[Column] | None:
+    """How the newest import of a file with these columns took them."""
+    with scope(account=account):
+        jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
+    found = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
+    return columns_module.from_json(found) if found else None
+
+
+def _root(account: int) -> Path:
+    return Path(settings.HELIOGRAPH.data) / "imports" / "uploads" / str(int(account))
+
+
+def _folder(account: int, id: str) -> Path:
+    return _root(account) / id
+
+
+def _safe(name: str) -> str:
+    """The file's own name, without what could lead elsewhere or cannot be a name: its end tells what it is, and it stands in messages."""
+    plain = "".join(
+        c for c in unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2] if c.isprintable() and c not in '<>:"|?*'
+    )
+    stem, dot, suffix = plain.strip(" .").rpartition(".")
+    stem, suffix = (stem, suffix) if dot else (suffix, "")
+    return f"{stem[:60] or 'file'}{dot}{suffix[:10]}"

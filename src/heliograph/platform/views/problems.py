@@ -1,0 +1,14 @@
+"""Why a document was refused, as a form says it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+
+
+def said(reason: str, allowed: Sequence[str]) -> str:
+    """The reason as a sentence, with what would be possible."""
+    text = _(reason)
+    text = text[:1].upper() + text[1:]
+    return _("%(reason)s Possible: %(allowed)s.") % {"reason": text, "allowed": ", ".join(allowed[:12])} if allowed else text

@@ -1,0 +1,288 @@
+"""Registrations by hand and many at once: search in all scripts, columns, a new one, and a status for many as a job."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests import planning
+from tests.contract.setting_up import inside
+from tests.databases import DatabaseFacts
+from tests.forms import posted
+from tests.integration.test_pages_signal import text_of
+from tests.planning import EVENT, Planned, planned
+
+from heliograph.accounts.models import Role
+from heliograph.domain.changes import RegistrationState
+from heliograph.jobs.models import Job, State
+from heliograph.platform import bulk, editing
+from heliograph.platform.registrations import Wanted
+
+NAMES = {
+    "R-1": ("Zoë", "Marin"),
+    "R-2": ("山田", "花子"),
+    "R-3": ("ليلى", "الحداد"),
+    "R-4": ("Дмитро", "Коваленко"),
+    "R-5": ("Nguyễn", "Thị Thu Hà"),
+    "R-6": ("Αλεξάνδρα", "Παπαδοπούλου"),
+    "R-7": ("अनन्या", "शर्मा"),
+    "R-8": ("ガブリエル", "O’Brien"),
+}
+
+
+def codes(page: str) -> list[str]:
+    return re.findall(r'data-th="Code"><a href="[^"]+">([^<]+)', page)
+
+
+def state(site: Planned, code: str) -> RegistrationState:
+    found = editing.opened(site.store, site.pk, EVENT, code)
+    assert found is not None
+    return found.state
+
+
+def changes(site: Planned) -> int:
+    ((n,),) = site.store.all("SELECT count(*) FROM change WHERE account_id = :a AND registration_id IS NOT NULL", {"a": site.pk})
+    return int(n)
+
+
+def test_the_search_finds_names_in_every_script_without_accents(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        for code, (first, last) in NAMES.items():
+            site.record(code, profile={"first_name": first, "last_name": last, "email": f"{code}@example.org"})
+        site.signs_in(client, Role.VIEWER)
+        for asked, found in {
+            "ZOE": ["R-1"],
+            "zoë marín": ["R-1"],
+            "花子": ["R-2"],
+            "花子 山田": ["R-2"],
+            "الحداد": ["R-3"],
+            "КОВАЛЕНКО": ["R-4"],
+            "nguyen ha": ["R-5"],
+            "αλεξανδρα": ["R-6"],
+            "शर्मा": ["R-7"],
+            "ガブリエル": ["R-8"],
+            "カフリエル": [],
+            "r-5@EXAMPLE.org": ["R-5"],
+            "100%": [],
+        }.items():
+            page = client.get(f"/registrations/?{urlencode({'q': asked})}").content.decode()
+            assert codes(page) == found, asked
+
+
+def test_columns_are_chosen_and_stay_with_filters_and_pages(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        for n in range(30):
+            site.record(
+                f"R-{n:02}", order_code="O-77", profile={"email": "zoe@example.org"}, properties={"VIP guest": True, "Complete": True}
+            )
+        site.signs_in(client, Role.PLANNER)
+        usual = client.get("/registrations/").content.decode()
+        assert "zoe@example.org" not in usual
+        url = "/registrations/?column=code&column=email&column=properties&column=order&column=created&column=nonsense"
+        page = client.get(url).content.decode()
+        assert "zoe@example.org" in page
+        assert "Complete, VIP guest" in page
+        assert "O-77" in page
+        assert 'data-th="Organization"' not in page
+        assert 'name="column" value="email">' in page, "the filter's form keeps them"
+        following = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+        assert "zoe@example.org" in client.get(f"/registrations/{following}").content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "?q=zoe", "?column=code&column=email"])
+def test_the_number_of_queries_does_not_grow_with_the_rows(database: DatabaseFacts, client: Client, query: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connections["read"]) as read, CaptureQueriesContext(connections["default"]) as default:
+            assert client.get(f"/registrations/{query}").status_code == 200
+        return len(read) + len(default)
+
+    with planned(database) as site:
+        site.signs_in(client)
+        site.record("R-0", profile={"first_name": "Zoe"})
+        queries()
+        few = queries()
+        for n in range(1, 25):
+            site.record(f"R-{n}", profile={"first_name": "Zoe"})
+        assert queries() <= few
+
+
+# --- a new one
+
+
+def test_P8_a_registration_is_written_by_hand(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        page = client.get("/registrations/add/").content.decode()
+        form = posted(page, "form")
+        assert form["status"] == ["New"]
+        diet = site.ids["Dietary needs"]
+        mine = form | {
+            "code": [" H-1 "],
+            "profile.first_name": ["Zoë"],
+            "profile.email": ["zoe@example.org"],
+            "status": ["Paid"],
+            "attendee_type": ["Guest"],
+            "properties": ["VIP guest"],
+            f"answer.{diet}": ["Vegan", "Halal"],
+            f"session.{site.ids['KEYNOTE']}": ["Registered"],
+        }
+        none = client.post("/registrations/add/", mine | {"code": [""]})
+        assert none.status_code == 422
+        assert 'value="zoe@example.org"' in none.content.decode(), "nothing is lost"
+        refused = client.post(
+            "/registrations/add/", mine | {"profile.email": ["x" * 5000], f"answer.{site.ids['Day of arrival']}": ["31.02.2026"]}
+        )
+        assert refused.status_code == 422
+        assert "2 fields are refused" in refused.content.decode()
+        assert client.post("/registrations/add/", mine)["Location"] == f"/registrations/{EVENT}/H-1/"
+        made = state(site, "H-1")
+        assert made.status == site.ids["Paid"]
+        assert made.answers[diet] == ("Vegan", "Halal")
+        assert made.attendee_type == site.ids["Guest"]
+        ((facets, by),) = site.store.all(
+            "SELECT facets, c.by FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'H-1' AND kind = 1"
+        )
+        assert (facets, by) == (5, f"user:{site.people[Role.PLANNER].pk}"), "created and status changed, in one change"
+        again = client.post("/registrations/add/", mine)
+        assert again.status_code == 422
+        assert "There is a registration of this code in the event already" in again.content.decode()
+        plain = posted(page, "form") | {"code": ["H-2"]}
+        assert client.post("/registrations/add/", plain).status_code == 302
+        assert state(site, "H-2").status == site.acme.status("New")
+
+
+def test_another_events_fields_are_looked_at_without_losing_what_was_typed(database: DatabaseFacts, client: Client) -> None:
+    from tests.integration.test_pages_events import event_in_testing
+
+    with planned(database) as site:
+        event_in_testing(site)
+        site.signs_in(client, Role.PLANNER)
+        form = posted(client.get("/registrations/add/?event=" + EVENT).content.decode(), "form")
+        looked = client.post(
+            "/registrations/add/", form | {"event": ["GALA-26"], "profile.first_name": ["Zoë"], "look": ["1"], "code": ["X"]}
+        )
+        page = looked.content.decode()
+        assert looked.status_code == 200
+        assert 'value="Zoë"' in page
+        assert "Dietary needs" not in page
+        assert changes(site) == 0
+
+
+# --- many at once
+
+
+def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        for n in range(7):
+            site.record(f"R-{n}", status="Paid" if n == 6 else "Invited by partner")
+        site.signs_in(client, Role.PLANNER)
+        query = urlencode({"of": "all", "to": "Paid", "event": site.acme.event, "status": ""})
+        url = f"/registrations/set-status/?{query}"
+        before = changes(site)
+        page = text_of(client.get(url).content)
+        for words in (
+            "Set 7 registrations to Paid?",
+            "6 change, 1 is Paid already",
+            "1 Live flow may act on them",
+            "Leads",
+            "Set 6 to Paid",
+        ):
+            assert words in page, words
+        assert changes(site) == before
+        place = client.post(url)["Location"]
+        assert "It begins in a moment" in text_of(client.get(place).content)
+        site.record("R-5", status="Attended")  # somebody else, after it was asked for
+        with inside(site.acme):
+            (job,) = Job.objects.all()
+        (done,) = site.run_jobs()
+        assert (done.pk, done.state) == (job.pk, State.DONE)
+        assert done.counts == {"changed": 5, "already": 1, "refused": 1}
+        page = text_of(client.get(place).content)
+        assert "1 was refused" in page
+        assert "R-5 Attended Somebody gave it another status after you had asked for this" in page
+        assert state(site, "R-0").status == site.ids["Paid"]
+        assert state(site, "R-5").status == site.acme.status("Attended")
+        assert changes(site) == before + 6
+        ((by,),) = site.store.all(
+            "SELECT c.by FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'R-0' ORDER BY c.id DESC LIMIT 1"
+        )
+        assert by == f"user:{site.people[Role.PLANNER].pk}"
+
+
+def test_ticked_rows_get_a_status_and_other_events_that_lack_it_are_named(database: DatabaseFacts, client: Client) -> None:
+    from tests.integration.test_pages_events import event_in_testing
+
+    with planned(database) as site:
+        event_in_testing(site)
+        site.record("R 1")
+        site.record("R-2")
+        site.record("G-1", event="GALA-26")
+        site.signs_in(client, Role.PLANNER)
+        ticked = [("code", f"{EVENT} R 1"), ("code", "GALA-26 G-1"), ("code", "NOPE X"), ("of", "ticked"), ("to", "Paid")]
+        url = f"/registrations/set-status/?{urlencode(ticked)}"
+        page = text_of(client.get(url).content)
+        assert "Set 2 registrations to Paid?" in page
+        assert "1 cannot have it: its event has no such status" in page
+        client.post(url)
+        (done,) = site.run_jobs()
+        assert done.counts == {"changed": 1, "refused": 1}
+        assert state(site, "R 1").status == site.ids["Paid"]
+        assert state(site, "R-2").status == site.acme.status("New")
+        for nothing in ("of=ticked&to=Paid", "of=all", "of=ticked&code=X", ""):
+            assert client.get(f"/registrations/set-status/?{nothing}").status_code == 302, nothing
+
+
+def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts, client: Client) -> None:
+    from heliograph.jobs import control
+
+    with planned(database) as site:
+        for n in range(5):
+            site.record(f"R-{n}")
+        wish = bulk.Wish("Paid", wanted=Wanted(event=site.acme.event))
+        with site.store.transaction():
+            now = site.store.now()
+        parameters = {"status": "Paid", "picked": [], "wanted": wish.wanted.as_json(), "asked": now, "total": 5, "by": "user:1"}
+        job = control.create(bulk.KIND, site.pk, parameters, by="user:1")
+        ((third,),) = site.store.all("SELECT id FROM registration WHERE code = 'R-2'")
+        with inside(site.acme):
+            Job.objects.filter(pk=job.pk).update(cursor={"last": third}, done=3, counts={"changed": 3})
+        (done,) = site.run_jobs()
+        assert done.counts == {"changed": 5}
+        assert state(site, "R-0").status == site.acme.status("New"), "what was done before is not done again"
+        waiting = control.create(bulk.KIND, site.pk, parameters, by="user:1")
+        site.signs_in(client, Role.VIEWER)
+        assert client.get(f"/jobs/{waiting.pk}/").status_code == 200
+        assert client.post(f"/jobs/{waiting.pk}/", {"do": "stop"}).status_code == 403
+        site.signs_in(client, Role.PLANNER)
+        assert client.post(f"/jobs/{waiting.pk}/", {"do": "stop"}).status_code == 302
+        assert control.find(waiting.pk).state == State.CANCELLED
+        assert "Stopped before its end." in text_of(client.get(f"/jobs/{waiting.pk}/").content)
+
+
+def test_P1_a_viewer_and_another_account_change_nothing(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        other = planning.made(site.store)
+        site.record("R-1")
+        query = urlencode({"of": "all", "to": "Attended", "event": site.acme.event})
+        site.signs_in(client, Role.VIEWER)
+        page = client.get("/registrations/").content.decode()
+        assert "Set status" not in page
+        assert "Add a registration" not in page
+        for url in ("/registrations/add/", f"/registrations/set-status/?{query}"):
+            assert client.get(url).status_code == 403
+            assert client.post(url, {"code": "X"}).status_code == 403
+        other.signs_in(client)
+        assert "Set 0 registrations" in text_of(client.get(f"/registrations/set-status/?{query}").content)
+        client.post(f"/registrations/set-status/?{query}")
+        assert other.run_jobs() == []
+        site.signs_in(client)
+        client.post(f"/registrations/set-status/?{query}")
+        with inside(site.acme):
+            job = Job.objects.get()
+        other.signs_in(client)
+        assert client.get(f"/jobs/{job.pk}/").status_code == 404
+        assert client.post(f"/jobs/{job.pk}/", {"do": "stop"}).status_code == 404
