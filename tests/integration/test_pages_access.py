@@ -43,8 +43,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     event |= {
         f"{n}{act}" for n in ("custom-statuses", "attendee-types", "questions", "sessions", "configure") for act in ("", "-edit", "-delete")
     }
-    # test_pages_many.py and test_pages_import.py
-    many = {"registration-add", "registrations-status", "job", "job-refused", "import", "import-columns", "import-dry-run"}
+    # test_pages_many.py, test_pages_import.py and test_pages_coverage.py
+    many = {"tag-coverage", "registration-add", "registrations-status", "job", "job-refused", "import", "import-columns", "import-dry-run"}
     tried |= settings | event | many
     open_to_all = {"account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     assert names - tried - open_to_all - {"start", "signal"} == set()

@@ -9,6 +9,7 @@ from heliograph.platform.views import (
     account,
     account_statuses,
     bulk,
+    coverage,
     custom_fields,
     event_kinds,
     event_rows,
@@ -24,6 +25,7 @@ from heliograph.platform.views.registrations import registrations
 SETTINGS: list[URLPattern] = [
     path("settings/", RedirectView.as_view(pattern_name="tags"), name="settings"),
     path("settings/tags/", tags.tags, name="tags"),
+    path("settings/tags/coverage/", coverage.coverage, name="tag-coverage"),
     path("settings/tags/<int:id>/", tags.tag, name="tag"),
     path("settings/tags/<int:id>/merge/", tags.merge, name="tag-merge"),
     path("settings/tags/<int:id>/delete/", tags.delete, name="tag-delete"),

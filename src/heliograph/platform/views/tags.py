@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.tags import TagKind
 from heliograph.platform import usage
+from heliograph.platform.coverage import coverage
 from heliograph.platform.errors import InUse, Invalid, NotThere
 from heliograph.platform.models import KIND_NAMES, Tag
 from heliograph.platform.names import folded
@@ -24,7 +25,9 @@ from heliograph.platform.services.saving import saving
 from heliograph.platform.services.tags import TagFacts
 from heliograph.platform.usage import Effect, Use
 from heliograph.platform.views.asking import Breaks, FlowThen, Item, href_of, items_of, question, shortened
+from heliograph.platform.views.coverage import uncovered
 from heliograph.platform.views.frame import by, readonly, refused, sentences, settings_page
+from heliograph.store.database import of_django
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.toasts import say
 
@@ -56,8 +59,8 @@ def _listed(request: AccountRequest, facts: TagFacts, errors: Mapping[str, str])
     ask = request.GET
     text, kind, use = ask.get("q", "")[:200], ask.get("object", ""), ask.get("use", "")
     known = list(Tag.objects.all())
-    with transaction.atomic():
-        carried, users = services.carried(), usage.tag_users(request.account.pk)
+    carried, users = services.carried(), usage.tag_users(request.account.pk)
+    found = coverage(of_django(connection), request.account.pk)
     words = folded(text).split()
     rows = [
         tag
@@ -73,6 +76,7 @@ def _listed(request: AccountRequest, facts: TagFacts, errors: Mapping[str, str])
         "platform/tags.html",
         here="tags",
         status=422 if errors else 200,
+        uncovered=uncovered(found.total),
         add=() if closed else _form(facts, errors),
         readonly=closed,
         none=not known,

@@ -1,0 +1,248 @@
+"""The import wizard: upload, columns, dry run with what the account lacks, the import and its refused lines (I1, I4)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from tests import planning
+from tests.contract.setting_up import inside
+from tests.databases import DatabaseFacts
+from tests.forms import posted
+from tests.integration.test_pages_many import changes, state
+from tests.integration.test_pages_signal import text_of
+from tests.planning import EVENT, Planned, planned
+
+from heliograph.accounts.models import Role
+from heliograph.jobs.models import Job, State
+from heliograph.platform.imports import uploads
+from heliograph.platform.models import CustomField
+from heliograph.recording.sources import Committed
+
+HEAD = "Reg no;First;Surname;Mail;Status;Ticket;Food\n"
+ROWS = [
+    "A-1;Zoë;Marin;zoe@example.org;Attended;Guest;Vegan",
+    "A-2;山田;花子;hanako@example.net;Visa pending;Volunteer;Halal",
+    "A-3;Joe;Citizen;joe@example.org;Visa pending;Volunteer;",
+    ";No;Code;;New;Guest;",
+    'A-5;"=1+1";Evil;evil@example.org;New;Guest;Mud',
+]
+
+
+def upload(client: Client, text: str | bytes, name: str = "Teilnehmer März.csv", event: str = EVENT) -> str:
+    """The upload's id."""
+    data = text.encode() if isinstance(text, str) else text
+    answer = client.post("/import/", {"file": SimpleUploadedFile(name, data), "event": event})
+    assert answer.status_code == 302, text_of(answer.content)
+    return str(answer["Location"].split("/")[2])
+
+
+def to_dry_run(site: Planned, client: Client, id: str, **changed: str) -> str:
+    """Through the columns and the dry run; its page."""
+    url = f"/import/{id}/columns/"
+    form = posted(client.get(url).content.decode(), "columns") | {name.replace("_", "-"): [value] for name, value in changed.items()}
+    answer = client.post(url, form)
+    assert answer.status_code == 302, text_of(answer.content)
+    (job,) = site.run_jobs()
+    assert job.state == State.DONE, job.error
+    page = client.get(f"/import/{id}/dry-run/")
+    assert page.status_code == 200
+    return page.content.decode()
+
+
+def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_ticked(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.record("A-1", status="New", profile={"first_name": "Zoë"}, answers={"diet": ["Halal"]})
+        site.signs_in(client, Role.PLANNER)
+        assert "None yet." in text_of(client.get("/import/").content)
+        id = upload(client, HEAD + "\n".join(ROWS))
+        page = client.get(f"/import/{id}/columns/").content.decode()
+        form = posted(page, "columns")
+        assert form["c-1"] == ["code"]
+        assert form["c-5"] == ["status"]
+        assert "separated by semicolons" in page
+        before = changes(site)
+        page = to_dry_run(site, client, id, c_6="attendee_type", c_7="answers.diet")
+        text = text_of(page.encode())
+        assert changes(site) == before
+        for words in (
+            "New registrations 3",
+            "Changed registrations",
+            "Refused",
+            "Rows in the file 5",
+            "Visa pending",
+            "Custom status",
+            "Volunteer",
+            "Attendee type",
+        ):
+            assert words in text, (words, text)
+        assert 'class="error"' not in page
+        form = posted(page, "dry")
+        # The class and the tag of the status are chosen; the attendee type is not created, nor the option that looks like nothing.
+        lacks = {row["name"]: n for n, row in enumerate(_result(site)["lacks"])}
+        status = lacks["Visa pending"]
+        form |= {"create": [str(status)], f"class-{status}": ["Denied"], f"tags-{status}": ["Nonsense"]}
+        bad = client.post(f"/import/{id}/dry-run/", form | {"do": ["import"]})
+        assert bad.status_code == 422
+        assert "There is no tag “Nonsense”" in bad.content.decode()
+        form |= {f"tags-{status}": ["registered"]}
+        assert client.post(f"/import/{id}/dry-run/", form | {"do": ["again"]}).status_code == 302
+        (job,) = site.run_jobs()
+        assert job.counts["refused"] == 4
+        page = client.get(f"/import/{id}/dry-run/").content.decode()
+        form = posted(page, "dry")
+        assert form["create"] == [str(status)]
+        assert form[f"tags-{status}"] == ["Registered"]
+        assert form[f"class-{status}"] == ["Denied"]
+        begun = client.post(f"/import/{id}/dry-run/", form | {"do": ["import"], "quiet": ["1"]})
+        assert begun["Location"].startswith("/jobs/")
+        assert "Importing" in text_of(client.get(begun["Location"]).content)
+        (job,) = site.run_jobs()
+        assert (job.state, job.counts["refused"]) == (State.DONE, 4)
+        made = next(s for s in site.acme.event_config().statuses.values() if s.name == "Visa pending")
+        assert (str(made.cls), made.tags) == ("Denied", {site.acme.tags["Registered"].pk})
+        assert "Volunteer" not in {t.name for t in site.acme.event_config().types.values()}
+        text = text_of(client.get(begun["Location"]).content)
+        for words in (
+            "4 lines were refused",
+            "Recorded without sending.",
+            "Created with it: custom status Visa pending",
+            "Download the refused lines",
+        ):
+            assert words in text, (words, text)
+        ((quiet,),) = site.store.all(
+            "SELECT quiet FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'A-1' ORDER BY c.id DESC LIMIT 1"
+        )
+        assert quiet
+        file = client.get(f"{begun['Location']}refused.csv")
+        lines = b"".join(file.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+        assert "attachment" in file["Content-Disposition"]
+        assert "A-2;" not in lines
+        assert "花子" in lines
+        assert lines.count("\n") >= 5
+        assert "Teilnehmer März.csv" in text_of(client.get("/import/").content)
+        again = upload(client, HEAD + ROWS[0])
+        assert posted(client.get(f"/import/{again}/columns/").content.decode(), "columns")["c-7"] == ["answers.diet"], (
+            "as the import before had it"
+        )
+
+
+def _result(site: Planned) -> dict[str, list[dict[str, object]]]:
+    with inside(site.acme):
+        found: dict[str, list[dict[str, object]]] = Job.objects.latest("pk").result
+    return found
+
+
+def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code,status\nB-1,Paid\n")
+        page = to_dry_run(site, client, id)
+        assert "No row is refused, and nothing is missing." in text_of(page.encode())
+        client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]})
+        site.run_jobs()
+        assert state(site, "B-1").status == site.ids["Paid"]
+        ((runs,),) = site.store.all("SELECT count(*) FROM run")
+        assert runs == 1
+
+
+def test_what_is_no_table_is_refused_and_kept_nowhere(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        folder = database.data / "imports" / "uploads" / str(site.pk)  # of the data folder that all tests of a run share
+        before = set(folder.iterdir()) if folder.exists() else set()
+        for name, data, said in (
+            ("registrations.pages", b"\x00\x01\x02binary" * 50, "is not a table"),
+            ("empty.csv", b"", "is empty"),
+            ("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "Save it as .xlsx"),
+            ("bomb.xlsx", b"PK\x03\x04 no zip at all", ""),
+        ):
+            answer = client.post("/import/", {"file": SimpleUploadedFile(name, data), "event": EVENT})
+            assert answer.status_code == 422, name
+            assert said in answer.content.decode(), name
+        assert client.post("/import/", {"event": EVENT}).status_code == 422
+        assert set(folder.iterdir()) == before
+
+
+def test_columns_that_make_no_document_are_refused_and_stay_as_chosen(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "nr,who,mail\nC-1,Joe,joe@example.org\n", event="")
+        url = f"/import/{id}/columns/"
+        form = posted(client.get(url).content.decode(), "columns")
+        for wrong, said in (
+            ({"c-1": [""], "c-2": ["profile.first_name"]}, "No column holds the registration code"),
+            ({"c-1": ["code"], "c-2": ["code"]}, "only one can"),
+            ({"c-1": ["code"], "c-2": ["nonsense.x"]}, "There is no target"),
+            ({"c-1": ["code"], "c-2": ["profile.first_name"]}, "No column names the event"),
+        ):
+            answer = client.post(url, form | wrong)
+            assert answer.status_code == 422, said
+            assert said in answer.content.decode()
+            assert posted(answer.content.decode(), "columns")["c-2"] in (wrong["c-2"], [""])
+        assert client.post(url, form | {"c-1": ["code"], "c-2": ["profile.first_name"], "event": [EVENT]}).status_code == 302
+
+
+def test_a_file_is_read_another_way(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code;name\nD-1;Müller\n".encode("cp1252"))
+        url = f"/import/{id}/columns/"
+        assert client.post(url, {"do": "read", "encoding": "klingon", "separator": ";"}).status_code == 422
+        assert client.post(url, {"do": "read", "encoding": "cp437", "separator": "|"}).status_code == 302
+        assert "separated by vertical bars" in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize(("role", "made"), [(Role.PLANNER, False), (Role.ADMINISTRATOR, True)])
+def test_P1_only_an_administrator_creates_fields_of_the_account(database: DatabaseFacts, client: Client, role: Role, made: bool) -> None:
+    with planned(database) as site:
+        site.signs_in(client, role)
+        id = upload(client, "code,profile.custom.Badge colour\n" + "".join(f"E-{n},red\n" for n in range(20)))
+        page = to_dry_run(site, client, id)
+        assert ("An Administrator can add it" in page) is not made
+        form = posted(page, "dry") | {"create": ["0"], "do": ["import"]}
+        client.post(f"/import/{id}/dry-run/", form)
+        site.run_jobs()
+        with inside(site.acme):
+            assert CustomField.objects.filter(label="Badge colour").exists() is made
+
+
+def test_P1_viewers_and_other_accounts_see_no_upload(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        other = planning.made(site.store)
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code\nF-1\n")
+        page = to_dry_run(site, client, id)
+        started = client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]})["Location"]
+        site.run_jobs()
+        site.signs_in(client, Role.VIEWER)
+        for url in ("/import/", f"/import/{id}/columns/", f"/import/{id}/dry-run/", f"{started}refused.csv"):
+            assert client.get(url).status_code == 403, url
+            assert client.post(url).status_code in (403, 405), url
+        other.signs_in(client)
+        for url in (
+            f"/import/{id}/columns/",
+            f"/import/{id}/dry-run/",
+            started,
+            f"{started}refused.csv",
+            "/import/..%2f..%2f/columns/",
+            f"/import/{'0' * 32}/columns/",
+        ):
+            assert client.get(url).status_code == 404, url
+        assert client.post(f"/import/{id}/dry-run/", {"do": "import"}).status_code == 404
+
+
+def test_a_files_name_cannot_lead_elsewhere_and_old_uploads_go(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        found = uploads.keep(site.pk, "../../etc/pass\x00wd\u202e<b>.csv", [b"code\nG-1\n"], event=EVENT, by="user:1")
+        assert found.path.parent.parent == database.data / "imports" / "uploads" / str(site.pk) / found.id
+        assert found.name == "passwdb.csv"
+        old = found.path.parents[1]
+        os.utime(old, (0, 0))
+        newer = uploads.keep(site.pk, "x" * 300 + ".csv", [b"code\nG-2\n"], event=EVENT, by="user:1")
+        assert not old.exists()
+        assert Path(newer.path).is_file()
+        assert Committed(site.store).account(site.pk).id == site.pk
