@@ -27,5 +27,5 @@ def fold_again(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = (("store", "0004_leads_and_releases"),)
+    dependencies = (("store", "0005_connection_tests"),)
     operations = (migrations.RunPython(fold_again, migrations.RunPython.noop),)
