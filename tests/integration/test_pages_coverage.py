@@ -76,7 +76,7 @@ def test_P11_new_is_shown_though_no_flow_asks_and_all_is_well_when_all_is_tagged
         from heliograph.flows.services.flows import delete_flow
 
         with site.acme.setting_up() as s:
-            delete_flow(s, site.acme.flow.pk)  # type: ignore[union-attr]
+            delete_flow(s, site.acme.flow.pk)
             set_tags(s, STATUS, site.acme.status("New"), [])
         found = gaps(site)
         assert "registration_status New" in found
