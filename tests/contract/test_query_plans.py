@@ -1,0 +1,172 @@
+"""The hot statements, explained on tables of a size that matters: none reads a whole hot table (style: query plan regression; D9, architecture rule 8)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from tests.contract.conftest import opened
+from tests.databases import DatabaseFacts, Databases
+from tests.factories import Compiled, Setup, account_setup
+from tests.plans import Explaining
+
+from heliograph.domain.delivery import Rank
+from heliograph.domain.flows import Does
+from heliograph.domain.lanes import Flight, settle
+from heliograph.domain.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
+from heliograph.domain.retry import Category, RetryPolicy
+from heliograph.engine import judge
+from heliograph.recording.record import record
+from heliograph.store import configuration, lanes, settling, slots
+from heliograph.store.lanes import Want
+from heliograph.store.settling import Exchange, Settled
+
+ROWS = 20_000
+CONNECTIONS = 40
+EXCHANGE = Exchange(1, 1, None, 200, "", 1, "", "", "")
+
+
+ID = "1000000 + i"
+OF = f"i % {CONNECTIONS}"
+READY, DUE, STUCK = "i % 20 = 0", "i % 20 = 1", "i % 50 = 2"
+FILL = {
+    "registration": {
+        "id": ID, "account_id": ":a", "event_id": ":e", "code": "'Z' || i", "serial": ID, "version": "1", "state": "'{}'", "status_id": "0",
+        "is_active": "true", "is_test": "false", "name": "''", "organization": "''", "search": "''", "created": "i", "modified": "i",
+    },
+    "lane": {
+        "id": ID, "destination_id": f"5 + {OF}", "subject_id": ID, "account_id": ":a", "connection_id": f"100 + {OF}", "slot": f"(100 + {OF}) % 64",
+        "state": f"CASE WHEN {READY} THEN 1 WHEN {DUE} THEN 2 ELSE 0 END", "rank": "20", "pos": "i", "due_at": f"CASE WHEN {DUE} THEN i END",
+    },
+    "change": {
+        "id": ID, "account_id": ":a", "kind": "1", "subject_id": ID, "registration_id": ID, "event_id": ":e", "version": "1", "facets": "1", "mode": "1",
+        "processed": "true", "quiet": "false", "at": "i", "by": "'test'", "account_version": "1", "event_version": "1",
+    },
+    "run": {
+        "id": ID, "account_id": ":a", "change_id": ID, "flow_id": "7 + i % 50", "flow_number": "1", "decision": f"CASE WHEN {STUCK} THEN 1 ELSE 2 END",
+        "reason": "''", "mode": "1", "at": "i",
+    },
+    "judgement": {
+        "id": ID, "account_id": ":a", "run_id": ID, "change_id": ID, "flow_id": "7 + i % 50", "registration_id": ID, "event_id": ":e", "mode": "1",
+        "queue": f"CASE WHEN {STUCK} THEN 1 ELSE 4 END", "category": "5", "tries": "0", "due_at": f"CASE WHEN {STUCK} THEN i END", "cause": "'untagged'",
+        "message": "''", "created": "i",
+    },
+    "action": {
+        "id": ID, "account_id": ":a", "uid": "'msg_' || i", "lane_id": ID, "run_id": ID, "change_id": ID, "registration_id": ID, "event_id": ":e",
+        "flow_id": "7 + i % 50", "destination_id": f"5 + {OF}", "mode": "1", "version": "1", "rank": "20",
+        "state": f"CASE WHEN {READY} THEN 1 WHEN {DUE} THEN 2 ELSE 10 END", "queue": f"CASE WHEN {DUE} THEN 1 ELSE 0 END",
+        "category": f"CASE WHEN {DUE} THEN 5 END", "cause": f"CASE WHEN {DUE} THEN 'flow_inactive' ELSE '' END", "due_at": f"CASE WHEN {DUE} THEN i END", "created": "i",
+    },
+    "session_registration": {
+        "id": "3000000 + i", "account_id": ":a", "registration_id": ID, "session_id": "1", "status_id": "1", "version": "1", "created": "i", "modified": "i",
+    },
+    "config_history": {
+        "id": ID, "account_id": ":a", "scope": "1", "scope_id": ID, "kind": "'account'", "entity_id": ID, "number": "1", "body": "'{}'", "since": "1", "at": "i",
+        "by": "'test'",
+    },
+    "idempotency": {"account_id": ":a", "endpoint": "'rest'", "key": "'k' || i", "request_hash": "''", "answer": "'{}'", "at": "i"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def large(databases: Databases) -> Iterator[tuple[DatabaseFacts, int]]:
+    """A database with so many registrations, lanes and actions, a tenth of them open, and the account that has them all."""
+    with databases.migrated() as facts:
+        db = opened(facts)
+        s = account_setup(db)
+        numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})"
+        with db.transaction():
+            for table, columns in FILL.items():
+                sql = f"INSERT INTO {table} ({', '.join(columns)}) {numbers} SELECT {', '.join(columns.values())} FROM n"
+                db.run(sql, {name: value for name, value in (("a", s.account), ("e", s.event)) if f":{name}" in sql})
+        if db.vendor == "postgresql":
+            db.run("ANALYZE")
+        db.close()
+        yield facts, s.account
+
+
+@pytest.fixture
+def explaining(large: tuple[DatabaseFacts, int]) -> Iterator[Explaining]:
+    """It, explained; whatever a test does is rolled back, and at its end nothing has been read whole."""
+    db = opened(large[0])
+    made = Explaining(db)
+    with contextlib.suppress(_Undone), db.transaction():
+        yield made
+        raise _Undone
+    db.close()
+    assert made.statements
+    assert not made.scans, "\n".join(f"{table}: {how}: {sql}" for table, how, sql in made.scans)
+
+
+class _Undone(Exception):
+    """Ends a test's transaction without a trace."""
+
+
+def ready(db: Explaining, count: int = 20) -> list[int]:
+    return [1_000_000 + n for n in range(20, 20 * count + 1, 20)]
+
+
+def test_D9_reading_ahead_goes_by_connection(explaining: Explaining) -> None:
+    found = lanes.connections_with_work(explaining, ROWS)
+    assert len(found) == 4  # every 20th row of 40 connections is ready, the next one is due
+    wants = [Want(c, rank, 50) for c in found for rank in (*Rank, None)]
+    read = lanes.read_lanes(explaining, wants, ROWS)
+    assert len(read) == 200
+    assert len(lanes.open_actions(explaining, [stored.lane.id for stored in read], also=[1_000_007])) == 201
+
+
+def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
+    assert slots.fence(explaining, [1, 2])
+    held = lanes.lock_lanes(explaining, ready(explaining))
+    about = lanes.open_actions(explaining, held, also=ready(explaining))
+    now = explaining.now()
+    settled = []
+    for n, (number, stored) in enumerate(held.items()):
+        began = about[number][0].action
+        outcome = Delivered(200) if n % 2 else Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
+        wish = settle(Does.UPDATES, stored.lane, [a.action for a in about[number]], Flight(began, outcome), now, RetryPolicy())
+        settled.append(Settled(wish, stored, about[number], EXCHANGE))
+    settling.store(explaining, settled, now)
+    settling.raise_begun(explaining, [(number, 9) for number in held])
+    assert settling.unclean_end(explaining, [(number, 9) for number in held]) == len(held)
+    assert len(settled) == 20
+
+
+def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    account = large[1]
+    queued = [1_000_000 + n for n in range(1, 400, 20)]
+    said = settling.submit(explaining, account, queued, lambda _: Does.UPDATES)
+    assert set(said.values()) == {""}
+    assert settling.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
+    settling.cure_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
+    settling.cure_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
+    settling.cure_runs(explaining, account, 7)
+    assert settling.end_flow(explaining, account, 8)
+
+
+def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    account = large[1]
+    assert judge.accounts_to_judge(explaining, range(64)) == [account]
+
+
+def test_D2_moving_lanes_goes_by_destination(explaining: Explaining) -> None:
+    found = lanes.misplaced(explaining, 5, 141, range(64), 500)
+    assert len(found) == 500
+    lanes.move(explaining, [stored.lane.id for stored in found[:5]], 141, 141 % 64)
+
+
+def test_P10_recording_goes_by_event_and_code_and_by_key(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
+    s = known(explaining, large[1])
+    items = [s.item(f"N{n}", status="Attended", key=f"k{n}", sessions=[{"code": "KEYNOTE"}]) for n in range(40_000, 40_050)]
+    items += [s.item("N40000", status="Cancelled", key="other"), s.item("X", key="k1")]
+    answers = record(explaining, items, s.source, endpoint="rest", key_wait_ms=100)
+    assert sum(answer.is_recorded for answer in answers) == 51
+    rows = configuration.entries(explaining, configuration.ACCOUNT, large[1])
+    assert rows[2]
+
+
+def known(explaining: Explaining, account: int) -> Setup:
+    """The set-up of an account that another connection has made."""
+    ((event,),) = explaining.all("SELECT id FROM event WHERE account_id = :a", {"a": account})
+    return Setup(explaining, Compiled(explaining), account, event)

@@ -1,0 +1,84 @@
+"""A database that explains each statement before it runs it, and names those that read a whole hot table (style: query plan regression)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from heliograph.store.database import Database, Row, _lists, _pyformat
+
+HOT: Final = frozenset(
+    [
+        "action",
+        "attempt",
+        "attempt_content",
+        "change",
+        "change_content",
+        "config_history",
+        "idempotency",
+        "judgement",
+        "lane",
+        "registration",
+        "run",
+        "session_registration",
+    ]
+)
+"""Tables that grow with what happens. Small by nature: slot, worker, sequence, connection_state, config_version, figure_delta (folded as it comes)."""
+
+
+class Explaining:
+    """A Database, for those who are handed one. scans: (table, how, statement) of what read all of a hot table."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.scans: list[tuple[str, str, str]] = []
+        self.statements = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def all(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+        self._explain(sql, params)
+        return self._db.all(sql, params)
+
+    def run(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        self._explain(sql, params)
+        return self._db.run(sql, params)
+
+    def many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        kept = list(rows)
+        if kept:
+            self._explain(sql, kept[0])
+        self._db.many(sql, kept)
+
+    def _explain(self, sql: str, params: Mapping[str, Any] | None) -> None:
+        if sql.split(None, 1)[0].upper() not in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
+            return
+        self.statements += 1
+        found = self._on_sqlite(sql, params) if self._db.vendor == "sqlite" else self._on_postgres(sql, params)
+        self.scans += [(table, how, sql) for table, how in found]
+
+    def _on_sqlite(self, sql: str, params: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+        for *_, how in self._db.all(f"EXPLAIN QUERY PLAN {sql}", params):
+            match = re.match(r"SCAN (\w+)", how)
+            if match is None:
+                continue
+            alias = re.search(rf"\b({'|'.join(HOT)})\s+(?:AS\s+)?{match[1]}\b", sql)
+            table = alias[1] if alias else match[1]
+            if table in HOT:
+                yield table, how
+
+    def _on_postgres(self, sql: str, params: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+        with self._db._cursor() as cursor:
+            ((plans,),) = cursor.execute(f"EXPLAIN (FORMAT JSON) {_pyformat(sql)}", _lists(params)).fetchall()
+        nodes = [(plans[0]["Plan"], False)]
+        while nodes:
+            node, limited = nodes.pop()
+            limited = limited or node["Node Type"] == "Limit"
+            nodes += [(inner, limited) for inner in node.get("Plans", ())]
+            table = node.get("Relation Name", "")
+            partition_of = next((hot for hot in HOT if table.startswith(f"{hot}_")), "") if table not in HOT else table
+            whole_index = node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node and not limited
+            if partition_of and (node["Node Type"] == "Seq Scan" or whole_index):
+                yield table, node["Node Type"]
