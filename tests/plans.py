@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from heliograph.store.database import Database, Row, _lists, _pyformat
+from heliograph.store.database import Database, PostgresDatabase, Row, _lists, _pyformat
 
 HOT: Final = frozenset(
     [
@@ -70,6 +70,7 @@ class Explaining:
                 yield table, how
 
     def _on_postgres(self, sql: str, params: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+        assert isinstance(self._db, PostgresDatabase)
         with self._db._cursor() as cursor:
             ((plans,),) = cursor.execute(f"EXPLAIN (FORMAT JSON) {_pyformat(sql)}", _lists(params)).fetchall()
         nodes = [(plans[0]["Plan"], False)]

@@ -20,6 +20,7 @@ from heliograph.domain.flows import Flow, Mode
 from heliograph.domain.matching import Reason, judge
 from heliograph.domain.matching import Verdict as Decided
 from heliograph.domain.outcomes import Cause
+from heliograph.domain.slots import may_settle, slot_of
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.recording.contents import read_changes
 from heliograph.recording.queueing import Order, enqueue
@@ -27,7 +28,7 @@ from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.figures import put_deltas
 from heliograph.store.settling import stuck_run_of
-from heliograph.store.slots import SLOTS, fence
+from heliograph.store.slots import fence
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ def accounts_to_judge(db: Database, slots: Collection[int]) -> list[int]:
         " AND EXISTS (SELECT 1 FROM judgement d WHERE d.queue < 3 AND d.account_id = a.id AND d.due_at <= :now)",
         {"now": db.now()},
     )
-    return [account for (account,) in rows if account % SLOTS in slots]
+    return [account for (account,) in rows if slot_of(account) in slots]
 
 
 def judge_account(db: Database, source: Source, account: int, epoch: int) -> int:
@@ -79,7 +80,7 @@ def _judge(db: Database, source: Source, account: int, epoch: int) -> int:
         )
     ]
     configuration.lock_shared(db, [account], [(account, event) for event in events])
-    if fence(db, [account % SLOTS]).get(account % SLOTS) != epoch:
+    if not may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account))):
         return 0
     now = db.now()
     # What a page is submitting at this moment is left to the next turn: it holds such rows in another order.

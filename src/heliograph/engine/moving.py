@@ -9,13 +9,14 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from heliograph.domain.slots import may_settle, slot_of
 from heliograph.engine.memory import Memory
 from heliograph.engine.present import Present
 from heliograph.engine.slots import Ownership
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.lanes import StoredLane, lock_lanes, misplaced, move
-from heliograph.store.slots import fence, slot_of
+from heliograph.store.slots import fence
 
 CHUNK = 500
 LOOK_AGAIN = (5.0, 15.0)
@@ -76,6 +77,7 @@ class Mover:
             if connection is None:
                 return
             epochs = fence(self.db, {stored.slot for stored in held})
-            mine = {stored.lane.id for stored in held if epochs.get(stored.slot) == self.ownership.settles(stored.slot)}
-            lanes = lock_lanes(self.db, mine)
+            mine = {s.lane.id: s.slot for s in held if may_settle(self.ownership.settles(s.slot), epochs.get(s.slot))}
+            # one that has changed its slot since it was read is not ours to move, whoever owns the old slot by now
+            lanes = {n: stored for n, stored in lock_lanes(self.db, mine).items() if stored.slot == mine[n]}
             move(self.db, [n for n, stored in lanes.items() if stored.connection != connection], connection, slot_of(connection))

@@ -19,6 +19,7 @@ from heliograph.domain.delivery import Rank
 from heliograph.domain.lanes import choose
 from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.retry import SECOND, Category
+from heliograph.domain.slots import may_start, slot_of
 from heliograph.engine.attempts import lesson_of
 from heliograph.engine.bearers import NotYet
 from heliograph.engine.composing import Composer, Content, Gone, Ready
@@ -33,7 +34,6 @@ from heliograph.store import lanes as table
 from heliograph.store.connection_states import State
 from heliograph.store.database import Database
 from heliograph.store.lanes import StoredLane, Want
-from heliograph.store.slots import slot_of
 
 log = structlog.get_logger(__name__)
 
@@ -297,7 +297,7 @@ class Reader:
             return True
         # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
         began = time.monotonic()
-        if self.ownership.time_left(slot) <= composed.route.total_timeout:  # it could outlive the lease (architecture rule 7)
+        if not may_start(self.ownership.time_left(slot), composed.route.total_timeout):  # it could outlive the lease (architecture rule 7)
             self._give_back(taken, line)
             return True
         cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)

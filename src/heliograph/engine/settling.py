@@ -19,6 +19,7 @@ from heliograph.domain import lanes as rules
 from heliograph.domain.lanes import Flight, Settlement
 from heliograph.domain.outcomes import CouldNotBegin, Delivered, Hold, Outcome, Pause, Refused, effect_on_connection, may_have_left
 from heliograph.domain.retry import Category
+from heliograph.domain.slots import may_settle
 from heliograph.engine.attempts import exchange_of, micros, outcome_of
 from heliograph.engine.flight import FlightFile
 from heliograph.engine.memory import Landed, Memory
@@ -34,6 +35,8 @@ from heliograph.store.slots import fence
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 500
+MOST_MICROS = 2**31 - 1
+"""What an attempt's column holds: 35 minutes. A process that was stopped in between has taken longer."""
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class Settler:
         if accounts:  # a fix that is being saved comes before or after, not in between (D7)
             configuration.lock_shared(self.db, accounts)
         epochs = fence(self.db, {landed.taken.stored.slot for landed in batch})
-        mine = [landed.taken.epoch == epochs.get(landed.taken.stored.slot) for landed in batch]
+        mine = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
         lanes = lock_lanes(self.db, [landed.taken.stored.lane.id for landed in batch])
         actions = open_actions(
             self.db,
@@ -146,7 +149,7 @@ class Settler:
             landed.ready,
             landed.result,
             at=self.memory.db_time(landed.began),
-            took=micros(max(0.0, landed.ended - landed.began)),
+            took=min(micros(max(0.0, landed.ended - landed.began)), MOST_MICROS),
             connection=landed.taken.stored.connection,
             numbers=str(landed.used) if landed.used else "",
         )

@@ -11,12 +11,13 @@ import json
 import math
 import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from heliograph.domain import slots as rules
 from heliograph.store import slots as table
 from heliograph.store.database import Database
 
@@ -66,9 +67,10 @@ class Ownership(Protocol):
 class SharedSlots:
     """PostgreSQL: several workers, each with its fair share of the slots."""
 
-    def __init__(self, me: str, lease: Lease | None = None) -> None:
+    def __init__(self, me: str, lease: Lease | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._me = me
         self._lease = lease or Lease()
+        self._clock = clock
         self._epochs: dict[int, int] = {}
         self._freeing: frozenset[int] = frozenset()
         self._deadline = 0.0
@@ -76,7 +78,7 @@ class SharedSlots:
         self._share = 0
 
     def own(self, db: Database, said: Mapping[str, object]) -> bool:
-        asked = time.monotonic()
+        asked = self._clock()
         length = round(self._lease.length * SECOND)
         before = set(self._epochs)
         kept = table.renew(db, self._me, length)
@@ -84,15 +86,15 @@ class SharedSlots:
         if lost:
             log.warning("slots_lost", slots=len(lost), seconds_too_late=round(asked - self._deadline, 1))
         alive = table.report(db, self._me, length, json.dumps(said))
-        share = self._share = math.ceil(table.SLOTS / max(alive, 1))
-        if len(kept) < share and not self._leaving:
-            kept |= table.claim(db, self._me, length, share - len(kept))
+        self._share = rules.fair_share(alive)
+        more = rules.wanted(kept, alive)
+        if more and not self._leaving:
+            kept |= table.claim(db, self._me, length, more)
             self._freeing = frozenset()
-        elif len(kept) > share:
-            over = len(kept) - share
+        else:
             still = self._freeing & set(kept)
-            more = random.sample(sorted(set(kept) - still), max(0, over - len(still)))
-            self._freeing = still | frozenset(more)
+            over = random.sample(sorted(set(kept) - still), rules.superfluous(kept, still, alive))
+            self._freeing = still | frozenset(over)
         self._epochs, self._deadline = kept, asked + self._lease.length
         return set(kept) != before
 
@@ -115,7 +117,7 @@ class SharedSlots:
         return self._epochs.get(slot)
 
     def time_left(self, slot: int) -> float:
-        return self._deadline - time.monotonic() if slot in self._epochs else 0.0
+        return self._deadline - self._clock() if slot in self._epochs else 0.0
 
     @property
     def owned(self) -> frozenset[int]:

@@ -24,6 +24,7 @@ from typing import Final
 import psycopg
 import structlog
 
+from heliograph.domain.slots import slot_of
 from heliograph.domain.snapshot import Source
 from heliograph.engine import judge
 from heliograph.engine.bearers import Bearers
@@ -42,7 +43,6 @@ from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
 from heliograph.store.database import Database
 from heliograph.store.secrets import Vault
-from heliograph.store.slots import SLOTS
 
 log = structlog.get_logger(__name__)
 
@@ -241,7 +241,7 @@ class Worker:
     def _judge(self) -> None:
         self._judged_all = True
         for account in judge.accounts_to_judge(self.settler.db, self.ownership.owned):
-            epoch = self.ownership.settles(account % SLOTS)
+            epoch = self.ownership.settles(slot_of(account))
             if epoch is None:
                 continue
             found = judge.judge_account(self.settler.db, self._judge_source, account, epoch)

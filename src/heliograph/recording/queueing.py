@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from heliograph.domain.delivery import Origin, Rank
 from heliograph.domain.figures import Delta, Facts, of_new_action
+from heliograph.domain.slots import SLOTS, slot_of
 from heliograph.store.database import Database
-
-SLOTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
                 "s": o.subject,
                 "a": o.account,
                 "c": o.connection,
-                "slot": o.connection % SLOTS,
+                "slot": slot_of(o.connection),
                 "r": int(o.rank),
                 "pos": pos,
             },

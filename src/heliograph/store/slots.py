@@ -11,13 +11,7 @@ from typing import Final
 
 from heliograph.store.database import Database
 
-SLOTS: Final = 64
 FOREVER: Final = 2**62
-
-
-def slot_of(connection: int) -> int:
-    """The slot that a connection belongs to."""
-    return connection % SLOTS
 
 
 def renew(db: Database, me: str, lease: int) -> dict[int, int]:
