@@ -89,6 +89,21 @@ def test_D5_given_up_after_three_retries_and_submitted(world: World, receiver: R
     world.figures_are_a_recount()
 
 
+def test_D8_two_items_of_one_record_are_submitted_at_once(world: World, receiver: Receiver) -> None:
+    """Nothing of the two has left, so both wait; submitting the older one puts the newer one to the front, and that is all there is to do for it."""
+    crm = world.connection("http://127.0.0.1:9/x")
+    world.flow(crm)
+    with world.worker():
+        world.record("R1", first_name="v1")
+        world.until_states("queued")
+        world.record("R1", first_name="v2")
+        world.until_states("queued", "queued")
+    world.pause(crm)
+    items = [action["id"] for action in world.actions()]
+    assert world.submit(*items) == dict.fromkeys(items, "")
+    assert {action["rank"] for action in world.actions()} == {0}
+
+
 def test_M5_a_problem_in_the_data_is_never_sent(world: World, receiver: Receiver) -> None:
     mapping = world.bodies["mapping", 5]
     assert mapping is not None

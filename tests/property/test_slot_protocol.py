@@ -383,7 +383,7 @@ def machine(fresh_database: DatabaseFacts) -> type[Protocol]:
 
 @pytest.mark.timeout(180)
 def test_D1_D2_slots_epochs_and_order_hold_whatever_happens(machine: type[Protocol]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=20, stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.trial

@@ -237,8 +237,10 @@ def submit(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) 
             except NotSubmittable as error:
                 said[item] = str(error)
                 continue
-            after = next(m.new for m in wish.moves if m.old.id == item)
-            said[item] = "" if after.state.is_open else "Newer data of this registration has been sent already; this item is done."
+            after = next((m.new for m in wish.moves if m.old.id == item), None)  # None: it is at the front already, with another item
+            said[item] = (
+                "" if after is None or after.state.is_open else "Newer data of this registration has been sent already; this item is done."
+            )
             store(db, [Settled(wish, stored, about)], now)
             stored, about = _after(stored, about, wish)
     return said
