@@ -13,10 +13,10 @@ from tests.receiver import Receiver
 from tests.world import ACCOUNT, World
 
 from heliograph.domain.delivery import Rank
+from heliograph.domain.slots import slot_of
 from heliograph.store import connection_states, lanes
 from heliograph.store.database import Database, SqliteDatabase
 from heliograph.store.lanes import Want
-from heliograph.store.slots import slot_of
 
 log = structlog.get_logger(__name__)
 
