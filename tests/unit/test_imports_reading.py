@@ -185,6 +185,21 @@ def test_I4_a_workbook_is_read_as_a_person_sees_it(book):
     assert rows.blank == 1
 
 
+def test_I4_an_error_of_excel_s_is_not_read_as_an_empty_cell(tmp_path):
+    made = openpyxl.Workbook()
+    sheet = made.active
+    for row in (["code", "company"], ["A1", "Acme"], ["A2", "#N/A"], ["A3", None], ["#REF!", "Acme"]):
+        sheet.append(row)
+    made.create_sheet("Other").append(["#NAME?"])
+    path = tmp_path / "book.xlsx"
+    made.save(path)
+    rows = list(open_rows(path, look(path)))
+    assert [row.cells for row in rows] == [["A1", "Acme"], ["A2", "#N/A"], ["A3", ""], ["#REF!", "Acme"]]
+    assert [row.problem and (row.problem.column, row.problem.value) for row in rows] == [None, ("company", "#N/A"), None, ("code", "#REF!")]
+    assert rows[1].problem.reason == "The cell holds the error #N/A of Excel."
+    assert rows[1].problem.accepted == ("a value, or an empty cell",)
+
+
 def test_a_workbook_goes_on_from_a_row(book):
     form = look(book)
     rows = open_rows(book, form)

@@ -138,9 +138,10 @@ class AllSlots:
 
     def own(self, db: Database, said: Mapping[str, object]) -> bool:
         won = not self._epochs
-        if won:
-            self._epochs = table.take_all(db, self._me)
-        table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(said))
+        with db.transaction():  # every write goes through the gate
+            epochs = table.take_all(db, self._me) if won else self._epochs
+            table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(said))
+        self._epochs = epochs
         return won
 
     def release(self, db: Database, busy: Collection[int]) -> None:
@@ -148,7 +149,8 @@ class AllSlots:
 
     def leave(self, db: Database) -> None:
         self._epochs = {}
-        table.leave(db, self._me)
+        with db.transaction():
+            table.leave(db, self._me)
 
     def epoch(self, slot: int) -> int | None:
         return self._epochs.get(slot)

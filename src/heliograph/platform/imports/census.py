@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from heliograph.domain.documents import code_of
+from heliograph.platform.imports.values import DateSigns
 
 MOST_EVENTS: Final = 2_000
 MOST_NAMES: Final = 300  # different values that are counted per list; what has more is no list
@@ -88,7 +89,14 @@ class Census:
         self.custom = EventCensus()  # custom profile fields are the account's
         self.rows = 0
         self.more_events = False
+        self.dates: dict[str, DateSigns] = {}  # by column
         self._room = Room()
+
+    def add_dates(self, cells: Iterable[tuple[str, str]]) -> None:
+        """Looks how a row's dates are written: (column, cell)."""
+        for column, cell in cells:
+            if cell:
+                self.dates.setdefault(column, DateSigns()).add(cell)
 
     def add(self, document: Mapping[str, Any], facts: Mapping[str, str]) -> None:
         """Counts a row's document."""
@@ -125,6 +133,7 @@ class Census:
         return {
             "rows": self.rows,
             "more_events": self.more_events,
+            "dates": {column: asdict(signs) for column, signs in self.dates.items()},
             "custom": _event_json(self.custom),
             "events": {code: _event_json(event) for code, event in self.events.items()},
         }
@@ -134,6 +143,7 @@ class Census:
         """What `as_json` gave."""
         census = cls()
         census.rows, census.more_events = found["rows"], found["more_events"]
+        census.dates = {column: DateSigns(**signs) for column, signs in found.get("dates", {}).items()}
         census.custom = _event_from(found["custom"])
         census.events = {code: _event_from(event) for code, event in found["events"].items()}
         held = [census.custom, *census.events.values()]

@@ -22,7 +22,7 @@ from heliograph.domain.statuses import SESSION_STATUSES
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.platform.imports.errors import ImportFileError, RowProblem
 from heliograph.platform.imports.report import REPORT_COLUMNS
-from heliograph.platform.imports.values import DATE_EXAMPLES, DateOrder, date_order, day, flag, moment, parts, zone
+from heliograph.platform.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
 from heliograph.platform.imports.words import NO, YES, plain, standard_targets
 
 _PLAIN: Final = ("event", "code", "modified", "status", "attendee_type", "active", "order_code")
@@ -231,9 +231,16 @@ def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
 def _dated(column: Column, cells: Sequence[str]) -> Column:
     if column.why == "given":
         return column
-    order, sure = date_order(cells)
-    doubt = column.doubt if sure else f"Dates could be read day or month first; they are read {order.value}."
-    return replace(column, date=order, doubt=doubt)
+    signs = DateSigns()
+    for cell in cells:
+        signs.add(cell)
+    doubt = column.doubt if signs.sure else f"Dates could be read day or month first; unless later rows say otherwise, {signs.order.value}."
+    return replace(column, date=signs.order, doubt=doubt)
+
+
+def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
+    """The columns with their dates read as the whole file says; the first rows alone may all lie in the first days of a month."""
+    return [replace(c, date=signs[c.name].order) if c.name in signs and c.why != "given" else c for c in columns]
 
 
 def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
@@ -270,8 +277,15 @@ class Mapper:
             options.setdefault(plain(q.code), set()).update(q.options)
             if q.type == QuestionType.DATE:
                 dates.add(plain(q.code))
+        custom = {f"custom.{f.code}" for f in known.account.profile_fields.values() if f.type == QuestionType.DATE}
+        self._dated = [
+            (i, c.name)
+            for i, c in enumerate(columns)
+            for area, _, key in [c.target.partition(".")]
+            if c.target in ("modified", "event.start", "event.end") or (area == "answers" and plain(key) in dates) or key in custom
+        ]
         self._readers: list[tuple[int, Column, Callable[[str], object]]] = [
-            (i, c, self._reader(c, options, dates)) for i, c in enumerate(columns) if c.target and not c.target.startswith("event.")
+            (i, c, self._reader(c, options, dates, custom)) for i, c in enumerate(columns) if c.target and not c.target.startswith("event.")
         ]
         self._facts = [(i, c) for i, c in enumerate(columns) if c.target.startswith("event.")]
         self._by_target = {c.target: c.name for c in columns if c.target}
@@ -298,6 +312,10 @@ class Mapper:
                 document["modified"] = at.isoformat()
         return document, problems
 
+    def dates(self, cells: Sequence[str]) -> Iterable[tuple[str, str]]:
+        """The cells that hold dates, by column."""
+        return ((name, cells[i]) for i, name in self._dated)
+
     def facts(self, cells: Sequence[str]) -> dict[str, str]:
         """What the row says of its event: name, status, start, end, timezone, location."""
         return {c.target.removeprefix("event."): cells[i].strip() for i, c in self._facts if cells[i].strip()}
@@ -308,13 +326,13 @@ class Mapper:
             return next((n for t, n in self._by_target.items() if t.startswith("sessions.")), place)
         return self._by_target.get(place, place)
 
-    def _reader(self, column: Column, options: Mapping[str, set[str]], dates: set[str]) -> Callable[[str], object]:
+    def _reader(self, column: Column, options: Mapping[str, set[str]], dates: set[str], custom: set[str]) -> Callable[[str], object]:
         area, _, key = column.target.partition(".")
         if column.target == "active" or area == "properties":
             return flag
         if area == "sessions":
             return _session_status
-        if area == "answers" and plain(key) in dates:
+        if (area == "answers" and plain(key) in dates) or key in custom:
             return lambda cell: found.isoformat() if (found := day(cell, column.date)) else cell
         if column.split:
             known = options.get(plain(key), set())

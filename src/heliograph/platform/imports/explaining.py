@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
@@ -11,6 +12,7 @@ from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.platform.imports.errors import RowProblem
 
 _WORDS = {"status": "status", "attendee_type": "attendee type"}
+_LIMIT = re.compile(r"at most [\d,]+( characters)?")  # what a reason says of how much there may be
 MOST = 50  # accepted values that are named
 
 
@@ -22,6 +24,8 @@ def of_problem(problem: Problem, name: Callable[[str], str], account: AccountCon
         reason = f"There is no {_WORDS[problem.field]} {problem.value!r} in this event."
     if not allowed and problem.field == "code":
         allowed = ("any text that no other registration of the event has",)
+    if not allowed and (limit := _LIMIT.search(reason)):
+        allowed = (limit[0],)
     return RowProblem(name(problem.field), problem.value, reason, likeliest_first(problem.value, allowed))
 
 

@@ -29,7 +29,7 @@ from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
 from heliograph.platform.imports import comparing, creating, preparing
 from heliograph.platform.imports.census import Census
-from heliograph.platform.imports.columns import Mapper, from_json
+from heliograph.platform.imports.columns import Mapper, from_json, with_date_orders
 from heliograph.platform.imports.errors import RowProblem
 from heliograph.platform.imports.explaining import no_event, of_problem, unknown_event, used_before
 from heliograph.platform.imports.lacks import Choice, lacking
@@ -117,6 +117,7 @@ class ImportRun:
                     "The notes of this import are gone. Start the import again; what is recorded already will be found unchanged."
                 )
             self._phase, self._last = "record", int(cursor["last"])
+            self._columns = with_date_orders(self._columns, self._census.dates)
             self._notes.forget_refused_after(self._last)
             place, codes = cursor["place"], self._census.events
         db = of_django(connections["default"])
@@ -178,6 +179,8 @@ class ImportRun:
             if document is None:
                 continue
             self._census.add(document, self._mapper.facts(row.cells) if self._mapper else {})
+            if self._mapper:
+                self._census.add_dates(self._mapper.dates(row.cells))
             event, code = (code_of(v) if isinstance(v, str) else "" for v in (document.get("event"), document.get("code")))
             if event and code and not self._p["repeats"]:
                 codes.append((event, code, row.line))
@@ -212,6 +215,7 @@ class ImportRun:
 
     def _decide(self) -> Step:
         """The first reading has ended: what is lacking is told, and created or imagined, or the import stops to ask."""
+        self._columns = with_date_orders(self._columns, self._census.dates)
         db = of_django(connections["default"])
         self._known = preparing.load_known(db, Committed(db), self._job.account_id, self._census.events)
         lacks = [lack for lack in lacking(self._census, self._known) if creating.possible(lack)]

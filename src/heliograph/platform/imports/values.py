@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
 from typing import Final
@@ -74,20 +75,44 @@ def day(text: str, order: DateOrder) -> date | None:
         return found.date() if found else None
 
 
-def date_order(cells: Iterable[str]) -> tuple[DateOrder, bool]:
-    """The order in which a column's dates are written, and whether its values say so for sure."""
-    dotted = slashed = False
-    for cell in cells:
+@dataclass(slots=True)
+class DateSigns:
+    """What a column's dates say of their order: how many can only be read day first, how many only month first, and how the others are written."""
+
+    day_first: int = 0
+    month_first: int = 0
+    dotted: int = 0
+    slashed: int = 0
+    twelve_hours: int = 0
+
+    def add(self, cell: str) -> None:
+        """Looks at one cell; what is no date in numbers, or ISO 8601, says nothing."""
         match = _DATE.fullmatch(cell.strip())
         if match is None or len(match[1]) > 2:
-            continue
+            return
         first, second = int(match[1]), int(match[3])
-        if first > 12:
-            return DateOrder.DAY_FIRST, True
-        if second > 12:
-            return DateOrder.MONTH_FIRST, True
-        dotted, slashed = dotted or match[2] == ".", slashed or match[2] != "."
-    return DateOrder.DAY_FIRST, not slashed or dotted
+        if first > 12 or second > 12:
+            self.day_first += first > 12
+            self.month_first += first <= 12
+        elif match[2] == ".":
+            self.dotted += 1
+        else:
+            self.slashed += 1
+        self.twelve_hours += match[2] == "/" and match[8] is not None
+
+    @property
+    def order(self) -> DateOrder:
+        """How they are read: as most of those are written that can be read in one way only, else as those do who write dates like this."""
+        if self.day_first != self.month_first:
+            return DateOrder.DAY_FIRST if self.day_first > self.month_first else DateOrder.MONTH_FIRST
+        return DateOrder.MONTH_FIRST if self.twelve_hours and not self.dotted else DateOrder.DAY_FIRST
+
+    @property
+    def sure(self) -> bool:
+        """Whether the values say so for sure."""
+        if self.day_first or self.month_first:
+            return not (self.day_first and self.month_first)
+        return not self.slashed or bool(self.dotted)
 
 
 def _written(text: str, order: DateOrder) -> datetime | None:

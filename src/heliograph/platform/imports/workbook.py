@@ -16,7 +16,8 @@ from typing import BinaryIO, Final
 import python_calamine
 from python_calamine import CalamineError, CalamineWorkbook
 
-from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable
+from heliograph.platform.imports.cell_errors import cell_errors
+from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
 
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
@@ -36,6 +37,7 @@ class WorkbookRows:
             found = self._book.get_sheet_by_name(self.sheet)
         except (CalamineError, OSError, ValueError) as error:
             raise NoTable(f"{path.name} cannot be read as a workbook: {error}.") from None
+        self._errors = cell_errors(path, self._book.sheet_names.index(self.sheet))
         self.total: int | None = found.total_height
         self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)
         self.blank = 0
@@ -63,10 +65,27 @@ class WorkbookRows:
                 continue
             self.line = number
             cells = _trimmed([text_of(v) for v in values])
+            if number in self._errors:
+                yield self._spoilt(number, cells)
+                continue
             if not cells:
                 self.blank += 1
                 continue
             yield self._row(number, cells)
+
+    def _spoilt(self, number: int, cells: list[str]) -> Row:
+        """A row with an error of Excel's: what belongs there is not known, and reading it as empty would clear what is stored."""
+        errors = self._errors[number]
+        filled = cells + [""] * (max(len(self.names), *errors) - len(cells))
+        for column, text in errors.items():
+            filled[column - 1] = text
+        first = min(errors)
+        name = self.names[first - 1] if first <= len(self.names) else f"column {first}"
+        return Row(
+            number,
+            filled,
+            RowProblem(name, errors[first], f"The cell holds the error {errors[first]} of Excel.", ("a value, or an empty cell",)),
+        )
 
     def _row(self, number: int, cells: list[str]) -> Row:
         if len(cells) > len(self.names):
