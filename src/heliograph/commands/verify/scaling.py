@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from heliograph.commands.stage.processes import Part, wait_until
+from heliograph.domain.slots import SLOTS
 from heliograph.store.database import Database
-from heliograph.store.slots import SLOTS
 
 WITHIN: Final = 10.0
 """Seconds within which the shares are as they should be."""
