@@ -1,0 +1,137 @@
+"""An installation whose pages can be seen in every state: made and served by processes of its own, on a database of its own.
+
+One account has registrations and deliveries of all kinds (tests/pages.py), one has just begun, one has nothing at all. There are people
+of each role, one with a second factor, one who may not sign in any more, one of no account, and one whose account has Signal off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.databases import DatabaseFacts
+from tests.processes import Process, free_port
+
+ROOT = Path(__file__).parents[2]
+SECRET = "JBSWY3DPEHPK3PXP"  # of the second factor
+BROKEN = "S26-BROKEN"
+"""The code of a registration that cannot be read: its page is the one that says that something broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showcase:
+    """url: without a slash at its end. people: e-mail by who it is; sessions: the cookie of each, signed in. items: keys of Retry items."""
+
+    url: str
+    password: str
+    people: dict[str, str]
+    sessions: dict[str, str]
+    items: dict[str, str]
+    flow: int
+    data: Path
+
+
+@contextmanager
+def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
+    """Fills a migrated database and serves its pages, without an engine: what waits goes on waiting."""
+    env = facts.env(DJANGO_SETTINGS_MODULE="heliograph.settings", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    pages = Process(
+        ("process", "pages"), {**env, "HELIOGRAPH_BIND": f"127.0.0.1:{port}", "HELIOGRAPH_BASE_URL": url}, facts.data / "pages.log"
+    )
+    try:
+        pages.until_answers(f"{url}/accounts/sign-in/")
+        yield Showcase(url=url, data=facts.data, **json.loads(said.stdout))
+    finally:
+        pages.kill()
+
+
+def main() -> None:
+    """Fills the database that the environment names, and prints what a Showcase needs as JSON."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.test import Client
+    from tests import pages
+
+    from heliograph.accounts.models import Account, Role, User
+    from heliograph.domain.outcomes import Delivered
+    from heliograph.platform.services.accounts import AccountFacts, create_account
+
+    settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
+    settings.ALLOWED_HOSTS = ["*"]
+    facts = DatabaseFacts(
+        "sqlite" if os.environ["HELIOGRAPH_DATABASE_URL"].startswith("sqlite") else "postgresql",
+        os.environ["HELIOGRAPH_DATABASE_URL"],
+        Path(os.environ["HELIOGRAPH_DATA"]),
+        os.environ["HELIOGRAPH_KEY"],
+    )
+    with pages.site(facts) as site:
+        items = pages.fill(site)
+        site.record(pages.person("S26-7", "Søren", "Holm"), pages.person("S26-8", "Hana", "Kovář"), pages.person(BROKEN, "Not", "Readable"))
+        site.record({"code": "S26-8", "active": False})
+        (again,) = site.actions("S26-7")
+        site.ends(again, pages.REFUSED)
+        site.ends(again, Delivered(201))
+        items["done"] = f"a{again}"
+        site.store.run("UPDATE registration SET state = 'x' WHERE code = :code", {"code": BROKEN})
+        site.store.connection.commit()  # type: ignore[attr-defined]
+        begun = pages.made(site.store, name="Just Begun")
+
+        nothing, quiet = (create_account(AccountFacts(code, code.title(), "UTC"), by="test") for code in ("NOTHING", "QUIET"))
+        Account.objects.filter(pk=quiet.pk).update(signal_enabled=False)
+
+        def person(name: str, account: Account | None) -> User:
+            role = Role.ADMINISTRATOR if account else Role.VIEWER
+            return User.objects.create_user(f"{name}@example.org", pages.PASSWORD, name=name.title(), account=account, role=role)
+
+        users = {
+            "administrator": site.administrator,
+            "planner": site.planner,
+            "viewer": site.viewer,
+            "beginner": begun.administrator,
+            "nothing": person("nothing", nothing),
+            "quiet": person("quiet", quiet),
+            "operator": person("operator", None),
+            "resting": person("resting", site.account),
+            "careful": person("careful", site.account),
+        }
+        _second_factor(users["careful"])
+        sys.stdout.write(
+            json.dumps(
+                {
+                    "password": pages.PASSWORD,
+                    "people": {name: user.email for name, user in users.items()},
+                    "sessions": {name: _session(Client(), user) for name, user in users.items()},
+                    "items": items,
+                    "flow": site.setup.flows["All"],
+                }
+            )
+        )
+
+
+def _session(client: object, user: object) -> str:
+    client.force_login(user)  # type: ignore[attr-defined]
+    return str(client.cookies["heliograph_session"].value)  # type: ignore[attr-defined]
+
+
+def _second_factor(user: object) -> None:
+    from allauth.mfa.totp.internal.auth import TOTP
+
+    TOTP.activate(user, SECRET)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Every page of the product, in every state that it can be in.
+
+A new page has its line here: the tests of this folder then open it for axe, in both colour schemes, on a phone, by keyboard and without
+script. tests/e2e/test_every_page.py fails for a page, an address or a template that no state shows.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Page, Response
+from tests.e2e.showcase import BROKEN, SECRET, Showcase
+
+type Steps = Callable[[Visit], None]
+
+
+@dataclass(slots=True)
+class Visit:
+    """A browser's page on its way to a state."""
+
+    page: Page
+    of: Showcase
+
+    def goto(self, path: str) -> Response | None:
+        return self.page.goto(f"{self.of.url}{path}")
+
+    def press(self, name: str | re.Pattern[str]) -> None:
+        """The first button with this name, and the page that it leads to."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name).first.click()
+
+    def sign_in(self, who: str, password: str = "") -> None:
+        self.goto("/accounts/sign-in/")
+        self.page.get_by_label("E-mail").fill(self.of.people[who])
+        self.page.get_by_label("Password").fill(password or self.of.password)
+        self.press("Sign in")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state of a page: how it is called, which template shows it, its heading, who sees it ("": nobody signed in), and how one gets there.
+
+    path: its address, or the first one of the way. names: addresses by name (urls.py) that it opens. status: of the answer. then: further steps.
+    """
+
+    name: str
+    template: str
+    heading: str | re.Pattern[str]
+    path: str | Callable[[Showcase], str]
+    who: str = "administrator"
+    names: tuple[str, ...] = ()
+    status: int = 200
+    then: Steps | None = None
+    after: int = field(default=0)
+    """The status of the last answer, where it is not that of the first."""
+
+    def open(self, page: Page, of: Showcase) -> None:
+        """Leads a signed-in page there, and looks that it is there."""
+        answers: list[int] = []
+        page.on("response", lambda answer: answers.append(answer.status) if answer.request.is_navigation_request() else None)
+        visit = Visit(page, of)
+        first = visit.goto(self.path if isinstance(self.path, str) else self.path(of))
+        assert first is not None
+        assert first.status == self.status, f"{first.url} answered {first.status}"
+        if self.then:
+            self.then(visit)
+        assert answers[-1] == (self.after or self.status)
+        assert page.get_by_role("heading", level=1).count() == 1
+        said = page.get_by_role("heading", level=1).inner_text()
+        assert re.fullmatch(self.heading if isinstance(self.heading, re.Pattern) else re.escape(self.heading), said), said
+
+
+def _wrong_password(visit: Visit) -> None:
+    visit.sign_in("planner", "wrong")
+    assert visit.page.get_by_text("do not belong together").is_visible()
+
+
+def _rests(visit: Visit) -> None:
+    for _try in range(5):
+        visit.sign_in("resting", "wrong")
+    visit.sign_in("resting")
+
+
+def _wrong_code(visit: Visit) -> None:
+    _second_factor(visit)
+    visit.page.get_by_label("Code").fill("12345678")
+    visit.press("Sign in")
+    assert visit.page.get_by_text("Not this code").is_visible()
+
+
+def _second_factor(visit: Visit) -> None:
+    assert SECRET
+    visit.sign_in("careful")
+
+
+def _stale(visit: Visit) -> None:
+    visit.page.context.clear_cookies()
+    visit.page.get_by_label("E-mail").fill("somebody@example.org")
+    visit.page.get_by_label("Password").fill("whatever it is")
+    visit.press("Sign in")
+
+
+def _too_often(visit: Visit) -> None:
+    """Asks as another address of the same machine would see itself: only this state's address has asked too often."""
+    for _ask in range(40):
+        visit.sign_in("operator", "wrong")
+        if visit.page.get_by_role("heading", level=1).inner_text() == "Too many requests":
+            return
+
+
+def _switch(visit: Visit) -> None:
+    with visit.page.expect_navigation():
+        visit.page.get_by_role("switch", name="Active: All").click()
+
+
+def _submit_nothing(visit: Visit) -> None:
+    visit.press("Submit to Retry Queue")
+    assert visit.page.get_by_role("status").get_by_text("Nothing was ticked.").is_visible()
+
+
+def _tick(visit: Visit) -> None:
+    visit.page.get_by_role("checkbox", name="Tick S26-2").first.check()
+    assert visit.page.get_by_text("1 ticked").is_visible()
+
+
+def _menu(visit: Visit) -> None:
+    visit.page.get_by_role("banner").get_by_text("Administrator").click()
+    assert visit.page.get_by_role("button", name="Sign out").is_visible()
+
+
+def _unfold(visit: Visit) -> None:
+    for summary in visit.page.locator("main summary").all():
+        if summary.locator("xpath=..").get_attribute("open") is None:
+            summary.click()
+
+
+def _refused(visit: Visit) -> None:
+    visit.page.get_by_text("More of the profile").click()
+    visit.page.get_by_label("Born").fill("31/02/2026")
+    visit.press(re.compile("^Save$"))
+    assert visit.page.get_by_role("heading", name="Not saved: 1 field is refused").is_visible()
+
+
+def _saved(visit: Visit) -> None:
+    visit.page.get_by_label("Position").fill(f"Nr {uuid.uuid4()}")
+    visit.press(re.compile("^Save$"))
+    assert visit.page.get_by_role("status").get_by_text("Saved as one change.").is_visible()
+
+
+def _conflict(visit: Visit) -> None:
+    """Somebody else saves while the form is open: one field of both, one of each."""
+    other = visit.page.context.new_page()
+    other.goto(visit.page.url)
+    for page, mark in ((other, "theirs"), (visit.page, "mine")):
+        page.get_by_label("Position").fill(f"{mark} {uuid.uuid4()}")
+        page.get_by_label("Mobile" if page is other else "Organization").fill(str(uuid.uuid4()))
+        with page.expect_navigation():
+            page.locator(".savebar").get_by_role("button", name="Save").click()
+    other.close()
+
+
+FLOWS, FEED, RETRY, LIST = "flows/flow_list.html", "insights/feed.html", "insights/retry.html", "platform/registrations.html"
+FORM, TIMELINE, ITEM = "platform/registration.html", "insights/timeline.html", "insights/retry_item.html"
+SIGN_IN = "account/login.html"
+JOE = "SUMMIT-26/S26-2/"
+
+STATES = (
+    State("sign in", SIGN_IN, "Sign in", "/accounts/sign-in/", "", ("account_login",)),
+    State("sign in, refused", SIGN_IN, "Sign in", "/accounts/sign-in/", "", then=_wrong_password),
+    State("sign in, resting", SIGN_IN, re.compile("Wait 1[0-9].minutes.*"), "/accounts/sign-in/", "", then=_rests),
+    State("second factor", "mfa/authenticate.html", "Second factor", "/accounts/sign-in/", "", ("mfa_authenticate",), then=_second_factor),
+    State("second factor, refused", "mfa/authenticate.html", "Second factor", "/accounts/sign-in/", "", then=_wrong_code),
+    State("access closed", "account/account_inactive.html", "You cannot sign in", "/accounts/sign-in/refused/", "", ("account_inactive",)),
+    State("sign out", "account/logout.html", "Sign out?", "/accounts/sign-out/", names=("account_logout",)),
+    State("no account", "accounts/no_account.html", "No account", "/registrations/", "operator", status=403),
+    State("not allowed", "403.html", "This is not yours to do", "/signal/flows/", "quiet", status=403),
+    State("stale form", "403_csrf.html", "This form has gone stale", "/accounts/sign-in/", "", then=_stale, after=403),
+    State("not found", "404.html", "Not found", "/nowhere/", status=404),
+    State("something broke", "500.html", "Something broke", f"/registrations/SUMMIT-26/{BROKEN}/", status=500),
+    State("flows", FLOWS, "Flow List", "/signal/", names=("signal", "flow-list")),
+    State("flows, a menu open", FLOWS, "Flow List", "/signal/flows/", then=_menu),
+    State("flows, as a Viewer", FLOWS, "Flow List", "/signal/flows/", "viewer"),
+    State("flows, nothing matches", FLOWS, "Flow List", "/signal/flows/?q=nowhere"),
+    State("flows, none", FLOWS, "Flow List", "/signal/flows/", "nothing"),
+    State("a flow is switched off", "flows/flow_switch_off.html", "Switch off All?", "/signal/flows/", then=_switch),
+    State("feed", FEED, "Account Insights", "/signal/metrics/feed/", names=("feed",)),
+    State("feed, paused", FEED, "Account Insights", "/signal/metrics/feed/?paused=4102444800000000"),
+    State("feed, of Test flows", FEED, "Account Insights", "/signal/metrics/feed/?mode=test"),
+    State("feed, nothing matches", FEED, "Account Insights", "/signal/metrics/feed/?q=nobody"),
+    State("feed, nothing yet", FEED, "Account Insights", "/signal/metrics/feed/", "beginner"),
+    State("retry", RETRY, "Retry", "/signal/retry/", names=("retry",)),
+    State("retry, ticked", RETRY, "Retry", "/signal/retry/", then=_tick),
+    State("retry, submitted", RETRY, "Retry", "/signal/retry/", "planner", then=_submit_nothing),
+    State("retry, as a Viewer", RETRY, "Retry", "/signal/retry/", "viewer"),
+    State("retry, narrowed", RETRY, "Retry", "/signal/retry/?status=waiting&category=Config"),
+    State("retry, nothing matches", RETRY, "Retry", "/signal/retry/?q=nobody"),
+    State("retry, nothing waits", RETRY, "Retry", "/signal/retry/", "beginner"),
+    State("item, waiting", ITEM, re.compile("S26-2.*"), lambda of: f"/signal/retry/{of.items['waiting']}/", names=("retry-item",)),
+    State("item, failed and unfolded", ITEM, re.compile("S26-5.*"), lambda of: f"/signal/retry/{of.items['failed']}/", then=_unfold),
+    State("item, done", ITEM, re.compile("S26-7.*"), lambda of: f"/signal/retry/{of.items['done']}/"),
+    State("item, untagged", ITEM, re.compile("S26-4.*"), lambda of: f"/signal/retry/{of.items['untagged']}/"),
+    State("item, as a Viewer", ITEM, re.compile("S26-2.*"), lambda of: f"/signal/retry/{of.items['waiting']}/", "viewer"),
+    State("timeline", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}", names=("timeline",)),
+    State("timeline, as a Viewer", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}", "viewer"),
+    State("timeline, of one without a tag", TIMELINE, "Ife Adeyemi", "/signal/registrations/SUMMIT-26/S26-4/"),
+    State("timeline, nothing matches", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}?flow=1"),
+    State("registrations", LIST, "Registrations", "/", names=("start", "registrations")),
+    State("registrations, as a Viewer", LIST, "Registrations", "/registrations/", "viewer"),
+    State("registrations, nothing matches", LIST, "Registrations", "/registrations/?q=nobody"),
+    State("registrations, none", LIST, "Registrations", "/registrations/", "nothing"),
+    State("registration", FORM, "Joe Citizen", f"/registrations/{JOE}", names=("registration",)),
+    State("registration, unfolded", FORM, "Joe Citizen", f"/registrations/{JOE}", then=_unfold),
+    State("registration, refused", FORM, "Joe Citizen", f"/registrations/{JOE}", then=_refused, after=422),
+    State("registration, saved", FORM, "Mika Salo", "/registrations/SUMMIT-26/S26-6/", then=_saved),
+    State("registration, not active", FORM, "Hana Kovář", "/registrations/SUMMIT-26/S26-8/"),
+    State("registration, as a Viewer", FORM, "Joe Citizen", f"/registrations/{JOE}", "viewer"),
+    State(
+        "registration, saved by two",
+        "platform/registration_conflict.html",
+        "Mika Salo",
+        "/registrations/SUMMIT-26/S26-6/",
+        then=_conflict,
+        after=409,
+    ),
+    # The last one: after it this machine has asked too often to sign in.
+    State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
+)
+
+ACTIONS = {"flow-toggle", "retry-submit", "sync-now"}
+"""Addresses that only take a form, and lead to a page that stands above."""

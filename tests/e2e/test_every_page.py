@@ -1,0 +1,57 @@
+"""Every page in every state: axe in both colour schemes, wide and on a phone; by keyboard; and that none is left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.urls import get_resolver
+from playwright.sync_api import Page
+from tests import accessibility
+from tests.conftest import PageErrors
+from tests.e2e.showcase import Showcase
+from tests.e2e.states import ACTIONS, STATES, State
+
+SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
+# Frames that pages extend.
+FRAMES = {"base.html", "entry.html", "metrics.html", "platform.html", "signal.html"}
+
+
+def opened(state: State, page: Page, showcase: Showcase, errors: PageErrors) -> None:
+    """The state, as its person sees it."""
+    if state.who:
+        page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions[state.who], "url": showcase.url}])
+    for status in {state.status, state.after} - {0, 200}:
+        errors.expect(f"the server responded with a status of {status}")
+    state.open(page, showcase)
+
+
+@pytest.mark.once
+@pytest.mark.timeout(120)  # the first one sets the showcase up
+@pytest.mark.parametrize("state", [pytest.param(state, id=state.name) for state in STATES])
+def test_a_page_keeps_nobody_out(state: State, page: Page, showcase: Showcase, page_errors: PageErrors) -> None:
+    """By axe, and all of it by keyboard. Console errors and requests to elsewhere fail every test in a browser (tests/conftest.py)."""
+    opened(state, page, showcase, page_errors)
+    accessibility.sweep(page)
+    assert accessibility.walk(page)[0] == "a Skip to the content"
+
+
+def test_every_address_is_opened_by_a_state() -> None:
+    names = {name for name in get_resolver().reverse_dict if isinstance(name, str)}
+    shown = {name for state in STATES for name in state.names}
+    assert names - shown - ACTIONS == set(), "add your page to STATES in tests/e2e/states.py (or to ACTIONS there, if it only takes a form)"
+    assert shown | ACTIONS <= names, "tests/e2e/states.py names addresses that are gone"
+
+
+def test_every_template_of_a_page_is_shown_by_a_state() -> None:
+    pages = {
+        path.relative_to(folder).as_posix()
+        for folder in SOURCE.glob("*/templates")
+        for path in folder.rglob("*.html")
+        if re.search(r"{% extends ", path.read_text("utf-8"))
+    }
+    shown = {state.template for state in STATES}
+    assert pages - FRAMES - shown == set(), "add your page to STATES in tests/e2e/states.py"
+    assert shown <= pages, "tests/e2e/states.py names templates that are gone"
+    assert len({state.name for state in STATES}) == len(STATES)

@@ -1,0 +1,106 @@
+"""The pages by keyboard alone: the skip link, menus, switches, folds, ticks. (tests/e2e/test_every_page.py walks through every page.)"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.e2e.showcase import Showcase
+
+pytestmark = [pytest.mark.once, pytest.mark.timeout(120)]  # the first one sets the showcase up
+
+
+@pytest.fixture
+def signed_in(page: Page, showcase: Showcase) -> Page:
+    page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["administrator"], "url": showcase.url}])
+    return page
+
+
+def test_the_skip_link_is_the_first_and_leads_past_everything(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox", name="Search flows")).to_be_focused()
+
+
+def test_a_menu_closes_by_esc_and_gives_the_focus_back(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    menu = page.get_by_role("banner").locator("summary")
+    sign_out = page.get_by_role("button", name="Sign out")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(sign_out).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(sign_out).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(sign_out).to_be_hidden()
+    expect(menu).to_be_focused()
+    page.keyboard.press("Space")
+    expect(sign_out).to_be_visible()
+    page.get_by_role("heading", name="Flow List").click()  # beside it
+    expect(sign_out).to_be_hidden()
+
+
+def test_esc_leaves_the_focus_alone_where_no_menu_is_open(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    search = page.get_by_role("searchbox", name="Search flows")
+    search.focus()
+    page.keyboard.press("Escape")
+    expect(search).to_be_focused()
+
+
+def test_a_switch_asks_before_a_live_flow_goes_off_and_can_be_left_on(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/flows/")
+    switch = page.get_by_role("switch", name="Active: All")
+    expect(switch).to_be_checked()
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("heading", name="Switch off All?")).to_be_visible()
+    page.get_by_role("link", name="Leave it on").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("switch", name="Active: All")).to_be_checked()
+
+
+def test_all_rows_are_ticked_and_submitted_by_keyboard(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/retry/")
+    every = page.get_by_role("checkbox", name="Tick all rows of this page")
+    rows = page.get_by_role("checkbox", name="Tick S26-")
+    every.focus()
+    page.keyboard.press("Space")
+    for row in rows.all():
+        expect(row).to_be_checked()
+    expect(page.get_by_role("status").get_by_text(f"{rows.count()} ticked")).to_be_visible()
+    rows.first.focus()
+    page.keyboard.press("Space")
+    expect(every).not_to_be_checked()
+    expect(page.get_by_role("status").get_by_text(f"{rows.count() - 1} ticked")).to_be_visible()
+
+
+def test_an_attempt_unfolds(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/retry/{showcase.items['failed']}/")
+    folded = page.locator("details.attempt:not([open]) > summary").first
+    expect(folded).to_contain_text("Retry 2")
+    folded.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("details.attempt[open] > summary").filter(has_text="Retry 2")).to_be_focused()
+
+
+def test_a_toast_is_dismissed_by_keyboard(signed_in: Page, showcase: Showcase) -> None:
+    page = signed_in
+    page.goto(f"{showcase.url}/signal/retry/")
+    page.get_by_role("button", name="Submit to Retry Queue").focus()
+    page.keyboard.press("Enter")
+    toast = page.get_by_role("status").get_by_text("Nothing was ticked.")
+    expect(toast).to_be_visible()
+    page.get_by_role("button", name="Dismiss").focus()
+    page.keyboard.press("Enter")
+    expect(toast).to_be_hidden()
