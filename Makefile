@@ -1,6 +1,6 @@
 # One verb per wish; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check format docs bench trials
+.PHONY: help setup run test test-fast check format docs pictures bench trials
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ format: setup ## Format the code
 
 docs: setup ## Write the settings' and commands' reference from the code
 	@.venv/bin/python scripts/reference.py
+
+pictures: setup ## Take the README's pictures from a demo
+	@.venv/bin/python scripts/pictures.py
 
 bench: setup ## Benchmarks
 	@scripts/bench

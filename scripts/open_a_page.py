@@ -35,10 +35,7 @@ class Parts(html.parser.HTMLParser):
 
 
 def main(command: str, data: Path) -> int:
-    said = subprocess.run([command, "--help"], capture_output=True, text=True, check=True).stdout
-    if not re.search(r"\bdemo\b", said):
-        print("heliograph --help answers; there is no `heliograph demo` yet")
-        return 0
+    subprocess.run([command, "--help"], capture_output=True, check=True)
     data.mkdir()
     log = data.parent / "demo.log"
     environment = {**os.environ, "HELIOGRAPH_DATA": str(data)}

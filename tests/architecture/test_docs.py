@@ -50,6 +50,15 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         assert (document.parent / urllib.parse.unquote(parts.path)).exists(), f"{document.name} links to {target}, which is not there"
 
 
+def test_every_picture_is_shown_and_small() -> None:
+    pictures = sorted((source.ROOT / "docs" / "pictures").iterdir())
+    assert pictures, "run `make pictures`"
+    shown = "".join(document.read_text("utf-8") for document in DOCUMENTS)
+    for picture in pictures:
+        assert f"pictures/{picture.name})" in shown, f"no document shows {picture.name}"
+        assert picture.stat().st_size <= 150_000, f"{picture.name} is too large to be looked at on the way; `make pictures` takes smaller ones"
+
+
 def test_every_package_is_in_the_map() -> None:
     text = (source.ROOT / "ARCHITECTURE.md").read_text("utf-8")
     packages = {path.parent.name for path in source.PACKAGE.glob("*/__init__.py")}

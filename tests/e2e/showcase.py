@@ -14,9 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.databases import DatabaseFacts
 from tests.processes import Process, free_port
+
+if TYPE_CHECKING:
+    from tests.planning import Planned
 
 ROOT = Path(__file__).parents[2]
 SECRET = "JBSWY3DPEHPK3PXP"  # of the second factor
@@ -26,15 +30,16 @@ BROKEN = "S26-BROKEN"
 
 @dataclass(frozen=True, slots=True)
 class Showcase:
-    """url: without a slash at its end. people: e-mail by who it is; sessions: the cookie of each, signed in. items: keys of Retry items."""
+    """url: without a slash at its end. people: e-mail by who it is; sessions: the cookie of each, signed in. items: keys of Retry items.
+    ids: of what is set up, by name.
+    """
 
     url: str
     password: str
     people: dict[str, str]
     sessions: dict[str, str]
     items: dict[str, str]
-    flow: int
-    data: Path
+    ids: dict[str, int]
 
 
 @contextmanager
@@ -52,7 +57,7 @@ def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
     )
     try:
         pages.until_answers(f"{url}/accounts/sign-in/")
-        yield Showcase(url=url, data=facts.data, **json.loads(said.stdout))
+        yield Showcase(url=url, **json.loads(said.stdout))
     finally:
         pages.kill()
 
@@ -64,7 +69,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
     from django.test import Client
-    from tests import pages
+    from tests import pages, planning
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.outcomes import Delivered
@@ -109,6 +114,13 @@ def main() -> None:
             "careful": person("careful", site.account),
         }
         _second_factor(users["careful"])
+        plan = planning.made(site.store)
+        users |= {
+            "setting-up": plan.people[Role.ADMINISTRATOR],
+            "planning": plan.people[Role.PLANNER],
+            "reading": plan.people[Role.VIEWER],
+        }
+        ids = _set_up(plan)
         sys.stdout.write(
             json.dumps(
                 {
@@ -116,10 +128,36 @@ def main() -> None:
                     "people": {name: user.email for name, user in users.items()},
                     "sessions": {name: _session(Client(), user) for name, user in users.items()},
                     "items": items,
-                    "flow": site.setup.flows["All"],
+                    "ids": ids,
                 }
             )
         )
+
+
+def _set_up(plan: Planned) -> dict[str, int]:
+    """Two more events: one that can leave Testing, one that could not."""
+    from tests.contract.setting_up import inside
+
+    from heliograph.domain.changes import EventState
+    from heliograph.jobs.models import Job, State
+    from heliograph.platform import marking
+    from heliograph.platform.services.events import save_event
+
+    live = plan.acme.event_status("Live")
+    made = {}
+    for code in ("REHEARSAL", "STUCK"):
+        with plan.acme.setting_up() as s:
+            made[code] = save_event(s, EventState(code, code.title(), plan.acme.event_status("Testing")))
+        plan.record(f"{code}-1", event=code, profile={"first_name": "Zoë"})
+    job = marking.start(plan.pk, made["STUCK"], live, by="test")
+    with inside(plan.acme):
+        Job.objects.filter(pk=job.pk).update(state=State.FAILED, error="The disk is full.")
+    config = plan.acme.config()
+    return (
+        plan.ids
+        | {name: tag.pk for name, tag in plan.acme.tags.items()}
+        | {"Live": live, "event-data": next(iter(config.event_fields)), "profile-data": next(iter(config.profile_fields))}
+    )
 
 
 def _session(client: object, user: object) -> str:

@@ -1,76 +1,17 @@
 """Every page of the product, in every state that it can be in.
 
-A new page has its line here: the tests of this folder then open it for axe, in both colour schemes, on a phone, by keyboard and without
-script. tests/e2e/test_every_page.py fails for a page, an address or a template that no state shows.
+A new page has its line here, or in the table of its area that stands at the end: the tests of this folder then open it for axe, in both
+colour schemes, on a phone, and by keyboard. tests/e2e/test_every_page.py fails for an address or a template that no state shows.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from playwright.sync_api import Page, Response
-from tests.e2e.showcase import BROKEN, SECRET, Showcase
-
-type Steps = Callable[[Visit], None]
-
-
-@dataclass(slots=True)
-class Visit:
-    """A browser's page on its way to a state."""
-
-    page: Page
-    of: Showcase
-
-    def goto(self, path: str) -> Response | None:
-        return self.page.goto(f"{self.of.url}{path}")
-
-    def press(self, name: str | re.Pattern[str]) -> None:
-        """The first button with this name, and the page that it leads to."""
-        with self.page.expect_navigation():
-            self.page.get_by_role("button", name=name).first.click()
-
-    def sign_in(self, who: str, password: str = "") -> None:
-        self.goto("/accounts/sign-in/")
-        self.page.get_by_label("E-mail").fill(self.of.people[who])
-        self.page.get_by_label("Password").fill(password or self.of.password)
-        self.press("Sign in")
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A state of a page: how it is called, which template shows it, its heading, who sees it ("": nobody signed in), and how one gets there.
-
-    path: its address, or the first one of the way. names: addresses by name (urls.py) that it opens. status: of the answer. then: further steps.
-    """
-
-    name: str
-    template: str
-    heading: str | re.Pattern[str]
-    path: str | Callable[[Showcase], str]
-    who: str = "administrator"
-    names: tuple[str, ...] = ()
-    status: int = 200
-    then: Steps | None = None
-    after: int = field(default=0)
-    """The status of the last answer, where it is not that of the first."""
-
-    def open(self, page: Page, of: Showcase) -> None:
-        """Leads a signed-in page there, and looks that it is there."""
-        answers: list[int] = []
-        page.on("response", lambda answer: answers.append(answer.status) if answer.request.is_navigation_request() else None)
-        visit = Visit(page, of)
-        first = visit.goto(self.path if isinstance(self.path, str) else self.path(of))
-        assert first is not None
-        assert first.status == self.status, f"{first.url} answered {first.status}"
-        if self.then:
-            self.then(visit)
-        assert answers[-1] == (self.after or self.status)
-        assert page.get_by_role("heading", level=1).count() == 1
-        said = page.get_by_role("heading", level=1).inner_text()
-        assert re.fullmatch(self.heading if isinstance(self.heading, re.Pattern) else re.escape(self.heading), said), said
+from tests.e2e import states_of_setup
+from tests.e2e.showcase import BROKEN
+from tests.e2e.visiting import State, Visit
 
 
 def _wrong_password(visit: Visit) -> None:
@@ -92,7 +33,6 @@ def _wrong_code(visit: Visit) -> None:
 
 
 def _second_factor(visit: Visit) -> None:
-    assert SECRET
     visit.sign_in("careful")
 
 
@@ -104,7 +44,6 @@ def _stale(visit: Visit) -> None:
 
 
 def _too_often(visit: Visit) -> None:
-    """Asks as another address of the same machine would see itself: only this state's address has asked too often."""
     for _ask in range(40):
         visit.sign_in("operator", "wrong")
         if visit.page.get_by_role("heading", level=1).inner_text() == "Too many requests":
@@ -225,6 +164,7 @@ STATES = (
         then=_conflict,
         after=409,
     ),
+    *states_of_setup.STATES,
     # The last one: after it this machine has asked too often to sign in.
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )

@@ -11,7 +11,8 @@ from playwright.sync_api import Page
 from tests import accessibility
 from tests.conftest import PageErrors
 from tests.e2e.showcase import Showcase
-from tests.e2e.states import ACTIONS, STATES, State
+from tests.e2e.states import ACTIONS, STATES
+from tests.e2e.visiting import State
 
 SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
 # Frames that pages extend.

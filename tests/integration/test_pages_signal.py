@@ -89,7 +89,7 @@ def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: C
         ("?result=success", "Zoë Marin", "Joe Citizen"),
         ("?result=failure", "Joe Citizen", "Zoë Marin"),
         ("?result=validation", "山田 花子", "Joe Citizen"),
-        ("?result=not-triggered", "does not act on it", "Sent to CRM"),
+        ("?result=not-triggered", "does not act on", "Sent to CRM"),
         ("?q=zo%C3%AB+marin", "Zoë Marin", "Joe Citizen"),
         ("?q=S26-2", "Joe Citizen", "Zoë Marin"),
         ("?mode=test", "Nothing has happened yet", "Zoë Marin"),

@@ -290,7 +290,9 @@ def state_of(action: Action) -> Toned:
             return "", _("Pending")
 
 
-def not_triggered(reason: Reason | None, queue: QueueStatus | None) -> tuple[str, Toned]:
+def not_triggered(
+    reason: Reason | None, queue: QueueStatus | None, change: Change | None, account: AccountConfig, event: EventConfig | None
+) -> tuple[str, Toned]:
     """Why a run has no action, in one sentence, and its state."""
     waits = queue in (QueueStatus.RETRY, QueueStatus.ERROR)
     state = (
@@ -306,7 +308,23 @@ def not_triggered(reason: Reason | None, queue: QueueStatus | None) -> tuple[str
         return _("Not judged to the end: a property that is set carries no tag."), state
     if reason is Reason.FAILED:
         return _("It could not be judged: Heliograph itself failed with it."), state
+    status = _status_of(change, account, event)
+    if status:
+        return _("This flow does not act on %(status)s.") % {"status": status}, state
     return _("It is tagged, but this flow does not act on it."), state
+
+
+def _status_of(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
+    """The name of the status that a change left behind, "" where it is not known any more."""
+    if change is None:
+        return ""
+    if change.session is not None:
+        known = account.session_statuses.get(change.session.status)
+    elif change.registration is not None and event is not None:
+        known = account.status(change.registration.status, event)
+    else:
+        known = account.event_statuses.get(change.event_state.status) if change.event_state else None
+    return known.name if known else ""
 
 
 def attempt_state(attempt: Attempt) -> Toned:

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 SLACK, CRM, BADGES = "/services/T0DEMO/B0DEMO/no-secret-at-all", "/api/leads", "/print"
-TROUBLE = 0.12  # share of requests that meet a trouble
+# Share of requests that meet a trouble; the badge printer is having a bad day, so that Retry has something to show.
+TROUBLE = {SLACK: 0.12, CRM: 0.12, BADGES: 0.7}
 MOST_BODY = 1_000_000
 
 
@@ -34,7 +35,7 @@ class Targets:
     def answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], bytes] | None:
         """(status, headers, body) of the answer to a request; None = the connection is dropped."""
         with self._lock:
-            meets_trouble = self.troubled and self._random.random() < TROUBLE
+            meets_trouble = self.troubled and self._random.random() < TROUBLE.get(path, 0)
             which = self._random.random()
             if path == SLACK:
                 return self._slack(body, which if meets_trouble else None)

@@ -130,7 +130,7 @@ def _line(line: Line, of: Reading) -> dict[str, Any]:
         "next": "",
     }
     if line.action is None:
-        shown["did"], (shown["tone"], shown["state"]) = words.not_triggered(line.reason, line.queue)
+        shown["did"], (shown["tone"], shown["state"]) = words.not_triggered(line.reason, line.queue, line.change, of.config, line.event)
         if line.due is not None:
             shown |= {"next": words.next_try(line.due, looks=True), "next_href": reverse("retry-item", args=(f"r{line.id}",))}
         return shown

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.delivery import ActionState, AttemptKind
+from heliograph.domain.snapshot import EventConfig
 from heliograph.insights import words
 from heliograph.insights.explaining import Why, why
 from heliograph.insights.reading import Reading, reading
@@ -154,15 +155,15 @@ def _entry(entry: Entry, found: Timeline, of: Reading, names: dict[str, str], pa
         "title": words.sentence_of(entry.change, of.config, event),
         "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
         "diff": words.diff(entry.change, of.config, event) if entry.change else [],
-        "decisions": [_decision(d, entry, path) for d in entry.decisions],
+        "decisions": [_decision(d, entry, path, of, event) for d in entry.decisions],
         "rest": "" if entry.decisions or entry.quiet else _("No flow took it."),
     }
 
 
-def _decision(decision: Decision, entry: Entry, path: str) -> dict[str, Any]:
+def _decision(decision: Decision, entry: Entry, path: str, of: Reading, event: EventConfig) -> dict[str, Any]:
     verdict = _("triggered")
     if decision.reason is not None:
-        verdict = words.not_triggered(decision.reason, decision.queue)[0].rstrip(".")
+        verdict = words.not_triggered(decision.reason, decision.queue, entry.change, of.config, event)[0].rstrip(".")
         verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
     tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
     if decision.queue is not None and decision.run is not None and decision.due is not None:

@@ -80,7 +80,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
             "modified": address(request, sort=None, at=None),
         },
         sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
-        page_text=_counted(count),
+        page_text=_shown(len(rows.rows), count),
         newer=address(request, at=rows.newer) if rows.newer else "",
         older=address(request, at=rows.older) if rows.older else "",
     )
@@ -110,6 +110,11 @@ def _counted(n: int) -> str:
     if n > MOST:
         return _("more than %(n)s registrations") % {"n": f"{MOST:,}"}
     return ngettext("%(shown)s registration", "%(shown)s registrations", n) % {"shown": f"{n:,}"}
+
+
+def _shown(here: int, n: int) -> str:
+    """How many of them stand on this page."""
+    return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": _counted(n)} if here < n else _counted(n)
 
 
 def _none(wanted: Wanted) -> str:

@@ -1,0 +1,145 @@
+"""The states of Account Settings and of an event's pages. Their account is that of tests/planning.py."""
+
+from __future__ import annotations
+
+import re
+
+from tests.e2e.visiting import State, Visit
+
+TAGS, ROWS, FORM, DIALOG = "platform/tags.html", "platform/rows.html", "platform/form.html", "platform/dialog.html"
+EVENT, EVENTS = "platform/event.html", "platform/events.html"
+
+# Lists of the account and of an event: address, heading.
+OF_ACCOUNT = {
+    "registration-statuses": "Registration Statuses",
+    "session-registration-statuses": "Session Registration Statuses",
+    "event-statuses": "Event Statuses",
+    "event-data": "Event Data",
+    "profile-data": "Profile Data",
+}
+OF_EVENT = {
+    "custom-statuses": "Custom Statuses",
+    "attendee-types": "Attendee Types",
+    "questions": "Questions",
+    "sessions": "Sessions",
+    "configure": "Configure",
+}
+FIELDS = ("event-data", "profile-data")
+EDITED = {
+    "custom-statuses": "Invited by partner",
+    "attendee-types": "Guest",
+    "questions": "Dietary needs",
+    "sessions": "KEYNOTE",
+    "configure": "VIP guest",
+}
+
+
+def _nameless(visit: Visit) -> None:
+    """A form is sent with a name that is in use: the refusal stands beside its field."""
+    visit.page.get_by_label("Name", exact=True).last.fill("Registered")
+    visit.press(re.compile("^Add"))
+    assert visit.page.locator("[aria-invalid=true]").count()
+
+
+def _twice(visit: Visit) -> None:
+    visit.page.get_by_label("Code", exact=True).fill("SUMMIT-26")
+    visit.page.get_by_label("Name", exact=True).fill("Again")
+    visit.press("Add the event")
+    assert visit.page.locator("[aria-invalid=true]").count()
+
+
+STATES = (
+    State("tags", TAGS, "Tags", "/settings/", "setting-up", ("settings", "tags")),
+    State("tags, as a Viewer", TAGS, "Tags", "/settings/tags/", "reading"),
+    State("tags, refused", TAGS, "Tags", "/settings/tags/", "setting-up", then=_nameless, after=422),
+    State("tags, nothing matches", TAGS, "Tags", "/settings/tags/?q=nowhere", "setting-up"),
+    State("tags, none", TAGS, "Tags", "/settings/tags/", "nothing"),
+    State("tag", FORM, "Tag “Registered”", lambda of: f"/settings/tags/{of.ids['Registered']}/", "setting-up", ("tag",)),
+    State("tag, as a Viewer", FORM, "Tag “Registered”", lambda of: f"/settings/tags/{of.ids['Registered']}/", "reading"),
+    State(
+        "tag, merged into another",
+        DIALOG,
+        "Merge the tag “Registered”",
+        lambda of: f"/settings/tags/{of.ids['Registered']}/merge/?into={of.ids['VIP']}",
+        "setting-up",
+        ("tag-merge",),
+    ),
+    State(
+        "tag, deleted",
+        DIALOG,
+        re.compile("Delete the tag “Registered”.|The tag “Registered” cannot be deleted yet"),
+        lambda of: f"/settings/tags/{of.ids['Registered']}/delete/",
+        "setting-up",
+        ("tag-delete",),
+    ),
+    State("account", FORM, "Account", "/settings/account/", "setting-up", ("account-settings",)),
+    State("account, as a Viewer", FORM, "Account", "/settings/account/", "reading"),
+    *(State(here, ROWS, heading, f"/settings/{here}/", "setting-up", (here,)) for here, heading in OF_ACCOUNT.items()),
+    *(State(f"{here}, as a Viewer", ROWS, heading, f"/settings/{here}/", "reading") for here, heading in OF_ACCOUNT.items()),
+    *(
+        State(
+            f"{here}, one",
+            FORM,
+            re.compile(".+"),
+            lambda of, here=here: f"/settings/{here}/{of.ids[here]}/",
+            "setting-up",
+            (f"{here}-edit",),
+        )  # type: ignore[misc]
+        for here in FIELDS
+    ),
+    *(
+        State(
+            f"{here}, one deleted",
+            DIALOG,
+            re.compile("Delete “.+”.|“.+” is in use"),
+            lambda of, here=here: f"/settings/{here}/{of.ids[here]}/delete/",  # type: ignore[misc]
+            "setting-up",
+            (f"{here}-delete",),
+        )
+        for here in FIELDS
+    ),
+    State("profile-data, none", ROWS, "Profile Data", "/settings/profile-data/", "nothing"),
+    State("events", EVENTS, "Events", "/events/", "setting-up", ("events",)),
+    State("events, as a Viewer", EVENTS, "Events", "/events/", "reading"),
+    State("events, nothing matches", EVENTS, "Events", "/events/?q=nowhere", "setting-up"),
+    State("events, none", EVENTS, "Events", "/events/", "nothing"),
+    State("event, added", FORM, "Add an event", "/events/add/", "planning", ("event-add",)),
+    State("event, added and refused", FORM, "Add an event", "/events/add/", "planning", then=_twice, after=422),
+    State("event", EVENT, "Summit", "/events/SUMMIT-26/details/", "planning", ("event-details",)),
+    State("event, as a Viewer", EVENT, "Summit", "/events/SUMMIT-26/details/", "reading"),
+    State("event, its marking failed", EVENT, "Stuck", "/events/STUCK/details/", "planning"),
+    State(
+        "event, leaves Testing",
+        DIALOG,
+        re.compile("Take REHEARSAL from Testing to Live."),
+        lambda of: f"/events/REHEARSAL/leave-testing/?to={of.ids['Live']}",
+        "planning",
+        ("event-leave-testing",),
+    ),
+    State("event, copied", DIALOG, "Copy SUMMIT-26", "/events/SUMMIT-26/copy/", "planning", ("event-copy",)),
+    *(State(here, ROWS, heading, f"/events/SUMMIT-26/{here}/", "planning", (here,)) for here, heading in OF_EVENT.items()),
+    *(State(f"{here}, none", ROWS, heading, f"/events/REHEARSAL/{here}/", "planning") for here, heading in OF_EVENT.items()),
+    *(State(f"{here}, as a Viewer", ROWS, heading, f"/events/SUMMIT-26/{here}/", "reading") for here, heading in OF_EVENT.items()),
+    *(
+        State(
+            f"{here}, one",
+            FORM,
+            re.compile(".+"),
+            lambda of, here=here, name=name: f"/events/SUMMIT-26/{here}/{of.ids[name]}/",  # type: ignore[misc]
+            "planning",
+            (f"{here}-edit",),
+        )
+        for here, name in EDITED.items()
+    ),
+    *(
+        State(
+            f"{here}, one deleted",
+            DIALOG,
+            re.compile("Delete “.+”.|“.+” is in use"),
+            lambda of, here=here, name=name: f"/events/SUMMIT-26/{here}/{of.ids[name]}/delete/",  # type: ignore[misc]
+            "planning",
+            (f"{here}-delete",),
+        )
+        for here, name in EDITED.items()
+    ),
+)
