@@ -56,7 +56,9 @@ def test_every_picture_is_shown_and_small() -> None:
     shown = "".join(document.read_text("utf-8") for document in DOCUMENTS)
     for picture in pictures:
         assert f"pictures/{picture.name})" in shown, f"no document shows {picture.name}"
-        assert picture.stat().st_size <= 150_000, f"{picture.name} is too large to be looked at on the way; `make pictures` takes smaller ones"
+        assert picture.stat().st_size <= 150_000, (
+            f"{picture.name} is too large to be looked at on the way; `make pictures` takes smaller ones"
+        )
 
 
 def test_every_package_is_in_the_map() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 TAGS, ROWS, FORM, DIALOG = "platform/tags.html", "platform/rows.html", "platform/form.html", "platform/dialog.html"
@@ -32,6 +34,11 @@ EDITED = {
     "sessions": "KEYNOTE",
     "configure": "VIP guest",
 }
+
+
+def _at(path: str, name: str) -> Callable[[Showcase], str]:
+    """The address of something that is set up; path has {} for its id."""
+    return lambda of: path.format(of.ids[name])
 
 
 def _nameless(visit: Visit) -> None:
@@ -81,10 +88,10 @@ STATES = (
             f"{here}, one",
             FORM,
             re.compile(".+"),
-            lambda of, here=here: f"/settings/{here}/{of.ids[here]}/",
+            _at(f"/settings/{here}/{{}}/", here),
             "setting-up",
             (f"{here}-edit",),
-        )  # type: ignore[misc]
+        )
         for here in FIELDS
     ),
     *(
@@ -92,7 +99,7 @@ STATES = (
             f"{here}, one deleted",
             DIALOG,
             re.compile("Delete “.+”.|“.+” is in use"),
-            lambda of, here=here: f"/settings/{here}/{of.ids[here]}/delete/",  # type: ignore[misc]
+            _at(f"/settings/{here}/{{}}/delete/", here),
             "setting-up",
             (f"{here}-delete",),
         )
@@ -125,7 +132,7 @@ STATES = (
             f"{here}, one",
             FORM,
             re.compile(".+"),
-            lambda of, here=here, name=name: f"/events/SUMMIT-26/{here}/{of.ids[name]}/",  # type: ignore[misc]
+            _at(f"/events/SUMMIT-26/{here}/{{}}/", name),
             "planning",
             (f"{here}-edit",),
         )
@@ -136,7 +143,7 @@ STATES = (
             f"{here}, one deleted",
             DIALOG,
             re.compile("Delete “.+”.|“.+” is in use"),
-            lambda of, here=here, name=name: f"/events/SUMMIT-26/{here}/{of.ids[name]}/delete/",  # type: ignore[misc]
+            _at(f"/events/SUMMIT-26/{here}/{{}}/delete/", name),
             "planning",
             (f"{here}-delete",),
         )

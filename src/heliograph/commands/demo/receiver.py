@@ -75,7 +75,7 @@ class Targets:
 
     def _badges(self, body: bytes, trouble: float | None) -> tuple[int, dict[str, str], bytes] | None:
         if trouble is not None:
-            return None if trouble < 0.7 else (HTTPStatus.CONFLICT, {}, b"out of paper")
+            return None if trouble < 0.7 else (HTTPStatus.INTERNAL_SERVER_ERROR, {}, b"out of paper")
         form = parse_qs(body.decode("utf-8", "replace"))
         if "name" not in form:
             return HTTPStatus.BAD_REQUEST, {}, b"a badge needs a name"
