@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests import postgres
+from tests import canaille, postgres
 
 FONTS = Path("/usr/share/fonts/truetype/noto")
 CJK_FONTS = Path("/usr/share/fonts/opentype/noto")
@@ -40,6 +40,8 @@ def main() -> int:
     missing = _missing(fast=options.fast)
     if missing:
         _install(missing)
+    if not options.fast:
+        canaille.environment()
     _leave_the_network()
 
     runs = [options.database] if options.database else ["sqlite", "postgres"]

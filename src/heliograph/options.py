@@ -19,6 +19,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.outbound.certificates import BadCertificate, check_authorities
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
+from heliograph.store.keys import KeyFile
 
 PREFIX = "HELIOGRAPH_"
 
@@ -280,6 +281,11 @@ class Options(BaseSettings):
                     f"Key {number} of {source} is not a key: it must be 32 bytes in URL-safe base64 (44 characters)."
                 ) from None
         return keys
+
+    @property
+    def key_source(self) -> KeyFile | None:
+        """The key file, looked at again while a process runs; None where the keys are in the environment, which does not change."""
+        return None if self.key.get_secret_value() else KeyFile(self.key_place)
 
     def prepare(self) -> None:
         """Make the data folder and, at the first start, the key. Raises OptionsError if that is not possible."""

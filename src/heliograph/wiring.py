@@ -53,7 +53,7 @@ def worker_setup(options: Options) -> Setup:
         open_writer=lambda: open_database(options),
         open_reader=lambda: open_database(options, read_only=True),
         source=lambda db: snapshot_source(lambda: db),
-        vault=Vault(options.keys),
+        vault=Vault(options.keys, options.key_source),
         policy=lambda _account: policy,
         folder=flight_folder(options),
         ca_file=options.authorities_file,

@@ -46,6 +46,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     # test_pages_many.py, test_pages_import.py and test_pages_coverage.py
     many = {"tag-coverage", "registration-add", "registrations-status", "job", "job-refused", "import", "import-columns", "import-dry-run"}
     tried |= settings | event | many
+    oauth = {"connection-access", "oauth-connect", "oauth-return"}  # test_oauth_pages.py does, with another session's state as well
+    tried |= oauth
     open_to_all = {"account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     assert names - tried - open_to_all - {"start", "signal"} == set()
 

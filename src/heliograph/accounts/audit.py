@@ -28,6 +28,7 @@ class Deed(StrEnum):
     SWITCHED_ON = "switched on"
     SWITCHED_OFF = "switched off"
     REVOKED = "revoked"
+    CONNECTED = "connected"
 
 
 def note(

@@ -215,6 +215,11 @@ class Connection:
         return masked(self.access_token_url).removesuffix("/…")
 
     @property
+    def authorization_host(self) -> str:
+        """The host where somebody signs in to connect it, as anyone may see it."""
+        return masked(self.authorization_url).removesuffix("/…")
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """The fields and secrets without which it is not usable (F2), by name."""
         needed: list[str] = [Secret.PATH]

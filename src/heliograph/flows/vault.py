@@ -16,4 +16,4 @@ def vault() -> Vault:
 
 @functools.lru_cache(maxsize=4)
 def _vault(keys: tuple[str, ...]) -> Vault:
-    return Vault(keys)
+    return Vault(keys, settings.HELIOGRAPH.key_source)

@@ -17,7 +17,7 @@ from typing import Final, assert_never
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 from oauthlib.common import add_params_to_uri
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error, WebApplicationClient
+from oauthlib.oauth2 import BackendApplicationClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
 from oauthlib.oauth2.rfc6749.clients.base import Client
 
 from heliograph.domain.access import Ask, ByCode, ByCredentials, ByRefresh, Denied, Tokens, denied, oauth_refused
@@ -76,6 +76,8 @@ def read_return(query: str, *, state: str) -> str:
     """The code with which somebody came back. Raises SignInRefused. state: the one that was sent; the caller has found it by what came."""
     try:
         found = WebApplicationClient("").parse_request_uri_response(f"{_STAND_IN}?{query}", state=state)
+    except (MissingCodeError, MismatchingStateError):
+        raise SignInRefused("", "") from None
     except OAuth2Error as error:
         raise SignInRefused(_word(error.error), _plain(error.description or "")) from None
     code = str(found.get("code", ""))

@@ -89,11 +89,14 @@ def keep(
     A refresh token that was not replaced stays; one that was is gone (rotation).
     """
     kept = before.refresh_token if before.bond == bond else ""
+    new = _new(vault, account, connection, tokens, kept, bond, asked_at)
     changed = db.run(
         f"UPDATE oauth_access SET {_NEW_TOKENS}, in_body = :in_body WHERE connection_id = :connection AND account_id = :account"
         " AND generation = :generation AND refreshing_by = :who",
-        _new(vault, account, connection, tokens, kept, bond, asked_at) | {"generation": before.generation, "who": who},
+        new | {"generation": before.generation, "who": who},
     )
+    if changed:
+        _seal_again(db, vault, account, connection, new["text"])
     return bool(changed)
 
 
@@ -103,11 +106,22 @@ def connect(db: Database, vault: Vault, account: int, connection: int, tokens: T
         "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
         {"connection": connection, "account": account},
     )
+    new = _new(vault, account, connection, tokens, "", bond, asked_at)
     db.run(
         f"UPDATE oauth_access SET {_NEW_TOKENS}, in_body = :in_body, holder = :holder, connected_at = :now, connected_by = :by"
         " WHERE connection_id = :connection AND account_id = :account",
-        _new(vault, account, connection, tokens, "", bond, asked_at) | {"holder": tokens.holder[:200], "now": db.now(), "by": by[:60]},
+        new | {"holder": tokens.holder[:200], "now": db.now(), "by": by[:60]},
     )
+    _seal_again(db, vault, account, connection, new["text"])
+
+
+def _seal_again(db: Database, vault: Vault, account: int, connection: int, text: str) -> None:
+    """The statement before may have waited for a rotation to end (`store.rotation`): then it was sealed with a key that is gone."""
+    while vault.refresh():
+        db.run(
+            "UPDATE oauth_access SET sealed = :sealed WHERE connection_id = :connection AND account_id = :account",
+            {"sealed": vault.seal(place(account, connection), text), "connection": connection, "account": account},
+        )
 
 
 _NEW_TOKENS = (
@@ -123,6 +137,7 @@ def _new(vault: Vault, account: int, connection: int, tokens: Tokens, kept: str,
         "connection": connection,
         "bond": bond,
         "sealed": vault.seal(place(account, connection), text),
+        "text": text,
         "scope": tokens.scope[:2_000],
         "asked_at": asked_at,
         "expires_at": expiry(asked_at, tokens.life),

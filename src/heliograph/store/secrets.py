@@ -3,14 +3,14 @@
 A sealed value opens only where it was sealed: account, kind, row and field are inside it, so whoever can write to the database cannot move one account's password under another account's connection. The database also holds a check
 value (account 0): a process with another key says so when it starts, not at the first delivery.
 
-The keys are `Options.keys`, newest first: the first one seals, all of them open.
+The keys are `Options.keys`, newest first: the first one seals, all of them open. `store.rotation` changes them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -49,26 +49,51 @@ class Place(NamedTuple):
 CHECK: Final = Place(CHECK_ACCOUNT, "key", 0, "check")
 
 
+class KeySource(Protocol):
+    """Where the keys come from, where they can change while a process runs (`store.keys.KeyFile`)."""
+
+    def changed(self) -> Sequence[str] | None:
+        """The keys, if they are others than when they were last asked for."""
+
+
 class Vault:
     """Seals and opens. Safe to share between threads."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. Raises ValueError for what is no key."""
-        self._fernets = [Fernet(key) for key in keys]
-        self._fernet = MultiFernet(self._fernets)
+    def __init__(self, keys: Sequence[str], source: KeySource | None = None) -> None:
+        """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. source: asked again and again, so that a rotation needs
+        no restart. Raises ValueError for what is no key."""
+        self._source = source
+        self._fernets = self._made_of(keys)
+
+    @staticmethod
+    def _made_of(keys: Sequence[str]) -> tuple[Fernet, ...]:
+        made = tuple(Fernet(key) for key in keys)
+        MultiFernet(made)  # raises for none
+        return made
 
     def __repr__(self) -> str:
         return f"<Vault with {len(self._fernets)} keys>"
 
+    def refresh(self) -> bool:
+        """Looks whether there are other keys by now; whether there were."""
+        keys = self._source.changed() if self._source is not None else None
+        if keys is None:
+            return False
+        self._fernets = self._made_of(keys)
+        return True
+
     def seal(self, place: Place, text: str) -> bytes:
         """The text, encrypted for this place. Two seals of one text differ."""
-        return self._fernet.encrypt(json.dumps([*place, text]).encode())
+        self.refresh()
+        return self._fernets[0].encrypt(json.dumps([*place, text]).encode())
 
     def open(self, place: Place, sealed: bytes) -> str:
         """The text. Raises WrongKey, or MisplacedSecret where it was sealed for another place."""
         try:
-            content = self._fernet.decrypt(bytes(sealed))
+            content = MultiFernet(self._fernets).decrypt(bytes(sealed))
         except InvalidToken:
+            if self.refresh():
+                return self.open(place, sealed)
             raise WrongKey(f"{WrongKey.__doc__} ({_shown(place)})") from None
         *found, text = json.loads(content)
         if tuple(found) != tuple(place):
@@ -142,11 +167,14 @@ def _rows(database: Database, condition: str, params: dict[str, object]) -> list
 def _write(
     database: Database, vault: Vault, place: Place, text: str, *, otherwise: str = "UPDATE SET value = excluded.value, at = excluded.at"
 ) -> None:
-    database.run(
-        "INSERT INTO secret (account_id, kind, row_id, field, value, at) VALUES (:account, :kind, :row, :field, :value, :at) "
-        f"ON CONFLICT (account_id, kind, row_id, field) DO {otherwise}",
-        {**place._asdict(), "value": vault.seal(place, text), "at": database.now()},
-    )
+    while True:
+        database.run(
+            "INSERT INTO secret (account_id, kind, row_id, field, value, at) VALUES (:account, :kind, :row, :field, :value, :at) "
+            f"ON CONFLICT (account_id, kind, row_id, field) DO {otherwise}",
+            {**place._asdict(), "value": vault.seal(place, text), "at": database.now()},
+        )
+        if not vault.refresh():  # it may have waited for a rotation to end (`store.rotation`), and be sealed with a key that is gone
+            return
 
 
 def _shown(place: Place) -> str:

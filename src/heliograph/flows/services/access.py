@@ -73,7 +73,7 @@ class Asker:
             if not oauth.claim(of_django(database), self.account, self.id, access.generation, who):
                 return None
             asked_at = of_django(database).now()
-        found = self._exchange(access, by)
+        found = self.exchange(access, by)
         with transaction.atomic():
             db = of_django(database)
             if isinstance(found, Denied):
@@ -83,7 +83,8 @@ class Asker:
             kept = oauth.keep(db, vault(), self.account, self.id, found, bond, before=access, asked_at=asked_at, who=who)
         return found.access_token if kept else None
 
-    def _exchange(self, access: Access, by: Ask) -> Tokens | Denied:
+    def exchange(self, access: Access, by: Ask) -> Tokens | Denied:
+        """Asks the authority, whatever is stored, and stores nothing. Waits for its answer. access: for what is known of its ways."""
         came: queue.SimpleQueue[Tokens | Denied] = queue.SimpleQueue()
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:

@@ -22,6 +22,7 @@ from heliograph.outbound.target import with_ascii_host
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Use
+from heliograph.store import oauth
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
 
 OWNER = "connection"
@@ -72,7 +73,8 @@ def save_connection(
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
         )
         have = kept | frozenset(entered)
-        after = rules.Connection.from_body({**facts.fields, **origins, "secrets": sorted(have)})
+        connected = before.connected if before else ""  # settled by services.oauth alone
+        after = rules.Connection.from_body({**facts.fields, **origins, "connected": connected, "secrets": sorted(have)})
     except ConnectionSetupError as error:
         raise Invalid({error.field: [error.reason.capitalize() + "."]}) from None
     if before is not None and after.asks_secrets_again(before):
@@ -84,6 +86,8 @@ def save_connection(
         check(row)
         row.save()
         changed = _keep_secrets(s, row, entered, have)
+        if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
+            oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
         row.body |= _kept_beside(shown, changed, entered)
         write(s, row)
     cures.connection_saved(s, row.pk)
@@ -170,6 +174,7 @@ def delete_connection(s: Saving, id: int) -> None:
     row.deleted_at = timezone.now()
     write(s, row)
     remove_secrets(s.db, s.account, OWNER, id)
+    oauth.forget(s.db, s.account, id)
     s.note(Deed.DELETED, "connection", row, row.body, None)
 
 

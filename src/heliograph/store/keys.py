@@ -1,0 +1,98 @@
+"""The key file: one key a line, newest first (spec C5; protocols section 6.4). `Options` reads it at the start; here it is read again, and replaced.
+
+It is replaced as a whole: whoever reads it meanwhile sees the old or the new one, and after a power cut it is one of both.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from cryptography.fernet import Fernet
+
+from heliograph.domain.errors import HeliographError
+
+log = structlog.get_logger(__name__)
+
+
+class KeyFileError(HeliographError):
+    """The key file cannot be replaced."""
+
+
+class KeyFile:
+    """A key file as a running process follows it. A look is one stat()."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._look()
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def changed(self) -> Sequence[str] | None:
+        """The keys, if the file is another than when it was last looked at. What cannot be used is left alone: the keys that are known go on."""
+        now = self._look()
+        if now is None or now == self._seen:
+            return None
+        try:
+            keys = read_keys(self._path)
+        except (OSError, ValueError) as error:
+            log.warning("key_file_unusable", file=str(self._path), error=type(error).__name__)
+            return None
+        self._seen = now
+        log.info("keys_changed", keys=len(keys))
+        return keys
+
+
+def read_keys(path: Path) -> tuple[str, ...]:
+    """The keys of a file. Raises OSError, or ValueError for what is no key file."""
+    keys = tuple(line.strip() for line in path.read_text("ascii").splitlines() if line.strip())
+    if not keys:
+        raise ValueError("no key")
+    for key in keys:
+        Fernet(key)
+    return keys
+
+
+def write_keys(path: Path, keys: Sequence[str]) -> None:
+    """Replaces the file; who owns it and who may read it stay. Raises KeyFileError."""
+    place = path.resolve()
+    beside = place.with_name(f"{place.name}.new")
+    try:
+        now = place.stat()
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="ascii") as file:
+            if (now.st_uid, now.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(file.fileno(), now.st_uid, now.st_gid)
+            os.fchmod(file.fileno(), now.st_mode & 0o700)
+            file.write("".join(f"{key}\n" for key in keys))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(place)
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise KeyFileError(f"The key file {path} cannot be replaced: {error.strerror}. Nothing was changed.") from None
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keeps a second one from changing this key file. Raises KeyFileError where one is at it."""
+    folder = os.open(path.resolve().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise KeyFileError("Another `heliograph rotate-key` is under way with this key file.") from None
+    finally:
+        os.close(folder)
