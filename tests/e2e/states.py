@@ -169,5 +169,5 @@ STATES = (
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )
 
-ACTIONS = {"flow-toggle", "retry-submit", "sync-now"}
-"""Addresses that only take a form, and lead to a page that stands above."""
+ACTIONS = {"flow-toggle", "retry-submit", "sync-now", "job-refused"}
+"""Addresses that only take a form, and lead to a page that stands above, or give a file."""

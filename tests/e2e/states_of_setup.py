@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 TAGS, ROWS, FORM, DIALOG = "platform/tags.html", "platform/rows.html", "platform/form.html", "platform/dialog.html"
+UPLOAD = "platform/import_upload.html"
 EVENT, EVENTS = "platform/event.html", "platform/events.html"
 
 # Lists of the account and of an event: address, heading.
@@ -55,7 +57,57 @@ def _twice(visit: Visit) -> None:
     assert visit.page.locator("[aria-invalid=true]").count()
 
 
+ROWS_OF_A_FILE = (
+    "Code,First Name,Last Name,E-mail,Status\nI-1,Zoë,Marin,zoe@example.org,New\nI-2,Joe,Citizen,joe@example.org,Invited by aunt\n"
+)
+
+
+def _upload(visit: Visit) -> None:
+    visit.page.get_by_label("File").set_input_files({"name": "guests.csv", "mimeType": "text/csv", "buffer": ROWS_OF_A_FILE.encode()})
+    visit.page.get_by_label("Event").select_option("SUMMIT-26")
+    visit.press("Go on to the columns")
+
+
+def _dry_run(visit: Visit) -> None:
+    _upload(visit)
+    visit.press("Go on to the dry run")
+    expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible(timeout=20_000)
+
+
+def _import(visit: Visit) -> None:
+    _dry_run(visit)
+    visit.press(re.compile("^Import"))
+
+
+def _empty_handed(visit: Visit) -> None:
+    visit.page.get_by_label("File").evaluate("(field) => field.removeAttribute('required')")
+    visit.press("Go on to the columns")
+
+
 STATES = (
+    State("tag coverage", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "setting-up", ("tag-coverage",)),
+    State("tag coverage, as a Viewer", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "reading"),
+    State("import", UPLOAD, "Import", "/import/", "planning", ("import",)),
+    State("import, refused", UPLOAD, "Import", "/import/", "planning", then=_empty_handed, after=422),
+    State("import, columns", "platform/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
+    State("import, dry run", "platform/import_dry.html", "Import", "/import/", "planning", ("import-dry-run",), then=_dry_run),
+    State("import, begun", "platform/job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
+    State(
+        "registration, added",
+        "platform/registration.html",
+        re.compile(".+"),
+        "/registrations/add/?event=SUMMIT-26",
+        "planning",
+        ("registration-add",),
+    ),
+    State(
+        "registrations, a status for all",
+        DIALOG,
+        re.compile(".+"),
+        "/registrations/set-status/?of=all&to=New",
+        "planning",
+        ("registrations-status",),
+    ),
     State("tags", TAGS, "Tags", "/settings/", "setting-up", ("settings", "tags")),
     State("tags, as a Viewer", TAGS, "Tags", "/settings/tags/", "reading"),
     State("tags, refused", TAGS, "Tags", "/settings/tags/", "setting-up", then=_nameless, after=422),
