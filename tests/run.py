@@ -81,6 +81,7 @@ def _missing(*, fast: bool) -> dict[str, str]:
             missing["postgresql"] = f"PostgreSQL {postgres.OLDEST} or later"
         if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
             missing["chromium"] = "Chromium"
+        missing |= {name: f"{name}, a real target" for name in ("ntfy", "webhook") if not shutil.which(name)}
         if sys.platform == "linux":
             if not FONTS.exists():
                 missing["fonts-noto-core"] = "fonts for the names of all scripts"

@@ -78,8 +78,8 @@ def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool = False) 
 
 def _blank_of(chosen: Preset, field: str) -> str:
     """The blank that an error of the connection is about."""
-    if field == "name":
-        return field
+    if field in ("name", ""):  # a name that is taken is an error of the whole
+        return "name"
     for secret, text in {**chosen.connection.get("secrets", {}), **_conditional(chosen)}.items():
         if secret == field:
             return str(text).strip("{}")

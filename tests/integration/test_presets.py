@@ -1,0 +1,246 @@
+"""Each preset against a strict imitation of its target, through services and the real engine (B3, C7, X2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.oauth import Authority
+from tests.story import Story
+from tests.vendors import (
+    FORM,
+    GoogleForms,
+    HubSpotContacts,
+    HubSpotForm,
+    Make,
+    Marketo,
+    SalesforceUpsert,
+    Slack,
+    Teams,
+    Vendor,
+    WebToLead,
+    Zapier,
+)
+
+from heliograph.domain.addresses import split_address
+from heliograph.domain.connections import Secret
+from heliograph.flows.services import presets
+from heliograph.flows.services.connections import ConnectionFacts, save_connection
+from heliograph.flows.services.mappings import mapping_row
+from heliograph.platform.errors import Invalid, NotThere
+
+TOKENS = {"salesforce_upsert": "/services/oauth2/token", "marketo_leads": "/identity/oauth/token"}
+
+
+def prepare(story: Story, key: str, **values: str) -> int:
+    """A flow that sends to what the preset makes, once its host is the receiver: path, query and all else stay as the preset has them."""
+    chosen = presets.preset(key)
+    given = {**chosen.sample["blanks"], **values}
+    with story.saving() as s:
+        made = presets.make(s, key, given)
+    filled = chosen.fill(given)
+    fields = dict(made.connection.body)
+    if key in TOKENS:
+        assert split_address(fields["access_token_url"]).rest == TOKENS[key]
+        fields["access_token_url"] = story.receiver.url(TOKENS[key])
+    with story.saving() as s:
+        url = story.receiver.url(split_address(filled.url).rest)
+        secrets = {Secret(name): value for name, value in filled.secrets.items()}
+        save_connection(s, ConnectionFacts(fields, url=url, secrets=secrets), made.connection.pk, http=True)
+    story.flow(chosen.name, [story.to(made.connection.pk, mapping=made.mappings[0].pk, does=chosen.does)])
+    return int(made.connection.pk)
+
+
+def person(story: Story, code: str, last: str, **profile: str) -> None:
+    given = {
+        "first_name": "<!channel>",
+        "last_name": last,
+        "email": f"{code.lower()}@example.org",
+        "organization": "Oakline & Sons",
+        **profile,
+    }
+    story.record(code, status="Attended", profile=given)
+
+
+def outcome(story: Story, code: str) -> tuple[str, str, str]:
+    action = story.action(code)
+    return action["state"], action["category"] or "", action["cause"]
+
+
+@pytest.mark.parametrize("key", ["slack_text", "slack_blocks"])
+def test_B3_slack(story: Story, key: str) -> None:
+    slack = Slack()
+    story.receiver.answer_all(slack)
+    crm = prepare(story, key)
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        person(story, "R2", "Archived")
+        story.wait_for(lambda: story.paused(crm)[0])
+    assert len(slack.taken) == 1
+    assert outcome(story, "R2") == ("queued", "Config", "answer")
+
+
+@pytest.mark.parametrize(
+    ("key", "imitation"), [("teams_card", Teams), ("hubspot_form", HubSpotForm), ("zapier", Zapier), ("salesforce_web_to_lead", WebToLead)]
+)
+def test_B3_what_is_good_is_taken(story: Story, key: str, imitation: type[Vendor]) -> None:
+    target = imitation()
+    story.receiver.answer_all(target)
+    prepare(story, key)
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        person(story, "R2", "O'Neill")
+        story.until("R2", "success")
+    assert len(target.taken) == 2
+
+
+def test_B3_google_forms(story: Story) -> None:
+    form = GoogleForms()
+    story.receiver.answer_all(form)
+    prepare(story, "google_forms")
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        person(story, "R2", "Nobody", email="")
+        story.until("R2", "queued")
+        form.closed = True
+        person(story, "R3", "Late")
+        story.until("R3", "queued")
+    assert outcome(story, "R2") == ("queued", "General", "rule")
+    assert outcome(story, "R3") == ("queued", "Config", "rule")
+    assert [answers["entry.2"] for answers in form.taken] == ["Lindqvist"]
+    assert story.receiver.requests[0].header("content-type") == FORM
+
+
+def test_B3_hubspot_says_what_it_refused(story: Story) -> None:
+    form = HubSpotForm()
+    story.receiver.answer_all(form)
+    prepare(story, "hubspot_form")
+    with story.worker():
+        person(story, "R1", "Odd", email="nobody@nowhere")
+        story.until("R1", "queued")
+    ((message,),) = story.db.all("SELECT message FROM attempt")
+    assert message == "HubSpot refused the submission: Error in 'fields.email'. Invalid email"
+
+
+def test_B3_X2_hubspot_contacts(story: Story) -> None:
+    story.receiver.answer_all(HubSpotContacts())
+    prepare(story, "hubspot_contact")
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        person(story, "R1", "Lindqvist-Berg")
+        story.until("R1", "success", "success")
+        person(story, "R2", "Odd", email="nowhere")
+        story.until("R2", "queued")
+    assert outcome(story, "R2") == ("queued", "General", "rule")
+    figures = story.figures()
+    assert (figures.leads_created, figures.leads_updated) == (1, 1)
+
+
+def test_B3_salesforce_web_to_lead_of_an_unknown_organization(story: Story) -> None:
+    story.receiver.answer_all(WebToLead())
+    prepare(story, "salesforce_web_to_lead", organization="00D000000000000")
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "queued")
+    assert outcome(story, "R1") == ("queued", "Config", "rule")
+
+
+def test_B3_X2_salesforce_upsert(story: Story) -> None:
+    story.retries(0.1, 0.1, 0.1)
+    authority = Authority(
+        story.receiver, client="3MVG9", secret="0123456789", basic=False, expires_in=None, path=TOKENS["salesforce_upsert"]
+    )
+    salesforce = SalesforceUpsert(authority.valid)
+    story.receiver.answer_all(salesforce)
+    prepare(story, "salesforce_upsert")
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        authority.revoke()  # 401, as when a session has expired
+        person(story, "R1", "Lindqvist-Berg")
+        story.until("R1", "success", "success")
+        person(story, "R2", "Locked")
+        story.until("R2", "success")
+        person(story, "R3", "Twice")
+        story.until("R3", "failed")
+    assert [key for key, _ in salesforce.taken] == ["R1", "R1", "R2"]
+    assert outcome(story, "R2")[1:] == ("Connection", "rule")
+    assert outcome(story, "R3") == ("failed", "General", "rule")
+    figures = story.figures()
+    assert (figures.leads_created, figures.leads_updated) == (2, 1)
+    assert story.attempts(story.action("R1", 1)) == [("first", "", 200)]
+
+
+def test_B3_X2_C4_marketo(story: Story) -> None:
+    story.retries(0.1, 0.1, 0.1)
+    authority = Authority(story.receiver, client="0a1b", secret="0123456789", basic=False, path=TOKENS["marketo_leads"])
+    marketo = Marketo(authority.valid)
+    story.receiver.answer_all(marketo)
+    prepare(story, "marketo_leads")
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        authority.revoke()  # 602 in a 200: another token, and once more
+        person(story, "R1", "Lindqvist-Berg")
+        story.until("R1", "success", "success")
+        person(story, "R2", "Twice")
+        story.until("R2", "failed")
+    assert len(authority.given) == 2
+    assert story.action("R1", 1)["tries"] == 1
+    assert outcome(story, "R2") == ("failed", "General", "rule")
+    assert {m for (m,) in story.db.all("SELECT message FROM attempt WHERE category IS NOT NULL")} == {
+        "Marketo skipped the lead: Multiple lead match lookup criteria"
+    }
+    figures = story.figures()
+    assert (figures.leads_created, figures.leads_updated) == (1, 1)
+
+
+def test_B3_C8_marketos_limit_rests_the_connection(story: Story) -> None:
+    authority = Authority(story.receiver, client="0a1b", secret="0123456789", basic=False, path=TOKENS["marketo_leads"])
+    story.receiver.answer_all(Marketo(authority.valid))
+    crm = prepare(story, "marketo_leads")
+    with story.worker():
+        person(story, "R1", "Busy")
+        story.until("R1", "queued")
+    ((held,),) = story.db.all("SELECT held_until FROM connection_state WHERE connection_id = :c", {"c": crm})
+    assert 10_000_000 < held - story.db.now() <= 20_000_000
+    assert outcome(story, "R1") == ("queued", "Connection", "rule")
+
+
+def test_B3_C8_a_full_queue_of_make_rests_the_connection(story: Story) -> None:
+    story.receiver.answer_all(Make())
+    crm = prepare(story, "make")
+    with story.worker():
+        person(story, "R1", "Lindqvist")
+        story.until("R1", "success")
+        person(story, "R2", "Busy")
+        story.until("R2", "queued")
+    ((held,),) = story.db.all("SELECT held_until FROM connection_state WHERE connection_id = :c", {"c": crm})
+    assert held - story.db.now() > 40_000_000
+
+
+def test_B3_a_preset_is_made_of_blanks_with_errors_for_each(story: Story) -> None:
+    with story.saving() as s:
+        with pytest.raises(NotThere):
+            presets.make(s, "nonsense", {})
+        with pytest.raises(Invalid) as wrong:
+            presets.make(s, "salesforce_upsert", {"domain": "https://example.org"})
+        assert wrong.value.fields.keys() == {"domain", "external_id", "client_id", "client_secret"}
+        with pytest.raises(Invalid) as long:
+            presets.make(s, "hubspot_contact", {"token": "x" * 3_999 + "é", "name": "n" * 300})
+        assert long.value.fields.keys() == {"name"}, long.value.fields
+    values: dict[str, Any] = {"url": "https://hooks.slack.com/services/T/B/X"}
+    with story.saving() as s:
+        first = presets.make(s, "slack_text", values)
+        assert (first.connection.name, first.mappings[0].name) == ("Slack message", "Slack message mapping")
+    with story.saving() as s, pytest.raises(Invalid) as twice:
+        presets.make(s, "slack_text", values)
+    assert twice.value.fields.keys() == {"name"}
+    with story.saving() as s:
+        second = presets.make(s, "slack_text", {**values, "name": "Slack #door"})
+        assert mapping_row(second.mappings[0].pk).body["rows"] == mapping_row(first.mappings[0].pk).body["rows"]
+        assert "services" not in str(second.connection.body)
