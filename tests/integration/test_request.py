@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
 import standardwebhooks
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django_scopes import scope
 from tests.authority import Authority
 from tests.databases import DatabaseFacts
@@ -124,6 +126,27 @@ def test_C2_a_client_certificate_proves_who_sends(story: Story, authority: Autho
             target.wait_for(1, path="/Ours")
             story.wait_for(lambda: sorted(a["state"] for a in story.actions("R1")) == ["queued", "queued", "success"])
     assert [request.path for request in target.requests] == ["/Ours"]
+
+
+def test_C5_a_monstrous_private_key_is_refused_at_once(story: Story) -> None:
+    numbers = rsa.RSAPrivateNumbers(
+        p=(1 << 20_000) + 1,
+        q=(1 << 20_001) + 3,
+        d=3,
+        dmp1=1,
+        dmq1=1,
+        iqmp=1,
+        public_numbers=rsa.RSAPublicNumbers(e=3, n=((1 << 20_000) + 1) * ((1 << 20_001) + 3)),
+    )
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    ).decode()
+    began = time.monotonic()
+    with pytest.raises(Invalid) as refused:
+        story.connection("CRM", "/crm", secrets={Secret.CLIENT_CERTIFICATE: pem})
+    assert time.monotonic() - began < 5
+    assert list(refused.value.fields) == ["client_certificate"]
 
 
 @pytest.mark.parametrize("wrong", ["no key", "another key", "nonsense", "two keys", "password"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from heliograph.flows.services import signing, testing
 from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.flows.services.networks import allow_networks
 from heliograph.flows.vault import vault
-from heliograph.platform.errors import NotThere
+from heliograph.platform.errors import Invalid, NotThere
 from heliograph.store import oauth, trials
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
@@ -373,7 +373,7 @@ def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
     authority.refresh.add("refresh-0")
     sign_in(stage, authority, id, refresh="refresh-0")
     authority.delay = 0.2
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(testing.MOST_OF_ACCOUNT) as pool:
         reports = [run.result() for run in [pool.submit(_alone, stage, id) for _ in range(4)]]
     assert {report.verdict for report in reports} == {Verdict.TESTED}, reports
     assert authority.refresh  # the family lives
@@ -423,6 +423,51 @@ def test_C3_tests_are_no_traffic_generator(stage: Stage) -> None:
     with stage.story.db.transaction():
         stage.story.db.run("UPDATE connection_state SET tests_since = tests_since - :window", {"window": trials.WINDOW})
     assert stage.run(id).verdict is Verdict.TESTED
+
+
+def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
+    receiver = stage.receiver()
+    receiver.answer("/test", Answer(then="hang"))
+    id = stage.connection(receiver.url("/hook"), receiver.url("/test"), total_timeout=3)
+    with ThreadPoolExecutor(testing.MOST_OF_ACCOUNT) as pool:
+        slow = [pool.submit(_alone, stage, id) for _ in range(testing.MOST_OF_ACCOUNT)]
+        receiver.wait_for(testing.MOST_OF_ACCOUNT)
+        with pytest.raises(testing.TooManyTests, match="under way"):
+            stage.run(id)
+        assert {each.result().finding for each in slow} == {Finding.SLOW}
+    receiver.answer("/test", Answer())
+    assert stage.run(id).verdict is Verdict.TESTED
+
+
+def test_C3_save_and_test_saves_first(stage: Stage) -> None:
+    receiver = stage.receiver()
+    facts = ConnectionFacts({"name": "New", "auth": "Open / No Auth"}, url=receiver.url("/hook"))
+    id, report = testing.save_and_try(stage.story.account, facts, by="user:1")
+    assert isinstance(report, Report)
+    assert (report.verdict, receiver.requests) == (Verdict.REACHED, [])
+    for _ in range(trials.OF_CONNECTION):
+        same, report = testing.save_and_try(stage.story.account, replace(facts, fields={**facts.fields, "parallel": 3}), id, by="user:1")
+    assert (same, type(report)) == (id, testing.TooManyTests)  # saved all the same
+    with stage.story.saving():
+        assert connection_row(id).body["parallel"] == 3
+    assert connection_count(stage) == 1
+
+
+def connection_count(stage: Stage) -> int:
+    ((count,),) = stage.story.db.all("SELECT count(*) FROM connection")
+    return int(count)
+
+
+def test_C6_hosts_are_saved_as_they_are_sent(stage: Stage) -> None:
+    id = stage.connection("https://Müller.example:8443/hook", "https://crm。example/me", access_token_url="https://bücher.example/token")
+    with stage.story.saving():
+        body = connection_row(id).body
+    assert (body["origin"], body["test_origin"]) == ("https://xn--mller-kva.example:8443", "https://crm.example")
+    assert body["access_token_url"] == "https://xn--bcher-kva.example/token"
+    for wrong in ("https://exa mple.org/", "https://ex\u00adample\u2028.org/", "https://user:pässword@example.org/"):
+        with pytest.raises(Invalid) as refused:
+            stage.connection(wrong)
+        assert "pässword" not in str(refused.value)
 
 
 def test_C3_another_accounts_connection_is_not_there(stage: Stage) -> None:

@@ -13,6 +13,9 @@ from heliograph.domain.errors import HeliographError
 
 _KEY: Final = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----.*?-----END (?:[A-Z]+ )?PRIVATE KEY-----", re.DOTALL)
 
+LARGEST_KEY: Final = 8_192
+"""Bits: each request that proves itself with a larger one would take seconds."""
+
 
 class BadCertificate(HeliographError):
     """These certificates cannot be used."""
@@ -43,7 +46,8 @@ def check_identity(text: str) -> None:
 
 def _private_key(text: str) -> PrivateKeyTypes:
     try:
-        return serialization.load_pem_private_key(text.encode(), password=None)
+        # Nothing is computed with the key here: to prove the primes of a monstrous one would keep the process busy for hours.
+        key = serialization.load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise BadCertificate(
             "The private key is protected by a password; take that away first: openssl pkey -in key.pem -out open.pem"
@@ -52,6 +56,9 @@ def _private_key(text: str) -> PrivateKeyTypes:
         raise BadCertificate("The private key cannot be read.") from None
     except Exception:  # noqa: BLE001 -- an algorithm that the library does not know has many errors, and none may repeat the key
         raise BadCertificate("The private key is of a kind that cannot be used.") from None
+    if getattr(key, "key_size", 0) > LARGEST_KEY:
+        raise BadCertificate(f"The private key has more than {LARGEST_KEY:,} bits.")
+    return key
 
 
 def _certificates(text: str) -> list[x509.Certificate]:

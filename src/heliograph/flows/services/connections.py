@@ -74,9 +74,10 @@ def save_connection(
         )
         have = kept | frozenset(entered)
         connected = before.connected if before else ""  # settled by services.oauth alone
-        after = rules.Connection.from_body({**facts.fields, **origins, "connected": connected, "secrets": sorted(have)})
+        body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
+        after = rules.Connection.from_body(body)
     except ConnectionSetupError as error:
-        raise Invalid({error.field: [error.reason.capitalize() + "."]}) from None
+        raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     if before is not None and after.asks_secrets_again(before):
         again = frozenset(kept - frozenset(entered) - frozenset(_OF_URLS))
         if again:
@@ -98,6 +99,12 @@ def save_connection(
 def save_rule(s: Saving, id: int, rule: Sequence[object]) -> Connection:
     """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
     return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
+
+
+def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
+    """The URLs of OAuth2 with their hosts as they are sent."""
+    names = ("authorization_url", "access_token_url", "refresh_token_url")
+    return {name: with_ascii_host(url.strip()) for name in names if isinstance(url := facts.fields.get(name), str)}
 
 
 def _may_be_plain(account: int) -> bool:

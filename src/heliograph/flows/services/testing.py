@@ -7,6 +7,10 @@ Saving is another's business and comes first, whatever the test says. No transac
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, time_ns
@@ -30,7 +34,7 @@ from heliograph.domain.sampling import SampleFacts, ask_test_url, sample_mapping
 from heliograph.flows import outgoing
 from heliograph.flows.models import Destination
 from heliograph.flows.services.access import Asker
-from heliograph.flows.services.connections import OWNER, connection_row
+from heliograph.flows.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
 from heliograph.flows.vault import vault
 from heliograph.outbound.asking import ask
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route
@@ -39,9 +43,16 @@ from heliograph.outbound.sender import Sender
 from heliograph.outbound.signing import signed
 from heliograph.outbound.target import InvalidTarget, read_target
 from heliograph.platform.errors import SetupError
+from heliograph.platform.services.saving import saving
 from heliograph.store import trials
 from heliograph.store.database import of_django
 from heliograph.store.secrets import load_secrets
+
+MOST_AT_ONCE = 4
+MOST_OF_ACCOUNT = 2
+"""Tests under way in this process; pages have 8 threads unless the operator says otherwise."""
+_under_way: Counter[int] = Counter()
+_lock = threading.Lock()
 
 SHOWN = 600
 """Characters of an answer that are kept and shown."""
@@ -63,10 +74,23 @@ def try_connection(account: int, id: int, *, sample: bool = False, sender: Sende
         about = _read(account, id, connection, sample=sample)
         if not trials.may_test(of_django(database), account, id):
             raise TooManyTests(TooManyTests.__doc__ or "")
-    report = _Trial(about, sender or outgoing.sender()).run()
+    with _room(account):
+        report = _Trial(about, sender or outgoing.sender()).run()
     with transaction.atomic():  # its row is there since the test was counted
         trials.keep(of_django(database), account, id, report.to_body())
     return report
+
+
+def save_and_try(
+    account: int, facts: ConnectionFacts, id: int | None = None, *, by: str, confirmed: bool = False, sample: bool = False
+) -> tuple[int, Report | TooManyTests]:
+    """Save & Test: what is valid is saved, whatever the test says then. Gives the connection's id. Raises as `save_connection` does."""
+    with saving(account, by=by, whole_account=True) as s:
+        saved = save_connection(s, facts, id, confirmed=confirmed).pk
+    try:
+        return saved, try_connection(account, saved, sample=sample)
+    except TooManyTests as error:
+        return saved, error
 
 
 def last_reports(account: int) -> dict[int, tuple[int, Report]]:
@@ -78,6 +102,20 @@ def last_reports(account: int) -> dict[int, tuple[int, Report]]:
         except (HeliographError, KeyError, ValueError, TypeError):
             continue  # another release's
     return found
+
+
+@contextmanager
+def _room(account: int) -> Iterator[None]:
+    """A test keeps its page's thread for as long as the target takes: a few of them at once, so that others can go on. Raises TooManyTests."""
+    with _lock:
+        if sum(_under_way.values()) >= MOST_AT_ONCE or _under_way[account] >= MOST_OF_ACCOUNT:
+            raise TooManyTests("Other tests are under way. Wait until they have ended, and test again.")
+        _under_way[account] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _under_way[account] -= 1
 
 
 @dataclass(frozen=True, slots=True)
