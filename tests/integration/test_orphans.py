@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import struct
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.receiver import Receiver
 from tests.waiting import until
 from tests.world import World
 
+from heliograph.engine import flight
 from heliograph.engine.process import FolderInUse, folder_lock
 from heliograph.engine.slots import Lease
 
@@ -47,3 +49,24 @@ def test_O1_a_second_engine_waits_for_the_first_to_drain(tmp_path: Path) -> None
         assert not won
     successor.join(20)
     assert won == ["the successor"]
+
+
+def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that drains looks for what was left behind while its successor starts: it must not take the successor's file away."""
+    seen: list[dict[Path, list[tuple[int, int]]]] = []
+    lock = fcntl.flock
+
+    def looked_at_just_before(file: int, operation: int) -> None:
+        if not seen:
+            seen.append({})
+            seen.append(flight.left_behind(tmp_path))
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", looked_at_just_before)
+    mine = flight.FlightFile(tmp_path, "successor")
+    monkeypatch.undo()
+    assert seen == [{}, {}]
+    mine.note(3, 4)
+    assert (flight.noted(tmp_path), flight.left_behind(tmp_path)) == (1, {})
+    mine.close()
+    assert not list(tmp_path.iterdir())

@@ -25,9 +25,12 @@ class FlightFile:
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{_NAME}{name}"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Under another name until it is locked: between the two, another process that looks for what was left behind would take it away.
+        unlocked = folder / f"new-{name}"
+        self._file = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(self._file, CELLS * _CELL.size)
+        unlocked.rename(self.path)
         self._map = mmap.mmap(self._file, CELLS * _CELL.size)
         self._free = list(range(CELLS - 1, -1, -1))
 
