@@ -139,6 +139,8 @@ def _set_up(plan: Planned) -> dict[str, int]:
     from tests.contract.setting_up import inside
 
     from heliograph.domain.changes import EventState
+    from heliograph.domain.connections import Secret
+    from heliograph.flows.services.connections import ConnectionFacts, save_connection
     from heliograph.jobs.models import Job, State
     from heliograph.platform import marking
     from heliograph.platform.services.events import save_event
@@ -152,11 +154,27 @@ def _set_up(plan: Planned) -> dict[str, int]:
     job = marking.start(plan.pk, made["STUCK"], live, by="test")
     with inside(plan.acme):
         Job.objects.filter(pk=job.pk).update(state=State.FAILED, error="The disk is full.")
+    oauth = {
+        "name": "Marketing list",
+        "auth": "OAuth2",
+        "grant": "Authorization Code",
+        "client_id": "heliograph",
+        "authorization_url": "https://login.example.com/authorize",
+        "access_token_url": "https://login.example.com/token",
+    }
+    with plan.acme.setting_up() as s:
+        secrets = {Secret.CLIENT_SECRET: "not told"}
+        connection = save_connection(s, ConnectionFacts(oauth, url="https://marketing.example.com/list", secrets=secrets)).pk
     config = plan.acme.config()
     return (
         plan.ids
         | {name: tag.pk for name, tag in plan.acme.tags.items()}
-        | {"Live": live, "event-data": next(iter(config.event_fields)), "profile-data": next(iter(config.profile_fields))}
+        | {
+            "Live": live,
+            "OAuth2": connection,
+            "event-data": next(iter(config.event_fields)),
+            "profile-data": next(iter(config.profile_fields)),
+        }
     )
 
 

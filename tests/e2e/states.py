@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 
+from playwright.sync_api import Route
 from tests.e2e import states_of_setup
 from tests.e2e.showcase import BROKEN
 from tests.e2e.visiting import State, Visit
@@ -53,6 +54,17 @@ def _too_often(visit: Visit) -> None:
 def _switch(visit: Visit) -> None:
     with visit.page.expect_navigation():
         visit.page.get_by_role("switch", name="Active: All").click()
+
+
+def _leave(visit: Visit) -> None:
+    """The page on the way to an authority's sign-in goes there at once; here it stays."""
+
+    def stays(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={name: text for name, text in answer.headers.items() if name != "refresh"})
+
+    visit.page.route("**/connect/", stays)
+    visit.press("Connect")
 
 
 def _submit_nothing(visit: Visit) -> None:
@@ -125,6 +137,32 @@ STATES = (
     State("flows, nothing matches", FLOWS, "Flow List", "/signal/flows/?q=nowhere"),
     State("flows, none", FLOWS, "Flow List", "/signal/flows/", "nothing"),
     State("a flow is switched off", "flows/flow_switch_off.html", "Switch off All?", "/signal/flows/", then=_switch),
+    State(
+        "access of a connection",
+        "flows/connection_access.html",
+        "Marketing list",
+        lambda of: f"/signal/connections/{of.ids['OAuth2']}/access/",
+        "setting-up",
+        ("connection-access",),
+    ),
+    State(
+        "on to an authority",
+        "flows/oauth_leave.html",
+        "On to login.example.com",
+        lambda of: f"/signal/connections/{of.ids['OAuth2']}/access/",
+        "setting-up",
+        ("oauth-connect",),
+        then=_leave,
+    ),
+    State(
+        "back from nowhere",
+        "flows/oauth_unknown.html",
+        "This sign-in is not known here",
+        "/oauth/return?state=x",
+        "setting-up",
+        ("oauth-return",),
+        status=400,
+    ),
     State("feed", FEED, "Account Insights", "/signal/metrics/feed/", names=("feed",)),
     State("feed, paused", FEED, "Account Insights", "/signal/metrics/feed/?paused=4102444800000000"),
     State("feed, of Test flows", FEED, "Account Insights", "/signal/metrics/feed/?mode=test"),
