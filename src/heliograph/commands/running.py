@@ -146,9 +146,9 @@ def _recover(options: Options) -> None:
 
 def _keep(options: Options, children: list[Child], said: str) -> None:
     from heliograph.engine.supervisor import Supervisor  # noqa: PLC0415
-    from heliograph.store.gate import Gate  # noqa: PLC0415
+    from heliograph.store.gate import Gate, Holder  # noqa: PLC0415
 
-    holder: Callable[[], int | None] | None = (lambda: Gate.holder(options.sqlite_file)) if options.on_sqlite else None
+    holder: Callable[[], Holder | None] | None = (lambda: Gate.holding(options.sqlite_file)) if options.on_sqlite else None
     supervisor = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder)
     with _operations(options, supervisor.states):
         status = supervisor.run()

@@ -21,6 +21,7 @@ from typing import Final
 import structlog
 
 from heliograph.engine.operations import RUNNING
+from heliograph.store.gate import Holder
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ class Supervisor:
         children: Sequence[Child],
         *,
         on_ready: Callable[[], None] | None = None,
-        holder: Callable[[], int | None] | None = None,
+        holder: Callable[[], Holder | None] | None = None,
         longest_hold: float = 10.0,
     ) -> None:
         self._kept = [_Kept(child) for child in children]
@@ -78,7 +79,7 @@ class Supervisor:
         self._wake = threading.Event()
         self._stopping = False
         self._status = 0
-        self._held: tuple[int | None, float] = (None, 0.0)
+        self._held: tuple[Holder | None, float] = (None, 0.0)
         self._parent_read, self._parent_write = os.pipe()
 
     def run(self) -> int:
@@ -199,9 +200,9 @@ class Supervisor:
         if holder is None or holder != self._held[0]:
             self._held = (holder, now)
             return
-        if now - self._held[1] > self._longest_hold and holder in self.processes().values():
-            log.error("write_gate_held_too_long", pid=holder, seconds=round(now - self._held[1], 1))
-            os.kill(holder, signal.SIGKILL)
+        if now - self._held[1] > self._longest_hold and holder.pid in self.processes().values():
+            log.error("write_gate_held_too_long", pid=holder.pid, seconds=round(now - self._held[1], 1))
+            os.kill(holder.pid, signal.SIGKILL)
             self._held = (None, now)
 
     def _drain(self) -> None:

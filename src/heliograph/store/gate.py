@@ -11,8 +11,9 @@ import fcntl
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import structlog
 
@@ -33,6 +34,14 @@ class _Files:
         for name in ("turn", "main"):
             with contextlib.suppress(AttributeError, OSError):  # never opened; closed at the interpreter's end
                 os.close(getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process, and which time of its many it holds the gate."""
+
+    pid: int
+    ticket: str
 
 
 class Gate:
@@ -79,10 +88,17 @@ class Gate:
 
     @staticmethod
     def holder(database: str | Path) -> int | None:
-        """The process that holds the gate of this database now, if any: the supervisor ends a child that holds it too long.
+        """The process that holds the gate of this database just now, if any."""
+        found = Gate.holding(database)
+        return found.pid if found else None
 
-        Also one that has only its turn: stopped while it waits, it keeps all others waiting though nobody is inside. A process that has
-        just come in may be reported under the name of the one before it: only one that is seen again and again holds it.
+    @staticmethod
+    def holding(database: str | Path) -> Holder | None:
+        """Who holds the gate of this database now, if anybody: the supervisor ends a child that holds it too long.
+
+        Also one that has only its turn: stopped while it waits, it keeps all others waiting though nobody is inside. A busy writer is seen
+        here each time one looks, but with another ticket: only a ticket that is seen again and again is held. A process that has just come
+        in may be reported under the ticket of the one before it.
         """
         return _holder(f"{database}.main") or _holder(f"{database}.turn")
 
@@ -94,11 +110,14 @@ class Gate:
         self.release()
 
 
+_SIGNED: Final = 44  # characters: process and ticket
+
+
 def _sign(file: int) -> None:
-    os.pwrite(file, f"{os.getpid():<20}".encode(), 0)
+    os.pwrite(file, f"{os.getpid()} {time.monotonic_ns()}".ljust(_SIGNED).encode(), 0)
 
 
-def _holder(path: str) -> int | None:
+def _holder(path: str) -> Holder | None:
     try:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -106,8 +125,8 @@ def _holder(path: str) -> int | None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(file, 20, 0).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else None
+        pid, _, ticket = os.pread(file, _SIGNED, 0).decode(errors="replace").strip().partition(" ")
+        return Holder(int(pid), ticket) if pid.isdigit() else None
     finally:
         os.close(file)
     return None
