@@ -248,12 +248,11 @@ class _Patient(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._head_late is not None:
-            self._head_size += len(data)
-            if self._head_size > LARGEST_HEAD + 64 * 1024:  # a first part of the body may have come with it
-                self.transport.abort()
-                return
         super().data_received(data)
+        if self._head_late is not None:  # all of it belongs to a head that has not ended
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD:
+                self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
