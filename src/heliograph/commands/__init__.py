@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import typer
 
-MODULES = ("running", "set_up", "addresses", "connections", "keys", "import_", "jobs", "status", "doctor", "demo", "verify")
+MODULES = ("running", "set_up", "addresses", "connections", "keys", "import_", "jobs", "status", "doctor", "demo", "bench", "verify")
 
 
 def register(app: typer.Typer) -> None:

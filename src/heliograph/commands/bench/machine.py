@@ -1,0 +1,92 @@
+"""What a process has used of this machine, and what machine it is. Linux tells it by /proc, other systems by ps."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import psycopg
+import pycurl
+
+from heliograph import __version__
+
+PROC = Path("/proc")
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int, *, ended: bool = False) -> float:
+    """CPU seconds of a process so far, user and system; 0 for one that is gone. ended: with its children that have ended."""
+    stat = PROC / str(pid) / "stat"
+    if stat.parent.is_dir():
+        fields = stat.read_text().rpartition(") ")[2].split()
+        return sum(map(int, fields[11 : 15 if ended else 13])) / _TICK
+    said = _ps("cputime=", pid).replace("-", ":")
+    seconds = 0.0
+    for part in said.split(":") if said else ():
+        seconds = seconds * 60 + float(part)
+    return seconds
+
+
+def peak_rss(pid: int) -> int:
+    """The most bytes of memory that a process has had; where the system does not keep that, those that it has now."""
+    status = PROC / str(pid) / "status"
+    if status.exists():
+        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), "x 0")
+        return int(line.split()[1]) * 1024
+    said = _ps("rss=", pid)
+    return int(said) * 1024 if said else 0
+
+
+def _ps(what: str, pid: int) -> str:
+    return subprocess.run(["ps", "-o", what, "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603, S607
+
+
+def postgres_cpu_seconds(url: str) -> float:
+    """CPU seconds of a PostgreSQL on this machine, all of its processes; 0 for one that is elsewhere."""
+    with psycopg.connect(url, autocommit=True) as session:
+        ((backend,),) = session.execute("SELECT pg_backend_pid()").fetchall()
+        try:
+            if not (PROC / str(backend) / "cmdline").read_bytes().startswith(b"postgres"):
+                return 0.0
+            postmaster = _parent(backend)
+            processes = [postmaster, *_children(postmaster)]
+            return sum(cpu_seconds(pid, ended=pid == postmaster) for pid in processes)
+        except OSError:
+            return 0.0
+
+
+def _parent(pid: int) -> int:
+    return int((PROC / str(pid) / "stat").read_text().rpartition(") ")[2].split()[1])
+
+
+def _children(pid: int) -> Iterable[int]:
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                if _parent(int(entry.name)) == pid:
+                    yield int(entry.name)
+            except (OSError, ValueError):
+                continue
+
+
+def described(database: str) -> dict[str, object]:
+    """This machine and what runs on it, for a report."""
+    model = platform.processor()
+    if (PROC / "cpuinfo").exists():
+        lines = (PROC / "cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": model or platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "libcurl": pycurl.version.split()[0].removeprefix("PycURL/") + " " + pycurl.version_info()[1],
+        "heliograph": __version__,
+        "database": database,
+    }

@@ -1,0 +1,91 @@
+"""The report of a bench: one JSON object, or a table that can be read; and what has changed since an earlier one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from heliograph.domain.errors import HeliographError
+
+type Report = Mapping[str, Any]
+MACHINE = "machine"
+
+
+class NotComparable(HeliographError):
+    """This file is no report of `heliograph bench --json`."""
+
+
+def read_report(file: Path) -> Report:
+    """An earlier report. Raises NotComparable."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise NotComparable(f"{file} cannot be read: {error}.") from None
+    if not isinstance(found, dict) or MACHINE not in found:
+        raise NotComparable(f"{file} is no report of `heliograph bench --json`.")
+    return found
+
+
+def show(report: Report, earlier: Report | None, console: Console) -> None:
+    """Prints the report; earlier: its figures stand beside the new ones."""
+    machine = report[MACHINE]
+    console.print(
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, {machine['database']},"
+        f" load {machine['load']} at the start",
+        style="dim",
+    )
+    console.print(f"The receiver alone takes {machine['receiver_per_s']:,.0f} requests/s.", style="dim")
+    for name, figures in report.items():
+        if name != MACHINE:
+            console.print(_table(name, figures, (earlier or {}).get(name)))
+
+
+def _table(name: str, figures: Report, earlier: Report | None) -> Table:
+    table = Table(title=name, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    table.add_column("")
+    table.add_column("now", justify="right")
+    beside = figures.get("beside")
+    if beside:
+        table.add_column(beside["what"], justify="right")
+    if earlier:
+        table.add_column("before", justify="right")
+        table.add_column("now / before", justify="right")
+    others = dict(_lines(beside)) if beside else {}
+    before = dict(_lines(earlier)) if earlier else {}
+    for what, value in _lines(figures):
+        row = [what, _number(value)]
+        if beside:
+            row.append(_number(others[what]) if what in others else "")
+        if earlier:
+            was = before.get(what)
+            row += [_number(was), f"{value / was:.2f}" if was else ""]
+        table.add_row(*row)
+    return table
+
+
+def _lines(figures: Report) -> Iterator[tuple[str, float]]:
+    """Every figure with its name."""
+    for name, words in (("deliveries_per_s", "deliveries/s"), ("floor_per_s", "bare libcurl, requests/s"), ("ratio", "ratio")):
+        if name in figures:
+            yield words, figures[name]
+    for share, values in figures["latency_ms"].items():
+        for p, value in values.items():
+            yield f"{p} at {share} % of the rate, ms", value
+    for process, value in figures["cpu_us_per_delivery"].items():
+        yield f"CPU of {process}, µs a delivery", value
+    for process, value in figures.get("rss_mb", {}).items():
+        yield f"memory of {process}, MB", value
+    for name in ("lost", "duplicated"):
+        if name in figures:
+            yield name, figures[name]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1_000 else f"{value:,.3f}" if abs(value) < 1 else f"{value:,.1f}"

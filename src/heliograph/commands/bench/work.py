@@ -1,0 +1,120 @@
+"""The work of a bench, always the same: registrations of 40 fields and 2 KB, half of them creations and half updates, each with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+EVENT: Final = "BENCH"
+PATH: Final = "/ingest/registrations"
+CLIENTS: Final = 64
+LINES: Final = 100
+"""Registrations of a bulk request."""
+BYTES: Final = 2_000
+CUSTOM: Final = tuple(f"custom_{n}" for n in range(1, 7))
+QUESTIONS: Final = tuple(f"question_{n}" for n in range(1, 7))
+encode = msgspec.json.Encoder().encode
+
+
+def document(code: str, *, update: bool) -> dict[str, Any]:
+    """A registration as a sender posts it, whole each time: 40 values, about BYTES bytes."""
+    number = code[-6:]
+    found: dict[str, Any] = {
+        "event": EVENT,
+        "code": code,
+        "modified": "2026-03-02T09:30:00Z" if update else "2026-03-01T09:30:00Z",
+        "status": "Attended" if update else "Pre-Registered",
+        "attendee_type": "Speaker",
+        "order_code": f"O-{number}",
+        "profile": {
+            "external_key": f"EXT-{code}",
+            "prefix": "Dr.",
+            "first_name": "Zoë",
+            "middle_name": "Marie",
+            "last_name": f"Lindqvist-{number}",
+            "badge_name": "Zoë L.",
+            "email": f"zoe.{code.lower()}@example.org",
+            "phone": f"+46 8 {number} {'2' if update else '1'}",
+            "mobile": f"+46 70 {number}",
+            "organization": "Northern Lights Instruments AB",
+            "department": "Research & Development",
+            "position": "Head of Research" if update else "Researcher",
+            "address_1": "Långholmsgatan 42",
+            "address_2": "Building 7, third floor",
+            "city": "Stockholm",
+            "state": "Stockholms län",
+            "postal_code": "117 33",
+            "country": "Sweden",
+            "website": "https://northern-lights.example.org",
+            "notes": "",
+            "custom": {name: f"A value of {name} for {number}" for name in CUSTOM},
+        },
+        "answers": {name: f"An answer to {name}, as people give them" for name in QUESTIONS},
+        "properties": {"Complete": True, "Badge Printed": update},
+    }
+    found["profile"]["notes"] = "n" * max(1, BYTES - len(encode(found)))
+    return found
+
+
+def small_document(code: str) -> dict[str, Any]:
+    """A registration of few fields, to fill a queue with."""
+    profile = {"external_key": code, "first_name": "Zoë", "last_name": "Lindqvist", "email": "zoe@example.org"}
+    return {"event": EVENT, "code": code, "status": "Attended", "profile": profile}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run posts. tag: makes its codes its own; count: registrations, the updates included; lines: of one request, 1 = one as JSON.
+
+    small: creations of few fields only. position: of all of them, where slow targets are to hear of them.
+    """
+
+    tag: str
+    count: int
+    lines: int = 1
+    small: bool = False
+    position: str = ""
+
+    def requests(self, client: int, host: str, token: str) -> Iterator[bytes]:
+        """A client's requests in order: each update comes after its creation."""
+        if self.small:
+            mine = range(client, self.count, CLIENTS)
+            for at in range(0, len(mine), self.lines):
+                yield self._request(host, token, [(n, False) for n in mine[at : at + self.lines]])
+            return
+        mine = range(client, self.count // 2, CLIENTS)
+        if self.lines == 1:
+            before = None
+            for n in mine:
+                yield self._request(host, token, [(n, False)])
+                if before is not None:
+                    yield self._request(host, token, [(before, True)])
+                before = n
+            if before is not None:
+                yield self._request(host, token, [(before, True)])
+            return
+        for at in range(0, len(mine), self.lines):
+            part = mine[at : at + self.lines]
+            for update in (False, True):
+                yield self._request(host, token, [(n, update) for n in part])
+
+    def _document(self, code: str, *, update: bool) -> dict[str, Any]:
+        if self.small:
+            return small_document(code)
+        found = document(code, update=update)
+        if self.position:
+            found["profile"]["position"] = self.position
+        return found
+
+    def _request(self, host: str, token: str, what: list[tuple[int, bool]]) -> bytes:
+        body = b"\n".join(encode(self._document(f"{self.tag}{n:06}", update=update)) for n, update in what)
+        kind = "application/json" if self.lines == 1 else "application/x-ndjson"
+        key = f"{self.tag}-{what[0][0]}-{int(what[0][1])}"
+        head = (
+            f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: {kind}\r\n"
+            f"Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
