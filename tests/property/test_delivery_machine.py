@@ -23,7 +23,7 @@ from heliograph.domain.figures import (
     of_activity,
     of_judged_again,
     of_new_action,
-    of_processed_change,
+    of_processed_changes,
     of_run,
     of_settlement,
     total,
@@ -296,7 +296,7 @@ def test_X2_processed_figures_are_what_is_counted(made: list[tuple[int, int, boo
         stuck, later = not triggered, not triggered and again
         if change not in seen:
             seen.add(change)
-            deltas.append(of_processed_change(1, at, mode, change // 3))
+            deltas.append(of_processed_changes(1, at, mode, [change // 3]))
         deltas += of_run(1, at, mode, flow, triggered=triggered, is_stuck=stuck)
         if later:
             deltas += of_judged_again(1, at, mode, flow, triggered=True, was_open=True, is_open=False)

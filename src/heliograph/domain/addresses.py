@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 from urllib.parse import quote
@@ -87,6 +88,7 @@ def _origin(found: re.Match[str], *, http: bool) -> str:
     return f"{scheme}://{host}" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
+@lru_cache(maxsize=1024)
 def masked(url: str) -> str:
     """A URL as it may be shown to anyone: host, port if it is not the usual one, and "…" (C5). Never raises."""
     authority = re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]

@@ -7,7 +7,7 @@ A state names everything by id; names come from the configuration in force. Diff
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum, IntFlag
 from typing import Final
@@ -46,6 +46,7 @@ class Keep(Enum):
 
 
 KEEP: Final = Keep.KEEP
+_TEST: Final = StandardProperty.TEST.value
 SESSION_STATUS: Final = "session_status"
 """The one field of a session registration's change."""
 Values = tuple[str, ...]
@@ -71,7 +72,7 @@ class RegistrationState:
     @property
     def is_test(self) -> bool:
         """P9: the flag that keeps Live flows away."""
-        return StandardProperty.TEST.value in self.properties
+        return _TEST in self.properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,9 @@ def applied(
             (properties_after.add if on else properties_after.discard)(p)
     if not before:
         return state, before
-    after = replace(
-        state,
+    after = RegistrationState(
+        code=state.code,
+        created=state.created,
         status=status,
         attendee_type=attendee_type,
         active=active,
@@ -221,8 +223,12 @@ def _merged[K, V](old: Mapping[K, V], wanted: Mapping[K, V], empty: V, name: str
 def registration_facets(*, created: bool, before: Mapping[str, object]) -> Facet:
     """P10: a creation is `created` + `status_changed`; a later status change is `updated` + `status_changed`."""
     if created:
-        return Facet.CREATED | Facet.STATUS_CHANGED
-    return Facet.UPDATED | Facet.STATUS_CHANGED if "status" in before else Facet.UPDATED
+        return _CREATION
+    return _STATUS_UPDATE if "status" in before else Facet.UPDATED
+
+
+_CREATION: Final = Facet.CREATED | Facet.STATUS_CHANGED
+_STATUS_UPDATE: Final = Facet.UPDATED | Facet.STATUS_CHANGED
 
 
 def event_diff(before: EventState, after: EventState) -> dict[str, object]:

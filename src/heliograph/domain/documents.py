@@ -48,7 +48,7 @@ class Refused(HeliographError):
 
 def code_of(text: str) -> str:
     """A code as it is compared: NFC and trimmed (I2)."""
-    return unicodedata.normalize("NFC", text).strip()
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
 
 
 def address(document: Mapping[str, object]) -> tuple[str, str]:
@@ -66,21 +66,64 @@ def resolve(document: Mapping[str, object], account: AccountConfig, event: Event
     for name in document:
         if name not in KNOWN:
             read.problem(str(name), "is not a field of a registration.", KNOWN, name)
-    profile, custom = _profile(read, document.get("profile", {}), account)
+    known = _names(account, event)
+    profile, custom = _profile(read, document.get("profile", {}), known)
     upsert = Upsert(
-        status=read.chosen(document, "status", _by_name([*account.statuses.values(), *event.statuses.values()])),
-        attendee_type=read.chosen_or_none(document, "attendee_type", _by_name(event.types.values())),
+        status=read.chosen(document, "status", known.statuses),
+        attendee_type=read.chosen_or_none(document, "attendee_type", known.types),
         active=read.flag(document["active"], "active") if "active" in document else KEEP,
         order_code=read.text(document["order_code"], "order_code", MAX_TEXT) if "order_code" in document else KEEP,
         profile=profile,
         custom=custom,
-        answers=_answers(read, document.get("answers", {}), "answers", event.questions.values()),
-        properties=_properties(read, document.get("properties", {}), event),
-        sessions=_sessions(read, document.get("sessions", []), account, event),
+        answers=_answers(read, document.get("answers", {}), "answers", known.questions),
+        properties=_properties(read, document.get("properties", {}), known),
+        sessions=_sessions(read, document["sessions"], account, event) if "sessions" in document else {},
         modified=read.instant(document.get("modified"), "modified"),
     )
     read.stop()
     return upsert
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Fields that documents name by code or label."""
+
+    by_code: Mapping[str, Field]
+    by_label: Mapping[str, Field]
+
+    @classmethod
+    def of(cls, fields: Iterable[Field]) -> _Fields:
+        rows = list(fields)
+        return cls({f.code: f for f in rows if f.code}, {f.label.casefold(): f for f in rows})
+
+    def find(self, name: str) -> Field | None:
+        return self.by_code.get(name) or self.by_code.get(code_of(name)) or self.by_label.get(code_of(name).casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What documents may name in an event."""
+
+    statuses: Mapping[str, int]
+    types: Mapping[str, int]
+    properties: Mapping[str, int]
+    profile: _Fields
+    questions: _Fields
+
+
+def _names(account: AccountConfig, event: EventConfig) -> _Names:
+    """Worked out once per version of both."""
+    kept = event.beside(account)
+    found: _Names | None = kept.get(_Names)
+    if found is None:
+        found = kept[_Names] = _Names(
+            _by_name([*account.statuses.values(), *event.statuses.values()]),
+            _by_name(event.types.values()),
+            {p.label: p.value for p in StandardProperty} | _by_name(event.properties.values()),
+            _Fields.of(account.profile_fields.values()),
+            _Fields.of(event.questions.values()),
+        )
+    return found
 
 
 class _Reader:
@@ -102,12 +145,14 @@ class _Reader:
             self.problem(field, "is missing: a code is needed.")
             return ""
         text = self.text(code_of(value), field, longest)
-        if any(unicodedata.category(c) == "Cc" for c in text):
+        if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
             self.problem(field, "must not contain control characters.", value=value)
         return text
 
     def text(self, value: object, field: str, longest: int) -> str:
         """A text as it is, null as empty; numbers and yes/no become text."""
+        if type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value:  # almost all of them
+            return value
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -121,7 +166,7 @@ class _Reader:
             self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
         elif "\0" in value:
             self.problem(field, "contains a NUL character.", value=value)
-        elif not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        elif not _is_encodable(value):
             self.problem(field, "contains a half of a surrogate pair, which is no character.", value=value)
         else:
             return value
@@ -165,7 +210,7 @@ class _Reader:
         return self.one_of(value, field, known)
 
     def one_of(self, value: object, field: str, known: Mapping[str, int]) -> int | None:
-        found = known.get(code_of(value)) if isinstance(value, str) else None
+        found = (known.get(value) or known.get(code_of(value))) if isinstance(value, str) else None
         if found is None and isinstance(value, str):
             folded = code_of(value).casefold()  # exact names first: two custom ones may differ by case alone
             found = next((id for name, id in known.items() if name.casefold() == folded), None)
@@ -174,12 +219,23 @@ class _Reader:
         return found
 
     def mapping(self, value: object, field: str) -> Mapping[str, object]:
+        if type(value) is dict:
+            return value
         if value is None:
             return {}
         if isinstance(value, Mapping):
             return value
         self.problem(field, "must be an object.", value=value)
         return {}
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: object) -> str:
@@ -208,7 +264,7 @@ def _by_name(things: Iterable[Status | Named]) -> dict[str, int]:
     return {row.code: row.id for row in rows if row.code} | {row.name: row.id for row in rows}
 
 
-def _profile(read: _Reader, value: object, account: AccountConfig) -> tuple[dict[str, str], dict[int, Values]]:
+def _profile(read: _Reader, value: object, known: _Names) -> tuple[dict[str, str], dict[int, Values]]:
     profile: dict[str, str] = {}
     given = read.mapping(value, "profile")
     for name, text in given.items():
@@ -218,19 +274,16 @@ def _profile(read: _Reader, value: object, account: AccountConfig) -> tuple[dict
             read.problem(f"profile.{name}", "is not a profile field.", (*PROFILE_FIELDS, "custom"))
             continue
         profile[name] = read.text(text, f"profile.{name}", MAX_LONG_TEXT if name == "notes" else MAX_TEXT)
-    return profile, _answers(read, given.get("custom", {}), "profile.custom", account.profile_fields.values())
+    return profile, _answers(read, given.get("custom", {}), "profile.custom", known.profile)
 
 
-def _answers(read: _Reader, value: object, where: str, fields: Iterable[Field]) -> dict[int, Values]:
-    rows = list(fields)
-    known = {f.code: f for f in rows if f.code}
-    labels = {f.label.casefold(): f for f in rows}
+def _answers(read: _Reader, value: object, where: str, fields: _Fields) -> dict[int, Values]:
     out: dict[int, Values] = {}
     for name, given in read.mapping(value, where).items():
-        field = known.get(code_of(str(name))) or labels.get(code_of(str(name)).casefold())
+        field = fields.find(str(name))
         if field is None:
             what = "question" if where == "answers" else "custom field"
-            read.problem(f"{where}.{name}", f"there is no such {what} here.", known)
+            read.problem(f"{where}.{name}", f"there is no such {what} here.", fields.by_code)
             continue
         out[field.id] = answer(read, given, field, f"{where}.{name}")
     return out
@@ -238,6 +291,9 @@ def _answers(read: _Reader, value: object, where: str, fields: Iterable[Field]) 
 
 def answer(read: _Reader, value: object, field: Field, where: str) -> Values:
     """The values of one answer, checked by its type (P6); () = cleared."""
+    if type(value) is str and field.type == QuestionType.TEXT and not field.options:
+        plain = read.text(value, where, MAX_LONG_TEXT)
+        return (plain,) if plain else ()
     if value is None or value in ("", []):
         return ()
     items = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -290,11 +346,10 @@ def _date(text: str) -> tuple[str, str] | None:
 _CHECKS: Mapping[str, Callable[[str], tuple[str, str] | None]] = {QuestionType.NUMBER: _number, QuestionType.DATE: _date}
 
 
-def _properties(read: _Reader, value: object, event: EventConfig) -> dict[int, bool]:
-    known = {p.label: p.value for p in StandardProperty} | _by_name(event.properties.values())
+def _properties(read: _Reader, value: object, known: _Names) -> dict[int, bool]:
     out: dict[int, bool] = {}
     for name, on in read.mapping(value, "properties").items():
-        id = read.one_of(name, f"properties.{name}", known)
+        id = read.one_of(name, f"properties.{name}", known.properties)
         if id is not None:
             out[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
     return out

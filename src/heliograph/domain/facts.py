@@ -6,9 +6,10 @@ today's for a retry (D7), that of its time for an explanation (F9).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from heliograph.domain.changes import SESSION_STATUS, Change, EventState, Facet, RegistrationState, Values
@@ -37,41 +38,29 @@ class Facts:
 
     def value(self, source: str) -> Value:
         """The value of a source key; None for what is empty or does not exist for this subject. Raises FieldError for what is no key at all."""
-        if source not in self._memo:
-            self._memo[source] = self._look_up(source)
-        return self._memo[source]
+        try:
+            return self._memo[source]
+        except KeyError:
+            found = self._memo[source] = _look_up(source)(self)
+            return found
 
-    def _look_up(self, source: str) -> Value:
-        area, _, name = source.partition(".")
-        if area == "profile" and name in PROFILE_FIELDS:  # by far the most common
-            return (self._state.profile.get(name) or None) if self._state else None
-        key = parse_source(source)
-        if key.previous:
-            return self._previous(source.removeprefix("previous."))
-        match key.group:
-            case Group.PROFILE_CUSTOM:
-                return _custom(self._account.profile_fields, self._state.custom if self._state else {}, key.id)
-            case Group.EVENT_CUSTOM:
-                return _custom(self._account.event_fields, self.event_state.custom, key.id)
-            case Group.QUESTION_TAGS:
-                return self._question(key.id) if key.name == "question" else self._answer(key.id, self._state)
-            case Group.STANDARD_PROPERTIES | Group.CUSTOM_PROPERTIES:
-                return self._property(key.id)
-            case Group.REGISTRATION:
-                return self._registration(key.name, self._state)
-            case Group.ACCOUNT:
-                return {"code": self._account.code, "name": self._account.name, "timezone": self._account.timezone}[key.name] or None
-            case Group.EVENT:
-                return self._event_value(key.name)
-            case Group.SESSION:
-                return self._session(key.name)
-            case Group.FLOW:
-                return self._flow or None
-            case Group.MACROS:
-                return self._macro(key.name)
-        raise FieldError(f"There is no field {source!r}.")
+    def _profile(self, name: str) -> Value:
+        return (self._state.profile.get(name) or None) if self._state else None
 
-    def _registration(self, name: str, state: RegistrationState | None) -> Value:
+    def _profile_custom(self, id: int | None) -> Value:
+        return _custom(self._account.profile_fields, self._state.custom if self._state else {}, id)
+
+    def _event_custom(self, id: int | None) -> Value:
+        return _custom(self._account.event_fields, self.event_state.custom, id)
+
+    def _account_value(self, name: str) -> Value:
+        return {"code": self._account.code, "name": self._account.name, "timezone": self._account.timezone}[name] or None
+
+    def _flow_name(self) -> Value:
+        return self._flow or None
+
+    def _registration(self, name: str) -> Value:
+        state = self._state
         if state is None:
             return None
         if name == "status":
@@ -108,13 +97,19 @@ class Facts:
         session = self._event.sessions.get(registered.session)
         return (getattr(session, name) or None) if session else None
 
-    def _questions(self, tag: int | None) -> list[Field]:
-        return [q for q in self._event.questions.values() if q.tag == tag]
+    def _questions(self, tag: int | None) -> Sequence[Field]:
+        """The event's questions with this tag, looked up once per version of the event."""
+        kept = self._event.beside(self._account)
+        found: tuple[Field, ...] | None = kept.get((Group.QUESTION_TAGS, tag))
+        if found is None:
+            found = kept[Group.QUESTION_TAGS, tag] = tuple(q for q in self._event.questions.values() if q.tag == tag)
+        return found
 
     def _question(self, tag: int | None) -> Value:
         return JOINED.join(q.label for q in self._questions(tag)) or None
 
-    def _answer(self, tag: int | None, state: RegistrationState | None) -> Value:
+    def _answer(self, tag: int | None) -> Value:
+        state = self._state
         if state is None:
             return None
         found = [(q, state.answers[q.id]) for q in self._questions(tag) if state.answers.get(q.id)]
@@ -130,11 +125,12 @@ class Facts:
         return any(tag in p.tags for p in map(self._event.properties.get, self._state.properties) if p)
 
     def _macro(self, name: str) -> Value:
+        if name == "change_id":
+            return self._change.id
         local = self._now.astimezone(ZoneInfo(self.timezone))
         simple: Mapping[str, Callable[[], Value]] = {
             "current_date": local.date,
             "current_datetime": lambda: local,
-            "change_id": lambda: self._change.id,
             "change_type": lambda: ", ".join(self._change.facets.words),
             "changed_fields": lambda: tuple(field_name(f, self._account, self._event) for f in self._change.before),
             "previous_status": lambda: self._previous("registration.status"),
@@ -155,6 +151,35 @@ class Facts:
             flow_name=self._flow,
             now=self._now,
         )
+
+
+@lru_cache(maxsize=4096)  # mappings ask for the same few keys for every change
+def _look_up(source: str) -> Callable[[Facts], Value]:
+    """What finds the value of a source key. Raises FieldError for what is no key at all."""
+    area, _, profile_field = source.partition(".")
+    if area == "profile" and profile_field in PROFILE_FIELDS:  # by far the most common
+        return lambda self: self._profile(profile_field)
+    key = parse_source(source)
+    if key.previous:
+        before = source.removeprefix("previous.")
+        return lambda self: self._previous(before)
+    name, id = key.name, key.id
+    found: dict[Group, Callable[[Facts], Value]] = {
+        Group.PROFILE_CUSTOM: lambda self: self._profile_custom(id),
+        Group.EVENT_CUSTOM: lambda self: self._event_custom(id),
+        Group.QUESTION_TAGS: lambda self: self._question(id) if name == "question" else self._answer(id),
+        Group.STANDARD_PROPERTIES: lambda self: self._property(id),
+        Group.CUSTOM_PROPERTIES: lambda self: self._property(id),
+        Group.REGISTRATION: lambda self: self._registration(name),
+        Group.ACCOUNT: lambda self: self._account_value(name),
+        Group.EVENT: lambda self: self._event_value(name),
+        Group.SESSION: lambda self: self._session(name),
+        Group.FLOW: lambda self: self._flow_name(),
+        Group.MACROS: lambda self: self._macro(name),
+    }
+    if key.group not in found:
+        raise FieldError(f"There is no field {source!r}.")
+    return found[key.group]
 
 
 def state_before(change: Change) -> RegistrationState | None:

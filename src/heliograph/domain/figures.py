@@ -14,12 +14,12 @@ Instants are microseconds, minutes count from the epoch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from heliograph.domain.changes import Facet
-from heliograph.domain.delivery import ActionState, AttemptKind, OpenAction, Origin
+from heliograph.domain.delivery import ActionState, AttemptKind, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flows import Mode
 from heliograph.domain.lanes import Attempted, Settlement
@@ -124,25 +124,29 @@ class Facts:
         return REPLAYED if self.replay else 0
 
 
-def of_activity(account: int, at: int, mode: int, facets: Facet) -> Iterator[Delta]:
-    """Registration Activity: a recorded change, by facet, whether or not a flow took it."""
+# `n` says how many equal facts a transaction has: it adds them once, together.
+
+
+def of_activity(account: int, at: int, mode: int, facets: Facet, n: int = 1) -> Iterator[Delta]:
+    """Registration Activity: recorded changes, by facet, whether or not a flow took them."""
     for facet in Facet:
         if facet & facets:
-            yield Delta(account, at // MINUTE, mode, Measure.RECORDED, category=facet.value, integration=0)
+            yield Delta(account, at // MINUTE, mode, Measure.RECORDED, n, category=facet.value, integration=0)
 
 
-def of_processed_change(account: int, at: int, mode: int, serial: int | None) -> Delta:
-    """Changes Processed and Unique Registrations: a change with a run; `serial` is its registration's, None for an event's change."""
-    return Delta(account, at // MINUTE, mode, Measure.CHANGES, serials=() if serial is None else (serial,))
+def of_processed_changes(account: int, at: int, mode: int, serials: Sequence[int | None]) -> Delta:
+    """Changes Processed and Unique Registrations: changes with a run; `serials` are their registrations', None for an event's change."""
+    known = tuple(serial for serial in serials if serial is not None)
+    return Delta(account, at // MINUTE, mode, Measure.CHANGES, len(serials), serials=known)
 
 
-def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_stuck: bool = False) -> Iterator[Delta]:
+def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_stuck: bool = False, n: int = 1) -> Iterator[Delta]:
     """A run as it was first decided."""
-    yield Delta(account, at // MINUTE, mode, Measure.RUNS, flow=flow)
+    yield Delta(account, at // MINUTE, mode, Measure.RUNS, n, flow=flow)
     if not triggered:
-        yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, flow=flow)
+        yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, n, flow=flow)
     if is_stuck:
-        yield Delta(account, at // MINUTE, mode, Measure.STUCK, flow=flow)
+        yield Delta(account, at // MINUTE, mode, Measure.STUCK, n, flow=flow)
 
 
 def of_judged_again(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
@@ -153,23 +157,23 @@ def of_judged_again(account: int, at: int, mode: int, flow: int, *, triggered: b
         yield Delta(account, at // MINUTE, mode, Measure.STUCK, is_open - was_open, flow=flow)
 
 
-def of_new_action(facts: Facts) -> Iterator[Delta]:
+def of_new_action(facts: Facts, n: int = 1) -> Iterator[Delta]:
     """Actions Triggered, and the action's first state."""
-    minute = facts.created // MINUTE
-    yield Delta(facts.account, minute, facts.mode, Measure.TRIGGERED + facts.offset, flow=facts.flow, connection=facts.connection)
-    yield Delta(facts.account, minute, facts.mode, Measure.PENDING + facts.offset, flow=facts.flow, connection=facts.connection)
+    for measure in (Measure.TRIGGERED, Measure.PENDING):
+        yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, n, facts.flow, facts.connection)
 
 
-def of_move(facts: Facts, old: OpenAction, new: OpenAction) -> Iterator[Delta]:
+def of_move(facts: Facts, old: ActionState, new: ActionState, n: int = 1) -> Iterator[Delta]:
     """An action's change of state, counted where the action is."""
-    if old.state is not new.state:
-        minute = facts.created // MINUTE
-        yield Delta(
-            facts.account, minute, facts.mode, Measure.of_state(old.state) + facts.offset, -1, flow=facts.flow, connection=facts.connection
-        )
-        yield Delta(
-            facts.account, minute, facts.mode, Measure.of_state(new.state) + facts.offset, flow=facts.flow, connection=facts.connection
-        )
+    if old is not new:
+        for state, by in ((old, -n), (new, n)):
+            measure = Measure.of_state(state) + facts.offset
+            yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure, by, facts.flow, facts.connection)
+
+
+def of_delivery(facts: Facts, at: int, n: int = 1) -> Delta:
+    """First attempts that the target took: what almost all attempts are."""
+    return Delta(facts.account, at // MINUTE, facts.mode, Measure.ATTEMPTS_OK + facts.offset, n, facts.flow, facts.connection)
 
 
 def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
@@ -203,7 +207,7 @@ def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
 def of_settlement(settlement: Settlement, facts_of: dict[int, Facts], at: int) -> Iterator[Delta]:
     """Everything that a settled lane, or a page's wish about it, adds. facts_of: by action."""
     for move in settlement.moves:
-        yield from of_move(facts_of[move.old.id], move.old, move.new)
+        yield from of_move(facts_of[move.old.id], move.old.state, move.new.state)
     if settlement.attempt is not None:
         yield from of_attempt(facts_of[settlement.attempt.action], settlement.attempt, at)
 

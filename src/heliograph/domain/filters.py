@@ -6,6 +6,7 @@ of its values does.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import assert_never
 from unicodedata import normalize
 
@@ -23,7 +24,7 @@ def plain(text: str) -> str:
 def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
     """Whether the values that a record has satisfy the row. A row without values to compare with never matches: it is incomplete (F2)."""
     values = [v for v in map(plain, actual) if v]
-    wanted = [w for w in map(plain, row.values) if w]
+    wanted = _wanted(row.values)
     match row.op:
         case Op.IS_EMPTY:
             return not values
@@ -38,6 +39,16 @@ def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
         case Op.STARTS_WITH:
             return any(v.startswith(w) for w in wanted for v in values)
     assert_never(row.op)
+
+
+@lru_cache(maxsize=8192)
+def _wanted(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(w for w in map(plain, values) if w)
+
+
+def is_of_event(field: str) -> bool:
+    """Whether a filter's field is the event's: then all changes of its registrations have the same in it."""
+    return field.startswith("event.")
 
 
 def actual_values(field: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[str, ...]:

@@ -117,13 +117,18 @@ class Settlement:
     fresh_position: bool = True
 
 
+_NOTHING = Choice(None, (), LaneState.IDLE, Rank.LIVE, None)
+
+
 def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: int) -> Choice:
     """What a lane with these open actions does next.
 
     Updates a record: the lowest first attempt that record() made and that is due; else the highest open version, once it is due.
     Adds a message or row: the lowest of due first attempts and submits, then the lowest due retry, then the lowest due replay.
     """
-    opened = [action for action in actions if action.state.is_open]
+    opened = [action for action in actions if action.state < 10]
+    if not opened:
+        return _NOTHING
     old = tuple(a for a in opened if a.version < begun_version) if does is Does.UPDATES else ()
     rest = [a for a in opened if a.version >= begun_version] if does is Does.UPDATES else opened
     if not rest:
@@ -181,10 +186,12 @@ def settle(
                 gave_up = now_are[began.id].state is ActionState.FAILED and current.state.is_open
                 abandoned = gave_up and began.next_kind is not AttemptKind.MANUAL
                 attempt = Attempted(began.id, current.sent, began.next_kind, outcome, began, abandoned)
-        if left and does is Does.UPDATES:
+        if left and does is Does.UPDATES and len(before) > 1:
             now_are |= {a.id: superseded(a) for a in now_are.values() if a.state.is_open and a.order < began.order}
     marks = lane.marks if flight is not None and isinstance(flight.outcome, Cut) else 0
-    return _stored(does, replace(lane, begun_version=begun, marks=marks), before, now_are, now, attempt=attempt)
+    if begun != lane.begun_version or marks != lane.marks:
+        lane = Lane(lane.id, lane.destination, lane.subject, lane.state, lane.rank, lane.due_at, begun, marks)
+    return _stored(does, lane, before, now_are, now, attempt=attempt)
 
 
 def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now: int) -> Settlement:
@@ -244,7 +251,7 @@ def _stored(
     """The lane as `choose` would have it. A page leaves a ready lane its place unless its rank falls."""
     choice = choose(does, lane.begun_version, now_are.values(), now)
     now_are |= {action.id: superseded(action) for action in choice.superseded}
-    moves = tuple(Move(old, now_are[i]) for i, old in before.items() if now_are[i] != old)
-    after_ = replace(lane, state=choice.state, rank=choice.rank, due_at=choice.due_at)
+    moves = tuple(Move(old, new) for i, old in before.items() if (new := now_are[i]) is not old and new != old)
+    after_ = Lane(lane.id, lane.destination, lane.subject, choice.state, choice.rank, choice.due_at, lane.begun_version, lane.marks)
     keeps_place = page and lane.state is LaneState.READY and lane.rank <= after_.rank
     return Settlement(after_, moves, attempt, fresh_position=not keeps_place)

@@ -152,6 +152,14 @@ def compile_row(row: Row) -> ReadRow:
 def _single(row: Row, source: Source, early: _Change | None, late: _Change | None) -> ReadRow:
     key, read, typed = source.key, _reader(source, row, early), _typed(row)
     ends = row.trim
+    if read is text_of and typed is _same and not late and not ends:  # the usual row: a field as it is
+
+        def read_plain(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+            value = value_of(key)
+            text = value if type(value) is str else text_of(value, zone)
+            return EMPTY if not text or text.isspace() else text
+
+        return read_plain
 
     def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
         text = read(value_of(key), zone)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from weakref import ref
 
 from heliograph.domain.changes import EventState, Facet, Values
 from heliograph.domain.completeness import is_complete
@@ -106,6 +107,17 @@ class EventConfig:
     @property
     def code(self) -> str:
         return self.state.code
+
+    def beside(self, account: AccountConfig) -> dict[Any, Any]:
+        """What was worked out once from this event and this account together: whoever works it out keeps it here, under a key of its own."""
+        held = vars(self).get(_BESIDE)
+        if held is None or held[0]() is not account:
+            held = vars(self)[_BESIDE] = (ref(account), {})
+        found: dict[Any, Any] = held[1]
+        return found
+
+
+_BESIDE = "_beside"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+import msgspec
+
 from heliograph.domain.masking import blotted, masks_of, without_cut_secret
 from heliograph.domain.outcomes import (
     Cut,
@@ -33,6 +35,7 @@ from heliograph.store.settling import Exchange
 
 KEPT_REQUEST: Final = 64 * 1024
 KEPT_RESPONSE: Final = 16 * 1024
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def outcome_of(result: Result, now: int, rule: Rule = ()) -> Outcome:
@@ -41,7 +44,8 @@ def outcome_of(result: Result, now: int, rule: Rule = ()) -> Outcome:
         case Response() if rule:
             return classify_reply(rule, Reply(result.status, result.headers, result.body), now)
         case Response():
-            return classify_response(result.status, retry_after=result.header("retry-after"), now=now)
+            retry_after = None if 200 <= result.status < 300 else result.header("retry-after")
+            return classify_response(result.status, retry_after=retry_after, now=now)
         case Failure():
             return classify_transport_error(result.cause, result.message, left=result.left)
         case CutOff():
@@ -102,7 +106,7 @@ def exchange_of(
 
 def plain(text: str) -> str:
     """What every database takes: no NUL, no lone surrogate."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return text if text.isascii() and "\0" not in text else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _text(body: bytes, most: int) -> tuple[str, bool]:
@@ -118,7 +122,14 @@ def _request(request: Request, secrets: frozenset[str]) -> str:
 def _response(result: Result, secrets: frozenset[str]) -> str:
     if isinstance(result, CutOff):
         return ""
-    timings = {name: round(getattr(result.timings, name), 6) for name in ("name", "connect", "tls", "sent", "total")}
+    t = result.timings
+    timings = {
+        "name": round(t.name, 6),
+        "connect": round(t.connect, 6),
+        "tls": round(t.tls, 6),
+        "sent": round(t.sent, 6),
+        "total": round(t.total, 6),
+    }
     if isinstance(result, Failure):
         return _json(
             {"failure": result.cause.value, "message": blotted(result.message, secrets), "timings": timings, "address": result.address}
@@ -148,8 +159,11 @@ def _clean(headers: Sequence[tuple[str, str]], body: str, secrets: frozenset[str
 
 
 def _json(value: object) -> str:
-    """ASCII: whatever bytes a target answers, the row can be stored."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    """Control characters are written as escapes, and what was decoded with "replace" has no half characters: every database takes it."""
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError:  # a header of a mapping's may hold one all the same: in ASCII it can be stored
+        return json.dumps(value, separators=(",", ":"))
 
 
 def micros(seconds: float) -> int:

@@ -22,7 +22,7 @@ from typing import Final
 import psycopg
 import structlog
 
-from heliograph.domain.documents import Refused, address
+from heliograph.domain.documents import Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.recording.batches import record_batch
@@ -238,7 +238,7 @@ class _Ahead:
             self._confirmed = now
         for item in items:
             try:
-                event_code, code = address(item.document)
+                event_code, code = item.address
             except Refused:
                 continue
             event = self._event(item.account, event_code)

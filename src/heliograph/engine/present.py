@@ -111,15 +111,14 @@ class Present:
 def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used:
     """The versions of a destination's parts."""
 
-    def version(kind: str, number: int | None) -> tuple[int, int]:
-        return (0, 0) if number is None else (number, config.numbers.get((kind, number), 0))
-
+    connection, payload, header = destination.connection or 0, destination.payload_mapping or 0, destination.header_mapping or 0
+    number = config.numbers.get
     return Used(
         config.version,
         flow.number,
-        version("connection", destination.connection),
-        version("mapping", destination.payload_mapping),
-        version("mapping", destination.header_mapping),
+        (connection, number(("connection", connection), 0)),
+        (payload, number(("mapping", payload), 0)),
+        (header, number(("mapping", header), 0)),
     )
 
 

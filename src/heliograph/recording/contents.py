@@ -38,10 +38,14 @@ def read_state(text: str) -> RegistrationState:
     return _state.decode(text)
 
 
-def write_after(change: Change) -> str:
-    """The after-state of a change as JSON."""
-    event = event_body(change.event_state) if change.event_state else None
-    return _json.encode(After(change.registration, change.session, event)).decode()
+def write_after(change: Change, state: str = "") -> str:
+    """The after-state of a change as JSON. state: its registration's as `write_state` wrote it, where that is known."""
+    if not state:
+        event = event_body(change.event_state) if change.event_state else None
+        return _json.encode(After(change.registration, change.session, event)).decode()
+    if change.session is None:
+        return f'{{"registration":{state}}}'
+    return f'{{"registration":{state},"session":{_json.encode(change.session).decode()}}}'
 
 
 def write_before(before: Mapping[str, object]) -> str:

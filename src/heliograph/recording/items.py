@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from heliograph.domain.changes import Upsert
-from heliograph.domain.documents import Problem
+from heliograph.domain.documents import Problem, address
 from heliograph.domain.errors import HeliographError
 
 MAX_KEY = 300
@@ -36,6 +36,14 @@ class Item:
     expected: int | None = None
     prepared: Prepared | None = field(default=None, repr=False)
     _hash: str = field(default="", init=False, repr=False, compare=False)
+    _address: tuple[str, str] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """(event code, registration code), as the document names them. Raises Refused."""
+        if self._address is None:
+            self._address = address(self.document)
+        return self._address
 
     @property
     def request_hash(self) -> str:

@@ -7,6 +7,7 @@ creation only: afterwards only the slot's owner moves a lane.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,8 +68,9 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
             for id, o in zip(ids, orders, strict=True)
         ],
     )
-    for o in orders:
-        deltas += of_new_action(Facts(o.account, o.mode, o.flow, o.connection, now, replay=o.origin is Origin.REPLAY))
+    kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
+    for (account, mode, flow, connection, replay), n in kinds.items():
+        deltas += of_new_action(Facts(account, mode, flow, connection, now, replay=replay), n)
     return list(ids)
 
 
@@ -102,19 +104,14 @@ def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
             },
         )
         return {(d, s): id for id, d, s in rows}
-    out: dict[tuple[int, int], int] = {}
-    for o, pos in zip(wanted, db.draw("lane_pos", len(wanted)), strict=True):
-        ((id, d, s),) = db.all(
-            f"INSERT INTO lane ({_LANE}) VALUES (:d, :s, :a, :c, :slot, 1, :r, :pos)" + _WOKEN,
-            {
-                "d": o.destination,
-                "s": o.subject,
-                "a": o.account,
-                "c": o.connection,
-                "slot": slot_of(o.connection),
-                "r": int(o.rank),
-                "pos": pos,
-            },
-        )
-        out[d, s] = id
-    return out
+    rows = db.all(
+        f"INSERT INTO lane ({_LANE}) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, value ->> 5, value ->> 6"
+        " FROM json_each(:rows) WHERE true" + _WOKEN,
+        {
+            "rows": [
+                (o.destination, o.subject, o.account, o.connection, slot_of(o.connection), int(o.rank), pos)
+                for o, pos in zip(wanted, db.draw("lane_pos", len(wanted)), strict=True)
+            ]
+        },
+    )
+    return {(d, s): id for id, d, s in rows}

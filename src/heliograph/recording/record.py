@@ -23,7 +23,7 @@ from heliograph.domain.changes import (
     applied,
     registration_facets,
 )
-from heliograph.domain.documents import SHOWN_ALLOWED, Problem, Refused, address, resolve
+from heliograph.domain.documents import SHOWN_ALLOWED, Problem, Refused, resolve
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.domain.statuses import NEW
 from heliograph.recording.contents import read_state, write_state
@@ -45,19 +45,24 @@ def record(db: Database, items: Sequence[Item], source: Source, *, endpoint: str
     (`recording.batches` does that for those who own their connection).
     """
     answers: list[Answer | None] = [None] * len(items)
-    mine, twins = _claim(db, items, endpoint, key_wait_ms, answers)
+    now = db.now()
+    mine, twins = _claim(db, items, endpoint, now, key_wait_ms, answers)
     todo = [i for i in range(len(items)) if answers[i] is None and i not in twins]
     _Batch(db, source).run([(i, items[i]) for i in todo], answers)
     if mine:
-        kept = [(key, write_answer(found)) for key, i in mine.items() if (found := answers[i]) is not None and found.is_recorded]
-        registrations.answer_keys(db, kept)
-        registrations.free_keys(db, mine.keys() - {key for key, _ in kept})
+        kept = [
+            (key, items[i].request_hash, write_answer(found))
+            for key, i in mine.items()
+            if (found := answers[i]) is not None and found.is_recorded
+        ]
+        registrations.answer_keys(db, kept, now)
+        registrations.free_keys(db, mine.keys() - {key for key, _, _ in kept})
     _answer_twins(db, items, source, endpoint, twins, answers)
     return [a if a is not None else Answer(Outcome.REFUSED) for a in answers]
 
 
 def _claim(
-    db: Database, items: Sequence[Item], endpoint: str, key_wait_ms: int, answers: list[Answer | None]
+    db: Database, items: Sequence[Item], endpoint: str, now: int, key_wait_ms: int, answers: list[Answer | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
     """Step 0. Keys that are ours with their item, and items that repeat a key of this batch with the item that has it first."""
     first: dict[Key, int] = {}
@@ -73,7 +78,7 @@ def _claim(
             twins[i] = known
     if not first:
         return {}, {}
-    ours = registrations.claim_keys(db, [(*key, items[first[key]].request_hash) for key in sorted(first)], db.now(), key_wait_ms)
+    ours = registrations.claim_keys(db, [(*key, items[first[key]].request_hash) for key in sorted(first)], now, key_wait_ms)
     for key, (hash, text) in registrations.kept_answers(db, sorted(first.keys() - ours)).items():
         i = first[key]
         if hash != items[i].request_hash:
@@ -107,6 +112,7 @@ class _Subject:
 
     row: Row
     state: RegistrationState | None
+    text: str
     changed: bool = False
     sent: bool = False
 
@@ -150,7 +156,7 @@ class _Batch:
         named: dict[int, tuple[int, str, str]] = {}
         for i, item in items:
             try:
-                named[i] = (item.account, *address(item.document))
+                named[i] = (item.account, *item.address)
             except Refused as refused:
                 answers[i] = Answer(Outcome.REFUSED, problems=refused.problems)
         ids = event_ids(self.db, {(account, event) for account, event, _ in named.values()})
@@ -190,13 +196,8 @@ class _Batch:
 
     def _subjects(self, prepared: Sequence[tuple[int, Item, Prepared]]) -> dict[tuple[int, str], _Subject]:
         wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
-        keys = [(event, code) for event, code, _ in wanted]
-        registrations.make_rows(self.db, wanted, self.now)
-        rows = registrations.lock_rows(self.db, keys)
-        if len(rows) < len(keys):  # erased in between
-            registrations.make_rows(self.db, wanted, self.now)
-            rows = registrations.lock_rows(self.db, keys)
-        return {key: _Subject(row, read_state(row.state) if row.state else None) for key, row in rows.items()}
+        rows = registrations.locked_rows(self.db, wanted, self.now)
+        return {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
 
     def _lock_sessions(self, prepared: Sequence[tuple[int, Item, Prepared]], subjects: Mapping[tuple[int, str], _Subject]) -> None:
         """Session registrations are locked by their registration's row. Ids for those that may be made are drawn at once."""
@@ -222,7 +223,7 @@ class _Batch:
         after, before = applied(s.state, p.code, p.upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test)
         out: list[Recorded] = []
         if created or before:
-            s.state, s.changed = after, True
+            s.state, s.text, s.changed = after, write_state(after), True
             s.row.version += 1
             facets = registration_facets(created=created, before=before)
             out.append(self._recorded(item, s, SubjectKind.REGISTRATION, s.row.id, s.row.version, facets, before))
@@ -269,16 +270,14 @@ class _Batch:
             session=session,
             before=before,
         )
-        recorded = Recorded(change, self.accounts[item.account], self.events[s.row.event], s.row.id)
+        recorded = Recorded(change, self.accounts[item.account], self.events[s.row.event], s.row.id, state=s.text)
         recorded.judge()
         return recorded
 
     # --- steps 5 to 7
 
     def _write(self, subjects: Mapping[tuple[int, str], _Subject]) -> None:
-        registrations.write_rows(
-            self.db, [Written(s.row, s.state, write_state(s.state)) for s in subjects.values() if s.changed and s.state is not None]
-        )
+        registrations.write_rows(self.db, [Written(s.row, s.state, s.text) for s in subjects.values() if s.changed and s.state is not None])
         touched = [
             (s.row.id, s.row.sent_modified) for s in subjects.values() if s.sent and not s.changed and s.row.sent_modified is not None
         ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.changes import Change
 from heliograph.domain.delivery import StuckRun, stuck
 from heliograph.domain.delivery import Verdict as JudgedVerdict
-from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_change, of_run
+from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
 from heliograph.domain.matching import Decision, Reason, Verdict, decide, mode_of
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import write_after, write_before
@@ -28,13 +29,16 @@ class Recorded:
     event: EventConfig
     registration: int | None = None
     serial: int | None = None
+    state: str = ""
+    """The registration's state as JSON."""
     decisions: Sequence[Decision] = ()
     mode: int = 1
 
     def judge(self) -> None:
         """Decides, purely."""
-        self.decisions = decide(self.change, self.account, self.event)
-        self.mode = mode_code(mode_of(self.change, self.account, self.event))
+        mode = mode_of(self.change, self.account, self.event)
+        self.decisions = decide(self.change, self.account, self.event, mode=mode)
+        self.mode = mode_code(mode)
 
 
 def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
@@ -49,17 +53,20 @@ def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
                 "id": r.change.id,
                 "account": r.account.id,
                 "at": to_micros(r.change.at),
-                "after": write_after(r.change),
+                "after": write_after(r.change, r.state),
                 "before": write_before(r.change.before),
             }
             for r in recorded
         ],
     )
     deltas: list[Delta] = []
+    for (account, mode, facets), n in Counter((r.account.id, r.mode, r.change.facets) for r in recorded).items():
+        deltas += of_activity(account, now, mode, facets, n)
+    processed: dict[tuple[int, int], list[int | None]] = {}
     for r in recorded:
-        deltas += of_activity(r.account.id, now, r.mode, r.change.facets)
         if r.decisions:
-            deltas.append(of_processed_change(r.account.id, now, r.mode, r.serial))
+            processed.setdefault((r.account.id, r.mode), []).append(r.serial)
+    deltas += [of_processed_changes(account, now, mode, serials) for (account, mode), serials in processed.items()]
     _write_runs(db, recorded, now, deltas)
     put_deltas(db, deltas)
 
@@ -117,13 +124,16 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
     )
     orders: list[Order] = []
     items: list[dict[str, object]] = []
+    counts: Counter[tuple[int, int, int, bool, bool]] = Counter()
     for id, (r, d) in zip(ids, judged, strict=True):
         triggered, is_stuck = d.verdict is Verdict.TRIGGERED, d.reason is not None and d.reason.can_be_cured
-        deltas += of_run(r.account.id, now, r.mode, d.flow.id, triggered=triggered, is_stuck=is_stuck)
+        counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
         if triggered:
             orders += orders_of(r, d, id)
         elif is_stuck:
             items.append(_judgement(id, r, d, now))
+    for (account, mode, flow, triggered, is_stuck), n in counts.items():
+        deltas += of_run(account, now, mode, flow, triggered=triggered, is_stuck=is_stuck, n=n)
     if items:
         db.many(_JUDGEMENT, items)
     enqueue(db, orders, now, deltas)

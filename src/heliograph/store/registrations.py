@@ -5,10 +5,10 @@ Called by `recording` alone: nothing else writes a registration.
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from heliograph.domain.changes import RegistrationState
 from heliograph.store.database import Database
@@ -32,6 +32,7 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: i
     """Claims (account, endpoint, key, hash), sorted by the caller; those that are ours now.
 
     Waits for a transaction that holds the same key; on PostgreSQL no longer than wait_ms, if that is not 0 (the driver then raises LockNotAvailable).
+    On SQLite, where nobody else writes now, a look is enough: what is ours is written once, by `answer_keys`.
     """
     insert = "INSERT INTO idempotency (account_id, endpoint, key, request_hash, at)"
     if db.vendor == "postgresql":
@@ -45,11 +46,8 @@ def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: i
         if wait_ms:
             db.run("SET LOCAL lock_timeout TO DEFAULT")
         return {(a, e, k) for a, e, k in rows}
-    out = set()
-    for a, e, k, h in claims:
-        if db.run(f"{insert} VALUES (:a, :e, :k, :h, :now) ON CONFLICT DO NOTHING", {"a": a, "e": e, "k": k, "h": h, "now": now}):
-            out.add((a, e, k))
-    return out
+    wanted = {(a, e, k) for a, e, k, _ in claims}
+    return wanted - kept_answers(db, sorted(wanted)).keys()
 
 
 def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], tuple[str, str | None]]:
@@ -67,74 +65,77 @@ def kept_answers(db: Database, keys: Sequence[tuple[int, str, str]]) -> dict[tup
     return out
 
 
-def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str]]) -> None:
-    """Keeps the answers under their keys."""
-    rows = [{"a": a, "e": e, "k": k, "answer": text} for (a, e, k), text in answers]
-    if rows:
+def answer_keys(db: Database, answers: Iterable[tuple[tuple[int, str, str], str, str]], now: int) -> None:
+    """Keeps answers under their claimed keys: (key, hash, answer)."""
+    rows = [{"a": a, "e": e, "k": k, "h": hash, "answer": text, "now": now} for (a, e, k), hash, text in answers]
+    if not rows:
+        return
+    if db.vendor == "postgresql":
         db.many("UPDATE idempotency SET answer = :answer WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
+    else:
+        db.many(
+            "INSERT INTO idempotency (account_id, endpoint, key, request_hash, answer, at) VALUES (:a, :e, :k, :h, :answer, :now)",
+            rows,
+        )
 
 
 def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
     """Forgets keys of refused requests (I3)."""
     rows = [{"a": a, "e": e, "k": k} for a, e, k in keys]
-    if rows:
+    if rows and db.vendor == "postgresql":
         db.many("DELETE FROM idempotency WHERE account_id = :a AND endpoint = :e AND key = :k", rows)
 
 
-def make_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> None:
-    """Makes sure that (event, code, account) exist, in the order given (sorted)."""
-    if db.vendor == "postgresql":
-        db.run(
-            "INSERT INTO registration (id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified)"
-            " SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
-            " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) WITH ORDINALITY t(e, c, a, o) ORDER BY o"
-            " ON CONFLICT (event_id, code) DO NOTHING",
-            {"now": now, **_columns(("e", "c", "a"), wanted)},
+_NEW = "id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified"
+
+
+def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> dict[tuple[int, str], Row]:
+    """Makes sure that (event, code, account) exist, and locks them, in the order given (sorted). By (event, code)."""
+    if db.vendor == "sqlite":
+        found = _known(db, wanted)
+        new = [w for w in wanted if (w[0], w[1]) not in found]
+        ids = db.draw("subject_id", len(new))
+        db.many(
+            f"INSERT INTO registration ({_NEW}) VALUES (:id, :a, :e, :c, 0, '', 0, 1, 0, '', '', '', :now, :now)",
+            [{"id": id, "a": a, "e": e, "c": c, "now": now} for id, (e, c, a) in zip(ids, new, strict=True)],
         )
-        return
-    known = _known(db, [(e, c) for e, c, _ in wanted])
-    new = [w for w in wanted if (w[0], w[1]) not in known]
-    db.many(
-        "INSERT INTO registration (id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified)"
-        " VALUES (:id, :a, :e, :c, 0, '', 0, 1, 0, '', '', '', :now, :now)",
-        [{"id": id, "a": a, "e": e, "c": c, "now": now} for id, (e, c, a) in zip(db.draw("subject_id", len(new)), new, strict=True)],
+        return found | {(e, c): Row(id, e, c, None, 0, None, "") for id, (e, c, _) in zip(ids, new, strict=True)}
+    rows = _made_and_locked(db, wanted, now)
+    if len(rows) < len(wanted):  # one was erased in between
+        rows = _made_and_locked(db, wanted, now)
+    return {(row[1], row[2]): Row(*row) for row in rows}
+
+
+def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
+    columns = _columns(("e", "c", "a"), wanted)
+    db.run(
+        f"INSERT INTO registration ({_NEW}) SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
+        " FROM unnest(:e::bigint[], :c::text[], :a::bigint[]) WITH ORDINALITY t(e, c, a, o) ORDER BY o"
+        " ON CONFLICT (event_id, code) DO NOTHING",
+        {"now": now, **columns},
     )
+    return db.all(
+        f"SELECT {_ROW} FROM registration r WHERE (r.event_id, r.code) IN (SELECT * FROM unnest(:e::bigint[], :c::text[]))"
+        " ORDER BY r.event_id, r.code" + db.for_update,
+        {"e": columns["e"], "c": columns["c"]},
+    )
+
+
+_ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
+
+
+def _known(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], Row]:
+    rows = db.all(
+        f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
+        {"keys": [(e, c) for e, c, _ in wanted]},
+    )
+    return {(row[1], row[2]): Row(*row) for row in rows}
 
 
 def drop_rows(db: Database, ids: Sequence[int]) -> None:
     """Takes back rows that this transaction made and nothing was recorded for."""
     if ids:
         db.run(f"DELETE FROM registration WHERE version = 0 AND {db.member('id', 'ids')}", {"ids": list(ids)})
-
-
-def _known(db: Database, keys: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-    return {
-        (e, c)
-        for e, c in db.all(
-            "SELECT r.event_id, r.code FROM registration r JOIN (" + _PAIRS + ") t ON r.event_id = t.e AND r.code = t.c", _pairs(keys)
-        )
-    }
-
-
-_PAIRS = "SELECT json_extract(value, '$[0]') AS e, json_extract(value, '$[1]') AS c FROM json_each(:keys)"
-
-
-def _pairs(keys: Sequence[tuple[int, str]]) -> Mapping[str, object]:
-    return {"keys": json.dumps(keys)}
-
-
-def lock_rows(db: Database, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Row]:
-    """Locks registrations by (event, code), in that order."""
-    columns = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
-    if db.vendor == "postgresql":
-        rows = db.all(
-            f"SELECT {columns} FROM registration r WHERE (r.event_id, r.code) IN (SELECT * FROM unnest(:e::bigint[], :c::text[]))"
-            " ORDER BY r.event_id, r.code" + db.for_update,
-            _columns(("e", "c"), keys),
-        )
-    else:
-        rows = db.all(f"SELECT {columns} FROM registration r JOIN ({_PAIRS}) t ON r.event_id = t.e AND r.code = t.c", _pairs(keys))
-    return {(row[1], row[2]): Row(*row) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

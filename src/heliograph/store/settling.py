@@ -6,16 +6,17 @@ Every function works in the caller's transaction. Lanes are locked before their 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from heliograph.domain import lanes as rules
-from heliograph.domain.delivery import NotSubmittable, OpenAction, Origin, QueueStatus, StuckRun, submit_run
-from heliograph.domain.figures import Delta, Facts, of_judged_again, of_settlement
+from heliograph.domain.delivery import ActionState, AttemptKind, NotSubmittable, OpenAction, Origin, QueueStatus, StuckRun, submit_run
+from heliograph.domain.figures import Delta, Facts, of_delivery, of_judged_again, of_move, of_settlement
 from heliograph.domain.flows import Does
 from heliograph.domain.lanes import Settlement
 from heliograph.domain.outcomes import Cause, Delivered
-from heliograph.domain.retry import Category
+from heliograph.domain.retry import MINUTE, Category
 from heliograph.store.database import Database
 from heliograph.store.figures import put_deltas
 from heliograph.store.lanes import StoredAction, StoredLane, lock_lanes, open_actions
@@ -181,9 +182,30 @@ def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
 
 
 def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
+    """What a batch adds. First attempts that were delivered are counted together: there are hundreds of them, in few kinds."""
+    delivered: Counter[tuple[int, int, int, int, int, bool, int, ActionState]] = Counter()
     for s in settled:
+        at = s.exchange.at if s.exchange else now
+        attempt, moves = s.settlement.attempt, s.settlement.moves
+        if (
+            attempt is not None
+            and len(moves) == len(s.actions) == 1
+            and attempt.kind is AttemptKind.FIRST
+            and isinstance(attempt.outcome, Delivered)
+            and attempt.outcome.lead is None
+            and moves[0].new.state is ActionState.SUCCESS
+        ):
+            a = s.actions[0]
+            replay = a.action.origin is Origin.REPLAY
+            key = (a.account, a.mode, a.flow, s.lane.connection, a.created // MINUTE, replay, at // MINUTE, moves[0].old.state)
+            delivered[key] += 1
+            continue
         facts = {a.id: Facts(a.account, a.mode, a.flow, s.lane.connection, a.created, a.action.origin is Origin.REPLAY) for a in s.actions}
-        yield from of_settlement(s.settlement, facts, s.exchange.at if s.exchange else now)
+        yield from of_settlement(s.settlement, facts, at)
+    for (account, mode, flow, connection, created, replay, minute, was), n in delivered.items():
+        of = Facts(account, mode, flow, connection, created * MINUTE, replay)
+        yield from of_move(of, was, ActionState.SUCCESS, n)
+        yield of_delivery(of, minute * MINUTE, n)
 
 
 def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
