@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
-import pycurl
 
 from heliograph import __version__
+from heliograph.outbound.floor import LIBCURL
 
 PROC = Path("/proc")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -86,7 +86,7 @@ def described(database: str) -> dict[str, object]:
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "libcurl": pycurl.version.split()[0].removeprefix("PycURL/") + " " + pycurl.version_info()[1],
+        "libcurl": LIBCURL,
         "heliograph": __version__,
         "database": database,
     }
