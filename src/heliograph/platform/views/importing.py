@@ -26,7 +26,7 @@ from heliograph.platform.imports import job as import_job
 from heliograph.platform.imports import uploads
 from heliograph.platform.imports.creating import TAG_KINDS
 from heliograph.platform.imports.errors import ImportFileError
-from heliograph.platform.imports.lacks import FIELDS, KINDS, STATUSES, Choice, Lack
+from heliograph.platform.imports.lacks import FIELDS, KINDS, QUESTIONS, STATUSES, Choice, Lack
 from heliograph.platform.imports.preparing import KIND
 from heliograph.platform.imports.reading import CSV, NDJSON, XLSX
 from heliograph.platform.imports.uploads import Sheet, Upload
@@ -273,6 +273,8 @@ def _choice(form: QueryDict, lacks: list[Lack], config: AccountConfig, *, admini
         typed = _tag_choices(lack, config).read(form.get(f"tags-{n}", "")) if lack.kind in TAG_KINDS else None
         if typed is not None and typed.error:
             errors[n] = typed.error
+        elif typed is not None and lack.kind == QUESTIONS and len(typed.ids) > 1:
+            errors[n] = _("A question has one tag.")
         names = tuple(config.tags[id].name for id in typed.ids) if typed else ()
         plan.append(replace(lack, facts=facts, tags=names))
     return Choice(plan=tuple(plan)), errors
