@@ -173,11 +173,14 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
         before = event_changes(site, event)
         assert client.post("/events/GALA-26/leave-testing/", {"to": live})["Location"] == url
         assert client.post("/events/GALA-26/leave-testing/", {"to": live}).status_code == 302, "a second person gets the same job"
+        part = {"HX-Request": "true"}
+        assert "hx-refresh" not in client.get(url, headers=part).headers, "it is marked still"
         marking_page = shown(client, url)
         assert "0 of 3" in marking_page
         assert "It cannot be changed until the marking is done" in marking_page
         (job,) = site.run_jobs()
         assert (job.state, job.counts) == (State.DONE, {"marked": 3})
+        assert client.get(url, headers=part)["HX-Refresh"] == "true"
         config = Committed(site.store).event(event)
         assert site.acme.config().event_statuses[config.state.status].name == "Live"
         assert len(event_changes(site, event)) == len(before) + 1, "the switch itself is one change"

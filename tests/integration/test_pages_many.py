@@ -195,12 +195,14 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         assert changes(site) == before
         place = client.post(url)["Location"]
         assert "It begins in a moment" in text_of(client.get(place).content)
+        assert 'id="job"' in client.get(place, headers={"HX-Request": "true"}).content.decode()
         site.record("R-5", status="Attended")  # somebody else, after it was asked for
         with inside(site.acme):
             (job,) = Job.objects.all()
         (done,) = site.run_jobs()
         assert (done.pk, done.state) == (job.pk, State.DONE)
         assert done.counts == {"changed": 5, "already": 1, "refused": 1}
+        assert client.get(place, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
         page = text_of(client.get(place).content)
         assert "1 was refused" in page
         assert "R-5 Attended Somebody gave it another status after you had asked for this" in page

@@ -25,7 +25,7 @@ from django_scopes import scope
 from heliograph.jobs.models import ENDED, Job
 from heliograph.platform.imports import columns as columns_module
 from heliograph.platform.imports.columns import SAMPLE, Column, Known, Mapper, check_together, guesses
-from heliograph.platform.imports.errors import ImportFileError
+from heliograph.platform.imports.errors import FileUnreadable, ImportFileError
 from heliograph.platform.imports.lacks import Choice, Lack
 from heliograph.platform.imports.preparing import KIND, Draft, Wishes, load_known, parameters, start
 from heliograph.platform.imports.reading import NDJSON, Format, look, open_rows
@@ -76,16 +76,19 @@ def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: st
     """Stores a file and looks at it. Raises ImportFileError for one that is no table; then nothing is kept."""
     forget_old(account)
     upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
-    upload.path.parent.mkdir(parents=True, mode=0o700)
     try:
+        upload.path.parent.mkdir(parents=True, mode=0o700)
         with upload.path.open("wb") as file:
             for chunk in chunks:
                 file.write(chunk)
         upload = replace(upload, form=look(upload.path).as_json())
         sheet(upload)
         save(upload)
+    except OSError as error:
+        _forget(upload)
+        raise FileUnreadable(f"The file cannot be kept here: {error.strerror}.") from None
     except BaseException:
-        shutil.rmtree(_folder(account, upload.id), ignore_errors=True)
+        _forget(upload)
         raise
     return upload
 
@@ -201,6 +204,10 @@ def _before(account: int, names: Sequence[str]) -> list[Column] | None:
         jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
     found = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
     return columns_module.from_json(found) if found else None
+
+
+def _forget(upload: Upload) -> None:
+    shutil.rmtree(_folder(upload.account, upload.id), ignore_errors=True)
 
 
 def _root(account: int) -> Path:

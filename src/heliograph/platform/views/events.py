@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
@@ -35,7 +36,7 @@ from heliograph.store.database import Database
 from heliograph.web.cursor import ROWS, Cursor, Rows, address, asked
 from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.fields import Choice, Field
-from heliograph.web.pages import page
+from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
 FIELDS = ("code", "name", "start", "end", "timezone", "location", "status", "tags")
@@ -183,7 +184,12 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
         return _save(request, event)
     with transaction.atomic(using="read"):
         db = reading()
-        return _details(request, db, event_config(request, db, event), account_config(request, db))
+        found = event_config(request, db, event)
+        if asks_for_part(request):  # the progress of the marking: once that has ended, the whole page says so
+            job = marking.under_way(request.account.pk, found.id)
+            if job is None or job.state == State.FAILED:
+                return HttpResponseClientRefresh()
+        return _details(request, db, found, account_config(request, db))
 
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
