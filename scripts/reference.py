@@ -1,4 +1,4 @@
-"""Writes what docs/reference says about settings and commands from the code that has them (`make docs`).
+"""Writes what docs/reference says about settings, commands and presets from the code that has them (`make docs`).
 
 Each page keeps its own words; only what stands between its two marks is made here. tests/architecture/test_docs.py sees to it that it is current.
 """
@@ -49,6 +49,39 @@ def commands() -> str:
     return "\n".join(_section(name, command) for name, command in walk(group))
 
 
+def presets() -> str:
+    """A section for each preset: what it does, its blanks, what to ask for, a sample request."""
+    from heliograph.flows.preset_files import presets as shipped  # noqa: PLC0415
+
+    sections = []
+    for preset in shipped():
+        what = "updates a record" if preset.does.value == "updates" else "adds a message or row"
+        lines = [f"## {preset.name}", "", f"{preset.what}; each request {what}. Sets: {preset.sets}.", "", "| blank | |", "| --- | --- |"]
+        for blank in preset.blanks:
+            notes = [blank.help, "" if blank.required else "May stay empty.", f"At first: {blank.default}." if blank.default else ""]
+            lines.append(f"| {blank.label} | {' '.join(note for note in notes if note)} |")
+        lines += ["", "Ask the application's administrator for:", "", *(f"- {_marked(text)}" for text in preset.ask)]
+        lines += ["", *(f"{_marked(note)}\n" for note in preset.notes)] if preset.notes else [""]
+        method = preset.connection["method"]
+        lines += [
+            "```http",
+            f"{method} {preset.sample['url']}",
+            f"Content-Type: {preset.connection['content_type']}",
+            "",
+            preset.sample["body"],
+            "```",
+            "",
+        ]
+        if preset.sources:
+            lines += ["From: " + ", ".join(f"<{source}>" for source in preset.sources) + ".", ""]
+        sections.append("\n".join(lines))
+    return "\n" + "\n".join(sections) + "\n"
+
+
+def _marked(text: str) -> str:
+    return text.replace("*", "\\*")
+
+
 def walk(group: TyperGroup, path: tuple[str, ...] = ()) -> list[tuple[str, TyperCommand]]:
     """Every command with its words, "jobs pause" for one in a group; hidden ones are left out."""
     found: list[tuple[str, TyperCommand]] = []
@@ -89,7 +122,7 @@ def current(page: str, made: str) -> str:
     return MADE.sub(lambda match: match[1] + made + match[2], (REFERENCE / page).read_text("utf-8"))
 
 
-PAGES = {"settings.md": settings, "commands.md": commands}
+PAGES = {"settings.md": settings, "commands.md": commands, "presets.md": presets}
 
 
 def main() -> int:

@@ -114,13 +114,18 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
     world.pause(OPEN)
     world.pause(OPEN, paused=False)
 
-    def median_claim() -> float:
-        times = []
+    def claims_cost() -> float:
+        """A claim, in the time that the machine takes just now for as many statements that read nothing."""
+        claimed, idle = [], []
         for _ in range(200):
             began = time.perf_counter()
             claim(db)
-            times.append(time.perf_counter() - began)
-        return statistics.median(times)
+            between = time.perf_counter()
+            for _ in range(8):
+                db.all("SELECT 1")
+            claimed.append(between - began)
+            idle.append(time.perf_counter() - between)
+        return statistics.median(claimed) / statistics.median(idle)
 
     def deliver(run: int) -> float:
         began = time.perf_counter()
@@ -129,19 +134,21 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
         receiver.wait_for(400 * (run + 1), 60, path="/crm")
         return time.perf_counter() - began
 
-    claims, work = median_claim(), work_of_a_claim(db)
+    claims, work = claims_cost(), work_of_a_claim(db)
     world.pause(OPEN)
     with world.worker():
         deliver(0)
         alone = statistics.median(deliver(run) for run in range(1, 6))
     world.pause(OPEN, paused=False)
     hold(db, 900_000)
-    claims_held, work_held = median_claim(), work_of_a_claim(db)
+    if db.vendor == "postgresql":
+        db.run("VACUUM ANALYZE lane")  # as autovacuum does, but not while it is measured
+    claims_held, work_held = claims_cost(), work_of_a_claim(db)
     world.pause(OPEN)
     with world.worker():
         deliver(6)
         beside = statistics.median(deliver(run) for run in range(7, 12))
-    log.info("claim", alone=round(claims * 1e6), beside_900_000=round(claims_held * 1e6), work=(work, work_held))  # microseconds
+    log.info("claim", alone=round(claims, 2), beside_900_000=round(claims_held, 2), work=(work, work_held))
     log.info("400_recorded_and_delivered", alone=round(alone, 2), beside_900_000=round(beside, 2))  # seconds
     assert work_held <= work * 1.2 + 20
     assert claims_held < claims * 2

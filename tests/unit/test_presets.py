@@ -14,7 +14,7 @@ from heliograph.domain.presets import BlankKind, BlanksWrong, Filled, Preset
 from heliograph.domain.rendering import Rendered, render
 from heliograph.domain.requests import Request, compose
 from heliograph.domain.transform import Escape
-from heliograph.flows.services.presets import ORDER, presets
+from heliograph.flows.preset_files import ORDER, presets
 
 BY_KEY = {preset.key: preset for preset in presets()}
 

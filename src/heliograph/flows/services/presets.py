@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 
 from django.utils.translation import gettext as _
 
 from heliograph.domain.connections import Secret
 from heliograph.domain.mapping import Mapping as FieldMapping
-from heliograph.domain.presets import BlanksWrong, Preset, read_preset
+from heliograph.domain.presets import BlanksWrong, Preset
 from heliograph.flows.models import Connection
 from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.preset_files import presets
 from heliograph.flows.services.connections import ConnectionFacts, save_connection
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import Saving
-
-ORDER = (
-    *("slack_text", "slack_blocks", "google_forms", "teams_card", "hubspot_form", "hubspot_contact", "salesforce_web_to_lead"),
-    *("salesforce_upsert", "marketo_leads", "zapier", "make", "ntfy", "generic_json"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +27,6 @@ class Made:
     preset: Preset
     connection: Connection
     mappings: tuple[MappingRow, ...]
-
-
-@functools.cache
-def presets() -> tuple[Preset, ...]:
-    """All presets, in the order of the page."""
-    folder = resources.files("heliograph.flows") / "presets"
-    return tuple(read_preset(key, tomllib.loads((folder / f"{key}.toml").read_text("utf-8"))) for key in ORDER)
 
 
 def preset(key: str) -> Preset:
