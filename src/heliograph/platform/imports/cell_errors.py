@@ -21,6 +21,7 @@ _CELL: Final = re.compile(
 )
 _SHEET: Final = re.compile(rb'<(?:\w+:)?sheet\s[^>]*?\b\w+:id=["\']([^"\']+)["\']')
 _RELATION: Final = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_ATTRIBUTE: Final = re.compile(rb'\b(\w+)=["\']([^"\']*)["\']')
 
 
 def cell_errors(path: Path, index: int) -> dict[int, dict[int, str]]:
@@ -54,8 +55,7 @@ def _part(archive: zipfile.ZipFile, index: int) -> str | None:
 
 
 def _attribute(element: bytes, name: bytes) -> bytes:
-    match = re.search(rb"\b" + name + rb'=["\']([^"\']*)["\']', element)
-    return match[1] if match else b""
+    return next((found[2] for found in _ATTRIBUTE.finditer(element) if found[1] == name), b"")
 
 
 def _cells(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str]]:
