@@ -1,0 +1,35 @@
+"""Jobs that a page begins are run by `heliograph serve`, beside its pages."""
+
+from __future__ import annotations
+
+from tests.contract.setting_up import BY
+from tests.databases import DatabaseFacts
+from tests.integration.test_pages_events import event_in_testing, registration
+from tests.planning import planned
+from tests.processes import Starter, free_port
+from tests.waiting import until
+
+from heliograph.jobs import control
+from heliograph.jobs.models import State
+from heliograph.platform import bulk, marking
+from heliograph.platform.registrations import Wanted
+
+
+def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, database: DatabaseFacts) -> None:
+    with planned(database) as site:
+        event = event_in_testing(site)
+        for n in range(3):
+            site.record(f"G-{n}", event="GALA-26", properties={"Test": False})
+        live = marking.start(site.pk, event, site.acme.event_status("Live"), by=BY)
+        with site.store.transaction():
+            now = site.store.now()
+        wanted = Wanted(event=event).as_json()
+        parameters = {"status": "Attended", "picked": [], "wanted": wanted, "asked": now, "total": 3, "by": BY}
+        attended = control.create(bulk.KIND, site.pk, parameters, by=BY)
+        process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
+        for job in (live, attended):
+            until(lambda job=job: control.find(job.pk).state == State.DONE, 45)
+        assert process.terminate() == 0
+        made = registration(site, "G-2")
+        assert made.is_test
+        assert made.status == site.acme.status("Attended")
