@@ -27,8 +27,7 @@ def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, dat
         parameters = {"status": "Attended", "picked": [], "wanted": wanted, "asked": now, "total": 3, "by": BY}
         attended = control.create(bulk.KIND, site.pk, parameters, by=BY)
         process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
-        for job in (live, attended):
-            until(lambda job=job: control.find(job.pk).state == State.DONE, 45)
+        until(lambda: all(control.find(job.pk).state == State.DONE for job in (live, attended)), 45)
         assert process.terminate() == 0
         made = registration(site, "G-2")
         assert made.is_test
