@@ -1,0 +1,162 @@
+"""Secrets are planted in every field that holds one, the whole story runs, and they are looked for everywhere (C5; protocols section 6)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from django.test import Client
+from tests.oauth import Authority
+from tests.processes import Starter, free_port
+from tests.receiver import Answer, Received, Receiver
+from tests.story import Story
+
+from heliograph.accounts.models import Account, Role, User
+from heliograph.domain.connections import Secret, signing_secret
+from heliograph.domain.masking import masks_of
+from heliograph.flows import outgoing
+from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
+from heliograph.outbound.guard import Policy
+
+PASSWORD = "a sentence to remember"
+PLANTED = {
+    "path": "/services/T0PLANT3D/B0PLANT3D/pl4nted-path-Zq7&x=1",
+    "test_path": "/test/pl4nted-test-path-9f3c2a",
+    "basic": 'pl4nted "pass" wörd+/=&<x>',
+    "header": "pl4nted-key-in-a-header-77",
+    "query": "pl4nted key/in+a=query&88",
+    "client": "pl4nted-client-secret+/=<&>",
+    "code_client": "pl4nted-secret-of-the-code-client",
+    "signing": signing_secret(b"pl4nted-signing-secret-of-32-byte"),
+}
+
+
+def echo(status: int, **more: Any) -> Any:
+    """A target that answers with everything that it was sent, as targets do in errors."""
+
+    def answer(request: Received) -> Answer:
+        text = json.dumps({"path": request.path, "headers": dict(request.headers), "body": request.body.decode(errors="replace")})
+        shown = {"x-path": request.path[:300].encode("ascii", "replace").decode(), "x-auth": request.header("authorization") or "none"}
+        return Answer(status, text + "\n" + " ".join(v for _, v in request.headers), shown | more.get("headers", {}))
+
+    return answer
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Policy.parse(["127.0.0.0/8"])
+    monkeypatch.setattr(outgoing, "policy", lambda _account: opened)
+
+
+def everything(story: Story) -> dict[str, bytes]:
+    """All rows of all tables, as bytes by table."""
+    if story.db.vendor == "sqlite":
+        names = [name for (name,) in story.db.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    else:
+        names = [name for (name,) in story.db.all("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    found = {}
+    for name in names:
+        cells = [cell for row in story.db.all(f'SELECT * FROM "{name}"') for cell in row]
+        found[name] = b"\0".join(bytes(c) if isinstance(c, (bytes, memoryview)) else str(c).encode() for c in cells)
+    return found
+
+
+def connects(client: Client, authority: Authority, connection: int) -> tuple[list[str], list[str]]:
+    """Connects by pages; what was secret in it, and what the pages answered."""
+    left = client.post(f"/signal/connections/{connection}/connect/")
+    asked = {key: values[0] for key, values in parse_qs(urlsplit(left["Refresh"].partition("url=")[2]).query).items()}
+    code = authority.signs_in(asked["code_challenge"], asked["redirect_uri"])
+    came = client.get(f"/oauth/return?{urlencode({'code': code, 'state': asked['state']})}")
+    after = client.get(came["Location"])
+    verifier = next(form["code_verifier"] for form in authority.asked if form.get("code") == code)
+    return [code, verifier], [came.content.decode() + str(came.headers), after.content.decode()]
+
+
+@pytest.mark.timeout(240)
+def test_C5_planted_secrets_are_found_nowhere(
+    story: Story, receiver: Receiver, client: Client, heliograph: Starter, loopback: None
+) -> None:
+    credentials = Authority(receiver, client="cc", secret=PLANTED["client"], path="/token1")
+    code = Authority(receiver, client="code", secret=PLANTED["code_client"], path="/token2", rotates=True)
+    url = receiver.url
+    path = PLANTED["path"]
+    secrets = {Secret.SIGNING: PLANTED["signing"]}
+    made = {
+        "slack": story.connection("slack", url=url(path), secrets=secrets),
+        "basic": story.connection(
+            "basic", "/basic", auth="Basic Authentication", user_name="ada", secrets=secrets | {Secret.PASSWORD: PLANTED["basic"]}
+        ),
+        "header": story.connection(
+            "header", "/header", auth="API Key / Token", key_place="header", key_name="X-Key", secrets={Secret.KEY: PLANTED["header"]}
+        ),
+        "query": story.connection(
+            "query", "/query", auth="API Key / Token", key_place="query", key_name="key", secrets={Secret.KEY: PLANTED["query"]}
+        ),
+        "cc": story.connection("cc", "/cc", secrets={Secret.CLIENT_SECRET: PLANTED["client"]}, **credentials.fields()),
+        "code": story.connection(
+            "code", "/code", secrets={Secret.CLIENT_SECRET: PLANTED["code_client"]}, **code.fields(grant="Authorization Code")
+        ),
+        "refused": story.connection("refused", url=f"http://127.0.0.1:{free_port()}{path}"),
+        "tls": story.connection("tls", url=f"https://127.0.0.1:{receiver.port}{path}"),
+        "dns": story.connection("dns", url=f"https://no-such-name.invalid{path}"),
+        "reset": story.connection("reset", "/reset/pl4nted-path-Zq7"),
+    }
+    with story.saving() as s:
+        facts = ConnectionFacts(connection_row(made["slack"]).body, test_url=url(PLANTED["test_path"]))
+        save_connection(s, facts, made["slack"], http=True)
+    answers = {"/basic": 401, "/header": 500, "/query": 302, "/cc": 403, path.partition("&")[0]: 404}
+    for place, status in answers.items():
+        receiver.answer(place, echo(status, headers={"location": url("/elsewhere")} if status == 302 else {}))
+    guarded: Any = code.guards()
+    receiver.answer("/code", lambda request: echo(guarded(request).status)(request))
+    receiver.answer("/reset/pl4nted-path-Zq7", Answer(then="reset"))
+    account = Account.objects.get(pk=story.account)
+    client.force_login(User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))
+    planted, shown = connects(client, code, made["code"])
+    for name, connection in made.items():
+        story.flow(f"To {name}", [story.to(connection)])
+
+    ports = {name: free_port() for name in ("BIND", "OPERATIONS_BIND")}
+    env = {f"HELIOGRAPH_{name}": f"127.0.0.1:{port}" for name, port in ports.items()}
+    env |= {"HELIOGRAPH_BASE_URL": f"http://127.0.0.1:{ports['BIND']}", "HELIOGRAPH_ALLOWED_NETWORKS": "127.0.0.0/8"}
+    serve = heliograph("serve", HELIOGRAPH_LOG_LEVEL="debug", **env)
+    serve.until_answers(f"http://127.0.0.1:{ports['BIND']}/accounts/sign-in/", timeout=90.0)
+    story.record("R1", status="Attended")
+    story.wait_for(lambda: len(story.states("R1")) == len(made) and "pending" not in story.states("R1"), 60.0)
+    code.revoke(refresh=True)
+    story.record("R2", status="Attended")
+    story.wait_for(lambda: len(story.states("R2")) == len(made) and "pending" not in story.states("R2"), 60.0)
+    for place in ("/metrics", "/health/ready"):
+        address = f"http://127.0.0.1:{ports['OPERATIONS_BIND']}{place}"
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=10) as answered:
+            shown.append(answered.read().decode())
+    serve.terminate()
+
+    planted += [*credentials.given, *code.given, *code.refresh, *code.used]
+    needles = set(masks_of(frozenset([*PLANTED.values(), *planted]))) | {"pl4nted"}
+    pages = ["/signal/flows/", "/signal/metrics/feed/", "/signal/retry/", "/signal/registrations/SUMMIT/R1/", "/registrations/SUMMIT/R1/"]
+    pages += [f"/signal/connections/{id}/access/" for name, id in made.items() if name in ("cc", "code")]
+    pages += [f"/signal/retry/{action['key']}/" for action in story.actions() if action["queue"]]
+    for address in pages:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        shown.append(answer.content.decode() + str(answer.headers))
+    causes = {action["cause"] for action in story.actions()}
+    assert {"answer", "refused", "tls", "dns", "reset", "oauth"} <= causes
+
+    places = {f"table {name}": content for name, content in everything(story).items()}
+    places |= {"log": serve.output.encode()} | {f"page {n}": text.encode() for n, text in enumerate(shown)}
+    found = {
+        (place, needle, content[max(0, at - 60) : at + 80])
+        for place, content in places.items()
+        for needle in needles
+        if (at := content.find(needle.encode())) >= 0
+    }
+    assert not found, "\n".join(map(str, sorted(found)))
+    assert len(receiver.at("/basic")) >= 2  # they did go out
+    assert b"X-Auth" in b"".join(places.values()) or b"x-auth" in b"".join(places.values())
