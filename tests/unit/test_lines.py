@@ -117,3 +117,16 @@ def test_C7_what_is_limited_is_not_read_far_ahead() -> None:
     assert line.depth == 100
     line.limit(0.0, 1_000, 1_000_000)
     assert line.depth == DEEPEST
+
+
+def test_D9_targets_that_never_answer_leave_room_for_the_one_that_does() -> None:
+    hanging: Line[int] = Line(1, 1)
+    assert max((want.limit for want in hanging.wants(100.0, share=2)), default=0) == 2
+    hanging.held = 2
+    assert hanging.wants(100.1, share=2) == []
+    healthy: Line[int] = Line(2, 1)
+    for _ in range(100):
+        healthy.started(100.0)
+        healthy.ended(100.0, reached=True)
+    assert max(want.limit for want in healthy.wants(100.1, share=2)) == healthy.depth
+    assert max(want.limit for want in healthy.wants(102.0, share=2)) == 2  # it was fast, and is no more

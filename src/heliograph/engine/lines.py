@@ -32,6 +32,8 @@ LOOK_AHEAD = 2.0
 RATE_WINDOW = 0.25
 LESSON_FOR = 2.0
 FLOOR_TRAIL = 1.0
+ANSWERS_FOR = 1.0
+"""Seconds: what came back before says nothing of how fast a target is now."""
 
 
 @dataclass(slots=True)
@@ -136,9 +138,13 @@ class Line[T]:
         depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
         return min(depth, 1 + round(LOOK_AHEAD / self.spacing)) if self.spacing else depth
 
-    def wants(self) -> list[Want]:
-        """What to read now; nothing while memory is well filled."""
-        depth = self.depth
+    def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[Want]:
+        """What to read now; nothing while memory is well filled.
+
+        share: of the worker's memory, for each connection that has work. Only one that answers may have more, as much as it takes: a thousand
+        targets that never answer leave room for the one that does (D9).
+        """
+        depth = min(self.depth, max(share, self._answered(now)))
         room = depth - self.held
         if room < max(1, depth // 4):
             return []
@@ -149,6 +155,10 @@ class Line[T]:
             Want(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
             Want(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)),
         ]
+
+    def _answered(self, now: float) -> int:
+        """Lanes for half a second at the rate of the last moments; 0 where nothing came back for a second."""
+        return 0 if now - self._window > ANSWERS_FOR else 2 * max(self._ended, self._ended_before)
 
     def saw(self, rank: Rank, pos: int, now: float) -> None:
         """A position was read. The floor follows a second behind: positions are not handed out in the order of commits."""

@@ -47,6 +47,8 @@ IDLE = {"sqlite": 0.005, "postgresql": 0.02}
 """Seconds between looks for news: a look is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 MOST_IN_MEMORY = 3000
+LEAST_SHARE = 2
+"""Lanes in memory that each connection with work may have, however many there are."""
 ALONE_FROM = 2
 """Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
 any other: a worker that was killed is no sign against the lanes that it had."""
@@ -200,6 +202,7 @@ class Reader:
     def _wants(self, now: float) -> list[Want]:
         wants: list[Want] = []
         connections = [c for c in table.connections_with_work(self.db, self.db.now()) if self.ownership.epoch(slot_of(c)) is not None]
+        share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, len(connections)))
         self._turn += 1
         start = self._turn % len(connections) if connections else 0
         for connection in connections[start:] + connections[:start]:  # everyone is first now and then
@@ -207,7 +210,7 @@ class Reader:
             if line is None:
                 wants += [Want(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
             elif line.is_open(now):
-                wants += line.wants()
+                wants += line.wants(now, share)
         return wants
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
