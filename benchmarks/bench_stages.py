@@ -32,7 +32,7 @@ class Collecting:
         self.started: list[tuple[Any, Any]] = []
         self.under_way = 0
 
-    def start(self, request: Any, _route: Any, done: Any) -> None:
+    def start(self, request: Any, _route: Any, done: Any, _began: float = 0.0) -> None:
         self.started.append((request, done))
 
 

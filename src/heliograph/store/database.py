@@ -13,6 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -43,7 +44,7 @@ class Database(Protocol):
         """Runs a statement; the number of rows it touched."""
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Runs a statement once per row, pipelined."""
+        """Runs a statement once per row, pipelined. Rows of an UPDATE are about different ones: in which order they come is not said."""
 
     def draw(self, sequence: str, count: int) -> Sequence[int]:
         """New numbers of a sequence (SEQUENCES), rising."""
@@ -64,6 +65,46 @@ class Database(Protocol):
 @functools.lru_cache(maxsize=1024)
 def _pyformat(sql: str) -> str:
     return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
+
+
+@dataclass(frozen=True, slots=True)
+class _AtOnce:
+    """A statement for one row, taken apart so that it can be written for several. before and after: what stands around the rows; one: a row."""
+
+    before: str
+    one: str
+    after: str
+    names: tuple[str, ...]
+
+    def statement(self, rows: int) -> str:
+        """The statement for so many rows."""
+        return f"{self.before}{', '.join([self.one] * rows)}{self.after}"
+
+
+_NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+_INSERT = re.compile(r"(INSERT INTO .*? VALUES )(\(.*?\))((?: ON CONFLICT .*)?)", re.DOTALL)
+_UPDATE = re.compile(r"(UPDATE \w+ SET .*?)( WHERE .*)", re.DOTALL)
+_ROWS_AT_ONCE = (64, 16, 4)
+
+
+@functools.lru_cache(maxsize=256)
+def _at_once(sql: str) -> _AtOnce | None:
+    """How to write a statement of `many` for several rows; None where it is neither a plain INSERT nor an UPDATE."""
+    insert = _INSERT.fullmatch(sql)
+    if insert is not None and not _NAME.search(insert[3]):
+        names = tuple(_NAME.findall(insert[2]))
+        return _AtOnce(insert[1], _NAME.sub("?", insert[2]), insert[3], names)
+    update = _UPDATE.fullmatch(sql)
+    if update is None:
+        return None
+    names = tuple(dict.fromkeys(_NAME.findall(sql)))
+
+    def column(found: re.Match[str]) -> str:
+        return f"v.column{names.index(found[1]) + 1}"
+
+    row = f"({', '.join('?' * len(names))})"
+    before, after = (_NAME.sub(column, part) for part in update.groups())
+    return _AtOnce(f"{before} FROM (VALUES ", row, f") v{after}", names)
 
 
 class SqliteDatabase:
@@ -89,7 +130,17 @@ class SqliteDatabase:
         return self.connection.execute(sql, self._bound(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
-        self.connection.executemany(sql, rows)
+        """Several rows a statement: the driver lets other threads in after each one, and comes back only when they let it."""
+        wanted = rows if isinstance(rows, list) else list(rows)
+        at_once, at = _at_once(sql), 0
+        if at_once is not None:
+            for size in _ROWS_AT_ONCE:
+                while len(wanted) - at >= size:
+                    values = [row[name] for row in wanted[at : at + size] for name in at_once.names]
+                    self.connection.execute(at_once.statement(size), values)
+                    at += size
+        if at < len(wanted):
+            self.connection.executemany(sql, wanted[at:])
 
     def draw(self, sequence: str, count: int) -> Sequence[int]:
         if not count:
