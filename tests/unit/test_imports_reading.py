@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from heliograph.platform.imports import workbook
+from heliograph.platform.imports.cell_errors import cell_errors
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.platform.imports.reading import NDJSON, XLSX, look, open_rows
 
@@ -228,3 +229,30 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     path.write_bytes(lie)
     with pytest.raises(ImportFileError, match="save it as CSV"):
         look(path)
+
+
+def test_errors_of_excel_are_found_wherever_a_block_ends(tmp_path):
+    path = tmp_path / "errors.xlsx"
+    made = openpyxl.Workbook()
+    sheet = made.active
+    for n in range(400):
+        sheet.append([f"A{n}", "#DIV/0!" if n % 7 == 0 else f"text {n}"])
+    made.save(path)
+    expected = {n + 1: {2: "#DIV/0!"} for n in range(0, 400, 7)}
+    for block in (700, 1_013, 1 << 18):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("heliograph.platform.imports.cell_errors._BLOCK", block)
+            assert cell_errors(path, 0) == expected
+
+
+def test_a_hostile_sheet_is_read_in_time_that_grows_with_its_size_only(tmp_path):
+    """Without an end of a tag, of a cell, of a value: each pattern gives up after its bound. With a quadratic one this takes minutes."""
+    for inside in (b"<c " * 700_000, b'<c r="A1" t="e">' * 20_000, b'<c r="A1" t="e"><f>' + b"x" * 2_000_000, b"<c " + b'a="b" ' * 350_000):
+        path = tmp_path / "hostile.xlsx"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/workbook.xml", '<workbook><sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>')
+            archive.writestr(
+                "xl/_rels/workbook.xml.rels", '<Relationships><Relationship Id="rId1" Target="worksheets/s.xml"/></Relationships>'
+            )
+            archive.writestr("xl/worksheets/s.xml", inside)
+        assert set(cell_errors(path, 0)) <= {1}
