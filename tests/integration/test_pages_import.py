@@ -142,7 +142,8 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         id = upload(client, "code,status\nB-1,Paid\n")
         page = to_dry_run(site, client, id)
         assert "No row is refused, and nothing is missing." in text_of(page.encode())
-        client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]})
+        answers = [client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]}) for _ in range(2)]
+        assert answers[0]["Location"] == answers[1]["Location"], "a second click imports nothing twice"
         site.run_jobs()
         assert state(site, "B-1").status == site.ids["Paid"]
         ((runs,),) = site.store.all("SELECT count(*) FROM run")

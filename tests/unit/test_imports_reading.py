@@ -256,3 +256,24 @@ def test_a_hostile_sheet_is_read_in_time_that_grows_with_its_size_only(tmp_path)
             )
             archive.writestr("xl/worksheets/s.xml", inside)
         assert set(cell_errors(path, 0)) <= {1}
+
+
+@pytest.mark.parametrize("far", ["XFD1048576", "A1048576"])
+def test_two_cells_in_far_corners_are_refused_before_they_are_a_table_of_all_between(tmp_path, far):
+    path = tmp_path / "corners.xlsx"
+    made = openpyxl.Workbook()
+    made.active["A1"] = "code"
+    made.create_sheet("second")[far] = "x"
+    if far.startswith("A"):
+        made["second"]["XFD1"] = "x"
+    made.save(path)
+    with pytest.raises(ImportFileError, match="so far apart"):
+        look(path)
+
+
+def test_other_kinds_of_workbook_are_refused(tmp_path):
+    path = tmp_path / "sheet.ods"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("content.xml", "<office:document-content/>")
+    with pytest.raises(NoTable, match=r"no \.xlsx file"):
+        look(path)

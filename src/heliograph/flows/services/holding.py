@@ -87,6 +87,7 @@ def state(account: int, id: int) -> tuple[connection_states.State, str]:
 
 
 def _said(s: Saving, id: int) -> dict[str, object]:
-    found, why = connection_states.state_of(s.db, s.account, id)
+    """For the audit. It takes no lock: settle takes lanes before a connection's state, and a cure that follows would take them the other way round."""
+    found, why = connection_states.state_of(s.db, s.account, id, lock=False)
     said: dict[str, object] = {"paused": found.paused, "why": why}
     return said | ({"released at": found.release_rate} if found.release_rate is not None else {})

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from heliograph.platform.imports.extent import column_number
+
 _BLOCK: Final = 1 << 18
 _LONGEST: Final = 1 << 14  # of a cell with an error, its formula included: what a block may cut in two
 _INDEX: Final = 4_000_000  # bytes of the list of sheets
@@ -79,14 +81,6 @@ def _cells(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str]
                     break
                 place = _PLACE.fullmatch(_attribute(match[0], b"r"))
                 if place:
-                    yield _number(place[1]), int(place[2]), value[1].decode("utf-8", "replace") if value else "#ERROR"
+                    yield column_number(place[1]), int(place[2]), value[1].decode("utf-8", "replace") if value else "#ERROR"
                 seen = match.end()
             rest = text[min(cut, max(seen, len(text) - _LONGEST)) :]
-
-
-def _number(letters: bytes) -> int:
-    """A is 1, Z is 26, AA is 27."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number

@@ -6,6 +6,8 @@ place: nobody finds another account's upload by its name.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import json
 import re
@@ -13,7 +15,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +24,7 @@ from django.conf import settings
 from django.db import connections
 from django_scopes import scope
 
-from heliograph.jobs.models import ENDED, Job
+from heliograph.jobs.models import ENDED, Job, State
 from heliograph.platform.imports import columns as columns_module
 from heliograph.platform.imports.columns import SAMPLE, Column, Known, Mapper, check_together, guesses
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError
@@ -171,10 +173,28 @@ def check(upload: Upload, choice: Choice) -> Upload:
 
 
 def import_(upload: Upload, choice: Choice, *, quiet: bool, by: str) -> Job:
-    """Begins the import itself."""
-    job = start(upload.account, _parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
-    save(replace(upload, done=job.pk))
-    return job
+    """Begins the import itself; the one that was begun before, unless that failed or was stopped: a second click imports nothing twice. Raises NoUpload."""
+    with _alone(upload):
+        begun = find(upload.account, upload.id).done
+        with scope(account=upload.account):
+            before: Job | None = Job.objects.filter(pk=begun).exclude(state__in=[State.FAILED, State.CANCELLED]).first() if begun else None
+        if before is not None:
+            return before
+        job = start(upload.account, _parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
+        save(replace(upload, done=job.pk))
+        return job
+
+
+@contextlib.contextmanager
+def _alone(upload: Upload) -> Iterator[None]:
+    """One at a time, of all threads and processes that have this folder."""
+    try:
+        lock = (_folder(upload.account, upload.id) / "lock").open("wb")
+    except OSError:
+        raise NoUpload from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from heliograph.platform.imports.cell_errors import cell_errors
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
+from heliograph.platform.imports.extent import MOST_CELLS, reaches_too_far
 from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
 
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
@@ -148,10 +149,25 @@ def check_size(path: Path) -> None:
                 left -= _unpacked(file, part, left)
                 if left < 0:
                     raise _too_large(path)
+            _check_extent(path, archive)
     except OSError as error:
         raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
         raise NoTable(f"{path.name} is no sound .xlsx file: {error}.") from None
+
+
+def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
+    names = set(archive.namelist())
+    if "xl/workbook.xml" not in names or names & {
+        "content.xml",
+        "xl/workbook.bin",
+    }:  # the reader knows other kinds, whose extent is not checked
+        raise NoTable(f"{path.name} is no .xlsx file; save it as .xlsx or CSV.")
+    if reaches_too_far(archive):
+        raise ImportFileError(
+            f"The cells of {path.name} lie so far apart that there would be more than {MOST_CELLS:,} between them."
+            " Delete the stray ones beyond the table, or save it as CSV."
+        )
 
 
 def _too_large(path: Path) -> ImportFileError:
