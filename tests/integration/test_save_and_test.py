@@ -25,7 +25,7 @@ from heliograph.domain.connections import Secret
 from heliograph.domain.diagnosis import Finding, Mark, Report, Step, Verdict
 from heliograph.flows import diagnosis_words as words
 from heliograph.flows import outgoing
-from heliograph.flows.services import signing, testing
+from heliograph.flows.services import signing, testing, waiting
 from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.flows.services.networks import allow_networks
 from heliograph.flows.vault import vault
@@ -373,7 +373,7 @@ def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
     authority.refresh.add("refresh-0")
     sign_in(stage, authority, id, refresh="refresh-0")
     authority.delay = 0.2
-    with ThreadPoolExecutor(testing.MOST_OF_ACCOUNT) as pool:
+    with ThreadPoolExecutor(waiting.MOST_OF_ACCOUNT) as pool:
         reports = [run.result() for run in [pool.submit(_alone, stage, id) for _ in range(4)]]
     assert {report.verdict for report in reports} == {Verdict.TESTED}, reports
     assert authority.refresh  # the family lives
@@ -429,9 +429,9 @@ def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
     receiver = stage.receiver()
     receiver.answer("/test", Answer(then="hang"))
     id = stage.connection(receiver.url("/hook"), receiver.url("/test"), total_timeout=3)
-    with ThreadPoolExecutor(testing.MOST_OF_ACCOUNT) as pool:
-        slow = [pool.submit(_alone, stage, id) for _ in range(testing.MOST_OF_ACCOUNT)]
-        receiver.wait_for(testing.MOST_OF_ACCOUNT)
+    with ThreadPoolExecutor(waiting.MOST_OF_ACCOUNT) as pool:
+        slow = [pool.submit(_alone, stage, id) for _ in range(waiting.MOST_OF_ACCOUNT)]
+        receiver.wait_for(waiting.MOST_OF_ACCOUNT)
         with pytest.raises(testing.TooManyTests, match="under way"):
             stage.run(id)
         assert {each.result().finding for each in slow} == {Finding.SLOW}

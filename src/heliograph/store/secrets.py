@@ -9,6 +9,7 @@ The keys are `Options.keys`, newest first: the first one seals, all of them open
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -62,7 +63,7 @@ class Vault:
     def __init__(self, keys: Sequence[str], source: KeySource | None = None) -> None:
         """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. source: asked again and again, so that a rotation needs
         no restart. Raises ValueError for what is no key."""
-        self._source = source
+        self._source, self._lock = source, threading.Lock()
         self._fernets = self._made_of(keys)
 
     @staticmethod
@@ -76,11 +77,14 @@ class Vault:
 
     def refresh(self) -> bool:
         """Looks whether there are other keys by now; whether there were."""
-        keys = self._source.changed() if self._source is not None else None
-        if keys is None:
+        if self._source is None:
             return False
-        self._fernets = self._made_of(keys)
-        return True
+        before = self._fernets
+        with self._lock:  # who finds no change may go on with what another thread has just found
+            keys = self._source.changed()
+            if keys is not None:
+                self._fernets = self._made_of(keys)
+        return self._fernets is not before
 
     def seal(self, place: Place, text: str) -> bytes:
         """The text, encrypted for this place. Two seals of one text differ."""
@@ -89,10 +93,11 @@ class Vault:
 
     def open(self, place: Place, sealed: bytes) -> str:
         """The text. Raises WrongKey, or MisplacedSecret where it was sealed for another place."""
+        fernets = self._fernets
         try:
-            content = MultiFernet(self._fernets).decrypt(bytes(sealed))
+            content = MultiFernet(fernets).decrypt(bytes(sealed))
         except InvalidToken:
-            if self.refresh():
+            if self.refresh() or self._fernets is not fernets:
                 return self.open(place, sealed)
             raise WrongKey(f"{WrongKey.__doc__} ({_shown(place)})") from None
         *found, text = json.loads(content)

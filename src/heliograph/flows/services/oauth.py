@@ -32,6 +32,7 @@ from heliograph.flows.services import cures
 from heliograph.flows.services.access import Asker
 from heliograph.flows.services.connections import OWNER, connection_row
 from heliograph.flows.services.versions import watching_flows, write
+from heliograph.flows.services.waiting import NoRoom, room
 from heliograph.flows.vault import vault
 from heliograph.outbound.auth import SignInRefused, authorization, read_return
 from heliograph.outbound.routes import Limits, route_of
@@ -103,7 +104,11 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
     except SignInRefused as refused:
         raise NotConnected(_refusal(client.connection, refused)) from None
     ask = ByCode(code, begun["verifier"], redirect_url())
-    found = client.exchange(oauth.read_access(db, vault(), account, id), ask)
+    try:
+        with room(account):
+            found = client.exchange(oauth.read_access(db, vault(), account, id), ask)
+    except NoRoom:
+        raise NotConnected(_("Other tests or sign-ins are under way. Wait until they have ended, and press Connect again.")) from None
     if isinstance(found, Denied):
         log.warning("connect_denied", connection=id, category=found.refused.category.value)
         raise NotConnected(found.refused.message)

@@ -7,10 +7,6 @@ Saving is another's business and comes first, whatever the test says. No transac
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, time_ns
@@ -35,6 +31,7 @@ from heliograph.flows import outgoing
 from heliograph.flows.models import Destination
 from heliograph.flows.services.access import Asker
 from heliograph.flows.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
+from heliograph.flows.services.waiting import NoRoom, room
 from heliograph.flows.vault import vault
 from heliograph.outbound.asking import ask
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route
@@ -47,12 +44,6 @@ from heliograph.platform.services.saving import saving
 from heliograph.store import trials
 from heliograph.store.database import of_django
 from heliograph.store.secrets import load_secrets
-
-MOST_AT_ONCE = 4
-MOST_OF_ACCOUNT = 2
-"""Tests under way in this process; pages have 8 threads unless the operator says otherwise."""
-_under_way: Counter[int] = Counter()
-_lock = threading.Lock()
 
 SHOWN = 600
 """Characters of an answer that are kept and shown."""
@@ -74,8 +65,11 @@ def try_connection(account: int, id: int, *, sample: bool = False, sender: Sende
         about = _read(account, id, connection, sample=sample)
         if not trials.may_test(of_django(database), account, id):
             raise TooManyTests(TooManyTests.__doc__ or "")
-    with _room(account):
-        report = _Trial(about, sender or outgoing.sender()).run()
+    try:
+        with room(account):
+            report = _Trial(about, sender or outgoing.sender()).run()
+    except NoRoom as error:
+        raise TooManyTests(str(error)) from None
     with transaction.atomic():  # its row is there since the test was counted
         trials.keep(of_django(database), account, id, report.to_body())
     return report
@@ -102,20 +96,6 @@ def last_reports(account: int) -> dict[int, tuple[int, Report]]:
         except (HeliographError, KeyError, ValueError, TypeError):
             continue  # another release's
     return found
-
-
-@contextmanager
-def _room(account: int) -> Iterator[None]:
-    """A test keeps its page's thread for as long as the target takes: a few of them at once, so that others can go on. Raises TooManyTests."""
-    with _lock:
-        if sum(_under_way.values()) >= MOST_AT_ONCE or _under_way[account] >= MOST_OF_ACCOUNT:
-            raise TooManyTests("Other tests are under way. Wait until they have ended, and test again.")
-        _under_way[account] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _under_way[account] -= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,34 @@
+"""How many of the pages' threads may wait for other people's servers (C3, C4): a few at once, so that others can go on."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from heliograph.domain.errors import HeliographError
+
+MOST_AT_ONCE = 4
+MOST_OF_ACCOUNT = 2
+"""In this process; pages have 8 threads unless the operator says otherwise."""
+_under_way: Counter[int] = Counter()
+_lock = threading.Lock()
+
+
+class NoRoom(HeliographError):
+    """Other tests or sign-ins are under way. Wait until they have ended, and try again."""
+
+
+@contextmanager
+def room(account: int) -> Iterator[None]:
+    """For as long as a page's thread waits for a target or an authority. Raises NoRoom."""
+    with _lock:
+        if sum(_under_way.values()) >= MOST_AT_ONCE or _under_way[account] >= MOST_OF_ACCOUNT:
+            raise NoRoom
+        _under_way[account] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _under_way[account] -= 1
