@@ -1,6 +1,6 @@
 """The load generator, as a process of its own: 64 clients on kept connections, as fast as they are answered or at a given rate.
 
-Reads a job (JSON) from stdin, makes its requests, prints "ready", waits for a line, posts, prints what became of it (JSON). What is
+Reads a job (JSON) from stdin, makes its requests, prints "ready", waits for a line, posts, and writes what became of it to the file that the job names. What is
 answered 429 or 503 is sent again with its key; the times are those of the answers.
 """
 
@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any, Final, cast
 
 import uvloop
@@ -156,5 +157,12 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     return {"began": began, "took": took, "cpu": cpu, "again": sum(client.again for client in clients), "accepted": found}
 
 
+def main() -> None:
+    """One job. What became of it is long, so it goes to the file that the job names."""
+    job = json.loads(sys.stdin.readline())
+    Path(job["into"]).write_text(json.dumps(uvloop.run(run(job))), "utf-8")
+    print("done", flush=True)  # noqa: T201
+
+
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(run(json.loads(sys.stdin.readline())))))  # noqa: T201
+    main()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from heliograph.commands.bench.receiver import PLACES
@@ -60,13 +62,15 @@ def posted(
     An account without connections is posted to only.
     """
     receiver.ask("reset")
-    with Helper("load") as load:
+    with tempfile.TemporaryDirectory() as folder, Helper("load") as load:
+        into = Path(folder) / "answers.json"
         job = {"tag": tag, "count": count, "lines": lines, "rate": rate, "small": small, "position": position}
-        load.tell(json.dumps(job | {"port": site.door, "token": made.token}))
+        load.tell(json.dumps(job | {"port": site.door, "token": made.token, "into": str(into)}))
         load.hear()
         before = site.cpu()
         load.tell()
-        said = json.loads(load.hear())
+        load.hear()
+        said = json.loads(into.read_text("utf-8"))
     accepted: dict[int, int] = dict(said["accepted"])
     wanted = len(accepted) * len(made.connections)
     receiver.until_received(wanted)

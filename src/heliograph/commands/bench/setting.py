@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -17,6 +18,7 @@ from heliograph.domain.transform import Case
 from heliograph.flows.services.connections import ConnectionFacts, save_connection
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.mappings import save_mapping
+from heliograph.flows.services.rules import MOST_DESTINATIONS
 from heliograph.platform.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.platform.services import events, fields, setup, tagging, tags
 from heliograph.platform.services.accounts import AccountFacts, create_account
@@ -71,12 +73,12 @@ def make(wanted: Wanted) -> Made:
         connections = [_connect(s, f"Target {n}", url) for n, url in enumerate(urls, 1)]
         slow = [_connect(s, f"Slow target {n}", url) for n, url in enumerate(wanted.slow, 1)]
         for n, connection in enumerate(connections, 1):
-            _flow(s, f"Matches {n}", (chosen,), connection, mapping)
+            _flow(s, f"Matches {n}", (chosen,), [connection], mapping)
         for n in range(wanted.flows - wanted.matching):
-            _passes_by(s, n, (chosen, other), connections[0], mapping)
-        for n, connection in enumerate(slow, 1):
+            _passes_by(s, n, (chosen, other), connections[:1], mapping)
+        for n in range(0, len(slow), MOST_DESTINATIONS):
             row = FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,))
-            _flow(s, f"Slow {n}", (chosen,), connection, mapping, filters=(row,))
+            _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=(row,))
     token = create_token(account, "bench", ["ingest"], by=BY).secret
     return Made(account, token, tuple(connections), tuple(slow))
 
@@ -132,7 +134,7 @@ def _flow(
     s: Saving,
     name: str,
     statuses: tuple[int, ...],
-    connection: int,
+    connections: Sequence[int],
     mapping: int,
     *,
     watch: Watch = Watch.REGISTRATION,
@@ -140,24 +142,24 @@ def _flow(
     filters: tuple[FilterRow, ...] = (),
 ) -> None:
     lists = {"session_statuses": statuses} if watch is Watch.SESSION_STATUS else {"statuses": statuses}
-    to = Destination(0, "CRM", connection=connection, payload_mapping=mapping)
-    save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=(to,), **lists), confirmed=True)  # type: ignore[arg-type]
+    to = tuple(Destination(0, f"CRM {n}", connection=connection, payload_mapping=mapping) for n, connection in enumerate(connections, 1))
+    save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
 
 
-def _passes_by(s: Saving, n: int, known: tuple[int, int], connection: int, mapping: int) -> None:
+def _passes_by(s: Saving, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
     """A flow that does not trigger, of the kinds that an account has: for another event, for people that there are none of, in Test, for
     sessions; and one in each hundred that wants another tag, so that each change is stored as not triggered for it."""
     chosen, other = known
     name = f"Passes by {n}"
     if n % 100 == 0:
-        _flow(s, name, (other,), connection, mapping)
+        _flow(s, name, (other,), connections, mapping)
     elif n % 5 == 1:
-        _flow(s, name, (chosen,), connection, mapping, mode=Mode.TEST)
+        _flow(s, name, (chosen,), connections, mapping, mode=Mode.TEST)
     elif n % 5 == 2:
-        _flow(s, name, (chosen,), connection, mapping, watch=Watch.SESSION_STATUS)
+        _flow(s, name, (chosen,), connections, mapping, watch=Watch.SESSION_STATUS)
     elif n % 5 == 3:
         row = FilterRow("profile.country", Op.IS_ANY_OF, (f"Country {n}",))
-        _flow(s, name, (chosen,), connection, mapping, filters=(row,))
+        _flow(s, name, (chosen,), connections, mapping, filters=(row,))
     else:
         row = FilterRow("event.code", Op.IS_ANY_OF, (f"EVENT-{n}",))
-        _flow(s, name, (chosen,), connection, mapping, filters=(row,))
+        _flow(s, name, (chosen,), connections, mapping, filters=(row,))
