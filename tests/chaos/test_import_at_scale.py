@@ -11,6 +11,7 @@ import pytest
 import structlog
 from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts
+from tests.jobs import newest_job
 from tests.processes import Process, Starter
 from tests.waiting import until
 
@@ -50,12 +51,8 @@ class Import:
 
     def at(self) -> tuple[str, int]:
         """The job's phase and the rows that are done."""
-        db = opened(self.facts, read_only=True)
-        try:
-            rows = db.all("SELECT phase, done FROM jobs_job ORDER BY id DESC LIMIT 1")
-        finally:
-            db.close()
-        return (str(rows[0][0]), int(rows[0][1])) if rows else ("", 0)
+        _, phase, done = newest_job(self.facts)
+        return phase, done
 
     def killed_in(self, phase: str, after: int) -> None:
         """Runs it until it is there, and kills it."""

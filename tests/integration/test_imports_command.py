@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.jobs import newest_job
 from tests.waiting import until
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
@@ -62,7 +63,7 @@ def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
 
 
 @pytest.mark.parametrize("phase", ["scanning", "importing"])
-def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, file, phase):
+def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_database, file, phase):
     """kill -9 in the middle, then the same command: it goes on, and nothing is there twice."""
     with file.open("ab") as out:  # long enough to be met in the middle
         body = EXPORT.read_bytes().split(b"\n", 1)[1]
@@ -78,24 +79,23 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, file, phase):
 
     def in_the_middle():
         assert process.returncode is None, process.output
-        shown = acme.run("jobs", "list", "--json")
-        rows = answer(shown)
-        return rows and rows[0]["phase"] == phase and 0 < rows[0]["done"] < 25_000 and rows[0]
+        id, now, done = newest_job(fresh_database)
+        return now == phase and 0 < done < 25_000 and id
 
-    before = until(in_the_middle, 60)
+    before = until(in_the_middle, 60, every=0.005)
     process.kill()
     second = acme.run(*command, timeout=150)
     assert "Goes on with job" in second.output, second.output
     found = answer(second)
-    assert found["job"] == before["id"]
+    assert found["job"] == before
     assert found["counts"] == {"rows": 25_000, "done": 25_000, "created": 24_750, "refused": 250}
     third = answer(acme.run("import", str(file), "--account", "ACME", "--create", "none", "--json", timeout=150))
     assert third["counts"] == {"rows": 25_000, "done": 25_000, "unchanged": 24_750, "refused": 250}
 
 
-def test_ctrl_c_pauses_and_jobs_steer(acme, file):
+def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
     process = acme("import", str(file), "--account", "ACME", "--create", "all")
-    until(lambda: (rows := answer(acme.run("jobs", "list", "--json"))) and rows[0]["phase"] == "importing", 60)
+    until(lambda: newest_job(fresh_database)[1] == "importing", 60, every=0.005)
     assert process.terminate() == 5, process.output
     assert "Paused after" in process.output
     (paused,) = answer(acme.run("jobs", "list", "--account", "ACME", "--json"))

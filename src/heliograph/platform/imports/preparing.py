@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -130,7 +130,8 @@ def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> J
     return control.create(KIND, account, found, by=by, owner=owner)
 
 
-_SAME: Final = ("digest", "form", "columns", "event", "dry_run", "quiet", "choice", "repeats")
+_SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice", "repeats")
+_SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
 
 
 def unfinished(account: int, found: dict[str, Any]) -> Job | None:
@@ -138,7 +139,14 @@ def unfinished(account: int, found: dict[str, Any]) -> Job | None:
     rows = Job.objects.filter(account_id=account, kind=KIND, state__in=(State.RUNNING, State.QUEUED, State.PAUSED, State.FAILED)).order_by(
         "-id"
     )[:50]
-    return next((job for job in rows if all(job.parameters.get(name) == found[name] for name in _SAME)), None)
+    return next((job for job in rows if _does_the_same(job.parameters, found)), None)
+
+
+def _does_the_same(job: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    def columns(of: Mapping[str, Any]) -> list[list[Any]]:
+        return [[column.get(name) for name in _SAME_COLUMN] for column in of.get("columns", ())]
+
+    return all(job.get(name) == found[name] for name in _SAME) and columns(job) == columns(found)
 
 
 def digest(path: Path) -> str:
