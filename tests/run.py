@@ -1,4 +1,4 @@
-"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and adds up.
+"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database, both at the same time, and adds up.
 
 The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently.
 """
@@ -42,6 +42,8 @@ def main() -> int:
         _install(missing)
     if not options.fast:
         canaille.environment()
+    if not options.database and not options.trials:
+        return _both(sys.argv[1:])
     _leave_the_network()
 
     runs = [options.database] if options.database else ["sqlite", "postgres"]
@@ -65,12 +67,38 @@ def main() -> int:
             # 5: no test of this choice in this run, e.g. only unit tests were asked for.
             failed |= code not in (0, 5)
             totals.update(json.loads(counts.read_text()) if counts.exists() else {"error": 1})
+    if keep := os.environ.get("HELIOGRAPH_TEST_TOTALS"):
+        Path(keep).write_text(json.dumps(totals))
+    return _said(totals, failed=failed)
+
+
+def _said(totals: collections.Counter[str], *, failed: bool) -> int:
     wrong = totals["failed"] + totals["error"] + totals["skipped"]
     print(
         f"\n{totals['passed']} passed, {wrong} failed" + (f" (of these {totals['skipped']} skipped)" if totals["skipped"] else ""),
         flush=True,
     )
     return 1 if failed or wrong else 0
+
+
+def _both(arguments: list[str]) -> int:
+    """A run per database, each in a network of its own, at the same time: one alone leaves a core idle. PostgreSQL's is shown once it has ended."""
+    totals: collections.Counter[str] = collections.Counter()
+    failed = False
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hg-both-")))
+        started = {}
+        for vendor in ("postgres", "sqlite"):
+            environment = {**os.environ, "HELIOGRAPH_TEST_TOTALS": str(folder / f"{vendor}.json")}
+            output = stack.enter_context((folder / "postgres.log").open("wb")) if vendor == "postgres" else None
+            command = [sys.executable, "-m", "tests.run", "--database", vendor, *arguments]
+            started[vendor] = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
+        for vendor in ("sqlite", "postgres"):
+            failed |= started[vendor].wait() != 0
+            counts = folder / f"{vendor}.json"
+            totals.update(json.loads(counts.read_text()) if counts.exists() else {"error": 1})
+        print((folder / "postgres.log").read_text("utf-8", "replace"), flush=True)
+    return _said(totals, failed=failed)
 
 
 def _missing(*, fast: bool) -> dict[str, str]:
