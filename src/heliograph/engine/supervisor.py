@@ -3,7 +3,7 @@ r"""A small parent that keeps its children running (architecture: Processes).
     start --ready--> running --dies--> wait a little, longer each time --> start again
                         \--SIGTERM or SIGINT--> drain, at most STOP seconds --> exit
 
-It does no work of its own, so that it does not die of any. A child learns of its parent's death by a pipe that closes, and ends.
+It does no work of its own but to say how its children are, so that it does not die of any. A child learns of its parent's death by a pipe that closes, and ends.
 """
 
 from __future__ import annotations
