@@ -29,16 +29,18 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.test import TransactionTestCase
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError, expect
 
 from tests import postgres
 from tests import settings as test_settings
 from tests.databases import DatabaseFacts, Databases, Vendor
 from tests.processes import Starter
+from tests.waiting import PATIENCE
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server", "client", "databases", "fresh_database", "empty_database"})
 BROWSER_FIXTURES = frozenset({"page", "context", "new_context"})
 
+expect.set_options(timeout=PATIENCE * 1000)
 hypothesis.settings.register_profile("heliograph", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", parent=hypothesis.settings.get_profile("heliograph"), derandomize=True, database=None)
 hypothesis.settings.register_profile("trial", parent=hypothesis.settings.get_profile("heliograph"), max_examples=2000)
@@ -94,11 +96,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Counts for the summary of `make test` over its runs."""
+    """Counts for the summary of `make test` over its runs, and which tests failed."""
     file = os.environ.get("HELIOGRAPH_TEST_COUNTS")
     if file:
-        counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped", "xfailed")}
-        Path(file).write_text(json.dumps(counts))
+        stats = terminalreporter.stats
+        counts = {kind: len(stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped", "xfailed")}
+        failed = sorted({report.nodeid for kind in ("failed", "error") for report in stats.get(kind, ())})
+        Path(file).write_text(json.dumps({"counts": counts, "failed": failed}))
 
 
 # --- no network but this machine: `make test` also takes the network away from libcurl and Chromium, by a namespace

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Self
 
+from tests.waiting import PATIENCE
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -118,7 +120,7 @@ class Receiver:
         with self._change:
             return len(self._protocols)
 
-    def wait_for(self, count: int, timeout: float = 10.0, *, path: str | None = None) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = PATIENCE, *, path: str | None = None) -> list[Received]:
         """All requests (of a path), once there are at least so many. Raises AssertionError after `timeout` seconds."""
 
         def seen() -> list[Received]:

@@ -57,7 +57,7 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
 from tests.databases import DatabaseFacts
 from tests.receiver import Received, Receiver
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 BY = "user:1"
 LOOPBACK = Policy.parse(["127.0.0.0/8", "::1/128"])
@@ -320,7 +320,7 @@ class Story:
 
     # ---- what came of it
 
-    def arrived(self, path: str, count: int, timeout: float = 10.0) -> list[Received]:
+    def arrived(self, path: str, count: int, timeout: float = PATIENCE) -> list[Received]:
         """The requests to a path, once there are so many; more is an error."""
         found = self.receiver.wait_for(count, timeout, path=path)
         assert len(found) == count, [request.body for request in found]
@@ -374,7 +374,7 @@ class Story:
     def states(self, code: str | None = None) -> list[str]:
         return [action["state"] for action in self.actions(code)]
 
-    def until(self, code: str, *states: str, timeout: float = 10.0) -> None:
+    def until(self, code: str, *states: str, timeout: float = PATIENCE) -> None:
         """Waits until the actions of a registration have these states."""
         try:
             until(lambda: self.states(code) == list(states), timeout)
@@ -387,7 +387,7 @@ class Story:
         kinds = {kind.code: kind.value for kind in AttemptKind}
         return [(kinds[kind], category.value if (category := Category.of_code(code)) else "", status) for kind, code, status in rows]
 
-    def wait_for(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
+    def wait_for(self, condition: Callable[[], object], timeout: float = PATIENCE) -> None:
         """Waits until it is true; what it is instead is said with the state of everything."""
         try:
             until(condition, timeout)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+PATIENCE = 45.0
+"""Seconds that a test waits for what must come: far more than it takes, so that a loaded machine fails nothing. It costs no time where all is well."""
 
-def until[T](condition: Callable[[], T], timeout: float = 10.0, every: float = 0.02) -> T:
+
+def until[T](condition: Callable[[], T], timeout: float = PATIENCE, every: float = 0.02) -> T:
     """The first truthy value of `condition`, asked again every `every` seconds. Raises AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:

@@ -33,7 +33,7 @@ from heliograph.store import configuration, settling
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.secrets import Place, Vault, save_secret
 from tests.databases import DatabaseFacts
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 ACCOUNT = 1
 NEW, ATTENDED, CANCELLED, ODD = 1, 2, 3, 4
@@ -235,10 +235,10 @@ class World:
     def states(self, code: str | None = None) -> list[str]:
         return [action["state"] for action in self.actions(code)]
 
-    def until_states(self, *states: str, code: str | None = None, timeout: float = 10.0) -> None:
+    def until_states(self, *states: str, code: str | None = None, timeout: float = PATIENCE) -> None:
         until(lambda: self.states(code) == list(states), timeout) if self.states(code) != list(states) else None
 
-    def settled(self, timeout: float = 20.0) -> list[str]:
+    def settled(self, timeout: float = PATIENCE) -> list[str]:
         """The states, once nothing is pending."""
         until(lambda: "pending" not in self.states(), timeout)
         return self.states()

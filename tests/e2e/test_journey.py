@@ -52,7 +52,7 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
             HELIOGRAPH_BASE_URL=url,
             HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
             HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
-        ).until_answers(f"{url}/accounts/sign-in/", timeout=40)
+        ).until_answers(f"{url}/accounts/sign-in/")
         yield Installation(url, story, receiver)
         story.close()
 

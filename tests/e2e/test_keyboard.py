@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.showcase import Showcase
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(120)]  # the first one sets the showcase up
+pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def guarded(canaille: Canaille, client: dict[str, str], scope: str) -> Any:
     return answer
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, canaille: Canaille) -> None:
     client = canaille.credentials
     receiver.answer("/crm", guarded(canaille, client, "profile"))
@@ -74,17 +74,17 @@ def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, can
     story.flow("To it", [story.to(crm)])
     with story.worker(total_timeout=5.0):
         story.record("R1", status="Attended")
-        story.until("R1", "success", timeout=30.0)
+        story.until("R1", "success")
 
         token = oauth.read_access(story.db, vault(), story.account, crm).access_token
         canaille.revoke(client, token)
         story.record("R2", status="Attended")
-        story.until("R2", "success", timeout=30.0)
+        story.until("R2", "success")
         assert story.action("R2")["tries"] == 1  # a 401, another token, and the same action once more
 
         story.change_connection(crm, secrets={Secret.CLIENT_SECRET: "wrong"}, client_id="credentials", scope="")
         story.record("R3", status="Attended")
-        story.until("R3", "queued", timeout=30.0)
+        story.until("R3", "queued")
         refused = story.action("R3")
         assert (refused["category"], refused["cause"]) == ("Config", "oauth")
         assert "invalid_client" in refused["message"]
@@ -92,14 +92,14 @@ def test_C4_client_credentials_of_canaille(story: Story, receiver: Receiver, can
         # canaille gives a token without the scope that it does not know; the target then refuses it
         story.change_connection(crm, secrets={Secret.CLIENT_SECRET: client["client_secret"]}, scope="nonsense")
         story.record("R4", status="Attended")
-        story.until("R4", "queued", timeout=30.0)
+        story.until("R4", "queued")
         assert story.attempts(story.action("R4"))[-1] == ("first", "Config", 403)
         story.change_connection(crm, scope="profile")
-        story.until("R3", "success", timeout=30.0)
-        story.until("R4", "success", timeout=30.0)
+        story.until("R3", "success")
+        story.until("R4", "success")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
     story: Story, receiver: Receiver, canaille: Canaille, heliograph: Starter, page: Page, port: int, page_errors: Any
 ) -> None:
@@ -147,12 +147,12 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
 
     with story.worker(total_timeout=5.0):
         story.record("R1", status="Attended")
-        story.until("R1", "success", timeout=30.0)
+        story.until("R1", "success")
         stored = oauth.read_access(story.db, vault(), story.account, crm)
         canaille.revoke(client, stored.access_token)
         canaille.revoke(client, stored.refresh_token)
         story.record("R2", status="Attended")
-        story.until("R2", "queued", timeout=30.0)
+        story.until("R2", "queued")
         lost = story.action("R2")
         assert (lost["category"], lost["cause"], lost["tries"]) == ("Config", "oauth", 1)
         assert "Connect again" in lost["message"]
@@ -161,7 +161,7 @@ def test_C4_the_code_grant_in_a_browser_through_canailles_own_pages(
         expect(page.get_by_text("No longer connected, since")).to_be_visible()
         accessibility.sweep(page)
         connects(signs_in=False)
-        story.until("R2", "success", timeout=30.0)
+        story.until("R2", "success")
     told = pages.output + json.dumps(story.actions())
     for secret in (client["client_secret"], stored.access_token, stored.refresh_token):
         assert secret not in told

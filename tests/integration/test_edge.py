@@ -433,7 +433,7 @@ def test_heliograph_serve_opens_both_doors(heliograph: Any, fresh_database: Data
         f"HELIOGRAPH_{name}": f"127.0.0.1:{port}" for name, port in zip(("BIND", "INGEST_BIND", "OPERATIONS_BIND"), ports, strict=True)
     }
     process = heliograph("serve", **binds)
-    process.until_printed("Heliograph serves", timeout=40)
+    process.until_printed("Heliograph serves")
     for port in ports[:2]:
         sender = Sender(world, None, port, "", token)
         assert sender.post(document(f"R{port}")).status == 201

@@ -56,7 +56,7 @@ def test_O2_ready_is_what_all_processes_are() -> None:
 def test_O2_serve_says_whether_it_serves_and_starts_again_what_dies(heliograph: Starter, fresh_database: DatabaseFacts) -> None:
     pages, operations = free_port(), free_port()
     process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{pages}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}")
-    process.until_answers(f"http://127.0.0.1:{operations}/health/live", timeout=40)
+    process.until_answers(f"http://127.0.0.1:{operations}/health/live")
     until(lambda: ready(operations), 40)
     process.until_printed("Heliograph serves")
     engine = int((fresh_database.data / "engine.lock").read_text())

@@ -13,6 +13,7 @@ import pytest
 from tests.authority import Authority
 from tests.receiver import Answer as Reply
 from tests.receiver import Receiver
+from tests.waiting import PATIENCE
 
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
@@ -46,7 +47,7 @@ def senders() -> Iterator[list[Sender]]:
 def send(sender: Sender, url: str, route: Route, method: str = "POST") -> Result:
     results: queue.Queue[Result] = queue.Queue()
     sender.start(Request(method, url, (), b"{}" if method == "POST" else None), route, results.put)
-    return results.get(timeout=15)
+    return results.get(timeout=PATIENCE)
 
 
 def names_of(table: dict[str, tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from tests.authority import Authority
 from tests.processes import free_port
 from tests.proxy import Proxy
 from tests.receiver import Answer, Receiver
+from tests.waiting import PATIENCE
 
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
@@ -76,7 +77,7 @@ def sending(authority: Authority) -> Iterator[Callable[..., Send]]:
             results: queue.Queue[Result] = queue.Queue()
             headers = (("Authorization", "Bearer of-the-target"), ("Content-Type", "application/json"))
             sender.start(Request("POST", url, headers, b"{}"), route, results.put)
-            return results.get(timeout=15)
+            return results.get(timeout=PATIENCE)
 
         return send
 

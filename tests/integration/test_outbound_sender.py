@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.authority import Authority
 from tests.receiver import Answer, Receiver
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
@@ -53,7 +53,7 @@ class Driver:
         route: Route | None = None,
     ) -> Result:
         self.start(Request(method, url, headers, body), route or Route(1, 1, LOCAL))
-        return self.results.get(timeout=15)
+        return self.results.get(timeout=PATIENCE)
 
 
 type MakeDriver = Callable[..., Driver]
@@ -490,7 +490,7 @@ def test_D1_a_request_whose_time_was_over_before_it_began_never_leaves(driver: D
     """A process that stood still after it had looked at its lease: somebody else may own the connection by now."""
     route = Route(1, 1, LOCAL, total_timeout=2.0)
     driver.sender.start(Request("POST", receiver.url("/late"), JSON, b""), route, driver.results.put, began=time.monotonic() - 2.5)
-    late = failed(driver.results.get(timeout=15))
+    late = failed(driver.results.get(timeout=PATIENCE))
     assert (late.cause, late.left) == (Cause.TIMEOUT, False)
     assert answered(driver.send(receiver.url("/proof"))).status == 200
     assert [request.path for request in receiver.requests] == ["/proof"]
@@ -527,7 +527,7 @@ def test_O7_an_error_in_done_ends_the_sender_and_is_told() -> None:
         raise RuntimeError("broken")
 
     sender.start(Request("POST", "ftp://x/", (), b""), Route(1, 1, LOCAL), broken)
-    assert str(crashes.get(timeout=5)) == "broken"
+    assert str(crashes.get(timeout=PATIENCE)) == "broken"
     until(lambda: not sender.alive)
     with pytest.raises(SenderStopped):
         sender.start(Request("POST", "ftp://x/", (), b""), Route(1, 1, LOCAL), broken)

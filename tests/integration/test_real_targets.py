@@ -30,7 +30,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def started(port: int, *command: str) -> int:
         with (tmp_path / "log").open("ab") as log:
             running.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
-        until(lambda: answers_at(port), timeout=20)
+        until(lambda: answers_at(port))
         return port
 
     yield started
@@ -69,7 +69,7 @@ def test_B3_ntfy_delivers_and_says_when_its_limit_is_used_up(story: Story, start
         story.until("R1", "success")
         for n in range(2, 8):
             story.record(f"R{n}", status="Attended", first=f"Guest {n}")
-        story.wait_for(lambda: story.db.all("SELECT 1 FROM connection_state WHERE held_until IS NOT NULL"), timeout=20)
+        story.wait_for(lambda: story.db.all("SELECT 1 FROM connection_state WHERE held_until IS NOT NULL"))
         story.wait_for(lambda: story.db.all("SELECT 1 FROM attempt WHERE status = 429"))
     ((said,),) = story.db.all("SELECT DISTINCT message FROM attempt WHERE status = 429")
     assert said.startswith("The server's limit is used up: limit reached")

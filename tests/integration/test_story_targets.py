@@ -278,7 +278,7 @@ def test_D9_a_dead_and_a_slow_target_delay_nobody(story: Story) -> None:
     story.receiver.answer("/slow", Answer(delay=0.3))
     with story.worker():
         story.record_many([{"code": f"R{n}", "status": "Attended"} for n in range(40)])
-        until(lambda: len(story.receiver.at("/fast")) == 40, timeout=10)
+        until(lambda: len(story.receiver.at("/fast")) == 40)
         assert len(story.receiver.at("/slow")) < 40
         for n in range(40):
-            story.until(f"R{n}", "queued", "success", "success", timeout=20)
+            story.until(f"R{n}", "queued", "success", "success")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver, look_up
 
@@ -55,7 +55,7 @@ def names() -> Iterator[Names]:
 
 def ask(resolver: Resolver, host: str, owner: object = 1) -> Answer:
     answers: queue.Queue[Answer] = queue.Queue()
-    return resolver.resolve(host, owner, answers.put) or answers.get(timeout=10)
+    return resolver.resolve(host, owner, answers.put) or answers.get(timeout=PATIENCE)
 
 
 def test_D9_an_answer_is_kept(names: Names) -> None:
@@ -80,7 +80,7 @@ def test_D9_one_look_up_serves_all_who_wait(names: Names) -> None:
     for owner in range(50):
         assert resolver.resolve("a.test", owner, answers.put) is None
     release.set()
-    assert [answers.get(timeout=5) for _ in range(50)] == [Addresses(("192.0.2.1",))] * 50
+    assert [answers.get(timeout=PATIENCE) for _ in range(50)] == [Addresses(("192.0.2.1",))] * 50
     assert names.asked["a.test"] == 1
     resolver.close()
 
@@ -89,7 +89,7 @@ def test_D9_a_stale_answer_is_given_at_once_and_renewed_behind(names: Names) -> 
     resolver = Resolver(names.look_up, fresh_for=0.1)
     ask(resolver, "a.test")
     release = names.hold("a.test")
-    until(lambda: resolver.resolve("a.test", 1, lambda _: None) is not None and names.asked["a.test"] == 2, timeout=5)
+    until(lambda: resolver.resolve("a.test", 1, lambda _: None) is not None and names.asked["a.test"] == 2)
     assert names.asked["a.test"] == 2
     release.set()
     resolver.close()
@@ -105,7 +105,7 @@ def test_D9_one_connection_holds_few_threads(names: Names) -> None:
     assert ask(resolver, "healthy.test", "another") == Addresses(("192.0.2.1",))
     assert sum(names.asked.values()) == 3
     release.set()
-    assert all(isinstance(answers.get(timeout=5), Addresses) for _ in hosts)
+    assert all(isinstance(answers.get(timeout=PATIENCE), Addresses) for _ in hosts)
     assert names.most_at_once <= 3
     resolver.close()
 
@@ -130,7 +130,7 @@ def test_D9_names_known_to_be_slow_leave_threads_free(names: Names, monkeypatch:
         answers: queue.Queue[Answer] = queue.Queue()
         resolver.resolve(host, host, answers.put)
         threading.Timer(0.05, release.set).start()
-        answers.get(timeout=5)
+        answers.get(timeout=PATIENCE)
     release = names.hold(*hosts)
     names.asked.clear()
     for host in hosts:

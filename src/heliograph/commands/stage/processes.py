@@ -94,12 +94,12 @@ class Process:
         """The processes that it keeps, by name."""
         return children(self.pid)
 
-    def until_printed(self, text: str, timeout: float = 20.0) -> str:
+    def until_printed(self, text: str, timeout: float = 60.0) -> str:
         """Waits until `text` stands in the output, and returns the output. Raises NotReady."""
         self._until(lambda: text in self.output, timeout, f"print {text!r}")
         return self.output
 
-    def until_answers(self, url: str, timeout: float = 20.0) -> None:
+    def until_answers(self, url: str, timeout: float = 60.0) -> None:
         """Waits until a GET of `url` is answered with a status below 500. Raises NotReady."""
         self._until(lambda: _answers(url), timeout, f"answer at {url}")
 
@@ -109,7 +109,7 @@ class Process:
         ended = "" if self.returncode is None else f"; it ended with {self.returncode}"
         raise NotReady(f"heliograph {' '.join(self.arguments)} did not {what} within {timeout:.0f} s{ended}:\n{self.output[-4000:]}")
 
-    def wait(self, timeout: float = 20.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Its exit code once it has ended by itself."""
         return self._popen.wait(timeout)
 
