@@ -75,3 +75,24 @@ def test_O2_a_port_that_was_asked_for_and_is_taken_is_an_error_that_says_what_to
     assert process.returncode == 1
     assert f"{address} cannot be opened for /health" in process.output
     assert "HELIOGRAPH_OPERATIONS_BIND" in process.output
+
+
+def test_I2_the_fast_door_is_a_process_of_its_own_and_is_opened_again_where_it_was(heliograph: Starter) -> None:
+    operations, door = free_port(), free_port()
+    process = heliograph(
+        "serve",
+        HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}",
+        HELIOGRAPH_INGEST_BIND=f"127.0.0.1:{door}",
+        HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
+    )
+    until(lambda: ready(operations), 60)
+    before = process.children()
+    assert set(before) == {"engine", "edge", "pages"}
+    os.kill(before["edge"], signal.SIGKILL)
+    until(lambda: not ready(operations), 30)
+    until(lambda: ready(operations), 60)
+    assert ask(door, "/ingest/registrations", "POST")[0] == 401
+    after = process.children()
+    assert after["edge"] != before["edge"]
+    assert (after["engine"], after["pages"]) == (before["engine"], before["pages"])
+    assert process.terminate() == 0

@@ -6,7 +6,6 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -57,21 +56,25 @@ def serve() -> None:
 
             stack.enter_context(folder_lock(options.data, "serve"))
         _migrate()
-        _keep(options, [_child("engine", options), _child("pages", options)], f"Heliograph serves {options.base_url}")
+        names = ["engine", *_doors(options)]
+        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}")
 
 
 def web() -> None:
     """Run pages, REST and /ingest only, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("web")
-    names = ["pages", "edge"] if options.ingest_bind else ["pages"]
-    _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}")
+    _keep(options, [_child(name, options) for name in _doors(options)], f"Heliograph serves {options.base_url}")
 
 
 def worker() -> None:
     """Run deliveries only: as many workers as wanted, on as many machines as wanted. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("worker")
-    child = replace(_child("engine", options), env={f"{PREFIX}INGEST_BIND": ""})  # the door is `web`'s
-    _keep(options, [child], "Heliograph delivers.")
+    _keep(options, [_child("engine", options)], "Heliograph delivers.")
+
+
+def _doors(options: Options) -> list[str]:
+    """The processes through which registrations come in."""
+    return ["edge", "pages"] if options.ingest_bind else ["pages"]
 
 
 # ---- what is checked before anything runs ----------------------------------------------------------------------------------
@@ -204,23 +207,23 @@ def _or_fatal(run: Callable[[], None]) -> None:
 def _run_engine() -> None:
     ready()
     from heliograph.engine.process import run_engine  # noqa: PLC0415
-    from heliograph.wiring import fast_door, worker_setup  # noqa: PLC0415
+    from heliograph.wiring import worker_setup  # noqa: PLC0415
 
     options = Options.load()
-    run_engine(
-        worker_setup(options),
-        sqlite_file=options.sqlite_file if options.on_sqlite else None,
-        beside=(lambda worker: fast_door(options, on_recorded=worker.wake)) if options.ingest_bind else None,
-    )
+    run_engine(worker_setup(options), sqlite_file=options.sqlite_file if options.on_sqlite else None)
 
 
 def _run_edge() -> None:
     ready()
-    from heliograph.engine.process import run_door  # noqa: PLC0415
+    from heliograph.engine.process import folder_lock, run_door  # noqa: PLC0415
+    from heliograph.engine.supervisor import STOP  # noqa: PLC0415
+    from heliograph.engine.waking import ringer  # noqa: PLC0415
     from heliograph.wiring import fast_door  # noqa: PLC0415
 
     options = Options.load()
-    run_door(lambda: fast_door(options))
+    # One whose supervisor was killed answers what it has in hand first: this one's supervisor may be its successor.
+    with folder_lock(options.data, f"edge-{split_address(options.ingest_bind)[1]}", patience=STOP + 2.0):
+        run_door(lambda: fast_door(options, on_recorded=ringer()))
 
 
 def _run_pages() -> None:
@@ -228,6 +231,7 @@ def _run_pages() -> None:
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
 
     from heliograph.engine.supervisor import die_with_parent, say_ready  # noqa: PLC0415
+    from heliograph.engine.waking import ringer  # noqa: PLC0415
     from heliograph.engine.wsgi import IngestApplication  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
     from heliograph.wiring import reception  # noqa: PLC0415
@@ -235,7 +239,7 @@ def _run_pages() -> None:
     die_with_parent()
     options = Options.load()
     host, port = split_address(options.bind)
-    with _beside_pages(options), contextlib.closing(reception(options)) as received:
+    with _beside_pages(options), contextlib.closing(reception(options, on_recorded=ringer())) as received:
         serve_pages(
             host,
             port,

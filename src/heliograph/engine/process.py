@@ -1,4 +1,4 @@
-"""The engine's process: a worker, SQLite's log, and what else its caller runs beside them (architecture: Processes)."""
+"""The processes of engine and door: a worker with SQLite's log, and what takes registrations (architecture: Processes)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Protocol
 
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.supervisor import STOP, die_with_parent, say_ready
+from heliograph.engine.waking import hear
 from heliograph.engine.worker import Setup, Worker
 from heliograph.store import wal
 
@@ -54,16 +55,16 @@ SWITCH_EVERY = 0.0002
 FILES = 65_536
 
 
-class Beside(Protocol):
-    """What runs in the engine's process besides the worker: the fast door."""
+class Opened(Protocol):
+    """The fast door."""
 
     def open(self) -> None: ...
     def ask_to_close(self) -> None: ...
     def close(self) -> None: ...
 
 
-def run_engine(setup: Setup, *, sqlite_file: Path | None = None, beside: Callable[[Worker], Beside] | None = None) -> None:
-    """Until SIGTERM or SIGINT; for the main thread. sqlite_file: the embedded database, whose one owner this is. beside: makes what runs as long as the worker does."""
+def run_engine(setup: Setup, *, sqlite_file: Path | None = None) -> None:
+    """Until SIGTERM or SIGINT; for the main thread. sqlite_file: the embedded database, whose one owner this is."""
     tune()
     die_with_parent()
     with contextlib.ExitStack() as stack:
@@ -76,23 +77,18 @@ def run_engine(setup: Setup, *, sqlite_file: Path | None = None, beside: Callabl
             stack.callback(care.join, 5.0)
             stack.callback(stop.set)
         worker = Worker(setup, on_ready=say_ready)
-        door = beside(worker) if beside is not None else None
 
         def on_signal(_number: int, _frame: FrameType | None) -> None:
-            if door is not None:
-                door.ask_to_close()
             worker.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
-        if door is not None:
-            door.open()
-            stack.callback(door.close)
+        hear(worker.wake)
         worker.run()
 
 
-def run_door(make: Callable[[], Beside]) -> None:
-    """A process that only opens the door, beside `heliograph web`; until SIGTERM or SIGINT, for the main thread."""
+def run_door(make: Callable[[], Opened]) -> None:
+    """A process that only opens the door; until SIGTERM or SIGINT, for the main thread."""
     tune()
     die_with_parent()
     stop = threading.Event()

@@ -21,6 +21,7 @@ from typing import Final
 import structlog
 
 from heliograph.engine.operations import RUNNING
+from heliograph.engine.waking import Bell
 from heliograph.store.gate import Holder
 
 log = structlog.get_logger(__name__)
@@ -81,6 +82,7 @@ class Supervisor:
         self._status = 0
         self._held: tuple[Holder | None, float] = (None, 0.0)
         self._parent_read, self._parent_write = os.pipe()
+        self._bell = Bell()
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT, or until a child ends with FATAL; the exit status. For the main thread."""
@@ -102,6 +104,7 @@ class Supervisor:
                 signal.signal(number, handler)
             os.close(self._parent_read)
             os.close(self._parent_write)
+            self._bell.close()
         return self._status
 
     def stop(self) -> None:
@@ -160,12 +163,12 @@ class Supervisor:
             return
         ready_read, ready_write = os.pipe()
         os.set_blocking(ready_read, False)
-        environment = {**os.environ, **each.child.env, PARENT: str(self._parent_read), READY: str(ready_write)}
+        environment = {**os.environ, **each.child.env, **self._bell.environment, PARENT: str(self._parent_read), READY: str(ready_write)}
         try:
             each.process = subprocess.Popen(  # noqa: S603 -- our own command
                 each.child.argv,
                 env=environment,
-                pass_fds=(self._parent_read, ready_write),
+                pass_fds=(self._parent_read, ready_write, *self._bell.descriptors),
                 start_new_session=True,  # Ctrl-C reaches the parent alone: it drains its children in order
             )
         finally:
