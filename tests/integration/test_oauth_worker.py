@@ -165,3 +165,18 @@ def test_C6_token_requests_pass_the_guard(story: Story, receiver: Receiver) -> N
         story.until("R1", "queued")
     assert receiver.requests == []
     assert (story.action("R1")["category"], story.action("R1")["cause"]) == ("Config", "blocked")
+
+
+def test_C4_a_target_that_refuses_a_token_only_sometimes_does_not_make_us_ask_for_one_after_the_other(
+    story: Story, receiver: Receiver
+) -> None:
+    authority = Authority(receiver)
+    target(story, authority)
+    receiver.answer("/crm", *[Answer(200), Answer(401)] * 40)
+    with story.worker():
+        for n in range(20):
+            story.record(f"R{n}", status="Attended")
+        story.wait_for(lambda: set(story.states()) <= {"success", "queued"})
+    assert "success" in story.states()
+    took = receiver.at("/crm")[-1].at - receiver.at("/crm")[0].at
+    assert len(authority.given) <= 2 + took / 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import struct
 import threading
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
     def looked_at_just_before(file: int, operation: int) -> None:
         if not seen:
             seen.append({})
-            seen.append(flight.left_behind(tmp_path))
+            seen.append(dict(flight.left_behind(tmp_path)))
         lock(file, operation)
 
     monkeypatch.setattr(fcntl, "flock", looked_at_just_before)
@@ -67,6 +68,21 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
     monkeypatch.undo()
     assert seen == [{}, {}]
     mine.note(3, 4)
-    assert (flight.noted(tmp_path), flight.left_behind(tmp_path)) == (1, {})
+    assert (flight.noted(tmp_path), dict(flight.left_behind(tmp_path))) == (1, {})
     mine.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_D1_one_crash_is_told_once_by_two_that_look_at_the_same_time(tmp_path: Path) -> None:
+    mine = flight.FlightFile(tmp_path, "dead")
+    mine.note(3, 4)
+    mine._map.close()  # as the end of its process does
+    os.close(mine._file)
+    first = flight.left_behind(tmp_path)
+    path, lanes = next(first)
+    assert lanes == [(3, 4)]
+    assert list(flight.left_behind(tmp_path)) == []
+    second = flight.left_behind(tmp_path)
+    path.unlink()
+    assert list(first) == []
+    assert list(second) == []

@@ -26,6 +26,7 @@ from heliograph.domain.responses import Reply, Rule, refuses_token
 from heliograph.domain.retry import Category
 from heliograph.outbound.auth import TokenExchange
 from heliograph.outbound.exchange import CutOff, Response, Result, Route
+from heliograph.outbound.routes import token_route
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import oauth
 from heliograph.store.database import Database
@@ -42,6 +43,8 @@ CONFIRM_EVERY: Final = 2.0
 """Seconds after which the row is looked at again while its token is used: somebody may have connected anew."""
 ONE_CHANCE_IN: Final = 60.0
 """Seconds in which a token that was fetched because of a 401, and met nothing but 401, is not replaced again."""
+ONE_REVOKED_IN: Final = 5.0
+"""The same for a token that the target has taken before: it may have been revoked, but not every second."""
 MOST_REMEMBERED: Final = 5_000
 
 
@@ -66,6 +69,8 @@ class _Seat:
     """A connection that wants tokens. Each field is set whole, by one thread at a time."""
 
     client: Client
+    asks: Route
+    """How the authority is asked."""
     usable: Usable | None = None
     denied: Refused | None = None
     rests_until: float = 0.0
@@ -130,7 +135,7 @@ class Bearers:
 
     def sit(self, client: Client) -> NotYet:
         """A version of a connection that was not seen before."""
-        seat = self._seats[client.connection] = _Seat(client)
+        seat = self._seats[client.connection] = _Seat(client, token_route(client.route, client.facts))
         self._order(seat)
         return NotYet()
 
@@ -167,8 +172,10 @@ class Bearers:
         return CutOff(left=True)
 
     def _may_renew(self, seat: _Seat, generation: int) -> bool:
-        """A target that takes no token at all does not make us ask its authority for one after the other."""
-        return generation <= max(seat.refused, seat.proven) or time.monotonic() - seat.renewed_at > ONE_CHANCE_IN
+        """A target that takes no token at all, or one and the same only sometimes, does not make us ask its authority for one after the other."""
+        if generation <= seat.refused:
+            return True  # it was replaced since
+        return time.monotonic() - seat.renewed_at > (ONE_REVOKED_IN if generation <= seat.proven else ONE_CHANCE_IN)
 
     # The settling thread.
 
@@ -239,7 +246,7 @@ class Bearers:
             self.came.append(_Came(seat, access, asked_at, found))
             self._memory.wake_settler.set()
 
-        exchange = TokenExchange(self._sender, client.route, client.facts, client.secret, by, in_body=access.in_body, done=done)
+        exchange = TokenExchange(self._sender, seat.asks, client.facts, client.secret, by, in_body=access.in_body, done=done)
         try:
             exchange.start()
         except SenderStopped:

@@ -11,6 +11,7 @@ import fcntl
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -57,9 +58,11 @@ class FlightFile:
         os.close(self._file)
 
 
-def left_behind(folder: Path) -> dict[Path, list[tuple[int, int]]]:
-    """The files whose worker is gone, with what it had in flight: (lane, version). Read them before a new worker starts."""
-    found: dict[Path, list[tuple[int, int]]] = {}
+def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
+    """The files whose worker is gone, with what it had in flight: (lane, version). Read them before a new worker starts.
+
+    Each is locked until the next one is asked for: who tells the database of it and takes it away is alone with it.
+    """
     for path in sorted(folder.glob(f"{_NAME}*")):
         try:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -67,13 +70,12 @@ def left_behind(folder: Path) -> dict[Path, list[tuple[int, int]]]:
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = os.pread(file, CELLS * _CELL.size, 0)
+            if os.fstat(file).st_nlink:  # else another process has told of it meanwhile
+                yield path, _read(os.pread(file, CELLS * _CELL.size, 0))
         except BlockingIOError:
-            continue  # its worker lives
+            continue  # its worker lives, or another process is at it
         finally:
             os.close(file)
-        found[path] = _read(content)
-    return found
 
 
 def noted(folder: Path) -> int:

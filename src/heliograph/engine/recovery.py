@@ -19,12 +19,13 @@ log = structlog.get_logger(__name__)
 
 
 def recover(db: Database, folder: Path) -> int:
-    """Tells the database of every worker that left its file behind; how many lanes were in flight. Safe to repeat: a file goes after its commit.
+    """Tells the database of every worker that left its file behind; how many lanes were in flight. Safe to repeat: a file goes after its commit,
+    and safe beside another: it is locked until then.
 
     (A file whose removal is lost with the machine is told twice: begun stays the same, a lane gets a mark more, which its next outcome clears.)
     """
     lanes = 0
-    for path, in_flight in left_behind(folder).items():
+    for path, in_flight in left_behind(folder):
         with db.transaction():
             found = unclean_end(db, in_flight)
             slots.leave(db, worker_of(path))

@@ -24,3 +24,8 @@ def bundle(environ: Mapping[str, str] = os.environ) -> str:
     if given and Path(given).is_file():
         return given
     return next((path for path in SYSTEM_BUNDLES if Path(path).is_file()), certifi.where())
+
+
+def with_public(pem: str) -> str:
+    """These certificates (PEM) and the public ones."""
+    return f"{Path(bundle()).read_text('utf-8', 'replace').rstrip()}\n{pem}"

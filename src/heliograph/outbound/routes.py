@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
 
 from heliograph.domain.connections import Connection, Secret
+from heliograph.outbound import authorities
 from heliograph.outbound.exchange import KIB, Route
 from heliograph.outbound.guard import Policy
+
+
+TOKEN_CAP: Final = 64 * KIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,23 @@ def route_of(account: int, id: int, connection: Connection, secrets: Mapping[str
         body_cap=(connection.answer_cap or 64) * KIB,
         authorities=connection.authorities,
         identity=secrets.get(Secret.CLIENT_CERTIFICATE, ""),
+    )
+
+
+def token_route(route: Route, connection: Connection) -> Route:
+    """How an authority is asked for a connection's tokens: as its target, but for what was set up for that target alone (C4).
+
+    Another host than the target's is trusted by the public certificate authorities as well, and is not shown the client certificate.
+    An answer is read whole, however little is wanted of the target's.
+    """
+    target = urlsplit(connection.origin).hostname
+    asked = (connection.access_token_url, connection.refresh_token_url or connection.access_token_url)
+    same = all(urlsplit(url).hostname == target for url in asked)
+    return replace(
+        route,
+        body_cap=TOKEN_CAP,
+        authorities=route.authorities if same or not route.authorities else authorities.with_public(route.authorities),
+        identity=route.identity if same else "",
     )
 
 

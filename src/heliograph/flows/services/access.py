@@ -22,6 +22,7 @@ from heliograph.flows.vault import vault
 from heliograph.outbound.asking import GRACE
 from heliograph.outbound.auth import TokenExchange
 from heliograph.outbound.exchange import Route
+from heliograph.outbound.routes import token_route
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import oauth
 from heliograph.store.database import of_django
@@ -88,7 +89,8 @@ class Asker:
         came: queue.SimpleQueue[Tokens | Denied] = queue.SimpleQueue()
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:
-            TokenExchange(self.sender, self.route, self.connection, secret, by, in_body=access.in_body, done=came.put).start()
+            route = token_route(self.route, self.connection)
+            TokenExchange(self.sender, route, self.connection, secret, by, in_body=access.in_body, done=came.put).start()
             return came.get(timeout=2 * self.route.total_timeout + GRACE)
         except (SenderStopped, queue.Empty):
             return Denied(oauth_refused("Heliograph itself could not ask for an access token."))
