@@ -102,11 +102,13 @@ def paced_kinds() -> Kinds:
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
-    """What runs on threads of the pages' process until it stops, by name: folding, and the jobs."""
+    """What runs on threads of the pages' process until it stops, by name: folding, the jobs, and the end of old uploads."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
+    from heliograph.platform.imports import uploads  # noqa: PLC0415
 
     return [
         ("folding", lambda stop: folding.care(lambda: open_database(options), stop)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
+        ("uploads", uploads.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),
     ]

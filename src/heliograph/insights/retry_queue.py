@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from heliograph.domain.changes import Change, SubjectKind
 from heliograph.domain.delivery import QueueStatus
+from heliograph.domain.ids import read_id
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.retry import Category
 from heliograph.insights.deliveries import COLUMNS, FROM, Action, action_of
@@ -153,9 +154,10 @@ class RetryQueue:
     def find(self, key: str) -> Item | None:
         """One item by its key; None for what is none, or none of this account."""
         kind, number = key[:1], key[1:]
-        if kind not in ("a", "r") or not (number.isascii() and number.isdigit()) or len(number) > 18:
+        id = read_id(number)
+        if kind not in ("a", "r") or id is None:
             return None
-        params = {"account": self.reading.account, "id": int(number)}
+        params = {"account": self.reading.account, "id": id}
         row: Action | StuckRun | None
         if kind == "a":
             rows = self.reading.db.all(f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.id = :id", params)
@@ -396,11 +398,7 @@ def _parts(key: str) -> tuple[str, int, int | None, str]:
     cause, _, rest = key.partition("~")
     connection, _, rest = rest.partition("~")
     answered, _, message = rest.partition("~")
-    return cause, _number(connection) or 0, _number(answered), message
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return cause, read_id(connection) or 0, read_id(answered), message
 
 
 def _group(key: str, items: Sequence[Item]) -> Group:

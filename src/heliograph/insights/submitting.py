@@ -12,6 +12,7 @@ from heliograph.domain.delivery import Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
 from heliograph.domain.flows import Does
+from heliograph.domain.ids import read_id
 from heliograph.domain.matching import Verdict, judge, mode_of
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
@@ -52,7 +53,7 @@ def submit(account: int, keys: Sequence[str]) -> Submitted:
 
 def _numbers(keys: Sequence[str], kind: str) -> list[int]:
     found = [key[1:] for key in keys if key[:1] == kind]
-    return sorted({int(number) for number in found if number.isascii() and number.isdigit() and len(number) <= 18})[:AT_ONCE]
+    return sorted({id for number in found if (id := read_id(number)) is not None})[:AT_ONCE]
 
 
 def sync_now(account: int, registration: int) -> list[int]:

@@ -13,7 +13,6 @@ from heliograph.outbound import authorities
 from heliograph.outbound.exchange import KIB, Route
 from heliograph.outbound.guard import Policy
 
-
 TOKEN_CAP: Final = 64 * KIB
 
 

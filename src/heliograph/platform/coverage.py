@@ -6,12 +6,12 @@ custom status and property, whatever the flows are.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from django.db import connection
 
 from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, Group, parse_source
@@ -20,6 +20,7 @@ from heliograph.domain.outcomes import Cause
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.domain.statuses import NEW
 from heliograph.domain.tags import Tag, TagKind
+from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.models import (
     AttendeeType,
     EventStatus,
@@ -140,6 +141,14 @@ def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, admini
         else:
             left.append(gap)
     done = [gap for gap in chosen if gap not in left]
+    try:
+        _apply(account, todo, done, by=by)
+    except (Invalid, NotThere):  # somebody has deleted a tag or an object meanwhile
+        return Applied(0, chosen)
+    return Applied(len(done), left)
+
+
+def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done: Sequence[Gap], *, by: str) -> None:
     events = {gap.event for gap in done if gap.event is not None}
     whole = any(gap.event is None for gap in done)
     if done:
@@ -150,7 +159,6 @@ def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, admini
                     continue
                 for event in objects:
                     set_event_tags(s, event, sorted({*s.source.event(event).state.tags, id}))
-    return Applied(len(done), left)
 
 
 # --- who asks for tags
@@ -254,12 +262,36 @@ def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
     )
     found: Counter[tuple[TagKind, int]] = Counter()
     for (after,) in rows:
-        state = json.loads(after) if after else {}
-        registration, session, event = (state.get(part) or {} for part in ("registration", "session", "event"))
-        named = (
-            [(TagKind.SESSION_STATUS, session.get("status"))] if session else [(TagKind.REGISTRATION_STATUS, registration.get("status"))]
-        )
-        named += [(TagKind.EVENT_STATUS, event.get("status"))] if event else []
-        named += [(TagKind.REGISTRATION_PROPERTY, id) for id in registration.get("properties") or ()]
-        found.update((kind, int(id)) for kind, id in named if id is not None)
+        found.update(_named(_After.read(after)) if after else ())
     return found
+
+
+class _Part(msgspec.Struct):
+    status: int | None = None
+    properties: list[int] = []
+
+
+class _After(msgspec.Struct):
+    """Of a change's state what may carry tags; the rest is passed over unread, since there may be thousands of them."""
+
+    registration: _Part | None = None
+    session: _Part | None = None
+    event: _Part | None = None
+
+    @classmethod
+    def read(cls, text: str) -> _After:
+        return _AFTER.decode(text)
+
+
+_AFTER: Final = msgspec.json.Decoder(_After)
+
+
+def _named(after: _After) -> Iterator[tuple[TagKind, int]]:
+    registration = after.registration or _Part()
+    kind, part = (TagKind.SESSION_STATUS, after.session) if after.session else (TagKind.REGISTRATION_STATUS, registration)
+    if part.status is not None:
+        yield kind, part.status
+    if after.event and after.event.status is not None:
+        yield TagKind.EVENT_STATUS, after.event.status
+    for id in registration.properties:
+        yield TagKind.REGISTRATION_PROPERTY, id

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from heliograph.domain.changes import EventState
 from heliograph.domain.documents import Refused, check_answers
+from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.platform.editing import Texts, Values
 from heliograph.platform.errors import Invalid
@@ -59,7 +60,7 @@ def changed_state(state: EventState, changes: Mapping[str, Texts], config: Accou
         raise Invalid(problems)
     if "status" in changes:
         chosen = _text(changes, "status", "")
-        new = replace(new, status=int(chosen) if chosen.isdecimal() and len(chosen) < 19 else 0)
+        new = replace(new, status=read_id(chosen) or 0)
     if "tags" in changes:
         new = replace(new, tags=tuple(int(tag) for tag in changes["tags"]))
     return replace(new, custom={id: values for id, values in custom.items() if values}, start=times["start"], end=times["end"])

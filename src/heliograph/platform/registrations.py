@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,8 @@ from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
 
 MOST = 10_000
 """A count stops here: "more than 10,000"."""
+MOST_NAMES = 500
+"""Choices that a filter offers; of events the newest."""
 
 
 class Sort(StrEnum):
@@ -120,11 +122,17 @@ class Registrations:
     def __post_init__(self) -> None:
         self.source = Committed(self.db)
         self.config: AccountConfig = self.source.account(self.account)
-        self.events = self._events()
+        self._known: dict[int, EventConfig] = {}
 
-    def _events(self) -> dict[int, EventConfig]:
-        rows = self.db.all("SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 500", {"account": self.account})
-        return self.source.events({id for (id,) in rows})
+    def events(self) -> list[tuple[int, str]]:
+        """Id and code of the newest events, by code."""
+        sql = f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST_NAMES}"
+        return sorted(((int(id), code) for id, code in self.db.all(sql, {"account": self.account})), key=lambda event: event[1])
+
+    def _know(self, events: Iterable[int]) -> None:
+        """Reads the configuration of events in one query."""
+        if unknown := set(events) - self._known.keys():
+            self._known |= self.source.events(unknown)
 
     def page(self, wanted: Wanted, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False) -> Rows[Row]:
         """One page of it. whole: with the states."""
@@ -153,6 +161,7 @@ class Registrations:
             f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
             params,
         )
+        self._know(event for event, _, _ in rows)
         return [Together(event, self._status(status, event), int(n)) for event, status, n in rows]
 
     def walk(self, wanted: Wanted, after: int, limit: int) -> list[Found]:
@@ -162,11 +171,11 @@ class Registrations:
 
     def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
         """Registrations by the codes of their events and their own; what is not there is left out."""
-        found = []
-        for event, code in picked:
-            where = ["r.account_id = :account", "r.version > 0", "r.code = :code", "e.code = :event"]
-            found += self._found(where, {"account": self.account, "code": code, "event": event}, 1)
-        return found
+        codes, events = {code for _, code in picked}, {event for event, _ in picked}
+        where = ["r.account_id = :account", "r.version > 0", self.db.member("r.code", "codes"), self.db.member("e.code", "events")]
+        given = {"account": self.account, "codes": sorted(codes), "events": sorted(events)}
+        found = {(row.event_code, row.code): row for row in self._found(where, given, len(codes) * len(events) or 1)}
+        return [found[pair] for pair in dict.fromkeys(picked) if pair in found]
 
     def _found(self, where: Sequence[str], params: Mapping[str, object], limit: int) -> list[Found]:
         rows = self.db.all(
@@ -174,26 +183,30 @@ class Registrations:
             f" WHERE {' AND '.join(where)} ORDER BY r.id LIMIT {int(limit)}",
             params,
         )
+        self._know(row[1] for row in rows)
         return [
             Found(id, event, event_code, code, version, self._status(status, event), to_micros(read_state(state).status_modified))
             for id, event, event_code, code, version, status, state in rows
         ]
 
     def _status(self, status: int, event: int) -> str:
-        found = self.config.status(status, self._event(event))
+        found = self.config.status(status, self._known[event])
         return found.name if found else ""
-
-    def _event(self, id: int) -> EventConfig:
-        return self.events.get(id) or self.source.event(id)
 
     def statuses(self) -> list[str]:
         """Names of statuses, the standard ones first."""
-        custom = {status.name for event in self.events.values() for status in event.statuses.values()}
-        return [*(status.name for status in self.config.statuses.values()), *sorted(custom)]
+        return [*(status.name for status in self.config.statuses.values()), *self._names("registration_status")]
 
     def types(self) -> list[str]:
         """Names of attendee types of all events."""
-        return sorted({kind.name for event in self.events.values() for kind in event.types.values()})
+        return self._names("attendee_type")
+
+    def _names(self, table: str) -> list[str]:
+        rows = self.db.all(
+            f"SELECT DISTINCT name FROM {table} WHERE account_id = :account AND event_id IS NOT NULL ORDER BY name LIMIT {MOST_NAMES}",
+            {"account": self.account},
+        )
+        return [name for (name,) in rows]
 
     def _where(self, wanted: Wanted) -> tuple[list[str], dict[str, object]]:
         # A row without a version is one that is being made.
@@ -206,21 +219,21 @@ class Registrations:
             where.append("r.event_id = :event")
             found["event"] = wanted.event
         if wanted.status:
-            ids = [s.id for s in self.config.statuses.values() if s.name == wanted.status]
-            ids += [s.id for event in self.events.values() for s in event.statuses.values() if s.name == wanted.status]
-            where.append(self.db.member("r.status_id", "statuses"))
-            found["statuses"] = ids or [0]
+            custom = "r.status_id IN (SELECT id FROM registration_status WHERE account_id = :account AND event_id > 0 AND name = :status)"
+            where.append(f"({self.db.member('r.status_id', 'statuses')} OR {custom})")
+            found["statuses"] = [s.id for s in self.config.statuses.values() if s.name == wanted.status] or [0]
+            found["status"] = wanted.status
         if wanted.type:
-            where.append(self.db.member("r.attendee_type_id", "types"))
-            found["types"] = [k.id for event in self.events.values() for k in event.types.values() if k.name == wanted.type] or [0]
+            where.append("r.attendee_type_id IN (SELECT id FROM attendee_type WHERE account_id = :account AND name = :type)")
+            found["type"] = wanted.type
         if wanted.kind is Kind.INACTIVE:
             where.append("NOT r.is_active")
         elif wanted.kind is not Kind.ALL:
             # Live and Test as flows see it (F3): everything in a Testing event is Test.
-            test = [id for id, event in self.events.items() if self.config.is_test_event(event.state.status)]
-            member = self.db.member("r.event_id", "testing")
+            testing = self.db.member("status_id", "testing")
+            member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {testing})"
             where.append(f"(r.is_test OR {member})" if wanted.kind is Kind.TEST else f"NOT r.is_test AND NOT ({member})")
-            found["testing"] = test or [0]
+            found["testing"] = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
         return where, found
 
     def _fetch(
@@ -240,6 +253,7 @@ class Registrations:
             f" FROM registration r WHERE {' AND '.join(conditions)} ORDER BY {column} {order}, r.id {order} LIMIT {int(limit)}",
             given,
         )
+        self._know(row[4] for row in rows)
         return [self._row(*row) for row in rows]
 
     def _row(
@@ -256,7 +270,7 @@ class Registrations:
         at: int,
         state: str = "",
     ) -> Row:
-        event = self._event(event_id)
+        event = self._known[event_id]
         whole = read_state(state) if state else None
         named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
         found, known = self.config.status(status, event), event.types.get(kind or 0)

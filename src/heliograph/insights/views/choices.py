@@ -13,11 +13,6 @@ MOST = 200
 """Events that a list offers, the newest ones."""
 
 
-def number(text: str) -> int | None:
-    """A whole number of 64 bits, or None."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
-
-
 def chosen[E: Enum](kind: type[E], text: str) -> E:
     """One of an enumeration's values; its first where it is none of them."""
     return next((member for member in kind if member.value == text), next(iter(kind)))

@@ -15,10 +15,11 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.flows import Mode
+from heliograph.domain.ids import read_id
 from heliograph.insights import words
 from heliograph.insights.feed import PARTS, Feed, Line, Result, Wanted
 from heliograph.insights.reading import Reading, reading
-from heliograph.insights.views.choices import chosen, events_field, flows_field, number
+from heliograph.insights.views.choices import chosen, events_field, flows_field
 from heliograph.store.fields import from_micros, to_micros
 from heliograph.web.cursor import Cursor, address, asked
 from heliograph.web.fields import Choice, Field
@@ -30,14 +31,14 @@ def feed(request: AccountRequest) -> HttpResponse:
     """Newest first, live on its first page; paused, it stands still at a moment."""
     ask = request.GET
     cursor = asked(request, PARTS)
-    paused = number(ask.get("paused", ""))
+    paused = read_id(ask.get("paused", ""))
     day = _day(ask.get("date", ""))
     wanted = Wanted(
         mode=Mode.TEST if ask.get("mode") == "test" else Mode.LIVE,
         result=chosen(Result, ask.get("result", "")),
         text=ask.get("q", "")[:200],
-        event=number(ask.get("event", "")),
-        flow=number(ask.get("flow", "")),
+        event=read_id(ask.get("event", "")),
+        flow=read_id(ask.get("flow", "")),
         between=_whole_day(day) if day else None,
     )
     with reading(request.account.pk) as of:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.delivery import QueueStatus
+from heliograph.domain.ids import read_id
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.retry import AUTOMATIC_RETRIES, SEVERITY, Category
 from heliograph.insights import words
@@ -21,7 +22,7 @@ from heliograph.insights.reading import Reading, reading
 from heliograph.insights.retry_item import Details, details
 from heliograph.insights.retry_queue import MOST, OPEN, PARTS, Group, Item, RetryQueue, Wanted
 from heliograph.insights.submitting import AT_ONCE, Submitted, submit
-from heliograph.insights.views.choices import events_field, flows_field, number
+from heliograph.insights.views.choices import events_field, flows_field
 from heliograph.insights.views.exchange import attempt_rows, request_shown
 from heliograph.store.fields import from_micros
 from heliograph.web.cursor import address, asked
@@ -132,9 +133,9 @@ def _wanted(request: HttpRequest) -> Wanted:
     return Wanted(
         statuses=OPEN if status == WAITING else tuple(s for s in QueueStatus if s.value == status),
         category=next((c for c in Category if c.value == ask.get("category")), None),
-        flow=number(ask.get("flow", "")),
-        event=number(ask.get("event", "")),
-        connection=number(ask.get("connection", "")),
+        flow=read_id(ask.get("flow", "")),
+        event=read_id(ask.get("event", "")),
+        connection=read_id(ask.get("connection", "")),
         text=ask.get("q", "")[:200],
         cause=ask.get("cause", "")[:700],
     )

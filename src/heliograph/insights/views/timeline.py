@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.delivery import ActionState, AttemptKind
+from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import EventConfig
 from heliograph.insights import words
 from heliograph.insights.explaining import Why, why
 from heliograph.insights.reading import Reading, reading
 from heliograph.insights.submitting import NothingToSync, sync_now
 from heliograph.insights.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
-from heliograph.insights.views.choices import chosen, flows_field, number
+from heliograph.insights.views.choices import chosen, flows_field
 from heliograph.store.fields import from_micros
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, Field
@@ -35,15 +36,15 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
     ask = request.GET
     cursor = asked(request, PARTS)
     with reading(request.account.pk) as of:
-        found = Timeline.of(of, event, code, flow=number(ask.get("flow", "")), show=chosen(Show, ask.get("show", "")))
+        found = Timeline.of(of, event, code, flow=read_id(ask.get("flow", "")), show=chosen(Show, ask.get("show", "")))
         if found is None:
             raise Http404
         rows = found.page(cursor)
         names = of.user_names([entry.by for entry in rows.rows])
         changes = [_entry(entry, found, of, names, request.path) for entry in rows.rows]
         counts = found.counts()
-        asked_change = number(ask.get("why-change", "")) or (rows.rows[0].id if rows.rows else None)
-        asked_flow = number(ask.get("why-flow", "")) or next((d.flow for e in rows.rows for d in e.decisions), None)
+        asked_change = read_id(ask.get("why-change", "")) or (rows.rows[0].id if rows.rows else None)
+        asked_flow = read_id(ask.get("why-flow", "")) or next((d.flow for e in rows.rows for d in e.decisions), None)
         told = _why(of, found, asked_change, asked_flow)
         context: dict[str, Any] = {
             "filters": [flows_field(of, found.flow), _show(found.show)],

@@ -12,6 +12,7 @@ import itertools
 import json
 import re
 import shutil
+import threading
 import time
 import unicodedata
 import uuid
@@ -20,8 +21,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from django_scopes import scope
 
 from heliograph.jobs.models import ENDED, Job, State
@@ -34,7 +36,12 @@ from heliograph.platform.imports.reading import NDJSON, Format, look, open_rows
 from heliograph.recording.sources import Committed
 from heliograph.store.database import of_django
 
+log = structlog.get_logger(__name__)
+
+HOUR: Final = 3600.0
 KEPT: Final = 7 * 24 * 3600  # seconds that an upload is kept that no open job needs
+MOST_KEPT: Final = 2 << 30
+"""Bytes of an account's uploads; before another one comes, the oldest that no open job needs make room."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _REMEMBERED: Final = 50  # imports that are asked how their columns were chosen
 
@@ -205,7 +212,7 @@ def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
 
 
 def forget_old(account: int) -> None:
-    """Removes uploads that nobody has touched for a week, but those that an open job reads."""
+    """Removes uploads that nobody has touched for a week, and the oldest where they are too much; not those that an open job reads."""
     folder = _root(account)
     if not folder.is_dir():
         return
@@ -213,9 +220,32 @@ def forget_old(account: int) -> None:
         needed = {
             str(p.get("upload", "")) for p in Job.objects.filter(kind=KIND).exclude(state__in=ENDED).values_list("parameters", flat=True)
         }
-    for old in folder.iterdir():
-        if old.name not in needed and old.stat().st_mtime < time.time() - KEPT:
-            shutil.rmtree(old, ignore_errors=True)
+    kept = 0
+    for touched, size, upload in sorted(_sizes(folder), reverse=True):
+        kept += size
+        if upload.name not in needed and (touched < time.time() - KEPT or kept > MOST_KEPT):
+            shutil.rmtree(upload, ignore_errors=True)
+
+
+def _sizes(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each upload was last touched (seconds), its bytes and its folder. One that another process removes meanwhile is left out."""
+    for upload in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            yield upload.stat().st_mtime, sum(file.stat().st_size for file in (upload / "file").iterdir()), upload
+
+
+def care(stop: threading.Event) -> None:
+    """The same for every account, once an hour until it is stopped: also for one that uploads nothing more."""
+    folder = _root(0).parent
+    while not stop.is_set():
+        try:
+            for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+                forget_old(int(place.name))
+        except (OSError, ValueError, DatabaseError):
+            log.exception("old_uploads_not_removed")
+        finally:
+            connections["default"].close()
+        stop.wait(HOUR)
 
 
 def _before(account: int, names: Sequence[str]) -> list[Column] | None:
@@ -245,4 +275,5 @@ def _safe(name: str) -> str:
     )
     stem, dot, suffix = plain.strip(" .").rpartition(".")
     stem, suffix = (stem, suffix) if dot else (suffix, "")
-    return f"{stem[:60] or 'file'}{dot}{suffix[:10]}"
+    # Folders count bytes, at most 255; a name of 60 letters of any script with its end is shorter.
+    return f"{stem.encode()[:200].decode(errors='ignore')[:60].strip() or 'file'}{dot}{suffix.encode()[:20].decode(errors='ignore')[:10]}"

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.ids import read_id
 from heliograph.domain.tags import TagKind
 from heliograph.platform import coverage as services
 from heliograph.platform.coverage import Applied, Coverage, Gap, Kinds
@@ -37,7 +38,7 @@ def coverage(request: AccountRequest) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.PLANNER)
         chosen, keys = request.POST.get("tag", ""), request.POST.getlist("row")[:5_000]
-        tag = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else None
+        tag = read_id(chosen)
         applied = services.apply(request.account.pk, keys, tag, by=by(request), administers=administers)
         done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
     found = services.coverage(of_django(connection), request.account.pk)

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.domain.tags import TagKind
 from heliograph.platform.editing import Values
@@ -131,7 +132,7 @@ def label_of(name: str, config: AccountConfig) -> str:
     """A field's label by its name."""
     area, _dot, rest = name.partition(".")
     if area == "custom":
-        field = config.event_fields.get(int(rest)) if rest.isdecimal() else None
+        field = config.event_fields.get(read_id(rest) or 0)
         return field.label if field else rest
     known = {
         "code": _("Code"),

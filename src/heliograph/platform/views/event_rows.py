@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.domain.tags import TagKind
 from heliograph.platform.errors import InUse, Invalid, NotThere
@@ -73,7 +74,7 @@ def _edits(form: QueryDict, kind: Kind, event: EventConfig, config: AccountConfi
         if chosen is None:
             continue
         edits.typed[id] = chosen
-        if chosen and not (chosen.isdecimal() and int(chosen) in choices.shown):
+        if chosen and read_id(chosen) not in choices.shown:
             edits.errors[id] = _("There is no such tag for questions.")
         elif chosen != form.get(f"was-{id}", ""):
             edits.changed[id] = (int(chosen),) if chosen else ()
@@ -100,7 +101,7 @@ def _tags_of(kind: Kind, config: AccountConfig, typed: Texts) -> tuple[tuple[int
         return (), {}
     if kind.one:
         chosen = typed.get("tag", "")
-        return ((int(chosen),) if chosen.isdecimal() and len(chosen) < 19 else ()), {}
+        return ((tag,) if (tag := read_id(chosen)) is not None else ()), {}
     found = TagChoices(config.tags, kind.tag_kind).read(typed.get("tags", ""))
     return found.ids, {"tags": found.error} if found.error else {}
 

@@ -17,6 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.changes import EventState
+from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Status
 from heliograph.domain.statuses import DEFAULT_EVENT_STATUS
 from heliograph.jobs import control
@@ -235,7 +236,8 @@ def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
 
 def _leaves(config: AccountConfig, event: EventConfig, mine: Values) -> bool:
     chosen = (mine.get("status") or ("",))[0]
-    return chosen.isdecimal() and int(chosen) in config.event_statuses and marking.leaves_test(config, event, int(chosen))
+    to = read_id(chosen)
+    return to is not None and to in config.event_statuses and marking.leaves_test(config, event, to)
 
 
 def _details(
@@ -315,7 +317,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         _again(request, found)
         return HttpResponseRedirect(place)
     chosen = (request.POST if request.method == "POST" else request.GET).get("to", "")
-    to = config.event_statuses.get(int(chosen)) if chosen.isdecimal() and len(chosen) < 19 else None
+    to = config.event_statuses.get(read_id(chosen) or 0)
     if to is None or not marking.leaves_test(config, found, to.id):
         return HttpResponseRedirect(place)
     if request.method == "POST":

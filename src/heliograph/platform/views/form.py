@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from heliograph.domain.fields import PROFILE_FIELDS
+from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import Field as Question
 from heliograph.domain.snapshot import QuestionType
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES, StandardProperty
@@ -197,10 +198,10 @@ def label_of(name: str, o: Opened) -> str:
     if area == "profile":
         return _(PROFILE_FIELDS[rest]) if rest in PROFILE_FIELDS else rest
     if area == "session":
-        session = o.event.sessions.get(int(rest)) if rest.isdecimal() else None
+        session = o.event.sessions.get(read_id(rest) or 0)
         return session.code if session else rest
     fields = o.account.profile_fields if area == "custom" else o.event.questions
-    found = fields.get(int(rest)) if rest.isdecimal() else None
+    found = fields.get(read_id(rest) or 0)
     return found.label if found else name
 
 

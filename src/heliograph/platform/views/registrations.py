@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.ids import read_id
 from heliograph.platform.registrations import MOST, Kind, Registrations, Row, Sort, Wanted
 from heliograph.store.database import of_django
 from heliograph.web.cursor import address, asked
@@ -92,7 +93,7 @@ def wanted_of(ask: QueryDict) -> Wanted:
     event = ask.get("event", "")
     return Wanted(
         text=ask.get("q", "")[:200],
-        event=int(event) if event.isascii() and event.isdigit() and len(event) <= 18 else None,
+        event=read_id(event),
         status=ask.get("status", "")[:200],
         type=ask.get("type", "")[:200],
         kind=_one_of(Kind, ask.get("is", "")),
@@ -127,14 +128,13 @@ def _none(wanted: Wanted) -> str:
 
 
 def _filters(found: Registrations, wanted: Wanted) -> list[Field]:
-    events = sorted(found.events.values(), key=lambda event: event.code)
     return [
         Field(
             kind="select",
             id="event",
             label=_("Event"),
             value=str(wanted.event or ""),
-            options=[Choice("", _("All events")), *(Choice(str(e.id), e.code) for e in events)],
+            options=[Choice("", _("All events")), *(Choice(str(id), code) for id, code in found.events())],
         ),
         Field(
             kind="select",
