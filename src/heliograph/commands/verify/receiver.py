@@ -51,10 +51,20 @@ class Targets:
     _failed: Counter[tuple[str, Version]] = field(default_factory=Counter)
 
     def mood(self, target: str, version: Version) -> Mood:
-        """The next mood. Only as many failures for a version as there are automatic retries: one more, and giving up would be right (D5)."""
-        if target in self.failing and self._failed[target, version] < AUTOMATIC_RETRIES and self.random.random() < FAILS:
-            self._failed[target, version] += 1
+        """The next mood. One failure less for a version than there are automatic retries: one more than those, and giving up would be right (D5).
+
+        The one that is left is for a request that a busy machine lets nobody read in time.
+        """
+        if target in self.failing and self._failed[target, version] < AUTOMATIC_RETRIES - 1 and self.random.random() < FAILS:
+            self.fails(target, version)
             return self.random.choices(list(TROUBLES), list(TROUBLES.values()))[0]
+        return self._takes()
+
+    def fails(self, target: str, version: Version) -> None:
+        """An attempt for this version has failed."""
+        self._failed[target, version] += 1
+
+    def _takes(self) -> Mood:
         return Mood.LATE if self.slow and self.random.random() < 0.03 else Mood.TAKES
 
 
@@ -151,9 +161,11 @@ class _Connection(asyncio.Protocol):
 
     def _take(self, arrival: Arrival) -> None:
         """A sender that is gone by now gets no answer, and the target has not taken it: as one that rolls back where it cannot answer."""
-        if not self._is_gone():
-            self._targets.ledger.took(arrival, answered=True)
-            self._answer(200)
+        if self._is_gone():
+            self._targets.fails(arrival.target, arrival.version)
+            return
+        self._targets.ledger.took(arrival, answered=True)
+        self._answer(200)
 
     def _is_gone(self) -> bool:
         """Whether the sender has hung up, also where nobody has told this connection yet: on a busy machine a request may be read after its sender gave it up."""
