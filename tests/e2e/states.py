@@ -193,6 +193,13 @@ STATES = (
     State("registration, refused", FORM, "Joe Citizen", f"/registrations/{JOE}", then=_refused, after=422),
     State("registration, saved", FORM, "Mika Salo", "/registrations/SUMMIT-26/S26-6/", then=_saved),
     State("registration, not active", FORM, "Hana Kovář", "/registrations/SUMMIT-26/S26-8/"),
+    State(
+        "registration, to be cleared",
+        "platform/dialog.html",
+        "Clear Is Active of Joe Citizen?",
+        f"/registration-active/{JOE}",
+        names=("registration-active",),
+    ),
     State("registration, as a Viewer", FORM, "Joe Citizen", f"/registrations/{JOE}", "viewer"),
     State(
         "registration, saved by two",

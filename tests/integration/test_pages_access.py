@@ -26,6 +26,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried = {
         "registrations",
         "registration",
+        "registration-active",
         "flow-list",
         "flow-toggle",
         "feed",
@@ -90,6 +91,7 @@ def test_P1_what_each_role_may_do(database: DatabaseFacts, client: Client, role:
             "/signal/retry/submit/": ({"item": keys["waiting"]}, may_submit),
             "/signal/sync/SUMMIT-26/S26-2/": ({}, may_submit),
             "/registrations/SUMMIT-26/S26-2/": ({"opened": "{}"}, may_submit),
+            "/registration-active/SUMMIT-26/S26-2/": ({"to": "active"}, may_submit),
             f"/signal/flows/{site.setup.flows['All']}/active/": ({"active": "off"}, may_toggle),
         }
         for url, (data, may) in acts.items():
@@ -113,6 +115,8 @@ def test_nothing_of_another_account_is_there(database: DatabaseFacts, client: Cl
             assert client.get(url).status_code == 404, url
         assert client.post("/signal/sync/SUMMIT-26/S26-2/").status_code == 404
         assert client.post("/registrations/SUMMIT-26/S26-2/", {"opened": "{}"}).status_code == 404
+        assert client.get("/registration-active/SUMMIT-26/S26-2/").status_code == 404
+        assert client.post("/registration-active/SUMMIT-26/S26-2/", {"to": "inactive"}).status_code == 404
         before = site.store.all("SELECT id, rank, due_at, state FROM action ORDER BY id")
         client.post("/signal/retry/submit/", {"item": list(keys.values())})
         assert site.store.all("SELECT id, rank, due_at, state FROM action ORDER BY id") == before

@@ -111,13 +111,32 @@ def test_P8_is_active_can_be_cleared_and_set(database: DatabaseFacts, client: Cl
     with pages.site(database) as site:
         pages.fill(site)
         site.signs_in(client, site.planner)
-        form = form_of(client.get(URL).content.decode())
-        del form["active"]
-        shown = client.post(URL, form, follow=True).content.decode()
+        place = f"/registration-active{URL.removeprefix('/registrations')}"
+        assert place in client.get(URL).content.decode()
+        asked = client.get(place).content.decode()
+        assert "Clear Is Active of Joe Citizen?" in asked
+        assert 'name="to" value="inactive"' in asked
+        assert "One last change, updated, is made of it" in asked
+        assert [flow.name for flow in site.setup.source.account(site.account.pk).flows.values() if flow.name in asked]
+        shown = client.post(place, {"to": "inactive"}, follow=True).content.decode()
         assert "This registration is not active" in shown
         assert not state(site).active
-        client.post(URL, form_of(shown) | {"active": ["Yes"]})
+        client.post(place, {"to": "inactive"})  # a second click changes nothing back
+        assert not state(site).active
+        assert 'name="to" value="active"' in client.get(place).content.decode()
+        client.post(place, {"to": "active"})
         assert state(site).active
+
+
+def test_P8_a_save_of_the_form_leaves_is_active_alone(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client, site.planner)
+        place = f"/registration-active{URL.removeprefix('/registrations')}"
+        form = form_of(client.get(URL).content.decode()) | {"order_code": ["O-1"]}
+        client.post(place, {"to": "inactive"})
+        client.post(URL, form)
+        assert (state(site).active, state(site).order_code) == (False, "O-1")
 
 
 def test_what_is_refused_is_said_beside_its_field_and_nothing_is_lost(database: DatabaseFacts, client: Client) -> None:
@@ -225,9 +244,7 @@ def test_the_form_says_what_it_showed(database: DatabaseFacts, client: Client) -
         then = json.loads(form["opened"][0])
         assert then["status"] == ["New"]
         assert then["profile.first_name"] == ["Joe"]
-        assert set(then) - {"properties", "active"} - set(form) <= {f"answer.{site.setup.id(611)}"}, (
-            "a field that is not shown would be cleared"
-        )
+        assert set(then) - {"properties"} - set(form) <= {f"answer.{site.setup.id(611)}"}, "a field that is not shown would be cleared"
 
 
 # --- the list

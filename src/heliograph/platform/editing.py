@@ -132,8 +132,9 @@ def shown_then(text: str) -> Values:
 
 
 def written(values: Values) -> str:
-    """The hidden field that `shown_then` reads."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    """The hidden field that `shown_then` reads: what the form shows, which is all but Is Active (it has a page of its own)."""
+    shown = {name: found for name, found in values.items() if name != "active"}
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
 def changed(then: Values, now: Values) -> Values:

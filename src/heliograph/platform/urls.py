@@ -19,6 +19,7 @@ from heliograph.platform.views import (
     new_registration,
     tags,
 )
+from heliograph.platform.views.is_active import is_active
 from heliograph.platform.views.registration import registration
 from heliograph.platform.views.registrations import registrations
 
@@ -65,5 +66,6 @@ urlpatterns: list[URLPattern] = [
     path("import/<str:upload>/dry-run/", importing.dry_run, name="import-dry-run"),
     path("jobs/<int:id>/", job.job, name="job"),
     path("jobs/<int:id>/refused.csv", importing.refused_lines, name="job-refused"),
+    path("registration-active/<str:event>/<path:code>/", is_active, name="registration-active"),
     path("registrations/<str:event>/<path:code>/", registration, name="registration"),
 ]

@@ -124,14 +124,6 @@ def _status(o: Opened, values: Values, errors: Mapping[str, str]) -> list[Field 
                     error=errors.get("order_code", ""),
                     autocomplete=AUTOCOMPLETE,
                 ),
-                Field(
-                    kind="checks",
-                    id="active",
-                    label=_("Active"),
-                    options=[
-                        Choice(YES, _("Is Active"), bool(values["active"]), _("Cleared: kept with its history, and taken by no flow"))
-                    ],
-                ),
             )
         ),
     ]

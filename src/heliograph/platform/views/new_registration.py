@@ -45,7 +45,11 @@ def add(request: AccountRequest) -> HttpResponse:
         say(request, _("A registration belongs to an event. Add the event first."))
         return HttpResponseRedirect(reverse("event-add"))
     stored = editing.values_of(blank)
-    values = stored | editing.posted({name: given.getlist(name) for name in given}, stored) if request.method == "POST" else stored
+    values = (
+        stored | editing.posted({name: given.getlist(name) for name in given}, stored.keys() - {"active"})
+        if request.method == "POST"
+        else stored
+    )
     code, errors = code_of(given.get("code", "")), dict[str, str]()
     if request.method == "POST" and not request.POST.get("look"):
         if not code:

@@ -110,6 +110,8 @@ def _show(
             "title": _("This registration is not active"),
             "text": _("What is saved now is recorded and judged by no flow until Is Active is set again."),
         }
+        if not readonly:
+            told |= {"link": _("Set Is Active"), "href": reverse("registration-active", args=(o.event.code, o.code))}
     return page(
         request,
         "platform/registration.html",
@@ -124,6 +126,7 @@ def _show(
         identity=[],
         form=None if readonly else form_of(o, values or stored, errors or {}),
         readonly=readonly,
+        menu=[] if readonly else _menu(request, o),
         blocks=blocks_of(o, stored) if readonly else [],
         record=_record(db, request, o),
         timeline=request.account.signal_enabled,
@@ -138,6 +141,12 @@ def _head(o: Opened) -> dict[str, Any]:
         "name": o.name,
         "crumbs": [(_("Registrations"), listed), (o.event.code, f"{listed}?{urlencode({'event': o.event.id})}")],
     }
+
+
+def _menu(request: AccountRequest, o: Opened) -> list[tuple[str, str]]:
+    words = _("Clear Is Active") if o.state.active else _("Set Is Active")
+    found = [(words, reverse("registration-active", args=(o.event.code, o.code)))]
+    return [(_("Timeline"), reverse("timeline", args=(o.event.code, o.code))), *found] if request.account.signal_enabled else found
 
 
 def _state(o: Opened) -> str:
