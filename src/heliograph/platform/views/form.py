@@ -115,16 +115,12 @@ def _status(o: Opened, values: Values, errors: Mapping[str, str]) -> list[Field 
                 ),
             )
         ),
-        Pair(
-            (
-                Field(
-                    id="order_code",
-                    label=_("Order code"),
-                    value=_first(values["order_code"]),
-                    error=errors.get("order_code", ""),
-                    autocomplete=AUTOCOMPLETE,
-                ),
-            )
+        Field(
+            id="order_code",
+            label=_("Order code"),
+            value=_first(values["order_code"]),
+            error=errors.get("order_code", ""),
+            autocomplete=AUTOCOMPLETE,
         ),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection, transaction
@@ -65,7 +66,7 @@ def _save(request: AccountRequest, event: str, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("registration", args=(event, code)))
 
 
-def _question(o: Opened) -> dict[str, object]:
+def _question(o: Opened) -> dict[str, Any]:
     name, listed, clears = o.name or o.code, reverse("registrations"), o.state.active
     takes = [decision.flow for decision in decide(_change(o), o.account, o.event) if decision.verdict is Verdict.TRIGGERED]
     names = sentence.Names.of(o.account)
