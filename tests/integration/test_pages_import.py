@@ -142,12 +142,15 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         id = upload(client, "code,status\nB-1,Paid\n")
         page = to_dry_run(site, client, id)
         assert "No row is refused, and nothing is missing." in text_of(page.encode())
+        acting = [flow.name for flow in site.acme.config().flows.values() if f"{flow.name} on 1" in text_of(page.encode())]
+        assert f"1 change is judged. By the rules of today 1 flow acts: {acting[0]} on 1." in text_of(page.encode())
         answers = [client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]}) for _ in range(2)]
         assert answers[0]["Location"] == answers[1]["Location"], "a second click imports nothing twice"
         site.run_jobs()
         assert state(site, "B-1").status == site.ids["Paid"]
-        ((runs,),) = site.store.all("SELECT count(*) FROM run")
-        assert runs == 1
+        assert site.store.all("SELECT decision FROM run") == [(2,)], "as the dry run said"
+        again = to_dry_run(site, client, upload(client, "code,status\nB-1,Paid\n"))
+        assert "0 changes are judged." in text_of(again.encode())
 
 
 def test_what_is_no_table_is_refused_and_kept_nowhere(database: DatabaseFacts, client: Client) -> None:

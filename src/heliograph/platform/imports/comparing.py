@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from django_scopes import scope
 
-from heliograph.domain.changes import KEEP, RegistrationState, Upsert, applied
+from heliograph.domain.changes import (
+    KEEP,
+    Change,
+    Facet,
+    RegistrationState,
+    SessionState,
+    SubjectKind,
+    Upsert,
+    applied,
+    registration_facets,
+)
+from heliograph.domain.matching import Verdict, decide
+from heliograph.domain.snapshot import EventConfig
 from heliograph.domain.statuses import NEW
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.platform.imports.columns import Known
@@ -21,8 +34,17 @@ STANDARD_NAMES: Final = frozenset(label.casefold() for label in STANDARD_PROPERT
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def compare(account: int, items: Sequence[Item], known: Known) -> list[tuple[Outcome, int]]:
-    """For each prepared item: what would become of it, and how many values it clears."""
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What would become of an item: how many stored values it clears, and the ids of the flows that would act, one for each change."""
+
+    outcome: Outcome
+    cleared: int = 0
+    acts: tuple[int, ...] = ()
+
+
+def compare(account: int, items: Sequence[Item], known: Known) -> list[Compared]:
+    """For each prepared item: what would become of it by what is stored and by the flows of now."""
     wanted: dict[int, list[str]] = defaultdict(list)
     for item in items:
         if item.prepared is not None:
@@ -38,24 +60,51 @@ def compare(account: int, items: Sequence[Item], known: Known) -> list[tuple[Out
             for s in SessionRegistration.objects.using("read").filter(registration_id__in=ids):
                 sessions[s.registration_id, s.session_id] = s.status_id
     new_status = next(s.id for s in known.account.statuses.values() if s.name == NEW)
-    return [_one(item, stored, sessions, new_status) for item in items]
+    events = {event.id: event for event in known.events}
+    return [_one(item, stored, sessions, known, events, new_status) for item in items]
 
 
 def _one(
-    item: Item, stored: dict[tuple[int, str], Registration], sessions: dict[tuple[int, int], int], new_status: int
-) -> tuple[Outcome, int]:
+    item: Item,
+    stored: dict[tuple[int, str], Registration],
+    sessions: dict[tuple[int, int], int],
+    known: Known,
+    events: dict[int, EventConfig],
+    new_status: int,
+) -> Compared:
     p = item.prepared
     assert p is not None
     assert p.upsert is not None
-    row = stored.get((p.event, p.code))
+    row, event = stored.get((p.event, p.code)), events[p.event]
     if row is None:
-        return Outcome.CREATED, 0
+        marks_test = known.account.is_test_event(event.state.status)
+        made, _ = applied(None, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
+        changes = _changes(made, {}, registration_facets(created=True, before={}), p.upsert.sessions)
+        return Compared(Outcome.CREATED, acts=_acts(changes, known, event))
     if p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
-        return Outcome.STALE, 0
+        return Compared(Outcome.STALE)
     state = read_state(row.state)
-    _, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=False)
-    changed = before or any(sessions.get((row.id, session)) != status for session, status in p.upsert.sessions.items())
-    return (Outcome.UPDATED, cleared(state, p.upsert)) if changed else (Outcome.UNCHANGED, 0)
+    after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=False)
+    differing = {session: status for session, status in p.upsert.sessions.items() if sessions.get((row.id, session)) != status}
+    if not before and not differing:
+        return Compared(Outcome.UNCHANGED)
+    facets = registration_facets(created=False, before=before) if before else None
+    changes = _changes(after, before, facets, differing)
+    return Compared(Outcome.UPDATED, cleared(state, p.upsert), _acts(changes, known, event))
+
+
+def _changes(after: RegistrationState, before: Mapping[str, object], facets: Facet | None, sessions: Mapping[int, int]) -> Iterator[Change]:
+    """The changes that record() would make: one of the registration, and one of each of its sessions."""
+    if facets is not None:
+        yield Change(0, SubjectKind.REGISTRATION, 0, 0, facets, _LONG_AGO, "", registration=after, before=before)
+    for session, status in sessions.items():
+        state = SessionState(session, status)
+        kind = SubjectKind.SESSION_REGISTRATION
+        yield Change(0, kind, 0, 0, Facet.SESSION_STATUS_CHANGED, _LONG_AGO, "", registration=after, session=state)
+
+
+def _acts(changes: Iterator[Change], known: Known, event: EventConfig) -> tuple[int, ...]:
+    return tuple(d.flow.id for change in changes for d in decide(change, known.account, event) if d.verdict is Verdict.TRIGGERED)
 
 
 def cleared(state: RegistrationState, upsert: Upsert) -> int:

@@ -74,8 +74,8 @@ class Ready:
 
     items: list[tuple[Row, Item]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
-    # in a dry run: what would become of each item, and how many values it clears
-    compared: list[tuple[Outcome, int]] = field(default_factory=list)
+    # in a dry run: what would become of each item
+    compared: list[comparing.Compared] = field(default_factory=list)
     rows: int = 0
     ended: bool = False
 
@@ -93,6 +93,7 @@ class ImportRun:
         self._form = Format.from_json(self._p["form"])
         self._columns = from_json(self._p["columns"])
         self._counts = Counter(job.counts)
+        self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
         self._result: dict[str, Any] = dict(job.result)
         self._finished = self._turned = False
         self._notes = Notes(folder_of(job.pk))
@@ -313,9 +314,10 @@ class ImportRun:
         counts = Counter(self._counts)
         refused = list(ready.refused)
         if self._p["dry_run"]:
-            counts.update(str(outcome) for outcome, _ in ready.compared)
-            counts["cleared"] += sum(cleared for _, cleared in ready.compared)
-            counts["rows_cleared"] += sum(1 for _, cleared in ready.compared if cleared)
+            counts.update(str(found.outcome) for found in ready.compared)
+            counts["cleared"] += sum(found.cleared for found in ready.compared)
+            counts["rows_cleared"] += sum(1 for found in ready.compared if found.cleared)
+            self._acts.update(str(flow) for found in ready.compared for flow in found.acts)
         else:
             answers = self._recorded(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):
@@ -333,7 +335,7 @@ class ImportRun:
             result = self._reported(counts)
             self._finished = True
         self._counts, self._last = counts, last
-        cursor = {"phase": "record", "place": self._rows.cursor, "last": last}
+        cursor = {"phase": "record", "place": self._rows.cursor, "last": last, "acts": dict(self._acts)}
         return Step(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
 
     @property
@@ -366,7 +368,7 @@ class ImportRun:
         summary = write_report(path, self._p["names"], self._notes.refused())
         if not counts["refused"]:
             path.unlink()
-        return self._result | {"refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}
+        return self._result | {"acts": dict(self._acts), "refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}
 
 
 def _prune(document: dict[str, Any], event: Any) -> None:

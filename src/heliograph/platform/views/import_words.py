@@ -10,11 +10,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.fields import EVENT_FIELDS, PROFILE_FIELDS
+from heliograph.domain.snapshot import AccountConfig
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
 from heliograph.platform.imports.columns import Column, Known
 from heliograph.platform.views.jobs import Cell, JobPage, Refused, Sum
 from heliograph.web.fields import Choice
+
+MOST_NAMED = 5
+"""Flows that a sentence names."""
 
 type Steps = list[tuple[str, str]]
 
@@ -105,6 +109,22 @@ def sums_of(job: Job) -> list[Sum]:
         sums.append(Sum(_("Older than what is stored"), int(counts["stale"]), _("No change is made")))
     sums.append(Sum(_("Refused"), refused, href="#refused" if refused else "", tone="failed" if refused else ""))
     return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
+
+
+def acts_of(job: Job, config: AccountConfig, changes: int) -> str:
+    """What the flows of today would do with it, by the dry run; a flow that is gone by now is left out."""
+    judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
+    counted: Mapping[str, int] = job.result.get("acts") or {}
+    acting = sorted(
+        ((int(n), config.flows[int(id)].name) for id, n in counted.items() if int(id) in config.flows), key=lambda x: (-x[0], x[1])
+    )
+    if not acting:
+        return f"{judged} {_('By the rules of today no flow acts on them.')}" if changes else judged
+    named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": f"{n:,}"} for n, name in acting[:MOST_NAMED])
+    more = len(acting) - MOST_NAMED
+    named += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more} if more > 0 else ""
+    told = ngettext("By the rules of today %(n)d flow acts: %(named)s.", "By the rules of today %(n)d flows act: %(named)s.", len(acting))
+    return f"{judged} {told % {'n': len(acting), 'named': named}}"
 
 
 def refused_of(job: Job) -> Refused | None:

@@ -294,9 +294,7 @@ def _dry(
     n = int(counts.get("refused", 0))
     kinds = {kind: TagChoices(config.tags, TAG_KINDS[kind]).options for kind in TAG_KINDS if any(lack.kind == kind for lack in lacks)}
     more = max(0, len(lacks) - SHOWN) + int(job.result.get("lacks_more", 0))
-    acts = ngettext("%(n)s change is judged by the flows that are on.", "%(n)s changes are judged by the flows that are on.", changes) % {
-        "n": f"{changes:,}"
-    }
+    acts = words.acts_of(job, config, changes)
     note = (
         _("No row is refused, and nothing is missing.")
         if not n and not lacks
