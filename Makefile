@@ -26,8 +26,9 @@ format: setup ## Format the code
 docs: setup ## Write the settings' and commands' reference from the code
 	@.venv/bin/python scripts/reference.py
 
-pictures: setup ## Take the README's pictures from a demo
+pictures: setup ## Take the README's pictures from a demo, the guide's from the tests
 	@.venv/bin/python scripts/pictures.py
+	@HELIOGRAPH_TEST_WRITE=1 .venv/bin/pytest -q tests/e2e/test_guide_pictures.py
 
 bench: setup ## Benchmarks
 	@scripts/bench

@@ -1,4 +1,4 @@
-"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it, and stops it (see try-wheel)."""
+"""Starts an installed `heliograph`, opens its first page with every style sheet and script of it and a picture of the guide, and stops it (see try-wheel)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def main(command: str, data: Path) -> int:
                 kind, body = answer.headers["Content-Type"], answer.read()
             assert kind.startswith(("text/css", "text/javascript")), f"{part}: {len(body)} bytes of {kind}"
             assert body, f"{part}: {len(body)} bytes of {kind}"
-        print(f"{address} answers, with {len(parts.found)} style sheets and scripts")
+        style = next(part for part in parts.found if part.endswith("/app.css"))
+        with urllib.request.urlopen(urllib.parse.urljoin(address, style.replace("app.css", "guide/tags.png")), timeout=10) as answer:
+            assert answer.headers["Content-Type"] == "image/png", "the guide's pictures are not in the package"
+        print(f"{address} answers, with {len(parts.found)} style sheets and scripts, and a picture of the guide")
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)
         assert code == 0, f"heliograph demo ended with {code} on SIGTERM:\n{log.read_text()}"

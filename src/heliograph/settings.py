@@ -12,6 +12,7 @@ from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy
 
 from heliograph import __version__
+from heliograph.guide.folder import PICTURES
 from heliograph.options import Options
 
 HELIOGRAPH = Options.load()
@@ -35,6 +36,7 @@ INSTALLED_APPS = [
     "heliograph.flows",
     "heliograph.jobs",
     "heliograph.insights",
+    "heliograph.guide",
     "heliograph.web",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -74,6 +76,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "heliograph.accounts.context.account",
                 "heliograph.insights.context.counts",
+                "heliograph.guide.context.help_link",
                 "heliograph.web.context.page",
             ],
         },
@@ -182,14 +185,15 @@ TIME_ZONE = "UTC"
 def _digest_of_static_files() -> str:
     """Part of every static file's address, so that browsers keep files for a year and still see a new version at once."""
     digest = hashlib.sha256(__version__.encode())
-    folder = Path(__file__).parent / "web" / "static"
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+    for folder in (Path(__file__).parent / "web" / "static", PICTURES):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 
 
 STATIC_URL = "/static/" if DEBUG else f"/static/{_digest_of_static_files()}/"
+STATICFILES_DIRS = [("heliograph/guide", PICTURES)]
 # Served from the packages themselves: an installed wheel needs no collectstatic.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

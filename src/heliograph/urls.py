@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("heliograph.platform.urls")),
     path("", include("heliograph.flows.urls")),
     path("", include("heliograph.insights.urls")),
+    path("", include("heliograph.guide.urls")),
 ]

@@ -116,6 +116,7 @@ def _conflict(visit: Visit) -> None:
 FLOWS, FEED, RETRY, LIST = "flows/flow_list.html", "insights/feed.html", "insights/retry.html", "platform/registrations.html"
 FORM, TIMELINE, ITEM = "platform/registration.html", "insights/timeline.html", "insights/retry_item.html"
 SIGN_IN = "account/login.html"
+HELP = "guide/contents.html"
 JOE = "SUMMIT-26/S26-2/"
 
 STATES = (
@@ -209,6 +210,10 @@ STATES = (
         then=_conflict,
         after=409,
     ),
+    State("help", HELP, "Help", "/help/", "viewer", ("help",)),
+    State("help, searched", HELP, "Help", "/help/?q=tag%20status", "viewer"),
+    State("help, nothing found", HELP, "Help", "/help/?q=zeppelin", "viewer"),
+    State("help, a chapter", "guide/chapter.html", "Setting up tags", "/help/tags/#attendee-types", "viewer", ("help-chapter",)),
     *states_of_setup.STATES,
     # The last one: after it this machine has asked too often to sign in.
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),

@@ -68,14 +68,14 @@ def _upload(visit: Visit) -> None:
     visit.press("Go on to the columns")
 
 
-def _dry_run(visit: Visit) -> None:
+def dry_run(visit: Visit) -> None:
     _upload(visit)
     visit.press("Go on to the dry run")
     expect(visit.page.get_by_role("heading", name="What is sent")).to_be_visible(timeout=20_000)
 
 
 def _import(visit: Visit) -> None:
-    _dry_run(visit)
+    dry_run(visit)
     visit.press(re.compile("^Import"))
 
 
@@ -90,7 +90,7 @@ STATES = (
     State("import", UPLOAD, "Import", "/import/", "planning", ("import",)),
     State("import, refused", UPLOAD, "Import", "/import/", "planning", then=_empty_handed, after=422),
     State("import, columns", "platform/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
-    State("import, dry run", "platform/import_dry.html", "Import", "/import/", "planning", ("import-dry-run",), then=_dry_run),
+    State("import, dry run", "platform/import_dry.html", "Import", "/import/", "planning", ("import-dry-run",), then=dry_run),
     State("import, begun", "platform/job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
     State(
         "registration, added",

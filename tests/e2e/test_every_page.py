@@ -16,7 +16,7 @@ from tests.e2e.visiting import State
 
 SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
 # Frames that pages extend.
-FRAMES = {"base.html", "entry.html", "metrics.html", "platform.html", "signal.html"}
+FRAMES = {"base.html", "entry.html", "guide/guide.html", "metrics.html", "platform.html", "signal.html"}
 
 
 def opened(state: State, page: Page, showcase: Showcase, errors: PageErrors) -> None:

@@ -11,7 +11,7 @@ from tests.databases import DatabaseFacts
 
 from heliograph.accounts.models import Account, User
 
-READ = ("/registrations/", "/signal/flows/", "/signal/metrics/feed/", "/signal/retry/")
+READ = ("/registrations/", "/signal/flows/", "/signal/metrics/feed/", "/signal/retry/", "/help/", "/help/tags/")
 OF_A_REGISTRATION = ("/registrations/SUMMIT-26/S26-2/", "/signal/registrations/SUMMIT-26/S26-2/")
 
 
@@ -35,6 +35,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "retry-submit",
         "timeline",
         "sync-now",
+        "help",
+        "help-chapter",
     }
     # test_pages_settings.py and test_pages_events.py try these with every role and another account's ids.
     settings = {"settings", "tags", "tag", "tag-merge", "tag-delete", "account-settings"}

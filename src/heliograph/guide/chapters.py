@@ -1,0 +1,91 @@
+"""The guide as it stands in docs/guide: README.md lists the chapters, in the order of reading, under the headings of their groups."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+from django.templatetags.static import static
+from django.urls import reverse
+
+from heliograph.guide.folder import CONTENTS, GUIDE, PICTURES
+from heliograph.guide.markdown import Addresses, Section, Text, rendered
+
+_ENTRY = re.compile(r"^(?:## (?P<group>.+)|[-*] \[(?P<title>[^\]]+)\]\((?P<file>[\w-]+)\.md\).*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter. slug: the file's name, and its part of the address. text: its page."""
+
+    slug: str
+    text: Text
+
+    @property
+    def title(self) -> str:
+        return self.text.title
+
+    @property
+    def headings(self) -> tuple[Section, ...]:
+        """What a reader can jump to."""
+        return tuple(s for s in self.text.sections if s.level == 2)
+
+    @property
+    def anchors(self) -> frozenset[str]:
+        return frozenset(s.anchor for s in self.text.sections if s.anchor)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Chapters that belong together, under the words of README.md."""
+
+    title: str
+    chapters: tuple[Chapter, ...]
+
+
+@dataclass(frozen=True)
+class Guide:
+    """All of it. contents: the page of README.md."""
+
+    contents: Text
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def chapters(self) -> dict[str, Chapter]:
+        """By slug, in the order of reading."""
+        return {c.slug: c for group in self.groups for c in group.chapters}
+
+    def beside(self, slug: str) -> tuple[Chapter | None, Chapter | None]:
+        """The chapters before and after this one."""
+        known = list(self.chapters)
+        at = known.index(slug)
+        before = self.chapters[known[at - 1]] if at else None
+        after = self.chapters[known[at + 1]] if at + 1 < len(known) else None
+        return before, after
+
+
+def read(folder: Path, pictures: Path) -> Guide:
+    """The guide that stands in a folder."""
+    listed = (folder / CONTENTS).read_text("utf-8")
+    addresses = Addresses(_page, lambda name: static(f"heliograph/guide/{name}"))
+    groups: list[tuple[str, list[Chapter]]] = []
+    for entry in _ENTRY.finditer(listed):
+        if entry["group"]:
+            groups.append((entry["group"], []))
+        else:
+            source = (folder / f"{entry['file']}.md").read_text("utf-8")
+            groups[-1][1].append(Chapter(entry["file"], rendered(source, addresses, pictures)))
+    return Guide(rendered(listed, addresses, pictures), tuple(Group(title, tuple(chapters)) for title, chapters in groups))
+
+
+def _page(file: str, anchor: str) -> str:
+    path = reverse("help") if file == CONTENTS else reverse("help-chapter", args=(file.removesuffix(".md"),))
+    return f"{path}#{anchor}" if anchor else path
+
+
+@cache
+def guide() -> Guide:
+    """The guide of this version, read once by each process."""
+    return read(GUIDE, PICTURES)

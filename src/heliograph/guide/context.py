@@ -1,0 +1,24 @@
+"""Where the link "Help" of a page leads: to the chapter of its screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from heliograph.guide.places import place_of
+
+
+def help_link(request: HttpRequest) -> dict[str, Any]:
+    """help_href: worked out where a template shows it."""
+
+    def href() -> str:
+        match = request.resolver_match
+        chapter, anchor = place_of((match.url_name or "") if match else "")
+        if not chapter:
+            return reverse("help")
+        path = reverse("help-chapter", args=(chapter,))
+        return f"{path}#{anchor}" if anchor else path
+
+    return {"help_href": href}

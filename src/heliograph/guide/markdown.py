@@ -1,0 +1,122 @@
+"""A page of the guide from Markdown to HTML (docs/adr/0016): links and pictures as the product serves them, an anchor on every heading.
+
+Raw HTML is off, so a page can hold nothing that the content security policy would have to refuse.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+PICTURE_FOLDER = "pictures/"
+_PNG_SIZE = struct.Struct(">8x4x4x2I")
+
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands under one heading. anchor: "" for what stands before the first one. level: 1 to 6. text: without any markup."""
+
+    anchor: str
+    title: str
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A page of the guide. title: its first heading, which html leaves out: the page shows it in its head."""
+
+    title: str
+    html: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """How links of the Markdown are written in HTML. page: of a file and an anchor; picture: of a file in the folder of pictures."""
+
+    page: Callable[[str, str], str]
+    picture: Callable[[str], str]
+
+
+def rendered(source: str, addresses: Addresses, pictures: Path) -> Text:
+    """The page, and its sections for the search. pictures: the folder whose files tell their sizes."""
+    tokens = _markdown.parse(source)
+    title = ""
+    if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
+        title, tokens = _plain(tokens[1]), tokens[3:]
+    sections = _sections(title, tokens)
+    for token in _walk(tokens):
+        _address(token, addresses, pictures)
+        if token.type == "table_open":
+            token.attrSet("class", "table")
+    return Text(title, _markdown.renderer.render(tokens, _markdown.options, {}), sections)
+
+
+def anchor_of(title: str) -> str:
+    """As GitHub makes them, so that a link works there and here: "Flow Filters" is flow-filters, in any script."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+
+
+def _sections(title: str, tokens: Sequence[Token]) -> tuple[Section, ...]:
+    """Sets the headings' ids, and collects what stands under each."""
+    found: list[Section] = []
+    anchor, heading, level, texts = "", title, 1, list[str]()
+    taken: set[str] = set()
+    after_heading = False
+    for n, token in enumerate(tokens):
+        if token.type == "heading_open":
+            found.append(Section(anchor, heading, level, " ".join(texts)))
+            heading, level, texts = _plain(tokens[n + 1]), int(token.tag[1]), []
+            anchor = _free(anchor_of(heading), taken)
+            token.attrSet("id", anchor)
+            after_heading = True
+        elif token.type == "inline" and not after_heading:
+            texts.append(_plain(token))
+        elif token.type in {"fence", "code_block"}:
+            texts.append(" ".join(token.content.split()))
+        after_heading = token.type == "heading_open"
+    found.append(Section(anchor, heading, level, " ".join(texts)))
+    return tuple(found)
+
+
+def _free(anchor: str, taken: set[str]) -> str:
+    """A second heading of the same words gets a number."""
+    free, n = anchor, 1
+    while free in taken:
+        free, n = f"{anchor}-{n}", n + 1
+    taken.add(free)
+    return free
+
+
+def _plain(token: Token) -> str:
+    """The words of a line."""
+    texts = [" " if each.type in {"softbreak", "hardbreak"} else each.content for each in token.children or () if each.type != "image"]
+    return "".join(texts).strip()
+
+
+def _walk(tokens: Sequence[Token]) -> Sequence[Token]:
+    return [each for token in tokens for each in (token, *(token.children or ()))]
+
+
+def _address(token: Token, addresses: Addresses, pictures: Path) -> None:
+    if token.type == "link_open":
+        target, _, anchor = str(token.attrGet("href")).partition("#")
+        if target.endswith(".md") and "/" not in target:
+            token.attrSet("href", addresses.page(target, anchor))
+    elif token.type == "image":
+        name = str(token.attrGet("src")).removeprefix(PICTURE_FOLDER)
+        token.attrSet("src", addresses.picture(name))
+        token.attrSet("loading", "lazy")
+        if (pictures / name).is_file():  # a page without its picture is better than none; a test sees to it that it is there
+            width, height = _PNG_SIZE.unpack_from((pictures / name).read_bytes())
+            token.attrSet("width", width)
+            token.attrSet("height", height)

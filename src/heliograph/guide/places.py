@@ -1,0 +1,87 @@
+"""Which chapter of the guide belongs to which screen: by the screen's name in the table of addresses (urls.py).
+
+A new page gets its line here; tests/architecture/test_guide.py asks for it. Actions, which only take a form, have none.
+"""
+
+from __future__ import annotations
+
+_TAGS = "tags#setting-tags-up-for-an-account"
+_STATUSES = "tags#registration-statuses"
+_FIELDS = "events#event-data-and-profile-data"
+_CONNECTION = "connections#adding-a-connection"
+_FLOW = "flows#configuring-a-flow"
+_PROFILE = "people#your-profile"
+_SIGNING_IN = "people#signing-in"
+
+PLACES: dict[str, str] = {
+    # Account Settings
+    "tags": _TAGS,
+    "tag": _TAGS,
+    "tag-merge": "tags#renaming-merging-deleting",
+    "tag-delete": "tags#renaming-merging-deleting",
+    "tag-coverage": "tags#tag-coverage",
+    "registration-statuses": _STATUSES,
+    "session-registration-statuses": "tags#session-registration-statuses-and-event-statuses",
+    "event-statuses": "tags#session-registration-statuses-and-event-statuses",
+    "event-data": _FIELDS,
+    "event-data-edit": _FIELDS,
+    "event-data-delete": _FIELDS,
+    "profile-data": _FIELDS,
+    "profile-data-edit": _FIELDS,
+    "profile-data-delete": _FIELDS,
+    "account-settings": "people#the-account",
+    # an event
+    "events": "events#adding-an-event",
+    "event-add": "events#adding-an-event",
+    "event-details": "tags#events",
+    "event-leave-testing": "events#leaving-testing",
+    "event-copy": "events#copying-an-event",
+    "custom-statuses": "tags#custom-registration-statuses",
+    "custom-statuses-edit": "tags#custom-registration-statuses",
+    "custom-statuses-delete": "tags#custom-registration-statuses",
+    "attendee-types": "tags#attendee-types",
+    "attendee-types-edit": "tags#attendee-types",
+    "attendee-types-delete": "tags#attendee-types",
+    "questions": "tags#registration-questions",
+    "questions-edit": "tags#registration-questions",
+    "questions-delete": "tags#registration-questions",
+    "sessions": "events#sessions",
+    "sessions-edit": "events#sessions",
+    "sessions-delete": "events#sessions",
+    "configure": "tags#custom-registration-properties",
+    "configure-edit": "tags#custom-registration-properties",
+    "configure-delete": "tags#custom-registration-properties",
+    # registrations
+    "registrations": "registrations#finding-a-registration",
+    "registration": "registrations#changing-a-registration",
+    "registration-add": "registrations#adding-a-registration",
+    "registrations-status": "registrations#one-status-for-many",
+    "import": "import#upload",
+    "import-columns": "import#columns",
+    "import-dry-run": "import#dry-run",
+    "job": "import#while-it-runs-and-after",
+    # Signal
+    "flow-list": "flows#the-flow-list",
+    "connection-access": "connections#oauth2",
+    "oauth-connect": "connections#oauth2",
+    "oauth-return": "connections#oauth2",
+    "feed": "watching#activity-feed",
+    "retry": "retry#the-retry-queue",
+    "retry-item": "retry#submitting-to-the-queue",
+    "timeline": "watching#the-timeline-of-a-registration",
+    # people
+    "account_login": _SIGNING_IN,
+    "account_logout": _SIGNING_IN,
+    "account_inactive": _SIGNING_IN,
+    "mfa_authenticate": "people#second-factor",
+    # the guide itself
+    "help": "glossary",
+    "help-chapter": "glossary",
+}
+"""The chapter, and the heading where the screen's part of it begins."""
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """Chapter and anchor of a screen; both "" for one that has none: its Help is the table of contents."""
+    chapter, _, anchor = PLACES.get(name, "").partition("#")
+    return chapter, anchor

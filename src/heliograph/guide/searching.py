@@ -1,0 +1,64 @@
+"""The search in the guide: every word of the question stands somewhere in the section, in any script; case and accents do not count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heliograph.guide.chapters import Chapter, Guide
+from heliograph.guide.markdown import Section
+from heliograph.store.registrations import folded
+
+MOST = 30
+AROUND = 90
+"""Characters of the excerpt before and after the first hit."""
+LONGEST = 200
+"""Of a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A section that answers. excerpt: its words around the first hit, as (words, whether they are the hit)."""
+
+    chapter: Chapter
+    section: Section
+    excerpt: tuple[tuple[str, bool], ...]
+
+
+def found(guide: Guide, question: str) -> list[Hit]:
+    """The sections with every word of the question: first those whose heading has them, then the rest; both in the order of reading."""
+    words = folded(question[:LONGEST]).split()
+    if not words:
+        return []
+    hits: list[tuple[int, Hit]] = []
+    for chapter in guide.chapters.values():
+        for section in chapter.text.sections:
+            heading = folded(f"{chapter.title} {section.title}")
+            everything = f"{heading} {folded(section.text)}"
+            if all(word in everything for word in words):
+                rank = 0 if all(word in folded(section.title) for word in words) else 1 if all(word in heading for word in words) else 2
+                hits.append((rank, Hit(chapter, section, _excerpt(section.text, words))))
+    return [hit for _rank, hit in sorted(hits, key=lambda each: each[0])][:MOST]
+
+
+def _excerpt(text: str, words: list[str]) -> tuple[tuple[str, bool], ...]:
+    """The text around the first of the words; its beginning where it has none of them."""
+    origin = [n for n, character in enumerate(text) for _ in folded(character)]
+    joined = "".join(map(folded, text))
+    places = [(joined.find(word), len(word)) for word in words if word in joined]
+    if not places:
+        return ((_until(text, 2 * AROUND), False),)
+    at, length = min(places)
+    first, last = origin[at], origin[at + length - 1] + 1
+    start = max(first - AROUND, 0)
+    before = text[start:first]
+    if start:
+        before = "… " + before[before.find(" ") + 1 :]
+    return ((before, False), (text[first:last], True), (_until(text[last:], AROUND), False))
+
+
+def _until(text: str, length: int) -> str:
+    """At most this much of the text, cut between words where there are spaces."""
+    if len(text) <= length:
+        return text
+    part = text[:length]
+    return (part.rsplit(" ", 1)[0] if " " in part.strip() else part) + " …"

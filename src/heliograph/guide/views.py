@@ -1,0 +1,41 @@
+"""Help: the table of contents with its search, and the chapters. Everyone of an account reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.guide.chapters import guide
+from heliograph.guide.markdown import Text
+from heliograph.guide.searching import LONGEST, found
+from heliograph.web.pages import page
+
+
+@require_safe
+def contents(request: AccountRequest) -> HttpResponse:
+    """What the guide has, or what of it answers a question."""
+    q = " ".join(request.GET.get("q", "")[:LONGEST].split())
+    return _page(request, "guide/contents.html", "", q=q, hits=found(guide(), q), body=_html(guide().contents))
+
+
+@require_safe
+def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
+    """One chapter. Raises Http404."""
+    shown = guide().chapters.get(chapter)
+    if shown is None:
+        raise Http404
+    before, after = guide().beside(chapter)
+    return _page(request, "guide/chapter.html", chapter, chapter=shown, body=_html(shown.text), before=before, after=after, q="")
+
+
+def _html(text: Text) -> str:
+    """Made by ourselves from our own Markdown, with raw HTML off."""
+    return mark_safe(text.html)  # noqa: S308
+
+
+def _page(request: AccountRequest, template: str, here: str, **context: Any) -> HttpResponse:
+    return page(request, template, section="help", here=here, groups=guide().groups, **context)

@@ -1,0 +1,36 @@
+"""The pictures of the guide: where each is taken in the showcase, by whom. `make pictures` takes them anew (test_guide_pictures.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.e2e.showcase import Showcase
+from tests.e2e.states_of_setup import dry_run
+from tests.e2e.visiting import Steps
+
+WIDTH = 1080
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """name: of the file. height: of the part of the page that it shows, in pixels. then: further steps to what it shows."""
+
+    name: str
+    path: str | Callable[[Showcase], str]
+    who: str = "setting-up"
+    height: int = 520
+    then: Steps | None = None
+
+
+PICTURES = (
+    Picture("tags", "/settings/tags/", height=640),
+    Picture("registration-statuses", "/settings/registration-statuses/", height=420),
+    Picture("custom-statuses", "/events/SUMMIT-26/custom-statuses/", "planning", height=440),
+    Picture("tag-coverage", "/settings/tags/coverage/", height=460),
+    Picture("flows", "/signal/flows/", "administrator", height=460),
+    Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
+    Picture("retry", "/signal/retry/", "administrator", height=560),
+    Picture("registrations", "/registrations/", "administrator", height=460),
+    Picture("import", "/import/", "planning", height=600, then=dry_run),
+)

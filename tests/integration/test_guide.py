@@ -1,0 +1,137 @@
+"""Help: chapters, search, and the link from each screen to its chapter (N3, issue 6)."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from tests import pages
+from tests.databases import DatabaseFacts
+
+from heliograph.guide.chapters import read
+from heliograph.guide.markdown import Addresses, rendered
+from heliograph.guide.searching import found
+
+CONTENTS = """# The guide
+
+## Begin
+
+- [Anfang](beginning.md) the first
+
+## Then
+
+- [次の章](next.md)
+"""
+BEGINNING = "# Größe und Anfang\n\nÄpfel der Straße.\n\n## Überblick\n\nDer Rest, with *emphasis* and a [link](next.md#二番目)."
+NEXT = "# 次の章\n\n出欠は変更されます。\n\n## 二番目\n\nहिन्दी में पाठ और العربية كذلك\n\n## 二番目\n\nAgain."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A guide in several scripts."""
+    for name, text in (("README", CONTENTS), ("beginning", BEGINNING), ("next", NEXT)):
+        (tmp_path / f"{name}.md").write_text(text, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("question", "sections"),
+    [
+        ("apfel STRASSE", ["Größe und Anfang"]),
+        ("überblick", ["Überblick"]),
+        ("uberblick rest", ["Überblick"]),
+        ("出欠", ["次の章"]),
+        ("हिन्दी", ["二番目"]),
+        ("العربية", ["二番目"]),
+        ("emphasis", ["Überblick"]),
+        ("<b>", []),
+        ("nowhere", []),
+        ("  ", []),
+    ],
+)
+def test_the_search_finds_words_of_every_script(folder: Path, question: str, sections: list[str]) -> None:
+    assert [hit.section.title for hit in found(read(folder, folder), question)] == sections
+
+
+def test_an_excerpt_shows_the_hit_as_it_is_written(folder: Path) -> None:
+    (hit,) = found(read(folder, folder), "strasse")
+    assert [words for words, is_hit in hit.excerpt if is_hit] == ["Straße"]
+    assert "".join(words for words, _ in hit.excerpt) == "Äpfel der Straße."
+
+
+def test_what_the_heading_says_comes_first(folder: Path) -> None:
+    (folder / "next.md").write_text("# Rest\n\nOf it.", "utf-8")
+    assert [hit.section.title for hit in found(read(folder, folder), "rest")] == ["Rest", "Überblick"]
+
+
+def test_anchors_and_links_are_written_for_the_page(folder: Path) -> None:
+    guide = read(folder, folder)
+    assert guide.chapters["next"].anchors == {"二番目", "二番目-1"}
+    assert 'href="/help/next/#%E4%BA%8C%E7%95%AA%E7%9B%AE"' in guide.chapters["beginning"].text.html
+    assert [c.slug if c else "" for c in guide.beside("beginning")] == ["", "next"]
+    assert [c.slug if c else "" for c in guide.beside("next")] == ["beginning", ""]
+
+
+def test_markdown_cannot_bring_html_or_script(tmp_path: Path) -> None:
+    source = "# T\n\n<script>alert(1)</script>\n\n<b onclick=x>b</b> [x](javascript:alert(1)) [y](data:text/html,z)"
+    shown = rendered(source, Addresses(lambda file, anchor: file, lambda name: name), tmp_path)
+    assert "<script" not in shown.html
+    assert "<b " not in shown.html
+    assert 'href="javascript' not in shown.html
+    assert 'href="data' not in shown.html
+
+
+def test_N3_each_screen_links_to_its_chapter(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client, site.viewer)
+        for url, chapter in {
+            "/settings/tags/": "/help/tags/#setting-tags-up-for-an-account",
+            "/events/SUMMIT-26/questions/": "/help/tags/#registration-questions",
+            "/signal/flows/": "/help/flows/#the-flow-list",
+            "/signal/retry/": "/help/retry/#the-retry-queue",
+            "/registrations/": "/help/registrations/#finding-a-registration",
+        }.items():
+            shown = client.get(url).content.decode()
+            (link,) = re.findall(r'<a href="([^"]+)" target="help"', shown)
+            assert link == chapter, url
+            path, _, anchor = chapter.partition("#")
+            assert f'id="{anchor}"' in client.get(path).content.decode()
+
+
+def test_a_question_is_shown_as_it_was_asked(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        site.signs_in(client, site.viewer)
+        shown = client.get("/help/", {"q": '"><script>alert(1)</script>'}).content.decode()
+        assert "<script>alert" not in shown
+        assert "Nothing in the guide has all of these words" in shown
+        shown = client.get("/help/", {"q": "attendee types"}).content.decode()
+        assert 'href="/help/tags/#attendee-types"' in shown
+        assert "<mark>" in shown
+        assert client.get("/help/", {"q": "x" * 5000}).status_code == 200
+        assert client.get("/help/nothing/").status_code == 404
+        assert client.post("/help/").status_code == 405
+
+
+def test_the_pictures_of_a_chapter_are_served(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        site.signs_in(client, site.viewer)
+        shown = client.get("/help/tags/").content.decode()
+        pictures = re.findall(r'<img src="([^"]+)"', shown)
+        assert pictures
+        for address in pictures:
+            with closing(client.get(address)) as answer:
+                assert answer["Content-Type"] == "image/png"
+
+
+def test_help_asks_the_database_for_nothing_of_its_own(
+    database: DatabaseFacts, client: Client, django_assert_max_num_queries: object
+) -> None:
+    with pages.site(database) as site:
+        site.signs_in(client, site.viewer)
+        client.get("/help/")
+        with django_assert_max_num_queries(4):  # type: ignore[operator]
+            client.get("/help/tags/?q=tag")
