@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_chapter_reads_well_in_any_reader(chapter: Chapter) -> None:
     """Headings go down one level at a time, pictures say what they show, and no HTML stands in the text."""
     assert chapter.title
     levels = [1, *(section.level for section in chapter.text.sections if section.anchor)]
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
     source = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
     assert all(len(alt) > 5 for alt in re.findall(r"!\[([^\]]*)\]", source))
     assert "&lt;/" not in chapter.text.html
