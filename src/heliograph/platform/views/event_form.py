@@ -83,7 +83,7 @@ def sections_of(
     tags = Field(
         kind="chips",
         id="tags",
-        label=_("Event tags"),
+        label=_("Tags"),
         value=[word.strip() for word in shown.split(";") if word.strip()],
         options=choices.options,
         optional=True,
@@ -122,7 +122,7 @@ def facts_of(event: EventConfig, config: AccountConfig, values: Values) -> list[
         (_("End"), _first(values, "end").replace("T", " ")),
         (_("Timezone"), event.state.timezone),
         (_("Location"), event.state.location),
-        (_("Event tags"), ", ".join(TagChoices(config.tags, TagKind.EVENT).labels(event.state.tags))),
+        (_("Tags"), ", ".join(TagChoices(config.tags, TagKind.EVENT).labels(event.state.tags))),
         *((f.label, ", ".join(event.state.custom.get(f.id, ()))) for f in config.event_fields.values()),
     ]
     return [(name, text) for name, text in found if text]
@@ -142,7 +142,7 @@ def label_of(name: str, config: AccountConfig) -> str:
         "timezone": _("Timezone"),
         "location": _("Location"),
         "status": _("Event status"),
-        "tags": _("Event tags"),
+        "tags": _("Tags"),
     }
     return known.get(name, name)
 

@@ -1,0 +1,71 @@
+"""Tried as a new user would with the guide in one hand: what it names is found under that name, in that place (issue 6).
+
+docs/guide/names.md is written of what was found: HELIOGRAPH_TEST_WRITE=1 .venv/bin/pytest tests/integration/test_guide_names.py
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import groupby
+
+from django.test import Client
+from django.urls import reverse
+from tests.databases import DatabaseFacts
+from tests.guide_names import PLACES, ROWS, Row
+from tests.named import names
+from tests.planning import EVENT, Planned, planned
+
+from heliograph.guide.folder import GUIDE
+
+FILE = GUIDE / "names.md"
+HEAD = """# Names and places
+
+Every screen, field, option and button that the guide of the original names, from its chapter “Setting up Tags” to “Mappings”, and where it stands on the pages. A test finds each of them there, under
+that name, and writes this list.
+"""
+
+
+def written() -> str:
+    """The list as docs/guide/names.md has it."""
+    parts = [HEAD]
+    for chapter, rows in groupby(ROWS, key=lambda row: row.chapter):
+        parts.append(f"\n## {chapter}\n\n| Name | What it is | Where |\n| --- | --- | --- |\n")
+        parts += [f"| {_name(row)} | {row.kind} | {PLACES[row.place]} |\n" for row in rows]
+    return "".join(parts)
+
+
+def _name(row: Row) -> str:
+    return f"**{row.name}**, here {row.shown}" if row.shown else f"**{row.name}**"
+
+
+def pages_of(site: Planned) -> dict[str, str]:
+    """The address of each place."""
+    of_event = ("custom-statuses", "configure", "attendee-types", "event-details", "questions")
+    return {
+        **{name: reverse(name) for name in ("tags", "registration-statuses", "flow-list")},
+        **{name: reverse(name, args=(EVENT,)) for name in of_event},
+    }
+
+
+def test_everything_that_the_guide_names_is_found_there(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client)
+        addresses = pages_of(site)
+        found = {}
+        for place in dict.fromkeys(row.place for row in ROWS):
+            answer = client.get(addresses[place])
+            assert answer.status_code == 200, place
+            found[place] = names(answer.content.decode())
+    missing = [
+        f"{row.kind} {row.on_the_page!r} at {PLACES[row.place]}" for row in ROWS if (row.kind, row.on_the_page) not in found[row.place]
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_the_list_in_the_guide_is_the_one_that_was_tried() -> None:
+    if os.environ.get("HELIOGRAPH_TEST_WRITE"):
+        FILE.write_text(written(), "utf-8")
+    assert FILE.read_text("utf-8") == written(), (
+        "write it anew: HELIOGRAPH_TEST_WRITE=1 .venv/bin/pytest tests/integration/test_guide_names.py"
+    )
+    assert len(set(ROWS)) == len(ROWS)

@@ -1,0 +1,139 @@
+"""What the controls of a page are called, as somebody who looks at it reads them: for tests that find things by name, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from html.parser import HTMLParser
+
+VOID = {
+    "area",
+    "base",
+    "br",
+    "col",
+    "embed",
+    "hr",
+    "img",
+    "input",
+    "link",
+    "meta",
+    "source",
+    "track",
+    "wbr",
+    "use",
+    "path",
+    "circle",
+    "rect",
+}
+BESIDE = {"opt", "sub", "sub-inline", "help", "error", "todo", "count", "visually-hidden", "mod"}
+"""Classes of what stands within a control without being its name."""
+
+
+class Kind(StrEnum):
+    """What something on a page is. The values are the words of docs/guide/names.md."""
+
+    LINK = "link"
+    BUTTON = "button"
+    FIELD = "field"
+    OPTION = "option"
+    GROUP = "group of options"
+    HEADING = "heading"
+    COLUMN = "column"
+    TEXT = "text"
+
+
+@dataclass
+class Element:
+    """A tag with what is in it: texts and further tags."""
+
+    tag: str
+    given: dict[str, str]
+    inside: list[Element | str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> set[str]:
+        return set(self.given.get("class", "").split())
+
+    def walk(self) -> Iterator[Element]:
+        """This one and all below it."""
+        yield self
+        for each in self.inside:
+            if isinstance(each, Element):
+                yield from each.walk()
+
+    def text(self) -> str:
+        """Its words, without what stands beside its name."""
+        parts = []
+        for each in self.inside:
+            if isinstance(each, str):
+                parts.append(each)
+            elif each.tag not in {"svg", "script", "style"} and not each.classes & BESIDE:
+                parts.append(each.text())
+        return " ".join("".join(parts).split())
+
+
+class _Tree(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Element("", {})
+        self._open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self._open[-1].inside.append(element)
+        if tag not in VOID:
+            self._open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open[-1].inside.append(Element(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if any(each.tag == tag for each in self._open):
+            while self._open.pop().tag != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        self._open[-1].inside.append(data)
+
+
+def names(page: str) -> set[tuple[Kind, str]]:
+    """Every control, heading and text of a page, under what it is called."""
+    tree = _Tree()
+    tree.feed(page)
+    tree.close()
+    everything = list(tree.root.walk())
+    ids = {each.given["id"] for each in everything if "id" in each.given}
+    return {(kind, name) for each in everything for kind, name in _named(each, ids) if name}
+
+
+def _named(element: Element, ids: set[str]) -> Iterator[tuple[Kind, str]]:
+    tag, given, said = element.tag, element.given, element.text()
+    spoken = given.get("aria-label", "")
+    if tag == "a" and "href" in given:
+        yield Kind.LINK, said or spoken
+    elif tag in {"button", "summary"}:
+        yield Kind.BUTTON, said
+        yield Kind.BUTTON, spoken
+    elif tag == "label":
+        if "choice" in element.classes:
+            yield Kind.OPTION, said
+        elif given.get("for", "") in ids or any(each.tag in {"input", "select", "textarea"} for each in element.walk()):
+            yield Kind.FIELD, said
+    elif tag == "legend" or "label" in element.classes:
+        yield Kind.FIELD, said
+    elif tag == "option":
+        yield Kind.OPTION, said or given.get("value", "")
+    elif tag == "optgroup":
+        yield Kind.GROUP, given.get("label", "")
+    elif tag in {"h1", "h2", "h3"}:
+        yield Kind.HEADING, said
+    elif tag == "th":
+        yield Kind.COLUMN, said
+    elif tag in {"input", "select", "textarea"}:
+        yield Kind.FIELD, spoken
+    if given.get("role") in {"group", "listbox"} or tag == "fieldset":
+        yield Kind.GROUP, spoken
+    for each in element.inside:
+        if isinstance(each, str):
+            yield Kind.TEXT, " ".join(each.split())
