@@ -26,6 +26,7 @@ VOID = {
     "circle",
     "rect",
 }
+CONTROLS = {"input", "select", "textarea"}
 BESIDE = {"opt", "sub", "sub-inline", "help", "error", "todo", "count", "visually-hidden", "mod"}
 """Classes of what stands within a control without being its name."""
 
@@ -107,33 +108,36 @@ def names(page: str) -> set[tuple[Kind, str]]:
     return {(kind, name) for each in everything for kind, name in _named(each, ids) if name}
 
 
+PLAIN = {"h1": Kind.HEADING, "h2": Kind.HEADING, "h3": Kind.HEADING, "th": Kind.COLUMN, "legend": Kind.FIELD, "summary": Kind.BUTTON}
+"""Tags whose words are their name."""
+
+
 def _named(element: Element, ids: set[str]) -> Iterator[tuple[Kind, str]]:
     tag, given, said = element.tag, element.given, element.text()
     spoken = given.get("aria-label", "")
     if tag == "a" and "href" in given:
         yield Kind.LINK, said or spoken
-    elif tag in {"button", "summary"}:
+    elif tag == "button":
         yield Kind.BUTTON, said
         yield Kind.BUTTON, spoken
     elif tag == "label":
-        if "choice" in element.classes:
-            yield Kind.OPTION, said
-        elif given.get("for", "") in ids or any(each.tag in {"input", "select", "textarea"} for each in element.walk()):
-            yield Kind.FIELD, said
-    elif tag == "legend" or "label" in element.classes:
-        yield Kind.FIELD, said
-    elif tag == "option":
-        yield Kind.OPTION, said or given.get("value", "")
-    elif tag == "optgroup":
-        yield Kind.GROUP, given.get("label", "")
-    elif tag in {"h1", "h2", "h3"}:
-        yield Kind.HEADING, said
-    elif tag == "th":
-        yield Kind.COLUMN, said
-    elif tag in {"input", "select", "textarea"}:
+        yield from _label(element, said, ids)
+    elif tag in {"option", "optgroup"}:
+        yield (Kind.OPTION, said or given.get("value", "")) if tag == "option" else (Kind.GROUP, given.get("label", ""))
+    elif tag in CONTROLS:
         yield Kind.FIELD, spoken
+    elif tag in PLAIN or "label" in element.classes:
+        yield PLAIN.get(tag, Kind.FIELD), said
     if given.get("role") in {"group", "listbox"} or tag == "fieldset":
         yield Kind.GROUP, spoken
     for each in element.inside:
         if isinstance(each, str):
             yield Kind.TEXT, " ".join(each.split())
+
+
+def _label(element: Element, said: str, ids: set[str]) -> Iterator[tuple[Kind, str]]:
+    """A label names nothing unless its control is there."""
+    if "choice" in element.classes:
+        yield Kind.OPTION, said
+    elif element.given.get("for", "") in ids or any(each.tag in CONTROLS for each in element.walk()):
+        yield Kind.FIELD, said
