@@ -74,7 +74,7 @@ def test_C5_a_new_password_is_a_new_version_the_same_one_is_none(made: Acme) -> 
         assert save_connection(s, ConnectionFacts(facts, secrets={Secret.PASSWORD: "old password"}), id).number == 1
         assert save_connection(s, ConnectionFacts(facts), id).number == 1
         assert save_connection(s, ConnectionFacts(facts, secrets={Secret.PASSWORD: "new password"}), id).number == 2
-        assert connection_url(s, id) == ("https://crm.example.com/hooks/s3cr3t?event={event.code}", "")
+        assert connection_url(s.db, s.account, id) == ("https://crm.example.com/hooks/s3cr3t?event={event.code}", "")
 
 
 def test_C5_another_host_asks_for_the_secrets_again(made: Acme) -> None:

@@ -120,7 +120,7 @@ def main() -> None:
             "planning": plan.people[Role.PLANNER],
             "reading": plan.people[Role.VIEWER],
         }
-        ids = _set_up(plan)
+        ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
         sys.stdout.write(
             json.dumps(
                 {
@@ -146,6 +146,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
     from heliograph.platform.services.events import save_event
 
     live = plan.acme.event_status("Live")
+    connections = _connections(plan)
     made = {}
     for code in ("REHEARSAL", "STUCK"):
         with plan.acme.setting_up() as s:
@@ -172,10 +173,60 @@ def _set_up(plan: Planned) -> dict[str, int]:
         | {
             "Live": live,
             "OAuth2": connection,
+            **connections,
             "event-data": next(iter(config.event_fields)),
             "profile-data": next(iter(config.profile_fields)),
         }
     )
+
+
+def _connections(plan: Planned) -> dict[str, int]:
+    """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
+    from heliograph.domain.connections import Secret
+    from heliograph.domain.flows import Destination, Flow, Mode, Watch
+    from heliograph.flows.services import holding, signing
+    from heliograph.flows.services.connections import ConnectionFacts, save_connection
+    from heliograph.flows.services.flows import save_flow
+
+    made = {}
+    crm = {
+        "name": "Sales CRM",
+        "auth": "API Key / Token",
+        "key_place": "header",
+        "key_name": "X-Api-Key",
+        "rate": 600,
+        "parallel": 4,
+        "patient": True,
+        "headers": [["X-Client", "brightfield"]],
+        "rule": [
+            {"if": [{"in": "json", "name": "ok", "is": ["false"]}], "then": "failed", "says": "Not taken", "shows": "error"},
+            {
+                "if": [{"in": "status", "is": ["200-299"]}, {"in": "json", "name": "created", "is": ["true"]}],
+                "then": "delivered",
+                "lead": "created",
+            },
+        ],
+    }
+    with plan.acme.setting_up() as s:
+        facts = ConnectionFacts(
+            crm, "https://crm.example.com/v2/{event.code}/leads", "https://crm.example.com/v2/me", {Secret.KEY: "not told"}
+        )
+        made["Sales CRM"] = save_connection(s, facts).pk
+        for name, host in (
+            ("Concierge desk", "desk.example.net"),
+            ("Door display", "display.example.net"),
+            ("Nowhere", "crm.heliograph.invalid"),
+        ):
+            made[name] = save_connection(s, ConnectionFacts({"name": name, "auth": "Open / No Auth"}, f"https://{host}/hook")).pk
+        signing.rotate(s, made["Sales CRM"])
+        to = tuple(
+            Destination(0, name, connection=made[name], payload_mapping=plan.acme.mapping.pk) for name in ("Sales CRM", "Door display")
+        )
+        save_flow(s, Flow(0, 1, "Registered attendees to CRM", Mode.TEST, True, Watch.REGISTRATION, destinations=to))
+        holding.pause(s, made["Concierge desk"], "They move house")
+        holding.pause(s, made["Door display"], "A new display")
+        holding.release(s, made["Door display"], 1)
+    return made
 
 
 def _session(client: object, user: object) -> str:

@@ -50,7 +50,8 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     many = {"tag-coverage", "registration-add", "registrations-status", "job", "job-refused", "import", "import-columns", "import-dry-run"}
     tried |= settings | event | many
     oauth = {"connection-access", "oauth-connect", "oauth-return"}  # test_oauth_pages.py does, with another session's state as well
-    tried |= oauth
+    deeds = {f"connection-{deed}" for deed in ("pause", "release", "copy", "delete", "signing", "rule")}
+    tried |= oauth | deeds | {"connection-list", "connection-new", "connection-add", "connection"}  # test_pages_connections.py
     open_to_all = {"account_login", "account_logout", "account_inactive", "mfa_authenticate"}
     assert names - tried - open_to_all - {"start", "signal"} == set()
 

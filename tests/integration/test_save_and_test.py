@@ -182,7 +182,7 @@ def test_C3_says_at_which_step_it_failed_and_what_mends_it(stage: Stage, kind: s
         assert secret not in said
     failed = next(each for each in report.steps if each.mark is Mark.FAILED)
     assert failed.seconds is not None
-    assert testing.last_reports(stage.story.account)[id][1] == report
+    assert testing.last_reports(stage.story.db, stage.story.account)[id][1] == report
 
 
 def test_C3_tested_by_its_test_url_with_its_credentials(stage: Stage) -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from heliograph.flows.views import flows, oauth
+from heliograph.flows.views import connection_deeds, connection_setup, connections, flows, oauth, presets
 
 urlpatterns: list[URLPattern] = [
     path("signal/", RedirectView.as_view(pattern_name="flow-list"), name="signal"),
     path("signal/flows/", flows.flow_list, name="flow-list"),
     path("signal/flows/<int:flow>/active/", flows.toggle, name="flow-toggle"),
+    path("signal/connections/", connections.connection_list, name="connection-list"),
+    path("signal/connections/new/", connections.connection_new, name="connection-new"),
+    path("signal/connections/new/<slug:start>/", presets.connection_add, name="connection-add"),
+    path("signal/connections/<int:connection>/", connection_setup.connection, name="connection"),
+    path("signal/connections/<int:connection>/pause/", connection_deeds.pause, name="connection-pause"),
+    path("signal/connections/<int:connection>/release/", connection_deeds.release, name="connection-release"),
+    path("signal/connections/<int:connection>/signing/", connection_deeds.sign, name="connection-signing"),
+    path("signal/connections/<int:connection>/copy/", connection_deeds.copy, name="connection-copy"),
+    path("signal/connections/<int:connection>/delete/", connection_deeds.delete, name="connection-delete"),
     path("signal/connections/<int:connection>/access/", oauth.connection_access, name="connection-access"),
     path("signal/connections/<int:connection>/connect/", oauth.connect, name="oauth-connect"),
     # Administrators of other servers enter this one: it never changes.

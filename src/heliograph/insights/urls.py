@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.insights.views import feed, retry, timeline
+from heliograph.insights.views import feed, response_rule, retry, timeline
 
 urlpatterns: list[URLPattern] = [
     path("signal/metrics/feed/", feed.feed, name="feed"),
     path("signal/retry/", retry.queue, name="retry"),
     path("signal/retry/submit/", retry.submit_items, name="retry-submit"),
     path("signal/retry/<str:item>/", retry.item, name="retry-item"),
+    path("signal/connections/<int:connection>/rule/", response_rule.response_rule, name="connection-rule"),
     path("signal/registrations/<str:event>/<path:code>/", timeline.timeline, name="timeline"),
     path("signal/sync/<str:event>/<path:code>/", timeline.sync, name="sync-now"),
 ]

@@ -11,11 +11,13 @@ from typing import Final
 
 import pycurl
 
+from heliograph.domain.addresses import AddressError, split_address
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.poller import open_poller
 
 HEADERS: Final = ("Content-Type: application/json", "webhook-id: msg_00000000000000000000000000", "Expect:")
 HERE: Final = "http://127.0.0.1:"
+"""What scheme, host and port begin with, once a port is there."""
 LIBCURL: Final = f"{pycurl.version_info()[1]}, {pycurl.version.split()[0]}"
 
 
@@ -23,11 +25,20 @@ class NotHere(HeliographError):
     """The floor posts to this machine only."""
 
 
+def is_here(url: str) -> bool:
+    """Whether a request to it stays on this machine: its host is asked, since `http://127.0.0.1:x@example.org/` only begins like one that does."""
+    try:
+        origin = split_address(url, http=True).origin
+    except AddressError:
+        return False
+    return f"{origin}:".startswith(HERE)
+
+
 class Loop:
     """A multi handle with `opened` requests under way at a time. Raises NotHere."""
 
     def __init__(self, url: str, opened: int) -> None:
-        if not url.startswith(HERE):
+        if not is_here(url):
             raise NotHere
         self._poller, self._multi, self._due = open_poller(), pycurl.CurlMulti(), 0.0
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)

@@ -179,14 +179,22 @@ class Shown:
     lost: bool
 
 
+_SHOWN = "bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost"
+
+
 def shown_access(db: Database, account: int, connection: int) -> Shown | None:
     """For pages; None where nothing is stored."""
+    return shown_accesses(db, account, connection).get(connection)
+
+
+def shown_accesses(db: Database, account: int, connection: int | None = None) -> dict[int, Shown]:
+    """Of one, or of all of an account's connections, by id."""
     rows = db.all(
-        "SELECT bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost FROM oauth_access"
-        " WHERE connection_id = :connection AND account_id = :account AND sealed IS NOT NULL",
-        {"connection": connection, "account": account},
+        f"SELECT connection_id, {_SHOWN} FROM oauth_access WHERE account_id = :account AND sealed IS NOT NULL"
+        + ("" if connection is None else " AND connection_id = :connection"),
+        {"account": account} | ({} if connection is None else {"connection": connection}),
     )
-    if not rows:
-        return None
-    bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost = rows[0]
-    return Shown(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
+    found = {}
+    for id, bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost in rows:
+        found[id] = Shown(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
+    return found

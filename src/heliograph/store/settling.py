@@ -337,6 +337,12 @@ def cure_flow(db: Database, account: int, flow: int, causes: frozenset[Cause], d
     return _cure(db, "a.flow_id = :id", account, flow, causes, does_of)
 
 
+def cure_account(db: Database, account: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
+    """What holds for all of the account's connections was saved: as `cure_connection`, in one go, since all lanes of a transaction are locked in
+    one order (architecture rule 4)."""
+    return _cure(db, "l.account_id = :id", account, account, causes, does_of)
+
+
 def _cure(db: Database, where: str, account: int, number: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
     rows = db.all(
         "SELECT DISTINCT a.lane_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.state = 2"

@@ -23,6 +23,7 @@ from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Use
 from heliograph.store import oauth
+from heliograph.store.database import Database
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
 
 OWNER = "connection"
@@ -65,7 +66,7 @@ def save_connection(
     shown = dict(row.body)
     before = rules.Connection.from_body(row.body) if id is not None else None
     entered = {name: value for name, value in facts.secrets.items() if value}
-    origins = _take_urls(facts, before, entered, http=_may_be_plain(s.account) if http is None else http)
+    origins = _take_urls(facts, before, entered, http=may_be_plain(s.account) if http is None else http)
     try:
         entered = {name: rules.check_secret(name, value) for name, value in entered.items()}
         _check_certificates(entered, facts)
@@ -107,7 +108,8 @@ def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
     return {name: with_ascii_host(url.strip()) for name in names if isinstance(url := facts.fields.get(name), str)}
 
 
-def _may_be_plain(account: int) -> bool:
+def may_be_plain(account: int) -> bool:
+    """Whether addresses without TLS can be entered: where the operator allowed networks (C6)."""
     policy = outgoing.policy(account)
     return bool(policy.networks or policy.endpoints)
 
@@ -162,20 +164,37 @@ def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret,
     return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})
 
 
-def connection_url(s: Saving, id: int) -> tuple[str, str]:
+def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
     """(URL, test URL), whole: for the form of an Administrator alone (C5). Raises NotThere."""
     row = connection_row(id)
-    secrets = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    secrets = load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
     body = rules.Connection.from_body(row.body)
     return body.origin + secrets.get(Secret.PATH, ""), body.test_origin + secrets.get(Secret.TEST_PATH, "") if body.test_origin else ""
+
+
+def copy_connection(s: Saving, id: int, name: str) -> Connection:
+    """Another connection to the same place, with the same secrets, under a name of its own. OAuth2 access by sign-in is its own: somebody connects
+    the copy. Raises Invalid, NotThere."""
+    s.needs_account()
+    of = connection_row(id)
+    stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    body = rules.Connection.from_body(of.body)
+    url, test_url = connection_url(s.db, s.account, id)
+    secrets = {secret: stored[secret.value] for secret in body.secrets - frozenset(_OF_URLS) if secret.value in stored}
+    return save_connection(s, ConnectionFacts({**of.body, "name": name}, url=url, test_url=test_url, secrets=secrets), http=True)
+
+
+def users(id: int) -> list[Use]:
+    """The flows that send over a connection (P12)."""
+    used = Destination.objects.filter(connection=id, removed_at=None, flow__deleted_at=None).select_related("flow").order_by("flow_id")
+    return list({d.flow_id: Use("flow", d.flow_id, d.flow.name) for d in used}.values())
 
 
 def delete_connection(s: Saving, id: int) -> None:
     """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
     s.needs_account()
     row = connection_row(id)
-    used = Destination.objects.filter(connection=row, removed_at=None, flow__deleted_at=None).select_related("flow")
-    uses = [Use("flow", d.flow_id, d.flow.name) for d in used]
+    uses = users(id)
     if uses:
         raise InUse(row.name, uses)
     row.deleted_at = timezone.now()

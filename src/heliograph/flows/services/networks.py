@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import Account
 from heliograph.domain.outcomes import Cause
-from heliograph.flows.models import Connection
 from heliograph.flows.services.cures import does_of
 from heliograph.outbound.guard import GuardError, Policy
 from heliograph.platform.errors import Invalid
@@ -27,7 +26,6 @@ def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = wanted or None
     row.save(update_fields=["allowed_networks"])
-    for connection in Connection.objects.filter(deleted_at=None).values_list("pk", flat=True):
-        settling.cure_connection(s.db, s.account, connection, frozenset({Cause.BLOCKED}), does_of())
+    settling.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), does_of())
     s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
     return wanted

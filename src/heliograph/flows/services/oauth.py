@@ -152,15 +152,20 @@ class Shown:
     about: oauth.Shown | None
 
 
+def state_of(facts: Connection, about: oauth.Shown | None) -> State:
+    """How a connection's access stands. about: what is stored; what was given under other settings does not count."""
+    usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
+    return State.NOT_YET if about is None or not usable else State.LOST if about.lost else State.CONNECTED
+
+
 def access(db: Database, account: int, id: int) -> Shown:
     """How the access of an OAuth2 connection stands. Raises NotThere, also for a connection of another kind."""
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     about = oauth.shown_access(db, account, id)
+    state = state_of(facts, about)
     if about is not None and about.bond != facts.bond:
         about = None
-    usable = about is not None and (facts.connected == facts.bond or not facts.needs_connecting)
-    state = State.NOT_YET if about is None or not usable else State.LOST if about.lost else State.CONNECTED
     lacks = tuple(name for name in facts.lacks if name != "connected")
     if facts.auth is not Auth.OAUTH2:
         lacks = ("auth",)

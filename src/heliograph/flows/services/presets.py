@@ -14,7 +14,7 @@ from heliograph.domain.presets import BlanksWrong, Preset
 from heliograph.flows.models import Connection
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.preset_files import presets
-from heliograph.flows.services.connections import ConnectionFacts, save_connection
+from heliograph.flows.services.connections import ConnectionFacts, may_be_plain, save_connection
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import Saving
@@ -37,12 +37,15 @@ def preset(key: str) -> Preset:
     return found
 
 
-def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool = False) -> Made:
-    """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are possible.
+def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool | None = None) -> Made:
+    """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are
+    possible; by default where the operator allowed networks.
 
     Raises NotThere, and Invalid with sentences by name of the blank.
     """
     chosen = preset(key)
+    if http is None:
+        http = may_be_plain(s.account)
     try:
         filled = chosen.fill(values, http=http)
     except BlanksWrong as error:

@@ -42,7 +42,7 @@ from heliograph.outbound.target import InvalidTarget, read_target
 from heliograph.platform.errors import SetupError
 from heliograph.platform.services.saving import saving
 from heliograph.store import trials
-from heliograph.store.database import of_django
+from heliograph.store.database import Database, of_django
 from heliograph.store.secrets import load_secrets
 
 SHOWN = 600
@@ -87,10 +87,10 @@ def save_and_try(
         return saved, error
 
 
-def last_reports(account: int) -> dict[int, tuple[int, Report]]:
+def last_reports(db: Database, account: int) -> dict[int, tuple[int, Report]]:
     """The last report of each of the account's connections, with when it was made (microseconds)."""
     found = {}
-    for connection, (at, body) in trials.last(of_django(database), account).items():
+    for connection, (at, body) in trials.last(db, account).items():
         try:
             found[connection] = at, Report.from_body(body)
         except (HeliographError, KeyError, ValueError, TypeError):

@@ -1,0 +1,116 @@
+"""Add A Connection from an application (B3): its blanks, what to ask of its administrator, and a connection with its first mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.diagnosis import Report, Verdict
+from heliograph.domain.presets import Blank, BlankKind, Preset
+from heliograph.flows import diagnosis_words
+from heliograph.flows.services import presets as services
+from heliograph.flows.services.presets import Made
+from heliograph.flows.services.testing import TooManyTests, try_connection
+from heliograph.flows.views import connection_setup
+from heliograph.flows.views.handing import Errand
+from heliograph.platform.errors import Invalid, NotThere
+from heliograph.platform.services.saving import saving
+from heliograph.web.fields import Field
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+ANY = "webhook"
+LONGEST = 8_000
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def connection_add(request: AccountRequest, start: str) -> HttpResponse:
+    """The form of a new connection: of any webhook, or a preset's."""
+    if start == ANY:
+        return connection_setup.connection_add(request)
+    try:
+        chosen = services.preset(start)
+    except NotThere:
+        raise Http404 from None
+    errand = Errand.of(request)
+    if request.method != "POST":
+        return _form(request, chosen, errand, {blank.name: blank.default for blank in chosen.blanks}, {})
+    values = {blank.name: request.POST.get(blank.name, "")[:LONGEST] for blank in chosen.blanks}
+    try:
+        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+            made = services.make(s, start, values)
+    except Invalid as error:
+        return _form(request, chosen, errand, values, {name: " ".join(_(said) for said in each) for name, each in error.fields.items()})
+    return _made(request, made, errand)
+
+
+def _form(request: AccountRequest, chosen: Preset, errand: Errand, values: Mapping[str, str], errors: Mapping[str, str]) -> HttpResponse:
+    n = len(errors)
+    known = {blank.name for blank in chosen.blanks}
+    return page(
+        request,
+        "flows/connection_preset.html",
+        here="connections",
+        status=422 if errors else 200,
+        preset=chosen,
+        fields=[_field(blank, values, errors) for blank in chosen.blanks],
+        refused=ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
+        if n
+        else "",
+        rest=[said for name, said in errors.items() if name not in known],
+        start=errand.address(reverse("connection-new")),
+        cancel=errand.back(reverse("connection-list")),
+    )
+
+
+def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str]) -> Field:
+    secret = blank.kind is BlankKind.SECRET
+    error = errors.get(blank.name, "")
+    if secret and errors and not error and values.get(blank.name):
+        error = _("Enter it once more: a page never shows what was typed here.")
+    return Field(
+        kind="password" if secret else "text",
+        id=blank.name,
+        label=_(blank.label),
+        value="" if secret else values.get(blank.name, ""),
+        help=_(blank.help) if blank.help else "",
+        optional=not blank.required,
+        required=blank.required,
+        error=error,
+        inputmode="numeric" if blank.kind is BlankKind.NUMBER else "",
+        placeholder="https://" if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM) else "",
+        autocomplete="" if secret else "off",
+    )
+
+
+def _made(request: AccountRequest, made: Made, errand: Errand) -> HttpResponse:
+    """Tests what was made, and leads on: to the connection, or back to the flow that waits for connection and mapping."""
+    id = made.connection.pk
+    report: Report | None = None
+    try:
+        report = try_connection(request.account.pk, id)
+    except TooManyTests as error:
+        said = _(str(error))
+    else:
+        said = diagnosis_words.summary(report)
+    names = ", ".join(mapping.name for mapping in made.mappings)
+    say(
+        request,
+        _("“%(connection)s” is there, with the mapping “%(mapping)s”. %(test)s")
+        % {"connection": made.connection.name, "mapping": names, "test": said},
+    )
+    errand = replace(errand, mapping=next((mapping.pk for mapping in made.mappings), None))
+    if errand.flow is not None and report is not None and report.verdict is not Verdict.FAILED:
+        return HttpResponseRedirect(errand.back("", connection=id))
+    return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")

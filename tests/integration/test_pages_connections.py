@@ -1,0 +1,539 @@
+"""The Connection pages (issue 6.4; C1-C8, B3): by every role, with nothing of another account, against a real receiver."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django_scopes import scope
+from tests import pages
+from tests.databases import DatabaseFacts
+from tests.integration.test_pages_signal import text_of
+from tests.pages import PASSWORD
+from tests.receiver import Answer, Receiver
+from tests.story import Story
+
+from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.domain.connections import Secret
+from heliograph.domain.outcomes import Delivered
+from heliograph.flows.models import Connection, Mapping
+from heliograph.flows.services import signing
+from heliograph.flows.services.connections import connection_row, connection_url
+from heliograph.flows.services.networks import allow_networks
+from heliograph.flows.vault import vault
+from heliograph.jobs.models import Job, State
+from heliograph.store.secrets import load_secrets
+
+LIST = "/signal/connections/"
+COMMON = {"name": "Sales CRM", "content_type": "application/json", "method": "POST"}
+
+
+@pytest.fixture(autouse=True)
+def no_locks() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def people(story: Story) -> dict[Role, User]:
+    account = Account.objects.get(pk=story.account)
+    with story.saving() as s:
+        allow_networks(s, ["127.0.0.0/8"])
+    return {
+        role: User.objects.create_user(f"{role.lower()}@example.org", PASSWORD, name=role.value, account=account, role=role)
+        for role in Role
+    }
+
+
+@pytest.fixture
+def ada(client: Client, people: dict[Role, User]) -> Client:
+    """An Administrator's browser."""
+    client.force_login(people[Role.ADMINISTRATOR])
+    return client
+
+
+def address(id: int, *more: str) -> str:
+    return LIST + "/".join([str(id), *more]) + "/"
+
+
+def stored(story: Story, name: str) -> Connection:
+    with scope(account=story.account):
+        row: Connection = Connection.objects.get(name=name, deleted_at=None)
+    return row
+
+
+def secrets_of(story: Story, id: int) -> dict[str, str]:
+    return load_secrets(story.db, vault(), story.account, "connection", [id]).get(id, {})
+
+
+# --- who may what
+
+
+DEEDS = ("pause", "release", "copy", "delete", "signing", "rule")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_P1_everybody_reads_connections_and_an_administrator_changes_them(
+    story: Story, client: Client, people: dict[Role, User], role: Role
+) -> None:
+    crm = story.connection("CRM", "/s3cr3t-path", auth="API Key / Token", secrets={Secret.KEY: "s3cr3t-key"})
+    client.force_login(people[role])
+    administers = role is Role.ADMINISTRATOR
+    shown = client.get(LIST).content.decode()
+    assert ("Add A Connection" in shown) is administers
+    assert "s3cr3t" not in shown
+    page = client.get(address(crm))
+    assert page.status_code == 200
+    assert ("s3cr3t-path" in page.content.decode()) is administers  # C5: whole only in Connection Setup for Administrators
+    assert "s3cr3t-key" not in page.content.decode()
+    assert ("Save &amp; Test" in page.content.decode()) is administers
+    before = stored(story, "CRM").number
+    for path in (LIST + "new/", LIST + "new/webhook/", LIST + "new/slack_text/", *(address(crm, deed) for deed in DEEDS)):
+        assert client.get(path).status_code == (200 if administers else 403), path
+    if not administers:
+        for path in (LIST + "new/webhook/", LIST + "new/slack_text/", address(crm), *(address(crm, deed) for deed in DEEDS)):
+            assert client.post(path, {"do": "new", "name": "x", "rate": "5"}).status_code == 403, path
+        assert stored(story, "CRM").number == before
+        assert not story.paused(crm)[0]
+
+
+def test_nothing_of_another_accounts_connections_is_there(story: Story, ada: Client) -> None:
+    mine = story.connection("CRM", "/crm")
+    other = pages.made(story.db, name="Another")
+    client = Client()
+    client.force_login(other.administrator)
+    assert story.receiver.url("").removeprefix("http://") not in client.get(LIST).content.decode()
+    for path in (address(mine), *(address(mine, deed) for deed in DEEDS)):
+        assert client.get(path).status_code == 404, path
+        assert client.post(path, {"do": "new", "name": "Theirs", "url": "https://evil.example/", "rate": "5"}).status_code == 404, path
+    flow = story.flow("Mine", [story.to(mine)])
+    for path in (LIST + "new/", LIST + "new/webhook/", LIST + "new/slack_text/"):
+        assert client.get(f"{path}?for={flow}").status_code == 404, path
+        assert ada.get(f"{path}?for={flow}").status_code == 200, path
+        for wrong in ("0", "x", "99999999999999999999", "-1", "%00"):
+            assert ada.get(f"{path}?for={wrong}").status_code == 404, wrong
+    assert stored(story, "CRM").name == "CRM"
+    assert ada.get(address(99999999999999999)).status_code == 404
+    assert ada.get(LIST + "new/nonsense/").status_code == 404
+
+
+# --- the list
+
+
+def test_the_list_says_how_each_connection_is(story: Story, receiver: Receiver, ada: Client) -> None:
+    assert "No connections yet" in ada.get(LIST).content.decode()
+    crm, slack = story.connection("CRM", "/crm"), story.connection("Slack", "/slack")
+    story.connection("Keyed", "/keyed", auth="API Key / Token")
+    story.connection("Door", "/door")
+    story.flow("All", [story.to(crm), story.to(slack)])
+    receiver.answer("/slack", Answer(401))
+    with story.worker():
+        story.record("R1", status="Attended")
+        receiver.wait_for(2)
+        story.until("R1", "success", "queued")
+    story.pause(slack, "They move house")
+    shown = text_of(ada.get(LIST).content)
+    assert "Answers" in shown
+    assert "Paused" in shown
+    assert "They move house. It holds what would be sent, in its order, and loses nothing." in shown
+    assert "Missing: API Key / Token." in shown
+    assert "Not tried yet" in shown
+    assert "1 waiting" in shown
+    assert "delivered," in shown
+    with story.saving() as s:
+        signing.rotate(s, crm)
+    for query, names in {
+        "?q=slack": ["Slack"],
+        "?q=all": ["CRM", "Slack"],
+        "?health=paused": ["Slack"],
+        "?health=incomplete": ["Keyed"],
+        "?type=API+Key+%2F+Token": ["Keyed"],
+        "?health=nonsense&type=%00": ["CRM", "Door", "Keyed", "Slack"],
+    }.items():
+        page = ada.get(LIST + query).content.decode()
+        assert re.findall(r'class="name" href="[^"]+"><bdi>([^<]+)', page) == names, query
+    assert "No connection matches" in ada.get(LIST + "?q=nowhere").content.decode()
+    story.resume(slack)
+    assert "Refuses" in text_of(ada.get(LIST).content)
+    assert f"connection={slack}&amp;status=waiting" in ada.get(LIST).content.decode()
+    assert "R1" in text_of(ada.get(f"/signal/retry/?connection={slack}&status=waiting").content)  # the number's own records
+
+
+@pytest.mark.parametrize("path", ["", "one"])
+def test_the_number_of_queries_does_not_grow_with_connections(story: Story, receiver: Receiver, ada: Client, path: str) -> None:
+    def queries(url: str) -> int:
+        ada.get(url)
+        with CaptureQueriesContext(connections["read"]) as read, CaptureQueriesContext(connections["default"]) as default:
+            assert ada.get(url).status_code == 200
+        return len(read) + len(default)
+
+    first = story.connection("C0", "/0")
+    story.flow("F0", [story.to(first)])
+    story.pause(first)
+    url = address(first) if path else LIST
+    few = queries(url)
+    for n in range(1, 12):
+        more = story.connection(f"C{n}", f"/{n}")
+        story.flow(f"F{n}", [story.to(more), story.to(first)])
+        story.pause(more)
+    assert queries(url) <= few
+
+
+# --- the form
+
+
+def test_C1_C3_a_connection_is_added_tested_and_shown_without_its_secrets(story: Story, receiver: Receiver, ada: Client) -> None:
+    receiver.answer("/me", lambda r: Answer(200 if r.header("x-api-key") == "s3cr3t-key" else 401, "{}"))
+    blank = ada.get(LIST + "new/webhook/")
+    assert blank.status_code == 200
+    posted = {
+        **COMMON,
+        "auth": "API Key / Token",
+        "key": "s3cr3t-key",
+        "key_place": "header",
+        "key_name": "X-Api-Key",
+        "url": receiver.url("/hook/{event.code}"),
+        "test_url": receiver.url("/me"),
+        "headers": "X-Client: brightfield\nX-Two: 2",
+        "rate": "600",
+        "parallel": "4",
+        "patient": "1",
+        "user_name": "not read",
+        "client_id": "not read",
+    }
+    answer = ada.post(LIST + "new/webhook/", posted)
+    row = stored(story, "Sales CRM")
+    assert answer["Location"] == f"{address(row.pk)}#test"
+    assert row.body["headers"] == [["X-Client", "brightfield"], ["X-Two", "2"]]
+    assert (row.body["rate"], row.body["parallel"], row.body["patient"], row.body["key_name"]) == (600, 4, True, "X-Api-Key")
+    assert "user_name" not in row.body
+    assert "client_id" not in row.body
+    page = ada.get(answer["Location"]).content.decode()
+    assert "answered as it should" in page
+    assert "s3cr3t-key" not in page
+    assert "Stored; type to replace" in page
+    assert receiver.url("/hook/{event.code}") in page
+    asked = receiver.wait_for(1, path="/me")[0]
+    assert (asked.method, asked.header("x-api-key")) == ("GET", "s3cr3t-key")
+    # Saved again with nothing typed: the key stays, and nothing is a new version.
+    ada.post(address(row.pk), {k: v for k, v in posted.items() if k != "key"})
+    again = stored(story, "Sales CRM")
+    assert again.number == row.number
+    assert secrets_of(story, row.pk)[Secret.KEY] == "s3cr3t-key"
+    # Another type: what belonged to the one before is gone.
+    ada.post(address(row.pk), {**COMMON, "auth": "Open / No Auth", "url": receiver.url("/hook"), "test_url": ""})
+    assert set(secrets_of(story, row.pk)) == {"path"}
+    assert ada.get(LIST).status_code == 200
+
+
+def test_C3_without_a_test_url_nothing_is_posted_unless_a_sample_is_asked_for(story: Story, receiver: Receiver, ada: Client) -> None:
+    hook = story.connection("CRM", "/hook")
+    ada.post(address(hook), {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": receiver.url("/hook")})
+    assert "Reached:" in ada.get(address(hook)).content.decode()
+    assert not receiver.requests
+    receiver.answer("/hook", Answer(200, {"id": "L-1"}))
+    assert ada.post(address(hook), {"do": "sample"})["Location"].endswith("#test")
+    (sent,) = receiver.wait_for(1, path="/hook")
+    assert sent.method == "POST"
+    page = text_of(ada.get(address(hook)).content)
+    assert "took the sample" in page
+    assert "L-1" in page
+
+
+def test_C3_what_failed_says_what_to_do_and_is_saved_all_the_same(story: Story, receiver: Receiver, ada: Client) -> None:
+    receiver.answer("/me", Answer(401))
+    ada.post(
+        LIST + "new/webhook/",
+        {
+            **COMMON,
+            "auth": "Basic Authentication",
+            "user_name": "crm",
+            "password": "wr0ng",
+            "url": receiver.url("/hook"),
+            "test_url": receiver.url("/me"),
+        },
+    )
+    page = text_of(ada.get(address(stored(story, "Sales CRM").pk)).content)
+    assert "The test failed at “Sign in”" in page
+    assert "What to do" in page
+    assert "wr0ng" not in page
+
+
+def test_C5_another_host_asks_for_the_secrets_again_and_bad_input_loses_nothing(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm", auth="API Key / Token", secrets={Secret.KEY: "s3cr3t-key"})
+    posted = {**COMMON, "name": "CRM", "auth": "API Key / Token", "key_place": "bearer"}
+    moved = ada.post(address(crm), {**posted, "url": "https://elsewhere.example/hook", "headers": "X-A: 1"})
+    assert moved.status_code == 422
+    page = text_of(moved.content)
+    assert "1 field was refused; nothing was saved" in page
+    assert "The host changed, so this has to be entered again." in page
+    assert "https://elsewhere.example/hook" in moved.content.decode()
+    assert "X-A: 1" in moved.content.decode()
+    for wrong, said in (
+        ({"url": "ftp://crm.example/"}, "must start with https://"),
+        ({"url": ""}, "The URL is missing."),
+        ({"name": ""}, "name"),
+        ({"rate": "many"}, "whole number"),
+        ({"total_timeout": "3600"}, "from 1 to 20"),
+        ({"headers": "Authorization: Bearer x"}, "Authorization is a credential"),
+        ({"headers": "X-A: a\r\nX-A: b"}, "given twice"),
+        ({"headers": "no colon here"}, "no colon here"),
+        ({"authorities": "not a certificate"}, "-----BEGIN"),
+        ({"client_certificate": "nor this"}, "-----BEGIN"),
+        ({"key": "a\nb"}, "line break"),
+        ({"key_place": "header", "key_name": "Bad Name"}, "Bad Name"),
+        ({"url": receiver.url("/{nonsense}")}, "There is no field"),
+        ({"url": receiver.url("/x") + "\0"}, "control character"),
+        ({"method": "DELETE"}, "method"),
+    ):
+        answer = ada.post(address(crm), {**posted, "url": receiver.url("/crm"), "key": "typed-now", **wrong})
+        assert answer.status_code == 422, wrong
+        shown = text_of(answer.content)
+        assert said.casefold() in shown.casefold(), (wrong, shown)
+        assert "typed-now" not in answer.content.decode()
+    other = story.connection("Other", "/other")
+    taken = ada.post(address(other), {**COMMON, "name": "crm", "auth": "Open / No Auth", "url": receiver.url("/other")})
+    assert "There is a connection of this name already." in text_of(taken.content)
+    assert stored(story, "CRM").number == 1
+
+
+def test_C7_a_signed_connection_that_moves_is_signed_anew(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    with story.saving() as s:
+        signing.rotate(s, crm)
+    posted = {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": "https://elsewhere.invalid/hook"}
+    page = ada.post(address(crm), posted)
+    assert page.status_code == 422
+    assert "Stop signing" in text_of(page.content)
+    assert ada.post(address(crm), {**posted, "forget_signing": "1"}).status_code == 302
+    assert not secrets_of(story, crm).get(Secret.SIGNING)
+
+
+def test_F2_what_would_stop_a_running_flow_asks_first(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("Registered to CRM", [story.to(crm)])
+    posted = {**COMMON, "name": "CRM", "auth": "API Key / Token", "url": receiver.url("/crm")}
+    asked = ada.post(address(crm), posted)
+    assert asked.status_code == 409
+    assert "Registered to CRM" in text_of(asked.content)
+    assert "Save all the same" in text_of(asked.content)
+    assert stored(story, "CRM").type == "Open / No Auth"
+    assert ada.post(address(crm), {**posted, "confirmed": "1"}).status_code == 302
+    assert stored(story, "CRM").type == "API Key / Token"
+
+
+def test_C2_a_field_is_put_into_the_url_without_script(story: Story, receiver: Receiver, ada: Client) -> None:
+    answer = ada.post(
+        LIST + "new/webhook/", {**COMMON, "auth": "Open / No Auth", "url": "https://crm.example/", "field": "event.code", "do": "insert"}
+    )
+    assert answer.status_code == 200
+    assert 'value="https://crm.example/{event.code}"' in answer.content.decode()
+    with scope(account=story.account):
+        assert not Connection.objects.filter(name="Sales CRM").exists()
+
+
+# --- presets
+
+
+def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(story: Story, ada: Client) -> None:
+    start = ada.get(LIST + "new/").content.decode()
+    assert start.count("/signal/connections/new/") >= 14  # any webhook and 13 presets
+    assert "Ask the administrator" in ada.get(LIST + "new/slack_text/").content.decode()
+    refused = ada.post(LIST + "new/slack_text/", {"name": "Slack", "url": "https://evil.example/services/x"})
+    assert refused.status_code == 422
+    assert "https://evil.example/services/x" in refused.content.decode()
+    assert "hooks.slack.com" in text_of(refused.content)
+    flow = story.flow("Waiting", [story.to(story.connection("CRM", "/crm"))])
+    made = ada.post(f"{LIST}new/generic_json/?for={flow}", {"name": "Hook", "url": story.receiver.url("/hook"), "token": "t0ken-of-hook"})
+    row = stored(story, "Hook")
+    with scope(account=story.account):
+        mapping = Mapping.objects.get(name="Hook mapping")
+    assert made.status_code == 302
+    where = made["Location"]
+    if "connection=" in where:  # the flow editor is there
+        assert f"connection={row.pk}" in where
+        assert f"mapping={mapping.pk}" in where
+    assert "t0ken-of-hook" not in ada.get(address(row.pk)).content.decode()
+    secret = ada.post(LIST + "new/hubspot_contact/", {"name": "CRM", "token": "pat-s3cr3t"})  # a name that is taken
+    assert secret.status_code == 422
+    assert "pat-s3cr3t" not in secret.content.decode()
+    assert "Enter it once more" in text_of(secret.content)
+
+
+# --- pause and release, copy, delete, signing
+
+
+def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Receiver, ada: Client, people: dict[Role, User]) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    assert "Nothing is sent over it until somebody releases it" in text_of(ada.get(address(crm, "pause")).content)
+    assert ada.post(address(crm, "pause"), {"why": "New server"}).status_code == 302
+    assert story.paused(crm) == (True, "New server")
+    story.record("R1", status="Attended")
+    story.record("R2", status="Attended")
+    shown = text_of(ada.get(LIST).content)
+    assert "2 held" in shown
+    assert "Paused by Administrator" in shown
+    assert "2 held" in text_of(ada.get(address(crm, "release")).content)
+    for wrong in ("", "0", "-1", "x", "1000001", "9" * 30):
+        answer = ada.post(address(crm, "release"), {"do": "rate", "rate": wrong})
+        assert answer.status_code == 422, wrong
+        assert "from 1 to 1,000,000" in text_of(answer.content)
+    assert story.paused(crm)[0]
+    assert ada.post(address(crm, "release"), {"do": "rate", "rate": "120"})["Location"] == address(crm, "release")
+    going = ada.get(address(crm, "release"))
+    assert "Sending what was held" in text_of(going.content)
+    assert "Being released, 120 a minute" in text_of(going.content)
+    with scope(account=story.account):
+        assert Job.objects.get(kind="release").state == State.QUEUED
+    ada.post(address(crm, "release"), {"do": "hold"})
+    assert "Release at this rate" in text_of(ada.get(address(crm, "release")).content)
+    ada.post(address(crm, "release"), {"do": "once"})
+    assert not story.paused(crm)[0]
+    assert "It is not paused" in text_of(ada.get(address(crm, "release")).content)
+    part = ada.get(address(crm, "release"), headers={"HX-Request": "true"})
+    assert part["HX-Refresh"] == "true"
+    with story.worker():
+        receiver.wait_for(2, path="/crm")
+        story.until("R1", "success")
+        story.until("R2", "success")
+    with scope(account=story.account):
+        assert AuditEntry.objects.filter(kind="connection", by=f"user:{people[Role.ADMINISTRATOR].pk}", after__paused=True).exists()
+
+
+def test_a_copy_has_the_same_settings_and_credentials(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm?x=1", auth="API Key / Token", secrets={Secret.KEY: "s3cr3t-key"}, rate=60)
+    assert "CRM (copy)" in ada.get(address(crm, "copy")).content.decode()
+    assert "There is a connection of this name already." in text_of(ada.post(address(crm, "copy"), {"name": "crm"}).content)
+    answer = ada.post(address(crm, "copy"), {"name": "CRM two"})
+    row = stored(story, "CRM two")
+    assert answer["Location"] == address(row.pk)
+    assert secrets_of(story, row.pk) == secrets_of(story, crm)
+    assert row.body["rate"] == 60
+    with scope(account=story.account):
+        assert connection_url(story.db, story.account, row.pk) == (receiver.url("/crm?x=1"), "")
+
+
+def test_P12_a_connection_in_use_is_not_deleted_and_says_by_what(story: Story, ada: Client) -> None:
+    used, idle = (
+        story.connection("CRM", "/crm"),
+        story.connection("Idle", "/idle", auth="API Key / Token", secrets={Secret.KEY: "k3y-of-it"}),
+    )
+    story.flow("Registered to CRM", [story.to(used)])
+    page = text_of(ada.get(address(used, "delete")).content)
+    assert "“CRM” is in use" in page
+    assert "Registered to CRM" in page
+    assert "Delete it" not in page
+    assert ada.post(address(used, "delete")).status_code == 409
+    assert stored(story, "CRM")
+    assert "Delete it" in text_of(ada.get(address(idle, "delete")).content)
+    assert ada.post(address(idle, "delete"))["Location"] == LIST
+    assert ada.get(address(idle)).status_code == 404
+    assert not secrets_of(story, idle)
+
+
+def test_C7_a_signing_secret_is_shown_once(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    shown = ada.post(address(crm, "signing"), {"do": "new"})
+    secret = secrets_of(story, crm)[Secret.SIGNING]
+    assert secret in shown.content.decode()
+    assert "no-store" in shown["Cache-Control"]
+    assert secret not in ada.get(address(crm, "signing")).content.decode()
+    ada.post(address(crm, "signing"), {"do": "new"})
+    assert secrets_of(story, crm)[Secret.SIGNING_BEFORE] == secret
+    assert "two signatures" in text_of(ada.get(address(crm, "signing")).content)
+    ada.post(address(crm, "signing"), {"do": "finish"})
+    assert Secret.SIGNING_BEFORE not in secrets_of(story, crm)
+    ada.post(address(crm, "signing"), {"do": "stop"})
+    assert Secret.SIGNING not in secrets_of(story, crm)
+
+
+# --- the response rule
+
+
+def test_C7_a_rule_is_made_from_a_logged_answer_tried_and_saved(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, {"ok": False, "error": "<b>channel is archived</b>"}, {"Content-Type": "application/json"}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    action = story.action("R1")["id"]
+    rule = address(crm, "rule")
+    page = ada.get(rule)
+    assert f'value="{action}.1"' in page.content.decode()
+    chosen = ada.get(f"{rule}?answer={action}.1")
+    assert "Delivered, by its status, no clause fits." in text_of(chosen.content)
+    assert "<b>channel" not in chosen.content.decode()
+    proposed = ada.post(rule, {"do": "failed", "answer": f"{action}.1"})
+    assert "Failed, by clause 1" in text_of(proposed.content)
+    posted = _form(proposed.content.decode())
+    assert connection_body(story, crm).get("rule") is None
+    tried = ada.post(rule, {**posted, "do": "try", "answer": f"{action}.1", "c0.says": "Not taken"})
+    assert "Failed, by clause 1: Not taken" in text_of(tried.content)
+    assert ada.post(rule, {**posted, "do": "save", "c0.says": "Not taken"})["Location"] == address(crm)
+    assert connection_body(story, crm)["rule"][0]["says"] == "Not taken"
+    assert "“Not taken”" in text_of(ada.get(address(crm)).content)
+    receiver.wait_for(1, path="/crm")
+    with story.worker():
+        story.record("R2", status="Attended")
+        story.until("R2", "queued")
+    assert story.action("R2")["category"] == "General"
+
+
+def connection_body(story: Story, id: int) -> dict[str, Any]:
+    with scope(account=story.account):
+        return dict(connection_row(id).body)
+
+
+def _form(page: str) -> dict[str, str]:
+    from tests.forms import posted
+
+    return {name: values[0] for name, values in posted(page, "rule-editor").items()}
+
+
+def test_C7_clauses_are_edited_without_script_and_a_wrong_one_is_marked(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    rule = address(crm, "rule")
+    one = _form(ada.post(rule, {"do": "add"}).content.decode())
+    assert one["c0.0.in"] == "status"
+    two = _form(ada.post(rule, {**one, "c0.0.values": "200", "do": "add"}).content.decode())
+    swapped = _form(ada.post(rule, {**two, "do": "down 0"}).content.decode())
+    assert swapped["c1.0.values"] == "200"
+    more = _form(ada.post(rule, {**swapped, "do": "more 1"}).content.decode())
+    assert "c1.1.in" in more
+    less = _form(ada.post(rule, {**more, "do": "less 1 1"}).content.decode())
+    assert "c1.1.in" not in less
+    refused = ada.post(rule, {**less, "do": "save"})
+    assert refused.status_code == 422
+    assert "Say what to compare with." in text_of(refused.content)
+    assert _form(refused.content.decode())["c1.0.values"] == "200"
+    dropped = _form(ada.post(rule, {**less, "do": "drop 0"}).content.decode())
+    both = {**dropped, "c0.0.values": "200-299\n204", "c0.then": "delivered", "c0.lead": "created"}
+    assert ada.post(rule, {**both, "do": "save"}).status_code == 302
+    assert connection_body(story, crm)["rule"] == [
+        {"if": [{"in": "status", "is": ["200-299", "204"]}], "then": "delivered", "lead": "created"}
+    ]
+    for strange in ("up 99", "less 0 9", "more x", "drop", "up -1", "x" * 5_000):
+        assert ada.post(rule, {**both, "do": strange}).status_code in (200, 302), strange
+    for odd in ({"c0.0.in": "nowhere"}, {"c0.then": "perhaps"}, {"c0.category": "System", "c0.then": "failed"}, {"c0.0.how": "like"}):
+        assert ada.post(rule, {**both, **odd, "do": "try"}).status_code in (200, 422), odd
+
+
+def test_an_answer_of_another_connection_or_account_is_not_offered(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        (action, *_rest) = site.actions("S26-1")
+        site.ends(site.actions("S26-4")[0], Delivered(201)) if site.actions("S26-4") else None
+        other = pages.made(site.store, name="Another")
+        site.signs_in(client, other.administrator)
+        with scope(account=other.account.pk):
+            theirs = other.setup.connection
+        page = client.get(address(theirs, "rule") + f"?answer={action}.1")
+        if page.status_code == 200:
+            assert "alert(1)" not in page.content.decode()
+            assert f'value="{action}.1"' not in page.content.decode()
