@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from http import HTTPStatus
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from heliograph.commands.bench.setting import BY
-from heliograph.commands.bench.site import Site
+from heliograph.commands.bench.site import BenchError, Site
 from heliograph.commands.bench.work import EVENT
 from heliograph.commands.stage.ground import Ground
 from heliograph.options import Options
@@ -53,13 +54,14 @@ class Busy:
 
     def __init__(self, ground: Ground, site: Site, account: int) -> None:
         self._ground, self._site = ground, site
-        self._cookie = f"sessionid={_signed_in(account)}"
+        self._cookie = signed_in(account)
         self._stop = threading.Event()
         self._code = _code_of(account)
         self._import: subprocess.Popen[bytes] | None = None
         readers = [threading.Thread(target=self._look_around, args=(n,), daemon=True) for n in range(PEOPLE)]
         self._threads = [*readers, threading.Thread(target=self._read_all, daemon=True)]
         self.pages = 0
+        self._failed: list[str] = []
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -76,15 +78,22 @@ class Busy:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        if self._import is not None and self._import.poll() is None:
+        if self._import is not None:
+            if (ended := self._import.poll()) not in (None, 0):
+                self._failed.append(f"The import ended with {ended}.")
             self._import.terminate()
             self._import.wait(30)
         for thread in self._threads:
             thread.join(30)
+        if self._failed or not self.pages:
+            raise BenchError(f"What stood beside the work did not work: {self._failed[0] if self._failed else 'no page was answered'}")
 
     def _get(self, connection: http.client.HTTPConnection, path: str) -> bytes:
         connection.request("GET", path, headers={"Cookie": self._cookie, "Host": urlsplit(self._site.pages).netloc})
-        body = connection.getresponse().read()
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != HTTPStatus.OK:
+            self._failed.append(f"{path} answered {answer.status}.")
         self.pages += 1
         return body
 
@@ -106,8 +115,9 @@ class Busy:
                 path = (older[1] or older[2]).decode().replace("&amp;", "&") if older else "/registrations/"
 
 
-def _signed_in(account: int) -> str:
-    """A session of an administrator of the account."""
+def signed_in(account: int) -> str:
+    """The cookie of a session of an administrator of the account."""
+    from django.conf import settings  # noqa: PLC0415
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
     from django.contrib.sessions.backends.db import SessionStore  # noqa: PLC0415
 
@@ -119,9 +129,9 @@ def _signed_in(account: int) -> str:
     )
     session = SessionStore()
     session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session.save()
-    return str(session.session_key)
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
 def _code_of(account: int) -> str:

@@ -47,7 +47,8 @@ def bench(
     The work is always the same: 64 clients post registrations of 40 fields and 2 KB, half of them new, with an Idempotency-Key; of 10 flows one
     triggers. The floor is a bare libcurl loop that posts the same bodies to the same receiver, in turn with it: compare ratios, not rates,
     between machines. single: one registration a request. bulk: 100. many-flows: 500 flows of which 5 trigger, beside 5. backlog: with 1,000,000
-    queued, beside 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. pages: people, a full read and an import beside it.
+    queued, beside 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
+    a dead, a hanging, a resetting, a busy, a dripping and an unknown one that all get every change, beside a healthy one. pages: people, a full read and an import beside it.
     """
     earlier = None
     if compare is not None:

@@ -1,7 +1,8 @@
 """The target that everything is sent to, as a process of its own: it answers as fast as Python can, and notes what came when.
 
 It reads no more of a request than its end and the change's number, which the bench's mapping puts first in the body, so that it is
-never the limit. Paths: /d/N is answered, /hang never, /reset is cut off, /slow after a second. GET /control/NAME is the bench asking.
+never the limit. Paths: /d/N is answered, /hang never, /reset is cut off, /slow after a second, /busy with
+503 and Retry-After, /drip at 10 KB/s. GET /control/NAME is the bench asking.
 Ends with its parent. Prints its port.
 """
 
@@ -17,6 +18,9 @@ from typing import Final, cast
 import uvloop
 
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"ok":true}'
+BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+DRIPS: Final = 50_000
+"""Bytes of an answer that drips."""
 FIRST: Final = b'{"change":'
 KEPT: Final = 500
 """Bodies kept for the floor, which posts the same ones."""
@@ -84,8 +88,18 @@ class Connection(asyncio.Protocol):
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
         elif b"/reset" in head[:20]:
             self.transport.abort()
+        elif b"/busy" in head[:20]:
+            self.transport.write(BUSY)
+        elif b"/drip" in head[:20]:
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % DRIPS)
+            self._drip(DRIPS)
         elif b"/slow" in head[:20]:
             asyncio.get_running_loop().call_later(1.0, self.transport.write, ANSWER)
+
+    def _drip(self, left: int) -> None:
+        if left and not self.transport.is_closing():
+            self.transport.write(b"x" * min(left, 1_000))
+            asyncio.get_running_loop().call_later(0.1, self._drip, max(0, left - 1_000))
 
 
 async def serve() -> None:

@@ -13,4 +13,5 @@ class Scenario(StrEnum):
     MANY_FLOWS = "many-flows"
     BACKLOG = "backlog"
     SLOW_TARGETS = "slow-targets"
+    BAD_TARGETS = "bad-targets"
     PAGES = "pages"

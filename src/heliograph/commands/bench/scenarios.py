@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,6 +48,7 @@ class Bench:
             Scenario.MANY_FLOWS: self._many_flows,
             Scenario.BACKLOG: self._backlog,
             Scenario.SLOW_TARGETS: self._slow_targets,
+            Scenario.BAD_TARGETS: self._bad_targets,
             Scenario.PAGES: self._pages,
         }
         return runs[scenario]()
@@ -167,6 +168,29 @@ class Bench:
             return
         self._post(made, 20, position="slow")
         yield
+
+    def _bad_targets(self) -> Figures:
+        """A healthy target among six bad ones that get every change as well; in turn alone, of an account that has no other."""
+        url = self.receiver.url
+        bad = (
+            f"http://127.0.0.1:{_dead_port()}/",
+            *(f"{url}/{path}" for path in ("hang", "reset", "busy", "drip")),
+            "http://no-such-name.invalid/",
+        )
+        alone = make(Wanted("ALONE", url))
+        among = make(Wanted("AMONG", url, slow=bad, all_hear=True))
+        found, bodies = Gathered(), self._warm_up(alone)
+        rate = self._post(among, max(CLIENTS * 2, self.registrations // 5)).per_s * SHARES[0] / 100
+        for n in range(self.pairs):
+            self.say(f"pair {n + 1} of {self.pairs}, {rate:,.0f}/s")
+            for made in (alone, among) if n % 2 else (among, alone):
+                runs, paced = (found.others, found.others_paced) if made is alone else (found.ours, found.paced)
+                with paused(among.account, among.slow) if made is alone else nullcontext():
+                    run = self._post(made, self._paced_count(rate), rate=rate)
+                paced.setdefault(str(SHARES[0]), []).append(run)
+                runs.append(run)
+            found.floors.append(self._floor(bodies))
+        return found.figures(self.site.rss(), "alone")
 
     def _pages(self) -> Figures:
         """People on the pages, a full read of the registrations and an import, all at once; in turn without them."""

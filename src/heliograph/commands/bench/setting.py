@@ -32,13 +32,14 @@ SLOW: Final = "slow"
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """An account to make. matching: flows that trigger on each change, each with a destination; flows: all of them; slow: URLs of
-    further targets that hear of few registrations."""
+    further targets that hear of few registrations, or, where all_hear, of all of them."""
 
     code: str
     receiver: str
     flows: int = 10
     matching: int = 1
     slow: tuple[str, ...] = ()
+    all_hear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ def make(wanted: Wanted) -> Made:
         for n in range(wanted.flows - wanted.matching):
             _passes_by(s, n, (chosen, other), connections[:1], mapping)
         for n in range(0, len(slow), MOST_DESTINATIONS):
-            row = FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,))
-            _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=(row,))
+            rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
+            _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
     token = create_token(account, "bench", ["ingest"], by=BY).secret
     return Made(account, token, tuple(connections), tuple(slow))
 
