@@ -40,9 +40,12 @@ def _name(row: Row) -> str:
 
 def pages_of(site: Planned) -> dict[str, str]:
     """The address of each place."""
+    assert site.acme.connection is not None
     of_event = ("custom-statuses", "configure", "attendee-types", "event-details", "questions")
     return {
-        **{name: reverse(name) for name in ("tags", "registration-statuses", "flow-list")},
+        **{name: reverse(name) for name in ("tags", "registration-statuses", "flow-list", "connection-list")},
+        "connection": reverse("connection-add", args=("webhook",)),
+        "connection tested": reverse("connection", args=(site.acme.connection.pk,)),
         **{name: reverse(name, args=(EVENT,)) for name in of_event},
     }
 
