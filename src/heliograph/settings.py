@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -47,6 +48,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "ninja",
 ]
@@ -144,10 +146,19 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = True
 # Five wrong passwords, then 15 minutes' rest for that user; more by address. Behind a proxy the address is the one that trusted proxies
 # vouch for: heliograph.web.server has settled it before Django sees the request, and the scheme too.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/15m/key"}
 MFA_ADAPTER = "heliograph.accounts.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Heliograph"
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute wrong
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an Administrator has entered the address
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TRUST_ENABLED = True
+MFA_TRUST_COOKIE_AGE = timedelta(days=30)
+MFA_TRUST_COOKIE_NAME = "heliograph_trust"
+MFA_TRUST_COOKIE_HTTPONLY = True
 
 
 # --- what a browser may do

@@ -20,6 +20,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import Process, free_port
 
 if TYPE_CHECKING:
+    from tests.pages import Site
     from tests.planning import Planned
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ BROKEN = "S26-BROKEN"
 @dataclass(frozen=True, slots=True)
 class Showcase:
     """url: without a slash at its end. people: e-mail by who it is; sessions: the cookie of each, signed in. items: keys of Retry items.
-    ids: of what is set up, by name.
+    ids: of what is set up, by name. links: paths of one-time links.
     """
 
     url: str
@@ -40,6 +41,7 @@ class Showcase:
     sessions: dict[str, str]
     items: dict[str, str]
     ids: dict[str, int]
+    links: dict[str, str]
 
 
 @contextmanager
@@ -121,6 +123,7 @@ def main() -> None:
             "reading": plan.people[Role.VIEWER],
         }
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
+        ids |= {name: user.pk for name, user in users.items()} | _tokens(site)
         sys.stdout.write(
             json.dumps(
                 {
@@ -129,6 +132,7 @@ def main() -> None:
                     "sessions": {name: _session(Client(), user) for name, user in users.items()},
                     "items": items,
                     "ids": ids,
+                    "links": _links(site),
                 }
             )
         )
@@ -227,6 +231,39 @@ def _connections(plan: Planned) -> dict[str, int]:
         holding.pause(s, made["Door display"], "A new display")
         holding.release(s, made["Door display"], 1)
     return made
+
+
+def _tokens(site: Site) -> dict[str, int]:
+    """Three tokens; the id of the first one."""
+    from datetime import UTC, datetime, timedelta
+
+    from heliograph.accounts.tokens import create_token
+
+    by, now = f"user:{site.administrator.pk}", datetime.now(UTC)
+    first = create_token(site.account.pk, "Registration desk", ["ingest"], by=by, expires=now + timedelta(days=365)).row.pk
+    create_token(
+        site.account.pk, "Badge printer with quite a long name, as people give them", ["read"], by=by, expires=now + timedelta(days=6)
+    )
+    create_token(site.account.pk, "夜間レポート", ["read", "set-up"], by="command")
+    return {"token": first}
+
+
+def _links(site: Site) -> dict[str, str]:
+    """Somebody who is invited, one whose invitation ran out, and one who chooses a new password."""
+    from django.conf import settings
+
+    from heliograph.accounts.links import make_link
+    from heliograph.accounts.models import EntryLink, Purpose, Role, User
+    from heliograph.accounts.people import PersonFacts, invite
+
+    by = f"user:{site.administrator.pk}"
+    _jonas, link = invite(PersonFacts("jonas.weiss@example.org", "Jonas Weiß", Role.PLANNER, site.account, second_factor=True), by=by)
+    late, _link = invite(PersonFacts("aiko@example.org", "Aiko Mori", Role.VIEWER, site.account), by=by)
+    EntryLink.objects.filter(user=late).update(expires=1_760_000_000_000_000)
+    lost = User.objects.create_user("lost@example.org", None, name="Lena Vogt", account=site.account)
+    again = make_link(Purpose.RESET, lost, by=by)
+    base = settings.HELIOGRAPH.base_url
+    return {"invitation": link.address.removeprefix(base), "new-password": again.address.removeprefix(base)}
 
 
 def _session(client: object, user: object) -> str:

@@ -12,7 +12,10 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from heliograph.accounts.vault import opened, sealed
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -22,6 +25,13 @@ class AccountAdapter(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": _("This e-mail and password do not belong together."),
     }
+
+    def get_login_stages(self) -> list[str]:
+        """allauth's, without its page about trusting a browser: the page that asks for the code asks that too (`views.second_factor`)."""
+        return [stage for stage in super().get_login_stages() if not stage.endswith(".TrustStage")]
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("me")
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -55,3 +65,9 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": _("Not this code. Codes change every 30 seconds; take the one shown now."),
     }
+
+    def encrypt(self, text: str) -> str:
+        return sealed(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return opened(encrypted_text)

@@ -9,3 +9,9 @@ class AccountsConfig(AppConfig):
     """The app "accounts"."""
 
     name = "heliograph.accounts"
+
+    def ready(self) -> None:
+        """People's deeds at the door are written to the audit."""
+        from heliograph.accounts import door  # noqa: PLC0415
+
+        door.listen()

@@ -29,6 +29,14 @@ class Deed(StrEnum):
     SWITCHED_OFF = "switched off"
     REVOKED = "revoked"
     CONNECTED = "connected"
+    INVITED = "invited"
+    LINKED = "made a link for"
+    JOINED = "joined"
+    PASSWORD_CHANGED = "changed the password of"  # noqa: S105
+    SIGNED_IN = "signed in"
+    SIGNED_OUT = "signed out everywhere"
+    SECOND_FACTOR_ON = "set up the second factor of"
+    SECOND_FACTOR_OFF = "removed the second factor of"
 
 
 def note(

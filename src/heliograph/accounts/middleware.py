@@ -10,17 +10,24 @@ from typing import Any, cast
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
+from heliograph.accounts import door
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 
 SIGNAL = "signal/"
 """Where Signal's own pages begin; an operator can turn them off for an account (N4)."""
+
+
+SECOND_FACTOR_FIRST = frozenset(
+    {"mfa_activate_totp", "account_reauthenticate", "mfa_reauthenticate", "mfa_view_recovery_codes", "account_logout"}
+)
+"""What somebody who has to set up a second factor can do before it."""
 
 
 class AccountMiddleware:
@@ -35,6 +42,7 @@ class AccountMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         user = request.user
+        door.seen(request)
         account: Account | None = user.account if isinstance(user, User) else None
         with ExitStack() as stack:
             if account:
@@ -51,8 +59,11 @@ class AccountMiddleware:
             # A part of a page cannot sign in: the whole page is loaded again, and its answer leads there.
             return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect_to_login(request.get_full_path())
         account: Account | None = getattr(request, "account", None)
+        assert request.resolver_match is not None  # a view was found
         if account is None:
             return render(request, "accounts/no_account.html", status=403)
-        if not account.signal_enabled and request.resolver_match and request.resolver_match.route.startswith(SIGNAL):
+        if cast("AccountRequest", request).user.second_factor_due and request.resolver_match.url_name not in SECOND_FACTOR_FIRST:
+            return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect("mfa_activate_totp")
+        if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
             raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
         return None

@@ -77,6 +77,8 @@ class User(AbstractBaseUser):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="users", verbose_name=_("account"))
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
     is_active = models.BooleanField(_("may sign in"), default=True)
+    invited = models.BooleanField(_("has not been here yet"), default=False, db_default=False)
+    second_factor_due = models.BooleanField(_("has to set up a second factor"), default=False, db_default=False)
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -108,6 +110,34 @@ class User(AbstractBaseUser):
     def is_operator(self) -> bool:
         """Whether this person runs the installation rather than belonging to an account."""
         return self.account_id is None
+
+
+class Purpose(models.TextChoices):
+    """What a one-time link is for."""
+
+    INVITATION = "invitation", _("Invitation")
+    RESET = "reset", _("New password")
+    FIRST_START = "first start", _("First start")
+
+
+class EntryLink(models.Model):
+    """A link that lets somebody in once. Only its digest is kept (`accounts.links`)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="links")  # null: first start, when there is nobody
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token, hexadecimal
+    created = MicrosField()
+    created_by = models.CharField(max_length=60)
+    expires = MicrosField()
+    used = MicrosField(null=True)
+
+    class Meta:
+        db_table = "entry_link"
+        verbose_name = _("one-time link")
+        verbose_name_plural = _("one-time links")
+
+    def __str__(self) -> str:
+        return str(self.get_purpose_display())
 
 
 class TokenScope(models.TextChoices):

@@ -1,70 +1,260 @@
-"""Making the people who sign in (P1, O6)."""
+"""The people who sign in: made, invited, changed, switched off, removed (P1, O6). Every deed writes its audit entry in the same transaction."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.links import NewLink, make_link, take
+from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.domain.errors import HeliographError
 from heliograph.store.database import of_django
 
 
 class PersonRefused(HeliographError):
-    """This user cannot be made. fields: sentences by field."""
+    """This user cannot be saved. fields: sentences by field."""
 
-    def __init__(self, fields: dict[str, list[str]]) -> None:
-        self.fields = fields
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        self.fields = dict(fields)
         super().__init__(" ".join(f"{name}: {sentence}" for name, sentences in fields.items() for sentence in sentences))
+
+
+class NoSuchPerson(HeliographError):
+    """There is no such user in this account."""
+
+
+class LastAdministrator(HeliographError):
+    """This is the account's only Administrator. Make somebody else one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """Someone who will sign in. account None: an operator, who belongs to no account."""
+    """Someone who will sign in. account None: an operator, who belongs to no account. second_factor: has to be there."""
 
     email: str
     name: str
     role: str = Role.VIEWER
     account: Account | None = None
+    second_factor: bool = False
 
 
 def new_password() -> str:
     """A password that can be read out: 128 random bits."""
-    return "-".join(secrets.token_hex(4) for _ in range(4))
+    return "-".join(secrets.token_hex(4) for _each in range(4))
 
 
 def create_user(facts: PersonFacts, password: str | None, *, by: str) -> User:
     """Makes a user. password None: none yet, so that it has to be reset first. Raises PersonRefused."""
-    row = User(email=facts.email.strip().lower(), name=facts.name.strip(), role=facts.role, account=facts.account)
+    row = _row(facts)
+    if password is not None:
+        check_password(password, row)
+    row.set_password(password)
+    with transaction.atomic():
+        _save(row)
+        _note(row, Deed.CREATED, by, after=_shown(row))
+    return row
+
+
+def invite(facts: PersonFacts, *, by: str) -> tuple[User, NewLink]:
+    """Makes a user without a password, and the link by which they choose one. Raises PersonRefused."""
+    row = _row(facts)
+    row.invited = True
+    row.set_password(None)
+    with transaction.atomic():
+        _save(row)
+        link = make_link(Purpose.INVITATION, row, by=by)
+        _note(row, Deed.INVITED, by, after=_shown(row))
+    return row, link
+
+
+def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
+    """Another link for a user: an invitation for one who has not been here, else a new password. Raises NoSuchPerson, also for one who is switched off."""
+    with _of(account, id) as row:
+        if not row.is_active:
+            raise NoSuchPerson
+        link = make_link(Purpose.INVITATION if row.invited else Purpose.RESET, row, by=by)
+        _note(row, Deed.LINKED, by, after={"link": str(link.row.get_purpose_display()), "expires": link.expires.isoformat()})
+    return row, link
+
+
+def follow(purpose: Purpose, token: str, password: str, name: str | None = None) -> User:
+    """Takes an invitation, or a new password, and so uses the link up; the sessions of the old password end. Raises LinkOver, PersonRefused (the link stays good)."""
+    with transaction.atomic():
+        link: EntryLink = take(purpose, token)
+        row = link.user
+        assert row is not None
+        if name is not None:
+            row.name = name.strip()
+        check_password(password, row)
+        row.set_password(password)
+        row.invited = False
+        _save(row)
+        _note(row, Deed.JOINED if purpose is Purpose.INVITATION else Deed.PASSWORD_CHANGED, by_user(row))
+    return row
+
+
+def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> User:
+    """Saves name, e-mail, role, and whether a second factor has to be there (without one it is removed). Raises NoSuchPerson, PersonRefused, LastAdministrator."""
+    with _of(account, id) as row:
+        before, email, has = _shown(row), row.email, _has_second_factor(row)
+        if facts.role != Role.ADMINISTRATOR:
+            _leaves_an_administrator(row)
+        row.name, row.email, row.role = facts.name.strip(), facts.email.strip().lower(), facts.role
+        row.second_factor_due = facts.second_factor and not has
+        if has and not facts.second_factor:
+            Authenticator.objects.filter(user=row).delete()
+            _note(row, Deed.SECOND_FACTOR_OFF, by)
+        _save(row)
+        if row.email != email:
+            EmailAddress.objects.filter(user=row).delete()
+        _note(row, Deed.CHANGED, by, before, _shown(row))
+    return row
+
+
+def rename(row: User, name: str) -> None:
+    """Saves one's own name. Raises PersonRefused."""
+    with transaction.atomic():
+        before = _shown(User.objects.get(pk=row.pk))
+        row.name = name.strip()
+        _save(row)
+        _note(row, Deed.CHANGED, by_user(row), before, _shown(row))
+
+
+def switch(account: Account, id: int, on: bool, *, by: str) -> User:
+    """Opens or closes somebody's access; closed, their sessions and links are worth nothing. Raises NoSuchPerson, LastAdministrator."""
+    with _of(account, id) as row:
+        if not on:
+            _leaves_an_administrator(row)
+            end_sessions(UserSession.objects.filter(user=row))
+            EntryLink.objects.filter(user=row).delete()
+        if row.is_active is not on:
+            row.is_active = on
+            row.save(update_fields=["is_active"])
+            _note(row, Deed.SWITCHED_ON if on else Deed.SWITCHED_OFF, by)
+    return row
+
+
+def sign_out(account: Account, id: int, *, by: str) -> User:
+    """Ends every session of somebody. Raises NoSuchPerson."""
+    with _of(account, id) as row:
+        end_sessions(UserSession.objects.filter(user=row))
+        _note(row, Deed.SIGNED_OUT, by)
+    return row
+
+
+def remove(account: Account, id: int, *, by: str) -> User:
+    """Deletes a user. What they did keeps their name in the audit. Raises NoSuchPerson, LastAdministrator."""
+    with _of(account, id) as row:
+        _leaves_an_administrator(row)
+        end_sessions(UserSession.objects.filter(user=row))
+        _note(row, Deed.DELETED, by, before=_shown(row))
+        row.delete()
+    return row
+
+
+def check_password(password: str, row: User) -> None:
+    """Whether this password will do for this user. Raises PersonRefused."""
     try:
-        if password is not None:
-            validate_password(password, row)
+        validate_password(password, row)
     except ValidationError as error:
         raise PersonRefused({"password": list(error.messages)}) from None
-    row.set_password(password)
+
+
+def end_sessions(sessions: QuerySet[UserSession]) -> None:
+    """Ends these: their next request has to sign in."""
+    Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
+    sessions.delete()
+
+
+def by_user(row: User) -> str:
+    """Who does it, as changes and the audit keep it."""
+    return f"user:{row.pk}"
+
+
+def note_own(row: User, what: Deed) -> None:
+    """Writes the audit of what people do to their own access."""
+    with transaction.atomic():
+        _note(row, what, by_user(row))
+
+
+def _row(facts: PersonFacts) -> User:
+    return User(
+        email=facts.email.strip().lower(),
+        name=facts.name.strip(),
+        role=facts.role,
+        account=facts.account,
+        second_factor_due=facts.second_factor,
+    )
+
+
+def _save(row: User) -> None:
+    """Raises PersonRefused."""
+    if not row.name.isprintable():
+        raise PersonRefused({"name": [_("A name is one line of text.")]})
     try:
+        row.clean_fields()  # first, and alone: what no column can hold must not get into the query for another of this address
         row.full_clean()
     except ValidationError as error:
         raise PersonRefused(error.message_dict) from None
+    row.save()
+
+
+@contextmanager
+def _of(account: Account, id: int) -> Iterator[User]:
+    """A user of this account, held for the transaction; the account is held too, so that of two Administrators who remove each other one stays. Raises NoSuchPerson."""
     with transaction.atomic():
-        row.save()
-        if facts.account is not None:
-            with scope(account=facts.account.pk):
-                audit.note(
-                    of_django(connection),
-                    facts.account.pk,
-                    by=by,
-                    what=Deed.CREATED,
-                    kind="user",
-                    id=row.pk,
-                    name=row.name,
-                    after={"email": row.email, "name": row.name, "role": row.role},
-                )
-    return row
+        Account.objects.select_for_update().get(pk=account.pk)
+        row = User.objects.select_for_update().filter(pk=id, account=account).first()
+        if row is None:
+            raise NoSuchPerson
+        yield row
+
+
+def _leaves_an_administrator(row: User) -> None:
+    """Raises LastAdministrator unless somebody else who has been here could do everything."""
+    if row.role != Role.ADMINISTRATOR or not row.is_active or row.invited:
+        return
+    others = User.objects.filter(account=row.account, role=Role.ADMINISTRATOR, is_active=True, invited=False).exclude(pk=row.pk)
+    if not others.exists():
+        raise LastAdministrator
+
+
+def _has_second_factor(row: User) -> bool:
+    return bool(Authenticator.objects.filter(user=row, type=Authenticator.Type.TOTP).exists())
+
+
+def _shown(row: User) -> dict[str, Any]:
+    return {"email": row.email, "name": row.name, "role": row.role}
+
+
+def _note(row: User, what: Deed, by: str, before: Mapping[str, Any] | None = None, after: Mapping[str, Any] | None = None) -> None:
+    if row.account_id is None:
+        return
+    with scope(account=row.account_id):
+        audit.note(
+            of_django(connection),
+            row.account_id,
+            by=by,
+            what=what,
+            kind="user",
+            id=row.pk,
+            name=row.name or row.email,
+            before=before,
+            after=after,
+        )

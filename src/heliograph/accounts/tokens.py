@@ -34,6 +34,7 @@ class NewToken:
 
     row: ApiToken
     secret: str
+    expires: datetime | None
 
 
 def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, expires: datetime | None = None) -> NewToken:
@@ -70,7 +71,7 @@ def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, exp
             name=name,
             after={"name": name, "scopes": wanted, "expires": expires and expires.isoformat()},
         )
-    return NewToken(row, secret)
+    return NewToken(row, secret, expires)
 
 
 def revoke_token(account: int, id: int, *, by: str) -> None:

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from heliograph.platform.views import (
     account,
     account_statuses,
+    audit,
     bulk,
     coverage,
     custom_fields,
@@ -18,6 +19,9 @@ from heliograph.platform.views import (
     job,
     new_registration,
     tags,
+    tokens,
+    user_acts,
+    users,
 )
 from heliograph.platform.views.is_active import is_active
 from heliograph.platform.views.registration import registration
@@ -37,6 +41,14 @@ SETTINGS: list[URLPattern] = [
         path(f"settings/{here}/<int:id>/delete/", custom_fields.delete, {"here": here}, name=f"{here}-delete")
         for here in custom_fields.PAGES
     ),
+    path("settings/users/", users.users, name="users"),
+    path("settings/users/invite/", users.add, name="user-invite"),
+    path("settings/users/<int:id>/", users.user, name="user"),
+    path("settings/users/<int:id>/<slug:act>/", user_acts.act, name="user-act"),
+    path("settings/tokens/", tokens.tokens, name="api-tokens"),
+    path("settings/tokens/new/", tokens.add, name="api-token-new"),
+    path("settings/tokens/<int:id>/revoke/", tokens.revoke, name="api-token-revoke"),
+    path("settings/audit/", audit.audit, name="audit"),
     path("settings/account/", account.account, name="account-settings"),
 ]
 

@@ -18,10 +18,10 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.store import oauth
 from heliograph.store.database import Database, Row
-from heliograph.store.secrets import Place, SecretError, Vault
+from heliograph.store.secrets import SECOND_FACTOR, Place, SecretError, Vault
 
 AT_ONCE: Final = 200
-_LOCK: Final = "LOCK TABLE secret, oauth_access IN SHARE ROW EXCLUSIVE MODE"
+_LOCK: Final = "LOCK TABLE secret, oauth_access, mfa_authenticator IN SHARE ROW EXCLUSIVE MODE"
 
 
 class RotationError(HeliographError):
@@ -30,17 +30,37 @@ class RotationError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Where sealed values lie. order: its primary key; place: of a row, whose columns are those of the key and then account and value."""
+    """Where sealed values lie. order: its primary key; place: of a row, whose columns are those of the key and then account and value.
+
+    within: the field of the JSON column `value` that is sealed, "" where all of it is.
+    """
 
     name: str
     value: str
     order: tuple[str, ...]
     place: Callable[[Row], Place]
+    account: str = "account_id"
+    within: str = ""
+
+    @property
+    def sealed(self) -> str:
+        """The sealed value, in a query."""
+        return f"{self.value} ->> '{self.within}'" if self.within else self.value
+
+    def changed(self, vendor: str) -> str:
+        """The column with `:new` in it."""
+        if not self.within:
+            return ":new"
+        if vendor == "postgresql":
+            return f"jsonb_set({self.value}, '{{{self.within}}}', to_jsonb(CAST(:new AS text)))"
+        return f"json_set({self.value}, '$.{self.within}', :new)"
 
 
 _TABLES: Final = (
     _Table("secret", "value", ("account_id", "kind", "row_id", "field"), lambda row: Place(*row[:4])),
     _Table("oauth_access", "sealed", ("connection_id",), lambda row: oauth.place(row[1], row[0])),
+    # Second factors, as allauth keeps them.
+    *(_Table("mfa_authenticator", "data", ("id",), lambda _: SECOND_FACTOR, account="0", within=name) for name in ("secret", "seed")),
 )
 
 
@@ -75,7 +95,7 @@ def _rows(db: Database, table: _Table, after: tuple[object, ...], most: int | No
     beyond = f" AND ({names}) > ({', '.join(f':{name}' for name in params)})" if after else ""
     limit = f" LIMIT {most}" if most is not None else ""
     return db.all(
-        f"SELECT {names}, account_id, {table.value} FROM {table.name} WHERE {table.value} IS NOT NULL{beyond} ORDER BY {names}{limit}",
+        f"SELECT {names}, {table.account}, {table.sealed} FROM {table.name} WHERE {table.sealed} IS NOT NULL{beyond} ORDER BY {names}{limit}",
         params,
     )
 
@@ -86,12 +106,19 @@ def _renew(db: Database, vault: Vault, table: _Table, rows: list[Row]) -> int:
     for row in rows:
         *key, _, sealed = row
         try:
-            renewed = vault.renewed(table.place(row), bytes(sealed))
+            renewed = vault.renewed(table.place(row), _bytes(sealed))
         except SecretError as error:
             raise RotationError(f"{error} The old key is kept; remove or save anew what it belongs to, and run this again.") from None
         if renewed is None:
             continue
         condition = " AND ".join(f"{name} = :key_{n}" for n, name in enumerate(table.order))
-        params = {f"key_{n}": value for n, value in enumerate(key)} | {"new": renewed, "old": bytes(sealed)}
-        done += db.run(f"UPDATE {table.name} SET {table.value} = :new WHERE {condition} AND {table.value} = :old", params)
+        params: dict[str, object] = {f"key_{n}": value for n, value in enumerate(key)}
+        params |= {"new": renewed.decode("ascii"), "old": sealed} if table.within else {"new": renewed, "old": bytes(sealed)}
+        done += db.run(
+            f"UPDATE {table.name} SET {table.value} = {table.changed(db.vendor)} WHERE {condition} AND {table.sealed} = :old", params
+        )
     return done
+
+
+def _bytes(sealed: object) -> bytes:
+    return sealed.encode("ascii") if isinstance(sealed, str) else bytes(sealed)  # type: ignore[call-overload]

@@ -48,6 +48,8 @@ class Place(NamedTuple):
 
 
 CHECK: Final = Place(CHECK_ACCOUNT, "key", 0, "check")
+SECOND_FACTOR: Final = Place(0, "second factor", 0, "data")
+"""Of every second factor: allauth seals one without saying whose it is, and whoever can write to its table could as well delete it."""
 
 
 class KeySource(Protocol):

@@ -1,0 +1,68 @@
+"""Who comes in and goes out: what allauth tells, kept in the audit and beside the user."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+
+from allauth.account import signals as account
+from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.signals import user_logged_in
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import EntryLink, User
+from heliograph.accounts.people import note_own
+
+SEEN_EVERY: Final = 300
+"""Seconds between two notes of when a session was last seen: a page that is only read writes nothing."""
+
+
+def listen() -> None:
+    """Connects what follows to allauth's signals."""
+    account.user_logged_in.connect(_signed_in, dispatch_uid="heliograph")
+    account.password_changed.connect(_password_changed, dispatch_uid="heliograph")
+    mfa.authenticator_added.connect(_second_factor_on, dispatch_uid="heliograph")
+    mfa.authenticator_removed.connect(_second_factor_off, dispatch_uid="heliograph")
+    user_logged_in.connect(_begun, dispatch_uid="heliograph")
+
+
+def seen(request: HttpRequest) -> None:
+    """Notes now and then that a session is in use. That it cannot be noted stops nobody."""
+    key = request.session.session_key
+    if key and request.user.is_authenticated and cache.add(f"seen:{key}", 1, SEEN_EVERY):
+        with contextlib.suppress(DatabaseError):
+            UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now())
+
+
+def _begun(request: HttpRequest, **_more: Any) -> None:
+    cache.set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
+
+
+def _signed_in(user: User, **_more: Any) -> None:
+    if user.invited:  # by OpenID Connect: the link is not needed any more
+        user.invited = False
+        user.save(update_fields=["invited"])
+        EntryLink.objects.filter(user=user).delete()
+        note_own(user, Deed.JOINED)
+    note_own(user, Deed.SIGNED_IN)
+
+
+def _password_changed(user: User, **_more: Any) -> None:
+    note_own(user, Deed.PASSWORD_CHANGED)
+
+
+def _second_factor_on(user: User, authenticator: Authenticator, **_more: Any) -> None:
+    if authenticator.type == Authenticator.Type.TOTP:
+        User.objects.filter(pk=user.pk).update(second_factor_due=False)
+        note_own(user, Deed.SECOND_FACTOR_ON)
+
+
+def _second_factor_off(user: User, authenticator: Authenticator, **_more: Any) -> None:
+    if authenticator.type == Authenticator.Type.TOTP:
+        note_own(user, Deed.SECOND_FACTOR_OFF)

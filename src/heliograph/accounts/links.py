@@ -1,0 +1,76 @@
+"""One-time links: an invitation, a new password, the first start (spec O6; P1).
+
+A link is 256 random bits, kept as a digest: who reads the database cannot use it. There is one at most for a user, and making one ends those before it.
+Its address begins with the operator's base URL, never with what a request calls this host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.urls import reverse
+
+from heliograph.accounts.models import EntryLink, Purpose, User
+from heliograph.domain.errors import HeliographError
+from heliograph.store.database import of_django
+from heliograph.store.fields import from_micros, to_micros
+
+GOOD_FOR: Final = {Purpose.INVITATION: timedelta(days=7), Purpose.RESET: timedelta(days=1), Purpose.FIRST_START: timedelta(minutes=30)}
+_NAMES: Final = {Purpose.INVITATION: "invitation", Purpose.RESET: "new-password", Purpose.FIRST_START: "first-start"}
+
+
+class LinkOver(HeliographError):
+    """This link has run out, was used, or is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link that was just made. address: the whole of it, to be shown once. expires: an aware instant."""
+
+    row: EntryLink
+    address: str
+    expires: datetime
+
+
+def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
+    """A new link, in the place of those that the user had. user: None for the first start only. In the caller's transaction."""
+    EntryLink.objects.filter(user=user).delete()
+    token = secrets.token_urlsafe(32)
+    now = from_micros(of_django(connection).now())
+    expires = now + GOOD_FOR[purpose]
+    row = EntryLink.objects.create(
+        user=user, purpose=purpose, digest=_digest(token), created=to_micros(now), created_by=by[:60], expires=to_micros(expires)
+    )
+    return NewLink(row, f"{settings.HELIOGRAPH.base_url}{reverse(_NAMES[purpose], args=(token,))}", expires)
+
+
+def look(purpose: Purpose, token: str) -> EntryLink:
+    """The link of a token, if it is still good. Raises LinkOver."""
+    return _good(EntryLink.objects.filter(purpose=purpose, digest=_digest(token)).first())
+
+
+def take(purpose: Purpose, token: str) -> EntryLink:
+    """Uses the link up, in the caller's transaction: of two who take it at once only one gets it. Raises LinkOver."""
+    assert transaction.get_connection().in_atomic_block
+    row = _good(EntryLink.objects.select_for_update().filter(purpose=purpose, digest=_digest(token)).first())
+    row.used = from_micros(of_django(connection).now())
+    row.save(update_fields=["used"])
+    return row
+
+
+def _good(row: EntryLink | None) -> EntryLink:
+    if row is None or row.used is not None or row.expires <= from_micros(of_django(connection).now()):
+        raise LinkOver
+    if row.user is not None and not row.user.is_active:
+        raise LinkOver
+    return row
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

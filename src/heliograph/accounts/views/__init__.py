@@ -1,0 +1,1 @@
+"""Pages at the door: signing in, one-time links, one's own profile."""

@@ -1,0 +1,54 @@
+"""Who did something, in words: a mark of the audit or of a change ("user:7", "token:3", "import:12", "command") as a name and a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.models import Account, ApiToken, AuditEntry, User
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """Names of those whose marks were asked for."""
+
+    users: dict[int, str]
+    tokens: dict[int, str]
+
+    @classmethod
+    def of(cls, account: Account, marks: Iterable[str]) -> Self:
+        """Looks the names up, in three queries at most. Who was removed keeps the name that the audit has."""
+        wanted: dict[str, set[int]] = {"user": set(), "token": set()}
+        for mark in marks:
+            kind, _colon, id = mark.partition(":")
+            if kind in wanted and id.isascii() and id.isdecimal() and len(id) < 19:
+                wanted[kind].add(int(id))
+        users = dict(User.objects.filter(pk__in=wanted["user"], account=account).values_list("pk", "name")) if wanted["user"] else {}
+        if gone := wanted["user"] - users.keys():
+            entries = AuditEntry.objects.filter(kind="user", object_id__in=gone).order_by("id")
+            users |= dict(entries.values_list("object_id", "name"))
+        tokens = dict(ApiToken.objects.filter(pk__in=wanted["token"]).values_list("pk", "name")) if wanted["token"] else {}
+        return cls(users, tokens)
+
+    def name(self, mark: str) -> str:
+        """Who it was."""
+        kind, _colon, id = mark.partition(":")
+        number = int(id) if id.isascii() and id.isdecimal() and len(id) < 19 else 0
+        if kind == "user":
+            return self.users.get(number) or _("A user who is gone")
+        if kind == "token":
+            return self.tokens.get(number) or _("A token that is gone")
+        if kind == "import":
+            return _("Import %(id)s") % {"id": id}
+        words = {"command": _("The operator"), "first start": _("First start")}
+        return words.get(mark, mark)
+
+    @staticmethod
+    def place(mark: str) -> str:
+        """Where it was done."""
+        kind = mark.partition(":")[0]
+        words = {"user": _("These pages"), "token": _("API"), "import": _("Import"), "command": _("Command line")}
+        return words.get(kind, "")
