@@ -59,7 +59,7 @@ def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
     )
     try:
         pages.until_answers(f"{url}/accounts/sign-in/")
-        yield Showcase(url=url, **json.loads(said.stdout))
+        yield Showcase(url=url, **json.loads(said.stdout.splitlines()[-1]))  # what comes before it is the log
     finally:
         pages.kill()
 
@@ -70,6 +70,7 @@ def main() -> None:
 
     django.setup()
     from django.conf import settings
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
     from tests import pages, planning
 
@@ -122,6 +123,12 @@ def main() -> None:
             "planning": plan.people[Role.PLANNER],
             "reading": plan.people[Role.VIEWER],
         }
+        # Hashed as the pages would: another hash would be replaced where the password is typed, which ends the sessions.
+        User.objects.filter(pk__in=[user.pk for user in users.values()]).update(
+            password=make_password(pages.PASSWORD, hasher=PBKDF2PasswordHasher())
+        )
+        for user in users.values():
+            user.refresh_from_db()
         ids = _set_up(plan) | {"answered": site.setup.connection, "answer": again}
         ids |= {name: user.pk for name, user in users.items()} | _tokens(site)
         sys.stdout.write(

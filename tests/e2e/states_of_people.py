@@ -22,11 +22,6 @@ def _link(name: str) -> Callable[[Showcase], str]:
     return lambda of: of.links[name]
 
 
-def _menu(visit: Visit) -> None:
-    visit.page.get_by_label("More for Planner").click()
-    assert visit.page.get_by_role("link", name="Sign out everywhere").is_visible()
-
-
 def _taken(visit: Visit) -> None:
     visit.page.get_by_label("Name", exact=True).fill("Somebody")
     visit.page.get_by_label("E-mail").fill(visit.of.people["viewer"])
@@ -84,8 +79,9 @@ def _wrong_old(visit: Visit) -> None:
 
 
 def _it_is_me(visit: Visit) -> None:
-    visit.page.get_by_label("Password").fill(visit.of.password)
-    visit.press("Go on")
+    if "/confirm/" in visit.page.url:  # a state before this one may have said it in the same session
+        visit.page.get_by_label("Password").fill(visit.of.password)
+        visit.press("Go on")
 
 
 def _it_is_me_by_code(visit: Visit) -> None:
@@ -112,7 +108,6 @@ def _seen_codes(visit: Visit) -> None:
 
 STATES = (
     State("users", USERS, "Users", "/settings/users/", names=("users",)),
-    State("users, a menu open", USERS, "Users", "/settings/users/", then=_menu),
     State("users, as a Viewer", USERS, "Users", "/settings/users/", "viewer"),
     State("a user is invited", FORM, "Invite a user", "/settings/users/invite/", names=("user-invite",)),
     State("a user is invited, refused", FORM, "Invite a user", "/settings/users/invite/", then=_taken, after=422),

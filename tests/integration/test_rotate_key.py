@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.processes import Starter
 from heliograph.store.database import Database
 from heliograph.store.keys import KeyFile, KeyFileError, alone, read_keys, write_keys
 from heliograph.store.rotation import RotationError, renew, settle
-from heliograph.store.secrets import CHECK_ACCOUNT, Place, Vault, WrongKey, check_key, load_secrets, save_secret
+from heliograph.store.secrets import CHECK_ACCOUNT, SECOND_FACTOR, Place, Vault, WrongKey, check_key, load_secrets, save_secret
 
 ROWS = 1_500
 
@@ -165,3 +166,31 @@ def test_C5_what_no_key_opens_keeps_the_old_key(fresh_database: DatabaseFacts, h
 def test_C5_two_rotations_at_once_are_one(key_file: Path) -> None:
     with alone(key_file), pytest.raises(KeyFileError, match="under way"), alone(key_file):
         pass
+
+
+def test_C5_second_factors_are_sealed_anew_too(fresh_database: DatabaseFacts) -> None:
+    old, new = new_key(), new_key()
+    db = opened(fresh_database)
+    before = Vault([old])
+    secrets = {"secret": "JBSWY3DPEHPK3PXP", "seed": "00ff"}
+    with db.transaction():
+        check_key(db, before)
+        db.run(
+            "INSERT INTO accounts_user (id, password, email, name, role, is_active, invited, second_factor_due, created)"
+            " VALUES (1, '', 'a@example.org', 'A', 'Viewer', :yes, :no, :no, '2026-01-01 00:00:00+00:00')",
+            {"yes": True, "no": False},
+        )
+        for kind, (name, text) in zip(("totp", "recovery_codes"), secrets.items(), strict=True):
+            data = json.dumps({name: before.seal(SECOND_FACTOR, text).decode(), "used_mask": 3})
+            db.run(
+                "INSERT INTO mfa_authenticator (user_id, type, data, created_at) VALUES (1, :kind, :data, '2026-01-01 00:00:00+00:00')",
+                {"kind": kind, "data": data},
+            )
+    both = Vault([new, old])
+    assert renew(db, both) == 3
+    assert settle(db, both) == 0
+    rows = [json.loads(data) if isinstance(data, str) else data for (data,) in db.all("SELECT data FROM mfa_authenticator ORDER BY id")]
+    assert [row["used_mask"] for row in rows] == [3, 3]
+    opened_again = [Vault([new]).open(SECOND_FACTOR, row[name].encode()) for row, name in zip(rows, secrets, strict=True)]
+    assert opened_again == list(secrets.values())
+    db.close()

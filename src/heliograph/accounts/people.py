@@ -130,7 +130,8 @@ def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> Us
 def rename(row: User, name: str) -> None:
     """Saves one's own name. Raises PersonRefused."""
     with transaction.atomic():
-        before = _shown(User.objects.get(pk=row.pk))
+        row = User.objects.get(pk=row.pk)  # what a page shows of the one who is signed in stays as it is
+        before = _shown(row)
         row.name = name.strip()
         _save(row)
         _note(row, Deed.CHANGED, by_user(row), before, _shown(row))
