@@ -46,6 +46,7 @@ PLACES: dict[str, str] = {
     "mapping-list": f"{SIGNAL}, Mappings",
     "mapping-new": f"{SIGNAL}, Mappings, New Mapping",
     "mapping": f"{SIGNAL}, Mappings, a mapping",
+    "mapping fields": f"{SIGNAL}, Mappings, a mapping, what + of a row offers",
 }
 """By the name of the address (and what is special about what is shown there): the way to it."""
 
@@ -133,7 +134,7 @@ FLOWS: Sequence[Row] = (
     *_rows(_ACTIVATE, "flow status", Kind.OPTION, "Complete", "Badge Printed", "On To Do List", "Invoice Generated", "Test"),
     *_rows(_ACTIVATE, "flow session", Kind.FIELD, "Session Registration Statuses"),
     *_rows(_ACTIVATE, "flow event", Kind.FIELD, "Event Statuses"),
-    *_rows(_FILTERS, "flow status", Kind.GROUP, ("Event", "Event fields"), ("Profile", "Profile fields"), "Attendee Type Tags"),
+    *_rows(_FILTERS, "flow status", Kind.GROUP, "Event", "Profile", "Attendee Type Tags"),
     *_rows(_FILTERS, "flow status", Kind.OPTION, "Event Code", ("event tags", "Event Tags"), "Position"),
 )
 _SETTING, _MAPPINGS = "Setting up a Destination", "Mappings"
@@ -150,14 +151,21 @@ MAPPINGS: Sequence[Row] = (
     *_rows(_MAPPINGS, "mapping-list", Kind.LINK, "New Mapping"),
     *_rows(_MAPPINGS, "mapping-new", Kind.FIELD, ("name", "Mapping name")),
     *_rows(_MAPPINGS, "mapping-new", Kind.BUTTON, ("sample JSON", "Paste a sample JSON"), "Add"),
-    *_rows(_MAPPINGS, "mapping", Kind.GROUP, "Profile Standard Fields", "Profile Custom Fields", "Registration Standard Fields"),
-    *_rows(_MAPPINGS, "mapping", Kind.GROUP, "Registration Custom Question Tags", "Registration Standard Properties"),
+    *_rows(_MAPPINGS, "mapping fields", Kind.GROUP, "Profile Standard Fields", "Profile Custom Fields", "Registration Standard Fields"),
+    *_rows(_MAPPINGS, "mapping fields", Kind.GROUP, "Registration Custom Question Tags", "Registration Standard Properties"),
     *_rows(
-        _MAPPINGS, "mapping", Kind.GROUP, "Account Standard Fields", "Event Standard Fields", "Event Custom Fields", "Flow Fields", "Macros"
+        _MAPPINGS,
+        "mapping fields",
+        Kind.GROUP,
+        "Account Standard Fields",
+        "Event Standard Fields",
+        "Event Custom Fields",
+        "Flow Fields",
+        "Macros",
     ),
     *_rows(
         _MAPPINGS,
-        "mapping",
+        "mapping fields",
         Kind.OPTION,
         ("FirstName", "First Name"),
         "Position",
@@ -166,8 +174,8 @@ MAPPINGS: Sequence[Row] = (
         "Event Code",
         "Event Name",
     ),
-    *_rows(_MAPPINGS, "mapping", Kind.OPTION, "Flow Name", "Current Date"),
-    *_rows(_MAPPINGS, "mapping", Kind.OPTION, ("required field", "Required")),
+    *_rows(_MAPPINGS, "mapping fields", Kind.OPTION, "Flow Name", "Current Date"),
+    *_rows(_MAPPINGS, "mapping", Kind.FIELD, ("required field", "Required")),
     *_rows(_MAPPINGS, "mapping", Kind.OPTION, "lower case", "Proper Case", "UPPER CASE", "Trim"),
     *_rows(_MAPPINGS, "mapping", Kind.BUTTON, ("x", "Remove E-mail"), ("Save the mapping", "Save")),
 )

@@ -27,7 +27,7 @@ VOID = {
     "rect",
 }
 CONTROLS = {"input", "select", "textarea"}
-BESIDE = {"opt", "sub", "sub-inline", "help", "error", "todo", "count", "visually-hidden", "mod"}
+BESIDE = {"opt", "sub", "sub-inline", "help", "error", "todo", "count", "visually-hidden", "mod", "is-now"}
 """Classes of what stands within a control without being its name."""
 
 
@@ -118,7 +118,7 @@ def _named(element: Element, ids: set[str]) -> Iterator[tuple[Kind, str]]:
     if tag == "a" and "href" in given:
         yield Kind.LINK, said or spoken
     elif tag == "button":
-        yield Kind.BUTTON, said
+        yield (Kind.OPTION if "entry" in element.classes else Kind.BUTTON), said
         yield Kind.BUTTON, spoken
     elif tag == "label":
         yield from _label(element, said, ids)

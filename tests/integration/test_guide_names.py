@@ -11,12 +11,18 @@ from itertools import groupby
 from django.test import Client
 from django.urls import reverse
 from tests.databases import DatabaseFacts
+from tests.forms import posted
 from tests.guide_names import PLACES, ROWS, Row
 from tests.named import names
 from tests.planning import EVENT, Planned, planned
 
+from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.flows.services.flows import save_flow
 from heliograph.guide.folder import GUIDE
 
+WATCHES = {"status": Watch.STATUS, "session": Watch.SESSION_STATUS, "event": Watch.EVENT}
+FURTHER = {"mapping fields": ("map-form", {"do": "fields:0"})}
+"""What is shown once a button of the page is pressed: its form, by class, and the button."""
 FILE = GUIDE / "names.md"
 HEAD = """# Names and places
 
@@ -50,6 +56,14 @@ def pages_of(site: Planned) -> dict[str, str]:
     }
 
 
+def _watching(site: Planned, watch: Watch) -> int:
+    """A flow with a filter and a destination, and its mapping chosen."""
+    to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
+    row = FilterRow("event.code", Op.IS_ANY_OF, (EVENT,))
+    with site.acme.setting_up() as s:
+        return save_flow(s, Flow(0, name=f"Watches for {watch}", mode=Mode.TEST, watch=watch, filters=(row,), destinations=(to,))).pk
+
+
 def test_everything_that_the_guide_names_is_found_there(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client)
@@ -57,6 +71,9 @@ def test_everything_that_the_guide_names_is_found_there(database: DatabaseFacts,
         found = {}
         for place in dict.fromkeys(row.place for row in ROWS):
             answer = client.get(addresses[place])
+            if place in FURTHER:
+                form, button = FURTHER[place]
+                answer = client.post(addresses[place], posted(answer.content.decode(), form) | button)
             assert answer.status_code == 200, place
             found[place] = names(answer.content.decode())
     missing = [
