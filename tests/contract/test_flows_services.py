@@ -301,7 +301,7 @@ def test_F10_versions_can_be_looked_at_and_restored(made: Acme) -> None:
         assert flows.restore_flow(s, id, 1).number == 4
         with pytest.raises(NotThere):
             flows.restore_flow(s, id, 9)
-    assert made.flow_facts() == replace(made.flow_facts(), active=True, mode=Mode.LIVE, number=4)
+    assert made.flow_facts() == replace(made.flow_facts(), active=False, mode=Mode.LIVE, number=4)
 
 
 def test_the_audit_says_that_a_flow_was_switched(made: Acme) -> None:

@@ -178,8 +178,13 @@ def _set_up(plan: Planned) -> dict[str, int]:
         secrets = {Secret.CLIENT_SECRET: "not told"}
         connection = save_connection(s, ConnectionFacts(oauth, url="https://marketing.example.com/list", secrets=secrets)).pk
     config = plan.acme.config()
+    plan.record(
+        "R1", status="Paid", properties={"Test": True}, profile={"first_name": "Zoë", "last_name": "Marin", "email": "z@example.org"}
+    )
+    flows = _flows(plan)
     return (
         plan.ids
+        | flows
         | {name: tag.pk for name, tag in plan.acme.tags.items()}
         | {
             "Live": live,
@@ -271,6 +276,18 @@ def _links(site: Site) -> dict[str, str]:
     again = make_link(Purpose.RESET, lost, by=by)
     base = settings.HELIOGRAPH.base_url
     return {"invitation": link.address.removeprefix(base), "new-password": again.address.removeprefix(base)}
+
+
+def _flows(plan: Planned) -> dict[str, int]:
+    """The account's flow with two versions, in Test so that its Test registration suits it; and one that is only begun."""
+    from heliograph.domain.flows import Flow, Mode, Watch
+    from heliograph.flows.services.flows import save_flow, set_mode
+
+    assert plan.acme.flow is not None
+    with plan.acme.setting_up() as s:
+        set_mode(s, plan.acme.flow.pk, Mode.TEST)
+        begun = save_flow(s, Flow(0, name="Unfinished", watch=Watch.STATUS)).pk
+    return {"Leads": plan.acme.flow.pk, "Unfinished": begun}
 
 
 def _session(client: object, user: object) -> str:

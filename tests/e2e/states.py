@@ -10,7 +10,7 @@ import re
 import uuid
 
 from playwright.sync_api import Route
-from tests.e2e import states_of_connections, states_of_people, states_of_setup
+from tests.e2e import states_of_connections, states_of_flows, states_of_people, states_of_setup
 from tests.e2e.showcase import BROKEN
 from tests.e2e.visiting import State, Visit
 
@@ -216,10 +216,11 @@ STATES = (
     State("help, a chapter", "guide/chapter.html", "Setting up tags", "/help/tags/#attendee-types", "viewer", ("help-chapter",)),
     *states_of_setup.STATES,
     *states_of_connections.STATES,
+    *states_of_flows.STATES,
     *states_of_people.STATES,
     # The last one: after it this machine has asked too often to sign in.
     State("too many requests", "429.html", "Too many requests", "/accounts/sign-in/", "", then=_too_often, after=429),
 )
 
-ACTIONS = {"flow-toggle", "retry-submit", "sync-now", "job-refused"} | states_of_people.ACTIONS
+ACTIONS = {"flow-toggle", "flow-restore", "flow-new-test", "retry-submit", "sync-now", "job-refused"} | states_of_people.ACTIONS
 """Addresses that only take a form, and lead to a page that stands above, or give a file."""

@@ -162,12 +162,17 @@ def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig
     return _narrowed(flow, change, account, event)
 
 
-def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Explanation:
-    """Why, or why not (F9): by the configuration that is given, so by that of its time or by today's."""
+def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, as_if_running: bool = False) -> Explanation:
+    """Why, or why not (F9): by the configuration that is given, so by that of its time or by today's.
+
+    as_if_running: does not ask whether the flow is active and complete, for one that is still being edited.
+    """
     gates: list[Gate] = []
     try:
         mode = mode_of(change, account, event)
         for gate in chain(_gates_of_the_flow(flow, change, account, mode), _filter_gates(flow, change, account, event)):
+            if as_if_running and gate.name is GateName.ACTIVE:
+                continue
             gates.append(gate)
             if not gate.passed:
                 return Explanation(flow, Verdict.FILTERED, None, tuple(gates))

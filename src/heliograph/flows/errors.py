@@ -1,4 +1,9 @@
-"""Why a flow, mapping or connection is not saved as asked."""
+"""Why a flow, mapping or connection is not saved as asked.
+
+SetupError
+├── AsksFirst        a running flow would stop
+└── SavedMeanwhile   somebody else saved it since it was opened
+"""
 
 from __future__ import annotations
 
@@ -25,3 +30,11 @@ class AsksFirst(SetupError):
         self.stops = tuple(stops)
         names = ", ".join(stop.name or f"flow {stop.flow}" for stop in self.stops)
         super().__init__(f"This would stop a running flow: {names}.")
+
+
+class SavedMeanwhile(SetupError):
+    """Somebody else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"Somebody else saved version {number} of it meanwhile.")

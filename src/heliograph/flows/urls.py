@@ -5,12 +5,18 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from heliograph.flows.views import connection_deeds, connection_setup, connections, flows, oauth, presets
+from heliograph.flows.views import connection_deeds, connection_setup, connections, editor, flow_acts, flows, oauth, presets
 
 urlpatterns: list[URLPattern] = [
     path("signal/", RedirectView.as_view(pattern_name="flow-list"), name="signal"),
     path("signal/flows/", flows.flow_list, name="flow-list"),
+    path("signal/flows/new/", editor.add, name="flow-new"),
+    path("signal/flows/<int:flow>/", editor.flow, name="flow"),
     path("signal/flows/<int:flow>/active/", flows.toggle, name="flow-toggle"),
+    path("signal/flows/<int:flow>/copy/", flow_acts.copy, name="flow-copy"),
+    path("signal/flows/<int:flow>/delete/", flow_acts.delete, name="flow-delete"),
+    path("signal/flows/<int:flow>/versions/", flow_acts.versions, name="flow-versions"),
+    path("signal/flows/<int:flow>/restore/", flow_acts.restore, name="flow-restore"),
     path("signal/connections/", connections.connection_list, name="connection-list"),
     path("signal/connections/new/", connections.connection_new, name="connection-new"),
     path("signal/connections/new/<slug:start>/", presets.connection_add, name="connection-add"),

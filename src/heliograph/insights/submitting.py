@@ -1,4 +1,4 @@
-"""Submit to Retry Queue and sync now: what people can do about deliveries (D8, X5). The same calls for pages, REST and commands."""
+"""Submit to Retry Queue, sync now and Send this one now: what people can do about deliveries (D8, X5). The same calls for pages, REST and commands."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
 
-from heliograph.domain.changes import Change, Facet
+from heliograph.domain.changes import Change, Facet, SubjectKind
 from heliograph.domain.delivery import Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
-from heliograph.domain.flows import Does
+from heliograph.domain.flows import Does, Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.domain.matching import Verdict, judge, mode_of
 from heliograph.domain.snapshot import AccountConfig, EventConfig
-from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
 from heliograph.recording.queueing import Order, enqueue
 from heliograph.recording.sources import Committed
 from heliograph.store import configuration, settling
@@ -93,34 +93,76 @@ def _latest(db: Database, account: int, registration: int) -> tuple[Change, int]
     return change, rows[0][11]
 
 
+def send_now(account: int, flow: int, change: int) -> list[int]:
+    """Sends one change by one flow, by hand: to every destination of it; the connections that it goes to.
+
+    A new action each, as for sync now: its first attempt, its retries and its order are those of any other. The flow has to be on and complete and
+    to take the change; one that was recorded without being judged counts as if it had been. Raises NothingToSync with a sentence.
+    """
+    with transaction.atomic():
+        db = of_django(connection)
+        configuration.lock_shared(db, [account])
+        found = read_changes(db, [change]).get(change)
+        if found is None or found[1][0] != account:
+            raise NothingToSync("There is no such change.")
+        if found[0] is None:
+            raise NothingToSync("The content of this change is no longer kept.")
+        source = Committed(db)
+        config, event = source.account(account), source.event(found[1][1])
+        asked = replace(found[0], quiet=False)
+        known = config.flows.get(flow)
+        mode = mode_of(asked, config, event)
+        decision = judge(known, asked, config, event, mode=mode) if known else None
+        if known is None or decision is None or decision.verdict is not Verdict.TRIGGERED:
+            raise NothingToSync("The flow does not take it any more: look at its test again.")
+        registration = None if asked.kind is SubjectKind.EVENT else _registration(db, change)
+        orders = _orders_of(db, known, asked, config, event, registration, mode)
+        deltas: list[Delta] = []
+        enqueue(db, orders, db.now(), deltas)
+        put_deltas(db, deltas)
+    return [order.connection for order in orders]
+
+
+def _registration(db: Database, change: int) -> int | None:
+    ((found,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
+    registration: int | None = found
+    return registration
+
+
 def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int) -> list[Order]:
     asked = replace(change, facets=Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED, quiet=False)
     mode = mode_of(asked, config, event)
     orders = []
     for flow in config.flows.values():
         decision = judge(flow, asked, config, event, mode=mode)
-        if decision is None or decision.verdict is not Verdict.TRIGGERED:
-            continue
-        orders += [
-            Order(
-                account=config.id,
-                change=change.id,
-                run=None,
-                registration=registration,
-                event=event.id,
-                flow=flow.id,
-                destination=destination.id,
-                connection=destination.connection,
-                subject=change.subject_id,
-                version=change.version,
-                mode=mode_code(mode),
-                origin=Origin.RESENT,
-                names=_last(db, destination.id, change.subject_id),
-            )
-            for destination in flow.destinations
-            if destination.connection is not None
-        ]
+        if decision is not None and decision.verdict is Verdict.TRIGGERED:
+            orders += _orders_of(db, flow, change, config, event, registration, mode)
     return orders
+
+
+def _orders_of(
+    db: Database, flow: Flow, change: Change, config: AccountConfig, event: EventConfig, registration: int | None, mode: Mode
+) -> list[Order]:
+    """One action for each destination of a flow."""
+    return [
+        Order(
+            account=config.id,
+            change=change.id,
+            run=None,
+            registration=registration,
+            event=event.id,
+            flow=flow.id,
+            destination=destination.id,
+            connection=destination.connection,
+            subject=change.subject_id,
+            version=change.version,
+            mode=mode_code(mode),
+            origin=Origin.RESENT,
+            names=_last(db, destination.id, change.subject_id),
+        )
+        for destination in flow.destinations
+        if destination.connection is not None
+    ]
 
 
 def _last(db: Database, destination: int, subject: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.insights.views import feed, response_rule, retry, timeline
+from heliograph.insights.views import feed, response_rule, retry, timeline, trying
 
 urlpatterns: list[URLPattern] = [
     path("signal/metrics/feed/", feed.feed, name="feed"),
@@ -13,5 +13,8 @@ urlpatterns: list[URLPattern] = [
     path("signal/retry/<str:item>/", retry.item, name="retry-item"),
     path("signal/connections/<int:connection>/rule/", response_rule.response_rule, name="connection-rule"),
     path("signal/registrations/<str:event>/<path:code>/", timeline.timeline, name="timeline"),
+    path("signal/flows/new/test/", trying.try_flow, name="flow-new-test"),
+    path("signal/flows/<int:flow>/test/", trying.try_flow, name="flow-test"),
+    path("signal/flows/<int:flow>/send/<int:change>/", trying.send, name="flow-send"),
     path("signal/sync/<str:event>/<path:code>/", timeline.sync, name="sync-now"),
 ]

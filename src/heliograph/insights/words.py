@@ -349,9 +349,7 @@ def attempt_name(attempt: Attempt, number: int) -> str:
 
 def origin_of(action: Action) -> str:
     """How an action came to be, where that is not the ordinary way."""
-    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent again by hand"), Origin.JUDGED_AGAIN: _("Judged again")}.get(
-        action.origin, ""
-    )
+    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.JUDGED_AGAIN: _("Judged again")}.get(action.origin, "")
 
 
 def next_try(due: int | None, *, looks: bool = False) -> str:

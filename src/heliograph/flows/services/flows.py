@@ -13,10 +13,11 @@ from heliograph.domain.flows import Destination as DestinationFacts
 from heliograph.domain.flows import Flow as FlowFacts
 from heliograph.domain.flows import Mode
 from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.errors import SavedMeanwhile
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services import cures
 from heliograph.flows.services.rules import checked, named_fields, named_tags
-from heliograph.flows.services.versions import version, watching_flows, write
+from heliograph.flows.services.versions import Version, version, watching_flows, write
 from heliograph.platform.errors import Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 
@@ -24,13 +25,19 @@ RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses"
 """What decides whether a change triggers: where it changes, untagged runs are judged again."""
 
 
-def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: bool = False) -> Flow:
+def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: bool = False, opened: int | None = None) -> Flow:
     """Saves a flow, complete or not (F2). `flow.id` and `flow.number` are not looked at; destinations that are new have the id 0.
 
-    confirmed: also where it stops by it. Raises Invalid, NotThere, AsksFirst.
+    confirmed: also where it stops by it. opened: the version that was being edited; where a newer one says anything else than that it was
+    switched on or off, nothing is saved. With it, `flow.active` is not looked at either: the toggle is not the form's.
+    Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
     s.needs_account()
     row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
+    if opened is not None and id is not None:
+        if opened != row.number and _without_toggle(version(s.db, s.account, "flow", id, opened).body) != _without_toggle(row.body):
+            raise SavedMeanwhile(row.number)
+        flow = replace(flow, active=bool(row.body["active"]))
     shown = None if id is None else dict(row.body)
     before = None if id is None else FlowFacts.from_body(row.pk, row.number, row.body)
     with watching_flows(s, confirmed=confirmed) as config:
@@ -50,6 +57,10 @@ def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: b
     cures.flow_saved(s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES))
     s.note(_deed(shown, row.body), "flow", row, shown, row.body)
     return row
+
+
+def _without_toggle(body: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in body.items() if key != "active"}
 
 
 def _deed(before: Mapping[str, object] | None, after: Mapping[str, object]) -> Deed:
@@ -82,12 +93,18 @@ def copy_flow(s: Saving, id: int, *, name: str) -> Flow:
 
 
 def restore_flow(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Flow:
-    """Makes a past version the newest (F10): destinations that were removed since come back as new ones. Raises NotThere, Invalid, AsksFirst."""
-    flow_row(id)
-    flow = FlowFacts.from_body(id, number, version(s.db, s.account, "flow", id, number).body)
+    """Makes a past version the newest (F10): destinations that were removed since come back as new ones. Whether it is on is not restored.
+    Raises NotThere, Invalid, AsksFirst."""
+    row = flow_row(id)
+    flow = replace(restorable(id, version(s.db, s.account, "flow", id, number)), active=row.is_active)
+    return save_flow(s, flow, id, confirmed=confirmed)
+
+
+def restorable(id: int, version: Version) -> FlowFacts:
+    """A past version as it would be saved now."""
+    flow = FlowFacts.from_body(id, version.number, version.body)
     present = set(Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True))
-    destinations = tuple(d if d.id in present else replace(d, id=0) for d in flow.destinations)
-    return save_flow(s, replace(flow, destinations=destinations), id, confirmed=confirmed)
+    return replace(flow, destinations=tuple(d if d.id in present else replace(d, id=0) for d in flow.destinations))
 
 
 def delete_flow(s: Saving, id: int) -> None:

@@ -11,13 +11,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from heliograph.accounts.models import Role, User
-from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain import sentence
 from heliograph.domain.flows import Mode
+from heliograph.domain.ids import read_id
 from heliograph.flows import words
 from heliograph.flows.flow_list import FlowList, Row, Wanted
 from heliograph.flows.services.flows import set_active
+from heliograph.flows.views.editor import flow_menu
+from heliograph.flows.views.people import names_of_users
 from heliograph.platform.errors import NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.store.database import of_django
@@ -33,11 +36,10 @@ COMPLETE, INCOMPLETE = "complete", "incomplete"
 def flow_list(request: AccountRequest) -> HttpResponse:
     """Every flow as one sentence."""
     ask = request.GET
-    connection = ask.get("connection", "")
     status = ask.get("status", "")
     wanted = Wanted(
         text=ask.get("q", "")[:200],
-        connection=int(connection) if connection.isascii() and connection.isdigit() and len(connection) <= 18 else None,
+        connection=read_id(ask.get("connection", "")),
         mode=next((mode for mode in Mode if mode.value == ask.get("mode")), None),
         complete={COMPLETE: True, INCOMPLETE: False}.get(status),
     )
@@ -46,12 +48,12 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         rows = found.rows(wanted)
         troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
     names = sentence.Names.of(found.config, troubles)
-    people = _people(request, rows)
+    people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
         request,
         "flows/flow_list.html",
         here="flows",
-        flows=[_row(row, names, people) for row in rows],
+        flows=[_row(row, names, people, edits=may(request.user, Role.ADMINISTRATOR)) for row in rows],
         total=len(found.config.flows),
         none=not found.config.flows,
         q=wanted.text,
@@ -65,7 +67,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     """Switches a flow on or off. Switching a Live flow off asks first (F1)."""
-    active = request.POST.get("active") == "on"
+    active, back = request.POST.get("active") == "on", "flow" if request.POST.get("back") == "flow" else ""
     account = request.account.pk
     if not active and request.POST.get("sure") != "yes":
         with transaction.atomic(using="read"):
@@ -76,7 +78,10 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
             if known.mode is Mode.LIVE and known.active:
                 parts = sentence.parts(known, sentence.Names.of(found.config), _)
                 asked = {"id": known.id, "name": known.name, "sentence": parts}
-                return page(request, "flows/flow_switch_off.html", here="flows", flow=asked, waiting=found.undelivered(flow))
+                waiting = found.undelivered(flow)
+                return page(
+                    request, "flows/flow_switch_off.html", here="flows", flow=asked, waiting=waiting, back=back, leave=_back(back, flow)
+                )
     try:
         with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
             row = set_active(s, flow, active)
@@ -84,17 +89,15 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
         raise Http404 from None
     said = _("“%(name)s” is on.") if active else _("“%(name)s” is off.")
     say(request, said % {"name": row.name})
-    return HttpResponseRedirect(f"{reverse('flow-list')}#flow-{flow}")
+    return HttpResponseRedirect(_back(back, flow))
 
 
-def _people(request: AccountRequest, rows: list[Row]) -> dict[str, str]:
-    """Names of those who changed the flows, by mark."""
-    ids = {int(row.by[5:]) for row in rows if row.by.startswith("user:") and row.by[5:].isdecimal()}
-    users = User.objects.filter(pk__in=ids, account=request.account) if ids else ()
-    return {f"user:{user.pk}": user.name or user.email for user in users}
+def _back(back: str, flow: int) -> str:
+    """The page that the toggle was pressed on."""
+    return reverse("flow", args=(flow,)) if back == "flow" else f"{reverse('flow-list')}#flow-{flow}"
 
 
-def _row(row: Row, names: sentence.Names, people: dict[str, str]) -> dict[str, Any]:
+def _row(row: Row, names: sentence.Names, people: dict[str, str], *, edits: bool) -> dict[str, Any]:
     flow = row.flow
     mode = "" if flow.mode is Mode.LIVE else "&mode=test"
     return {
@@ -114,6 +117,7 @@ def _row(row: Row, names: sentence.Names, people: dict[str, str]) -> dict[str, A
         "validation_href": f"{reverse('feed')}?flow={flow.id}&result=validation{mode}",
         "by": people.get(row.by, ""),
         "changed": from_micros(row.changed),
+        "menu": [(_("Edit") if edits else _("Open"), reverse("flow", args=(flow.id,))), *flow_menu(flow.id, edits=edits)],
     }
 
 

@@ -26,8 +26,9 @@ class Typed:
 class TagChoices:
     """The tags that objects of one kind may carry. Two tags may share a label; then the name stands behind it."""
 
-    def __init__(self, tags: Mapping[int, Tag], kind: TagKind) -> None:
-        usable = [tag for tag in tags.values() if tag.id > 0 and kind in tag.kinds]
+    def __init__(self, tags: Mapping[int, Tag], kind: TagKind, *, standard: bool = False) -> None:
+        """standard: also the tags that the standard properties bring along, which only flows name (P4)."""
+        usable = [tag for tag in tags.values() if (tag.id > 0 or standard) and kind in tag.kinds]
         shared = Counter(folded(tag.label) for tag in tags.values() if tag.id > 0)
         self._all = tags
         self.shown = {tag.id: _shown(tag, twice=shared[folded(tag.label)] > 1) for tag in usable}

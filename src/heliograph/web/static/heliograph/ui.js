@@ -43,14 +43,16 @@ function chips(/** @type {HTMLInputElement} */ field) {
       box.append(chip);
     });
     box.append(entry, said);
-    field.value = values.join("; ");
+    const text = values.join("; ");
+    if (text === field.value) return;
+    field.value = text;
     field.dispatchEvent(new Event("change", { bubbles: true }));
   }
   function add(stay = true) {
     const typed = entry.value.trim();
     if (!typed) return;
     const known = options().find((o) => o.toLowerCase() === typed.toLowerCase());
-    if (options().length && !known) { said.textContent = say("sayUnknown", typed); return; }
+    if (options().length && !known && !("free" in field.dataset)) { said.textContent = say("sayUnknown", typed); return; }
     if (!values.includes(known ?? typed)) values.push(known ?? typed);
     entry.value = "";
     said.textContent = say("sayAdded", known ?? typed);
@@ -66,7 +68,15 @@ function chips(/** @type {HTMLInputElement} */ field) {
   field.after(box);
   draw();
 }
-document.querySelectorAll("input[data-chips]").forEach((f) => chips(/** @type {HTMLInputElement} */ (f)));
+const chipInputs = (/** @type {ParentNode} */ part) => part.querySelectorAll("input[data-chips]:not([type=hidden])").forEach((f) => chips(/** @type {HTMLInputElement} */ (f)));
+chipInputs(document);
+document.addEventListener("htmx:load", (e) => chipInputs(/** @type {Element} */ (e.target))); // what htmx has put into the page since
+
+/** What was still missing in a field is not any more once it is filled. */
+document.addEventListener("change", (e) => {
+  const field = /** @type {HTMLInputElement} */ (e.target);
+  if (field.value) field.closest(".field")?.querySelector(".todo")?.remove();
+});
 
 const POPUPS = "details.menu[open], details.cases[open]";
 document.addEventListener("click", (e) => {

@@ -1,0 +1,193 @@
+"""A flow as its form holds it: read from what was posted, changed by the form's buttons, not saved yet.
+
+Nothing that was typed is lost: what cannot be read stays as it was typed, with the sentence that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from heliograph.domain.completeness import SUBJECT_OF_WATCH
+from heliograph.domain.fields import Subject
+from heliograph.domain.flows import LISTS, OFFERED, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.ids import read_id
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.filter_values import FilterValues
+from heliograph.flows.services.rules import ACTION, INTEGRATION, KIND_OF_PLACE, MOST_DESTINATIONS, MOST_FILTERS
+from heliograph.platform.views.chips import TagChoices
+
+LONGEST = 20_000
+"""Characters of one chip input that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A flow that is being edited. New destinations have ids below 0. errors: sentences by the name of the form's field; typed: chip inputs as
+    they were typed, where they were refused; opened: the version that is being edited, None for a new flow."""
+
+    flow: Flow
+    opened: int | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def to_save(self) -> Flow:
+        """As the service takes it."""
+        return replace(self.flow, destinations=tuple(replace(d, id=max(0, d.id)) for d in self.flow.destinations))
+
+    def refused(self, errors: Mapping[str, Iterable[str]]) -> Draft:
+        """With what the service refused, by the form's fields."""
+        found = {_field(name): " ".join(_(sentence) for sentence in said) for name, said in errors.items()}
+        return replace(self, errors={**self.errors, **found})
+
+
+def new() -> Draft:
+    """ADD A FLOW: Active and Test (F2)."""
+    return Draft(Flow(0))
+
+
+def subject_of(flow: Flow) -> Subject:
+    """What the flow is about; a registration until it watches something."""
+    return Subject(SUBJECT_OF_WATCH[flow.watch]) if flow.watch else Subject.REGISTRATION
+
+
+def tag_choices(config: AccountConfig, name: str) -> TagChoices:
+    """The tags that a list of "Activate for" offers: those made for its kind of object."""
+    return TagChoices(config.tags, KIND_OF_PLACE[name], standard=True)
+
+
+def read(form: QueryDict, base: Draft, config: AccountConfig, values: FilterValues) -> Draft:
+    """The draft that was posted. base: the stored flow, or a new one."""
+    errors: dict[str, str] = {}
+    typed: dict[str, str] = {}
+    found: dict[str, Any] = {
+        "name": form.get("name", "")[:LONGEST],
+        "mode": Mode.LIVE if "live" in form else Mode.TEST,
+        "watch": next((watch for watch in Watch if watch.value == form.get("watch")), None),
+    }
+    for name in LISTS:
+        text = form.get(name, "")[:LONGEST]
+        tags = tag_choices(config, name).read(text)
+        before = getattr(base.flow, name)
+        found[name] = before if set(tags.ids) == set(before) else tags.ids  # the order of the chips says nothing
+        if tags.error:
+            errors[name], typed[name] = tags.error, text
+    on_purpose = set(form.getlist("on-purpose"))
+    found["emptied"] = tuple(n for n in LISTS if n in form.getlist("emptied") and n not in on_purpose and not found[n])
+    flow = replace(base.flow, **found)
+    flow = replace(flow, filters=_filters(form, base.flow, values, errors, typed), destinations=_destinations(form, config, errors))
+    opened = read_id(form.get("opened", ""))
+    return Draft(flow, base.opened if base.opened is None else opened or base.opened, errors, typed)
+
+
+def _filters(form: QueryDict, stored: Flow, values: FilterValues, errors: dict[str, str], typed: dict[str, str]) -> tuple[FilterRow, ...]:
+    rows: list[FilterRow] = []
+    for n in form.getlist("row")[:MOST_FILTERS]:
+        key = form.get(f"f{n}-field", "")[:100]
+        op = next((op for op in Op if op.value == form.get(f"f{n}-op")), Op.IS_ANY_OF)
+        text = form.get(f"f{n}-values", "")[:LONGEST]
+        kept = [value for row in stored.filters if row.field == key for value in row.values]
+        found = values.read(key, op, text, kept)
+        at = len(rows)
+        if found.error and op.takes_values and form.get(f"f{n}-was", key) == key:
+            errors[f"f{at}-values"], typed[f"f{at}-values"] = found.error, text
+        rows.append(FilterRow(key, op, found.values if form.get(f"f{n}-was", key) == key else ()))  # another field: its values are others
+    return tuple(rows)
+
+
+def _destinations(form: QueryDict, config: AccountConfig, errors: dict[str, str]) -> tuple[Destination, ...]:
+    found: list[Destination] = []
+    for n in form.getlist("destination")[:MOST_DESTINATIONS]:
+        at, given = len(found), {name: form.get(f"d{n}-{name}", "") for name in ("id", "connection", "payload", "header")}
+        ids = {name: read_id(text) for name, text in given.items()}
+        lost = {"connection": config.connections, "payload": config.mappings, "header": config.mappings}
+        for name, known in lost.items():
+            if given[name] and ids[name] not in known:
+                errors[f"d{at}-{name}"] = _("What was chosen here is gone. Choose another one.")
+                ids[name] = None
+        found.append(
+            Destination(
+                ids["id"] or -(at + 1),
+                name=form.get(f"d{n}-name", "")[:LONGEST],
+                integration=form.get(f"d{n}-integration", INTEGRATION)[:40],
+                connection=ids["connection"],
+                action=form.get(f"d{n}-action", "")[:40],
+                payload_mapping=ids["payload"],
+                header_mapping=ids["header"],
+                does=Does.ADDS if form.get(f"d{n}-does") == Does.ADDS.value else Does.UPDATES,
+            )
+        )
+    return tuple(found)
+
+
+def pressed(draft: Draft, form: QueryDict) -> Draft | None:
+    """The draft after a button that only changes the form; None for any other button."""
+    flow = draft.flow
+    added, removed_row, removed = form.get("add", ""), read_id(form.get("remove-filter", "")), read_id(form.get("remove-destination", ""))
+    if added == "filter":
+        return replace(draft, flow=replace(flow, filters=(*flow.filters, FilterRow("event.code", Op.IS_ANY_OF))[:MOST_FILTERS]))
+    if added == "destination":
+        new = Destination(min([0, *(d.id for d in flow.destinations)]) - 1, integration=INTEGRATION, action=ACTION)
+        return replace(draft, flow=replace(flow, destinations=(*flow.destinations, new)[:MOST_DESTINATIONS]))
+    if removed_row is not None:
+        return _without(draft, "f", removed_row, filters=_all_but(flow.filters, removed_row))
+    if removed is not None:
+        return _without(draft, "d", removed, destinations=_all_but(flow.destinations, removed))
+    return draft if "look" in form else None
+
+
+def _all_but[T](rows: tuple[T, ...], at: int) -> tuple[T, ...]:
+    return rows[:at] + rows[at + 1 :]
+
+
+def _without(draft: Draft, letter: str, at: int, **parts: Any) -> Draft:
+    """Without one row; what was said of the rows after it goes with them."""
+
+    def moved(said: Mapping[str, str]) -> dict[str, str]:
+        out = {}
+        for name, text in said.items():
+            number, dash, rest = name[1:].partition("-")
+            if name[:1] == letter and dash and number.isdecimal():
+                if int(number) == at:
+                    continue
+                name = f"{letter}{int(number) - (int(number) > at)}-{rest}"  # noqa: PLW2901
+            out[name] = text
+        return out
+
+    return replace(draft, flow=replace(draft.flow, **parts), errors=moved(draft.errors), typed=moved(draft.typed))
+
+
+def with_chosen(draft: Draft, config: AccountConfig, at: int | None, part: str, id: int) -> Draft:
+    """The draft with a connection or mapping that was made for it (part: connection, payload or header) in a destination. at: which one."""
+    flow = draft.flow
+    if not flow.destinations:
+        draft = pressed(draft, QueryDict("add=destination")) or draft
+        flow = draft.flow
+    name = {"connection": "connection", "payload": "payload_mapping", "header": "header_mapping"}[part]
+    places = range(len(flow.destinations))
+    if at is None or at not in places:
+        at = next((n for n in places if getattr(flow.destinations[n], name) is None), places[-1])
+    chosen: dict[str, Any] = {name: id}
+    if part == "connection" and not flow.destinations[at].name.strip():
+        chosen["name"] = config.connections[id].name
+    destinations = tuple(replace(d, **chosen) if n == at else d for n, d in enumerate(flow.destinations))
+    return replace(draft, flow=replace(flow, destinations=destinations))
+
+
+def hidden_lists(flow: Flow) -> list[str]:
+    """Lists that this watch does not offer: kept in the form, so that another watch finds them again; none of them is saved."""
+    return [name for name in LISTS if flow.watch is None or name not in OFFERED[flow.watch]]
+
+
+def _field(name: str) -> str:
+    """The form's field of what a service refused."""
+    head, bracket, rest = name.partition("[")
+    number = rest.partition("]")[0]
+    if bracket and number.isdecimal():
+        return f"f{number}-values" if head == "filters" else f"d{number}-name"
+    return name

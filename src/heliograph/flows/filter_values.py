@@ -1,0 +1,126 @@
+"""What can be chosen in a row of Flow Filters: only what the account has (guide: Flow Filters; F6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.fields import EVENT_TAGS, FilterField, Subject, filter_fields
+from heliograph.domain.flows import Op
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.tags import TagKind
+from heliograph.platform.names import folded
+from heliograph.platform.views.chips import SEPARATOR, TagChoices
+from heliograph.store.database import Database
+
+MOST_EVENTS = 500
+"""Events whose codes and names a list offers, the newest; older ones are typed."""
+CLOSED = frozenset({"event.code", "event.name", "event.status"})
+"""Standard fields whose values are those that there are."""
+OF_EVENTS = ("code", "name", "timezone", "location")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a chip input was sent with."""
+
+    values: tuple[str, ...]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The values of one row. labels: by value, in the list's order. closed: nothing else is possible. whole: all of them are in the list."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    closed: bool = False
+    whole: bool = True
+
+    @property
+    def free(self) -> bool:
+        """Whether a page may take what is not in the list; the server has the last word."""
+        return not (self.closed and self.whole)
+
+    def text(self, values: Iterable[str]) -> str:
+        """The value of a chip input that holds them."""
+        return SEPARATOR.join(self.labels.get(value, shown(value)) for value in values)
+
+
+def shown(value: str) -> str:
+    """A value as a chip: the semicolon separates chips."""
+    return value.replace(";", ",")
+
+
+class FilterValues:
+    """The fields and values of an account's filters. Events are asked for once, and only where a row needs them."""
+
+    def __init__(self, db: Database, account: int, config: AccountConfig) -> None:
+        self._db, self._account, self._config = db, account, config
+        self._tags = {
+            EVENT_TAGS: TagChoices(config.tags, TagKind.EVENT),
+            "attendee_type.tags": TagChoices(config.tags, TagKind.ATTENDEE_TYPE),
+        }
+
+    def fields(self, subject: Subject) -> tuple[FilterField, ...]:
+        """What a flow about `subject` can filter by."""
+        return filter_fields(subject, profile_fields=self._config.profile_fields.values(), event_fields=self._config.event_fields.values())
+
+    def offered(self, key: str, op: Op) -> Offered:
+        """The values of a field."""
+        if key in self._tags:
+            return Offered({str(id): text for id, text in self._tags[key].shown.items()}, closed=True)
+        found = next((f for f in self.fields(Subject.REGISTRATION) if f.key == key), None)
+        if found is None:
+            return Offered()
+        exact = op in (Op.IS_ANY_OF, Op.IS_NONE_OF)
+        if found.options:
+            return Offered({value: shown(label) for value, label in found.options}, closed=exact)
+        if key == "event.status":
+            return Offered(_same(status.name for status in self._config.event_statuses.values()), closed=exact)
+        area, _dot, name = key.partition(".")
+        if area == "event" and name in OF_EVENTS:
+            values = dict.fromkeys(event[OF_EVENTS.index(name)] for event in self._events if event[OF_EVENTS.index(name)])
+            return Offered(_same(values), closed=exact and key in CLOSED, whole=len(self._events) < MOST_EVENTS)
+        return Offered()
+
+    def read(self, key: str, op: Op, text: str, kept: Sequence[str]) -> Read:
+        """The values that were typed, by their labels. kept: what the flow has in this field already; it may stay."""
+        offered = self.offered(key, op)
+        known = {folded(label): value for value, label in offered.labels.items()} | {folded(value): value for value in offered.labels}
+        known |= {folded(shown(value)): value for value in kept if value not in offered.labels}
+        words = [word.strip() for word in text.split(";") if word.strip()]
+        if offered.closed and not offered.whole:
+            known |= self._older(key, [word for word in words if folded(word) not in known])
+        unknown = [word for word in words if folded(word) not in known]
+        values = tuple(dict.fromkeys(known.get(folded(word), word) for word in words if not offered.closed or folded(word) in known))
+        if not offered.closed or not unknown:
+            return Read(values)
+        some = ", ".join(list(offered.labels.values())[:8]) or _("none yet")
+        return Read(values, _("There is no “%(value)s” to choose. There are: %(values)s.") % {"value": unknown[0][:100], "values": some})
+
+    def _older(self, key: str, words: Sequence[str]) -> dict[str, str]:
+        """Events that the list has no room for, by code or name as it was typed."""
+        column = {"event.code": "code", "event.name": "name"}.get(key)
+        if column is None or not words:
+            return {}
+        wanted = sorted({*words, *(word.upper() for word in words)}) if column == "code" else list(words)
+        rows = self._db.all(
+            f"SELECT {column} FROM event WHERE account_id = :account AND {self._db.member(column, 'words')}",
+            {"account": self._account, "words": [word for word in wanted if "\0" not in word]},
+        )
+        return {folded(value): value for (value,) in rows}
+
+    @cached_property
+    def _events(self) -> list[tuple[str, ...]]:
+        rows = self._db.all(
+            f"SELECT {', '.join(OF_EVENTS)} FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST_EVENTS}",
+            {"account": self._account},
+        )
+        return [tuple(row) for row in rows]
+
+
+def _same(values: Iterable[str]) -> dict[str, str]:
+    return {value: shown(value) for value in values}

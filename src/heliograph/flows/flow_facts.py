@@ -1,0 +1,126 @@
+"""A flow as rows of name and text: for those who read it, and to tell two versions of it apart (F10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain import sentence
+from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
+from heliograph.domain.flows import LISTS, Does, FilterRow, Flow, Mode, Op
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.models import Connection
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.words import list_name
+
+OPS = {
+    Op.IS_ANY_OF: gettext_lazy("is any of"),
+    Op.IS_NONE_OF: gettext_lazy("is none of"),
+    Op.CONTAINS: gettext_lazy("contains"),
+    Op.STARTS_WITH: gettext_lazy("starts with"),
+    Op.IS_EMPTY: gettext_lazy("is empty"),
+    Op.IS_NOT_EMPTY: gettext_lazy("is not empty"),
+}
+DOES = {Does.UPDATES: gettext_lazy("Updates a record"), Does.ADDS: gettext_lazy("Adds a message or row")}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a flow says. key: the same in every version."""
+
+    key: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that two versions say differently; "" where one of them does not say it."""
+
+    label: str
+    before: str
+    after: str
+
+
+def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.Names:
+    """What the ids in these flows are called today; connections and mappings that were deleted keep their last name. In the account's scope."""
+    names = sentence.Names.of(config)
+    destinations = [d for flow in flows for d in flow.destinations]
+    connections = {d.connection for d in destinations} - config.connections.keys() - {None}
+    mappings = {id for d in destinations for id in (d.payload_mapping, d.header_mapping)} - config.mappings.keys() - {None}
+    if not connections and not mappings:
+        return names
+    gone = _("%(name)s (deleted)")
+    return sentence.Names(
+        tags=names.tags,
+        fields=names.fields,
+        connections={**names.connections, **_gone(Connection, connections, gone)},
+        mappings={**names.mappings, **_gone(MappingRow, mappings, gone)},
+    )
+
+
+def _gone(model: type[Connection | MappingRow], ids: Iterable[int | None], said: str) -> dict[int, str]:
+    return {pk: said % {"name": name} for pk, name in model.objects.filter(pk__in=list(ids)).values_list("pk", "name")}
+
+
+def facts(flow: Flow, names: sentence.Names) -> list[Fact]:
+    """Everything that the flow says, in the order of its page; what is not filled is left out."""
+    found = [
+        Fact("name", _("Name"), flow.name),
+        Fact("mode", _("Live or Test"), _("Live") if flow.mode is Mode.LIVE else _("Test")),
+        Fact("active", _("Active"), _("On") if flow.active else _("Off")),
+        Fact("watch", _("Watch"), _(flow.watch.value) if flow.watch else ""),
+    ]
+    found += [Fact(name, list_name(name), _or(_tag(tag, names.tags) for tag in getattr(flow, name))) for name in LISTS]
+    found += [Fact(f"filter {n}", _("Filter %(n)d") % {"n": n + 1}, filter_text(row, names)) for n, row in enumerate(flow.filters)]
+    for d in flow.destinations:
+        head = d.name or _("Destination without a name")
+        parts = (
+            ("name", _("Destination name"), d.name),
+            ("connection", _("Connection"), _named(d.connection, names.connections)),
+            ("payload", _("Payload mapping"), _named(d.payload_mapping, names.mappings)),
+            ("header", _("Http Header mapping"), _named(d.header_mapping, names.mappings)),
+            ("does", _("What a request does"), str(DOES[d.does])),
+        )
+        found += [Fact(f"destination {d.id} {key}", f"{head}: {label}", text) for key, label, text in parts]
+    return [fact for fact in found if fact.text]
+
+
+def filter_text(row: FilterRow, names: sentence.Names) -> str:
+    """One row of Flow Filters as text."""
+    label = field_name(row.field, names)
+    values = [_tag(int(v), names.tags) if row.field in (EVENT_TAGS, ATTENDEE_TYPE_TAGS) and v.isdecimal() else v for v in row.values]
+    return " ".join(part for part in (label, str(OPS[row.op]), _or(values) if row.op.takes_values else "") if part)
+
+
+def field_name(key: str, names: sentence.Names) -> str:
+    """A filter's field as pages call it."""
+    label = names.fields.get(key, key)
+    return label if ".custom." in key else _(label)
+
+
+def differences(before: list[Fact], after: list[Fact]) -> list[Difference]:
+    """What two versions say differently, in the order of the page."""
+    was, now = {fact.key: fact for fact in before}, {fact.key: fact for fact in after}
+    keys = dict.fromkeys([*now, *was])
+    rows = [(key, was.get(key), now.get(key)) for key in keys]
+    return [
+        Difference((new or old or Fact("", "", "")).label, old.text if old else "", new.text if new else "")
+        for _key, old, new in rows
+        if (old.text if old else "") != (new.text if new else "")
+    ]
+
+
+def _or(texts: Iterable[str]) -> str:
+    return _(" or ").join(texts)
+
+
+def _tag(id: int, names: Mapping[int, str]) -> str:
+    return names.get(id) or _("a tag that is gone")
+
+
+def _named(id: int | None, names: Mapping[int, str]) -> str:
+    return "" if id is None else names.get(id) or _("one that is gone")

@@ -1,0 +1,302 @@
+"""The flow editor (guide: Configuring a Flow; F2-F8): the form, what its buttons do, and the way to connections and mappings and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+from django_scopes import scope
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.domain import sentence
+from heliograph.domain.completeness import missing
+from heliograph.domain.flows import Flow, Mode
+from heliograph.domain.ids import read_id
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows import drafts, words
+from heliograph.flows.drafts import Draft
+from heliograph.flows.errors import AsksFirst, SavedMeanwhile
+from heliograph.flows.filter_values import FilterValues
+from heliograph.flows.flow_facts import differences, facts, names_of
+from heliograph.flows.flow_list import FlowList
+from heliograph.flows.services.flows import save_flow
+from heliograph.flows.services.versions import version
+from heliograph.flows.views.flow_form import address, form_of, refused_items
+from heliograph.flows.views.people import names_of_users
+from heliograph.platform.errors import Invalid, NotThere
+from heliograph.platform.services.saving import saving
+from heliograph.platform.views.frame import account_config, by, check, reading, refused
+from heliograph.store.database import Database
+from heliograph.store.fields import from_micros
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+EDITOR = "flows/flow_editor.html"
+EDITING = "flow-editing"
+"""In the session: which destination of which flow a connection or mapping is being made for."""
+PARTS = ("connection", "payload", "header")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def add(request: AccountRequest) -> HttpResponse:
+    """ADD A FLOW."""
+    return _posted(request, None) if request.method == "POST" else draw(request, drafts.new())
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def flow(request: AccountRequest, flow: int) -> HttpResponse:
+    """One flow: its form for an Administrator, its words for everyone else."""
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        return _posted(request, flow)
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+    draft = stored_draft(config, flow)
+    told = None
+    if may(request.user, Role.ADMINISTRATOR):
+        draft, told = _brought(request, draft, config)
+    return draw(request, draft, told=told)
+
+
+def stored_draft(config: AccountConfig, id: int) -> Draft:
+    """The flow as it is stored. Raises Http404."""
+    found = config.flows.get(id)
+    if found is None:
+        raise Http404
+    return Draft(found, found.number)
+
+
+def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> Draft:
+    """The draft that was posted. Raises Http404."""
+    base = drafts.new() if id is None else stored_draft(config, id)
+    return drafts.read(request.POST, base, config, FilterValues(db, request.account.pk, config))
+
+
+def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
+    with transaction.atomic(using="read"):
+        db = reading()
+        draft = draft_of(request, account_config(request, db), db, id)
+    changed = drafts.pressed(draft, request.POST)
+    if changed is not None:
+        return draw(request, changed)
+    if draft.errors:
+        return _refused(request, draft)
+    opened = read_id(request.POST.get("over", "")) or draft.opened
+    try:
+        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+            row = save_flow(s, draft.to_save, id, confirmed=request.POST.get("sure") == "yes", opened=opened)
+    except NotThere:
+        raise Http404 from None
+    except Invalid as error:
+        return _refused(request, draft.refused(error.fields))
+    except AsksFirst as error:
+        return _asks(request, draft, error)
+    except SavedMeanwhile as error:
+        return _conflict(request, draft, error.number)
+    onward = _onward(request, row.pk, draft)
+    if onward:
+        return HttpResponseRedirect(onward)
+    say(request, _saved(complete=row.is_complete, active=row.is_active))
+    return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
+
+
+def _saved(*, complete: bool, active: bool) -> str:
+    if not active:
+        return _("Saved. It takes changes once it is switched on.")
+    return _("Saved. It takes changes from now on.") if complete else _("Saved incomplete. It takes changes once nothing is missing.")
+
+
+def _refused(request: AccountRequest, draft: Draft) -> HttpResponse:
+    told = refused(len(draft.errors), refused_items(draft.errors))
+    return draw(request, draft, status=422, told=told)
+
+
+def _asks(request: AccountRequest, draft: Draft, error: AsksFirst) -> HttpResponse:
+    """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
+    typed = [(name, text) for name, texts in request.POST.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
+    with transaction.atomic(using="read"):
+        names = sentence.Names.of(account_config(request, reading()))
+        found = FlowList(reading(), request.account.pk)
+        context: dict[str, Any] = {
+            "name": draft.flow.name or _("Without a name"),
+            "sentence": sentence.parts(draft.flow, names, _),
+            "missing": [words.lacking(m, draft.flow) for stop in error.stops for m in stop.missing],
+            "waiting": found.undelivered(draft.flow.id),
+        }
+    return page(request, "flows/flow_asks.html", here="flows", hidden=typed, action=request.path, **context)
+
+
+def _conflict(request: AccountRequest, draft: Draft, number: int) -> HttpResponse:
+    """Somebody else saved the flow while it was being edited: their changes, beside what was typed here."""
+    id = draft.flow.id
+    with transaction.atomic(using="read"), scope(account=request.account.pk):
+        config = account_config(request, reading())
+        then, now = (version(reading(), request.account.pk, "flow", id, n) for n in (draft.opened or number, number))
+        flows = [Flow.from_body(id, v.number, v.body) for v in (then, now)]
+        names = names_of(config, flows)
+        theirs = differences(*(facts(f, names) for f in flows))
+    who = names_of_users(request.account.pk, [now.by]).get(now.by) or _("Somebody else")
+    context = {
+        "who": who,
+        "number": number,
+        "at": now.at,
+        "theirs": theirs,
+        "before_word": _("Version %(n)d") % {"n": then.number},
+        "after_word": _("Version %(n)d") % {"n": number},
+    }
+    return draw(request, draft, status=409, conflict=context)
+
+
+def _onward(request: AccountRequest, id: int, draft: Draft) -> str:
+    """Where a button of a destination leads once the flow is saved; "" for Save."""
+    for button in ("new", "edit", "preview"):
+        part, _dash, number = request.POST.get(button, "").partition("-")
+        at = read_id(number)
+        if part not in PARTS or at is None or at >= len(draft.flow.destinations):
+            continue
+        destination = draft.flow.destinations[at]
+        request.session[EDITING] = {"flow": id, "at": at, "part": part}
+        asked: dict[str, object] = {"for": id}
+        if button == "new" and part == "connection":
+            return f"{address('connection-new')}?{urlencode(asked)}"
+        if button == "new":
+            asked |= {"connection": destination.connection or "", "action": destination.action, "kind": part}
+            asked["subject"] = drafts.subject_of(draft.flow).value
+            return f"{address('mapping-new')}?{urlencode(asked)}"
+        mapping = destination.payload_mapping if part == "payload" else destination.header_mapping
+        if mapping is not None and part != "connection":
+            return f"{address('mapping', mapping)}?{urlencode(asked)}{'#preview' if button == 'preview' else ''}"
+    return ""
+
+
+def _brought(request: AccountRequest, draft: Draft, config: AccountConfig) -> tuple[Draft, dict[str, Any] | None]:
+    """The draft with what one has just made for it, and what is said of it."""
+    connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
+    remembered = request.session.get(EDITING) or {}
+    at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
+    if connection in config.connections:
+        part, id, name = "connection", connection, config.connections[connection].name
+    elif mapping in config.mappings:
+        part, id, name = config.mappings[mapping].kind.value, mapping, config.mappings[mapping].name
+    else:
+        return draft, None
+    chosen = drafts.with_chosen(draft, config, at, part, id)
+    if chosen.flow == draft.flow:
+        return draft, None
+    title = _("“%(name)s” is chosen") % {"name": name}
+    return chosen, {"tone": "", "title": title, "text": _("Save the flow to keep it."), "items": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands above the form. changed: microseconds."""
+
+    changed: int
+    by: str
+
+
+def _head(db: Database, account: int, id: int) -> Head:
+    rows = db.all(
+        "SELECT at, by FROM config_history WHERE account_id = :account AND scope = 1 AND scope_id = :account AND kind = 'flow'"
+        " AND entity_id = :id AND until IS NULL",
+        {"account": account, "id": id},
+    )
+    return Head(*rows[0]) if rows else Head(0, "")
+
+
+def draw(
+    request: AccountRequest,
+    draft: Draft,
+    *,
+    status: int = 200,
+    told: dict[str, Any] | None = None,
+    conflict: dict[str, Any] | None = None,
+    panel: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """The page with a draft, saved or not. panel: what the test of it came to."""
+    edits = may(request.user, Role.ADMINISTRATOR)
+    with transaction.atomic(using="read"):
+        db = reading()
+        config = account_config(request, db)
+        found = FlowList(db, request.account.pk)
+        troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
+        names = sentence.Names.of(config, troubles)
+        flow, lacks = draft.flow, missing(draft.flow, config)
+        stored = config.flows.get(flow.id)
+        head = _head(db, request.account.pk, flow.id) if stored else Head(0, "")
+        context: dict[str, Any] = {
+            "flow": {
+                "id": flow.id,
+                "name": stored.name or _("Without a name") if stored else _("New flow"),
+                "sentence": sentence.parts(flow, names, _),
+                "stored": stored is not None,
+                "active": stored.active if stored else True,
+                "off": stored is not None and not stored.active,
+                "live": flow.mode is Mode.LIVE,
+                "missing": [words.lacking(m, flow) for m in lacks],
+                "untouched": stored is None and flow == drafts.new().flow,
+                "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
+                "changed": from_micros(head.changed) if head.changed else None,
+                "alerts": _alerts(flow, config, troubles),
+                "unsaved": stored is not None and draft.to_save.to_body() != stored.to_body(),
+            },
+            "menu": flow_menu(flow.id, edits=edits) if stored else [],
+            "form": form_of(draft, config, FilterValues(db, request.account.pk, config)) if edits else None,
+            "facts": [] if edits else facts(flow, names),
+            "why_not": "" if edits else WHO[Role.ADMINISTRATOR],
+            "save_url": reverse("flow", args=(flow.id,)) if stored else reverse("flow-new"),
+            "test_url": reverse("flow-test", args=(flow.id,)) if stored else reverse("flow-new-test"),
+            "panel": panel_of(request, db, flow) | (panel or {}),
+        }
+    return page(request, EDITOR, here="flows", status=status, told=told, conflict=conflict, edits=edits, **context)
+
+
+def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
+    """What can be done about a flow besides opening it: (text, address)."""
+    entries = [(_("Versions"), reverse("flow-versions", args=(id,)))]
+    if edits:
+        entries = [(_("Copy flow"), reverse("flow-copy", args=(id,))), *entries, (_("Delete"), reverse("flow-delete", args=(id,)))]
+    return entries
+
+
+def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.Trouble]) -> list[dict[str, str]]:
+    """Connections of the flow that send nothing just now."""
+    found = dict.fromkeys(id for d in flow.destinations if (id := d.connection) is not None and id in troubles and id in config.connections)
+    return [
+        {
+            "title": f"{config.connections[id].name}: {troubles[id].words}",
+            "text": _("What this flow triggers waits in its order and is sent once the connection goes on."),
+            "link": _("Open the connection") if address("connection", id) else "",
+            "href": address("connection", id),
+        }
+        for id in found
+    ]
+
+
+def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any]:
+    """The test panel before anything was tried."""
+    of_event = drafts.subject_of(flow).value == "event"
+    events = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": request.account.pk})
+    return {
+        "of_event": of_event,
+        "text": "",
+        "picked": "",
+        "events": [code for (code,) in events],
+        "event": events[0][0] if events else "",
+        "may_make": may(request.user, Role.PLANNER) and not of_event,
+        "trial": None,
+        "choices": [],
+        "problem": "",
+        "count": "",
+        "made": False,
+        "code": f"TEST-{token_hex(4).upper()}",
+    }

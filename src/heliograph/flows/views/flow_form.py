@@ -1,0 +1,242 @@
+"""The form of the flow editor, as flows/flow_editor.html shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
+from heliograph.domain.flows import LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows import words
+from heliograph.flows.drafts import Draft, hidden_lists, subject_of, tag_choices
+from heliograph.flows.filter_values import FilterValues
+from heliograph.flows.flow_facts import DOES, OPS
+from heliograph.flows.services.rules import ACTION, INTEGRATION, MOST_DESTINATIONS, MOST_FILTERS
+from heliograph.web.fields import Choice, Field
+
+WATCHES = {
+    Watch.REGISTRATION: gettext_lazy("A registration is created or updated"),
+    Watch.STATUS: gettext_lazy("A registration’s status changes"),
+    Watch.SESSION_STATUS: gettext_lazy("A session registration’s status changes"),
+    Watch.EVENT: gettext_lazy("An event is created or updated"),
+}
+DOES_WHAT = {
+    Does.UPDATES: gettext_lazy("Newer data is never overwritten by a late retry"),
+    Does.ADDS: gettext_lazy("Every one is sent; a late retry may follow newer ones"),
+}
+
+
+def form_of(draft: Draft, config: AccountConfig, values: FilterValues) -> dict[str, Any]:
+    """The sections of the form."""
+    flow, lacks = draft.flow, missing(draft.flow, config)
+    return {
+        "opened": draft.opened or "",
+        "name": Field(id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft)),
+        "live": flow.mode is Mode.LIVE,
+        "watches": [Choice(w.value, _(w.value), on=w is flow.watch, sub=sub) for w, sub in WATCHES.items()],
+        "watch_missing": flow.watch is None and draft.opened is not None,
+        "lists": [_list(name, draft, config, lacks) for name in (OFFERED[flow.watch] if flow.watch else ())],
+        "hidden": [(name, tag_choices(config, name).text(getattr(flow, name))) for name in hidden_lists(flow) if getattr(flow, name)],
+        "filters": [_filter(n, row, draft, values, lacks) for n, row in enumerate(flow.filters)],
+        "filters_error": draft.errors.get("filters", ""),
+        "field_groups": _field_groups(flow, values),
+        "more_filters": len(flow.filters) < MOST_FILTERS,
+        "destinations": [_destination(n, d, draft, config, lacks) for n, d in enumerate(flow.destinations)],
+        "destinations_error": draft.errors.get("destinations", ""),
+        "destination_missing": Missing(Lack.DESTINATION) in lacks,
+        "more_destinations": len(flow.destinations) < MOST_DESTINATIONS,
+        "may_connect": bool(address("connection-new")),
+        "may_map": bool(address("mapping-new")),
+    }
+
+
+def address(name: str, *args: object) -> str:
+    """The address of a page that may not be there."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+def _name_todo(lacks: Sequence[Missing], draft: Draft) -> str:
+    return _("Still missing: a name.") if Missing(Lack.NAME) in lacks and draft.opened is not None else ""
+
+
+def _list(name: str, draft: Draft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
+    """One list of "Activate for": a chip input; emptied: its last tag was deleted, and somebody has to say what then."""
+    flow = draft.flow
+    assert flow.watch is not None
+    choices, needed, emptied = tag_choices(config, name), name in REQUIRED[flow.watch], name in flow.emptied
+    todo = ""
+    if Missing(Lack.LIST, name) in lacks:
+        todo = _("Still missing: at least one tag, because this flow watches for %(watch)s.") % {"watch": _(flow.watch.value)}
+        if not needed:
+            todo = _("Its last tag was deleted. Choose another one, or say that it is empty on purpose.")
+    said = (
+        _("If filled, one of these must be set as well.")
+        if name == PROPERTIES
+        else _("Any of these tags. A status that carries no tag at all goes to Retry and is judged again there.")
+    )
+    if not choices.shown:
+        said = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
+    return {
+        "field": Field(
+            kind="chips",
+            id=name,
+            label=words.list_name(name),
+            value=_split(draft.typed.get(name, "")) or choices.labels(getattr(flow, name)),
+            options=choices.options,
+            optional=not needed,
+            help=said,
+            todo=todo,
+            error=draft.errors.get(name, ""),
+            placeholder=_("Add a tag"),
+        ),
+        "emptied": name if emptied else "",
+        "on_purpose": emptied and not needed,
+    }
+
+
+def _field_groups(flow: Flow, values: FilterValues) -> list[tuple[str, list[Choice]]]:
+    """The fields of a filter row by the guide's filter types."""
+    offered = values.fields(subject_of(flow))
+    return [
+        (_(group), [Choice(f.key, f.label if ".custom." in f.key else _(f.label)) for f in found])
+        for group, found in groupby(offered, key=lambda f: f.group)
+    ]
+
+
+def _filter(n: int, row: FilterRow, draft: Draft, values: FilterValues, lacks: Sequence[Missing]) -> dict[str, Any]:
+    offered = values.offered(row.field, row.op)
+    id = f"f{n}-values"
+    return {
+        "n": n,
+        "number": n + 1,
+        "field": row.field,
+        "known": any(f.key == row.field for f in values.fields(subject_of(draft.flow))),
+        "ops": [Choice(op.value, text, on=op is row.op) for op, text in OPS.items()],
+        "takes_values": row.op.takes_values,
+        "values": Field(
+            kind="chips",
+            id=id,
+            label=_("Values, row %(n)d") % {"n": n + 1},
+            value=_split(draft.typed.get(id, "")) or _split(offered.text(row.values)),
+            options=[Choice(value, label) for value, label in offered.labels.items()],
+            extra="free" if offered.free else "",
+            glue=_("or"),
+            placeholder=_("Choose values") if offered.labels else _("Type values"),
+            todo=_("Still missing: at least one value.") if Missing(Lack.FILTER_VALUES, str(n)) in lacks else "",
+            error=draft.errors.get(id, ""),
+        ),
+    }
+
+
+def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
+    of = {m.lack for m in lacks if m.of == str(d.id)}
+    errors = draft.errors
+
+    def todo(lack: Lack, text: str) -> str:
+        return text if lack in of and draft.opened is not None else ""
+
+    connections = sorted(config.connections.items(), key=lambda pair: (pair[1].name.casefold(), pair[0]))
+    named = [
+        Choice(str(id), _("%(name)s (incomplete)") % {"name": c.name} if c.lacks else c.name, on=id == d.connection)
+        for id, c in connections
+    ]
+    return {
+        "n": n,
+        "id": d.id,
+        "name_shown": d.name or _("Destination %(n)d") % {"n": n + 1},
+        "integration": Field(
+            kind="select", id=f"d{n}-integration", label=_("Integration"), value=d.integration, options=[Choice(INTEGRATION, INTEGRATION)]
+        ),
+        "name": Field(
+            id=f"d{n}-name",
+            label=_("Destination name"),
+            value=d.name,
+            error=errors.get(f"d{n}-name", ""),
+            todo=todo(Lack.DESTINATION_NAME, _("Still missing: a name.")),
+        ),
+        "connection": Field(
+            kind="select",
+            id=f"d{n}-connection",
+            label=_("Connection"),
+            value=str(d.connection or ""),
+            options=named,
+            placeholder=_("Choose a connection"),
+            error=errors.get(f"d{n}-connection", ""),
+            todo=todo(
+                Lack.CONNECTION,
+                _("This connection is incomplete.") if d.connection in config.connections else _("Still missing: a connection."),
+            ),
+        ),
+        "action": Field(
+            kind="select",
+            id=f"d{n}-action",
+            label=_("Action"),
+            value=d.action,
+            options=[Choice(ACTION, ACTION)],
+            placeholder=_("Choose an action"),
+            todo=todo(Lack.ACTION, _("Still missing: an action.")),
+        ),
+        "does": [Choice(does.value, text, on=does is d.does, sub=DOES_WHAT[does]) for does, text in DOES.items()],
+        "payload": _mapping(n, "payload", d.payload_mapping, draft, config, of),
+        "header": _mapping(n, "header", d.header_mapping, draft, config, of),
+        "payload_id": d.payload_mapping,
+        "header_id": d.header_mapping,
+    }
+
+
+def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: AccountConfig, of: set[Lack]) -> Field:
+    """The mappings of one kind that fit what the flow watches; the chosen one whatever it is."""
+    subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
+    offered = [
+        (id, m.name)
+        for id, m in config.mappings.items()
+        if id == chosen or (m.kind == kind and (subject is None or fits(m.subject, subject)))
+    ]
+    todo = ""
+    if kind == "payload" and Lack.PAYLOAD_MAPPING in of and draft.opened is not None:
+        todo = _("Still missing: a payload mapping.")
+    elif Lack.FITTING_MAPPING in of if kind == "payload" else Lack.HEADER_MAPPING in of:
+        todo = _("This mapping does not fit what the flow watches. Choose another one.")
+    return Field(
+        kind="select",
+        id=f"d{n}-{kind}",
+        label=_("Payload mapping") if kind == "payload" else _("Http Header mapping"),
+        value=str(chosen or ""),
+        options=[Choice(str(id), name) for id, name in sorted(offered, key=lambda pair: (pair[1].casefold(), pair[0]))],
+        placeholder=_("Choose a mapping") if kind == "payload" else _("None"),
+        optional=kind == "header",
+        todo=todo,
+        error=draft.errors.get(f"d{n}-{kind}", ""),
+    )
+
+
+def refused_items(errors: Mapping[str, str]) -> list[str]:
+    """What was refused, for the callout above the form."""
+    names = {
+        "name": _("Name"),
+        "filters": _("Filters"),
+        "destinations": _("Destination"),
+        **{name: words.list_name(name) for name in LISTS},
+    }
+    out = []
+    for key, text in errors.items():
+        number = key[1:].partition("-")[0]
+        if number.isdecimal():
+            label = _("Filter %(n)d") if key.startswith("f") else _("Destination %(n)d")
+            out.append(f"{label % {'n': int(number) + 1}}: {text}")
+        else:
+            out.append(f"{names[key]}: {text}" if key in names else text)
+    return out
+
+
+def _split(text: str) -> list[str]:
+    return [word.strip() for word in text.split(";") if word.strip()]

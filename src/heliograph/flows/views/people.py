@@ -1,0 +1,14 @@
+"""Names of those who saved something, by the mark under which they did ("user:7")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from heliograph.accounts.models import User
+
+
+def names_of_users(account: int, marks: Iterable[str]) -> dict[str, str]:
+    """Users of the account; who is gone, and what is no user, is left out."""
+    ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
+    users = User.objects.filter(pk__in=ids, account=account) if ids else ()
+    return {f"user:{user.pk}": user.name or user.email for user in users}

@@ -1,0 +1,115 @@
+"""The states of the flow editor, its test panel and the questions about a flow. Their account is that of tests/planning.py, or that of tests/pages.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+from tests.e2e.showcase import Showcase
+from tests.e2e.visiting import State, Visit
+
+EDITOR, QUESTION, VERSIONS, ASKS = (f"flows/flow_{name}.html" for name in ("editor", "question", "versions", "asks"))
+SEND = "insights/flow_send.html"
+
+
+def _flow(path: str = "") -> Callable[[Showcase], str]:
+    def at(of: Showcase) -> str:
+        return f"/signal/flows/{of.ids['Leads']}/{path}"
+
+    return at
+
+
+def _save(visit: Visit) -> None:
+    with visit.page.expect_navigation():
+        visit.page.get_by_role("button", name="Save", exact=True).last.click()
+
+
+def _chosen(visit: Visit) -> None:
+    """A watch is chosen, a filter and a destination are added: by script, without a new page."""
+    page = visit.page
+    page.get_by_label("Session Registration Status Change").check()
+    expect(page.get_by_label("Session Registration Statuses", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Add a filter").click()
+    page.get_by_label("Field, row 1").select_option(label="Attendee Type Tags")
+    page.get_by_role("button", name="Webhooks").click()
+    expect(page.get_by_label("Destination name")).to_be_visible()
+
+
+def _refused(visit: Visit) -> None:
+    """What no list has: typed as without script."""
+    visit.page.get_by_label("Name", exact=True).fill("x" * 201)
+    _save(visit)
+    expect(visit.page.get_by_role("heading", name="Not saved")).to_be_visible()
+
+
+def _saved(visit: Visit) -> None:
+    visit.page.get_by_label("Name", exact=True).fill("Leads")
+    _save(visit)
+    expect(visit.page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+
+
+def _tried(visit: Visit) -> None:
+    visit.page.get_by_label("With a registration").fill("R1")
+    visit.page.get_by_role("button", name="Test", exact=True).click()
+    expect(visit.page.get_by_role("link", name="Send this one now")).to_be_visible()
+
+
+def _tried_by_reader(visit: Visit) -> None:
+    visit.page.get_by_label("With a registration").fill("R1")
+    visit.page.get_by_role("button", name="Test", exact=True).click()
+    expect(visit.page.get_by_text("It would be sent to CRM.")).to_be_visible()
+
+
+def _counted(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Count last week’s changes").click()
+    expect(visit.page.get_by_text("of the last 7 days")).to_be_visible()
+
+
+def _asked_to_send(visit: Visit) -> None:
+    _tried(visit)
+    with visit.page.expect_navigation():
+        visit.page.get_by_role("link", name="Send this one now").click()
+
+
+def _asked(visit: Visit) -> None:
+    visit.page.get_by_label("Payload mapping").select_option("")
+    _save(visit)
+
+
+def _conflict(visit: Visit) -> None:
+    """Somebody else saves the flow while its form is open."""
+    other = visit.page.context.new_page()
+    other.goto(visit.page.url)
+    for page, mode in ((other, "adds"), (visit.page, "updates")):
+        page.get_by_label("Adds a message or row" if mode == "adds" else "Updates a record").check()
+        if mode == "updates":
+            page.get_by_label("Destination name").fill("The CRM")
+        with page.expect_navigation():
+            page.locator(".savebar").get_by_role("button", name="Save").click()
+    other.get_by_label("Updates a record").check()
+    with other.expect_navigation():
+        other.locator(".savebar").get_by_role("button", name="Save").click()
+    other.close()
+
+
+STATES = (
+    State("a new flow", EDITOR, "New flow", "/signal/flows/new/", "setting-up", ("flow-new",)),
+    State("a new flow, being filled", EDITOR, "New flow", "/signal/flows/new/", "setting-up", then=_chosen),
+    State("flow", EDITOR, "Leads", _flow(), "setting-up", ("flow", "flow-test")),
+    State("flow, refused", EDITOR, "Leads", _flow(), "setting-up", then=_refused, after=422),
+    State("flow, saved", EDITOR, "Leads", _flow(), "setting-up", then=_saved),
+    State("flow, tried", EDITOR, "Leads", _flow(), "setting-up", then=_tried),
+    State("flow, counted", EDITOR, "Leads", _flow(), "setting-up", then=_counted),
+    State("flow, as a Planner", EDITOR, "Leads", _flow(), "planning"),
+    State("flow, as a Viewer, tried", EDITOR, "Leads", _flow(), "reading", then=_tried_by_reader),
+    State("flow, incomplete", EDITOR, "Unfinished", lambda of: f"/signal/flows/{of.ids['Unfinished']}/", "setting-up"),
+    State("flow, saved by two", EDITOR, "Leads", _flow(), "setting-up", then=_conflict, after=409),
+    State("a running flow would stop", ASKS, "Stop Leads?", _flow(), "setting-up", then=_asked),
+    State("a change is sent by hand", SEND, re.compile("Send R1.* now\\?"), _flow(), "setting-up", ("flow-send",), then=_asked_to_send),
+    State("a flow is copied", QUESTION, "Copy Leads", _flow("copy/"), "setting-up", ("flow-copy",)),
+    State("a flow is deleted", QUESTION, "Delete Leads?", _flow("delete/"), "setting-up", ("flow-delete",)),
+    State("versions of a flow", VERSIONS, "Versions of Leads", _flow("versions/"), "setting-up", ("flow-versions",)),
+    State("versions of a flow, as a Viewer", VERSIONS, "Versions of Leads", _flow("versions/?version=1"), "reading"),
+    State("a version is restored", VERSIONS, "Versions of Leads", _flow("versions/?version=1&restore=1"), "setting-up"),
+)

@@ -1,0 +1,543 @@
+"""The flow editor, its test panel, copies and versions on real rows (F1-F10)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connections
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests import planning
+from tests.databases import DatabaseFacts
+from tests.forms import posted
+from tests.planning import Planned
+
+from heliograph.accounts.models import Role
+from heliograph.domain.flows import Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.mapping import Kind, Mapping, Row, Source
+from heliograph.domain.tags import TagKind
+from heliograph.flows.services.flows import save_flow, set_active
+from heliograph.flows.services.mappings import save_mapping
+from heliograph.platform.services.tags import delete_tag
+
+type Form = dict[str, object]
+
+
+def text_of(answer: HttpResponse) -> str:
+    """What a person reads of a page, spaces counted once."""
+    body = answer.content.decode().partition("<main")[2]
+    return " ".join(re.sub(r"<[^>]+>", " ", body).replace("&quot;", '"').split())
+
+
+def leads(plan: Planned) -> int:
+    """The flow of tests/contract/setting_up.py."""
+    assert plan.acme.flow is not None
+    return int(plan.acme.flow.pk)
+
+
+def stored(plan: Planned, id: int | None = None) -> Flow:
+    return plan.acme.config().flows[id or leads(plan)]
+
+
+def form_of(client: Client, url: str) -> Form:
+    """What a browser would post of the form that nobody touched."""
+    shown = client.get(url)
+    assert shown.status_code == 200
+    return dict(posted(shown.content.decode(), "form"))
+
+
+@pytest.fixture
+def plan(database: DatabaseFacts, client: Client) -> object:
+    with planning.planned(database) as made:
+        made.signs_in(client)
+        yield made
+
+
+# --- saving
+
+
+def test_F2_a_flow_that_nobody_touched_is_saved_as_it_was(plan: Planned, client: Client) -> None:
+    before = stored(plan)
+    assert client.post(f"/signal/flows/{leads(plan)}/", form_of(client, f"/signal/flows/{leads(plan)}/")).status_code == 302
+    assert stored(plan) == before
+
+
+def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: Planned, client: Client) -> None:
+    form = form_of(client, "/signal/flows/new/")
+    answer = client.post("/signal/flows/new/", form)
+    assert answer.status_code == 302
+    id = int(answer["Location"].split("/")[-2])
+    made = stored(plan, id)
+    assert (made.active, made.mode, made.watch, made.destinations) == (True, Mode.TEST, None, ())
+    shown = text_of(client.get(answer["Location"]))
+    for said in ("Saved incomplete.", "It has no name", "What it watches for is not chosen", "Destination: none yet"):
+        assert said in shown, said
+
+
+def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: Client) -> None:
+    plan.tag("Present", TagKind.SESSION_STATUS)
+    with plan.acme.setting_up() as s:
+        header = save_mapping(s, Mapping("Version", Kind.HEADER, rows=(Row("X-Version", (Source("event.code"),)),))).pk
+    assert plan.acme.connection is not None
+    assert plan.acme.mapping is not None
+    form: Form = {
+        "name": "Check-ins",
+        "live": "on",
+        "watch": Watch.SESSION_STATUS.value,
+        "session_statuses": "present",
+        "statuses": "Registered",
+        "properties": "Complete; VIP",
+        "row": ["0", "1", "2", "3"],
+        "f0-field": "event.code",
+        "f0-op": "is any of",
+        "f0-values": "summit-26",
+        "f1-field": "attendee_type.tags",
+        "f1-op": "is none of",
+        "f1-values": "Speaker",
+        "f2-field": "profile.country",
+        "f2-op": "starts with",
+        "f2-values": "Aus; Ger",
+        "f3-field": "profile.position",
+        "f3-op": "is not empty",
+        "f3-values": "",
+        "destination": "0",
+        "d0-integration": "Webhooks",
+        "d0-name": "CRM",
+        "d0-connection": str(plan.acme.connection.pk),
+        "d0-action": "Webhook",
+        "d0-does": "adds",
+        "d0-payload": str(plan.acme.mapping.pk),
+        "d0-header": str(header),
+    }
+    answer = client.post("/signal/flows/new/", form)
+    assert answer.status_code == 302, text_of(answer)
+    made = stored(plan, int(answer["Location"].split("/")[-2]))
+    assert (made.name, made.mode, made.watch) == ("Check-ins", Mode.LIVE, Watch.SESSION_STATUS)
+    assert made.session_statuses == (plan.acme.tags["Present"].pk,)
+    assert made.statuses == (plan.acme.tags["Registered"].pk,)
+    assert set(made.properties) == {-1, plan.acme.tags["VIP"].pk}
+    assert made.filters == (
+        FilterRow("event.code", Op.IS_ANY_OF, ("SUMMIT-26",)),
+        FilterRow("attendee_type.tags", Op.IS_NONE_OF, (str(plan.acme.tags["Speaker"].pk),)),
+        FilterRow("profile.country", Op.STARTS_WITH, ("Aus", "Ger")),
+        FilterRow("profile.position", Op.IS_NOT_EMPTY),
+    )
+    (destination,) = made.destinations
+    assert destination.does is Does.ADDS
+    assert (destination.connection, destination.payload_mapping, destination.header_mapping) == (
+        plan.acme.connection.pk,
+        plan.acme.mapping.pk,
+        header,
+    )
+    shown = client.get(answer["Location"])
+    assert client.post(answer["Location"], posted(shown.content.decode(), "form")).status_code == 302
+    assert stored(plan, made.id) == made
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"name": "x" * 201}, "Name: At most 200 characters are possible, there are 201."),
+        ({"name": "a\x00b"}, "Name:"),
+        ({"statuses": "Registered; Nobody knows"}, "There is no tag “Nobody knows” for these. There are: Registered."),
+        ({"properties": "Diet"}, "There is no tag “Diet” for these."),
+        (
+            {"row": "0", "f0-field": "event.code", "f0-op": "is any of", "f0-values": "WINTER-99"},
+            "There is no “WINTER-99” to choose. There are: SUMMIT-26.",
+        ),
+        ({"row": "0", "f0-field": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "There is no “Dreamt of” to choose."),
+        ({"row": "0", "f0-field": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "There is no “Speaker” to choose."),
+        ({"row": "0", "f0-field": "profile.nonsense", "f0-op": "is empty"}, "There is no field"),
+        ({"row": "0", "f0-field": "answer.1", "f0-op": "is empty"}, "A flow cannot filter by"),
+        ({"d0-connection": "999999"}, "What was chosen here is gone."),
+        ({"d0-payload": "999999"}, "What was chosen here is gone."),
+        ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
+        ({"destination": ["0", "0"]}, "A destination is there twice."),
+        ({"d0-integration": "Fax"}, "Webhooks is the integration that there is."),
+        ({"d0-name": "y" * 101}, "Destination 1:"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_and_nothing_typed_is_lost(plan: Planned, client: Client, typed: Form, said: str) -> None:
+    url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
+    answer = client.post(url, form_of(client, url) | {"d0-does": "adds"} | typed)
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    assert "What you wrote is still here." in text_of(answer)
+    after = posted(answer.content.decode(), "form")
+    assert after["d0-does"] == ["adds"]
+    for name, value in typed.items():
+        if isinstance(value, str) and not value.isdecimal() and name.endswith(("-values", "statuses", "properties")):
+            assert after[name] == [value], name
+    assert stored(plan) == before
+
+
+def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: Planned, client: Client) -> None:
+    """A value that was there when the flow was saved: somebody else's deletion does not stop one from saving."""
+    with plan.acme.setting_up() as s:
+        before = stored(plan)
+        save_flow(
+            s,
+            Flow(**{**{n: getattr(before, n) for n in Flow.__slots__}, "filters": (FilterRow("event.code", Op.IS_ANY_OF, ("OLD; ONE",)),)}),
+            before.id,
+        )
+    url = f"/signal/flows/{leads(plan)}/"
+    form = form_of(client, url)
+    assert form["f0-values"] == ["OLD, ONE"]
+    assert client.post(url, form).status_code == 302
+    assert stored(plan).filters == (FilterRow("event.code", Op.IS_ANY_OF, ("OLD; ONE",)),)
+
+
+def test_F2_stopping_a_running_flow_asks_first(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    form = form_of(client, url) | {"d0-payload": "", "name": "Without a mapping"}
+    asked = client.post(url, form)
+    assert asked.status_code == 200
+    assert "Stop Without a mapping?" in text_of(asked)
+    assert "has no payload mapping" in text_of(asked)
+    assert stored(plan).name == "Leads"
+    typed = posted(asked.content.decode(), "dialog")
+    back = client.post(url, typed | {"look": "1"})
+    assert posted(back.content.decode(), "form")["name"] == ["Without a mapping"]
+    assert stored(plan).name == "Leads"
+    assert client.post(url, typed | {"sure": "yes"}).status_code == 302
+    assert (stored(plan).name, stored(plan).destinations[0].payload_mapping) == ("Without a mapping", None)
+
+
+def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(plan: Planned, client: Client) -> None:
+    tag = plan.tag("Press", TagKind.REGISTRATION_STATUS).pk
+    with plan.acme.setting_up() as s:
+        id = save_flow(s, Flow(0, name="Press", watch=Watch.REGISTRATION, statuses=(tag,))).pk
+        delete_tag(s, tag)
+    url = f"/signal/flows/{id}/"
+    assert stored(plan, id).emptied == ("statuses",)
+    form = form_of(client, url)
+    assert "Its last tag was deleted." in text_of(client.get(url))
+    assert client.post(url, form).status_code == 302
+    assert stored(plan, id).emptied == ("statuses",)
+    assert client.post(url, form_of(client, url) | {"on-purpose": "statuses"}).status_code == 302
+    assert stored(plan, id).emptied == ()
+
+
+# --- the form without script
+
+
+def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: Planned, client: Client) -> None:
+    url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
+    form = form_of(client, url) | {"name": "Not saved yet"}
+    form = dict(posted(client.post(url, form | {"add": "filter"}).content.decode(), "form"))
+    assert (form["row"], form["name"]) == (["0"], ["Not saved yet"])
+    form = dict(posted(client.post(url, form | {"f0-field": "profile.custom.1", "look": "1"}).content.decode(), "form"))
+    assert form["f0-was"] == ["profile.custom.1"]
+    form = dict(posted(client.post(url, form | {"add": "destination"}).content.decode(), "form"))
+    assert form["destination"] == ["0", "1"]
+    form = dict(posted(client.post(url, form | {"d1-name": "Second", "remove-destination": "0"}).content.decode(), "form"))
+    assert (form["destination"], form["d0-name"]) == (["0"], ["Second"])
+    form = dict(posted(client.post(url, form | {"remove-filter": "0"}).content.decode(), "form"))
+    assert "row" not in form
+    form = dict(posted(client.post(url, form | {"watch": Watch.EVENT.value, "look": "1"}).content.decode(), "form"))
+    assert form["event_statuses"] == [""]
+    assert form["statuses"] == ["Registered"], "another watch finds its list again"
+    assert stored(plan) == before
+
+
+def test_F5_the_sentence_is_that_of_the_form(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    shown = text_of(client.post(url, form_of(client, url) | {"watch": Watch.REGISTRATION.value, "look": "1"}))
+    assert "When a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
+
+
+# --- two at once
+
+
+def test_somebody_else_saved_meanwhile(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    mine = form_of(client, url) | {"name": "Mine"}
+    assert client.post(url, form_of(client, url) | {"name": "Theirs", "d0-name": "Their CRM"}).status_code == 302
+    answer = client.post(url, mine)
+    assert answer.status_code == 409
+    shown = text_of(answer)
+    for said in ("Administrator saved this flow while you were editing it", "Leads", "Theirs", "Their CRM"):
+        assert said in shown, said
+    assert posted(answer.content.decode(), "form")["name"] == ["Mine"]
+    assert stored(plan).name == "Theirs"
+    over = re.search(r'name="over" value="(\d+)"', answer.content.decode())
+    assert over
+    again = dict(posted(answer.content.decode(), "form")) | {"over": over[1]}
+    assert client.post(url, again).status_code == 302
+    assert stored(plan).name == "Mine"
+
+
+def test_the_toggle_is_nobodys_conflict(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    mine = form_of(client, url) | {"name": "Renamed"}
+    with plan.acme.setting_up() as s:
+        set_active(s, leads(plan), active=False)
+    assert client.post(url, mine).status_code == 302
+    assert (stored(plan).name, stored(plan).active) == ("Renamed", False)
+
+
+# --- the test panel
+
+
+def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Planned, client: Client) -> None:
+    plan.record("R1", status="New", profile={"first_name": "Zoë", "last_name": "Marin", "email": "z@example.org"})
+    url = f"/signal/flows/{leads(plan)}/test/"
+    form = form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = text_of(client.post(url, form | {"try-text": "zoe", "try": "1"}))
+    assert "It would be sent to CRM." in shown
+    assert "Send this one now" in shown
+    assert '"email" : "z@example.org"' in shown
+    assert "POST crm.example.com/…" in shown
+    whole = client.post(url, form | {"try-text": "R1", "try": "1"}).content.decode()
+    for secret in ("old password", "s3cr3t", "Y3JtOm9sZCBwYXNzd29yZA"):
+        assert secret not in whole
+    edited = {**form, "statuses": "", "watch": Watch.EVENT.value}
+    edited = {**form, "row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
+    shown = text_of(client.post(url, edited | {"try-text": "R1", "try": "1"}))
+    assert "Filtered: it was Marin." in shown
+    assert "Wanted Last Name is any of Citizen. Was Marin ." in shown
+    unsaved = {key: value for key, value in form.items() if key != "live"}
+    shown = text_of(client.post(url, unsaved | {"try-text": "R1", "try": "1"}))
+    assert "the flow takes Test, and this was Live" in shown
+    assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a AND origin <> 0", {"a": plan.pk}) == [(0,)]
+
+
+def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client) -> None:
+    plan.record("R1", status="New", profile={"email": "z@example.org"})
+    with plan.acme.setting_up() as s:
+        set_active(s, leads(plan), active=False)
+    form = form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert "Once the flow is on and complete: It would be sent to CRM." in shown
+    assert "Switch the flow on to send this one now." in shown
+
+
+def test_several_registrations_are_offered_and_one_is_picked(plan: Planned, client: Client) -> None:
+    first = plan.record("R1", status="New", profile={"last_name": "Marin"})
+    plan.record("R2", status="New", profile={"last_name": "Marin"})
+    url, form = f"/signal/flows/{leads(plan)}/test/", form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = text_of(client.post(url, form | {"try-text": "marin", "try": "1"}))
+    assert "Which one?" in shown
+    assert "R1 Marin, SUMMIT-26" in shown
+    answer = client.post(url, form | {"try-text": "marin", "pick": str(first.registration)})
+    assert "It would be sent to CRM." in text_of(answer)
+    assert f'name="picked" form="flow" value="{first.registration}"' in answer.content.decode()
+    for typed, said in (("nobody", "No registration has this code or name."), ("", "Type the code or the name"), ("\0", "No registration")):
+        assert said in text_of(client.post(url, form | {"try-text": typed, "try": "1"})), typed
+
+
+def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: Planned, client: Client) -> None:
+    with plan.acme.setting_up() as s:
+        id = save_flow(
+            s,
+            Flow(
+                0,
+                name="Speakers",
+                watch=Watch.STATUS,
+                statuses=(plan.acme.tags["Registered"].pk,),
+                filters=(FilterRow("attendee_type.tags", Op.IS_ANY_OF, (str(plan.acme.tags["Speaker"].pk),)),),
+                destinations=(Destination(0, "CRM", connection=plan.acme.connection.pk, payload_mapping=plan.acme.mapping.pk),),
+            ),
+        ).pk
+    form = form_of(client, f"/signal/flows/{id}/")
+    shown = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-1", "try-event": "SUMMIT-26"}))
+    assert "It would be sent to CRM." in shown
+    assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": plan.pk}) == [(0,)]
+    assert plan.store.all("SELECT is_test FROM registration WHERE account_id = :a AND code = 'TEST-1'", {"a": plan.pk}) == [(1,)]
+    gone = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-2", "try-event": "NOWHERE"}))
+    assert "There is no such event any more." in gone
+
+
+def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: Planned, client: Client) -> None:
+    for n in range(3):
+        plan.record(f"R{n}", status="New", profile={"last_name": "Marin" if n else "Citizen"})
+    plan.record("R9", status="Cancelled", profile={"last_name": "Marin"})
+    url, form = f"/signal/flows/{leads(plan)}/test/", form_of(client, f"/signal/flows/{leads(plan)}/")
+    assert "It would have taken 3 of the 4 changes of the last 7 days that it watches for. 1 more lacks a tag." in text_of(
+        client.post(url, form | {"count": "1"})
+    )
+    narrowed = form | {"row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
+    assert "It would have taken 1 of the 4 changes" in text_of(client.post(url, narrowed | {"count": "1"}))
+    assert "What the flow takes is not said yet" in text_of(client.post(url, form | {"watch": Watch.EVENT.value, "count": "1"}))
+    sessions = form | {"watch": Watch.SESSION_STATUS.value, "session_statuses": "Present", "count": "1"}
+    plan.tag("Present", TagKind.SESSION_STATUS)
+    assert "nothing was recorded that it watches for" in text_of(client.post(url, sessions))
+
+
+def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: Planned, client: Client) -> None:
+    answer = plan.record("R1", status="New", profile={"email": "z@example.org"})
+    change = answer.changes[0]
+    url = f"/signal/flows/{leads(plan)}/send/{change}/"
+    before = plan.store.all("SELECT id FROM action WHERE account_id = :a", {"a": plan.pk})
+    asked = text_of(client.get(url))
+    assert "Send R1 now?" in asked
+    assert "To CRM, crm.example.com" in asked
+    assert plan.store.all("SELECT id FROM action WHERE account_id = :a", {"a": plan.pk}) == before
+    sent = client.post(url, follow=True)
+    assert "1 action is on its way, to CRM." in sent.content.decode()
+    made = plan.store.all("SELECT origin, names, flow_id FROM action WHERE account_id = :a ORDER BY id DESC LIMIT 1", {"a": plan.pk})
+    assert made == [(3, before[-1][0], leads(plan))]
+    with plan.acme.setting_up() as s:
+        set_active(s, leads(plan), active=False)
+    assert "nothing can be sent" in text_of(client.get(url))
+    assert "Nothing was sent." in client.post(url, follow=True).content.decode()
+    assert client.get(f"/signal/flows/{leads(plan)}/send/999999/").status_code == 404
+
+
+# --- copies, deletion, versions
+
+
+def test_F1_a_copy_is_off_and_in_test(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/copy/"
+    form = dict(posted(client.get(url).content.decode(), "dialog"))
+    assert form["name"] == ["Copy of Leads"]
+    assert client.post(url, {"name": "x" * 201}).status_code == 422
+    answer = client.post(url, {"name": "Leads again"})
+    made = stored(plan, int(answer["Location"].split("/")[-2]))
+    assert (made.name, made.active, made.mode, made.statuses) == ("Leads again", False, Mode.TEST, stored(plan).statuses)
+
+
+def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Planned, client: Client) -> None:
+    plan.record("R1", status="New", profile={"email": "z@example.org"})
+    asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
+    assert "1 action of it is not delivered yet. It ends as Failed." in asked
+    assert client.post(f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
+    assert client.get(f"/signal/flows/{leads(plan)}/").status_code == 404
+
+
+def test_F10_versions_are_compared_and_restored(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    client.post(url, form_of(client, url) | {"name": "Second", "d0-does": "adds"})
+    shown = text_of(client.get(f"{url}versions/"))
+    for said in ("Version 2", "Version 1", "From version 1 to version 2, now in use", "Leads", "Second", "Adds a message or row"):
+        assert said in shown, said
+    assert "Restore version 1?" in text_of(client.get(f"{url}versions/?version=1&restore=1"))
+    assert client.get(f"{url}versions/?version=9").status_code == 404
+    assert client.post(f"{url}restore/", {"version": "9"}).status_code == 404
+    assert client.post(f"{url}restore/", {"version": "x"}).status_code == 404
+    assert client.post(f"{url}restore/", {"version": "1"})["Location"] == url
+    assert (stored(plan).name, stored(plan).destinations[0].does) == ("Leads", Does.UPDATES)
+    assert "What version 3 changed, now in use" in text_of(client.get(f"{url}versions/?version=3"))
+
+
+def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    client.post(url, form_of(client, url) | {"d0-payload": "", "sure": "yes"})
+    assert plan.acme.mapping is not None
+    client.post(url, form_of(client, url) | {"d0-payload": str(plan.acme.mapping.pk)})
+    asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
+    assert "The flow stops by it, since it lacks:" in asked
+    assert "Restore version 2?" in text_of(client.post(f"{url}restore/", {"version": "2"}))
+    assert client.post(f"{url}restore/", {"version": "2", "sure": "yes"}).status_code == 302
+    assert stored(plan).destinations[0].payload_mapping is None
+
+
+# --- who may, and whose
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_P1_each_role_on_each_address(plan: Planned, client: Client, role: Role) -> None:
+    change = plan.record("R1", status="New", profile={"email": "z@example.org"}).changes[0]
+    plan.signs_in(client, role)
+    base, admin, planner = f"/signal/flows/{leads(plan)}/", role is Role.ADMINISTRATOR, role is not Role.VIEWER
+    reads = {base: True, f"{base}versions/": True, "/signal/flows/new/": admin, f"{base}copy/": admin, f"{base}delete/": admin}
+    for url, may in {**reads, f"{base}send/{change}/": planner}.items():
+        assert client.get(url).status_code == (200 if may else 403), (role, url)
+    writes = {
+        base: ({"name": "x", "opened": "1"}, admin),
+        "/signal/flows/new/": ({}, admin),
+        f"{base}restore/": ({"version": "1"}, admin),
+        f"{base}copy/": ({"name": "y"}, admin),
+        f"{base}send/{change}/": ({}, planner),
+        f"{base}test/": ({"try-text": "R1", "try": "1"}, True),
+        f"{base}test/?": ({"make": "TEST-9", "try-event": "SUMMIT-26"}, planner),
+        "/signal/flows/new/test/": ({"count": "1"}, admin),
+        f"{base}delete/": ({}, admin),
+    }
+    for url, (form, may) in writes.items():
+        assert (client.post(url, form).status_code != 403) is may, (role, url)
+    shown = client.get("/signal/flows/").content.decode()
+    assert ("ADD A FLOW" in shown) is admin
+
+
+def test_a_reader_tests_the_stored_flow_and_nothing_that_was_posted(plan: Planned, client: Client) -> None:
+    plan.record("R1", status="New", profile={"email": "z@example.org"})
+    plan.signs_in(client, Role.VIEWER)
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", {"try-text": "R1", "try": "1", "watch": Watch.EVENT.value}))
+    assert "It would be sent to CRM." in shown
+    assert "Send this one now" not in shown
+
+
+def test_nothing_of_another_account_is_reached(plan: Planned, client: Client) -> None:
+    change = plan.record("R1", status="New", profile={"email": "z@example.org"}).changes[0]
+    other = planning.made(plan.store)
+    other.signs_in(client)
+    base = f"/signal/flows/{leads(plan)}/"
+    for url in (base, f"{base}versions/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
+        assert client.get(url).status_code == 404, url
+    for url in (base, f"{base}test/", f"{base}restore/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
+        assert client.post(url, {"version": "1", "name": "x", "try-text": "R1", "try": "1"}).status_code == 404, url
+    mine = f"/signal/flows/{leads(other)}/"
+    assert client.get(f"{mine}send/{change}/").status_code == 404
+    client.post(f"{mine}send/{change}/")
+    assert plan.store.all("SELECT count(*) FROM action WHERE origin = 3") == [(0,)]
+    form = form_of(client, mine)
+    assert plan.acme.connection is not None
+    assert client.post(mine, form | {"d0-connection": str(plan.acme.connection.pk)}).status_code == 422
+    assert "No registration has this code or name." in text_of(client.post(f"{mine}test/", form | {"try-text": "R1", "try": "1"}))
+    ((theirs,),) = plan.store.all("SELECT id FROM registration WHERE account_id = :a", {"a": plan.pk})
+    assert "is not there any more" in text_of(client.post(f"{mine}test/", form | {"pick": str(theirs)}))
+    shown = client.get(f"{mine}?connection={plan.acme.connection.pk}").content.decode()
+    assert "is chosen" not in shown
+
+
+# --- the way to connections and mappings, and back
+
+
+def test_what_was_made_for_a_flow_is_chosen_in_it(plan: Planned, client: Client) -> None:
+    with plan.acme.setting_up() as s:
+        id = save_flow(s, Flow(0, name="Begun", watch=Watch.STATUS, destinations=(Destination(0),))).pk
+    assert plan.acme.connection is not None
+    assert plan.acme.mapping is not None
+    answer = client.get(f"/signal/flows/{id}/?connection={plan.acme.connection.pk}")
+    assert "“CRM” is chosen" in text_of(answer)
+    form = posted(answer.content.decode(), "form")
+    assert (form["d0-connection"], form["d0-name"]) == ([str(plan.acme.connection.pk)], ["CRM"])
+    assert stored(plan, id).destinations[0].connection is None, "looking saves nothing"
+    form = posted(client.get(f"/signal/flows/{id}/?mapping={plan.acme.mapping.pk}").content.decode(), "form")
+    assert form["d0-payload"] == [str(plan.acme.mapping.pk)]
+    for strange in ("connection=0", "connection=x", "mapping=99999999999999999999", "connection=%00"):
+        assert client.get(f"/signal/flows/{id}/?{strange}").status_code == 200
+
+
+# --- many
+
+
+def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: Planned, client: Client) -> None:
+    """Bounded queries, whatever there is."""
+    urls = ("/signal/flows/", f"/signal/flows/{leads(plan)}/", f"/signal/flows/{leads(plan)}/versions/")
+
+    def asked() -> list[int]:
+        counts = []
+        for url in urls:
+            client.get(url)  # what is compiled once is compiled
+            default, read = (CaptureQueriesContext(connections[alias]) for alias in ("default", "read"))
+            with default, read:
+                assert client.get(url).status_code == 200
+            counts.append(len(default) + len(read))
+        return counts
+
+    few = asked()
+    first = stored(plan)
+    with plan.acme.setting_up() as s:
+        for n in range(500):
+            body = {name: getattr(first, name) for name in Flow.__slots__}
+            save_flow(
+                s,
+                Flow(
+                    **{**body, "name": f"Flow {n}", "destinations": (Destination(0, "CRM", connection=first.destinations[0].connection),)}
+                ),
+            )
+    assert all(many <= before for many, before in zip(asked(), few, strict=True)), few
