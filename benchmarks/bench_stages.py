@@ -111,7 +111,7 @@ class Stages:
             with self.stage("settled"):
                 while batch := self.settler.take():
                     self.settler.settle(batch)
-            self.reader._read = self.reader._confirmed = float("-inf")
+            self.reader._read = self.reader._confirmed = self.reader._rests_until = float("-inf")
 
 
 def requests(count: int) -> Iterator[tuple[str, bytes]]:

@@ -63,6 +63,7 @@ class Reply:
     headers: Sequence[tuple[str, str]]
     body: bytes
     _seen: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _matches: dict[int, tuple[Rule, int | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -80,6 +81,20 @@ class Reply:
             except (ValueError, RecursionError):
                 self._seen["json"] = ABSENT
         return self._seen["json"]
+
+    @property
+    def folded(self) -> str:
+        """The text as it is compared: folded once, however many conditions look at it."""
+        if "folded" not in self._seen:
+            self._seen["folded"] = _folded(self.text)
+        return str(self._seen["folded"])
+
+    def match(self, rule: Rule) -> int | None:
+        """The number of the rule's clause that decides, None where none does: looked for once, however many ask."""
+        known = self._matches.get(id(rule))
+        if known is None or known[0] is not rule:
+            known = self._matches[id(rule)] = rule, next((number for number, clause in enumerate(rule) if clause.holds(self)), None)
+        return known[1]
 
     def found(self, path: Path) -> list[str]:
         """The texts at a path: one, those of a list, or none. Objects have no text."""
@@ -144,19 +159,18 @@ class Condition:
             case Place.STATUS:
                 return any(first <= reply.status <= last for first, last in self.ranges)
             case Place.BODY:
-                return self._compare([reply.text])
+                return self._compare([reply.folded])
             case Place.JSON:
                 if self.how is How.FILLED:
                     return look_up(reply.json, self.path) not in (ABSENT, None, "", [], {})
-                return self._compare(reply.found(self.path))
+                return self._compare([_folded(text) for text in reply.found(self.path)])
             case Place.HEADER:
                 name = self.name.lower()
-                return self._compare([value for key, value in reply.headers if key == name])
+                return self._compare([_folded(value) for key, value in reply.headers if key == name])
             case _:
                 assert_never(self.place)
 
-    def _compare(self, found: Sequence[str]) -> bool:
-        folded = [_folded(text) for text in found]
+    def _compare(self, folded: Sequence[str]) -> bool:
         if self.how is How.FILLED:
             return any(folded)
         if self.how is How.IS:
@@ -275,7 +289,7 @@ def read_rule(body: Body, key: str = "rule") -> Rule:
 
 def first_match(rule: Rule, reply: Reply) -> int | None:
     """The number of the clause that decides, counted from 0; None: the status does."""
-    return next((number for number, clause in enumerate(rule) if clause.holds(reply)), None)
+    return reply.match(rule)
 
 
 def classify_reply(rule: Rule, reply: Reply, now: int) -> Delivered | Refused:

@@ -38,11 +38,16 @@ KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def outcome_of(result: Result, now: int, rule: Rule = ()) -> Outcome:
-    """What a result means. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule."""
+def reply_of(result: Result, rule: Rule) -> Reply | None:
+    """The answer as the connection's rule sees it, made once; None where there is no rule or no answer."""
+    return Reply(result.status, result.headers, result.body) if rule and isinstance(result, Response) else None
+
+
+def outcome_of(result: Result, now: int, rule: Rule = (), reply: Reply | None = None) -> Outcome:
+    """What a result means. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
     match result:
-        case Response() if rule:
-            return classify_reply(rule, Reply(result.status, result.headers, result.body), now)
+        case Response() if reply is not None:
+            return classify_reply(rule, reply, now)
         case Response():
             retry_after = None if 200 <= result.status < 300 else result.header("retry-after")
             return classify_response(result.status, retry_after=retry_after, now=now)
@@ -66,9 +71,8 @@ GONE_FOR_NOW: Final = 5.0
 """Seconds until the pause that a 410 makes has surely been committed and read."""
 
 
-def lesson_of(result: Result, now: int, rule: Rule = ()) -> Lesson:
+def lesson_of(outcome: Outcome, now: int) -> Lesson:
     """For the breaker and the hold: anything but a failure to connect or a gateway's apology has reached the target."""
-    outcome = outcome_of(result, now, rule)
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)

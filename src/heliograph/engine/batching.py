@@ -2,7 +2,8 @@
 
     submit() from any thread → queue, bounded → one thread: takes what has arrived, resolves it, records it, commits → done()
 
-Nothing waits for a batch to fill up: while one commits, the next gathers, so batches are small when idle and large when loaded.
+Batches are small when idle and large when loaded: while one commits, the next gathers. Senders that wait for their answers send again once they have
+them, all at about the same time; so after a batch of several the next one waits for as many, but no longer than GATHER.
 `done` is called after the commit. A database that fails, or whose answer to a COMMIT is lost, makes its batch UNAVAILABLE; an error
 of our own in one document is looked for by halves, so that it does not spoil its neighbours.
 """
@@ -35,9 +36,12 @@ log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE: Final = 300
 """Documents per transaction: beyond this a batch is hardly cheaper, and pages wait longer for their turn."""
+FEW: Final = 4
+"""Requests of a batch up to which the next one waits for nobody."""
 MOST_WAITING: Final = 4_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
+GATHER: Final = 0.002
 CONFIRM_EVERY: Final = 0.25
 NOTE_EVERY: Final = 60.0
 """Seconds between writes of when tokens were last used."""
@@ -82,6 +86,8 @@ class BatchWriter:
         self._open, self._source_of, self._endpoint = open_database, source, endpoint
         self._on_recorded, self._on_death = on_recorded, on_death
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._expected = 0
+        self._enough = threading.Event()
         self._lock = threading.Lock()
         self._waiting = self._bytes = 0
         self._closed = self._writing = False
@@ -104,6 +110,8 @@ class BatchWriter:
             self._waiting += len(items)
             self._bytes += size
             self._queue.put(_Submission(items, size, done))
+            if 0 < self._expected <= self._waiting:
+                self._enough.set()
 
     def note_use(self, token: int) -> None:
         """This token was used now."""
@@ -115,6 +123,7 @@ class BatchWriter:
             if not self._closed:
                 self._closed = True
                 self._queue.put(None)
+                self._enough.set()
         self._thread.join(seconds)
 
     @property
@@ -144,6 +153,8 @@ class BatchWriter:
         first = self._queue.get()
         if first is None:
             return []
+        if self._expected:
+            self._enough.wait(GATHER)
         batch, items = [first], len(first.items)
         while items < MOST_AT_ONCE:
             try:
@@ -158,6 +169,10 @@ class BatchWriter:
         with self._lock:
             self._waiting -= items
             self._bytes -= sum(each.size for each in batch)
+            self._expected = min(items * 3 // 4, MOST_AT_ONCE) if len(batch) > FEW else 0
+            self._enough.clear()
+            if self._waiting >= self._expected or self._closed:
+                self._enough.set()
         return batch
 
     def _record(self, batch: Sequence[_Submission]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -96,7 +97,7 @@ class _Came:
 class Shared(Protocol):
     """What it needs of the worker's memory: the other threads' signals, and the database's clock."""
 
-    wake_reader: threading.Event
+    wake_reader: Callable[[], object]
     wake_settler: threading.Event
 
     def db_time(self, monotonic: float) -> int: ...
@@ -147,17 +148,17 @@ class Bearers:
 
     # The sender's thread.
 
-    def judged(self, connection: int, generation: int, action: int, result: Result, rule: Rule = ()) -> Result:
+    def judged(self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: Reply | None = None) -> Result:
         """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more.
 
-        rule: the connection's response rule; it knows of targets that refuse a token with another status than 401.
+        rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.
         """
         if not generation or not isinstance(result, Response):
             return result
         seat = self._seats.get(connection)
         if seat is None:
             return result
-        if result.status != 401 and not (rule and refuses_token(rule, Reply(result.status, result.headers, result.body))):
+        if result.status != 401 and not (reply is not None and refuses_token(rule, reply)):
             seat.proven = max(seat.proven, generation)
             self._again.pop(action, None)
             return result
@@ -231,7 +232,7 @@ class Bearers:
                 self._look_again(seat)
             case Closed(why=why):
                 self._deny(seat, oauth_refused(why))
-        self._memory.wake_reader.set()
+        self._memory.wake_reader()
 
     def _ask(self, db: Database, seat: _Seat, access: Access, by: Ask) -> None:
         client = seat.client
@@ -260,4 +261,4 @@ class Bearers:
         seat.denied = refused
         seat.rests_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
         seat.ordered = False
-        self._memory.wake_reader.set()
+        self._memory.wake_reader()

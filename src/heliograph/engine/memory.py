@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from heliograph.domain.flows import Does
@@ -35,7 +36,7 @@ class Taken:
 
 @dataclass(slots=True)
 class Landed:
-    """A lane that is to be settled: with a result, with an outcome of our own, without its flow (gone), or with nothing to send.
+    """A lane that is to be settled: with an outcome (and the result that it was read from, where a request was made), without its flow (gone), or with nothing to send.
 
     cell: its place in the file of lanes in flight; began: monotonic seconds; used: the versions that the attempt used.
     """
@@ -64,7 +65,8 @@ class Memory:
         self.released: deque[int] = deque()
         self.to_move: deque[tuple[int, int]] = deque()
         """(account, destination) whose lanes may lie under another connection."""
-        self.wake_reader = threading.Event()
+        self.wake_reader: Callable[[], object] = lambda: None
+        """The worker's: the reading thread looks at once."""
         self.wake_settler = threading.Event()
         self.clock_offset = 0
         """Microseconds from this machine's monotonic clock to the database's clock."""
@@ -81,9 +83,8 @@ class Memory:
     def land(self, landed: Landed) -> None:
         """From any thread: this is to be settled."""
         self.landed.append(landed)
-        self.wake_settler.set()
-        if landed.result is not None:
-            self.wake_reader.set()
+        if not self.wake_settler.is_set():
+            self.wake_settler.set()
 
     def drop(self, taken: Taken) -> None:
         """A lane leaves memory: committed, or given back unsent."""

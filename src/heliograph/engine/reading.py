@@ -20,7 +20,7 @@ from heliograph.domain.lanes import choose
 from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.retry import SECOND, Category
 from heliograph.domain.slots import may_start, slot_of
-from heliograph.engine.attempts import lesson_of
+from heliograph.engine.attempts import lesson_of, outcome_of, reply_of
 from heliograph.engine.bearers import NotYet
 from heliograph.engine.composing import Composer, Content, Gone, Ready
 from heliograph.engine.flight import FlightFile
@@ -46,6 +46,11 @@ FLOORS_FOR = 5.0
 IDLE = {"sqlite": 0.005, "postgresql": 0.02}
 """Seconds between looks for news: a look is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
+LONGEST_REST = 0.008
+"""Seconds between two reads at most while there is work; else twice as long as the one before took: what comes meanwhile is read together."""
+LOOK_EVERY = 0.001
+SCAN_EVERY = 0.02
+"""Seconds after which all lines that have something waiting are looked at, not only those where something happened."""
 MOST_IN_MEMORY = 3000
 LEAST_SHARE = 2
 """Lanes in memory that each connection with work may have, however many there are."""
@@ -79,6 +84,8 @@ class Reader:
     closing: bool = False
     taken_over: bool = False
     """Set by the settling thread: slots were won or lost."""
+    news: bool = False
+    """Set from any thread: something was recorded."""
     _confirmed: float = -math.inf
     _read: float = -math.inf
     _floors: float = 0.0
@@ -87,6 +94,11 @@ class Reader:
     _in_flight: int = 0
     _places: dict[int, int | None] = field(default_factory=dict)
     _busy: bool = False
+    _rests_until: float = 0.0
+    _looked: float = 0.0
+    _scan_at: float = 0.0
+    _stirred: dict[int, Line[_Waiting]] = field(default_factory=dict)
+    """Lines where something has happened that may let something start."""
 
     def cycle(self) -> float:
         """One turn; seconds to wait for a signal before the next."""
@@ -97,13 +109,13 @@ class Reader:
         if self.closing:
             self._let_go()
             return 0.05
-        found = 0
         if self._is_time_to_read(now):
-            found = self._read_ahead(now)
-        self._start(time.monotonic())
-        if found:
-            return 0.0
-        return min([IDLE[self.db.vendor], *(max(0.0, line.wakes_at(now) - now) for line in self.lines.values() if line.waiting)])
+            self._read_ahead(now)
+            now, before = time.monotonic(), now
+            self._rests_until = now + min(LONGEST_REST, 2 * (now - before))
+        self._start(now)
+        pause = min(IDLE[self.db.vendor], self._scan_at - now)
+        return max(0.0, min(pause, self._rests_until - now) if self._busy or self.news else pause)
 
     # What came back.
 
@@ -112,6 +124,7 @@ class Reader:
             connection, lesson = self.memory.returned.popleft()
             self._in_flight -= 1
             line = self.lines[connection]
+            self._stirred[connection] = line
             line.ended(now, reached=lesson.reached)
             if lesson.hold:
                 line.hold(now, lesson.hold)
@@ -149,6 +162,7 @@ class Reader:
         if connection is not None:
             rates = [connection.rate, state.release_rate if state.is_releasing(clock) else None]
             line.limit(now, connection.parallel, min((rate for rate in rates if rate), default=None))
+        self._scan_at = now
 
     def _find_moved(self, account: int) -> None:
         """Destinations that have got another connection: their lanes are looked for by the settling thread."""
@@ -174,18 +188,21 @@ class Reader:
     # Reading ahead.
 
     def _is_time_to_read(self, now: float) -> bool:
-        if self.memory.size >= MOST_IN_MEMORY:
+        if self.memory.size >= MOST_IN_MEMORY or now < self._rests_until:
             return False
-        if now - self._read >= READ_EVERY or self._busy:
+        if now - self._read >= READ_EVERY or self._busy or self.news:
             return True
         if self.db.vendor != "sqlite":
             return now - self._read >= IDLE[self.db.vendor] / 2
+        if now - self._looked < LOOK_EVERY:
+            return False
+        self._looked = now
         ((version,),) = self.db.all("PRAGMA data_version")
         before, self._data_version = self._data_version, int(version)
         return before != self._data_version
 
     def _read_ahead(self, now: float) -> int:
-        self._read = now
+        self._read, self.news = now, False  # before the read: what is recorded from now on is news again
         if now - self._floors > FLOORS_FOR:
             self._floors = now
             for line in self.lines.values():
@@ -250,7 +267,7 @@ class Reader:
         content = self.composer.content(self.db, [t.action for t in chosen if t.action is not None])
         for taken in chosen:
             waiting = _Waiting(taken, content, taken.stored.lane.marks)
-            line = self.line_of(taken.stored)
+            line = self._stirred[taken.stored.connection] = self.line_of(taken.stored)
             if waiting.marks >= ALONE_FROM:
                 self.alone.append(waiting)
             elif taken.stored.lane.rank == Rank.SUBMITTED:
@@ -263,18 +280,27 @@ class Reader:
 
     def _start(self, now: float) -> None:
         if now - self._confirmed > CONFIRMED_FOR:
+            self._scan_at = now + SCAN_EVERY
             return
         if self.alone:
+            self._scan_at = now + SCAN_EVERY
             if self._in_flight == 0 and not self._start_or_wait(self.alone, now):
                 self.memory.drop(self.alone.popleft().taken)  # it is read again; others do not wait for its access token
             return
-        for line in list(self.lines.values()):
+        stirred, self._stirred = self._stirred, {}
+        everything = now >= self._scan_at
+        for line in [line for line in self.lines.values() if line.waiting] if everything else stirred.values():
             if line.waiting and (now - line.waiting[0].taken.at > STALE_READ or not line.is_open(now)):
                 self._drop_all(line.waiting)
                 line.forget_floors()  # they come before what is read next
             while line.waiting and self.flight.room and line.may_start(now):
                 if not self._start_or_wait(line.waiting, now):
                     break
+            if line.waiting:
+                self._scan_at = min(self._scan_at, line.wakes_at(now))
+        if everything:
+            waking = (line.wakes_at(now) for line in self.lines.values() if line.waiting)
+            self._scan_at = min(now + SCAN_EVERY, min(waking, default=math.inf))
 
     def _start_or_wait(self, queue: deque[_Waiting], now: float) -> bool:
         """Starts the first; False where it waits for its access token."""
@@ -309,9 +335,12 @@ class Reader:
         memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
 
         def done(result: Result) -> None:
-            result = bearers.judged(connection, composed.generation, action, result, composed.rule)
-            memory.returned.append((connection, lesson_of(result, memory.db_time(time.monotonic()), composed.rule)))
-            memory.land(Landed(taken, ready=composed, result=result, cell=cell, began=began, used=composed.used))
+            reply = reply_of(result, composed.rule)
+            result = bearers.judged(connection, composed.generation, action, result, composed.rule, reply)
+            ended = memory.db_time(time.monotonic())
+            outcome = outcome_of(result, ended, composed.rule, reply)
+            memory.returned.append((connection, lesson_of(outcome, ended)))
+            memory.land(Landed(taken, outcome, ready=composed, result=result, cell=cell, began=began, used=composed.used))
 
         try:
             self.sender.start(composed.request, composed.route, done, began)

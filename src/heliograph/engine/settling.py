@@ -9,7 +9,6 @@ what it says about having left.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +19,7 @@ from heliograph.domain.lanes import Flight, Settlement
 from heliograph.domain.outcomes import CouldNotBegin, Delivered, Hold, Outcome, Pause, Refused, effect_on_connection, may_have_left
 from heliograph.domain.retry import Category
 from heliograph.domain.slots import may_settle
-from heliograph.engine.attempts import exchange_of, micros, outcome_of
+from heliograph.engine.attempts import exchange_of, micros
 from heliograph.engine.flight import FlightFile
 from heliograph.engine.memory import Landed, Memory
 from heliograph.engine.present import Present, is_stale
@@ -81,8 +80,7 @@ class Settler:
         self.counts.batches += 1
 
     def _settle(self, batch: Sequence[Landed]) -> None:
-        now_is = self.memory.db_time(time.monotonic())
-        outcomes = [_outcome(landed, now_is) for landed in batch]
+        outcomes = [landed.outcome for landed in batch]
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
         if accounts:  # a fix that is being saved comes before or after, not in between (D7)
             configuration.lock_shared(self.db, accounts)
@@ -182,12 +180,6 @@ class Settler:
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
             learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held, gone))
-
-
-def _outcome(landed: Landed, now: int) -> Outcome | None:
-    if landed.outcome is not None or landed.result is None:
-        return landed.outcome
-    return outcome_of(landed.result, now, landed.ready.rule if landed.ready else ())
 
 
 def _is_config(outcome: Outcome | None) -> bool:

@@ -1,8 +1,9 @@
 """A worker: owns connections, reads their lanes ahead, sends, settles (architecture: Processes; protocols section 3).
 
-    reading thread    configuration, read-ahead, composing       its own connection, read only
-    sender's thread   libcurl
-    settling thread   slots, outcomes, moves, stuck runs, access its own connection; the caller's thread of `run()`
+    reading thread    configuration, read-ahead, composing, libcurl   its own connection, read only
+    settling thread   slots, outcomes, moves, stuck runs, access      its own connection; the caller's thread of `run()`
+
+Reading and libcurl share a thread, since Python runs one at a time: apart, they waited for each other several times a request.
 
 The same code in `serve` on SQLite, which owns all slots, and as one of several on PostgreSQL. A thread that dies ends the process:
 a worker is never half alive. What it had in flight is in its file for the supervisor.
@@ -55,6 +56,9 @@ JUDGE_EVERY = 0.5
 MOVE_EVERY = 0.25
 CLAIM_EVERY = 1.0
 """Seconds between looks for slots while the worker has less than its share."""
+LONGEST_REST = 0.01
+"""Seconds between two batches at most; else as long as the one before took. What comes meanwhile is settled together: half of a batch's cost
+does not depend on what is in it, and nobody waits for it but a later version of the same record."""
 DRAIN = 8.0
 """Seconds that requests under way get to end after a stop was asked for; the whole stop takes at most 10."""
 
@@ -94,9 +98,8 @@ class Worker:
         self._started_at = time.time()
         self.memory = Memory()
         self.flight = FlightFile(setup.folder, setup.name)
-        self.sender = Sender(
-            ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, on_crash=lambda error: self._die("sender", error)
-        )
+        self.sender = Sender(ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, driven=True)
+        self.memory.wake_reader = self.sender.wake
         writer, reader = setup.open_writer(), setup.open_reader()
         shared = writer.vendor == "postgresql"
         self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)
@@ -108,18 +111,19 @@ class Worker:
         self.bearers = Bearers(setup.vault, self.sender, self.memory, setup.name)
         composer = Composer(setup.source(reader), setup.vault, setup.policy, self.bearers, limits)
         self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender)
-        self._renewed = self._judged = self._moved = float("-inf")
+        self._renewed = self._judged = self._moved = self._rests_until = float("-inf")
         self._judged_all = True
 
     def wake(self) -> None:
         """Something was recorded: look at once instead of within milliseconds. From any thread."""
-        self.memory.wake_reader.set()
+        self.reader.news = True
+        self.memory.wake_reader()
 
     def stop(self) -> None:
         """Asks for a graceful end: from a signal handler or any thread."""
         self._closing.set()
         self.memory.wake_settler.set()
-        self.memory.wake_reader.set()
+        self.memory.wake_reader()
 
     def run(self) -> None:
         """Works until `stop`, then drains: nothing is started, what is under way gets DRAIN seconds, everything is settled, slots are free."""
@@ -145,7 +149,7 @@ class Worker:
         while not self._closing.is_set():
             self._turn()
         self.reader.closing = True
-        self.memory.wake_reader.set()
+        self.memory.wake_reader()
         stopping = threading.Thread(target=self.sender.stop, args=(DRAIN,), name="stopping", daemon=True)
         stopping.start()
         while stopping.is_alive() or self.memory.size or self.memory.landed or self.bearers.came:
@@ -175,15 +179,20 @@ class Worker:
         if now - self._renewed >= (min(CLAIM_EVERY, self._setup.lease.renewal) if self.ownership.wants_more else self._setup.lease.renewal):
             self._recover()
             self._own()
-        batch = self.settler.take()
+        batch = self.settler.take() if now >= self._rests_until or self._closing.is_set() else []
         if batch:
+            began = time.monotonic()
             self._settle(batch)
+            ended = time.monotonic()
+            self._rests_until = ended + min(LONGEST_REST, ended - began)
         with self._patiently("access"):
             self.bearers.turn(self.settler.db)
         if not self._closing.is_set():
             self._care(now)
         if not self.memory.landed:
             self.memory.wake_settler.wait(0.05)
+        elif (rest := self._rests_until - time.monotonic()) > 0:
+            self._closing.wait(rest)
 
     def _recover(self) -> None:
         """What another worker of this machine left behind counts as begun before anybody owns its slots.
@@ -247,7 +256,8 @@ class Worker:
             found = judge.judge_account(self.settler.db, self._judge_source, account, epoch)
             self._judged_all = self._judged_all and found < judge.AT_ONCE
             if found:
-                self.memory.wake_reader.set()
+                self.reader.news = True
+                self.memory.wake_reader()
 
     @contextlib.contextmanager
     def _patiently(self, what: str) -> Iterator[None]:
@@ -264,19 +274,23 @@ class Worker:
     # The reading thread.
 
     def _read(self) -> None:
-        wait = 0.05
+        wait, again_at = 0.05, 0.0
         try:
             while True:
-                try:
-                    pause = self.reader.cycle()
-                    wait = 0.05
-                except _PASSING as error:
-                    self._trouble("read", error)
-                    pause, wait = wait, min(2.0, wait * 2)
-                if self.reader.closing and not self.memory.size:
+                pause = again_at - time.monotonic()
+                if pause <= 0.0:
+                    try:
+                        pause = self.reader.cycle()
+                        wait = 0.05
+                    except _PASSING as error:
+                        self._trouble("read", error)
+                        pause, wait = wait, min(2.0, wait * 2)
+                        again_at = time.monotonic() + pause
+                if self.sender.turn(pause):
+                    continue
+                if not self.memory.size:
                     return
-                if pause and self.memory.wake_reader.wait(pause):
-                    self.memory.wake_reader.clear()
+                time.sleep(0.005)  # what has ended is being settled
         except BaseException as error:  # noqa: BLE001 -- whatever it is, the process must not go on half alive
             self._die("reading", error)
 

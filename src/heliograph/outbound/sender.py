@@ -17,7 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -27,9 +26,10 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.requests import Request
 from heliograph.outbound import authorities
-from heliograph.outbound.exchange import CutOff, Failure, Result, Route, Timings
+from heliograph.outbound.exchange import CutOff, Failure, Route, Timings
 from heliograph.outbound.handles import Handles
 from heliograph.outbound.headers import BadHeader, header_lines
+from heliograph.outbound.job import Done, Job
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.proxy import NAMED, Proxy, Via
 from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver
@@ -40,33 +40,13 @@ from heliograph.outbound.transfer import Transfer
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 MOST_AT_ONCE: Final = 128  # requests begun before sockets are looked at again
 
-type Done = Callable[[Result], None]
-
 
 class SenderStopped(HeliographError):
     """The sender is stopping and takes no more requests."""
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    """A request from start() to done()."""
-
-    request: Request
-    route: Route
-    done: Done
-    began: float
-    deadline: float
-    target: Target | None = None
-    name_took: float = 0.0
-    waited: float = 0.0
-    waiting: bool = False
-    """For its name, or the proxy's."""
-    asked_of_proxy: str = ""
-    """The judged address that the proxy is to be asked for."""
-
-
 class Sender:
-    """One thread, one multi handle. `resolver` is the sender's own and is closed with it."""
+    """One multi handle, used by one thread: its own, or that of whoever drives it. `resolver` is the sender's own and is closed with it."""
 
     def __init__(
         self,
@@ -76,16 +56,18 @@ class Sender:
         proxy: Proxy | None = None,
         user_agent: str = "Heliograph",
         on_crash: Callable[[BaseException], None] | None = None,
+        driven: bool = False,
     ) -> None:
+        """driven: it has no thread of its own; somebody calls `turn` again and again, on one thread, until that says that it has ended."""
         self._resolver = resolver or Resolver()
         self._proxy = proxy
         self._on_crash = on_crash
-        self._inbox: deque[_Job] = deque()
-        self._answers: deque[tuple[_Job, Answer]] = deque()
-        self._naming: list[tuple[float, int, _Job]] = []
+        self._inbox: deque[Job] = deque()
+        self._answers: deque[tuple[Job, Answer]] = deque()
+        self._naming: list[tuple[float, int, Job]] = []
         self._waiting = 0
         self._numbers = itertools.count()
-        self._open: dict[pycurl.Curl, tuple[Transfer, _Job]] = {}
+        self._open: dict[pycurl.Curl, tuple[Transfer, Job]] = {}
         self._handles = Handles(ca_file or authorities.bundle(), user_agent)
         self._timer: float | None = None
         self._woken = False
@@ -101,28 +83,31 @@ class Sender:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, _most_connections())
         self._gate = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        self._driver = 0
+        if not driven:
+            threading.Thread(target=self._run, name="sender", daemon=True).start()
 
     # From any thread.
 
     def start(self, request: Request, route: Route, done: Done, began: float | None = None) -> None:
         """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from `began` (monotonic; default: now). Raises SenderStopped."""
         now = time.monotonic() if began is None else began
-        job = _Job(request, route, done, now, now + route.total_timeout)
+        job = Job(request, route, done, now, now + route.total_timeout)
         with self._gate:
             if self._stop_at is not None:
                 raise SenderStopped
             self._inbox.append(job)
-            self._wake()
+            if threading.get_ident() != self._driver:
+                self._wake()
 
     def stop(self, deadline: float) -> None:
         """Takes nothing more, gives what is under way `deadline` seconds to end, cuts what is still open (CutOff), frees everything. Callable again."""
         with self._gate:
             self._stop_at = min(self._stop_at or float("inf"), time.monotonic() + deadline)
             self._wake()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        if threading.get_ident() != self._driver:
+            self._ended.wait()
 
     @property
     def under_way(self) -> int:
@@ -136,7 +121,23 @@ class Sender:
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        return not self._ended.is_set()
+
+    def wake(self) -> None:
+        """Ends the wait of the turn that is being made, or of the next one. From any thread."""
+        with self._gate:
+            self._wake()
+
+    def turn(self, most: float) -> bool:
+        """One round of a driven sender: waits at most so many seconds for something to happen. False: it was stopped and has ended, everything is freed."""
+        if self._ended.is_set():
+            return False
+        self._driver = threading.get_ident()
+        if self._round(most):
+            return True
+        self._release()
+        self._ended.set()
+        return False
 
     def _wake(self) -> None:
         """Needs the gate: once the pipe is closed, its number may be another file's."""
@@ -149,41 +150,48 @@ class Sender:
     # The sender's thread.
 
     def _run(self) -> None:
+        self._driver = threading.get_ident()
         try:
             try:
-                self._loop()
+                while self._round(None):
+                    pass
             finally:
                 self._release()
+                self._ended.set()
         except BaseException as error:  # whatever it is, the process has to know
             if self._on_crash is None:
                 raise
             self._on_crash(error)
 
-    def _loop(self) -> None:
-        while True:
-            self._take_in()
-            now = time.monotonic()
-            if self._timer is not None and self._timer <= now:
-                self._timer = None
-                self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-                self._hand_back()
-            self._give_up_naming(now)
-            if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
-                self._cut()
-                return
-            for descriptor, bits in self._poller.wait(self._pause()):
-                if descriptor == self._wake_read:
-                    self._clear_wake()
-                else:
-                    self._multi.socket_action(descriptor, bits)
+    def _round(self, most: float | None) -> bool:
+        """Whether there is another one. most: seconds to wait; None: until something happens."""
+        self._take_in()
+        now = time.monotonic()
+        if self._timer is not None and self._timer <= now:
+            self._timer = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             self._hand_back()
+        self._give_up_naming(now)
+        if self._stop_at is not None and (not self.under_way or self._stop_at <= now):
+            self._cut()
+            return False
+        for descriptor, bits in self._poller.wait(self._pause(most)):
+            if descriptor == self._wake_read:
+                self._clear_wake()
+            else:
+                self._multi.socket_action(descriptor, bits)
+        self._hand_back()
+        return True
 
-    def _pause(self) -> float | None:
-        """Seconds until something is due; None: until something happens."""
+    def _pause(self, most: float | None) -> float | None:
+        """Seconds until something is due, at most `most`; None: until something happens."""
         if self._inbox or self._answers:
             return 0.0
         due = [moment for moment in (self._timer, self._stop_at, self._naming[0][0] if self._naming else None) if moment is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        if not due:
+            return most
+        wait = max(0.0, min(due) - time.monotonic())
+        return wait if most is None else min(wait, most)
 
     def _clear_wake(self) -> None:
         with suppress(BlockingIOError):
@@ -203,7 +211,7 @@ class Sender:
                 job.name_took = time.monotonic() - job.began
                 self._connect(job, answer)
 
-    def _begin(self, job: _Job) -> None:
+    def _begin(self, job: Job) -> None:
         request = job.request
         if request.method not in METHODS:
             self._refuse(job, Cause.BAD_REQUEST, f"{request.method[:20]!r} is not a method that can be sent.")
@@ -223,7 +231,7 @@ class Sender:
         if answer is not None:
             self._connect(job, answer)
 
-    def _look_up(self, job: _Job, host: str, owner: Hashable) -> Answer | None:
+    def _look_up(self, job: Job, host: str, owner: Hashable) -> Answer | None:
         """The answer where it is known; else the job waits for it."""
         answer = self._resolver.resolve(host, owner, lambda answer: self._named(job, answer))
         if answer is None:
@@ -232,13 +240,13 @@ class Sender:
             heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
         return answer
 
-    def _named(self, job: _Job, answer: Answer) -> None:
+    def _named(self, job: Job, answer: Answer) -> None:
         """On one of the resolver's threads."""
         self._answers.append((job, answer))
         with self._gate:
             self._wake()
 
-    def _waits(self, job: _Job) -> bool:
+    def _waits(self, job: Job) -> bool:
         """Whether it still waits for its name; from now on it does not."""
         waits, job.waiting = job.waiting, False
         self._waiting -= waits
@@ -254,7 +262,7 @@ class Sender:
                 host = job.target.host if job.target else ""
                 self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
-    def _connect(self, job: _Job, answer: Answer) -> None:
+    def _connect(self, job: Job, answer: Answer) -> None:
         target = job.target
         assert target is not None
         if isinstance(answer, NoAddress):
@@ -275,7 +283,7 @@ class Sender:
                 return
         self._send(job, target, shelf, entry)
 
-    def _by_proxy(self, job: _Job, answer: Answer) -> None:
+    def _by_proxy(self, job: Job, answer: Answer) -> None:
         """answer: the proxy's own addresses; they are the operator's business and judged by nobody."""
         assert self._proxy is not None
         assert job.target is not None
@@ -287,7 +295,7 @@ class Sender:
         via = Via(self._proxy, answer.literals, job.asked_of_proxy)
         self._send(job, job.target, self._handles.shelf(job.route), f"+{proxy.bracketed}:{proxy.port}:{literals}", via)
 
-    def _send(self, job: _Job, target: Target, shelf: Shelf, entry: str, via: Via | None = None) -> None:
+    def _send(self, job: Job, target: Target, shelf: Shelf, entry: str, via: Via | None = None) -> None:
         request = job.request
         now = time.monotonic()
         if job.deadline <= now:
@@ -312,7 +320,7 @@ class Sender:
             return
         self._open[transfer.curl] = transfer, job
 
-    def _refuse(self, job: _Job, cause: Cause, message: str) -> None:
+    def _refuse(self, job: Job, cause: Cause, message: str) -> None:
         job.done(Failure(cause, message, left=False, timings=Timings(name=job.name_took, total=time.monotonic() - job.began)))
 
     def _hand_back(self) -> None:
