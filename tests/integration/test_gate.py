@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from tests.waiting import until
 
+from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import Gate
 
 pytestmark = pytest.mark.once
 
 HOLDS = """
 import sys
+from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import Gate
 gate = Gate(sys.argv[1])
 gate.acquire()
@@ -100,3 +102,29 @@ def test_gates_and_threads_that_are_gone_leave_no_file_open(tmp_path: Path) -> N
     assert len(list(Path("/dev/fd").iterdir())) <= before
     with gate:  # its own thread's files are still its own
         assert Gate.holder(tmp_path / "db") == os.getpid()
+
+
+def test_a_thread_writes_behind_the_gate_that_another_one_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "heliograph.db"
+    db, outsider = open_sqlite(path), open_sqlite(path)
+    db.run("CREATE TABLE t (n)")
+
+    def write(connection: SqliteDatabase, n: int) -> None:
+        with connection.transaction():
+            connection.run("INSERT INTO t VALUES (:n)", {"n": n})
+
+    with db.admitted():
+        waits = threading.Thread(target=write, args=(outsider, 2))
+        waits.start()
+        for n in (0, 1):
+            does = threading.Thread(target=write, args=(db, n))
+            does.start()
+            does.join(30)
+            assert not does.is_alive()
+        assert db.all("SELECT n FROM t") == [(0,), (1,)]
+        assert waits.is_alive()
+    waits.join(30)
+    write(db, 3)  # and waits for the gate again
+    assert db.all("SELECT n FROM t") == [(0,), (1,), (2,), (3,)]
+    db.close()
+    outsider.close()

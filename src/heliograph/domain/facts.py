@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from heliograph.domain.changes import SESSION_STATUS, Change, EventState, Facet, RegistrationState, Values
@@ -17,6 +18,7 @@ from heliograph.domain.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
 from heliograph.domain.tags import StandardProperty
 
+_UNKNOWN: Final = object()
 JOINED = "; "  # M8: answers of several questions with one tag
 
 
@@ -29,7 +31,7 @@ class Facts:
         self._change, self._account, self._event, self._flow, self._now = change, account, event, flow_name, now
         self._state = change.registration
         self.event_state: EventState = change.event_state or event.state
-        self._memo: dict[str, Value] = {}
+        self._memo: dict[str, object] = {}
 
     @property
     def timezone(self) -> str:
@@ -38,11 +40,10 @@ class Facts:
 
     def value(self, source: str) -> Value:
         """The value of a source key; None for what is empty or does not exist for this subject. Raises FieldError for what is no key at all."""
-        try:
-            return self._memo[source]
-        except KeyError:
+        found = self._memo.get(source, _UNKNOWN)
+        if found is _UNKNOWN:
             found = self._memo[source] = _look_up(source)(self)
-            return found
+        return found  # type: ignore[return-value]
 
     def _profile(self, name: str) -> Value:
         return (self._state.profile.get(name) or None) if self._state else None

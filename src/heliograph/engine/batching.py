@@ -26,10 +26,11 @@ import structlog
 from heliograph.domain.documents import Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.engine.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.record import event_ids, prepare
-from heliograph.store.database import Database
+from heliograph.store.database import Database, SqliteDatabase
 from heliograph.store.tokens import note_use
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,8 @@ class BatchWriter:
         self._lock = threading.Lock()
         self._waiting = self._bytes = 0
         self._closed = self._writing = False
+        self.handover: Handover | None = None
+        """To the thread of the edge's event loop, once there is one: on SQLite it records, and this thread waits for documents and for the gate."""
         self._db: Database | None = None
         self._ahead: _Ahead | None = None
         self._used: set[int] = set()
@@ -192,7 +195,30 @@ class BatchWriter:
     def _write(self, items: Sequence[Item]) -> Sequence[Result]:
         try:
             db = self._db or self._connect()
-            assert self._ahead is not None
+            handover = self.handover
+            if handover is None or not isinstance(db, SqliteDatabase):
+                return self._write_on(db, items)
+            handover.do(lambda: self._resolve(items))
+            with db.admitted():
+                return handover.do(lambda: self._write_on(db, items))
+        except (sqlite3.Error, psycopg.Error, OSError) as error:
+            self._trouble(error)
+            return [Mishap.UNAVAILABLE] * len(items)
+
+    def _resolve(self, items: Sequence[Item]) -> None:
+        """Before the gate. What goes wrong with one goes wrong again where it is looked for by halves."""
+        assert self._ahead is not None
+        try:
+            self._ahead.prepare(items)
+        except (sqlite3.Error, psycopg.Error, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- see above
+            log.debug("not_resolved_ahead", error=type(error).__name__)
+
+    def _write_on(self, db: Database, items: Sequence[Item]) -> Sequence[Result]:
+        if self._db is not db or self._ahead is None:  # it was lost with the half before: a new connection would not be admitted
+            return [Mishap.UNAVAILABLE] * len(items)
+        try:
             self._ahead.prepare(items)
             return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
         except (sqlite3.Error, psycopg.Error, OSError) as error:
@@ -203,7 +229,7 @@ class BatchWriter:
                 log.exception("recording_failed", error=type(error).__name__)
                 return [Mishap.FAILED]
             middle = len(items) // 2
-            return [*self._write(items[:middle]), *self._write(items[middle:])]
+            return [*self._write_on(db, items[:middle]), *self._write_on(db, items[middle:])]
 
     def _connect(self) -> Database:
         self._db = self._open()

@@ -66,6 +66,7 @@ class Gone:
     cause: Cause
 
 
+type _Today = tuple[Flow, Destination, Used]
 type Composed = Ready | NotYet | Refused | Invalid | CouldNotBegin | Gone
 
 
@@ -136,7 +137,7 @@ class Composer:
         found = self._destination(config, stored, change)
         if not isinstance(found, tuple):
             return found
-        flow, destination = found
+        flow, destination, used = found
         if change is None or event is None:
             return Invalid((CONTENT_GONE,))
         assert destination.connection is not None
@@ -164,7 +165,7 @@ class Composer:
             request = signed(request, held.signing, datetime.now(UTC))
         masks = held.masks | {bearer.token} if bearer else held.masks
         rule = config.connections[destination.connection].rule
-        return Ready(request, held.route, used_of(config, flow, destination), masks, bearer.generation if bearer else 0, rule)
+        return Ready(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
 
     def _bearer(self, config: AccountConfig, id: int, held: _Held) -> Usable | NotYet | Refused | None:
         """The access token of an OAuth2 connection; None where it needs none."""
@@ -174,10 +175,16 @@ class Composer:
         found = self.bearers.of(id, held.route)
         return found or self.bearers.sit(Client(config.id, id, facts, held.client_secret, held.route))
 
-    def _destination(
-        self, config: AccountConfig, stored: StoredAction, change: Change | None
-    ) -> tuple[Flow, Destination] | CouldNotBegin | Gone:
-        """The flow and destination as they are today, or why the action cannot begin (D5, D7)."""
+    def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | Gone:
+        """The flow and destination as they are today, or why the action cannot begin (D5, D7); worked out once per version of the configuration."""
+        key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
+        kept = self.present.beside(config.id)
+        if key not in kept:
+            kept[key] = self._looked_up(config, stored, change)
+        found: _Today | CouldNotBegin | Gone = kept[key]
+        return found
+
+    def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | Gone:
         flow = config.flows.get(stored.flow)
         if flow is None:
             return Gone(Cause.FLOW_DELETED)
@@ -203,7 +210,7 @@ class Composer:
             return CouldNotBegin(Cause.MAPPING_GONE, "The destination's header mapping is gone.")
         if not self.present.is_complete(config, flow):
             return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
-        return flow, destination
+        return flow, destination, used_of(config, flow, destination)
 
     def _hold(self, config: AccountConfig, id: int, db: Database) -> _Held:
         """The connection with its secrets, read again with every version of the account's configuration. Raises HeliographError where it cannot be used."""

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from heliograph.engine import ingest, problems
 from heliograph.engine.batching import Busy, Mishap, Result
+from heliograph.engine.handover import Handover
 from heliograph.engine.ingest import Head, Wanted
 from heliograph.engine.problems import Reply, reply_of
 from heliograph.engine.reception import Reception
@@ -59,7 +60,9 @@ class Edge:
         if scope["type"] != "http":
             return
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+            self._loop = loop = asyncio.get_running_loop()
+            handover = Handover(lambda: loop.call_soon_threadsafe(handover.turn), loop.is_running)
+            self._writer.handover = handover
         try:
             reply = await self._handle(ingest.head_of(scope["method"], scope["path"], scope["headers"]), receive, send)
         except _Gone:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from heliograph.domain.completeness import is_complete
 from heliograph.domain.flows import Destination, Does, Flow
@@ -39,7 +40,7 @@ class Present:
         self._told: dict[int, int] = {}
         self._accounts: dict[int, AccountConfig] = {}
         self._destinations: dict[int, dict[int, tuple[Flow, Destination]]] = {}
-        self._complete: dict[tuple[int, int], bool] = {}
+        self._beside: dict[int, dict[object, Any]] = {}
 
     def refresh(self, db: Database) -> list[int]:
         """Confirms what is in force; the accounts whose configuration is new or changed since the last time."""
@@ -68,8 +69,13 @@ class Present:
         if held is None or held.version != version:
             held = self._accounts[account] = self._source.account(account, version)
             self._destinations[account] = {d.id: (flow, d) for flow in held.flows.values() for d in flow.destinations}
-            self._complete = {key: value for key, value in self._complete.items() if key[0] != account}
+            self._beside[account] = {}
         return held
+
+    def beside(self, account: int) -> dict[object, Any]:
+        """What is worked out once per version of the account's configuration is kept here, and thrown away with it."""
+        self.account(account)
+        return self._beside.setdefault(account, {})
 
     def destinations(self, account: int) -> Mapping[int, tuple[Flow, Destination]]:
         """The account's destinations by id, with their flows."""
@@ -102,10 +108,10 @@ class Present:
 
     def is_complete(self, config: AccountConfig, flow: Flow) -> bool:
         """Whether the flow lacks nothing (F2), worked out once per version."""
-        key = (config.id, flow.id)
-        if key not in self._complete:
-            self._complete[key] = is_complete(flow, config)
-        return self._complete[key]
+        kept, key = self.beside(config.id), (is_complete, flow.id)
+        if key not in kept:
+            kept[key] = is_complete(flow, config)
+        return bool(kept[key])
 
 
 def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used:

@@ -33,7 +33,8 @@ from heliograph.store.slots import fence
 
 log = structlog.get_logger(__name__)
 
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = {"sqlite": 128, "postgresql": 500}
+"""Lanes of a batch. On SQLite nothing is sent while one is settled."""
 MOST_MICROS = 2**31 - 1
 """What an attempt's column holds: 35 minutes. A process that was stopped in between has taken longer."""
 
@@ -65,7 +66,7 @@ class Settler:
     def take(self) -> list[Landed]:
         """What has landed, at most a batch."""
         batch: list[Landed] = []
-        while self.memory.landed and len(batch) < MOST_AT_ONCE:
+        while self.memory.landed and len(batch) < MOST_AT_ONCE[self.db.vendor]:
             batch.append(self.memory.landed.popleft())
         return batch
 

@@ -31,6 +31,7 @@ from heliograph.engine import judge
 from heliograph.engine.bearers import Bearers
 from heliograph.engine.composing import Composer
 from heliograph.engine.flight import FlightFile
+from heliograph.engine.handover import Handover
 from heliograph.engine.memory import Landed, Memory
 from heliograph.engine.moving import Mover
 from heliograph.engine.present import Present
@@ -42,7 +43,7 @@ from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy
 from heliograph.outbound.routes import Limits
 from heliograph.outbound.sender import Sender
-from heliograph.store.database import Database
+from heliograph.store.database import Database, SqliteDatabase
 from heliograph.store.secrets import Vault
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,8 @@ class Worker:
         self.settler = Settler(writer, present, self.ownership, self.memory, self.flight)
         self.mover = Mover(writer, present, self.ownership, self.memory)
         self._judge_source = setup.source(writer)
+        self._reading = threading.Thread(target=self._read, name="reading", daemon=True)
+        self._handover = Handover(self.sender.wake, self._reading.is_alive)
         limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
         self.bearers = Bearers(setup.vault, self.sender, self.memory, setup.name)
         composer = Composer(setup.source(reader), setup.vault, setup.policy, self.bearers, limits)
@@ -129,8 +132,7 @@ class Worker:
         """Works until `stop`, then drains: nothing is started, what is under way gets DRAIN seconds, everything is settled, slots are free."""
         self._recover()
         self._own()
-        reading = threading.Thread(target=self._read, name="reading", daemon=True)
-        reading.start()
+        self._reading.start()
         if self._on_ready:
             self._on_ready()
         try:
@@ -138,7 +140,7 @@ class Worker:
         except BaseException as error:
             self._die("settling", error)
             raise
-        reading.join(2.0)
+        self._reading.join(2.0)
         self.ownership.leave(self.settler.db)
         self.flight.close()
         self.settler.db.close()
@@ -220,7 +222,7 @@ class Worker:
         wait = 0.05
         while True:
             try:
-                self.settler.settle(batch)
+                self._commit(batch)
             except (sqlite3.DataError, sqlite3.IntegrityError, psycopg.DataError, psycopg.IntegrityError) as error:
                 if len(batch) == 1:
                     raise
@@ -235,6 +237,15 @@ class Worker:
                 wait = min(2.0, wait * 2)
             else:
                 return
+
+    def _commit(self, batch: list[Landed]) -> None:
+        """On SQLite this thread waits for the gate, and the reading thread settles: what both would do in Python, one does."""
+        db = self.settler.db
+        if isinstance(db, SqliteDatabase):
+            with db.admitted():
+                self._handover.do(lambda: self.settler.settle(batch))
+        else:
+            self.settler.settle(batch)
 
     def _care(self, now: float) -> None:
         if now - self._moved >= MOVE_EVERY:
@@ -286,7 +297,9 @@ class Worker:
                         self._trouble("read", error)
                         pause, wait = wait, min(2.0, wait * 2)
                         again_at = time.monotonic() + pause
-                if self.sender.turn(pause):
+                going_on = self.sender.turn(pause)
+                self._handover.turn()
+                if going_on:
                     continue
                 if not self.memory.size:
                     return

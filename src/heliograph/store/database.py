@@ -13,7 +13,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -75,10 +75,13 @@ class _AtOnce:
     one: str
     after: str
     names: tuple[str, ...]
+    _known: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def statement(self, rows: int) -> str:
         """The statement for so many rows."""
-        return f"{self.before}{', '.join([self.one] * rows)}{self.after}"
+        if rows not in self._known:  # the same text each time: the driver finds its statement by it
+            self._known[rows] = f"{self.before}{', '.join([self.one] * rows)}{self.after}"
+        return self._known[rows]
 
 
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
@@ -116,6 +119,7 @@ class SqliteDatabase:
     def __init__(self, connection: sqlite3.Connection, gate: Gate | None = None) -> None:
         self.connection = connection
         self._gate = gate
+        self._admitted = False
 
     @staticmethod
     def _bound(params: Params | None) -> Params:
@@ -156,8 +160,21 @@ class SqliteDatabase:
         return f"{column} IN (SELECT value FROM json_each(:{name}))"
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def admitted(self) -> Iterator[None]:
+        """Waits for the gate on this thread; inside, this connection's transactions need not, on whichever thread they run.
+
+        So the thread that has other work to do, too, never waits for others' writes.
+        """
         with self._gate or contextlib.nullcontext():
+            self._admitted = True
+            try:
+                yield
+            finally:
+                self._admitted = False
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        with contextlib.nullcontext() if self._gate is None or self._admitted else self._gate:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

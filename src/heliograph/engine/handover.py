@@ -1,0 +1,71 @@
+"""Work that one thread hands to another and waits for.
+
+Python runs one thread at a time. Two that both have work take turns every fraction of a millisecond, and each time all that they touch moves to another
+core: that cost a third to two thirds more than one after the other. So a thread that waits (for the write gate, for documents) does the waiting,
+and hands what is to be done to the thread that is busy anyway.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+LOOK_EVERY: Final = 0.2
+"""Seconds between looks whether the other thread is still there."""
+
+
+class _Call[T]:
+    """Work with its result. It is done once, by whoever takes it first."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._taken = threading.Lock()
+        self._done = threading.Event()
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        if not self._taken.acquire(blocking=False):
+            return
+        try:
+            self._result.append(self._work())
+        except BaseException as error:  # noqa: BLE001 -- it is the caller's, on its own thread
+            self._error = error
+        finally:
+            self._done.set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._done.wait(seconds)
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+class Handover:
+    """To one thread. tell: makes it call `turn` soon, from any thread; it may raise RuntimeError where that thread is gone. alive: whether it still does."""
+
+    def __init__(self, tell: Callable[[], object], alive: Callable[[], bool]) -> None:
+        self._tell, self._alive = tell, alive
+        self._calls: deque[_Call[object]] = deque()
+
+    def do[T](self, work: Callable[[], T]) -> T:
+        """Has the other thread do it and waits for the result; does it here where the other one is gone. Raises what the work raises."""
+        call = _Call(work)
+        self._calls.append(call)  # type: ignore[arg-type]
+        try:
+            self._tell()
+        except RuntimeError:
+            call.run()
+        while not call.wait(LOOK_EVERY):
+            if not self._alive():
+                call.run()
+        return call.result()
+
+    def turn(self) -> None:
+        """On the other thread: does what was handed over."""
+        while self._calls:
+            self._calls.popleft().run()
