@@ -123,7 +123,7 @@ def _set_environment(folder: Path, port: int, receiver_port: int) -> None:
         f"{PREFIX}BASE_URL": f"http://127.0.0.1:{port}",
         f"{PREFIX}OPERATIONS_BIND": f"127.0.0.1:{port + 1}",
         f"{PREFIX}DEMO_TARGETS": f"127.0.0.1:{receiver_port}",
-        f"{PREFIX}LOG_LEVEL": "warning",
+        f"{PREFIX}LOG_LEVEL": "error",
     }
 
 
