@@ -21,6 +21,8 @@ from heliograph.domain.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.platform.services.tags import delete_tag
+from heliograph.store import configuration
+from heliograph.store.configuration import ACCOUNT
 
 type Form = dict[str, object]
 
@@ -508,6 +510,8 @@ def test_what_was_made_for_a_flow_is_chosen_in_it(plan: Planned, client: Client)
     assert stored(plan, id).destinations[0].connection is None, "looking saves nothing"
     form = posted(client.get(f"/signal/flows/{id}/?mapping={plan.acme.mapping.pk}").content.decode(), "form")
     assert form["d0-payload"] == [str(plan.acme.mapping.pk)]
+    both = client.get(f"/signal/flows/{id}/?mapping={plan.acme.mapping.pk}&connection={plan.acme.connection.pk}")
+    assert "“CRM” and “Lead” are chosen" in text_of(both)
     for strange in ("connection=0", "connection=x", "mapping=99999999999999999999", "connection=%00"):
         assert client.get(f"/signal/flows/{id}/?{strange}").status_code == 200
 
@@ -530,14 +534,16 @@ def test_500_flows_and_the_editor_take_as_many_queries_as_one(plan: Planned, cli
         return counts
 
     few = asked()
-    first = stored(plan)
+    body = stored(plan).to_body()
     with plan.acme.setting_up() as s:
-        for n in range(500):
-            body = {name: getattr(first, name) for name in Flow.__slots__}
-            save_flow(
-                s,
-                Flow(
-                    **{**body, "name": f"Flow {n}", "destinations": (Destination(0, "CRM", connection=first.destinations[0].connection),)}
-                ),
-            )
-    assert all(many <= before for many, before in zip(asked(), few, strict=True)), few
+        many = {("flow", 1_000 + n): {**body, "name": f"Flow {n:03d}", "destinations": []} for n in range(500)}
+        configuration.save(s.db, plan.pk, ACCOUNT, plan.pk, many, by="test")
+    assert all(now <= before for now, before in zip(asked(), few, strict=True)), few
+    shown = client.get("/signal/flows/").content.decode()
+    assert "501 of 501 flows" in shown
+    assert shown.count('<tr id="flow-') == 50
+    last = client.get("/signal/flows/?page=99&mode=Live").content.decode()
+    assert "Page 11 of 11" in last
+    assert "Leads" in last
+    assert "?page=10&amp;mode=Live" in last
+    assert "1 of 501 flows" in client.get("/signal/flows/?q=leads").content.decode()

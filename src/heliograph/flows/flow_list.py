@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain import sentence
@@ -67,13 +67,18 @@ class FlowList:
     def __post_init__(self) -> None:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
-    def rows(self, wanted: Wanted) -> list[Row]:
+    def flows(self, wanted: Wanted) -> list[Flow]:
         """The flows that are asked for, by name."""
         names = sentence.Names.of(self.config)
-        flows = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
-        facts, counts = self._facts(), self._counts([flow.id for flow in flows])
+        found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
+        return sorted(found, key=lambda flow: (flow.name.casefold(), flow.id))
+
+    def rows(self, flows: Sequence[Flow]) -> list[Row]:
+        """What the list says of these flows: of one page, whatever there is on others."""
+        ids = [flow.id for flow in flows]
+        facts, counts = self._facts(ids), self._counts(ids)
         out = []
-        for flow in sorted(flows, key=lambda flow: (flow.name.casefold(), flow.id)):
+        for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
             queued, failed, validation = counts.get(flow.id, (0, 0, 0))
             out.append(Row(flow, missing(flow, self.config), last, changed, by, queued, failed, validation))
@@ -102,15 +107,18 @@ class FlowList:
             return False
         if wanted.complete is not None and (not missing(flow, self.config)) is not wanted.complete:
             return False
+        if not wanted.text:
+            return True
         text = folded(f"{flow.name} {sentence.plain(sentence.parts(flow, names))}")
         return all(word in text for word in folded(wanted.text).split())
 
-    def _facts(self) -> dict[int, tuple[int | None, int, str]]:
+    def _facts(self, flows: Iterable[int]) -> dict[int, tuple[int | None, int, str]]:
         """Last activity, when and by whom the newest version was saved, by flow."""
         rows = self.db.all(
             "SELECT h.entity_id, h.at, h.by, (SELECT max(r.at) FROM run r WHERE r.flow_id = h.entity_id) FROM config_history h"
-            " WHERE h.account_id = :account AND h.scope = 1 AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL",
-            {"account": self.account},
+            " WHERE h.account_id = :account AND h.scope = 1 AND h.scope_id = :account AND h.kind = 'flow' AND h.until IS NULL"
+            f" AND {self.db.member('h.entity_id', 'flows')}",
+            {"account": self.account, "flows": list(flows)},
         )
         return {id: (last, at, by) for id, at, by, last in rows}
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 from django_scopes import scope
 
@@ -179,20 +180,20 @@ def _onward(request: AccountRequest, id: int, draft: Draft) -> str:
 
 
 def _brought(request: AccountRequest, draft: Draft, config: AccountConfig) -> tuple[Draft, dict[str, Any] | None]:
-    """The draft with what one has just made for it, and what is said of it."""
+    """The draft with what one has just made for it, and what is said of it. A preset makes a connection and a mapping at once."""
     connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
     remembered = request.session.get(EDITING) or {}
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
+    chosen, names = draft, list[str]()
     if connection in config.connections:
-        part, id, name = "connection", connection, config.connections[connection].name
-    elif mapping in config.mappings:
-        part, id, name = config.mappings[mapping].kind.value, mapping, config.mappings[mapping].name
-    else:
-        return draft, None
-    chosen = drafts.with_chosen(draft, config, at, part, id)
+        chosen = drafts.with_chosen(chosen, config, at, "connection", connection)
+        names.append(config.connections[connection].name)
+    if mapping in config.mappings:
+        chosen = drafts.with_chosen(chosen, config, at, config.mappings[mapping].kind.value, mapping)
+        names.append(config.mappings[mapping].name)
     if chosen.flow == draft.flow:
         return draft, None
-    title = _("“%(name)s” is chosen") % {"name": name}
+    title = ngettext("“%(names)s” is chosen", "“%(names)s” are chosen", len(names)) % {"names": _("” and “").join(names)}
     return chosen, {"tone": "", "title": title, "text": _("Save the flow to keep it."), "items": []}
 
 

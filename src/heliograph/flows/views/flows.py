@@ -30,6 +30,8 @@ from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
+ROWS = 50
+"""Flows of one page."""
 
 
 @require_safe
@@ -45,7 +47,10 @@ def flow_list(request: AccountRequest) -> HttpResponse:
     )
     with transaction.atomic(using="read"):
         found = FlowList(of_django(connections["read"]), request.account.pk)
-        rows = found.rows(wanted)
+        flows = found.flows(wanted)
+        last = max(1, -(-len(flows) // ROWS))
+        at = min(max(1, read_id(ask.get("page", "")) or 1), last)
+        rows = found.rows(flows[(at - 1) * ROWS : at * ROWS])
         troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
     names = sentence.Names.of(found.config, troubles)
     people = names_of_users(request.account.pk, [row.by for row in rows])
@@ -54,7 +59,12 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         "flows/flow_list.html",
         here="flows",
         flows=[_row(row, names, people, edits=may(request.user, Role.ADMINISTRATOR)) for row in rows],
+        matching=len(flows),
         total=len(found.config.flows),
+        page=str(at) if at > 1 else "",
+        newer=_page(request, at - 1) if at > 1 else "",
+        older=_page(request, at + 1) if at < last else "",
+        showing=_("Page %(page)d of %(pages)d") % {"page": at, "pages": last},
         none=not found.config.flows,
         q=wanted.text,
         filtered=wanted.narrows,
@@ -63,11 +73,18 @@ def flow_list(request: AccountRequest) -> HttpResponse:
     )
 
 
+def _page(request: AccountRequest, number: int) -> str:
+    asked = request.GET.copy()
+    asked["page"] = str(number)
+    return f"?{asked.urlencode()}"
+
+
 @require_POST
 @needs(Role.ADMINISTRATOR)
 def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     """Switches a flow on or off. Switching a Live flow off asks first (F1)."""
-    active, back = request.POST.get("active") == "on", "flow" if request.POST.get("back") == "flow" else ""
+    active, back = request.POST.get("active") == "on", request.POST.get("back", "")
+    back = back if back == "flow" or read_id(back) else ""
     account = request.account.pk
     if not active and request.POST.get("sure") != "yes":
         with transaction.atomic(using="read"):
@@ -94,7 +111,9 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
 
 def _back(back: str, flow: int) -> str:
     """The page that the toggle was pressed on."""
-    return reverse("flow", args=(flow,)) if back == "flow" else f"{reverse('flow-list')}#flow-{flow}"
+    if back == "flow":
+        return reverse("flow", args=(flow,))
+    return f"{reverse('flow-list')}{f'?page={back}' if back else ''}#flow-{flow}"
 
 
 def _row(row: Row, names: sentence.Names, people: dict[str, str], *, edits: bool) -> dict[str, Any]:

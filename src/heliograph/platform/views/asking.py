@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -56,7 +55,9 @@ def shortened(items: Sequence[Item]) -> list[Item]:
 def href_of(use: Use) -> str:
     """Where a user of something is found; "" where it has no page."""
     if use.kind == "flow":
-        return f"{reverse('flow-list')}?{urlencode({'q': use.name})}"
+        return reverse("flow", args=(use.id,))
+    if use.kind == "connection":
+        return reverse("connection", args=(use.id,))
     if use.kind == "event":
         return reverse("event-details", args=(use.where or use.name,))
     pages = {
