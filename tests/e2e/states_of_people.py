@@ -106,7 +106,20 @@ def _seen_codes(visit: Visit) -> None:
     visit.page.reload()
 
 
+FIRST = "flows/first.html"
+
 STATES = (
+    State("four steps", FIRST, "Set Signal up in four steps", "/signal/first/", "setting-up", ("signal-first",)),
+    State("four steps, none done", FIRST, "Set Signal up in four steps", "/signal/", "nothing"),
+    State("four steps, as a Viewer", FIRST, "Set Signal up in four steps", "/signal/first/", "viewer"),
+    State(
+        "a first start that is over",
+        "platform/first_start_over.html",
+        "This link has run out",
+        "/first-start/nothing/",
+        "",
+        status=410,
+    ),
     State("users", USERS, "Users", "/settings/users/", names=("users",)),
     State("users, as a Viewer", USERS, "Users", "/settings/users/", "viewer"),
     State("a user is invited", FORM, "Invite a user", "/settings/users/invite/", names=("user-invite",)),
@@ -208,5 +221,5 @@ STATES = (
     ),
 )
 
-ACTIONS = {"end-session"}
-"""Addresses that only take a form."""
+ACTIONS = {"end-session", "first-start"}
+"""Addresses that only take a form; the first start needs an installation without users: tests/e2e/test_first_start.py."""

@@ -93,6 +93,17 @@ def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
     return row, link
 
 
+def link_for(email: str, *, by: str) -> NewLink:
+    """The same by e-mail, for the operator: of any account, and of none. Raises NoSuchPerson."""
+    row = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    if row is None:
+        raise NoSuchPerson
+    if row.account is not None:
+        return new_link(row.account, row.pk, by=by)[1]
+    with transaction.atomic():
+        return make_link(Purpose.RESET, row, by=by)
+
+
 def follow(purpose: Purpose, token: str, password: str, name: str | None = None) -> User:
     """Takes an invitation, or a new password, and so uses the link up; the sessions of the old password end. Raises LinkOver, PersonRefused (the link stays good)."""
     with transaction.atomic():

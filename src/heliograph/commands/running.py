@@ -57,7 +57,7 @@ def serve() -> None:
             stack.enter_context(folder_lock(options.data, "serve"))
         _migrate()
         names = ["engine", *_doors(options)]
-        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}")
+        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start()}")
 
 
 def web() -> None:
@@ -113,6 +113,17 @@ def _migrate() -> None:
 
     migrating.migrate(lambda name: log.info("migrating", migration=name))
     _check_key()
+
+
+def _first_start() -> str:
+    """What is said where there is nobody yet: the link that makes the first account (O6)."""
+    from django.db import connection  # noqa: PLC0415
+
+    from heliograph.platform.services.first_start import first_link  # noqa: PLC0415
+
+    link = first_link()
+    connection.close()
+    return f"\nThere is nobody yet. Set it up here, within 30 minutes: {link.address}" if link else ""
 
 
 def _check_key() -> None:

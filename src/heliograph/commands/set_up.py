@@ -1,4 +1,4 @@
-"""Commands that set an installation up: migrate, createaccount, createuser, createtoken (O3, O6)."""
+"""Commands that set an installation up: migrate, createaccount, createuser, createtoken, setuplink, resetpassword (O3, O6)."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ def register(app: typer.Typer) -> None:
     app.command()(createaccount)
     app.command()(createuser)
     app.command()(createtoken)
+    app.command()(setuplink)
+    app.command()(resetpassword)
 
 
 def migrate(
@@ -144,6 +146,32 @@ def createtoken(
         "token": made.secret,
     }
     answer(as_json, facts, f"{made.secret}\nThis is shown once. Send it as: Authorization: Bearer <token>")
+
+
+def setuplink(as_json: Json = False) -> None:
+    """Print a one-time link for the first start, good for 30 minutes: account and Administrator. Only while there is no user."""
+    _start()
+    from heliograph.platform.services.first_start import first_link  # noqa: PLC0415
+
+    link = first_link()
+    if link is None:
+        raise CommandError(
+            "There are users already. Another one: heliograph createuser EMAIL. A lost password: heliograph resetpassword EMAIL."
+        )
+    answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, f"{link.address}\nGood for 30 minutes and for one use.")
+
+
+def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of the user.")], as_json: Json = False) -> None:
+    """Print a one-time link by which a user chooses a new password; the old one goes on until then. A second factor is still asked for."""
+    _start()
+    from heliograph.accounts.people import NoSuchPerson, link_for  # noqa: PLC0415
+
+    try:
+        link = link_for(email, by=BY)
+    except NoSuchPerson:
+        raise CommandError(f"There is no user {email} who may sign in.") from None
+    said = f"{link.address}\nGood until {link.expires:%Y-%m-%d %H:%M} UTC, and for one use."
+    answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, said)
 
 
 def _start() -> None:

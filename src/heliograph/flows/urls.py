@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path
-from django.views.generic import RedirectView
 
-from heliograph.flows.views import connection_deeds, connection_setup, connections, editor, flow_acts, flows, oauth, presets
+from heliograph.flows.views import connection_deeds, connection_setup, connections, editor, first, flow_acts, flows, oauth, presets
 
 urlpatterns: list[URLPattern] = [
-    path("signal/", RedirectView.as_view(pattern_name="flow-list"), name="signal"),
+    path("signal/", first.signal, name="signal"),
+    path("signal/first/", first.first, name="signal-first"),
     path("signal/flows/", flows.flow_list, name="flow-list"),
     path("signal/flows/new/", editor.add, name="flow-new"),
     path("signal/flows/<int:flow>/", editor.flow, name="flow"),

@@ -62,6 +62,7 @@ PLACES: dict[str, str] = {
     "import-dry-run": "import#dry-run",
     "job": "import#while-it-runs-and-after",
     # Signal
+    "signal-first": "overview#the-four-steps",
     "flow-list": "flows#the-flow-list",
     "flow-new": _FLOW,
     "flow": _FLOW,
@@ -100,6 +101,7 @@ PLACES: dict[str, str] = {
     "account_logout": _SIGNING_IN,
     "account_inactive": _SIGNING_IN,
     "mfa_authenticate": "people#second-factor",
+    "first-start": "people#the-first-start",
     "invitation": "people#inviting-somebody",
     "new-password": _SIGNING_IN,
     "users": "people#users",

@@ -23,6 +23,7 @@ from heliograph.platform.views import (
     user_acts,
     users,
 )
+from heliograph.platform.views.first_start import first_start
 from heliograph.platform.views.is_active import is_active
 from heliograph.platform.views.registration import registration
 from heliograph.platform.views.registrations import registrations
@@ -68,6 +69,7 @@ EVENTS: list[URLPattern] = [
 
 urlpatterns: list[URLPattern] = [
     path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
+    path("first-start/<str:token>/", first_start, name="first-start"),
     *SETTINGS,
     *EVENTS,
     path("registrations/", registrations, name="registrations"),

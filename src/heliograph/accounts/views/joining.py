@@ -42,12 +42,12 @@ def new_password(request: HttpRequest, token: str) -> HttpResponse:
     return _joining(request, Purpose.RESET, token)
 
 
-def let_in(request: HttpRequest, user: User) -> HttpResponse:
-    """Signs in who has just chosen a password, past nothing that others have to pass: a second factor is asked for."""
+def let_in(request: HttpRequest, user: User, *, to: str | None = None) -> HttpResponse:
+    """Signs in who has just chosen a password, past nothing that others have to pass: a second factor is asked for. to: where it leads."""
     if request.user.is_authenticated:
         logout(request)
     record_authentication(request, user, "password", reauthenticated=True)
-    response: HttpResponse = perform_login(request, user, email_verification="none")
+    response: HttpResponse = perform_login(request, user, email_verification="none", redirect_url=to)
     return response
 
 

@@ -1,0 +1,57 @@
+"""From an empty folder to the four set-up steps, as whoever installs Heliograph does it (O6, N3)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests import accessibility
+from tests.conftest import PageErrors
+from tests.databases import DatabaseFacts
+from tests.processes import Starter, free_port
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.once
+def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograph: Starter, page: Page, page_errors: PageErrors) -> None:
+    port = free_port()
+    serve = heliograph(
+        "serve",
+        HELIOGRAPH_DATABASE_URL="",
+        HELIOGRAPH_BIND=f"127.0.0.1:{port}",
+        HELIOGRAPH_BASE_URL=f"http://127.0.0.1:{port}",
+        HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
+    )
+    serve.until_printed("There is nobody yet", timeout=90.0)
+    serve.until_printed("/first-start/", timeout=30.0)
+    found = re.search(r"http://\S+/first-start/\S+/", serve.output)
+    assert found
+    page.goto(found.group())
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set up Heliograph")
+    accessibility.sweep(page)
+
+    account = page.get_by_role("heading", name="Account").locator("xpath=../..")
+    account.get_by_label("Name").fill("Brightfield Events")
+    account.get_by_label("Code").fill("BRIGHTFIELD")
+    account.get_by_label("Timezone").select_option("Europe/Vienna")
+    you = page.get_by_role("heading", name="Administrator").locator("xpath=../..")
+    you.get_by_label("Name").fill("Ada Lindqvist")
+    you.get_by_label("E-mail").fill("ada@brightfield.example")
+    page.get_by_role("checkbox", name="Set one up at once").uncheck()
+    page.get_by_label("Password", exact=True).fill("a sentence to remember")
+    page.get_by_label("Password again").fill("another sentence")
+    page_errors.expect("the server responded with a status of 422")
+    page.get_by_role("button", name="Create the account and sign in").click()
+    expect(page.get_by_role("heading", name="Not created: 1 field is refused")).to_be_visible()
+    accessibility.sweep(page)
+
+    for label in ("Password", "Password again"):
+        page.get_by_label(label, exact=True).fill("a sentence to remember")
+    page.get_by_role("button", name="Create the account and sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set Signal up in four steps")
+    page.get_by_role("link", name="Back to the platform").click()
+    expect(page.get_by_role("link", name="Signal, opens in its own window")).to_be_visible()
+    page_errors.expect("the server responded with a status of 410")
+    page.goto(found.group())
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link has run out")
