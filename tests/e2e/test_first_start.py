@@ -51,7 +51,7 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
     page.get_by_role("button", name="Create the account and sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Set Signal up in four steps")
     page.get_by_role("link", name="Back to the platform").click()
-    expect(page.get_by_role("link", name="Signal, opens in its own window")).to_be_visible()
+    expect(page.get_by_role("banner").get_by_role("link", name=re.compile("^Signal"))).to_be_visible()
     page_errors.expect("the server responded with a status of 410")
     page.goto(found.group())
     expect(page.get_by_role("heading", level=1)).to_have_text("This link has run out")
