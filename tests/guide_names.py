@@ -145,9 +145,9 @@ DESTINATIONS: Sequence[Row] = (
     *_rows(_SETTING, "flow status", Kind.FIELD, "Action"),
     *_rows(_SETTING, "flow status", Kind.OPTION, "Webhook"),
     *_rows(_MAPPINGS, "flow status", Kind.FIELD, ("Payload", "Payload mapping"), ("Http Header", "Http Header mapping")),
-    *_rows(_MAPPINGS, "flow status", Kind.BUTTON, "New Mapping", "Edit Mapping", "Preview Mapping"),
 )
 MAPPINGS: Sequence[Row] = (
+    *_rows(_MAPPINGS, "flow status", Kind.BUTTON, "New Mapping", "Edit Mapping", "Preview Mapping"),
     *_rows(_MAPPINGS, "mapping-list", Kind.LINK, "New Mapping"),
     *_rows(_MAPPINGS, "mapping-new", Kind.FIELD, ("name", "Mapping name")),
     *_rows(_MAPPINGS, "mapping-new", Kind.BUTTON, ("sample JSON", "Paste a sample JSON"), "Add"),
@@ -180,4 +180,4 @@ MAPPINGS: Sequence[Row] = (
     *_rows(_MAPPINGS, "mapping", Kind.BUTTON, ("x", "Remove E-mail"), ("Save the mapping", "Save")),
 )
 
-ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST)
+ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS)
