@@ -15,20 +15,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from heliograph.accounts.audit import MASK, Deed
+from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import AuditEntry, User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.platform.models import Tag
 from heliograph.platform.views.actors import Actors
-from heliograph.platform.views.frame import settings_page
+from heliograph.platform.views.audit_words import TAGGED, Reading
+from heliograph.platform.views.frame import account_config, reading, settings_page
 from heliograph.platform.views.users import tabs
 from heliograph.web.cursor import address, asked, keyset
 from heliograph.web.fields import Choice, Field
 
 MOST: Final = 10_000
 """What is counted exactly."""
-VALUE: Final = 400
-"""Characters of a value that are shown."""
 KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
     "tags": (
@@ -62,8 +61,6 @@ VERBS: Final = {
     Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
 }
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
-TAGGED: Final = frozenset({"tag", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
-"""Fields that hold ids of tags."""
 
 
 @require_safe
@@ -76,7 +73,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     total = found.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.of(request.account, [*(row.by for row in entries), who])
-    names = _tags(entries)
+    names = Reading.of(account_config(request, reading()), _tags(entries))
     options = [Choice("", _("Everybody")), *(Choice(f"user:{each.pk}", each.name) for each in people), Choice("command", _("The operator"))]
     if who not in {option.value for option in options}:
         options.append(Choice(who, actors.name(who)))
@@ -130,8 +127,7 @@ def _matching(q: str, who: str, kind: str) -> QuerySet[AuditEntry]:
     return found
 
 
-def _entry(row: AuditEntry, actors: Actors, tags: Mapping[int, str]) -> dict[str, Any]:
-    before, after = row.before or {}, row.after or {}
+def _entry(row: AuditEntry, actors: Actors, words: Reading) -> dict[str, Any]:
     verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
     return {
         "at": row.at,
@@ -140,10 +136,7 @@ def _entry(row: AuditEntry, actors: Actors, tags: Mapping[int, str]) -> dict[str
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
         "href": _place(row),
-        "fields": [
-            {"name": _words(key), "before": _value(key, before.get(key), tags), "after": _value(key, after.get(key), tags)}
-            for key in dict.fromkeys([*before, *after])
-        ],
+        "fields": words.lines(row.kind, row.before or {}, row.after or {}),
     }
 
 
@@ -151,31 +144,6 @@ def _place(row: AuditEntry) -> str:
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
-
-
-def _words(key: str) -> str:
-    """signal_enabled as "Signal enabled"."""
-    text = key.replace("_", " ")
-    return _(text[:1].upper() + text[1:])
-
-
-def _value(key: str, value: Any, tags: Mapping[int, str]) -> str:
-    """A value as text, "" for nothing."""
-    if key in TAGGED:
-        value = [tags.get(each, each) if isinstance(each, int) else each for each in (value if isinstance(value, list) else [value])]
-    if value == MASK:
-        return _("A secret, never shown")
-    if value is None or value in ([], {}, "", [None]):
-        return ""
-    if isinstance(value, bool):
-        return _("Yes") if value else _("No")
-    if isinstance(value, list) and all(isinstance(each, (str, int, float)) for each in value):
-        text = ", ".join(map(str, value))
-    elif isinstance(value, (list, dict)):
-        text = json.dumps(value, ensure_ascii=False)
-    else:
-        text = str(value)
-    return f"{text[:VALUE]}…" if len(text) > VALUE else text
 
 
 def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:

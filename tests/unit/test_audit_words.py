@@ -1,0 +1,59 @@
+"""What the audit page says of what was changed: words, not JSON and ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from heliograph.accounts.audit import MASK
+from heliograph.domain.sentence import Names
+from heliograph.platform.views.audit_words import Reading
+
+READING = Reading(
+    tags={3: "Registered", 4: "Attended"},
+    names=Names(fields={"event.code": "Event Code"}, connections={7: "Sales CRM"}, mappings={9: "Lead mapping"}),
+    events={2: "Live"},
+    custom={11: "Cost centre"},
+    sources={"profile.first_name": "First Name"},
+)
+DESTINATION = {"id": 1, "name": "Leads", "connection": 7, "payload_mapping": 9, "header_mapping": None, "does": "updates"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "text"),
+    [
+        ("flow", "statuses", [3, 4], "Registered, Attended"),
+        ("question", "tag_id", 3, "Registered"),
+        ("question", "tag_id", 99, "(99)"),
+        ("flow", "filters", [{"field": "event.code", "op": "is none of", "values": ["WEBINAR-11"]}], "Event Code is none of WEBINAR-11"),
+        ("flow", "destinations", [DESTINATION], "Name: Leads, Connection: Sales CRM, Payload mapping: Lead mapping, Does: updates"),
+        (
+            "mapping",
+            "rows",
+            [{"target": "name", "parts": [{"source": "profile.first_name"}, {"text": " of "}], "required": True, "trim": False}],
+            "name: First Name; “ of ” (Required)",
+        ),
+        ("event", "status", 2, "Live"),
+        ("registration", "status", 2, "2"),
+        ("event", "custom", {"11": ["4410"], "12": []}, "Cost centre: 4410"),
+        ("connection", "password", MASK, "A secret, never shown"),
+        ("connection", "answer_cap", 64, "64"),
+        ("flow", "active", False, "No"),
+    ],
+)
+def test_a_value_in_words(kind: str, key: str, value: Any, text: str) -> None:
+    assert READING.text(key, value, kind) == text
+
+
+def test_only_what_says_anything_and_what_differs() -> None:
+    other = {**DESTINATION, "id": 2, "name": "Archive"}
+    lines = READING.lines(
+        "flow", {"properties": [], "destinations": [DESTINATION]}, {"properties": [], "destinations": [DESTINATION, other]}
+    )
+    assert [(line.name, line.before) for line in lines] == [("Destinations", "")]
+    assert lines[0].after.startswith("Name: Archive")
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(READING.text("notes", "x" * 5000)) == 401
