@@ -115,7 +115,7 @@ class Reading:
             return "; ".join(
                 f"{self.custom.get(read_id(str(id)) or 0, id)}: {self._text('', each, '')}"
                 for id, each in value.items()
-                if str(id).isdigit()
+                if each not in _NOTHING
             )
         said: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
         return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in said)
