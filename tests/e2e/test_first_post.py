@@ -1,0 +1,168 @@
+"""From a fresh account to the first delivered post, with the guide in one hand: by roles and labels only, in under 40 clicks and fields (issue 6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.databases import DatabaseFacts
+from tests.processes import Starter, free_port
+from tests.receiver import Receiver
+
+PASSWORD = "a sentence to remember"
+MOST = 40
+
+
+@dataclass
+class Hand:
+    """What a person does: every click, every field and every choice counts as one."""
+
+    page: Page
+    done: list[str]
+
+    def click(self, role: str, name: str, *, within: Locator | None = None, exact: bool = True) -> None:
+        (within or self.page).get_by_role(role, name=name, exact=exact).click()  # type: ignore[arg-type]
+        self.done.append(f"{role} {name}")
+
+    def fill(self, label: str, text: str, *, press: str = "") -> None:
+        field = self.page.get_by_label(label, exact=True)
+        field.fill(text)
+        if press:
+            field.press(press)
+        self.done.append(f"field {label}")
+
+    def choose(self, label: str, option: str) -> None:
+        self.page.get_by_label(label, exact=True).select_option(label=option)
+        self.done.append(f"field {label}")
+
+    def tick(self, option: str) -> None:
+        """A choice that explains itself behind its name."""
+        self.page.get_by_role("radio", name=re.compile(f"^{option}")).check()
+        self.done.append(f"option {option}")
+
+    def is_at(self, heading: str | re.Pattern[str]) -> None:
+        """Looks; that costs nothing."""
+        expect(self.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def url(fresh_database: DatabaseFacts, heliograph: Starter) -> str:
+    """A running Heliograph with an account that has nothing but its Administrator."""
+    password = fresh_database.data / "password"
+    password.write_text(PASSWORD)
+    for command in (
+        ("createaccount", "ACME", "--name", "Acme", "--timezone", "Europe/Vienna"),
+        (
+            "createuser",
+            "ada@example.org",
+            "--account",
+            "ACME",
+            "--name",
+            "Ada",
+            "--role",
+            "administrator",
+            "--password-file",
+            str(password),
+        ),
+    ):
+        made = heliograph.run(*command)
+        assert made.returncode == 0, made.output
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    heliograph(
+        "serve",
+        HELIOGRAPH_BIND=f"127.0.0.1:{port}",
+        HELIOGRAPH_BASE_URL=address,
+        HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
+        HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
+    ).until_answers(f"{address}/accounts/sign-in/")
+    return address
+
+
+@pytest.mark.timeout(300)
+def test_from_a_fresh_account_to_the_first_post(page: Page, url: str, receiver: Receiver) -> None:
+    done: list[str] = []
+    platform = Hand(page, done)
+    page.goto(url)
+    platform.fill("E-mail", "ada@example.org")
+    platform.fill("Password", PASSWORD)
+    platform.click("button", "Sign in")
+    platform.is_at("Registrations")
+
+    # Setting Tags Up for an Account
+    platform.click("link", "Account Settings")
+    platform.is_at("Tags")
+    platform.fill("Name", "Registered")
+    platform.click("button", "Add")
+
+    # Applying Tags in an Account
+    platform.click("link", "Registration Statuses")
+    platform.is_at("Registration Statuses")
+    platform.fill("Tags for New", "Registered", press="Enter")
+    platform.click("button", "Save")
+
+    # An event to try it with: a new one is in Testing
+    platform.click("link", "Event")
+    page.get_by_role("link", name="Add an event").first.click()
+    done.append("link Add an event")
+    platform.is_at("Add an event")
+    platform.fill("Code", "SUMMIT-26")
+    platform.fill("Name", "Summit")
+    platform.click("button", "Add the event")
+    platform.is_at("Summit")
+
+    # Opening Signal
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name=re.compile("^Signal ?, opens in its own window$")).click()
+    done.append("link Signal")
+    signal = Hand(popup.value, done)
+    panel = popup.value.get_by_role("navigation", name="Signal")
+
+    # Adding a Connection, with a preset
+    signal.click("link", "Connections", within=panel)
+    signal.is_at("Connection List")
+    signal.click("link", "Add A Connection")
+    signal.is_at("Add A Connection")
+    signal.click("link", "Generic JSON")
+    signal.fill("URL", receiver.url("/crm"))
+    signal.click("button", "Save & Test")
+    signal.is_at("Connection Setup")
+
+    # Configuring a Flow
+    signal.click("link", "Flows", within=panel)
+    signal.is_at("Flow List")
+    popup.value.get_by_role("link", name="ADD A FLOW").first.click()
+    done.append("link ADD A FLOW")
+    signal.fill("Name", "New ones to the CRM")
+    signal.tick("Registration Status Change")
+    expect(popup.value.get_by_label("Registration Statuses", exact=True)).to_be_visible()
+    signal.fill("Registration Statuses", "Registered", press="Enter")
+    signal.click("button", "Webhooks")
+    signal.fill("Destination name", "CRM")
+    signal.choose("Connection", "Generic JSON")
+    signal.choose("Action", "Webhook")
+    signal.choose("Payload mapping", "Generic JSON mapping")
+    signal.click("button", "Save")
+    expect(popup.value.get_by_text("Complete", exact=True)).to_be_visible()
+
+    # Somebody registers
+    platform.click("link", "Registrations")
+    page.get_by_role("link", name="Add a registration").first.click()
+    done.append("link Add a registration")
+    platform.fill("Code", "S26-1")
+    platform.fill("First Name", "Zoë")
+    page.get_by_role("main").get_by_role("button", name=re.compile("^(Save|Add)")).last.click()
+    done.append("button Add")
+
+    (post,) = receiver.wait_for(1, path="/crm")
+    assert (post.json()["registration_code"], post.json()["status"], post.json()["first_name"]) == ("S26-1", "New", "Zoë")
+    assert len(done) < MOST, done
