@@ -49,10 +49,11 @@ def flight_folder(options: Options) -> Path:
 def worker_setup(options: Options) -> Setup:
     """A worker of this installation."""
     policy = options.everyones_policy
+    memory = SnapshotSource(lambda: open_database(options, read_only=True))  # each part of the worker loads by its own connection
     return Setup(
         open_writer=lambda: open_database(options),
         open_reader=lambda: open_database(options, read_only=True),
-        source=lambda db: snapshot_source(lambda: db),
+        source=lambda db: memory.by(lambda: db),
         vault=Vault(options.keys, options.key_source),
         policy=lambda _account: policy,
         folder=flight_folder(options),

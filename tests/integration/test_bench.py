@@ -37,6 +37,14 @@ def test_B6_bench_says_what_it_reached_and_that_nothing_was_lost(heliograph: Any
     assert {"cpu", "cores", "python", "database"} <= set(said["machine"])
 
 
+@pytest.mark.timeout(300)
+def test_B6_bench_delivers_from_a_backlog_and_counts_what_is_left(heliograph: Any, empty_database: DatabaseFacts) -> None:
+    figures = bench(heliograph, empty_database, "--scenario", "backlog", "--queued", "1000")["backlog"]
+    assert set(figures) == FIELDS | {"beside"}
+    assert (figures["lost"], figures["duplicated"]) == (0, 0)
+    assert figures["cpu_us_per_delivery"].keys() == figures["beside"]["cpu_us_per_delivery"].keys()
+
+
 @pytest.mark.once
 def test_bench_compares_only_with_a_report_of_its_own(heliograph: Any, empty_database: DatabaseFacts) -> None:
     file = empty_database.data / "other.json"

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.once
 
 HOLDS = """
 import sys
-from heliograph.store.database import SqliteDatabase, open_sqlite
 from heliograph.store.gate import Gate
 gate = Gate(sys.argv[1])
 gate.acquire()

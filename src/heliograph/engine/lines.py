@@ -14,13 +14,17 @@ from heliograph.domain.delivery import Rank
 from heliograph.domain.replay import replay_room
 from heliograph.store.lanes import Want
 
+LEAST_SHARE = 2
+"""Lanes in memory that each connection with work may have, however many there are."""
 PARALLEL = 50
 """Requests at once where the connection says nothing."""
 
 DEEPEST = 600
 """Lanes of one connection in memory, at most."""
 
-FAILURES_TO_TRIP = 20
+FAILURES_TO_TRIP = 5
+"""In a row. A target that answers again ends the rest at once; until then each of a thousand dead ones would have its twenty tries at full speed, and
+the work of that is everybody's."""
 FIRST_TRIP = 0.25
 LONGEST_TRIP = 10.0
 CATCH_UP = 0.25
@@ -60,6 +64,7 @@ class Line[T]:
     _window: float = 0.0
     _ended: int = 0
     _ended_before: int = 0
+    _silent_since: float = 0.0
     _floors: dict[Rank, int] = field(default_factory=dict)
     _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
 
@@ -101,6 +106,8 @@ class Line[T]:
         return self.spacing == 0.0 or now >= self._next_start
 
     def started(self, now: float) -> None:
+        if not self.in_flight:
+            self._silent_since = now
         self.in_flight += 1
         if self.spacing:
             self._next_start = max(self._next_start, now - CATCH_UP) + self.spacing
@@ -108,6 +115,7 @@ class Line[T]:
     def ended(self, now: float, *, reached: bool) -> None:
         """A request came back. reached: the target was there, whatever it said."""
         self.in_flight -= 1
+        self._silent_since = now
         if now - self._window > RATE_WINDOW:
             self._ended_before, self._ended, self._window = self._ended, 0, now
         self._ended += 1
@@ -122,6 +130,10 @@ class Line[T]:
     def is_tripped(self) -> bool:
         """So many failures to connect in a row: one probe at a time, at growing intervals. What waits uses up no try (C8)."""
         return self._failures >= FAILURES_TO_TRIP
+
+    def is_slow(self, now: float) -> bool:
+        """Whether its target does not answer: the last request did not reach it, or nothing has come back for a while."""
+        return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > ANSWERS_FOR)
 
     def wakes_at(self, now: float) -> float:
         """When it may start something that it may not start now because of the time."""
@@ -141,10 +153,10 @@ class Line[T]:
     def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[Want]:
         """What to read now; nothing while memory is well filled.
 
-        share: of the worker's memory, for each connection that has work. Only one that answers may have more, as much as it takes: a thousand
+        share: of the worker's memory, for each connection that has work and whose target answers; one that takes more may have it. A thousand
         targets that never answer leave room for the one that does (D9).
         """
-        depth = min(self.depth, max(share, self._answered(now)))
+        depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._answered(now)))
         room = depth - self.held
         if room < max(1, depth // 4):
             return []

@@ -24,7 +24,7 @@ from heliograph.engine.attempts import lesson_of, outcome_of, reply_of
 from heliograph.engine.bearers import NotYet
 from heliograph.engine.composing import Composer, Content, Gone, Ready
 from heliograph.engine.flight import FlightFile
-from heliograph.engine.lines import Line
+from heliograph.engine.lines import LEAST_SHARE, Line
 from heliograph.engine.memory import Landed, Memory, Taken
 from heliograph.engine.slots import Ownership
 from heliograph.outbound.exchange import CutOff, Result
@@ -52,8 +52,6 @@ LOOK_EVERY = 0.001
 SCAN_EVERY = 0.02
 """Seconds after which all lines that have something waiting are looked at, not only those where something happened."""
 MOST_IN_MEMORY = 3000
-LEAST_SHARE = 2
-"""Lanes in memory that each connection with work may have, however many there are."""
 ALONE_FROM = 2
 """Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
 any other: a worker that was killed is no sign against the lanes that it had."""
@@ -219,7 +217,8 @@ class Reader:
     def _wants(self, now: float) -> list[Want]:
         wants: list[Want] = []
         connections = [c for c in table.connections_with_work(self.db, self.db.now()) if self.ownership.epoch(slot_of(c)) is not None]
-        share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, len(connections)))
+        answering = sum(1 for c in connections if (line := self.lines.get(c)) is None or not line.is_slow(now))
+        share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
         start = self._turn % len(connections) if connections else 0
         for connection in connections[start:] + connections[:start]:  # everyone is first now and then

@@ -14,6 +14,8 @@ from heliograph.store.database import Database
 
 MOST_ACCOUNTS = 256
 MOST_EVENTS = 2_048
+VERSIONS = 4
+"""Of one account or event: what is in force, and what somebody may still be at work with."""
 
 
 class SnapshotSource:
@@ -28,6 +30,12 @@ class SnapshotSource:
         self._lock = threading.Lock()
         self._kept: dict[int, OrderedDict[tuple[int, int], Any]] = {ACCOUNT: OrderedDict(), EVENT: OrderedDict()}
         self._most = {ACCOUNT: accounts, EVENT: events}
+
+    def by(self, database: Callable[[], Database]) -> SnapshotSource:
+        """The same memory with another connection to load by: a process compiles a version once, however many of its threads ask."""
+        other = SnapshotSource(database)
+        other._lock, other._kept, other._most = self._lock, self._kept, self._most
+        return other
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration at `version` (None: the newest committed). Raises KeyError for an unknown account."""
@@ -52,6 +60,8 @@ class SnapshotSource:
         with self._lock:
             kept[id, version] = compiled
             kept.move_to_end((id, version))
+            for older in [key for key in kept if key[0] == id][:-VERSIONS]:
+                del kept[older]
             while len(kept) > self._most[scope]:
                 kept.popitem(last=False)
         return compiled

@@ -19,7 +19,7 @@ WARM_UP: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run reached. cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
+    """What a run reached. accepted: registrations; cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
 
     deliveries: int
     seconds: float
@@ -27,6 +27,7 @@ class Run:
     duplicated: int
     cpu: Mapping[str, float]
     latencies: tuple[float, ...] = field(default=(), repr=False)
+    accepted: int = 0
 
     @property
     def per_s(self) -> float:
@@ -85,4 +86,4 @@ def posted(
     mine = {key: at for key, at in first.items() if key // PLACES in accepted}
     latencies = sorted(max(0, at - accepted[key // PLACES]) / 1e6 for key, at in mine.items())
     seconds = (max(times, default=said["began"]) - said["began"]) / 1e9
-    return Run(len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies))
+    return Run(len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
+from heliograph.commands.bench.backlog import Queue, together
 from heliograph.commands.bench.beside import Busy, paused
 from heliograph.commands.bench.figures import Figures, Gathered
 from heliograph.commands.bench.runs import WARM_UP, Run, posted
 from heliograph.commands.bench.scenario import Scenario
 from heliograph.commands.bench.setting import Made, Wanted, make
-from heliograph.commands.bench.site import BenchError, Receiver, Site, floor
+from heliograph.commands.bench.site import Receiver, Site, floor
 from heliograph.commands.bench.work import CLIENTS, LINES
 from heliograph.commands.stage.ground import Ground
 
@@ -108,47 +108,26 @@ class Bench:
         return found.figures(self.site.rss(), "5 flows")
 
     def _backlog(self) -> Figures:
-        """Deliveries alone, from a queue of 1,000 first, then from one of 1,000,000. The queue is filled while its connection is paused."""
+        """Deliveries alone, from a queue of 1,000 first, then from one of 1,000,000: in this order, since what was queued stays. The queue is filled while
+        its connection is paused."""
         made = make(Wanted("BACKLOG", self.receiver.url))
         found, bodies = Gathered(), self._warm_up(made)
+        queue = Queue(self.site, self.receiver, made, lambda count: self._post(made.silent, count, lines=LINES, small=True).accepted)
         found.floors.append(self._floor(bodies))
         rounds = max(1, self.registrations // 1_000)
+        with paused(made.account, made.connections, after=True):
+            pass
         for n in range(self.pairs):
             self.say(f"1,000 queued, {n + 1} of {self.pairs}")
-            found.others.append(_together([self._drained(made, min(1_000, self.registrations)) for _ in range(rounds)]))
-        with paused(made.account, made.connections):
-            at = 0
-            while at < self.queued:
-                self.say(f"{at:,} of {self.queued:,} queued")
-                at += self._fill(made, min(50_000, self.queued - at))
+            found.others.append(together([queue.drained(min(1_000, self.registrations)) for _ in range(rounds)]))
+        at = 0
+        while at < self.queued:
+            self.say(f"{at:,} of {self.queued:,} queued")
+            at += queue.fill(min(50_000, self.queued - at))
         for n in range(self.pairs):
             self.say(f"{self.queued:,} queued, {n + 1} of {self.pairs}")
-            found.ours.append(self._part(made, self.registrations))
+            found.ours.append(queue.part(self.registrations))
         return found.figures(self.site.rss(), "1,000 queued")
-
-    def _fill(self, made: Made, count: int) -> int:
-        nobody = Made(made.account, made.token, ())
-        self._post(nobody, count, lines=LINES, small=True)
-        return count
-
-    def _drained(self, made: Made, count: int) -> Run:
-        """Queues `count` and delivers them; what the delivering took."""
-        with paused(made.account, made.connections):
-            self._fill(made, count)
-            self.receiver.ask("reset")
-        return self._part(made, count)
-
-    def _part(self, made: Made, count: int) -> Run:
-        """Delivers `count` of what is queued, or a little more, then pauses again."""
-        before, began = self.site.cpu(), time.monotonic()
-        self.receiver.ask("reset")
-        with paused(made.account, made.connections, after=True):
-            received = self.receiver.until_received(count)
-            took, after = time.monotonic() - began, self.site.cpu()
-        if received < count:
-            raise BenchError(f"Of {count:,} that were queued only {received:,} were delivered.")
-        cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
-        return Run(received, took, 0, 0, cpu | {"receiver": self.receiver.counts()["cpu"]})
 
     def _slow_targets(self) -> Figures:
         """One healthy target among 1,000: a third of the others is dead, a third never answers, a third cuts off. In turn alone."""
@@ -219,12 +198,6 @@ class Bench:
                     runs.append(self._post(made, self.registrations))
             found.floors.append(self._floor(bodies))
         return found.figures(self.site.rss(), what)
-
-
-def _together(runs: list[Run]) -> Run:
-    """Several small runs as one."""
-    cpu = {name: sum(run.cpu.get(name, 0.0) for run in runs) for name in runs[0].cpu}
-    return Run(sum(r.deliveries for r in runs), sum(r.seconds for r in runs), 0, 0, cpu)
 
 
 def _dead_port() -> int:

@@ -51,6 +51,11 @@ class Made:
     connections: tuple[int, ...]
     slow: tuple[int, ...] = ()
 
+    @property
+    def silent(self) -> Made:
+        """The same account where nobody waits for deliveries."""
+        return Made(self.account, self.token, ())
+
 
 def make(wanted: Wanted) -> Made:
     """Makes the account with all of it, through the services that the pages use."""
