@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import structlog
@@ -153,3 +154,19 @@ def test_C8_900_000_held_actions_do_not_slow_claims_or_deliveries(world: World, 
     assert work_held <= work * 1.2 + 20
     assert claims_held < claims * 2
     assert beside < alone * 1.5
+
+
+def test_jobs_rest_while_deliveries_are_behind_but_not_for_what_is_held(world: World) -> None:
+    with closing(world.open()) as db:
+        assert not lanes.is_behind(db, 0)
+        hold(db, 30)
+        hold(db, 20, OPEN)
+        assert lanes.is_behind(db, 49)
+        assert not lanes.is_behind(db, 50)
+        with db.transaction():
+            db.run(
+                "INSERT INTO connection_state (connection_id, account_id, paused) VALUES (:id, :account, true)",
+                {"id": HELD, "account": ACCOUNT},
+            )
+        assert lanes.is_behind(db, 19)
+        assert not lanes.is_behind(db, 20)

@@ -130,3 +130,25 @@ def test_D9_targets_that_never_answer_leave_room_for_the_one_that_does() -> None
         healthy.ended(100.0, reached=True)
     assert max(want.limit for want in healthy.wants(100.1, share=2)) == healthy.depth
     assert max(want.limit for want in healthy.wants(102.0, share=2)) == 2  # it was fast, and is no more
+
+
+def test_D9_what_does_not_answer_has_little_room_however_fast_it_fails() -> None:
+    def room(line: Line[int], now: float) -> int:
+        return max((want.limit for want in line.wants(now, share=500)), default=0)
+
+    refusing: Line[int] = Line(1, 1)
+    assert room(refusing, 100.0) == refusing.depth
+    for n in range(3):
+        refusing.started(100.0 + n / 1000)
+        refusing.ended(100.0 + n / 1000, reached=False)
+    assert room(refusing, 100.01) == 2
+    refusing.started(100.02)
+    refusing.ended(100.02, reached=True)
+    assert room(refusing, 100.03) == refusing.depth
+
+    hanging: Line[int] = Line(2, 1)
+    hanging.started(100.0)
+    assert room(hanging, 100.5) == hanging.depth  # it may still answer
+    assert room(hanging, 101.5) == 2
+    hanging.ended(101.6, reached=True)
+    assert room(hanging, 102.0) == hanging.depth

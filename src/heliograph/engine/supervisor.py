@@ -8,6 +8,7 @@ It does no work of its own but to say how its children are, so that it does not 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -175,7 +177,7 @@ class Supervisor:
             os.close(ready_write)
         each.ready_pipe, each.started = ready_read, now
         if each.child.nice:
-            os.setpriority(os.PRIO_PROCESS, each.process.pid, each.child.nice)
+            _lower(each.process.pid, each.child.nice)
         log.info("child_started", child=each.child.name, pid=each.process.pid)
 
     def _rest(self, each: _Kept, now: float) -> None:
@@ -224,6 +226,13 @@ class Supervisor:
                 each.process.kill()
                 each.process.wait()
             os.close(each.ready_pipe)
+
+
+def _lower(pid: int, nice: int) -> None:
+    """Lowers a child's priority. Linux shares the CPU between sessions first, and only within one by priority, unless the session has one, too."""
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(OSError):  # no Linux, no such sharing, or not allowed
+        Path(f"/proc/{pid}/autogroup").write_text(f"{nice}\n", "ascii")
 
 
 # ---- the child's side ------------------------------------------------------------------------------------------------------

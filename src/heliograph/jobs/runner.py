@@ -30,11 +30,14 @@ from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import Handler, Kinds, Step
 from heliograph.store.database import of_django
+from heliograph.store.lanes import is_behind
 
 log = structlog.get_logger(__name__)
 
 LOOK = 2.0  # seconds between looks for work
 REST = 0.25  # in `serve`, a chunk's time is followed by this share of it at rest: live traffic comes first
+BEHIND_REST = 2.0  # and by this, everywhere, while deliveries are behind
+BEHIND = 300  # lanes that wait for a worker
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries of a chunk that the database refused
 NICE = 10
 SIDE_BY_SIDE = 30
@@ -69,7 +72,7 @@ class Runner:
         row = self._claim(job)
         if row is None:
             raise Taken(f"Job {job} is run by another process.")
-        return self._run(row, stop or threading.Event(), watch, paused_by_stop=True)
+        return self._run(row, stop or threading.Event(), watch, rest=0.0, paused_by_stop=True)
 
     def run_forever(self, stop: threading.Event) -> None:
         """Takes waiting jobs, and those whose runner died, one after the other until `stop` is set; then the job in hand is left to whoever comes next."""
@@ -113,7 +116,7 @@ class Runner:
     def _aside(self, row: Job, stop: threading.Event) -> None:
         be_nice()
         try:
-            self._run(row, stop, None)
+            self._run(row, stop, None, rest=None)
         except (DjangoDatabaseError, HeliographError, *_PASSING):
             log.exception("job_left_behind", job=row.pk)  # its heartbeat ends, and whoever looks next takes it
         finally:
@@ -155,7 +158,8 @@ class Runner:
 
     # --- running
 
-    def _run(self, row: Job, stop: threading.Event, watch: Watch | None, *, rest: float = 0.0, paused_by_stop: bool = False) -> Job:
+    def _run(self, row: Job, stop: threading.Event, watch: Watch | None, *, rest: float | None, paused_by_stop: bool = False) -> Job:
+        """rest: the share of a chunk's time that follows it at rest, more while deliveries are behind; None: the job has a pace of its own."""
         log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
         failures = 0
         handler: Handler[Any] | None = None
@@ -177,8 +181,9 @@ class Runner:
                     continue
                 if watch is not None:
                     watch(row)
-                if rest:
-                    stop.wait((time.monotonic() - began) * rest)
+                if rest is not None:
+                    took = time.monotonic() - began
+                    stop.wait(took * (BEHIND_REST if _is_behind() else rest))
         except _Lost:
             log.warning("job_lost", job=row.pk)
             return control.find(row.pk)
@@ -278,6 +283,14 @@ class Runner:
             fresh.save(update_fields=["state", "error", "finished", "owner"])
         log.info("job_left", job=fresh.pk, state=fresh.state, done=fresh.done, at=_text(fresh.finished))
         return fresh
+
+
+def _is_behind() -> bool:
+    """Whether deliveries are. A database that cannot say so now says more at the next chunk."""
+    try:
+        return is_behind(of_django(connections["default"]), BEHIND)
+    except (DjangoDatabaseError, *_PASSING):
+        return False
 
 
 def be_nice() -> None:

@@ -13,6 +13,7 @@ from heliograph.domain.delivery import ActionState, OpenAction, Origin, QueueSta
 from heliograph.domain.lanes import Lane, LaneState
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.retry import Category
+from heliograph.store.connection_states import states
 from heliograph.store.database import Database, Row
 
 
@@ -197,6 +198,21 @@ def unsettled(db: Database) -> int:
     """How many lanes have something to send, in flight or waiting for its time."""
     ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")
     return int(count)
+
+
+def is_behind(db: Database, most: int) -> bool:
+    """Whether more than `most` lanes wait though nothing but the workers' own pace holds them up: what is paused, held or down does not count."""
+    count, told = 0, states(db)
+    for connection in connections_with_work(db, db.now()):
+        if connection not in told:
+            ((found,),) = db.all(
+                "SELECT count(*) FROM (SELECT 1 FROM lane WHERE state = 1 AND connection_id = :connection LIMIT :most) l",
+                {"connection": connection, "most": most + 1 - count},
+            )
+            count += found
+            if count > most:
+                return True
+    return False
 
 
 def misplaced(db: Database, destination: int, connection: int, slots: Iterable[int], limit: int) -> list[StoredLane]:
