@@ -18,7 +18,7 @@ def sentences(rule: Rule) -> list[str]:
 
 
 def sentence(clause: Clause) -> str:
-    """ "If the status is 200 and the answer's text is “ok”: delivered." """
+    """ "If the status is 200 and the answer’s text is “ok”: delivered." """
     conditions = _(" and ").join(condition(each) for each in clause.conditions)
     return _("If %(conditions)s: %(then)s.") % {"conditions": conditions, "then": then(clause)}
 
@@ -48,9 +48,9 @@ def place(each: Condition) -> str:
         case Place.STATUS:
             return _("the status")
         case Place.BODY:
-            return _("the answer's text")
+            return _("the answer’s text")
         case Place.JSON:
-            return _("“%(name)s” in the answer's JSON") % {"name": each.name}
+            return _("“%(name)s” in the answer’s JSON") % {"name": each.name}
         case Place.HEADER:
             return _("the header %(name)s") % {"name": each.name}
 

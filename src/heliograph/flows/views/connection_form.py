@@ -171,20 +171,8 @@ def _test(values: Values) -> dict[str, Any]:
                     "An address that checks the credentials and stores nothing. Without one, Save & Test reaches the application but does not try the credentials."
                 ),
             ),
-            Field(
-                kind="checks",
-                id="primary",
-                label=_("Primary"),
-                options=[
-                    Choice(
-                        "1",
-                        _("Is this a primary connection"),
-                        "primary" in values.flags,
-                        _("Leave it clear. It has no effect for webhooks."),
-                    )
-                ],
-            ),
-        ]
+        ],
+        "primary": "primary" in values.flags,
     }
 
 
