@@ -354,9 +354,9 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
         mapping = Mapping.objects.get(name="Hook mapping")
     assert made.status_code == 302
     where = made["Location"]
-    if "connection=" in where:  # the flow editor is there
-        assert f"connection={row.pk}" in where
-        assert f"mapping={mapping.pk}" in where
+    assert where.startswith(f"/signal/flows/{flow}/?")
+    assert f"connection={row.pk}" in where
+    assert f"mapping={mapping.pk}" in where
     assert "t0ken-of-hook" not in ada.get(address(row.pk)).content.decode()
     secret = ada.post(LIST + "new/hubspot_contact/", {"name": "CRM", "token": "pat-s3cr3t"})  # a name that is taken
     assert secret.status_code == 422

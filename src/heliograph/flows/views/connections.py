@@ -151,7 +151,7 @@ def menu(row: Row) -> list[tuple[str, str]]:
 
 def flow_href(id: int) -> str:
     """Where a flow is found."""
-    return f"{reverse('flow-list')}#flow-{id}"
+    return reverse("flow", args=(id,))
 
 
 @require_http_methods(["GET", "HEAD"])

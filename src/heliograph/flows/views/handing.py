@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.http import Http404
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.flows.models import Flow
@@ -49,9 +49,6 @@ class Errand:
         """Back to the flow with what was made, or elsewhere where nobody waits for it."""
         if self.flow is None:
             return elsewhere
-        try:
-            flow = reverse("flow", args=(self.flow,))
-        except NoReverseMatch:
-            return f"{reverse('flow-list')}#flow-{self.flow}"
+        flow = reverse("flow", args=(self.flow,))
         made = self._made | made
         return f"{flow}?{urlencode(made)}" if made else flow
