@@ -1,0 +1,137 @@
+"""Setting up a Connection as the guide describes it, in Chromium, found by roles and labels alone: from the preset of Slack to a passed test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.conftest import PageErrors
+from tests.databases import DatabaseFacts
+from tests.processes import Starter, free_port
+from tests.receiver import Answer, Receiver
+from tests.story import Story
+
+from heliograph.accounts.models import Account, Role, User
+from heliograph.flows.services.networks import allow_networks
+
+PASSWORD = "a sentence to remember"
+HOOK = "/services/T000/B000/XXXX"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def story(database: DatabaseFacts, receiver: Receiver) -> Iterator[Story]:
+    made = Story(database, receiver)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(story: Story, heliograph: Starter) -> str:
+    """The address of the pages; Ada is an Administrator, and her account may reach this machine."""
+    account = Account.objects.get(pk=story.account)
+    User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
+    with story.saving() as s:
+        allow_networks(s, ["127.0.0.0/8"])
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    pages = heliograph("process", "pages", HELIOGRAPH_BIND=f"127.0.0.1:{port}", HELIOGRAPH_BASE_URL=url)
+    pages.until_answers(f"{url}/accounts/sign-in/", timeout=60.0)
+    return url
+
+
+@pytest.mark.timeout(180)
+def test_B3_C3_from_the_preset_of_slack_to_a_passed_test(site: str, receiver: Receiver, page: Page, page_errors: PageErrors) -> None:
+    page_errors.expect("the server responded with a status of 422")
+    page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
+    page.goto(f"{site}/signal/")
+    page.get_by_label("E-mail").fill("ada@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("link", name="Connections", exact=True).click()
+    expect(page.get_by_role("heading", name="No connections yet")).to_be_visible()
+    page.get_by_role("link", name="Add A Connection").click()
+    page.get_by_role("link", name="Slack message").click()
+    expect(page.get_by_role("heading", name="Ask the administrator")).to_be_visible()
+
+    # A slip of the pen, then a channel that nobody has: what is wrong is said both times, and nothing is lost.
+    page.get_by_label("Connection Name").fill("Slack #door")
+    page.get_by_label("Webhook URL").fill("https://hooks.slack.example/services/x")
+    page.get_by_role("button", name="Save & Test").click()
+    expect(page.get_by_role("heading", name="1 field was refused; nothing was saved")).to_be_visible()
+    expect(page.get_by_label("Connection Name")).to_have_value("Slack #door")
+    page.get_by_label("Webhook URL").fill(f"https://nobody.hooks.slack.com{HOOK}")
+    page.get_by_role("button", name="Save & Test").click()
+    expect(page.get_by_role("heading", name="Connection Setup", level=1)).to_be_visible()
+    expect(page.get_by_label("Connection Name")).to_have_value("Slack #door")
+    expect(page.get_by_text("Slack did not take the message")).to_be_visible()  # the preset’s rule
+
+    # The target that answers: this machine, as the operator allowed. Without a test URL nothing is posted.
+    page.get_by_label("URL", exact=True).fill(receiver.url(HOOK))
+    page.get_by_role("button", name="Save & Test").click()
+    expect(page.get_by_role("heading", name="Reached:")).to_be_visible()
+    assert not receiver.requests
+
+    # A sample is really sent, and the preset's own rule judges the answer.
+    receiver.answer(HOOK, Answer(200, "invalid_token"), Answer(200, "ok"))
+    page.get_by_role("button", name="Send a sample").click()
+    expect(page.get_by_role("heading", name="The test failed at “Read the answer”")).to_be_visible()
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    page.get_by_role("button", name="Send a sample").click()
+    expect(page.get_by_role("heading", name="took the sample")).to_be_visible()
+    (_first, second) = receiver.wait_for(2, path=HOOK)
+    assert second.json()["text"]
+    page.get_by_role("link", name="Close").click()
+    expect(page.get_by_role("heading", name="Connection List")).to_be_visible()
+    row = page.get_by_role("row").filter(has_text="Slack #door")
+    expect(row.get_by_text("Answers", exact=True)).to_be_visible()
+    expect(row.get_by_text("No flow yet")).to_be_visible()
+
+
+@pytest.mark.timeout(180)
+def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_released(site: str, receiver: Receiver, page: Page) -> None:
+    page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
+    receiver.answer("/me", lambda request: Answer(200 if request.header("x-api-key") == "k3y" else 401, "{}"))
+    page.goto(f"{site}/signal/connections/new/webhook/")
+    page.get_by_label("E-mail").fill("ada@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Connection Name").fill("Sales CRM")
+    page.get_by_label("Authentication Type").select_option("API Key / Token")
+    expect(page.get_by_label("User Name")).to_be_hidden()
+    page.get_by_label("URL", exact=True).fill(receiver.url("/events//leads"))
+    page.get_by_label("URL", exact=True).press("End")
+    for _step in range(len("/leads")):
+        page.get_by_label("URL", exact=True).press("ArrowLeft")
+    page.get_by_text("Insert a field").click()
+    page.get_by_label("Field", exact=True).select_option(label="Event Code")
+    page.get_by_role("button", name="Insert", exact=True).click()
+    expect(page.get_by_label("URL", exact=True)).to_have_value(receiver.url("/events/{event.code}/leads"))
+    page.get_by_label("API Key / Token", exact=True).fill("wrong")
+    page.get_by_label("Own header").check()
+    page.get_by_label("Name of the header or parameter").fill("X-Api-Key")
+    page.get_by_label("Test Connection URL").fill(receiver.url("/me"))
+    page.get_by_role("button", name="Save & Test").click()
+    expect(page.get_by_role("heading", name="The test failed at “Sign in”")).to_be_visible()
+    page.get_by_label("API Key / Token", exact=True).fill("k3y")
+    page.get_by_role("button", name="Save & Test").click()
+    expect(page.get_by_role("heading", name="answered as it should")).to_be_visible()
+
+    page.get_by_label("More for this connection").click()
+    page.get_by_role("link", name="Pause").click()
+    page.get_by_label("Why").fill("They move house")
+    page.get_by_role("button", name="Pause it").click()
+    expect(page.get_by_role("heading", name="Paused")).to_be_visible()
+    page.get_by_role("link", name="Release it").click()
+    page.get_by_role("button", name="Release at once").click()
+    expect(page.get_by_role("heading", name="Connection Setup", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Paused")).to_be_hidden()
