@@ -23,12 +23,20 @@ class Picture:
     then: Steps | None = None
 
 
+def _at_heading(name: str) -> Steps:
+    """Moves the page so that the heading stands at its top."""
+    return lambda visit: visit.page.get_by_role("heading", name=name, exact=True).evaluate("(heading) => heading.scrollIntoView()")
+
+
 PICTURES = (
     Picture("tags", "/settings/tags/", height=640),
     Picture("registration-statuses", "/settings/registration-statuses/", height=420),
     Picture("custom-statuses", "/events/SUMMIT-26/custom-statuses/", "planning", height=440),
     Picture("tag-coverage", "/settings/tags/coverage/", height=460),
     Picture("flows", "/signal/flows/", "administrator", height=460),
+    Picture("connection", lambda of: f"/signal/connections/{of.ids['Sales CRM']}/", height=780),
+    Picture("flow", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=780),
+    Picture("destination", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=560, then=_at_heading("Destination")),
     Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
     Picture("retry", "/signal/retry/", "administrator", height=560),
     Picture("registrations", "/registrations/", "administrator", height=460),
