@@ -24,7 +24,7 @@ class Hand:
     done: list[str]
 
     def click(self, role: str, name: str, *, within: Locator | None = None, exact: bool = True) -> None:
-        (within or self.page).get_by_role(role, name=name, exact=exact).click()  # type: ignore[arg-type]
+        (within or self.page).get_by_role(role, name=name, exact=exact).click()
         self.done.append(f"{role} {name}")
 
     def fill(self, label: str, text: str, *, press: str = "") -> None:
