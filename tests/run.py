@@ -1,7 +1,7 @@
-"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database, both at the same time, and adds up.
+"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and once in the browser, side by side, and adds up.
 
-The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. With both databases at the same
-time on two cores a single test may starve; at most three that failed are tried once more with the machine to themselves. What passes only then
+The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. With three runs on two
+cores a single test may starve; at most three that failed are tried once more with the machine to themselves. What passes only then
 is named in the last lines, so that it is mended and not got used to.
 """
 
@@ -17,7 +17,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
@@ -49,7 +51,7 @@ def main() -> int:
     if not options.fast:
         canaille.environment()
     if not options.database and not options.trials:
-        return _both(sys.argv[1:])
+        return _side_by_side([f"--fsync={options.fsync}"] if options.fsync else [], rest)
     _leave_the_network()
 
     runs = [options.database] if options.database else ["sqlite", "postgres"]
@@ -109,33 +111,74 @@ def _said(result: Result) -> int:
     return 1 if result.wrong or result.broken else 0
 
 
-def _both(arguments: list[str]) -> int:
-    """A run per database, each in a network of its own, at the same time: one alone leaves a core idle. PostgreSQL's is shown once it has ended."""
-    results: dict[str, Result] = {}
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hg-both-")))
-        started = {}
-        for vendor in ("postgres", "sqlite"):
-            output = stack.enter_context((folder / "postgres.log").open("wb")) if vendor == "postgres" else None
-            started[vendor] = _one(vendor, arguments, folder / f"{vendor}.json", output)
-        for vendor in ("sqlite", "postgres"):
-            results[vendor] = Result.read(folder / f"{vendor}.json", started[vendor].wait())
-        print((folder / "postgres.log").read_text("utf-8", "replace"), flush=True)
-        starved = []
-        for vendor, result in results.items():
-            if 0 < len(result.failed) <= STARVED and not result.broken and not result.counts["skipped"]:
-                print(f"\n=== {vendor}: once more, alone: {' '.join(result.failed)} ===", flush=True)
-                again = folder / f"{vendor}-again.json"
-                second = Result.read(again, _one(vendor, [*result.failed], again).wait())
-                if not second.wrong and not second.broken and second.counts["passed"] >= len(result.failed):
-                    results[vendor] = Result(collections.Counter(passed=result.counts["passed"] + second.counts["passed"]))
-                    starved += [f"{vendor}: {test}" for test in result.failed]
+@dataclass
+class Part:
+    """A part of all tests: one database, and which of them."""
+
+    name: str
+    vendor: str
+    chosen: Sequence[str]
+    folder: Path
+    result: Result = field(default_factory=lambda: Result(collections.Counter()))
+    _process: subprocess.Popen[bytes] | None = None
+    _began: float = 0.0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    def start(self, *, seen: bool) -> None:
+        """Begins. seen: its output is shown as it comes, else kept in its log."""
+        self._began = time.monotonic()
+        with self.log.open("wb") as output:
+            self._process = _run(self.vendor, self.chosen, self.folder / f"{self.name}.json", None if seen else output)
+
+    def end(self) -> None:
+        """Waits for its end."""
+        assert self._process is not None
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.result = Result.read(self.folder / f"{self.name}.json", self._process.returncode)
+        print(self.log.read_text("utf-8", "replace"), flush=True)
+        took, cpu = time.monotonic() - self._began, usage.ru_utime + usage.ru_stime
+        print(f"{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
+
+    def again(self) -> list[str]:
+        """Tries what failed once more, alone, where that may have starved; the tests that passed only then."""
+        failed = self.result.failed
+        if not 0 < len(failed) <= STARVED or self.result.broken or self.result.counts["skipped"]:
+            return []
+        print(f"\n=== {self.name}: once more, alone: {' '.join(failed)} ===", flush=True)
+        file = self.folder / f"{self.name}-again.json"
+        second = Result.read(file, _run(self.vendor, failed, file).wait())
+        if second.wrong or second.broken or second.counts["passed"] < len(failed):
+            return []
+        self.result = Result(collections.Counter(passed=self.result.counts["passed"] + second.counts["passed"]))
+        return [f"{self.vendor}: {test}" for test in failed]
+
+
+def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
+    """A run per database and one for the browser, each in a network of its own, at the same time: one alone leaves a core idle."""
+    whole = not rest
+    with tempfile.TemporaryDirectory(prefix="hg-parts-") as made:
+        folder = Path(made)
+        parts = [
+            Part("sqlite", "sqlite", [*options, *(["--ignore=tests/e2e"] if whole else rest)], folder),
+            Part("postgres", "postgres", [*options, *rest], folder),
+        ]
+        if whole:
+            parts.append(Part("browser", "sqlite", [*options, "tests/e2e"], folder))
+        for part in parts:
+            part.start(seen=part is parts[0])
+        for part in parts:
+            part.end()
+        starved = [test for part in parts for test in part.again()]
     for test in starved:
         print(f"passed only alone, to be mended: {test}", flush=True)
-    return _said(results["sqlite"] + results["postgres"])
+    return _said(sum((part.result for part in parts[1:]), parts[0].result))
 
 
-def _one(vendor: str, arguments: list[str], result: Path, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+def _run(vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(result)}
     command = [sys.executable, "-m", "tests.run", "--database", vendor, *arguments]
     return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
