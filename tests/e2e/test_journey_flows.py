@@ -1,0 +1,172 @@
+"""A flow from nothing to its first delivered webhook, as the guide's chapter "Setting Up Flows" has it: `heliograph serve`, a target, and Chromium.
+
+Everything is found by role and label; with script and without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.conftest import PageErrors
+from tests.databases import DatabaseFacts
+from tests.processes import Starter, free_port
+from tests.receiver import Receiver
+from tests.story import Story
+
+PASSWORD = "a sentence to remember"
+PATIENCE = 30_000
+"""Milliseconds that an answer may take: the machine of the tests has more to do."""
+
+
+@dataclass
+class Installation:
+    """A running Heliograph with one account, one Administrator and a mapping; no connection and no flow."""
+
+    url: str
+    story: Story
+    receiver: Receiver
+
+
+@pytest.fixture
+def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Installation]:
+    with Receiver() as receiver:
+        story = Story(database, receiver)
+        story.record("S26-1", status="Pre-Registered", profile={"first_name": "Zoë", "last_name": "Marin"})
+        password = database.data / "password"
+        password.write_text(PASSWORD)
+        made = heliograph.run(
+            "createuser",
+            "ada@example.org",
+            "--account",
+            "ACME",
+            "--name",
+            "Ada",
+            "--role",
+            "administrator",
+            "--password-file",
+            str(password),
+        )
+        assert made.returncode == 0, made.output
+        pages, operations = free_port(), free_port()
+        url = f"http://127.0.0.1:{pages}"
+        serving = heliograph(
+            "serve",
+            HELIOGRAPH_BIND=f"127.0.0.1:{pages}",
+            HELIOGRAPH_BASE_URL=url,
+            HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
+            HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
+        )
+        serving.until_answers(f"{url}/accounts/sign-in/", timeout=60)
+        yield Installation(url, story, receiver)
+        heliograph.end()  # before its target is gone
+        story.close()
+
+
+def presses(page: Page, name: str | re.Pattern[str]) -> None:
+    """A button that leads to a page."""
+    with page.expect_navigation(timeout=PATIENCE):
+        page.get_by_role("button", name=name, exact=isinstance(name, str)).last.click()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "scripted",
+    [
+        pytest.param(True, id="with script"),
+        pytest.param(False, id="without script", marks=pytest.mark.browser_context_args(java_script_enabled=False)),
+    ],
+)
+def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
+    page: Page, installation: Installation, page_errors: PageErrors, scripted: bool
+) -> None:
+    page_errors.expect("the server responded with a status of 422")  # a filter by what does not exist
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{installation.url}/signal/")
+    page.get_by_label("E-mail").fill("ada@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    presses(page, "Sign in")
+    expect(page.get_by_role("heading", name="Flow List", level=1)).to_be_visible()
+
+    # Source: what it watches for, and the tags it activates for.
+    page.get_by_role("link", name="ADD A FLOW").click()
+    page.get_by_label("Name", exact=True).fill("Attendees to the CRM")
+    page.get_by_role("radio", name=re.compile("^Registration Status Change")).check()
+    if not scripted:
+        presses(page, "Show what can be chosen for it")
+    statuses = page.get_by_label("Registration Statuses", exact=True)
+    if scripted:
+        expect(statuses).to_have_attribute("autocomplete", "off", timeout=PATIENCE)  # it is a chip input now
+    statuses.fill("Attended")
+    if scripted:
+        expect(page.get_by_role("button", name="Remove Attended")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("main")).to_contain_text("When status becomes Attended", timeout=PATIENCE)
+    else:
+        presses(page, "Show the rule")
+        expect(page.get_by_role("main")).to_contain_text("When status becomes Attended")
+
+    # A filter with a value that exists.
+    add = page.get_by_role("button", name="Add a filter")
+    add.click()
+    page.get_by_label("Field, row 1").select_option(label="Event Name")
+    if not scripted:
+        presses(page, "Show the values of the fields")
+    values = page.get_by_label("Values, row 1")
+    page.get_by_label("Rule, row 1").select_option(label="is none of")
+    if scripted:
+        expect(page.get_by_role("main")).to_contain_text("and Event Name is not choose values", timeout=PATIENCE)
+        expect(values).to_have_attribute("autocomplete", "off", timeout=PATIENCE)
+        values.fill("Rehearsal")
+        expect(page.get_by_role("button", name="Remove Rehearsal")).to_be_visible()
+        expect(page.get_by_role("main")).to_contain_text("and Event Name is not Rehearsal", timeout=PATIENCE)
+    else:
+        values.fill("Nowhere")
+        presses(page, "Save")
+        expect(page.get_by_text("There is no “Nowhere” to choose.").first).to_be_visible()
+    presses(page, "Remove row 1")
+    expect(page.get_by_text("No filters: every change that the source takes goes on.")).to_be_visible(timeout=PATIENCE)
+
+    # Destination: the connection is made on the way, and the flow is kept.
+    page.get_by_role("button", name="Webhooks").click()
+    expect(page.get_by_label("Destination name")).to_be_visible(timeout=PATIENCE)
+    page.get_by_label("Destination name").fill("Our CRM")
+    presses(page, "New Connection")
+    page.get_by_role("link", name="Any webhook").click()
+    page.get_by_label("Connection Name").fill("Sales CRM")
+    page.get_by_label("Authentication Type").select_option(label="Open / No Auth")
+    page.get_by_label("URL", exact=True).first.fill(installation.receiver.url("/crm"))
+    presses(page, "Save & Test")
+    expect(page.get_by_role("heading", name="Attendees to the CRM", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="“Sales CRM” is chosen")).to_be_visible()
+    expect(page.get_by_label("Destination name")).to_have_value("Our CRM")
+    page.get_by_label("Payload mapping").select_option(label="Lead")
+    presses(page, "Save")
+    expect(page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+
+    # Tried, without sending anything; then one is sent.
+    page.get_by_label("With a registration").fill("S26-1")
+    page.get_by_role("button", name="Test", exact=True).click()
+    expect(page.get_by_text("Filtered: the flow takes Test, and this was Live.")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("Or make a test registration").click()
+    page.get_by_label("In the event").select_option("REHEARSAL")
+    page.get_by_role("button", name="Make one").click()
+    expect(page.get_by_text("It would be sent to Sales CRM.")).to_be_visible(timeout=PATIENCE)
+    assert installation.receiver.at("/crm") == []
+    page.get_by_role("link", name="Send this one now").click()
+    expect(page.get_by_role("heading", name=re.compile("^To Sales CRM, ")).first).to_be_visible()
+    presses(page, "Send it")
+    (first,) = installation.receiver.wait_for(1, path="/crm", timeout=60)
+    assert first.json()["first"] == "Ada"
+
+    # Live, and a real change goes out by itself.
+    page.get_by_role("switch", name="Live", exact=True).press("Space")
+    presses(page, "Save")
+    page.get_by_role("link", name="Back to the platform").click()
+    page.get_by_role("link", name="S26-1", exact=True).click()
+    page.get_by_role("combobox", name="Status", exact=True).select_option("Attended")
+    presses(page, "Save")
+    second = installation.receiver.wait_for(2, path="/crm", timeout=60)[1]
+    assert (second.json()["code"], second.json()["status"]) == ("S26-1", "Attended")
