@@ -285,6 +285,8 @@ class _Ahead:
             event = self._event(item.account, event_code)
             if event is not None:
                 prepare(item, code, self._account(item.account), event)
+            if item.key is not None:
+                _ = item.problem  # its hash is known from then on
 
     def _account(self, account: int) -> AccountConfig:
         found = self._accounts.get(account)

@@ -20,6 +20,7 @@ from heliograph.engine.composing import Ready
 from heliograph.engine.present import Used
 from heliograph.outbound.exchange import Result
 from heliograph.store.lanes import StoredAction, StoredLane
+from heliograph.store.settling import Exchange
 
 
 @dataclass(slots=True)
@@ -50,6 +51,8 @@ class Landed:
     began: float = 0.0
     ended: float = field(default_factory=time.monotonic)
     used: Used | None = None
+    exchange: Exchange | None = None
+    """What is kept of it, once that is worked out."""
 
 
 class Memory:

@@ -70,6 +70,12 @@ class Settler:
             batch.append(self.memory.landed.popleft())
         return batch
 
+    def prepare(self, batch: Sequence[Landed]) -> None:
+        """Works out what is kept of each exchange, before anybody is kept waiting by a transaction."""
+        for landed in batch:
+            if landed.outcome is not None and landed.exchange is None:
+                landed.exchange = self._exchange(landed, landed.outcome)
+
     def settle(self, batch: Sequence[Landed]) -> None:
         """Commits a batch, then frees its lanes and cells. On an error nothing is committed or freed; the batch may be settled again."""
         with self.db.transaction():
@@ -139,7 +145,7 @@ class Settler:
         )
         self._count(outcome)
         message = outcome.message if isinstance(outcome, (Refused, CouldNotBegin)) else ""
-        exchange = self._exchange(landed, outcome) if settlement.attempt is not None else None
+        exchange = (landed.exchange or self._exchange(landed, outcome)) if settlement.attempt is not None else None
         return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
 
     def _exchange(self, landed: Landed, outcome: Outcome) -> Exchange:

@@ -242,6 +242,7 @@ class Worker:
         """On SQLite this thread waits for the gate, and the reading thread settles: what both would do in Python, one does."""
         db = self.settler.db
         if isinstance(db, SqliteDatabase):
+            self._handover.do(lambda: self.settler.prepare(batch))
             with db.admitted():
                 self._handover.do(lambda: self.settler.settle(batch))
         else:
