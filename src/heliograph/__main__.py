@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -36,7 +37,11 @@ register(app)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a sentence on stderr and exit code 1, never a traceback."""
+    """Run the command line; an error of ours is a sentence on stderr and exit code 1, never a traceback.
+
+    What it writes is for its own user alone, whatever the permissions of the folder: the database and uploads hold people's data.
+    """
+    os.umask(0o077)
     try:
         app()
     except HeliographError as error:

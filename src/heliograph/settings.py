@@ -149,6 +149,10 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/15m/key"}
+# Wrong passwords are counted in this process's memory. Django's default keeps 300 entries: guesses for others would push out those for one.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10}}
+}
 MFA_ADAPTER = "heliograph.accounts.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Heliograph"

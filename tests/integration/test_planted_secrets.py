@@ -1,4 +1,6 @@
-"""Secrets are planted in every field that holds one, the whole story runs, and they are looked for everywhere (C5; protocols section 6)."""
+"""Secrets are planted in every field that holds one, the whole story runs, and they are looked for everywhere (C5; protocols section 6).
+
+Everywhere: every table, the log, every page that takes no argument and those of what failed, what `test-connection` prints, the operations port."""
 
 from __future__ import annotations
 
@@ -6,17 +8,20 @@ import contextlib
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.test import Client
+from django.urls import NoReverseMatch, get_resolver, reverse
+from django_scopes import scope
 from tests.oauth import Authority
 from tests.processes import Starter, free_port
 from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.connections import Secret, signing_secret
 from heliograph.domain.masking import masks_of
 from heliograph.flows import outgoing
@@ -77,7 +82,29 @@ def connects(client: Client, authority: Authority, connection: int) -> tuple[lis
     return [code, verifier], [came.content.decode() + str(came.headers), after.content.decode()]
 
 
-@pytest.mark.timeout(240)
+def pages_without_arguments() -> list[str]:
+    """The address of every page that takes no argument, by the table of addresses; without leaving."""
+    found = []
+    for name in {name for name in get_resolver().reverse_dict if isinstance(name, str)} - {"account_logout"}:
+        with contextlib.suppress(NoReverseMatch):
+            found.append(reverse(name))
+    return sorted(found)
+
+
+def tests_of(heliograph: Starter, names: Iterable[str]) -> list[str]:
+    """What Save & Test says of each connection, as text and, of a sample, as JSON; with all that it logs."""
+    said = []
+    for name in names:
+        for form in ((), ("--sample", "--json")):
+            test = heliograph.run(
+                "test-connection", name, "--account", "ACME", *form, HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8", HELIOGRAPH_LOG_LEVEL="debug"
+            )
+            assert test.returncode in (0, 1), test.output
+            said.append(test.output)
+    return said
+
+
+@pytest.mark.timeout(400)
 def test_C5_planted_secrets_are_found_nowhere(
     story: Story, receiver: Receiver, client: Client, heliograph: Starter, loopback: None
 ) -> None:
@@ -136,21 +163,32 @@ def test_C5_planted_secrets_are_found_nowhere(
         with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=10) as answered:
             shown.append(answered.read().decode())
     serve.terminate()
+    tested = tests_of(heliograph, made)
+    reports = [json.loads(text.splitlines()[-1]) for text in tested[1::2]]
+    assert {report["finding"] for report in reports} >= {"unauthorized", "broken", "moved", "connect_again", "refused", "tls"}
+    assert sum(len(report["answer"]) > 100 for report in reports) >= 4  # the targets did say what they had been sent
 
     planted += [*credentials.given, *code.given, *code.refresh, *code.used]
     needles = set(masks_of(frozenset([*PLANTED.values(), *planted]))) | {"pl4nted"}
-    pages = ["/signal/flows/", "/signal/metrics/feed/", "/signal/retry/", "/signal/registrations/SUMMIT/R1/", "/registrations/SUMMIT/R1/"]
+    pages = ["/signal/registrations/SUMMIT/R1/", "/registrations/SUMMIT/R1/"]
     pages += [f"/signal/connections/{id}/access/" for name, id in made.items() if name in ("cc", "code")]
     pages += [f"/signal/retry/{action['key']}/" for action in story.actions() if action["queue"]]
     for address in pages:
         answer = client.get(address)
         assert answer.status_code == 200, address
         shown.append(answer.content.decode() + str(answer.headers))
+    for address in pages_without_arguments():
+        answer = client.get(address, follow=address != "/oauth/return")
+        assert answer.status_code in (200, 400, 405), address
+        shown.append(answer.content.decode() + str(answer.headers))
+    with scope(account=story.account):
+        assert AuditEntry.objects.filter(kind="connection").count() > len(made)  # the rows that are looked through below
     causes = {action["cause"] for action in story.actions()}
     assert {"answer", "refused", "tls", "dns", "reset", "oauth"} <= causes
 
     places = {f"table {name}": content for name, content in everything(story).items()}
     places |= {"log": serve.output.encode()} | {f"page {n}": text.encode() for n, text in enumerate(shown)}
+    places |= {f"test {n}": text.encode() for n, text in enumerate(tested)}
     found = {
         (place, needle, content[max(0, at - 60) : at + 80])
         for place, content in places.items()

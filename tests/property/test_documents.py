@@ -14,7 +14,7 @@ from heliograph.domain import documents
 from heliograph.domain.changes import KEEP
 from heliograph.domain.documents import MAX_CODE, MAX_TEXT, MAX_VALUES, Refused, address, resolve
 from heliograph.domain.fields import PROFILE_FIELDS
-from heliograph.domain.snapshot import Entry, compile_account, compile_event
+from heliograph.domain.snapshot import Entry, Field, compile_account, compile_event
 from heliograph.recording.items import RecordingError, as_document
 
 ACCOUNT = compile_account(7, 1, [
@@ -266,3 +266,27 @@ def test_P6_options_in_any_case_and_once():
 
 def test_P5_a_session_without_a_status_is_registered():
     assert upsert(sessions=[{"code": "keynote"}]).sessions == {71: 11}
+
+
+def test_I2_a_document_of_nonsense_is_answered_by_a_bounded_list() -> None:
+    """A megabyte of unknown names was answered by sixteen, and took its time while all others waited."""
+    many = range(50_000)
+    for nonsense in (
+        {"profile": {f"k{i}": 1 for i in many}},
+        {"profile": {"custom": {f"k{i}": 1 for i in many}}},
+        {"answers": {f"k{i}": 1 for i in many}},
+        {"properties": {f"k{i}": True for i in many}},
+        {"sessions": [{"code": f"k{i}", "status": "x"} for i in many]},
+        {f"k{i}": 1 for i in many},
+    ):
+        problems = refused(**nonsense).problems
+        assert len(problems) == documents.MOST_PROBLEMS + 1
+        assert problems[-1].field == ""
+        assert "more problems" in problems[-1].reason
+
+
+def test_I2_options_are_found_but_for_case_and_the_first_of_equal_ones() -> None:
+    field = Field(1, "q", "Q", "multi-select", ("Vegan", "VEGAN ", "Kosher"))
+    read = documents._Reader()
+    assert documents.answer(read, ["vegan", "VEGAN ", "kOSHER", ""], field, "answers.q") == ("Vegan", "VEGAN ", "Kosher")
+    assert not read.problems

@@ -49,7 +49,10 @@ class AccountMiddleware:
                 cast("AccountRequest", request).account = account
                 stack.enter_context(scope(account=account.pk))
                 stack.enter_context(timezone.override(zoneinfo.ZoneInfo(account.timezone)))
-            return self.get_response(request)
+            response = self.get_response(request)
+        # People's data: on a shared computer nobody finds it in the browser's store, or behind "back" after the sign-out.
+        response.setdefault("Cache-Control", "no-store")
+        return response
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Refuse what is nobody's. Silence means go on."""

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import islice
 from math import isfinite
 
 from heliograph.domain.changes import KEEP, Keep, Upsert, Values
@@ -24,6 +25,7 @@ MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
 MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
 SHOWN_ALLOWED = 50  # allowed values that a message names
+MOST_PROBLEMS = 25  # of one document; reading ends there, or a megabyte of unknown names would be answered by twenty
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
 YES, NO = "Yes", "No"
 
@@ -61,7 +63,7 @@ def address(document: Mapping[str, object]) -> tuple[str, str]:
 
 
 def resolve(document: Mapping[str, object], account: AccountConfig, event: EventConfig) -> Upsert:
-    """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises Refused with every problem that it has."""
+    """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises Refused with every problem that it has, at most MOST_PROBLEMS."""
     read = _Reader()
     for name in document:
         if name not in KNOWN:
@@ -133,7 +135,10 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
-        self.problems.append(Problem(_clean(field, 200), reason, tuple(allowed)[:SHOWN_ALLOWED], _shown(value)))
+        """Notes it. Raises Refused where there are MOST_PROBLEMS before it."""
+        if len(self.problems) == MOST_PROBLEMS:
+            raise Refused([*self.problems, Problem("", f"has more problems than these {MOST_PROBLEMS}.")])
+        self.problems.append(Problem(_clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), _shown(value)))
 
     def stop(self) -> None:
         """Raises Refused if anything was wrong."""
@@ -309,7 +314,7 @@ def answer(read: _Reader, value: object, field: Field, where: str) -> Values:
     check = _CHECKS.get(field.type)
     texts = [read.text(item, where, MAX_LONG_TEXT) for item in items]
     if field.options:
-        return tuple(dict.fromkeys(t for t in (_option(read, text, field, where) for text in texts) if t))
+        return _chosen_options(read, texts, field, where)
     if check and texts[0]:
         said = check(texts[0])
         if said:
@@ -317,14 +322,22 @@ def answer(read: _Reader, value: object, field: Field, where: str) -> Values:
     return tuple(t for t in texts if t)
 
 
-def _option(read: _Reader, text: str, field: Field, where: str) -> str:
-    if text in field.options or not text:
-        return text
-    wanted = code_of(text).casefold()
-    found = next((o for o in field.options if code_of(o).casefold() == wanted), None)
-    if found is None:
-        read.problem(where, f"{_shown(text)!r} is not an option.", field.options, text)
-    return found or ""
+def _chosen_options(read: _Reader, texts: Iterable[str], field: Field, where: str) -> Values:
+    """The options that texts name, exactly or but for case."""
+    folded: dict[str, str] = {}
+    chosen: dict[str, None] = {}
+    for text in texts:
+        if not text:
+            continue
+        found: str | None = text
+        if text not in field.options:
+            folded = folded or {code_of(option).casefold(): option for option in reversed(field.options)}  # the first of equal ones
+            found = folded.get(code_of(text).casefold())
+        if found is None:
+            read.problem(where, f"{_shown(text)!r} is not an option.", field.options, text)
+        else:
+            chosen[found] = None
+    return tuple(chosen)
 
 
 def _number(text: str) -> tuple[str, str] | None:

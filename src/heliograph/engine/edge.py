@@ -33,6 +33,8 @@ GRACE: Final = 8
 """Seconds for the requests in hand; the supervisor waits 10 before it kills."""
 HEAD_WITHIN: Final = 10.0
 """Seconds for a request's head to arrive, from the connection or from its first byte on."""
+REST_WITHIN: Final = 5.0
+"""Seconds for the rest of a body that nobody waits for, its request being answered already."""
 LARGEST_HEAD: Final = 32 * 1024
 MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
@@ -83,11 +85,13 @@ class Edge:
             return wish
         self._writer.note_use(grant.token)
         size, body = 0, bytearray()
+        assert self._loop is not None
+        began = self._loop.time()
         try:
             while True:
-                message = await self._next(receive)
+                message = await self._next(receive, began + ingest.body_within(size))
                 part = message.get("body", b"")
-                if not self._held.take(len(part)):
+                if not self._held.take(grant.account, len(part)):
                     return problems.BUSY
                 size += len(part)
                 if size > wish.largest:
@@ -99,7 +103,7 @@ class Edge:
         except TimeoutError:
             return problems.TOO_SLOW
         finally:
-            self._held.give_back(size)
+            self._held.give_back(grant.account, size)
 
     async def _look_up(self, token: str) -> Grant | Reply:
         if not token:
@@ -113,9 +117,9 @@ class Edge:
         except Exception:  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
             return problems.UNAVAILABLE
 
-    async def _next(self, receive: Receive) -> Any:
-        """The next part of the body. Raises TimeoutError, _Gone."""
-        async with asyncio.timeout(ingest.BODY_WITHIN):
+    async def _next(self, receive: Receive, until: float) -> Any:
+        """The next part of the body. until: by the loop's clock. Raises TimeoutError, _Gone."""
+        async with asyncio.timeout_at(until):
             message = await receive()
         if message["type"] == "http.disconnect":
             raise _Gone
@@ -237,10 +241,16 @@ async def _answer(send: Send, reply: Reply) -> None:
 
 
 class _Patient(HttpToolsProtocol):
-    """uvicorn's protocol with what it lacks: a head has to arrive within HEAD_WITHIN, and may have LARGEST_HEAD bytes."""
+    """uvicorn's protocol with what it lacks: a head has to arrive within HEAD_WITHIN, and may have LARGEST_HEAD bytes; and no connection is
+    kept by what is no request.
+
+    uvicorn's own clock between requests ends with the first byte, whatever that is: an empty line, or the rest of a body that was refused.
+    """
 
     _head_late: asyncio.TimerHandle | None = None
+    _rest_late: asyncio.TimerHandle | None = None
     _head_size = 0
+    _in_message = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -248,6 +258,7 @@ class _Patient(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._rest_came()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -256,9 +267,15 @@ class _Patient(HttpToolsProtocol):
             self._head_size += len(data)
             if self._head_size > LARGEST_HEAD:
                 self.transport.abort()
+        elif getattr(self.cycle, "response_complete", True) and self.timeout_keep_alive_task is None:
+            if self._in_message:
+                self._await_rest()
+            elif not self.transport.is_closing():
+                self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._in_message = True
         if self._head_late is None:
             self._await_head()
 
@@ -271,6 +288,16 @@ class _Patient(HttpToolsProtocol):
         self._head_came()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        self._rest_came()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_message:
+            self._await_rest()
+
     def _await_head(self) -> None:
         self._head_size = 0
         self._head_late = self.loop.call_later(HEAD_WITHIN, self._too_slow)
@@ -280,8 +307,17 @@ class _Patient(HttpToolsProtocol):
             self._head_late.cancel()
             self._head_late = None
 
+    def _await_rest(self) -> None:
+        if self._rest_late is None and not self.transport.is_closing():
+            self._rest_late = self.loop.call_later(REST_WITHIN, self._too_slow)
+
+    def _rest_came(self) -> None:
+        if self._rest_late is not None:
+            self._rest_late.cancel()
+            self._rest_late = None
+
     def _too_slow(self) -> None:
-        self._head_late = None
+        self._head_late = self._rest_late = None
         if not self.transport.is_closing():
             self.transport.close()
 

@@ -36,6 +36,8 @@ DEEPEST: Final = 8
 BODY_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 30.0
 """Seconds: for a body to arrive, and for its commit."""
+SLOWEST: Final = 64 * 1024
+"""Bytes a second: a large body has so much more time."""
 
 _ONE: Final = frozenset({"application/json"})
 _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
@@ -229,22 +231,36 @@ def has_too_many_lines(body: bytes) -> bool:
     return body.count(b"\n") + (not body.endswith(b"\n")) > MOST_LINES
 
 
+def body_within(size: int) -> float:
+    """Seconds from the beginning of a body until more of it has to have come, so many bytes being there."""
+    return BODY_WITHIN + size / SLOWEST
+
+
 class Held:
-    """Bytes of bodies that are being read or recorded in this process, so that many large ones at once do not fill its memory."""
+    """Bytes of bodies that are being read or recorded in this process, so that many large ones at once do not fill its memory.
+
+    An account has half of the room at most: what it sends at one time keeps no other one out (D9).
+    """
 
     def __init__(self, most: int = MOST_HELD) -> None:
-        self._most = most
+        self._most, self._share = most, most // 2
         self._bytes = 0
+        self._of: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def take(self, size: int) -> bool:
+    def take(self, account: int, size: int) -> bool:
         """Makes room for so many more; False where there is none."""
         with self._lock:
-            if self._bytes + size > self._most:
+            its = self._of.get(account, 0) + size
+            if self._bytes + size > self._most or its > self._share:
                 return False
             self._bytes += size
+            self._of[account] = its
             return True
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, account: int, size: int) -> None:
         with self._lock:
             self._bytes -= size
+            its = self._of.pop(account, 0) - size
+            if its > 0:
+                self._of[account] = its

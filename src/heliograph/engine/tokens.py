@@ -48,7 +48,7 @@ class Tokens:
             return None
         age = time.monotonic() - found[0]
         if age > AGAIN_AFTER and token not in self._asked:
-            self._ask(token)
+            self._ask(token, known=True)
         return found[1] if age <= KNOWN_FOR else None
 
     def look_up(self, token: str) -> Future[Grant | None] | None:
@@ -57,13 +57,14 @@ class Tokens:
             nobody: Future[Grant | None] = Future()
             nobody.set_result(None)
             return nobody
-        return self._ask(token)
+        return self._ask(token, known=token in self._known)
 
-    def _ask(self, token: str) -> Future[Grant | None] | None:
+    def _ask(self, token: str, *, known: bool) -> Future[Grant | None] | None:
+        """known: it was good a while ago; there are at most MOST_KNOWN of those, and no guesses keep them out."""
         with self._lock:
             asked = self._asked.get(token)
             if asked is None:
-                if len(self._asked) >= MOST_ASKED:
+                if len(self._asked) >= MOST_ASKED and not known:
                     return None
                 asked = self._asked[token] = self._thread.submit(self._find, token)
             return asked

@@ -40,7 +40,7 @@ class IngestApplication:
             return _answer(start_response, wish)
         self._writer.note_use(grant.token)
         size = wish.length or 0
-        if not self._held.take(size):
+        if not self._held.take(grant.account, size):
             return _answer(start_response, problems.BUSY)
         answering = self._answers(environ["wsgi.input"].read(size), size, head, grant, wish)
         first = next(answering)
@@ -73,7 +73,7 @@ class IngestApplication:
             else:
                 yield from self._many(body, head, grant)
         finally:
-            self._held.give_back(size)
+            self._held.give_back(grant.account, size)
 
     def _many(self, body: bytes, head: Head, grant: Grant) -> Iterator[Reply | bytes]:
         """Where the first chunk cannot be recorded at all, the whole request is refused."""

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from heliograph.platform.imports import encodings
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.platform.imports.lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, Line, Lines, Place
+from heliograph.platform.imports.report import REPORT_COLUMNS, Restored
 from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
 from heliograph.platform.imports.workbook import WorkbookRows
 
@@ -118,6 +119,11 @@ def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = ""
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> Rows:
     """The file's rows, from the cursor on. Raises ImportFileError."""
+    rows = _rows(path, form, cursor)
+    return Restored(rows) if REPORT_COLUMNS[0] in rows.names else rows
+
+
+def _rows(path: Path, form: Format, cursor: Mapping[str, int] | None) -> Rows:
     if form.kind == XLSX:
         return WorkbookRows(path, sheet=form.sheet, cursor=cursor)
     file = _opened(path)

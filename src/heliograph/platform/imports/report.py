@@ -1,6 +1,9 @@
 """The refused rows as a file: why each was refused and what would be accepted, then the row as it was.
 
 Corrected, the same file can be imported: columns of the report itself are left out then.
+
+It is opened in spreadsheets, and what stands in it came from elsewhere: no cell of it begins like a formula (`safe`). Reading it again takes
+that back (`Restored`), so an import of it sees every cell as it was.
 """
 
 from __future__ import annotations
@@ -9,16 +12,64 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.platform.imports.errors import RowProblem
+from heliograph.platform.imports.rows import Row
+
+if TYPE_CHECKING:
+    from heliograph.platform.imports.reading import Rows
 
 REPORT_COLUMNS: Final = ("refused_line", "refused_field", "refused_value", "refused_reason", "refused_accepted")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # the last four: full width, as some spreadsheets take them
 _EXAMPLES: Final = 5
+
+
+def safe(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what would be one, and before what looks as if this had been done."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def exact(text: str) -> str:
+    """The cell that `safe` was given."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+
+
+class Restored:
+    """The rows of a report with their cells as they were."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.names = [exact(name) for name in rows.names]
+        self.total = rows.total
+        self.blank, self.line = rows.blank, rows.line
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        return self._rows.cursor
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self.blank, self.line = self._rows.blank, self._rows.line
+            yield Row(row.line, [exact(cell) for cell in row.cells], row.problem)
+        self.blank, self.line = self._rows.blank, self._rows.line
+
+    def close(self) -> None:
+        self._rows.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +126,10 @@ def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow]) -
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8-sig", newline="", errors="replace") as file:
         out = csv.writer(file)
-        out.writerow([*REPORT_COLUMNS, *names])
+        out.writerow([*REPORT_COLUMNS, *map(safe, names)])
         for row in rows:
             summary.add(row)
-            out.writerow([row.line, *_told(row.problems), *row.cells])
+            out.writerow([row.line, *map(safe, (*_told(row.problems), *row.cells))])
     part.replace(path)
     return summary
 
@@ -86,5 +137,4 @@ def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow]) -
 def _told(problems: Sequence[RowProblem]) -> list[str]:
     """Field, value, reason and accepted; several problems stand below each other in the cell."""
     columns = zip(*((p.column, p.value, p.reason, p.accepted_text) for p in problems), strict=True)
-    # what we write ourselves must not become a formula; the row's own cells stay as they were
-    return [f"'{text}" if text.startswith(_FORMULA) else text for text in ("\n".join(values) for values in columns)]
+    return ["\n".join(values) for values in columns]

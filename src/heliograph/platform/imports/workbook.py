@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import python_calamine
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from heliograph.platform.imports.cell_errors import cell_errors
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.platform.imports.extent import MOST_CELLS, reaches_too_far
 from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
+from heliograph.platform.imports.trial import check_readable
 
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
 MAX_PARTS: Final = 5_000
 _LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
 _EXCEL_FIRST_ROW: Final = 1
+UNREADABLE: Final = (CalamineError, OSError, ValueError)
 
 
 class WorkbookRows:
@@ -32,12 +34,12 @@ class WorkbookRows:
 
     def __init__(self, path: Path, *, sheet: str = "", cursor: Mapping[str, int] | None = None) -> None:
         check_size(path)
+        check_readable(path, sheet)
         try:
-            self._book = CalamineWorkbook.from_path(path)
-            self.sheet = _sheet(self._book, sheet)
-            found = self._book.get_sheet_by_name(self.sheet)
-        except (CalamineError, OSError, ValueError) as error:
+            self._book, found = opened(path, sheet)
+        except UNREADABLE as error:
             raise NoTable(f"{path.name} cannot be read as a workbook: {error}.") from None
+        self.sheet = found.name
         self._errors = cell_errors(path, self._book.sheet_names.index(self.sheet))
         self.total: int | None = found.total_height
         self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)
@@ -100,6 +102,12 @@ class WorkbookRows:
     def close(self) -> None:
         """Lets go of the file."""
         self._book.close()
+
+
+def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
+    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (trial.py)."""
+    book = CalamineWorkbook.from_path(path)
+    return book, book.get_sheet_by_name(_sheet(book, wanted))
 
 
 def text_of(value: object) -> str:

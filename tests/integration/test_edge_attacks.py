@@ -1,0 +1,108 @@
+"""What a hostile sender tries at the fast door: to stay for ever, to take another's place, to make it work for nothing (D9; docs/reference/security.md)."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from tests.integration.test_edge import JSON, NDJSON, PATH, document, make_token, opened, world
+from tests.waiting import until
+from tests.world import World
+
+from heliograph.engine import edge, ingest, reception
+
+__all__ = ["world"]
+POST = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+
+
+def is_closed(peer: socket.socket) -> bool:
+    """Whether the door has hung up; what it said before is read."""
+    peer.settimeout(0.1)
+    try:
+        return peer.recv(4096) == b""
+    except TimeoutError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b"", id="says nothing more"),
+        pytest.param(b"\r\n", id="an empty line"),
+        pytest.param(b"POST /ing", id="half a head"),
+    ],
+)
+def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
+    """What comes after an answer ended uvicorn's own keep-alive clock, and no other one ran: a few thousand such connections close the door to all."""
+    monkeypatch.setattr(edge, "HEAD_WITHIN", 0.5)
+    monkeypatch.setattr(edge, "IDLE", 1)
+    with opened(world, "fast") as sender:
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+        peer.sendall(POST.encode() + b"Content-Length: 0\r\n\r\n")
+        assert peer.recv(4096).startswith(b"HTTP/1.1 401 ")
+        peer.sendall(rest)
+        until(lambda: is_closed(peer))
+        peer.close()
+
+
+def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused by its head: the rest of the body, byte by byte, would hold the connection."""
+    monkeypatch.setattr(edge, "REST_WITHIN", 0.5)
+    with opened(world, "fast") as sender:
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+        peer.sendall(POST.encode() + b"Content-Length: 100000\r\n\r\n{")
+        assert peer.recv(4096).startswith(b"HTTP/1.1 401 ")
+        peer.sendall(b"x")
+        until(lambda: is_closed(peer))
+        peer.close()
+
+
+def test_D9_a_body_that_drips_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte in time, the whole never: the time counts from the body's beginning."""
+    monkeypatch.setattr(ingest, "BODY_WITHIN", 1.0)
+    with opened(world, "fast") as sender:
+        peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+        peer.sendall(POST.encode() + f"Authorization: Bearer {sender.token}\r\nContent-Length: 100000\r\n\r\n".encode())
+        peer.settimeout(0.2)
+        said = b""
+        for _ in range(600):
+            try:
+                peer.sendall(b" ")
+                said = peer.recv(4096)
+            except TimeoutError:
+                continue
+            break
+        assert said.startswith(b"HTTP/1.1 408 ")
+        peer.close()
+
+
+def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies on their way, of one account: another's is taken all the same."""
+    world.db.run(
+        "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (2, 'OTHER', 'Other', 'UTC', :yes, :now)",
+        {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
+    )
+    monkeypatch.setattr(reception, "Held", lambda: ingest.Held(200_000))
+    with opened(world, "fast") as sender:
+        greedy = make_token(world.db, account=2)
+        peers = []
+        for _ in range(2):
+            peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
+            head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {NDJSON}\r\nAuthorization: Bearer {greedy}\r\nContent-Length: 9000000\r\n\r\n"
+            peer.sendall(head.encode() + b" " * 90_000)
+            peers.append(peer)
+        until(lambda: any(_has_answer(peer) for peer in peers))
+        assert sum(b" 429 " in peer.recv(4096) for peer in peers if _has_answer(peer)) == 1  # it met its account's own limit
+        assert sender.post(document()).status == 201
+        for peer in peers:
+            peer.close()
+
+
+def _has_answer(peer: socket.socket) -> bool:
+    peer.settimeout(0.1)
+    try:
+        return bool(peer.recv(4096, socket.MSG_PEEK))
+    except TimeoutError:
+        return False

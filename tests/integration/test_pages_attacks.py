@@ -1,0 +1,146 @@
+"""What the pages give to an attacker: a hostile name, a link from elsewhere, a frame, a shared computer (docs/reference/security.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+from django.urls.resolvers import RoutePattern
+from tests.story import Story
+
+from heliograph.accounts.models import Account, Role, User
+from heliograph.domain.tags import TagKind
+from heliograph.platform.services import setup, tags
+
+PASSWORD = "a sentence to remember"
+EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"
+RAW = re.compile(r"<img src=x|onerror=alert\(1\)>|[\"']>&lt;img", re.IGNORECASE)
+
+
+def addresses() -> Iterator[str]:
+    """Every page without arguments, by the table of addresses."""
+    for name in sorted(name for name in get_resolver().reverse_dict if isinstance(name, str)):
+        with contextlib.suppress(NoReverseMatch):
+            yield reverse(name)
+
+
+def routes() -> Iterator[str]:
+    """Every address there is, with something in the place of its arguments."""
+
+    def walk(patterns: list[Any], before: str) -> Iterator[str]:
+        for each in patterns:
+            assert isinstance(each.pattern, RoutePattern)
+            route = before + re.sub(r"<(int:)?[^>]*>", lambda m: "1" if m[1] else "x", str(each.pattern))
+            yield from (f"/{route}",) if isinstance(each, URLPattern) else walk(each.url_patterns, route)
+
+    yield from walk(get_resolver().url_patterns, "")
+
+
+@pytest.fixture
+def somebody(story: Story) -> User:
+    cache.clear()
+    account = Account.objects.get(pk=story.account)
+    return User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR)
+
+
+def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, somebody: User) -> None:
+    with story.saving("SUMMIT") as s:
+        kinds = frozenset(TagKind) - {TagKind.REGISTRATION_PROPERTY}
+        tag = tags.save_tag(s, tags.TagFacts(f"T {EVIL}"[:60], kinds, label=EVIL)).pk
+        summit = story.events["SUMMIT"]
+        setup.save_type(s, summit, setup.TypeFacts("EVIL", EVIL, (tag,)))
+        setup.save_session(s, summit, setup.SessionFacts("EVIL", EVIL))
+        setup.save_question(s, summit, setup.QuestionFacts("evil", EVIL, "select", (EVIL, "b"), tag))
+        setup.save_property(s, summit, setup.PropertyFacts("EVIL", EVIL))
+    User.objects.filter(pk=somebody.pk).update(name=EVIL)
+    Account.objects.filter(pk=story.account).update(name=EVIL)
+    crm = story.connection(EVIL, "/crm")
+    story.flow(EVIL, [story.to(crm)])
+    code = f"R {EVIL}"
+    answer = story.record(
+        code,
+        status="Attended",
+        attendee_type="EVIL",
+        profile={"first_name": EVIL, "last_name": EVIL, "email": EVIL},
+        answers={"evil": EVIL},
+    )
+    assert answer.is_recorded, answer.problems
+    client.force_login(somebody)
+    pages = [*addresses(), reverse("registration", args=("SUMMIT", code)), reverse("timeline", args=("SUMMIT", code))]
+    pages += [reverse(name, args=("SUMMIT",)) for name in ("event-details", "questions", "sessions", "attendee-types", "configure")]
+    pages += [f"{reverse('registrations')}?q={EVIL}", f"{reverse('feed')}?q={EVIL}", f"{reverse('tags')}?q={EVIL}", f"/{EVIL}"]
+    seen = 0
+    for address in pages:
+        text = client.get(address).content.decode()
+        assert not RAW.search(text), (address, RAW.search(text))
+        seen += "&lt;img src=x" in text
+    assert seen > 10
+
+
+def test_P1_every_answer_forbids_frames_scripts_of_others_and_keeping(client: Client, somebody: User) -> None:
+    """A page of somebody who is signed in is kept by no cache, also not by the browser of a shared computer."""
+    client.force_login(somebody)
+    for address in [*addresses(), "/no/such/page", "/settings/tags/99999/"]:
+        if address == reverse("account_logout"):
+            continue
+        answer = client.get(address)
+        assert answer["X-Frame-Options"] == "DENY", address
+        assert answer["X-Content-Type-Options"] == "nosniff", address
+        assert answer["Referrer-Policy"] == "same-origin", address
+        policy = answer["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, address
+        assert "script-src 'self'" in policy, address
+        assert "unsafe" not in policy, address
+        assert "no-store" in answer["Cache-Control"], address
+
+
+def test_P1_nothing_is_done_by_a_form_of_another_site(somebody: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(somebody)
+    tried = 0
+    for address in routes():
+        answer = client.post(address, {"x": "y"})
+        assert answer.status_code in (403, 405), address
+        tried += answer.status_code == 403
+    assert tried > 20
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["//evil.example/x", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "http:///evil.example", "\t//evil.example"],
+)
+def test_P1_nobody_is_sent_to_another_site(client: Client, somebody: User, to: str) -> None:
+    form = {"login": somebody.email, "password": PASSWORD, "next": to}
+    assert client.post(reverse("account_login"), form)["Location"] == "/"
+    answer = client.post(reverse("retry-submit"), {"item": "a1"}, headers={"Referer": f"{to}{reverse('retry')}"})
+    assert answer["Location"] == reverse("retry")
+    answer = client.post(reverse("account_logout"), {"next": to})
+    assert answer["Location"].startswith("/accounts/")
+
+
+def test_P1_the_host_of_a_request_is_ours(client: Client, somebody: User) -> None:
+    client.force_login(somebody)
+    for host in ("evil.example", "testserver.evil.example", "testserver@evil.example", "testserver:80@evil"):
+        assert client.get("/registrations/", headers={"Host": host}).status_code == 400, host
+
+
+def test_P1_guesses_for_many_people_do_not_make_those_for_one_forgotten(client: Client, somebody: User) -> None:
+    """Five wrong passwords, and this person rests: also after an attacker has tried a thousand other names from as many addresses."""
+    sign_in = reverse("account_login")
+
+    def rests(email: str, address: str) -> bool:
+        answer = client.post(sign_in, {"login": email, "password": "wrong"}, REMOTE_ADDR=address)
+        return 'name="password"' not in answer.content.decode()  # what is shown instead of the form says until when
+
+    for n in range(5):
+        assert not rests(somebody.email, f"2001:db8::{n:x}")
+    assert rests(somebody.email, "2001:db8::ffff")
+    for n in range(1_000):
+        cache.set(f"another-guess-{n}", [1.0], 900)  # what a guess for somebody else leaves, without the time that its hashing takes
+    assert rests(somebody.email, "2001:db8::fffe")
