@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import threading
+from typing import Any
 
 import pytest
 from tests.integration.test_edge import JSON, NDJSON, PATH, document, make_token, opened, world
 from tests.waiting import until
 from tests.world import World
 
-from heliograph.engine import edge, ingest, reception
+from heliograph.engine import edge, ingest, reception, tokens
+from heliograph.store.tokens import find_grant, new_token
 
 __all__ = ["world"]
 POST = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
@@ -98,6 +101,32 @@ def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch:
         assert sender.post(document()).status == 201
         for peer in peers:
             peer.close()
+
+
+def test_D9_guesses_do_not_keep_out_who_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More guesses than wait in line, while the database is slow: a sender who was let in a moment ago is looked up beside them."""
+    go_on = threading.Event()
+
+    def slowly(*asked: Any) -> Any:
+        assert go_on.wait(60)
+        return find_grant(*asked)
+
+    known = make_token(world.db)
+    asked = tokens.Tokens(lambda: world.open(read_only=True))
+    try:
+        first = asked.look_up(known)
+        assert first is not None
+        assert first.result(30)
+        monkeypatch.setattr(tokens, "find_grant", slowly)
+        guesses = [asked.look_up(new_token()) for _ in range(tokens.MOST_ASKED + 20)]
+        again = asked.look_up(known)
+        go_on.set()
+        assert guesses.count(None) == 20
+        assert again is not None
+        assert again.result(30)
+    finally:
+        go_on.set()
+        asked.close()
 
 
 def _has_answer(peer: socket.socket) -> bool:

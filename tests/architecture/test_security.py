@@ -1,0 +1,29 @@
+"""Every claim of docs/reference/security.md leads to the code that holds it and to the test that tries it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.architecture import source
+from tests.architecture.test_rules import is_there
+
+SECURITY = source.ROOT / "docs" / "reference" / "security.md"
+TEXT = SECURITY.read_text("utf-8")
+LINK = re.compile(r"\[([\w.\\]+)\]\(([^)#]+\.py)\)")
+CLAIMS = [line for line in TEXT.splitlines() if line.startswith("| ") and line.count("](../../") >= 2]
+
+
+def test_every_table_of_attacks_is_read() -> None:
+    assert len(CLAIMS) > 30
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim[2:40])
+def test_C5_a_claim_leads_to_its_code_and_its_test(claim: str) -> None:
+    links = [(symbol.replace("\\", ""), (SECURITY.parent / path).resolve()) for symbol, path in LINK.findall(claim)]
+    tests = [(symbol, path) for symbol, path in links if path.is_relative_to(source.ROOT / "tests")]
+    code = [(symbol, path) for symbol, path in links if not path.is_relative_to(source.ROOT / "tests")]
+    assert tests
+    assert code
+    assert not [symbol for symbol, path in code if not is_there(path, symbol)]
+    assert not [symbol for symbol, path in tests if not is_there(path, f"{path.stem}.{symbol}")]
