@@ -203,6 +203,7 @@ def _connections(plan: Planned) -> dict[str, int]:
     from heliograph.flows.services import holding, signing
     from heliograph.flows.services.connections import ConnectionFacts, save_connection
     from heliograph.flows.services.flows import save_flow
+    from heliograph.store import trials
 
     made = {}
     crm = {
@@ -242,6 +243,14 @@ def _connections(plan: Planned) -> dict[str, int]:
         holding.pause(s, made["Concierge desk"], "They move house")
         holding.pause(s, made["Door display"], "A new display")
         holding.release(s, made["Door display"], 1)
+    with plan.store.transaction():
+        trials.may_test(plan.store, plan.pk, made["Door display"])
+        body = {
+            "since": plan.store.now() + 3_600_000_000,
+            "at": "credentials",
+            "steps": [["name", "done", 0.012], ["connect", "done", 0.048]],
+        }
+        trials.keep(plan.store, plan.pk, made["Door display"], {"under_way": body})
     return made
 
 

@@ -64,6 +64,15 @@ def _tested(visit: Visit) -> None:
     assert visit.page.get_by_role("heading", name=re.compile("The test failed at")).is_visible()
 
 
+def _watched(visit: Visit) -> None:
+    """A test that goes on is fetched again every second; what is typed meanwhile stays."""
+    visit.page.get_by_label("Connection Name").fill("Typed meanwhile")
+    with visit.page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):
+        pass
+    assert visit.page.get_by_role("heading", name="Testing…").is_visible()
+    assert visit.page.get_by_label("Connection Name").input_value() == "Typed meanwhile"
+
+
 def _new_secret(visit: Visit) -> None:
     visit.press(re.compile("Sign requests|Make a new secret"))
     assert visit.page.get_by_label("Signing secret").input_value().startswith("whsec_")
@@ -118,6 +127,7 @@ STATES = (
     State("connection", SETUP, HEADING, _at("Sales CRM"), "setting-up", ("connection",)),
     State("connection, unfolded", SETUP, HEADING, _at("Sales CRM"), "setting-up", then=_unfold),
     State("connection, its test failed", SETUP, HEADING, _at("Nowhere"), "setting-up", then=_tested),
+    State("connection, being tested", SETUP, HEADING, _at("Door display"), "setting-up", then=_watched),
     State("connection, not connected", SETUP, HEADING, _at("OAuth2"), "setting-up"),
     State("connection, paused", SETUP, HEADING, _at("Concierge desk"), "setting-up"),
     State("connection, as a Viewer", READ, HEADING, _at("Sales CRM"), "reading"),

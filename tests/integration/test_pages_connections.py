@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -17,16 +18,18 @@ from tests.integration.test_pages_signal import text_of
 from tests.pages import PASSWORD
 from tests.receiver import Answer, Receiver
 from tests.story import Story
+from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.connections import Secret
 from heliograph.domain.outcomes import Delivered
 from heliograph.flows.models import Connection, Mapping
-from heliograph.flows.services import signing
+from heliograph.flows.services import signing, watching
 from heliograph.flows.services.connections import connection_row, connection_url
 from heliograph.flows.services.networks import allow_networks
 from heliograph.flows.vault import vault
 from heliograph.jobs.models import Job, State
+from heliograph.store import trials
 from heliograph.store.secrets import load_secrets
 
 LIST = "/signal/connections/"
@@ -334,6 +337,57 @@ def test_C2_a_field_is_put_into_the_url_without_script(story: Story, receiver: R
     assert 'value="https://crm.example/{event.code}"' in answer.content.decode()
     with scope(account=story.account):
         assert not Connection.objects.filter(name="Sales CRM").exists()
+
+
+def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "PATIENCE", 0.2)  # seconds that the page waits for a quick end
+    gate = threading.Event()
+    receiver.answer("/me", lambda _request: Answer(200 if gate.wait(60) else 500, "{}"))
+    crm = story.connection("CRM", "/crm")
+    flow = story.flow("Waiting", [story.to(crm)])
+    posted = {
+        **COMMON,
+        "name": "CRM",
+        "auth": "Open / No Auth",
+        "url": receiver.url("/crm"),
+        "test_url": receiver.url("/me"),
+        "total_timeout": "20",
+    }
+    try:
+        answer = ada.post(f"{address(crm)}?for={flow}", posted)
+        assert answer["Location"] == f"{address(crm)}?for={flow}#test"
+        page = ada.get(f"{address(crm)}?for={flow}")
+        assert "Testing…" in text_of(page.content)
+        assert "under way" in text_of(page.content)
+        assert 'hx-trigger="every 1s"' in page.content.decode()
+        assert "Send a sample" not in text_of(page.content)
+    finally:
+        gate.set()
+    until(lambda: "answered as it should" in text_of(ada.get(address(crm)).content), 30)
+    assert "hx-trigger" not in ada.get(address(crm)).content.decode()
+    # What was watched for a flow leads back to it.
+    led = ada.get(f"{address(crm)}?for={flow}", headers={"HX-Request": "true"})
+    assert led["HX-Redirect"] == f"/signal/flows/{flow}/?connection={crm}"
+
+
+def test_C3_a_test_whose_process_has_died_is_not_shown_for_ever(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    with story.db.transaction():
+        assert trials.may_test(story.db, story.account, crm)
+        long_ago = story.db.now() - watching.LONGEST - 1
+        trials.keep(story.db, story.account, crm, {"under_way": {"since": long_ago, "at": "answer", "steps": []}})
+    page = text_of(ada.get(address(crm)).content)
+    assert "Testing…" not in page
+    assert "Not tried yet" in page
+    assert "Not tried yet" in text_of(ada.get(LIST).content)
+
+
+def test_C1_an_incomplete_connection_is_saved_and_says_what_is_missing(story: Story, receiver: Receiver, ada: Client) -> None:
+    ada.post(LIST + "new/webhook/", {**COMMON, "auth": "API Key / Token", "key_place": "bearer", "url": receiver.url("/crm")})
+    page = text_of(ada.get(address(stored(story, "Sales CRM").pk)).content)
+    assert "Saved; it is incomplete" in page
+    assert "Missing: API Key / Token." in page
+    assert not receiver.requests
 
 
 # --- presets

@@ -7,6 +7,7 @@ Saving is another's business and comes first, whatever the test says. No transac
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, time_ns
@@ -53,8 +54,16 @@ class TooManyTests(SetupError):
     """This connection, or the account's connections together, were tested too often in the last minute. Wait a minute and test again."""
 
 
-def try_connection(account: int, id: int, *, sample: bool = False, sender: Sender | None = None) -> Report:
+def try_connection(
+    account: int,
+    id: int,
+    *,
+    sample: bool = False,
+    sender: Sender | None = None,
+    told: Callable[[Sequence[Stepped], Step], None] | None = None,
+) -> Report:
     """Tests a saved connection and keeps the report. sample: sends one real request, with sample values, instead of asking the test URL.
+    told: hears of the steps that are done and of the one that comes next, as they happen.
 
     Raises NotThere, TooManyTests, and HeliographError where its secrets cannot be read. Takes as long as the connection's timeouts allow.
     """
@@ -67,7 +76,7 @@ def try_connection(account: int, id: int, *, sample: bool = False, sender: Sende
             raise TooManyTests(TooManyTests.__doc__ or "")
     try:
         with room(account):
-            report = _Trial(about, sender or outgoing.sender()).run()
+            report = _Trial(about, sender or outgoing.sender(), told).run()
     except NoRoom as error:
         raise TooManyTests(str(error)) from None
     with transaction.atomic():  # its row is there since the test was counted
@@ -139,6 +148,7 @@ class _Trial:
 
     about: _About
     sender: Sender
+    told: Callable[[Sequence[Stepped], Step], None] | None = None
     steps: dict[Step, Stepped] = field(default_factory=dict)
     masks: frozenset[str] = field(init=False, repr=False)
 
@@ -149,6 +159,7 @@ class _Trial:
         connection = self.about.connection
         asks = self.about.sample or bool(connection.test_origin)
         bearer = None
+        self._tell(Step.NAME)
         if not asks or connection.auth is Auth.OAUTH2:
             only = Request("GET", f"{self._origin}/", (), None)
             reached = ask(self.sender, only, _connecting(self.about.route))
@@ -156,6 +167,7 @@ class _Trial:
                 return self._unanswered(reached)
             self._connected(reached)
         if connection.auth is Auth.OAUTH2:
+            self._tell(Step.CREDENTIALS)
             began = monotonic()
             about = self.about
             token = Asker(about.account, about.id, connection, about.secrets, about.route, self.sender).fresh_token()
@@ -165,6 +177,7 @@ class _Trial:
             bearer = token
             self.masks |= {token}
             self._mark(Step.CREDENTIALS, Mark.DONE, monotonic() - began)
+            self._tell(Step.ANSWER)
         if not asks:
             if connection.auth is Auth.OPEN:
                 self._mark(Step.CREDENTIALS, Mark.NOT_NEEDED)
@@ -174,6 +187,10 @@ class _Trial:
             return self._failed(Step.ANSWER, Finding.DATA, "; ".join(map(str, request)))
         result = ask(self.sender, request, self.about.route)
         return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
+
+    def _tell(self, step: Step) -> None:
+        if self.told is not None:
+            self.told(tuple(self.steps.values()), step)
 
     @property
     def _origin(self) -> str:

@@ -12,19 +12,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.domain.connections import Secret
-from heliograph.domain.diagnosis import Mark, Report, Verdict
+from heliograph.domain.diagnosis import Mark, Report, Step, Verdict
 from heliograph.domain.fields import Subject, catalogue
 from heliograph.domain.tags import TagKind
 from heliograph.flows import connection_words, diagnosis_words, rule_words
-from heliograph.flows.connection_list import Row
+from heliograph.flows.connection_list import Health, Row
 from heliograph.flows.errors import AsksFirst
-from heliograph.flows.services import oauth
+from heliograph.flows.services import oauth, watching
 from heliograph.flows.services.connections import connection_url, save_connection
-from heliograph.flows.services.testing import TooManyTests, try_connection
+from heliograph.flows.services.testing import TooManyTests
 from heliograph.flows.views import connection_form, connection_values
 from heliograph.flows.views import oauth as access_views
 from heliograph.flows.views.connection_values import Values
@@ -36,7 +37,7 @@ from heliograph.recording.sources import Committed
 from heliograph.store.database import of_django
 from heliograph.store.fields import from_micros
 from heliograph.web.fields import Choice
-from heliograph.web.pages import page
+from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 
@@ -60,6 +61,8 @@ def connection(request: AccountRequest, connection: int) -> HttpResponse:
     """A stored connection: its form for an Administrator, and what it is in words for all others."""
     row = found_row(request, connection)
     errand = Errand.of(request)
+    if asks_for_part(request) and errand.flow is not None and _has_passed(request, row):
+        return HttpResponseClientRedirect(errand.back("", connection=connection))
     if not may(request.user, Role.ADMINISTRATOR):
         if request.method == "POST":
             return _refuse(request)
@@ -111,11 +114,13 @@ def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpRespo
 def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = False) -> HttpResponse:
     """Tests what is saved, and leads to where that is read: the connection, or the flow that waits for it."""
     try:
-        report = try_connection(request.account.pk, id, sample=sample)
+        report = watching.begin(request.account.pk, id, sample=sample)
     except TooManyTests as error:
         say(request, f"{_('Saved.')} {_(str(error))}")
         return HttpResponseRedirect(errand.address(reverse("connection", args=(id,))))
-    if errand.flow is not None and report.verdict is not Verdict.FAILED:
+    except NotThere:  # deleted meanwhile
+        raise Http404 from None
+    if errand.flow is not None and report is not None and report.verdict is not Verdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
         return HttpResponseRedirect(errand.back("", connection=id))
     return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")
@@ -147,6 +152,9 @@ def _form(
         "cancel": errand.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
         "plain": _plain(values),
         "result": None,
+        "going": None,
+        "going_href": "",
+        "incomplete": "",
         "access": None,
         "rule": [],
         "callout": None,
@@ -154,7 +162,11 @@ def _form(
     if row is not None:
         shown |= _about(request, row)
         shown["rule"] = rule_words.sentences(row.connection.rule)
-        shown["result"] = result_of(row) if not n and not stops else None
+        complete = row.health is not Health.INCOMPLETE  # what was tested before it lacked something says nothing of it
+        shown["going"] = None if n or stops else going(request, row.id)
+        shown["result"] = result_of(row) if complete and not n and not stops else None
+        shown["going_href"] = errand.address(reverse("connection", args=(row.id,)))
+        shown["incomplete"] = "" if complete else shown["standing"]["note"]
     return page(request, SETUP, here="connections", status=status, **shown)
 
 
@@ -242,6 +254,27 @@ def result_of(row: Row) -> dict[str, Any] | None:
         "answer": report.answer,
         "status": report.status,
     }
+
+
+def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
+    """A test that goes on, as far as it is; None where none does."""
+    with transaction.atomic(using="read"):
+        found = watching.under_way(of_django(connections["read"]), request.account.pk, id)
+    if found is None:
+        return None
+    done = {each.step: each for each in found.steps}
+    steps = []
+    for step in Step:
+        state, said = ("wait", _("under way")) if step is found.at else ("unread", _("not tried yet"))
+        if step in done:
+            state, said = "passed", _took(done[step].seconds) or diagnosis_words.mark_name(done[step].mark)
+        steps.append({"name": diagnosis_words.step_name(step), "state": state, "detail": "", "is": said})
+    return {"when": moment(from_micros(found.since)), "steps": steps}
+
+
+def _has_passed(request: AccountRequest, row: Row) -> bool:
+    """Whether the test that a page watches has ended well."""
+    return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not Verdict.FAILED
 
 
 def _step(report: Report) -> str:

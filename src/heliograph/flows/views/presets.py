@@ -18,8 +18,9 @@ from heliograph.domain.diagnosis import Report, Verdict
 from heliograph.domain.presets import Blank, BlankKind, Preset
 from heliograph.flows import diagnosis_words
 from heliograph.flows.services import presets as services
+from heliograph.flows.services import watching
 from heliograph.flows.services.presets import Made
-from heliograph.flows.services.testing import TooManyTests, try_connection
+from heliograph.flows.services.testing import TooManyTests
 from heliograph.flows.views import connection_setup
 from heliograph.flows.views.handing import Errand
 from heliograph.platform.errors import Invalid, NotThere
@@ -99,11 +100,11 @@ def _made(request: AccountRequest, made: Made, errand: Errand) -> HttpResponse:
     id = made.connection.pk
     report: Report | None = None
     try:
-        report = try_connection(request.account.pk, id)
+        report = watching.begin(request.account.pk, id)
     except TooManyTests as error:
         said = _(str(error))
     else:
-        said = diagnosis_words.summary(report)
+        said = diagnosis_words.summary(report) if report is not None else _("It is being tested.")
     names = ", ".join(mapping.name for mapping in made.mappings)
     say(
         request,
