@@ -239,5 +239,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = HELIOGRAPH.mail_from
 
 # Forms are small; files for import stream to disk.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+# A mapping of 500 rows has nine fields in each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000
 # structlog sets up logging where a process starts (commands), not Django.
 LOGGING_CONFIG = None

@@ -147,6 +147,7 @@ def main() -> None:
 
 def _set_up(plan: Planned) -> dict[str, int]:
     """Two more events: one that can leave Testing, one that could not."""
+    from tests import mapping_examples
     from tests.contract.setting_up import inside
 
     from heliograph.domain.changes import EventState
@@ -177,6 +178,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
     with plan.acme.setting_up() as s:
         secrets = {Secret.CLIENT_SECRET: "not told"}
         connection = save_connection(s, ConnectionFacts(oauth, url="https://marketing.example.com/list", secrets=secrets)).pk
+    examples = mapping_examples.make(plan)
     config = plan.acme.config()
     plan.record(
         "R1", status="Paid", properties={"Test": True}, profile={"first_name": "Zoë", "last_name": "Marin", "email": "z@example.org"}
@@ -190,6 +192,9 @@ def _set_up(plan: Planned) -> dict[str, int]:
             "Live": live,
             "OAuth2": connection,
             **connections,
+            "lead": examples.lead.pk,
+            "contact": examples.contact.pk,
+            "header": examples.header.pk,
             "event-data": next(iter(config.event_fields)),
             "profile-data": next(iter(config.profile_fields)),
         }

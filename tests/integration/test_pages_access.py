@@ -60,6 +60,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     tried |= {"mfa_view_recovery_codes", "mfa_generate_recovery_codes"}
     tried |= {"signal-first"}  # test_first_start.py
     open_to_all = {"first-start", "invitation", "new-password", "account_login", "account_logout", "account_inactive", "mfa_authenticate"}
+    tried |= {f"mapping{more}" for more in ("", "-list", "-new", "-copy", "-delete", "-versions")}  # test_pages_mappings.py
     assert names - tried - open_to_all - {"start", "signal"} == set()
 
 

@@ -263,7 +263,7 @@ def _refuse_conflicts(rows: Sequence[Row]) -> None:
 
 
 def _row_body(row: Row) -> dict[str, object]:
-    body: dict[str, object] = {"target": row.target, "parts": [_part_body(part) for part in row.parts]}
+    body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
     if row.type is not ValueType.TEXT:
         body["type"] = row.type.value
     if row.case is not None:
@@ -274,7 +274,8 @@ def _row_body(row: Row) -> dict[str, object]:
     return body
 
 
-def _part_body(part: Part) -> dict[str, object]:
+def part_body(part: Part) -> dict[str, object]:
+    """The JSON of one chip; `read_part` reads it back."""
     if isinstance(part, Text):
         return {"text": part.text}
     body: dict[str, object] = {"source": part.key}
@@ -295,7 +296,7 @@ def _part_body(part: Part) -> dict[str, object]:
 def _read_row(body: Body) -> Row:
     return Row(
         target=body.text("target", longest=MAX_TARGET),
-        parts=tuple(_read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
+        parts=tuple(read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
         type=body.choice("type", ValueType, ValueType.TEXT),
         nested=body.flag("nested"),
         trim=body.flag("trim"),
@@ -304,7 +305,8 @@ def _read_row(body: Body) -> Row:
     )
 
 
-def _read_part(body: Body) -> Part:
+def read_part(body: Body) -> Part:
+    """A chip from its body. Raises BodyError."""
     if body.has("text"):
         return Text(body.text("text", longest=MAX_TEXT))
     if not body.has("source"):

@@ -7,7 +7,7 @@ of a form or query, or as headers, or an `Invalid` with every problem found: a v
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Final, Protocol
 
@@ -233,3 +233,55 @@ def render(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Rendered | In
 
 def _header_problems(template: _Template, values: list[Json | Mark]) -> list[Problem]:
     return [Problem(name, reason) for name, value in Rendered(template, values).headers() if (reason := headers.value_problem(value))]
+
+
+# --- Preview Mapping
+
+
+class Hole(str):
+    """Stands in a preview for a value that cannot be sent; its text says why."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a mapping would send for one change, with holes where a row has a validation error (M7).
+
+    values: of each row, in their order; problems: by the row's place, from 0; left_out: rows that are not sent (M6).
+    """
+
+    rendered: Rendered
+    values: tuple[Json, ...]
+    problems: dict[int, Problem]
+    left_out: frozenset[int]
+
+
+def preview(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Preview:
+    """Works out every row as `render` does, each by itself: one that fails leaves a hole, and the others are shown all the same."""
+    template = _template(mapping)
+    values: list[Json | Mark] = []
+    problems: dict[int, Problem] = {}
+    for number, step in enumerate(template.steps):
+        value: Json | Mark
+        try:
+            value = step.read(facts.value, timezone)
+        except Unfit as error:
+            problems[number] = problem_of(step.target, error)
+            value = Hole(error.reason)
+        if value is EMPTY:
+            value = step.empty
+        if value is EMPTY:
+            problems[number] = Problem(step.target, REQUIRED_AND_EMPTY)
+            value = Hole(REQUIRED_AND_EMPTY)
+        if template.kind is Kind.HEADER and not isinstance(value, (Mark, Hole)):
+            ((_, text),) = Rendered(replace(template, names=(template.names[number],)), [value]).headers()
+            if reason := headers.value_problem(text):
+                problems[number] = Problem(step.target, reason)
+                value = Hole(reason)
+        values.append(value)
+    if not problems and isinstance(whole := render(mapping, facts, timezone=timezone), Invalid):
+        number = next(n for n, step in enumerate(template.steps) if step.target == whole.problems[0].target)
+        problems[number] = whole.problems[0]  # all rows together are too long
+    shown = tuple(None if isinstance(value, Mark) else value for value in values)
+    return Preview(Rendered(template, values), shown, problems, frozenset(n for n, value in enumerate(values) if isinstance(value, Mark)))

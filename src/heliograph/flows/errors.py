@@ -33,8 +33,9 @@ class AsksFirst(SetupError):
 
 
 class SavedMeanwhile(SetupError):
-    """Somebody else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force."""
+    """Somebody else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force; by: who made it."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, by: str = "") -> None:
         self.number = number
+        self.by = by
         super().__init__(f"Somebody else saved version {number} of it meanwhile.")

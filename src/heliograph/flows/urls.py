@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.flows.views import connection_deeds, connection_setup, connections, editor, first, flow_acts, flows, oauth, presets
+from heliograph.flows.views import (
+    connection_deeds,
+    connection_setup,
+    connections,
+    editor,
+    first,
+    flow_acts,
+    flows,
+    mappings,
+    oauth,
+    presets,
+    versions,
+)
 
 urlpatterns: list[URLPattern] = [
     path("signal/", first.signal, name="signal"),
@@ -28,6 +40,12 @@ urlpatterns: list[URLPattern] = [
     path("signal/connections/<int:connection>/delete/", connection_deeds.delete, name="connection-delete"),
     path("signal/connections/<int:connection>/access/", oauth.connection_access, name="connection-access"),
     path("signal/connections/<int:connection>/connect/", oauth.connect, name="oauth-connect"),
+    path("signal/mappings/", mappings.mapping_list, name="mapping-list"),
+    path("signal/mappings/new/", mappings.mapping_new, name="mapping-new"),
+    path("signal/mappings/<int:id>/", mappings.mapping, name="mapping"),
+    path("signal/mappings/<int:id>/copy/", mappings.mapping_copy, name="mapping-copy"),
+    path("signal/mappings/<int:id>/delete/", mappings.mapping_delete, name="mapping-delete"),
+    path("signal/mappings/<int:id>/versions/", versions.mapping_versions, name="mapping-versions"),
     # Administrators of other servers enter this one: it never changes.
     path("oauth/return", oauth.oauth_return, name="oauth-return"),
 ]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.fields import Group, SourceKey, parse_source
+from heliograph.domain.mapping import MAX_NAME
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.domain.tags import TagKind
+from heliograph.flows.errors import SavedMeanwhile
 from heliograph.flows.models import Destination, MappingField, MappingTag
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services import cures
-from heliograph.flows.services.versions import watching_flows, write
+from heliograph.flows.services.versions import version, watching_flows, write
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Use
@@ -28,10 +32,17 @@ _TAG_KINDS: Mapping[str, TagKind] = {
 }
 
 
-def save_mapping(s: Saving, mapping: FieldMapping, id: int | None = None, *, confirmed: bool = False) -> MappingRow:
-    """Saves a mapping. Raises Invalid, NotThere, AsksFirst."""
+def save_mapping(
+    s: Saving, mapping: FieldMapping, id: int | None = None, *, confirmed: bool = False, based_on: int | None = None
+) -> MappingRow:
+    """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten.
+
+    Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
+    """
     s.needs_account()
     row = MappingRow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
+    if based_on is not None and row.number != based_on:
+        raise SavedMeanwhile(row.number, row.changed_by)
     shown = None if id is None else dict(row.body)
     mapping = replace(mapping, name=mapping.name.strip())
     with watching_flows(s, confirmed=confirmed) as config:
@@ -61,11 +72,11 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
         if kind is None:
             known = config.event_fields if key.key.removeprefix("previous.").startswith("event.") else config.profile_fields
             if key.id not in known:
-                raise Invalid({"rows": [f"There is no custom field {key.id}."]})
+                raise Invalid({"rows": [_("There is no custom field %(id)s.") % {"id": key.id}]})
             fields.add(key.id)
         else:
             if key.id not in config.tags or kind not in config.tags[key.id].kinds:
-                raise Invalid({"rows": [f"There is no tag {key.id} for this."]})
+                raise Invalid({"rows": [_("There is no tag %(id)s for this.") % {"id": key.id}]})
             tags.add(key.id)
     return tags, fields
 
@@ -73,6 +84,22 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
 def tag_kind(key: SourceKey) -> TagKind | None:
     """The kind of objects that a source key's tag is for; None where its id is a custom field's."""
     return _TAG_KINDS.get(key.name) if key.group in (Group.QUESTION_TAGS, Group.CUSTOM_PROPERTIES, Group.PREVIOUS) else None
+
+
+def copy_mapping(s: Saving, id: int) -> MappingRow:
+    """A new mapping like another, used by no flow. Raises NotThere."""
+    mapping = FieldMapping.from_body(mapping_row(id).body)
+    taken = {name.casefold() for name in MappingRow.objects.filter(deleted_at=None).values_list("name", flat=True)}
+    base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
+    names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
+    return save_mapping(s, replace(mapping, name=next(name for name in names if name.casefold() not in taken)))
+
+
+def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False) -> MappingRow:
+    """Makes a past version the newest (F10). Raises NotThere, AsksFirst, and Invalid where it names what is gone, or its name is taken by now."""
+    mapping_row(id)
+    mapping = FieldMapping.from_body(version(s.db, s.account, "mapping", id, number).body)
+    return save_mapping(s, mapping, id, confirmed=confirmed)
 
 
 def delete_mapping(s: Saving, id: int) -> None:

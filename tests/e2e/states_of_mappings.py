@@ -1,0 +1,103 @@
+"""The states of the mapping pages. Their account is that of tests/planning.py, their mappings those of tests/mapping_examples.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+from tests.e2e.showcase import Showcase
+from tests.e2e.visiting import State, Visit
+
+LIST, EDITOR, READER = "flows/mapping_list.html", "flows/mapping.html", "flows/mapping_read.html"
+QUESTION, VERSIONS = "flows/mapping_question.html", "flows/versions.html"
+PATIENCE = 30_000
+
+
+def _at(name: str, more: str = "") -> Callable[[Showcase], str]:
+    return lambda of: f"/signal/mappings/{of.ids[name]}/{more}"
+
+
+def _chip(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Country, 3 values mapped", exact=True).click()
+    expect(visit.page.get_by_role("group", name="Country")).to_be_visible(timeout=PATIENCE)
+    expect(visit.page.get_by_role("textbox", name="From, row 1")).to_be_focused(timeout=PATIENCE)
+
+
+def _date(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Date Created, Date only", exact=True).click()
+    expect(visit.page.get_by_role("radio", name="Date only")).to_be_checked(timeout=PATIENCE)
+
+
+def _text(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Text “  @ ”", exact=True).click()
+    expect(visit.page.get_by_label("Text", exact=True)).to_have_value("  @ ", timeout=PATIENCE)
+
+
+def _fields(visit: Visit) -> None:
+    visit.page.get_by_role("combobox", name="Add to Title").press_sequentially("co")
+    expect(visit.page.get_by_role("option", name=re.compile("^Country"))).to_be_visible(timeout=PATIENCE)
+
+
+def _cases(visit: Visit) -> None:
+    visit.page.get_by_label("Transformation of Title").click()
+    visit.page.get_by_label("Trim").and_(visit.page.locator(":visible")).check()
+    expect(visit.page.get_by_label("Transformation of Title")).to_contain_text("Trim")
+
+
+def _sample(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Paste a sample JSON").click()
+    page.get_by_label("Sample JSON").fill('{"email": "x", "Score": 12, "billing": {"vat": "ATU0"}}')
+    page.get_by_role("button", name="Show its rows").click()
+    expect(page.get_by_role("checkbox", name="billing.vat Text")).to_be_checked(timeout=PATIENCE)
+
+
+def _form(visit: Visit) -> None:
+    visit.page.get_by_role("button", name="Form", exact=True).click()
+    expect(visit.page.get_by_label("Form", exact=True)).to_contain_text("entry.123=Head+of", timeout=PATIENCE)
+
+
+def _refused(visit: Visit) -> None:
+    visit.page.get_by_label("Target field 2").fill("email")
+    visit.press(re.compile("^Save$"))
+    assert visit.page.get_by_text("There is a row 'email' already.").is_visible()
+
+
+def _meanwhile(visit: Visit) -> None:
+    other = visit.page.context.new_page()
+    other.goto(visit.page.url)
+    with other.expect_navigation():
+        other.locator(".savebar").get_by_role("button", name="Save").click()
+    other.close()
+    with visit.page.expect_navigation():
+        visit.page.locator(".savebar").get_by_role("button", name="Save").click()
+    assert visit.page.get_by_role("heading", name=re.compile("saved version [0-9]+ while you were writing")).is_visible()
+
+
+STATES = (
+    State("mappings", LIST, "Mappings", "/signal/mappings/", "setting-up", ("mapping-list",)),
+    State("mappings, as a Viewer", LIST, "Mappings", "/signal/mappings/", "reading"),
+    State("mappings, nothing matches", LIST, "Mappings", "/signal/mappings/?q=nowhere", "setting-up"),
+    State("mappings, none", LIST, "Mappings", "/signal/mappings/", "nothing"),
+    State("mapping, new", EDITOR, "New Mapping", "/signal/mappings/new/", "setting-up", ("mapping-new",)),
+    State("mapping", EDITOR, "Lead mapping", _at("lead"), "setting-up", ("mapping",)),
+    State("mapping, a chip", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_chip),
+    State("mapping, a date", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_date),
+    State("mapping, a text", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_text),
+    State("mapping, the field list", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_fields),
+    State("mapping, transformations", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_cases),
+    State("mapping, a sample", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_sample),
+    State("mapping, as a form", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_form),
+    State("mapping, as a query", EDITOR, "Contact mapping", _at("contact", "?shown=query"), "setting-up"),
+    State("mapping, refused", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_refused, after=422),
+    State("mapping, saved by two", EDITOR, "API version header", _at("header"), "setting-up", then=_meanwhile, after=409),
+    State("mapping, of headers", EDITOR, "API version header", _at("header"), "setting-up"),
+    State("mapping, as a Viewer", READER, "Lead mapping", _at("lead"), "reading"),
+    State("mapping, copied", QUESTION, "Copy Lead mapping?", _at("lead", "copy/"), "setting-up", ("mapping-copy",)),
+    State("mapping, deleted", QUESTION, "Delete Contact mapping?", _at("contact", "delete/"), "setting-up", ("mapping-delete",)),
+    State("mapping, in use", QUESTION, "Lead mapping cannot be deleted yet", _at("lead", "delete/"), "setting-up"),
+    State("versions of a mapping", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/"), "setting-up", ("mapping-versions",)),
+    State("versions of a mapping, restoring", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/?version=1&restore=1"), "setting-up"),
+    State("versions of a mapping, as a Viewer", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/"), "reading"),
+)  # fmt: skip

@@ -1,0 +1,158 @@
+"""Mappings as people make them, on the account of tests/planning.py, with somebody to try them with: what the tests of the mapping pages look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from heliograph.domain.fields import Subject
+from heliograph.domain.flows import Destination, Flow, Mode, Watch
+from heliograph.domain.mapping import Case, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueMap, ValueType
+from heliograph.domain.tags import TagKind
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.services.flows import save_flow
+from heliograph.flows.services.mappings import save_mapping
+from heliograph.platform.services import setup
+from tests.planning import EVENT, Planned
+
+COUNTRIES = ValueMap((("Czechia", "CZ"), ("Austria", "AT"), ("Germany", "DE")), Otherwise.ERROR)
+HANA = "S26-000431"
+
+
+@dataclass
+class Examples:
+    """Rows of mappings: lead (JSON, nested, used by two flows), contact (flat, unused), header."""
+
+    lead: MappingRow
+    contact: MappingRow
+    header: MappingRow
+
+
+def lead(tags: dict[str, int]) -> Mapping:
+    """Something of everything; two validation errors for Hana."""
+    return Mapping(
+        "Lead mapping",
+        rows=(
+            Row("FirstName", (Source("profile.first_name"),), required=True, trim=True, case=Case.PROPER),
+            Row("LastName", (Source("profile.last_name"),), required=True, trim=True, case=Case.PROPER),
+            Row("Email", (Source("profile.email"),), required=True, trim=True, case=Case.LOWER),
+            Row("Title", (Source("profile.position"), Text("  @ "), Source("profile.organization"))),
+            Row("Consent", (Source(f"answer.{tags['Consent']}"),), type=ValueType.BOOLEAN),
+            Row("Guests", (Source(f"answer.{tags['Guests']}"),), type=ValueType.NUMBER),
+            Row("Dietary", (Source(f"answer.{tags['Diet']}"),)),
+            Row("RegisteredOn", (Source("registration.created", date_format=DateFormat.DATE),)),
+            Row("Origin", (Text("Heliograph: "), Source("flow.name"))),
+            Row("address.street", (Source("profile.address_1"), Text(" "), Source("profile.address_2")), nested=True, trim=True),
+            Row("address.city", (Source("profile.city"),), nested=True, trim=True, case=Case.PROPER),
+            Row("address.country", (Source("profile.country", COUNTRIES),), nested=True, required=True),
+            Row("topics", (Source(f"answer.{tags['Topics']}"),), type=ValueType.LIST),
+            Row("phones[0].kind", (Text("work"),), nested=True),
+            Row("phones[0].number", (Source("profile.phone"),), nested=True, required=True, trim=True),
+        ),
+    )
+
+
+def make(site: Planned) -> Examples:
+    """Questions, Hana's registration, three mappings and two flows."""
+    acme = site.acme
+    for name, label in (("Consent", "Marketing consent"), ("Guests", ""), ("Topics", "")):
+        site.tag(name, TagKind.QUESTION, label=label)
+    tags = {name: acme.tags[name].pk for name in ("Consent", "Guests", "Topics", "Diet")}
+    with acme.planning() as s:
+        for code, label, kind, options, tag in (
+            ("consent", "May we write to you about other events?", "radio", ("Yes", "No"), "Consent"),
+            ("guests", "How many guests?", "text", (), "Guests"),
+            ("topics", "Topics", "multi-select", ("Sustainability", "Venues"), "Topics"),
+            ("allergies", "Allergies and intolerances", "text", (), "Diet"),
+        ):
+            setup.save_question(s, acme.event, setup.QuestionFacts(code, label, kind, options, tags[tag]))
+    site.record(
+        HANA,
+        profile={
+            "first_name": "hana ",
+            "last_name": "KOVÁŘ",
+            "email": "Hana.Kovar@Example.org",
+            "position": "Head of Events",
+            "organization": "Oakline",
+            "address_1": "Na Příkopě 14",
+            "address_2": "3rd floor",
+            "city": "praha",
+            "country": "Czechia",
+        },
+        answers={
+            "consent": "Yes",
+            "guests": "2 and a baby",
+            "diet": ["Vegan"],
+            "allergies": "No nuts",
+            "topics": ["Sustainability", "Venues"],
+        },
+    )
+    first = lead(tags)
+    with acme.setting_up() as s:
+        older = replace(
+            first, rows=(*first.rows[:3], replace(first.rows[3], parts=(Source("profile.position"), Text(", "))), *first.rows[4:-1])
+        )
+        row = save_mapping(s, older)
+    with acme.setting_up() as s:
+        row = save_mapping(s, first, row.pk)
+        contact = save_mapping(
+            s,
+            Mapping(
+                "Contact mapping",
+                rows=(
+                    Row("email", (Source("profile.email"),), required=True, trim=True, case=Case.LOWER),
+                    Row("last", (Source("profile.last_name"),), required=True),
+                    Row("topics", (Source(f"answer.{tags['Topics']}"),), type=ValueType.LIST),
+                    Row("entry.123", (Source("profile.position"), Text("  @ "), Source("profile.organization"))),
+                ),
+            ),
+        )
+        header = save_mapping(
+            s,
+            Mapping(
+                "API version header",
+                Kind.HEADER,
+                rows=(
+                    Row("X-Api-Version", (Text("2"),)),
+                    Row("X-Sent-By", (Source("account.code"),)),
+                    Row("X-Notes", (Source("profile.notes"),)),
+                ),
+            ),
+        )
+        assert acme.connection is not None
+        for name in ("Registered attendees to CRM", "Completed registrations to marketing"):
+            destination = Destination(0, "CRM", connection=acme.connection.pk, payload_mapping=row.pk)
+            save_flow(
+                s,
+                Flow(0, name=name, mode=Mode.TEST, watch=Watch.STATUS, statuses=(acme.tags["Registered"].pk,), destinations=(destination,)),
+            )
+    return Examples(row, contact, header)
+
+
+def of_events(site: Planned) -> MappingRow:
+    """A mapping for events."""
+    with site.acme.setting_up() as s:
+        return save_mapping(
+            s,
+            Mapping(
+                "Event mapping", subject=Subject.EVENT, rows=(Row("code", (Source("event.code"),)), Row("name", (Source("event.name"),)))
+            ),
+        )
+
+
+def of_sessions(site: Planned) -> MappingRow:
+    """A mapping for sessions."""
+    with site.acme.setting_up() as s:
+        return save_mapping(
+            s,
+            Mapping(
+                "Session mapping",
+                subject=Subject.SESSION,
+                rows=(
+                    Row("email", (Source("profile.email"),)),
+                    Row("session", (Source("session.name"), Text(": "), Source("session.status"))),
+                ),
+            ),
+        )
+
+
+__all__ = ["EVENT", "HANA", "Examples", "lead", "make", "of_events", "of_sessions"]

@@ -1,0 +1,54 @@
+"""Lines of chips as text (domain.chips): what people can type, and what is refused with a sentence that says where."""
+
+from __future__ import annotations
+
+import pytest
+
+from heliograph.domain.chips import LineError, read_line, write_line
+from heliograph.domain.mapping import DateFormat, Part, Source, Text, ValueMap
+from heliograph.flows.source_fields import any_key
+
+
+def read(text: str, *kept: Part) -> tuple[Part, ...]:
+    return read_line(text, key_of=any_key, kept=kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ()),
+        ("{registration.status} text", (Source("registration.status"), Text(" text"))),
+        ("{profile.position}  @ {profile.organization}", (Source("profile.position"), Text("  @ "), Source("profile.organization"))),
+        ("{ profile.email }", (Source("profile.email"),)),
+        ("a{}b", (Text("a"), Text("b"))),
+        ("{{not a field}}", (Text("{not a field}"),)),
+        ("{{{profile.email}}}", (Text("{"), Source("profile.email"), Text("}"))),
+        ("first\nsecond", (Text("first\nsecond"),)),
+        (" ", (Text(" "),)),
+    ],
+)
+def test_M1_a_line_is_fields_in_braces_and_typed_text(text: str, parts: tuple[Part, ...]) -> None:
+    assert read(text) == parts
+    assert read(write_line(parts)) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x {profile.email", "the brace at character 3 is not closed"),
+        ("x } y", "the brace at character 3 closes nothing"),
+        ("{nonsense}", "there is no field 'nonsense'"),
+        ("{profile.custom.07}", "there is no field 'profile.custom.07'"),
+    ],
+)
+def test_M1_a_line_that_is_none_is_refused_with_the_place(text: str, said: str) -> None:
+    with pytest.raises(LineError, match=said):
+        read(text)
+
+
+def test_M4_what_is_behind_a_chip_stays_when_the_text_is_changed() -> None:
+    mapped = Source("profile.country", ValueMap((("Czechia", "CZ"),)))
+    dated = Source("registration.created", date_format=DateFormat.DATE)
+    assert read("to {registration.created}, {profile.country}", mapped, dated) == (Text("to "), dated, Text(", "), mapped)
+    assert read("{profile.country}{profile.country}", mapped) == (mapped, Source("profile.country")), "the first one keeps it"
+    assert read("{profile.city}", mapped) == (Source("profile.city"),)
