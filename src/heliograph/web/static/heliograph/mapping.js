@@ -143,8 +143,8 @@
     const entry = entryOf(line);
     const typed = entry.value;
     const words = typed.trim().toLowerCase();
-    const box = make("div", { class: "field-list" });
-    const options = make("div", { role: "listbox", id: "map-list", "aria-label": word("fields") });
+    const box = make("div", { class: "field-pop" });
+    const options = make("div", { class: "field-list", role: "listbox", id: "map-list", "aria-label": word("fields") });
     const first = make("div", { class: "entry first", role: "option", id: "map-option-0" });
     first.append(make("span", {}, typed ? word("text", typed) : word("type")));
     if (typed) first.append(make("kbd", {}, word("enter")));
