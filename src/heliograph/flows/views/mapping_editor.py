@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -265,10 +265,7 @@ class Editor:
 
 def flow_href(id: int) -> str:
     """Where a flow is found."""
-    try:
-        return reverse("flow", args=(id,))
-    except NoReverseMatch:
-        return reverse("flow-list")
+    return reverse("flow", args=(id,))
 
 
 def kind_name(kind: Kind) -> str:

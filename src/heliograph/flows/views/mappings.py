@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 from django.db import connections, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.fields import Subject
@@ -28,6 +28,7 @@ from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.mappings import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.flows.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.flows.views.mapping_form import Editing, act, read
+from heliograph.flows.views.people import names_of_users
 from heliograph.platform.errors import InUse, Invalid, NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.recording.sources import Committed
@@ -54,7 +55,7 @@ def mapping_list(request: AccountRequest) -> HttpResponse:
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
         found = listed(config, wanted)
-    people = names_of(request, [row.by for row in found])
+    people = names_of_users(request.account.pk, [row.by for row in found])
     return page(
         request,
         "flows/mapping_list.html",
@@ -99,13 +100,6 @@ def _filters(wanted: Wanted) -> list[Field]:
         Field(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
         Field(kind="select", id="subject", label=_("What it is for"), value=wanted.subject or "", options=subjects),
     ]
-
-
-def names_of(request: AccountRequest, marks: list[str]) -> dict[str, str]:
-    """Names of those who changed something, by mark ("user:7")."""
-    ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
-    users = User.objects.filter(pk__in=ids, account=request.account) if ids else ()
-    return {f"user:{user.pk}": user.name or user.email for user in users}
 
 
 # --- the editor
@@ -191,7 +185,7 @@ def _save(request: AccountRequest, editing: Editing, row: MappingRow | None) -> 
 
 
 def _meanwhile(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:
-    by = names_of(request, [error.by]).get(error.by) or _("Somebody else")
+    by = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     return {
         "title": _("%(by)s saved version %(number)s while you were writing") % {"by": by, "number": error.number},
         "number": error.number,
@@ -217,7 +211,7 @@ def _answer(
         "is_new": row is None,
         "title": row.name if row else _("New Mapping"),
         "changed": row.changed if row else None,
-        "by": names_of(request, [row.changed_by]).get(row.changed_by, "") if row else "",
+        "by": names_of_users(request.account.pk, [row.changed_by]).get(row.changed_by, "") if row else "",
         "menu": _menu(row) if row else [],
         "cancel_href": _back(request) or reverse("mapping-list"),
         "meanwhile": None,
@@ -275,10 +269,7 @@ def _back(request: AccountRequest, **more: int) -> str:
     flow = _flow_of(request)
     if flow is None:
         return ""
-    try:
-        return reverse("flow", args=(flow,)) + (f"?{urlencode(more)}" if more else "")
-    except NoReverseMatch:
-        return reverse("flow-list")
+    return reverse("flow", args=(flow,)) + (f"?{urlencode(more)}" if more else "")
 
 
 # --- copy and delete

@@ -29,7 +29,7 @@ from heliograph.flows.services.versions import Version, history
 from heliograph.flows.source_fields import SourceFields
 from heliograph.flows.views import mapping_rows as rows
 from heliograph.flows.views.mapping_editor import empty_name
-from heliograph.flows.views.mappings import names_of
+from heliograph.flows.views.people import names_of_users
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import Saving, saving
 from heliograph.recording.sources import Committed
@@ -104,7 +104,7 @@ def _compared(
     if older is None:
         raise Http404
     shown, editable = found[:SHOWN], may(request.user, Role.ADMINISTRATOR)
-    people = names_of(request, [each.by for each in shown])
+    people = names_of_users(request.account.pk, [each.by for each in shown])
     before = {each.number: previous for each, previous in itertools.pairwise(found)}
     differences = of.differences(older.body, newest.body)
     return page(
