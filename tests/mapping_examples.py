@@ -12,6 +12,7 @@ from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.platform.services import setup
+from heliograph.platform.services.tags import TagFacts, save_tag
 from tests.planning import EVENT, Planned
 
 COUNTRIES = ValueMap((("Czechia", "CZ"), ("Austria", "AT"), ("Germany", "DE")), Otherwise.ERROR)
@@ -54,8 +55,9 @@ def lead(tags: dict[str, int]) -> Mapping:
 def make(site: Planned) -> Examples:
     """Questions, Hana's registration, three mappings and two flows."""
     acme = site.acme
-    for name, label in (("Consent", "Marketing consent"), ("Guests", ""), ("Topics", "")):
-        site.tag(name, TagKind.QUESTION, label=label)
+    with acme.setting_up() as s:
+        for name, label in (("Consent", "Marketing consent"), ("Guests", ""), ("Topics", "")):
+            acme.tags[name] = save_tag(s, TagFacts(name, frozenset({TagKind.QUESTION}), label))
     tags = {name: acme.tags[name].pk for name in ("Consent", "Guests", "Topics", "Diet")}
     with acme.planning() as s:
         for code, label, kind, options, tag in (

@@ -49,7 +49,7 @@ def showcase(facts: DatabaseFacts) -> Iterator[Showcase]:
     """Fills a migrated database and serves its pages, without an engine: what waits goes on waiting."""
     env = facts.env(DJANGO_SETTINGS_MODULE="heliograph.settings", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
     said = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-m", "tests.e2e.showcase"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=110, check=False
     )
     assert said.returncode == 0, said.stderr
     port = free_port()
