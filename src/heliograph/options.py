@@ -8,7 +8,7 @@ import ipaddress
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from cryptography.fernet import Fernet
@@ -22,6 +22,9 @@ from heliograph.outbound.proxy import Proxy, ProxyError
 from heliograph.store.keys import KeyFile
 
 PREFIX = "HELIOGRAPH_"
+OPENID = "oidc"
+"""The provider of OpenID Connect, in addresses."""
+_ROLES = ("Administrator", "Planner", "Viewer")
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -114,6 +117,21 @@ class Options(BaseSettings):
         description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
     )
     mail_from: str = Field(default="Heliograph <heliograph@localhost>", description="Sender of mails.")
+    oidc_issuer: str = Field(
+        default="",
+        description="Issuer of an OpenID Connect provider by which people may sign in, such as https://id.example.org/realms/staff. Only those whom an Administrator has invited come in. The return address to enter there: BASE_URL/accounts/openid/oidc/return/.",
+    )
+    oidc_client_id: str = Field(default="", description="Our client id at that provider.")
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Our client secret at that provider.")
+    oidc_name: str = Field(default="OpenID Connect", description="What the sign-in page calls that provider: “Sign in with …”.")
+    oidc_trust_email: bool = Field(
+        default=False,
+        description="The provider's e-mail addresses are its people's own though it does not say `email_verified`. Only for a provider that is yours.",
+    )
+    oidc_roles: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        default=(),
+        description="Roles by groups that the provider names (claim `groups`), such as it-staff=Administrator,events=Planner; the highest one counts, at each sign-in. Default: roles are settled on the page Users.",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="console for people, json for machines. auto: console on a terminal, json elsewhere."
     )
@@ -134,6 +152,31 @@ class Options(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _groups(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.rpartition("=") for part in _parts(value)]
+        for group, _sign, role in pairs:
+            if not group or role.strip() not in _ROLES:
+                raise ValueError(f"give pairs such as it-staff=Administrator; a role is one of {', '.join(_ROLES)}")
+        return tuple((group.strip(), role.strip()) for group, _sign, role in pairs)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))):
+            raise ValueError(f"{value!r} is not an https:// address; give one such as https://id.example.org/realms/staff")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_provider_has_a_client(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
+            raise ValueError(f"{PREFIX}OIDC_ISSUER is set; {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET belong to it")
+        return self
 
     @field_validator("trusted_proxies", "allowed_networks", mode="before")
     @classmethod
@@ -328,6 +371,21 @@ class Options(BaseSettings):
                 f"{PREFIX}BIND is {self.bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
             )
         return tuple(found)
+
+
+def openid_apps(options: Options) -> list[dict[str, Any]]:
+    """What allauth is told of the provider of OpenID Connect; nothing where there is none."""
+    if not options.oidc_issuer:
+        return []
+    return [
+        {
+            "provider_id": OPENID,
+            "name": options.oidc_name,
+            "client_id": options.oidc_client_id,
+            "secret": options.oidc_client_secret.get_secret_value(),
+            "settings": {"server_url": options.oidc_issuer, "email_authentication": True, "verified_email": options.oidc_trust_email},
+        }
+    ]
 
 
 def _parts(value: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph import __version__
 from heliograph.guide.folder import PICTURES
-from heliograph.options import Options
+from heliograph.options import Options, openid_apps
 
 HELIOGRAPH = Options.load()
 
@@ -49,6 +49,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "ninja",
 ]
@@ -153,6 +155,11 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/15m/key"}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10}}
 }
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _base.scheme
+SOCIALACCOUNT_ADAPTER = "heliograph.accounts.openid.OpenIdAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form that led to another site would be stopped by our own policy for browsers
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": openid_apps(HELIOGRAPH)}}
 MFA_ADAPTER = "heliograph.accounts.adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Heliograph"

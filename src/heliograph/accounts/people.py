@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
@@ -134,8 +135,22 @@ def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> Us
         _save(row)
         if row.email != email:
             EmailAddress.objects.filter(user=row).delete()
+            SocialAccount.objects.filter(user=row).delete()  # whoever has the new address signs in elsewhere as somebody else
         _note(row, Deed.CHANGED, by, before, _shown(row))
     return row
+
+
+def take_role(row: User, role: Role, *, by: str) -> None:
+    """The role that the groups of an identity provider give. Raises LastAdministrator."""
+    if row.account is None or row.role == role:
+        return
+    with _of(row.account, row.pk) as held:
+        if role != Role.ADMINISTRATOR:
+            _leaves_an_administrator(held)
+        before = _shown(held)
+        held.role = row.role = role
+        held.save(update_fields=["role"])
+        _note(held, Deed.CHANGED, by, before, _shown(held))
 
 
 def rename(row: User, name: str) -> None:

@@ -98,6 +98,8 @@ PLACES: dict[str, str] = {
     "timeline": "watching#the-timeline-of-a-registration",
     # people
     "account_login": _SIGNING_IN,
+    "openid_connect_login": _SIGNING_IN,
+    "openid_connect_callback": _SIGNING_IN,
     "account_logout": _SIGNING_IN,
     "account_inactive": _SIGNING_IN,
     "mfa_authenticate": "people#second-factor",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -282,6 +283,7 @@ def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]
     factors = set(Authenticator.objects.filter(user__in=ids, type=Authenticator.Type.TOTP).values_list("user_id", flat=True))
     seen = dict(UserSession.objects.filter(user__in=ids).values_list("user_id").annotate(last=Max("last_seen_at")))
     links = {link.user_id: link for link in EntryLink.objects.filter(user__in=ids, purpose=Purpose.INVITATION, used=None)}
+    elsewhere = set(SocialAccount.objects.filter(user__in=ids).values_list("user_id", flat=True))
     administers = may(request.user, Role.ADMINISTRATOR)
     now = timezone.now()
     return [
@@ -291,7 +293,7 @@ def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]
             "email": row.email,
             "role": row.get_role_display(),
             "me": row.pk == request.user.pk,
-            "by": "" if row.invited else _("Password") if row.has_usable_password() else _("No password yet"),
+            "by": "" if row.invited else _signs_in_by(row, openid=row.pk in elsewhere),
             "second": "" if row.invited else _("On") if row.pk in factors else _("To be set up") if row.second_factor_due else _("Off"),
             "seen": max(filter(None, (seen.get(row.pk), row.last_login)), default=None),
             "off": not row.is_active,
@@ -303,6 +305,13 @@ def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]
         }
         for row in rows
     ]
+
+
+def _signs_in_by(row: User, *, openid: bool) -> str:
+    ways = [_("Password")] if row.has_usable_password() else []
+    if openid:
+        ways.append(settings.HELIOGRAPH.oidc_name)
+    return ", ".join(ways) or _("No password yet")
 
 
 def _menu(row: User) -> list[tuple[str, str]]:

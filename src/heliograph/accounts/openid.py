@@ -1,0 +1,82 @@
+"""Signing in by OpenID Connect (P1): who may come in, and by which connection we ask.
+
+Only somebody whom an Administrator has invited: the provider has to vouch for the e-mail address (`email_verified`, or HELIOGRAPH_OIDC_TRUST_EMAIL), and the
+user has to be there. From then on the provider's own id for that person counts: an address that goes to somebody else later opens nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
+from django.conf import settings
+from django.http import HttpRequest
+from django.shortcuts import render
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.people import LastAdministrator, take_role
+
+
+class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """allauth's, for one provider that the operator has named, and for people who are known."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return False
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """The user of a verified address, unless another person of the provider signs in as that user already."""
+        found: tuple[User, str] | None = super().authenticate_by_email(sociallogin)
+        if found and SocialAccount.objects.filter(user=found[0]).exists():
+            return None
+        return found
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Who is not known goes no further: there is nothing to sign up to, and nothing to connect."""
+        known = sociallogin.is_existing and sociallogin.state.get("process") == AuthProcess.LOGIN
+        if not known:
+            raise ImmediateHttpResponse(render(request, "accounts/not_invited.html", {"email": _email(sociallogin)}, status=403))
+        role = role_of(sociallogin.account.extra_data)
+        if role is not None and sociallogin.user.is_active:
+            self._takes(sociallogin.user, role)
+
+    def _takes(self, user: User, role: Role) -> None:
+        try:
+            take_role(user, role, by="OpenID Connect")
+        except LastAdministrator:
+            return  # somebody has to be able to do everything
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
+    ) -> None:
+        raise ImmediateHttpResponse(render(request, "accounts/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502))
+
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """None."""
+
+    def get_requests_session(self) -> Any:
+        """Asks the provider by the operator's proxy and authorities, and by nobody else's variables."""
+        session = super().get_requests_session()
+        options = settings.HELIOGRAPH
+        session.trust_env = False
+        if options.authorities_file:
+            session.verify = options.authorities_file
+        if proxy := options.proxy.get_secret_value():
+            session.proxies = {"http": proxy, "https": proxy}
+        return session
+
+
+def role_of(extra: dict[str, Any]) -> Role | None:
+    """The highest role that HELIOGRAPH_OIDC_ROLES gives to one of the groups that the provider names; None where none does."""
+    given = {**(extra.get("id_token") or {}), **(extra.get("userinfo") or {})}.get("groups", [])
+    groups = (
+        {given} if isinstance(given, str) else {group for group in given if isinstance(group, str)} if isinstance(given, list) else set()
+    )
+    roles = {role for group, role in settings.HELIOGRAPH.oidc_roles if group in groups}
+    return next((role for role in (Role.ADMINISTRATOR, Role.PLANNER, Role.VIEWER) if role.value in roles), None)
+
+
+def _email(sociallogin: SocialLogin) -> str:
+    return next((address.email for address in sociallogin.email_addresses), "")
