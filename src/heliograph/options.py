@@ -383,7 +383,12 @@ def openid_apps(options: Options) -> list[dict[str, Any]]:
             "name": options.oidc_name,
             "client_id": options.oidc_client_id,
             "secret": options.oidc_client_secret.get_secret_value(),
-            "settings": {"server_url": options.oidc_issuer, "email_authentication": True, "verified_email": options.oidc_trust_email},
+            "settings": {
+                "server_url": options.oidc_issuer,
+                "token_auth_method": "client_secret_basic",  # every provider has to take it (RFC 6749 section 2.3.1)
+                "email_authentication": True,
+                "verified_email": options.oidc_trust_email,
+            },
         }
     ]
 

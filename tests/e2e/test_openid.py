@@ -13,8 +13,9 @@ from tests.canaille import USER, Canaille
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
 
-from heliograph.accounts.models import Account, Role, User
+from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import PersonFacts, invite
+from heliograph.platform.services.accounts import AccountFacts, create_account
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
 
@@ -34,7 +35,7 @@ def test_P1_only_who_is_invited_comes_in_by_openid_connect(
     database: DatabaseFacts, heliograph: Starter, canaille: Canaille, page: Page, port: int, page_errors: Any
 ) -> None:
     base = f"http://127.0.0.1:{port}"
-    account = Account.objects.create(code="ACME", name="Acme")
+    account = create_account(AccountFacts("ACME", "Acme"), by="test")
     pages = heliograph(
         "process",
         "pages",

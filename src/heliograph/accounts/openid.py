@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
@@ -18,6 +19,8 @@ from django.shortcuts import render
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import LastAdministrator, take_role
+
+log = structlog.get_logger(__name__)
 
 
 class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -51,6 +54,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
+        log.warning("openid_failed", error=str(error), reason=f"{type(exception).__name__}: {exception}"[:300] if exception else "")
         raise ImmediateHttpResponse(render(request, "accounts/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502))
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
