@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory
 from tests import pages
 from tests.databases import DatabaseFacts
+from tests.processes import free_port
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.openid import OpenIdAdapter, role_of
@@ -44,6 +45,7 @@ def found(email: str, *, verified: bool, uid: str = "sub-1") -> User | None:
     request = RequestFactory().get("/")
     with context.request_context(request):
         login = SocialLogin(
+            provider=OpenIdAdapter(request).get_provider(request, "oidc"),
             user=User(email=email),
             account=SocialAccount(provider="oidc", uid=uid),
             email_addresses=[EmailAddress(email=email, verified=verified, primary=True)],
@@ -89,6 +91,14 @@ def test_the_sign_in_page_offers_it_and_keeps_where_one_was_going(database: Data
 
 def test_a_return_that_nobody_asked_for_lets_nobody_in(database: DatabaseFacts, client: Client) -> None:
     answer = client.get("/accounts/openid/oidc/return/?code=x&state=made-up")
+    assert answer.status_code == 502
+    assert "Signing in did not work" in answer.content.decode()
+
+
+def test_a_provider_out_of_reach_is_told(database: DatabaseFacts, client: Client, settings: Any) -> None:
+    (app,) = settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
+    app["settings"]["server_url"] = f"http://127.0.0.1:{free_port()}"
+    answer = client.get("/accounts/openid/oidc/")
     assert answer.status_code == 502
     assert "Signing in did not work" in answer.content.decode()
 

@@ -14,7 +14,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from heliograph.accounts.models import Role, User
@@ -54,8 +54,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
-        log.warning("openid_failed", error=str(error), reason=f"{type(exception).__name__}: {exception}"[:300] if exception else "")
-        raise ImmediateHttpResponse(render(request, "accounts/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502))
+        raise ImmediateHttpResponse(failed(request, exception or error))
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
         """None."""
@@ -70,6 +69,12 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if proxy := options.proxy.get_secret_value():
             session.proxies = {"http": proxy, "https": proxy}
         return session
+
+
+def failed(request: HttpRequest, reason: object) -> HttpResponse:
+    """The page that says that it did not work; why stands in the log."""
+    log.warning("openid_failed", reason=f"{type(reason).__name__}: {reason}"[:300])
+    return render(request, "accounts/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502)
 
 
 def role_of(extra: dict[str, Any]) -> Role | None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from allauth.account import views as account
 from allauth.mfa.base import views as second_factor
 from allauth.mfa.recovery_codes.views import view_recovery_codes
-from allauth.socialaccount.providers.openid_connect import views as openid
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from heliograph.accounts.views import joining, me
+from heliograph.accounts.views import joining, me, openid
 from heliograph.accounts.views.second_factor import Activate, Authenticate, Deactivate, NewCodes
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", account.login, name="account_login"),
     path("sign-in/code/", Authenticate.as_view(), name="mfa_authenticate"),
     path("sign-in/refused/", account.account_inactive, name="account_inactive"),
-    path("openid/<slug:provider_id>/", login_not_required(openid.login), name="openid_connect_login"),
-    path("openid/<slug:provider_id>/return/", login_not_required(openid.callback), name="openid_connect_callback"),
+    path("openid/<slug:provider_id>/", openid.leave, name="openid_connect_login"),
+    path("openid/<slug:provider_id>/return/", openid.back, name="openid_connect_callback"),
     path("sign-out/", login_not_required(account.logout), name="account_logout"),
     path("invitation/<str:token>/", joining.invitation, name="invitation"),
     path("new-password/<str:token>/", joining.new_password, name="new-password"),

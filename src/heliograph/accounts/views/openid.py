@@ -1,0 +1,37 @@
+"""The way to the provider of OpenID Connect, and back. The steps are allauth's; there is one provider, and one that cannot be reached says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from allauth.socialaccount.providers.openid_connect import views
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from requests import RequestException
+
+from heliograph.accounts.openid import failed
+
+
+@login_not_required
+@require_safe
+def leave(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """On to the provider's own sign-in page."""
+    return _steps(views.login, request, provider_id)
+
+
+@login_not_required
+@require_safe
+def back(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Somebody comes back from it."""
+    return _steps(views.callback, request, provider_id)
+
+
+def _steps(view: Callable[[HttpRequest, str], HttpResponse], request: HttpRequest, provider_id: str) -> HttpResponse:
+    if provider_id not in {app["provider_id"] for app in settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]}:
+        raise Http404
+    try:
+        return view(request, provider_id)
+    except (RequestException, KeyError, ValueError) as error:  # it cannot be reached, or does not answer as OpenID Connect has it
+        return failed(request, error)
