@@ -35,7 +35,7 @@ class Settings:
 def provider(settings: Any) -> None:
     cache.clear()
     settings.HELIOGRAPH = Settings(settings.HELIOGRAPH, oidc_issuer="https://id.example.org", oidc_name="Brightfield ID", oidc_roles=())
-    app = {"provider_id": "oidc", "name": "Brightfield ID", "client_id": "x", "secret": "y"}
+    app: dict[str, Any] = {"provider_id": "oidc", "name": "Brightfield ID", "client_id": "x", "secret": "y"}
     app |= {"settings": {"server_url": "https://id.example.org", "email_authentication": True, "verified_email": False}}
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from allauth.socialaccount.providers.openid_connect import views
 from django.conf import settings
@@ -29,7 +30,8 @@ def back(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def _steps(view: Callable[[HttpRequest, str], HttpResponse], request: HttpRequest, provider_id: str) -> HttpResponse:
-    if provider_id not in {app["provider_id"] for app in settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]}:
+    providers = cast("dict[str, Any]", settings.SOCIALACCOUNT_PROVIDERS)["openid_connect"]["APPS"]
+    if provider_id not in {app["provider_id"] for app in providers}:
         raise Http404
     try:
         return view(request, provider_id)
