@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import cache
 
 import pytest
 from django.urls import get_resolver
+from tests.architecture import source
 from tests.e2e.states import ACTIONS
+from tests.guide_names import ROWS
 
 from heliograph.guide.chapters import Chapter, guide
 from heliograph.guide.folder import CONTENTS, GUIDE, PICTURES
 from heliograph.guide.places import PLACES, place_of
 
 REDIRECTS = {"start", "settings", "signal"}
+WORDS_OF_THE_ORIGINAL = {row.name for row in ROWS}  # names.md says what stands here instead
 LARGEST = 100_000  # bytes of a picture
 CHAPTERS = [pytest.param(chapter, id=slug) for slug, chapter in guide().chapters.items()]
 
@@ -37,8 +41,8 @@ def test_every_chapter_is_listed_once() -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_link_of_a_chapter_leads_to_a_heading(chapter: Chapter) -> None:
-    source = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
-    for file, anchor in re.findall(r"\]\(([\w-]+\.md)(?:#([\w-]+))?\)", source):
+    text = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
+    for file, anchor in re.findall(r"\]\(([\w-]+\.md)(?:#([\w-]+))?\)", text):
         if file == CONTENTS:
             continue
         there = guide().chapters[file.removesuffix(".md")]
@@ -51,9 +55,28 @@ def test_a_chapter_reads_well_in_any_reader(chapter: Chapter) -> None:
     assert chapter.title
     levels = [1, *(section.level for section in chapter.text.sections if section.anchor)]
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels
-    source = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
-    assert all(len(alt) > 5 for alt in re.findall(r"!\[([^\]]*)\]", source))
+    text = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
+    assert all(len(alt) > 5 for alt in re.findall(r"!\[([^\]]*)\]", text))
     assert "&lt;/" not in chapter.text.html
+
+
+@pytest.mark.parametrize("chapter", [each for each in CHAPTERS if each.id != "glossary"])
+def test_what_stands_in_bold_is_a_name_of_the_pages(chapter: Chapter) -> None:
+    """Bold is for names that a reader looks for on a page; what is only stressed stands in italics."""
+    text = (GUIDE / f"{chapter.slug}.md").read_text("utf-8")
+    bold = {each.strip().rstrip(":.") for each in re.findall(r"\*\*([^*]+)\*\*", text)}
+    assert not {name for name in bold - WORDS_OF_THE_ORIGINAL if name not in written() and name.replace("&", "&amp;") not in written()}
+
+
+@cache
+def written() -> str:
+    """Everything that pages are made of."""
+    parts = (
+        path
+        for path in source.PACKAGE.rglob("*")
+        if path.suffix in {".py", ".html", ".toml"} and "guide" not in path.relative_to(source.PACKAGE).parts
+    )
+    return "\n".join(path.read_text("utf-8") for path in parts)
 
 
 def test_every_picture_is_shown_and_small() -> None:
