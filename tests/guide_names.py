@@ -180,4 +180,4 @@ MAPPINGS: Sequence[Row] = (
     *_rows(_MAPPINGS, "mapping", Kind.BUTTON, ("x", "Remove E-mail"), ("Save the mapping", "Save")),
 )
 
-ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS)
+ROWS: Sequence[Row] = (*TAGS, *OPENING, *CONNECTIONS, *LIST, *FLOWS, *DESTINATIONS, *MAPPINGS)

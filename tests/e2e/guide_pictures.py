@@ -9,7 +9,7 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.states_of_setup import dry_run
 from tests.e2e.visiting import Steps
 
-WIDTH = 1080
+WIDTH = 1160
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,10 @@ PICTURES = (
     Picture("custom-statuses", "/events/SUMMIT-26/custom-statuses/", "planning", height=440),
     Picture("tag-coverage", "/settings/tags/coverage/", height=460),
     Picture("flows", "/signal/flows/", "administrator", height=460),
-    Picture("connection", lambda of: f"/signal/connections/{of.ids['Sales CRM']}/", height=780),
-    Picture("flow", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=780),
+    Picture("connection", lambda of: f"/signal/connections/{of.ids['Sales CRM']}/", height=640),
+    Picture("flow", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=660),
     Picture("destination", lambda of: f"/signal/flows/{of.ids['Leads']}/", height=560, then=_at_heading("Destination")),
+    Picture("mapping", lambda of: f"/signal/mappings/{of.ids['lead']}/", height=700),
     Picture("feed", "/signal/metrics/feed/", "administrator", height=520),
     Picture("retry", "/signal/retry/", "administrator", height=560),
     Picture("registrations", "/registrations/", "administrator", height=460),

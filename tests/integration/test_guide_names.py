@@ -53,7 +53,8 @@ def pages_of(site: Planned) -> dict[str, str]:
         "connection": reverse("connection-add", args=("webhook",)),
         "connection tested": reverse("connection", args=(site.acme.connection.pk,)),
         **{name: reverse(name, args=(EVENT,)) for name in of_event},
-        "flow-new": reverse("flow-new"),
+        **{name: reverse(name) for name in ("flow-new", "mapping-list", "mapping-new")},
+        **{name: reverse("mapping", args=(site.acme.mapping.pk,)) for name in ("mapping", "mapping fields")},
         **{f"flow {name}": reverse("flow", args=(_watching(site, watch),)) for name, watch in WATCHES.items()},
     }
 
