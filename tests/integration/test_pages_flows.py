@@ -498,6 +498,30 @@ def test_nothing_of_another_account_is_reached(plan: Planned, client: Client) ->
 # --- the way to connections and mappings, and back
 
 
+@pytest.mark.parametrize(
+    ("button", "there"),
+    [
+        ({"new": "connection-0"}, "/signal/connections/new/?for={flow}"),
+        ({"new": "payload-0"}, "/signal/mappings/new/?for={flow}&connection={connection}&action=Webhook&kind=payload&subject=registration"),
+        ({"new": "header-0"}, "/signal/mappings/new/?for={flow}&connection={connection}&action=Webhook&kind=header&subject=registration"),
+        ({"edit": "payload-0"}, "/signal/mappings/{mapping}/?for={flow}"),
+        ({"preview": "payload-0"}, "/signal/mappings/{mapping}/?for={flow}#preview"),
+        ({"new": "payload-7"}, "/signal/flows/{flow}/"),
+        ({"edit": "header-0"}, "/signal/flows/{flow}/"),
+        ({"new": "nonsense"}, "/signal/flows/{flow}/"),
+    ],
+)
+def test_the_way_to_connections_and_mappings_saves_the_flow_first(plan: Planned, client: Client, button: Form, there: str) -> None:
+    assert plan.acme.connection is not None
+    assert plan.acme.mapping is not None
+    url = f"/signal/flows/{leads(plan)}/"
+    answer = client.post(url, form_of(client, url) | {"name": "Kept"} | button)
+    wanted = there.format(flow=leads(plan), connection=plan.acme.connection.pk, mapping=plan.acme.mapping.pk)
+    assert answer["Location"] == wanted
+    assert stored(plan).name == "Kept"
+    assert client.get(answer["Location"].partition("#")[0]).status_code == 200
+
+
 def test_what_was_made_for_a_flow_is_chosen_in_it(plan: Planned, client: Client) -> None:
     with plan.acme.setting_up() as s:
         id = save_flow(s, Flow(0, name="Begun", watch=Watch.STATUS, destinations=(Destination(0),))).pk

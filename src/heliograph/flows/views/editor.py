@@ -30,7 +30,7 @@ from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.versions import version
-from heliograph.flows.views.flow_form import address, form_of, refused_items
+from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.flows.views.people import names_of_users
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
@@ -168,14 +168,14 @@ def _onward(request: AccountRequest, id: int, draft: Draft) -> str:
         request.session[EDITING] = {"flow": id, "at": at, "part": part}
         asked: dict[str, object] = {"for": id}
         if button == "new" and part == "connection":
-            return f"{address('connection-new')}?{urlencode(asked)}"
+            return f"{reverse('connection-new')}?{urlencode(asked)}"
         if button == "new":
             asked |= {"connection": destination.connection or "", "action": destination.action, "kind": part}
             asked["subject"] = drafts.subject_of(draft.flow).value
-            return f"{address('mapping-new')}?{urlencode(asked)}"
+            return f"{reverse('mapping-new')}?{urlencode(asked)}"
         mapping = destination.payload_mapping if part == "payload" else destination.header_mapping
         if mapping is not None and part != "connection":
-            return f"{address('mapping', mapping)}?{urlencode(asked)}{'#preview' if button == 'preview' else ''}"
+            return f"{reverse('mapping', args=(mapping,))}?{urlencode(asked)}{'#preview' if button == 'preview' else ''}"
     return ""
 
 
@@ -276,8 +276,8 @@ def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.Trou
         {
             "title": f"{config.connections[id].name}: {troubles[id].words}",
             "text": _("What this flow triggers waits in its order and is sent once the connection goes on."),
-            "link": _("Open the connection") if address("connection", id) else "",
-            "href": address("connection", id),
+            "link": _("Open the connection"),
+            "href": reverse("connection", args=(id,)),
         }
         for id in found
     ]

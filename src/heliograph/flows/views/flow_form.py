@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -51,17 +50,7 @@ def form_of(draft: Draft, config: AccountConfig, values: FilterValues) -> dict[s
         "destinations_error": draft.errors.get("destinations", ""),
         "destination_missing": Missing(Lack.DESTINATION) in lacks,
         "more_destinations": len(flow.destinations) < MOST_DESTINATIONS,
-        "may_connect": bool(address("connection-new")),
-        "may_map": bool(address("mapping-new")),
     }
-
-
-def address(name: str, *args: object) -> str:
-    """The address of a page that may not be there."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
 
 
 def _name_todo(lacks: Sequence[Missing], draft: Draft) -> str:
