@@ -18,7 +18,7 @@ from heliograph.store.fields import to_micros
 
 @dataclass(slots=True)
 class Row:
-    """A locked registration. state is None only for a row that this transaction has just made."""
+    """A locked registration. serial is None only for one that this transaction creates; on SQLite, where nobody else writes now, its row is made by `write_rows`."""
 
     id: int
     event: int
@@ -27,6 +27,8 @@ class Row:
     version: int
     sent_modified: int | None
     state: str
+    account: int = 0
+    """Of one that is to be made."""
 
 
 def claim_keys(db: Database, claims: Sequence[tuple[int, str, str, str]], now: int, wait_ms: int = 0) -> set[tuple[int, str, str]]:
@@ -96,11 +98,7 @@ def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) 
         found = _known(db, wanted)
         new = [w for w in wanted if (w[0], w[1]) not in found]
         ids = db.draw("subject_id", len(new))
-        db.many(
-            f"INSERT INTO registration ({_NEW}) VALUES (:id, :a, :e, :c, 0, '', 0, 1, 0, '', '', '', :now, :now)",
-            [{"id": id, "a": a, "e": e, "c": c, "now": now} for id, (e, c, a) in zip(ids, new, strict=True)],
-        )
-        return found | {(e, c): Row(id, e, c, None, 0, None, "") for id, (e, c, _) in zip(ids, new, strict=True)}
+        return found | {(e, c): Row(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
     rows = _made_and_locked(db, wanted, now)
     if len(rows) < len(wanted):  # one was erased in between
         rows = _made_and_locked(db, wanted, now)
@@ -153,12 +151,23 @@ def write_rows(db: Database, written: Sequence[Written]) -> None:
     new = [w for w in written if w.row.serial is None]
     for w, serial in zip(new, db.draw("registration_serial", len(new)), strict=True):
         w.row.serial = serial
+    if new and db.vendor == "sqlite":
+        db.many(_CREATED, [_columns_of(w) | {"account": w.row.account, "event": w.row.event, "code": w.row.code} for w in new])
+        made = {w.row.id for w in new}
+        written = [w for w in written if w.row.id not in made]
     if written:
         db.many(
             "UPDATE registration SET serial = :serial, version = :version, sent_modified = :sent, state = :state, status_id = :status, attendee_type_id = :type,"
             " is_active = :active, is_test = :test, name = :name, organization = :organization, search = :search, created = :created, modified = :modified WHERE id = :id",
             [_columns_of(w) for w in written],
         )
+
+
+_CREATED = (
+    "INSERT INTO registration (id, account_id, event_id, code, serial, version, sent_modified, state, status_id, attendee_type_id, is_active, is_test, name,"
+    " organization, search, created, modified) VALUES (:id, :account, :event, :code, :serial, :version, :sent, :state, :status, :type, :active, :test, :name,"
+    " :organization, :search, :created, :modified)"
+)
 
 
 def _columns_of(w: Written) -> dict[str, object]:
