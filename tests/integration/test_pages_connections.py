@@ -536,7 +536,9 @@ def test_C7_a_rule_is_made_from_a_logged_answer_tried_and_saved(story: Story, re
     with story.worker():
         story.record("R2", status="Attended")
         story.until("R2", "queued")
-    assert story.action("R2")["category"] == "General"
+    failed = story.action("R2")
+    assert failed["category"] == "General"
+    assert f"{rule}?answer={failed['id']}.1" in ada.get(f"/signal/retry/{failed['key']}/").content.decode()  # an item of Retry leads here
 
 
 def connection_body(story: Story, id: int) -> dict[str, Any]:

@@ -64,6 +64,8 @@ def headline(row: Row) -> str:
 def note(row: Row) -> str:
     """What is wrong and what mends it; "" where nothing is."""
     if row.health is Health.PAUSED:
+        if row.state.release_rate is not None:
+            return _("What was held goes out at this rate, in its order; then the connection is open as before.")
         return paused(row.pause) if row.pause else ""
     if row.health is Health.INCOMPLETE:
         return _("Missing: %(fields)s.") % {"fields": ", ".join(lacking(row.connection))}

@@ -117,6 +117,7 @@ def standing(row: Row, people: Mapping[str, str]) -> dict[str, Any]:
         "note": words.note(row),
         "paused": _paused_by(row, people),
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
+        "releasing": row.state.release_rate is not None,
         "held": words.held(row.pause) if row.pause else "",
         "waits": _("%(n)s waiting") % {"n": f"{row.waiting:,}"} if row.waiting else "",
         "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from heliograph.domain.delivery import AttemptKind
 from heliograph.insights import words
+from heliograph.insights.deliveries import Attempt
 from heliograph.insights.exchanges import Exchange
 from heliograph.insights.reading import Reading
 from heliograph.insights.retry_item import Details
@@ -28,6 +30,13 @@ def request_shown(found: Details) -> dict[str, Any] | None:
         "curl": last.curl(),
         "note": _("as rendered for the first attempt") if n == 1 else _("as rendered for the last attempt"),
     }
+
+
+def _rule_href(found: Details, attempt: Attempt, of: Reading) -> str:
+    """Where a response rule is made from this answer (C7); "" where its connection is gone."""
+    if found.item.action is None or attempt.connection not in of.config.connections:
+        return ""
+    return f"{reverse('connection-rule', args=(attempt.connection,))}?answer={found.item.action.id}.{attempt.n}"
 
 
 def attempt_rows(found: Details, of: Reading) -> list[dict[str, Any]]:
@@ -52,6 +61,7 @@ def attempt_rows(found: Details, of: Reading) -> list[dict[str, Any]]:
                 "headers": _lines(exchange.response_headers),
                 "body": exchange.response_body,
                 "note": attempt.message if attempt.status is None else _("The rest was not kept.") if exchange.truncated else "",
+                "rule": _rule_href(found, attempt, of) if attempt.status else "",
                 "versions": _versions(found, attempt.numbers, names.get(attempt.connection, "")),
             }
         )
