@@ -56,7 +56,7 @@ def main(command: str, data: Path) -> int:
             assert answer.headers["Content-Type"] == "image/png", "the guide's pictures are not in the package"
         print(f"{address} answers, with {len(parts.found)} style sheets and scripts, and a picture of the guide")
         process.send_signal(signal.SIGTERM)
-        code = process.wait(15)
+        code = process.wait(60)
         assert code == 0, f"heliograph demo ended with {code} on SIGTERM:\n{log.read_text()}"
     except BaseException:
         for each in sorted(data.rglob("*.log")):
