@@ -20,6 +20,7 @@ from heliograph.domain.mapping import Kind, Mapping, Row, Source
 from heliograph.domain.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.flows.services.mappings import save_mapping
+from heliograph.platform.services import setup
 from heliograph.platform.services.tags import delete_tag
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
@@ -386,6 +387,16 @@ def test_D1_send_this_one_now_names_its_target_asks_and_makes_one_action(plan: P
     assert "nothing can be sent" in text_of(client.get(url))
     assert "Nothing was sent." in client.post(url, follow=True).content.decode()
     assert client.get(f"/signal/flows/{leads(plan)}/send/999999/").status_code == 404
+
+
+def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    assert "Several questions share" not in text_of(client.get(url))
+    with plan.acme.planning() as s:
+        setup.save_question(s, plan.acme.event, setup.QuestionFacts("more", "Anything else", "text", (), plan.acme.tags["Diet"].pk))
+    shown = text_of(client.get(url))
+    assert "Several questions share the tag Dietary needs" in shown
+    assert "In SUMMIT-26: “Dietary needs”, “Anything else”. Their answers are sent joined with “; ”." in shown
 
 
 # --- copies, deletion, versions

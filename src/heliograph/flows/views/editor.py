@@ -28,6 +28,7 @@ from heliograph.flows.errors import AsksFirst, SavedMeanwhile
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
+from heliograph.flows.mapping_warnings import answer_tags, joined_answers
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.versions import version
 from heliograph.flows.views.flow_form import form_of, refused_items
@@ -247,7 +248,7 @@ def draw(
                 "untouched": stored is None and flow == drafts.new().flow,
                 "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
                 "changed": from_micros(head.changed) if head.changed else None,
-                "alerts": _alerts(flow, config, troubles),
+                "alerts": _alerts(flow, config, troubles) + _joined(request, flow, config),
                 "unsaved": stored is not None and draft.to_save.to_body() != stored.to_body(),
             },
             "menu": flow_menu(flow.id, edits=edits) if stored else [],
@@ -278,8 +279,28 @@ def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.Trou
             "text": _("What this flow triggers waits in its order and is sent once the connection goes on."),
             "link": _("Open the connection"),
             "href": reverse("connection", args=(id,)),
+            "icon": "clock",
         }
         for id in found
+    ]
+
+
+def _joined(request: AccountRequest, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
+    """Tags whose answers the flow's mappings would join, since several questions of an event carry them (M8)."""
+    mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
+    tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()
+    with scope(account=request.account.pk):
+        found = joined_answers(tags)
+    return [
+        {
+            "title": _("Several questions share the tag %(tag)s") % {"tag": config.tags[tag].label if tag in config.tags else ""},
+            "text": _("In %(event)s: %(questions)s. Their answers are sent joined with “; ”.")
+            % {"event": joined.event, "questions": ", ".join(f"“{label}”" for label in joined.questions[:4])},
+            "link": _("Open the questions"),
+            "href": reverse("questions", args=(joined.event,)),
+            "icon": "",
+        }
+        for tag, joined in sorted(found.items())
     ]
 
 
