@@ -258,6 +258,7 @@
     editor = el;
     form = /** @type {HTMLFormElement} */ (document.getElementById("map-form"));
     list = null;
+    editor.querySelectorAll("noscript").forEach((each) => each.remove()); // htmx reads what comes without script, and so the fields in it
     editor.querySelectorAll(".chip-input.line[data-line]").forEach((each) => line(/** @type {HTMLElement} */ (each)));
     form.addEventListener("submit", (e) => {
       const button = /** @type {HTMLButtonElement | null} */ (e.submitter);

@@ -1,0 +1,124 @@
+"""The guide's chapter "Mappings" in Chromium, by roles and labels alone: a new mapping from a sample JSON, its chips by keyboard only, and the same by form alone."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from tests.e2e.showcase import Showcase
+
+pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+PATIENCE = 60_000
+"""Milliseconds that an answer may take: the machine of the tests has more to do."""
+
+
+def signed_in(page: Page, showcase: Showcase) -> Page:
+    page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["setting-up"], "url": showcase.url}])
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
+def row(page: Page, target: str) -> Locator:
+    """The row of a target field, by its own controls."""
+    return page.get_by_role("listitem").filter(has=page.get_by_label(f"Transformation of {target}", exact=True))
+
+
+def test_M1_a_mapping_from_a_sample_with_chips_by_keyboard_alone(page: Page, showcase: Showcase) -> None:
+    page = signed_in(page, showcase)
+    name = f"Journey {uuid.uuid4()}"
+    page.goto(f"{showcase.url}/signal/flows/")
+    page.get_by_role("navigation", name="Signal").get_by_role("link", name="Mappings").click()
+    page.get_by_role("link", name="New Mapping").click()
+    page.get_by_label("Mapping name").fill(name)
+    page.get_by_role("button", name="Paste a sample JSON").click()
+    page.get_by_label("Sample JSON").fill('{"Title": "Ms", "Email": "a@example.org", "address": {"city": "Wien"}}')
+    page.get_by_role("button", name="Show its rows").click()
+    page.get_by_role("button", name="Add 3 rows").click()
+    title = page.get_by_role("combobox", name="Add to Title", exact=True)
+    expect(title).to_be_visible(timeout=PATIENCE)
+    # Position, two spaces and @, Organization: the guide's own example, without a mouse.
+    keys = page.keyboard
+    title.focus()
+    keys.type("posit")
+    expect(page.get_by_role("option", name=re.compile("^Text “posit”"))).to_have_attribute("aria-selected", "true")
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    keys.type("  @ ")
+    keys.press("Enter")
+    keys.type("organiz")
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    chips = row(page, "Title").get_by_role("button", name=re.compile("^(Position|Organization|Text “.*”)$"))
+    expect(chips).to_have_count(3)
+    expect(title).to_be_focused()
+    # back over the chips: the text goes in front, and comes back; one is taken away and set again.
+    keys.press("ArrowLeft")
+    keys.press("ArrowLeft")
+    expect(row(page, "Title").get_by_role("button", name="Text “  @ ”", exact=True)).to_be_focused()
+    keys.press("Alt+ArrowLeft")
+    expect(chips.first).to_have_accessible_name("Text “  @ ”")
+    keys.press("Alt+ArrowRight")
+    expect(chips.nth(1)).to_have_accessible_name("Text “  @ ”")
+    title.focus()
+    keys.press("Backspace")
+    expect(chips).to_have_count(2)
+    keys.type("organiz")
+    keys.press("Escape")
+    expect(page.get_by_role("listbox", name="Fields")).to_be_hidden()
+    keys.press("ArrowDown")
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    expect(chips).to_have_count(3)
+    # what is typed and left is not lost
+    page.get_by_role("combobox", name="Add to Email", exact=True).focus()
+    keys.type("left behind")
+    keys.press("Tab")
+    expect(row(page, "Email").get_by_role("button", name="Text “left behind”", exact=True)).to_be_visible()
+    # a chip's panel by keyboard: it takes the focus and gives it back
+    row(page, "Title").get_by_role("button", name="Position", exact=True).focus()
+    keys.press("Enter")
+    expect(page.get_by_role("group", name="Position")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("textbox", name="From, new row 1")).to_be_focused(timeout=PATIENCE)
+    page.get_by_label("Text if empty").fill("Guest")
+    page.get_by_role("button", name="Close Position").focus()
+    keys.press("Enter")
+    with_text = row(page, "Title").get_by_role("button", name="Position, if empty: Guest", exact=True)
+    expect(with_text).to_be_focused(timeout=PATIENCE)
+    page.get_by_label("Transformation of Title").click()
+    row(page, "Title").get_by_role("radio", name="UPPER CASE").check()
+    # the preview keeps up, with somebody found by search
+    page.get_by_label("For registration").fill("hana oakline")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_label("JSON", exact=True)).to_contain_text('"Title": "HEAD OF EVENTS  @ OAKLINE"', timeout=PATIENCE)
+    expect(page.get_by_label("JSON", exact=True)).to_contain_text('"address": {')
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(row(page, "Title").get_by_role("button", name="Position, if empty: Guest", exact=True)).to_be_visible()
+    expect(row(page, "Email").get_by_role("button", name="Text “left behind”", exact=True)).to_be_visible()
+
+
+def test_M1_the_same_without_script(browser: Browser, showcase: Showcase) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = signed_in(context.new_page(), showcase)
+        page.goto(f"{showcase.url}/signal/mappings/new/")
+        name = f"By form {uuid.uuid4()}"
+        page.get_by_label("Mapping name").fill(name)
+        page.get_by_label("First target field").fill("State")
+        page.get_by_role("button", name="Add", exact=True).click()
+        page.get_by_label("Source of State, as text").fill("{registration.status} text {First Name")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("is not closed")).to_be_visible()
+        page.get_by_label("Source of State, as text").fill("{registration.status} text {First Name}")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+        line = page.get_by_label("Source of State, as text")
+        expect(line).to_have_value("{registration.status} text {profile.first_name}")
+        page.get_by_role("button", name="Remove Registration Status").click()
+        expect(line).to_have_value(" text {profile.first_name}")
+        page.get_by_role("button", name="Preview Mapping").click()
+        expect(page.get_by_label("JSON", exact=True)).to_contain_text('"State": " text ')
+    finally:
+        context.close()
