@@ -117,6 +117,14 @@ class Options(BaseSettings):
         description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
     )
     mail_from: str = Field(default="Heliograph <heliograph@localhost>", description="Sender of mails.")
+    admin_email: str = Field(
+        default="",
+        description="For containers: `heliograph serve` makes this Administrator, and an account, where there is nobody yet, instead of printing a link.",
+    )
+    admin_password: SecretStr = Field(
+        default=SecretStr(""), description="That Administrator's password, at least 12 characters. Change it after signing in."
+    )
+    admin_account: str = Field(default="MAIN", description="Code of the account that is made with that Administrator.")
     oidc_issuer: str = Field(
         default="",
         description="Issuer of an OpenID Connect provider by which people may sign in, such as https://id.example.org/realms/staff. Only those whom an Administrator has invited come in. The return address to enter there: BASE_URL/accounts/openid/oidc/return/.",
@@ -171,6 +179,12 @@ class Options(BaseSettings):
         if value and (not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)))):
             raise ValueError(f"{value!r} is not an https:// address; give one such as https://id.example.org/realms/staff")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _an_administrator_has_a_password(self) -> Self:
+        if bool(self.admin_email) is not bool(self.admin_password.get_secret_value()):
+            raise ValueError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together; set both or none")
+        return self
 
     @model_validator(mode="after")
     def _a_provider_has_a_client(self) -> Self:

@@ -17,9 +17,11 @@ from tests.processes import Starter
 
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.models import Account, EntryLink, Role, User
+from heliograph.accounts.people import PersonRefused
 from heliograph.domain.tags import TagKind
+from heliograph.options import Options
 from heliograph.platform.services.accounts import AccountFacts
-from heliograph.platform.services.first_start import first_link, set_up
+from heliograph.platform.services.first_start import first_link, first_user, set_up
 from heliograph.store.fields import to_micros
 
 GIVEN = {
@@ -138,6 +140,19 @@ def test_O6_the_command_line_prints_links(fresh_database: DatabaseFacts, heliogr
     reset = heliograph.run("resetpassword", "A@example.org")
     assert re.search(r"http://\S+/accounts/new-password/\S{40,}/", reset.output), reset.output
     assert heliograph.run("resetpassword", "b@example.org").returncode == 1
+
+
+def test_O6_containers_name_the_administrator(database: DatabaseFacts, client: Client) -> None:
+    with pytest.raises(PersonRefused):
+        first_user("ada@example.org", "short", "MAIN")
+    assert not Account.objects.exists()
+    user = first_user("Ada@example.org", GIVEN["password"], "MAIN")
+    assert user is not None
+    assert (user.email, user.role, user.account) == ("ada@example.org", Role.ADMINISTRATOR, Account.objects.get(code="MAIN"))
+    assert first_user("other@example.org", GIVEN["password"], "OTHER") is None
+    assert client.post("/accounts/sign-in/", {"login": "ada@example.org", "password": GIVEN["password"]})["Location"] == "/"
+    with pytest.raises(ValueError, match="belong together"):
+        Options(admin_email="ada@example.org")
 
 
 def test_N3_signal_begins_with_the_four_steps_and_then_with_the_flow_list(database: DatabaseFacts, client: Client) -> None:

@@ -57,7 +57,7 @@ def serve() -> None:
             stack.enter_context(folder_lock(options.data, "serve"))
         _migrate()
         names = ["engine", *_doors(options)]
-        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start()}")
+        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start(options)}")
 
 
 def web() -> None:
@@ -115,12 +115,14 @@ def _migrate() -> None:
     _check_key()
 
 
-def _first_start() -> str:
-    """What is said where there is nobody yet: the link that makes the first account (O6)."""
+def _first_start(options: Options) -> str:
+    """What is said where there is nobody yet: the link that makes the first account, unless the settings have made it (O6)."""
     from django.db import connection  # noqa: PLC0415
 
-    from heliograph.platform.services.first_start import first_link  # noqa: PLC0415
+    from heliograph.platform.services.first_start import first_link, first_user  # noqa: PLC0415
 
+    if options.admin_email:
+        first_user(options.admin_email, options.admin_password.get_secret_value(), options.admin_account)
     link = first_link()
     connection.close()
     return f"\nThere is nobody yet. Set it up here, within 30 minutes: {link.address}" if link else ""

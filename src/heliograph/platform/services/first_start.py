@@ -18,6 +18,15 @@ def first_link() -> NewLink | None:
         return None if User.objects.exists() else make_link(Purpose.FIRST_START, None, by=BY)
 
 
+def first_user(email: str, password: str, account: str) -> User | None:
+    """The same without a link, by the operator's settings. account: a code. None once there is somebody. Raises Invalid, PersonRefused."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return None
+        made = create_account(AccountFacts(account, account), by=BY)
+        return create_user(PersonFacts(email, email.partition("@")[0], Role.ADMINISTRATOR, made), password, by=BY)
+
+
 def look_at(token: str) -> EntryLink:
     """The link, while it is good and there is nobody. Raises LinkOver."""
     if User.objects.exists():
