@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.cache import cache
@@ -30,13 +31,13 @@ def addresses() -> Iterator[str]:
             yield reverse(name)
 
 
-def routes() -> Iterator[str]:
+def routes(number: str = "1", text: str = "x") -> Iterator[str]:
     """Every address there is, with something in the place of its arguments."""
 
     def walk(patterns: list[Any], before: str) -> Iterator[str]:
         for each in patterns:
             assert isinstance(each.pattern, RoutePattern)
-            route = before + re.sub(r"<(int:)?[^>]*>", lambda m: "1" if m[1] else "x", str(each.pattern))
+            route = before + re.sub(r"<(int:)?[^>]*>", lambda m: number if m[1] else text, str(each.pattern))
             yield from (f"/{route}",) if isinstance(each, URLPattern) else walk(each.url_patterns, route)
 
     yield from walk(get_resolver().url_patterns, "")
@@ -144,3 +145,42 @@ def test_P1_guesses_for_many_people_do_not_make_those_for_one_forgotten(client: 
     for n in range(1_000):
         cache.set(f"another-guess-{n}", [1.0], 900)  # what a guess for somebody else leaves, without the time that its hashing takes
     assert rests(somebody.email, "2001:db8::fffe")
+
+
+ODD = ["a\0b", "\ud800", "9" * 30, "-1", "' OR 1=1 --", "x" * 9_000]
+NAMES = ("q", "at", "page", "before", "after", "event", "status", "kind", "who", "for", "connection", "mapping", "action", "id", "next", "do", "show", "sort", "columns", "tag", "flow")  # fmt: skip
+FIELDS = ("name", "code", "label", "email", "url", "text", "new", "item", "cause", "timezone", "tags", "options", "version", "login", "password", "first_name", "role", "active", "type", "watch")  # fmt: skip
+
+
+@pytest.mark.timeout(300)
+def test_P1_odd_addresses_and_queries_are_no_error_of_ours(client: Client, somebody: User) -> None:
+    """Numbers beyond 64 bits, NUL, half characters and megabytes of nothing: refused or not there, and never a 500."""
+    client.force_login(somebody)
+    client.raise_request_exception = False
+    found = set()
+    for text in ("%00", "%ED%A0%80", "9" * 30, "..%2f..%2fetc%2fpasswd"):
+        for address in routes("99999999999999999999999", text):
+            answer = client.get(address)
+            found |= {(address, answer.status_code)} if answer.status_code >= 500 else set()
+    for address in addresses():
+        if address == reverse("account_logout"):
+            continue
+        for value in ODD:
+            answer = client.get(f"{address}?{urlencode(dict.fromkeys(NAMES, value), errors='surrogatepass')}")
+            found |= {(address, value, answer.status_code)} if answer.status_code >= 500 else set()
+    assert not found, sorted(map(str, found))
+
+
+@pytest.mark.timeout(300)
+def test_P1_odd_forms_are_no_error_of_ours(client: Client, somebody: User) -> None:
+    client.raise_request_exception = False
+    found = set()
+    for address in routes():
+        if "sign-out" in address:
+            continue
+        for value in ODD:
+            client.force_login(somebody)
+            body = urlencode(dict.fromkeys((*NAMES, *FIELDS), value), errors="surrogatepass")
+            answer = client.post(address, body, "application/x-www-form-urlencoded")
+            found |= {(address, value[:20], answer.status_code)} if answer.status_code >= 500 else set()
+    assert not found, sorted(map(str, found))

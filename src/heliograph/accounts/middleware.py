@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
@@ -41,6 +42,8 @@ class AccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info:  # nothing has such a name, and PostgreSQL refuses to look for it
+            return page_not_found(request, Http404())
         user = request.user
         door.seen(request)
         account: Account | None = user.account if isinstance(user, User) else None

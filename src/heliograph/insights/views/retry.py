@@ -90,7 +90,7 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
 def submit_items(request: AccountRequest) -> HttpResponse:
     """Guide: Submit to Retry Queue. Ticked items, or all of one cause."""
     keys = request.POST.getlist("item")[:AT_ONCE]
-    cause = request.POST.get("cause", "")
+    cause = request.POST.get("cause", "").replace("\0", "")
     if cause:
         with reading(request.account.pk) as of:
             keys = RetryQueue(of).keys_of(cause, AT_ONCE)
