@@ -91,7 +91,7 @@ def pages_without_arguments() -> list[str]:
     return sorted(found)
 
 
-def tests_of(heliograph: Starter, names: Iterable[str]) -> list[str]:
+def said_by_tests(heliograph: Starter, names: Iterable[str]) -> list[str]:
     """What Save & Test says of each connection, as text and, of a sample, as JSON; with all that it logs."""
     said = []
     for name in names:
@@ -163,7 +163,7 @@ def test_C5_planted_secrets_are_found_nowhere(
         with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address, timeout=10) as answered:
             shown.append(answered.read().decode())
     serve.terminate()
-    tested = tests_of(heliograph, made)
+    tested = said_by_tests(heliograph, made)
     reports = [json.loads(text.splitlines()[-1]) for text in tested[1::2]]
     assert {report["finding"] for report in reports} >= {"unauthorized", "broken", "moved", "connect_again", "refused", "tls"}
     assert sum(len(report["answer"]) > 100 for report in reports) >= 4  # the targets did say what they had been sent
