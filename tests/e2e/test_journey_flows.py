@@ -89,6 +89,8 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     presses(page, "Sign in")
+    expect(page.get_by_role("heading", name="Set Signal up in four steps", level=1)).to_be_visible()
+    page.get_by_role("navigation", name="Signal").get_by_role("link", name="Flows").click()
     expect(page.get_by_role("heading", name="Flow List", level=1)).to_be_visible()
 
     # Source: what it watches for, and the tags it activates for.
