@@ -45,7 +45,9 @@ CONFIRM_EVERY: Final = 2.0
 ONE_CHANCE_IN: Final = 60.0
 """Seconds in which a token that was fetched because of a 401, and met nothing but 401, is not replaced again."""
 ONE_REVOKED_IN: Final = 5.0
-"""The same for a token that the target has taken before: it may have been revoked, but not every second."""
+"""The same for a token that the target has taken before: it may have been revoked, but not every second for long."""
+MOST_REVOKED: Final = 5
+"""So many of those in a row are replaced at once."""
 MOST_REMEMBERED: Final = 5_000
 
 
@@ -84,6 +86,8 @@ class _Seat:
     """The newest one that the target has taken."""
     renewed_at: float = float("-inf")
     """When a 401 last made us ask."""
+    revoked: float = 0.0
+    """How many tokens that were good before have been replaced; one less with every ONE_REVOKED_IN seconds."""
 
 
 @dataclass(slots=True)
@@ -168,7 +172,9 @@ class Bearers:
         while len(self._again) > MOST_REMEMBERED:
             self._again.popitem(last=False)
         if generation > seat.refused:
-            seat.refused, seat.renewed_at = generation, time.monotonic()
+            now = time.monotonic()
+            seat.revoked = max(0.0, seat.revoked - (now - seat.renewed_at) / ONE_REVOKED_IN) + 1
+            seat.refused, seat.renewed_at = generation, now
             log.info("access_token_refused", connection=connection, generation=generation)
         return CutOff(left=True)
 
@@ -176,7 +182,10 @@ class Bearers:
         """A target that takes no token at all, or one and the same only sometimes, does not make us ask its authority for one after the other."""
         if generation <= seat.refused:
             return True  # it was replaced since
-        return time.monotonic() - seat.renewed_at > (ONE_REVOKED_IN if generation <= seat.proven else ONE_CHANCE_IN)
+        rested = time.monotonic() - seat.renewed_at
+        if generation > seat.proven:
+            return rested > ONE_CHANCE_IN
+        return seat.revoked - rested / ONE_REVOKED_IN < MOST_REVOKED
 
     # The settling thread.
 
