@@ -29,8 +29,8 @@ CLIENTS = {
     "urllib3",
     "urllib.request",
 }
-# Commands ask our own operations port, on loopback.
-ASK_OURSELVES = {"commands": {"http.client", "urllib.request"}}
+# Commands ask our own operations port, on loopback. Signing in asks the provider that the operator has set up, by allauth: only its error is known here.
+ASK_OURSELVES = {"commands": {"http.client", "urllib.request"}, "accounts": {"requests", "requests.RequestException"}}
 # Servers and supervisors listen; that is all the socket module is for there.
 LISTENERS = {"outbound", "engine", "commands", "web"}
 

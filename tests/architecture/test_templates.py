@@ -22,7 +22,8 @@ SPOKEN_ATTRIBUTES = {
     "placeholder",
     "title",
 }
-NOT_SHOWN = {"script", "style", "svg"}
+# What is typed into a command line is the same in every language.
+NOT_SHOWN = {"script", "style", "svg", "code"}
 
 _COMMENTS = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?\{%\s*endcomment\s*%\}", re.DOTALL)
 _TRANSLATED = re.compile(r"\{%\s*(blocktranslate|blocktrans)\b.*?\{%\s*end\1\s*%\}", re.DOTALL)
