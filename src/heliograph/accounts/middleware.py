@@ -5,7 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -21,6 +21,7 @@ from heliograph.accounts import door
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 
+LAST_ID: Final = 2**63 - 1
 SIGNAL = "signal/"
 """Where Signal's own pages begin; an operator can turn them off for an account (N4)."""
 
@@ -57,8 +58,10 @@ class AccountMiddleware:
         response.setdefault("Cache-Control", "no-store")
         return response
 
-    def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, kwargs: dict[str, Any]) -> HttpResponse | None:
         """Refuse what is nobody's. Silence means go on."""
+        if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
+            raise Http404  # no database has such an id, and SQLite would not even be asked for it
         if not getattr(view, "login_required", True):
             return None
         if not request.user.is_authenticated:
