@@ -24,6 +24,8 @@ def test_the_skip_link_is_the_first_and_leads_past_everything(signed_in: Page, s
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="ADD A FLOW")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("searchbox", name="Search flows")).to_be_focused()
 
 
@@ -35,6 +37,8 @@ def test_a_menu_closes_by_esc_and_gives_the_focus_back(signed_in: Page, showcase
     menu.focus()
     page.keyboard.press("Enter")
     expect(sign_out).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Your profile")).to_be_focused()
     page.keyboard.press("Tab")
     expect(sign_out).to_be_focused()
     page.keyboard.press("Escape")
