@@ -11,6 +11,7 @@ HTTP/1.1 with keep-alive, on a thread of its own; every request is noted in the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -173,7 +174,9 @@ class Receiver:
         loop.run_forever()
         server.close()
         self._drop()
-        loop.run_until_complete(asyncio.sleep(0))
+        getattr(server, "abort_clients", server.close)()  # from 3.13 on: those in a TLS handshake as well
+        with contextlib.suppress(TimeoutError):
+            loop.run_until_complete(asyncio.wait_for(server.wait_closed(), 2.0))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

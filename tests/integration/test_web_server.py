@@ -55,6 +55,8 @@ def refuses(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was still in the queue of the socket that is being closed
+        return False
     return False
 
 
