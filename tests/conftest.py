@@ -69,17 +69,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL what touches no database is left out. Of the rest `make test` runs two shares of the files side by side."""
-    wanted = [
-        item for item in items if test_settings.VENDOR == "sqlite" or (_touches_database(item) and not item.get_closest_marker("once"))
-    ]
-    if share := os.environ.get("HELIOGRAPH_TEST_SHARE"):
-        number, of = map(int, share.split("/"))
-        place = {file: n for n, file in enumerate(sorted({item.path for item in wanted}))}
-        wanted = [item for item in wanted if place[item.path] % of == number - 1]
-    kept = set(wanted)
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = wanted
+    """The second run, on PostgreSQL, leaves out what touches no database."""
+    if test_settings.VENDOR == "sqlite":
+        return
+    left_out = [item for item in items if item.get_closest_marker("once") or not _touches_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,6 +1,6 @@
-"""`make test`: finds or installs what the tests need, takes the network away, runs pytest twice per database (half of the files each) and once in the browser, side by side, and adds up.
+"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and once in the browser, side by side, and adds up.
 
-The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. With five runs on two
+The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. With three runs on two
 cores a single test may starve; at most three that failed are tried once more with the machine to themselves. What passes only then
 is named in the last lines, so that it is mended and not got used to.
 """
@@ -119,8 +119,6 @@ class Part:
     vendor: str
     chosen: Sequence[str]
     folder: Path
-    share: str = ""
-    """Which of the files, "1/2" or "2/2" (tests/conftest.py)."""
     result: Result = field(default_factory=lambda: Result(collections.Counter()))
     _process: subprocess.Popen[bytes] | None = None
     _began: float = 0.0
@@ -133,8 +131,7 @@ class Part:
         """Begins. seen: its output is shown as it comes, else kept in its log."""
         self._began = time.monotonic()
         with self.log.open("wb") as output:
-            result = self.folder / f"{self.name}.json"
-            self._process = _run(self.vendor, self.chosen, result, None if seen else output, share=self.share)
+            self._process = _run(self.vendor, self.chosen, self.folder / f"{self.name}.json", None if seen else output)
 
     def end(self) -> None:
         """Waits for its end."""
@@ -161,18 +158,16 @@ class Part:
 
 
 def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
-    """Two runs per database and one for the browser, each in a network of its own, at the same time: a run waits for half of its time."""
+    """A run per database and one for the browser, each in a network of its own, at the same time: one alone leaves a core idle."""
     whole = not rest
     with tempfile.TemporaryDirectory(prefix="hg-parts-") as made:
         folder = Path(made)
+        parts = [
+            Part("sqlite", "sqlite", [*options, *(["--ignore=tests/e2e"] if whole else rest)], folder),
+            Part("postgres", "postgres", [*options, *rest], folder),
+        ]
         if whole:
-            parts = [
-                *(Part(f"sqlite {n}", "sqlite", [*options, "--ignore=tests/e2e"], folder, f"{n}/2") for n in (1, 2)),
-                *(Part(f"postgres {n}", "postgres", options, folder, f"{n}/2") for n in (1, 2)),
-                Part("browser", "sqlite", [*options, "tests/e2e"], folder),
-            ]
-        else:
-            parts = [Part(vendor, vendor, [*options, *rest], folder) for vendor in ("sqlite", "postgres")]
+            parts.append(Part("browser", "sqlite", [*options, "tests/e2e"], folder))
         for part in parts:
             part.start(seen=part is parts[0])
         for part in parts:
@@ -183,10 +178,8 @@ def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
     return _said(sum((part.result for part in parts[1:]), parts[0].result))
 
 
-def _run(
-    vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] | None = None, *, share: str = ""
-) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(result), "HELIOGRAPH_TEST_SHARE": share}
+def _run(vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(result)}
     command = [sys.executable, "-m", "tests.run", "--database", vendor, *arguments]
     return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
 
