@@ -78,4 +78,4 @@ def test_stops_in_ten_seconds_whatever_is_going_on(tmp_path) -> None:
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=45)
-        assert time.monotonic() - began < 20  # ten, and what a loaded machine takes to end a process
+        assert time.monotonic() - began < 10

@@ -186,43 +186,7 @@ def _limits(values: Values) -> dict[str, Any]:
     )
     more: dict[str, Any] = {
         "limits": [
-            Pair(
-                (
-                    _text(
-                        values, "rate", _("At most per minute"), optional=True, inputmode="numeric", help=_("Requests. Blank: no limit.")
-                    ),
-                    _text(values, "parallel", _("At once"), optional=True, inputmode="numeric", help=_("Requests under way at a time.")),
-                )
-            ),
-            Pair(
-                (
-                    _text(
-                        values,
-                        "connect_timeout",
-                        _("Seconds to connect"),
-                        optional=True,
-                        inputmode="numeric",
-                        help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT},
-                    ),
-                    _text(
-                        values,
-                        "total_timeout",
-                        _("Seconds for the whole request"),
-                        optional=True,
-                        inputmode="numeric",
-                        help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL},
-                    ),
-                )
-            ),
-            _text(
-                values,
-                "answer_cap",
-                _("How much of an answer is read"),
-                optional=True,
-                inputmode="numeric",
-                extra="short",
-                help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"},
-            ),
+            *_numbers(values),
             Field(
                 kind="checks",
                 id="patient",
@@ -257,6 +221,47 @@ def _limits(values: Values) -> dict[str, Any]:
     names = {*NUMBERS, "headers", "authorities", "forget_signing", Secret.CLIENT_CERTIFICATE.value}
     filled = any(values.text(name) for name in (*NUMBERS, "headers", "authorities")) or "patient" in values.flags
     return more | {"limits_open": bool(names & set(values.errors)), "limits_filled": filled or Secret.CLIENT_CERTIFICATE in values.stored}
+
+
+def _numbers(values: Values) -> list[Field | Pair]:
+    """How much and how long: everything may stay blank."""
+    return [
+        Pair(
+            (
+                _text(values, "rate", _("At most per minute"), optional=True, inputmode="numeric", help=_("Requests. Blank: no limit.")),
+                _text(values, "parallel", _("At once"), optional=True, inputmode="numeric", help=_("Requests under way at a time.")),
+            )
+        ),
+        Pair(
+            (
+                _text(
+                    values,
+                    "connect_timeout",
+                    _("Seconds to connect"),
+                    optional=True,
+                    inputmode="numeric",
+                    help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT},
+                ),
+                _text(
+                    values,
+                    "total_timeout",
+                    _("Seconds for the whole request"),
+                    optional=True,
+                    inputmode="numeric",
+                    help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL},
+                ),
+            )
+        ),
+        _text(
+            values,
+            "answer_cap",
+            _("How much of an answer is read"),
+            optional=True,
+            inputmode="numeric",
+            extra="short",
+            help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"},
+        ),
+    ]
 
 
 def _text(values: Values, name: str, label: str, **more: Any) -> Field:

@@ -184,7 +184,7 @@ def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[
     """One clause's fields. n counts from 1 for people."""
 
     def of(name: str, **more: Any) -> Field:
-        return Field(id=f"c{i}.{name}", error=errors.get(f"c{i}.{name}", ""), **more)
+        return _field(i, name, errors, **more)
 
     failed = clause.then != Then.DELIVERED.value
     return {
@@ -211,42 +211,55 @@ def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[
                 Choice(Lead.UPDATED.value, _("A lead was updated")),
             ],
         ),
-        "failed": [
-            of(
-                "category",
-                kind="select",
-                label=_("Category"),
-                value=clause.category,
-                options=[Choice(each.value, _(each.value)) for each in FAILURES],
-                help=_("It decides when it is tried again: Connection the soonest, Config the latest."),
-            ),
-            Pair(
-                (
-                    of("says", label=_("What the item says"), value=clause.says, optional=True),
-                    of("shows", label=_("The reason stands in"), value=clause.shows, optional=True, placeholder="errors[0].message"),
-                )
-            ),
-            Pair(
-                (
-                    of(
-                        "retry_after",
-                        label=_("The connection rests"),
-                        value=clause.retry_after,
-                        optional=True,
-                        inputmode="numeric",
-                        help=_("Seconds, at most a day."),
-                    ),
-                    Field(
-                        kind="checks",
-                        id=f"c{i}.renew",
-                        label=_("Access token"),
-                        options=[Choice("1", _("It was refused: ask for another one"), clause.renew, _("OAuth2 only"))],
-                    ),
-                )
-            ),
-        ],
+        "failed": _failed(i, clause, errors),
         "is_failed": failed,
     }
+
+
+def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> Field:
+    return Field(id=f"c{i}.{name}", error=errors.get(f"c{i}.{name}", ""), **more)
+
+
+def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[Field | Pair]:
+    """What is said of an answer that counts as failed."""
+
+    def of(name: str, **more: Any) -> Field:
+        return _field(i, name, errors, **more)
+
+    return [
+        of(
+            "category",
+            kind="select",
+            label=_("Category"),
+            value=clause.category,
+            options=[Choice(each.value, _(each.value)) for each in FAILURES],
+            help=_("It decides when it is tried again: Connection the soonest, Config the latest."),
+        ),
+        Pair(
+            (
+                of("says", label=_("What the item says"), value=clause.says, optional=True),
+                of("shows", label=_("The reason stands in"), value=clause.shows, optional=True, placeholder="errors[0].message"),
+            )
+        ),
+        Pair(
+            (
+                of(
+                    "retry_after",
+                    label=_("The connection rests"),
+                    value=clause.retry_after,
+                    optional=True,
+                    inputmode="numeric",
+                    help=_("Seconds, at most a day."),
+                ),
+                Field(
+                    kind="checks",
+                    id=f"c{i}.renew",
+                    label=_("Access token"),
+                    options=[Choice("1", _("It was refused: ask for another one"), clause.renew, _("OAuth2 only"))],
+                ),
+            )
+        ),
+    ]
 
 
 def _condition(i: int, j: int, looks: Looks, errors: dict[str, str], *, alone: bool) -> dict[str, Any]:
