@@ -7,7 +7,9 @@ from pathlib import Path
 from heliograph.commands.stage.processes import Process, free_port
 from tests.databases import DatabaseFacts
 
-__all__ = ["Process", "Starter", "free_port"]
+__all__ = ["PASSWORD", "Process", "Starter", "free_port"]
+
+PASSWORD = "a sentence to remember"
 
 
 class Starter:
@@ -29,6 +31,27 @@ class Starter:
         process = self(*arguments, **env)
         process.wait(timeout)
         return process
+
+    def adds_ada(self, role: str) -> None:
+        """Ada of the account ACME, who signs in as ada@example.org with PASSWORD; by the command that an operator uses."""
+        file = self.database.data / "password"
+        file.write_text(PASSWORD)
+        who = ("ada@example.org", "--account", "ACME", "--name", "Ada", "--role", role)
+        made = self.run("createuser", *who, "--password-file", str(file))
+        assert made.returncode == 0, made.output
+
+    def serves(self) -> str:
+        """`heliograph serve` on ports of its own, which may send to this machine; the address of its pages, once they answer."""
+        address = f"http://127.0.0.1:{free_port()}"
+        serve = self(
+            "serve",
+            HELIOGRAPH_BIND=address.removeprefix("http://"),
+            HELIOGRAPH_BASE_URL=address,
+            HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
+            HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
+        )
+        serve.until_answers(f"{address}/accounts/sign-in/")
+        return address
 
     def end(self) -> None:
         for process in reversed(self.started):

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.databases import DatabaseFacts
-from tests.processes import Starter, free_port
+from tests.processes import PASSWORD, Starter
 from tests.receiver import Receiver
 
-PASSWORD = "a sentence to remember"
 MOST = 40
 
 
@@ -57,35 +56,10 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def url(fresh_database: DatabaseFacts, heliograph: Starter) -> str:
     """A running Heliograph with an account that has nothing but its Administrator."""
-    password = fresh_database.data / "password"
-    password.write_text(PASSWORD)
-    for command in (
-        ("createaccount", "ACME", "--name", "Acme", "--timezone", "Europe/Vienna"),
-        (
-            "createuser",
-            "ada@example.org",
-            "--account",
-            "ACME",
-            "--name",
-            "Ada",
-            "--role",
-            "administrator",
-            "--password-file",
-            str(password),
-        ),
-    ):
-        made = heliograph.run(*command)
-        assert made.returncode == 0, made.output
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    heliograph(
-        "serve",
-        HELIOGRAPH_BIND=f"127.0.0.1:{port}",
-        HELIOGRAPH_BASE_URL=address,
-        HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
-        HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
-    ).until_answers(f"{address}/accounts/sign-in/")
-    return address
+    made = heliograph.run("createaccount", "ACME", "--name", "Acme", "--timezone", "Europe/Vienna")
+    assert made.returncode == 0, made.output
+    heliograph.adds_ada("administrator")
+    return heliograph.serves()
 
 
 @pytest.mark.timeout(300)

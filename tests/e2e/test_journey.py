@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.databases import DatabaseFacts
-from tests.processes import Starter, free_port
+from tests.processes import PASSWORD, Starter
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
-PASSWORD = "a sentence to remember"
 SECONDS = 25
 """How long a delivery may take until it is seen: the machine of the tests has more to do."""
 
@@ -38,21 +37,8 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
         crm = story.connection("Sales CRM", "/crm")
         story.flow("Attendees to the CRM", to=[story.to(crm)], statuses=["Attended", "Cancelled"])
         story.record("S26-1", status="Pre-Registered", profile={"first_name": "Zoë", "last_name": "Marin"})
-        password = database.data / "password"
-        password.write_text(PASSWORD)
-        made = heliograph.run(
-            "createuser", "ada@example.org", "--account", "ACME", "--name", "Ada", "--role", "planner", "--password-file", str(password)
-        )
-        assert made.returncode == 0, made.output
-        pages, operations = free_port(), free_port()
-        url = f"http://127.0.0.1:{pages}"
-        heliograph(
-            "serve",
-            HELIOGRAPH_BIND=f"127.0.0.1:{pages}",
-            HELIOGRAPH_BASE_URL=url,
-            HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
-            HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
-        ).until_answers(f"{url}/accounts/sign-in/")
+        heliograph.adds_ada("planner")
+        url = heliograph.serves()
         yield Installation(url, story, receiver)
         story.close()
 

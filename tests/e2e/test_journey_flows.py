@@ -13,11 +13,10 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
-from tests.processes import Starter, free_port
+from tests.processes import PASSWORD, Starter
 from tests.receiver import Receiver
 from tests.story import Story
 
-PASSWORD = "a sentence to remember"
 PATIENCE = 30_000
 """Milliseconds that an answer may take: the machine of the tests has more to do."""
 
@@ -36,31 +35,8 @@ def installation(database: DatabaseFacts, heliograph: Starter) -> Iterator[Insta
     with Receiver() as receiver:
         story = Story(database, receiver)
         story.record("S26-1", status="Pre-Registered", profile={"first_name": "Zoë", "last_name": "Marin"})
-        password = database.data / "password"
-        password.write_text(PASSWORD)
-        made = heliograph.run(
-            "createuser",
-            "ada@example.org",
-            "--account",
-            "ACME",
-            "--name",
-            "Ada",
-            "--role",
-            "administrator",
-            "--password-file",
-            str(password),
-        )
-        assert made.returncode == 0, made.output
-        pages, operations = free_port(), free_port()
-        url = f"http://127.0.0.1:{pages}"
-        serving = heliograph(
-            "serve",
-            HELIOGRAPH_BIND=f"127.0.0.1:{pages}",
-            HELIOGRAPH_BASE_URL=url,
-            HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{operations}",
-            HELIOGRAPH_ALLOWED_NETWORKS="127.0.0.0/8",
-        )
-        serving.until_answers(f"{url}/accounts/sign-in/", timeout=60)
+        heliograph.adds_ada("administrator")
+        url = heliograph.serves()
         yield Installation(url, story, receiver)
         heliograph.end()  # before its target is gone
         story.close()
