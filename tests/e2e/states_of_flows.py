@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
-EDITOR, QUESTION, VERSIONS, ASKS = (f"flows/flow_{name}.html" for name in ("editor", "question", "versions", "asks"))
+EDITOR, QUESTION, ASKS = (f"flows/flow_{name}.html" for name in ("editor", "question", "asks"))
+VERSIONS = "flows/versions.html"
 SEND = "insights/flow_send.html"
 
 

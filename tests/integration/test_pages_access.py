@@ -53,7 +53,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     deeds = {f"connection-{deed}" for deed in ("pause", "release", "copy", "delete", "signing", "rule")}
     tried |= oauth | deeds | {"connection-list", "connection-new", "connection-add", "connection"}  # test_pages_connections.py
     # test_pages_flows.py
-    tried |= {"flow-new", "flow", "flow-copy", "flow-delete", "flow-versions", "flow-restore", "flow-test", "flow-new-test", "flow-send"}
+    tried |= {"flow-new", "flow", "flow-copy", "flow-delete", "flow-versions", "flow-test", "flow-new-test", "flow-send"}
     # test_people.py
     tried |= {"users", "user-invite", "user", "user-act", "api-tokens", "api-token-new", "api-token-revoke", "audit", "me", "end-session"}
     tried |= {"account_change_password", "account_reauthenticate", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"}

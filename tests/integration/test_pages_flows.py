@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from django.db import connections
@@ -15,12 +16,14 @@ from tests.forms import posted
 from tests.planning import Planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.flows import Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.flows import GONE, Destination, Does, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping import Kind, Mapping, Row, Source
 from heliograph.domain.tags import TagKind
+from heliograph.flows.services.connections import ConnectionFacts, delete_connection, save_connection
 from heliograph.flows.services.flows import save_flow, set_active
-from heliograph.flows.services.mappings import save_mapping
+from heliograph.flows.services.mappings import delete_mapping, save_mapping
 from heliograph.platform.services import setup
+from heliograph.platform.services.fields import delete_field
 from heliograph.platform.services.tags import delete_tag
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
@@ -428,9 +431,9 @@ def test_F10_versions_are_compared_and_restored(plan: Planned, client: Client) -
         assert said in shown, said
     assert "Restore version 1?" in text_of(client.get(f"{url}versions/?version=1&restore=1"))
     assert client.get(f"{url}versions/?version=9").status_code == 404
-    assert client.post(f"{url}restore/", {"version": "9"}).status_code == 404
-    assert client.post(f"{url}restore/", {"version": "x"}).status_code == 404
-    assert client.post(f"{url}restore/", {"version": "1"})["Location"] == url
+    assert client.post(f"{url}versions/", {"version": "9"}).status_code == 404
+    assert client.post(f"{url}versions/", {"version": "x"}).status_code == 404
+    assert client.post(f"{url}versions/", {"version": "1"})["Location"] == url
     assert (stored(plan).name, stored(plan).destinations[0].does) == ("Leads", Does.UPDATES)
     assert "What version 3 changed, now in use" in text_of(client.get(f"{url}versions/?version=3"))
 
@@ -442,9 +445,69 @@ def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: Planned, cl
     client.post(url, form_of(client, url) | {"d0-payload": str(plan.acme.mapping.pk)})
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
     assert "The flow stops by it, since it lacks:" in asked
-    assert "Restore version 2?" in text_of(client.post(f"{url}restore/", {"version": "2"}))
-    assert client.post(f"{url}restore/", {"version": "2", "sure": "yes"}).status_code == 302
+    again = client.post(f"{url}versions/", {"version": "2"})
+    assert again.status_code == 409
+    assert "Restore version 2?" in text_of(again)
+    assert client.post(f"{url}versions/", {"version": "2", "sure": "yes"}).status_code == 302
     assert stored(plan).destinations[0].payload_mapping is None
+
+
+def _names_what_goes(plan: Planned) -> None:
+    """Version 2 of the flow names a tag, a field, a connection and two mappings; version 3 is version 1 again, and they are deleted."""
+    first = stored(plan)
+    extra = plan.tag("Extra", TagKind.REGISTRATION_STATUS, TagKind.EVENT).pk
+    shirt = next(f.id for f in plan.acme.config().profile_fields.values() if f.code == "shirt")
+    with plan.acme.setting_up() as s:
+        facts = ConnectionFacts({"name": "Badges", "auth": "Open / No Auth"}, url="https://badges.example.com/print")
+        badges = save_connection(s, facts).pk
+        payload = save_mapping(s, Mapping("Badge", rows=(Row("email", (Source("profile.email"),)),))).pk
+        header = save_mapping(s, Mapping("Version", Kind.HEADER, rows=(Row("X-Version", (Source("event.code"),)),))).pk
+        filters = (FilterRow(f"profile.custom.{shirt}", Op.IS_NONE_OF, ("S",)), FilterRow("event.tags", Op.IS_NONE_OF, (str(extra),)))
+        to = replace(first.destinations[0], connection=badges, payload_mapping=payload, header_mapping=header)
+        save_flow(s, replace(first, statuses=(extra,), filters=filters, destinations=(to,)), first.id)
+        save_flow(s, first, first.id)
+    with plan.acme.setting_up() as s:
+        delete_tag(s, extra)
+        delete_field(s, shirt)
+        delete_connection(s, badges)
+        delete_mapping(s, payload)
+        delete_mapping(s, header)
+
+
+def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    _names_what_goes(plan)
+    lost = (
+        "Registration Statuses: the tag Extra (deleted)",
+        "Filter 1: the field Shirt (deleted)",
+        "Filter 2: the tag Extra (deleted)",
+        "Destination “CRM”: the connection Badges (deleted)",
+        "Destination “CRM”: the payload mapping Badge (deleted)",
+        "Destination “CRM”: the header mapping Version (deleted)",
+    )
+    lacks = ("Registration Statuses: at least one tag", "A filter row has no values", "has no usable connection", "has no payload mapping")
+    asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
+    for said in (*lost, *lacks, "It names what is gone. This is left out:", "The flow stops by it, since it lacks:"):
+        assert said in asked, said
+    after = text_of(client.post(f"{url}versions/", {"version": "2", "sure": "yes"}, follow=True))
+    for said in (*lost, *lacks, "Version 2 is restored", "The flow is incomplete."):
+        assert said in after, said
+    found = stored(plan)
+    assert (found.active, found.statuses, found.emptied, found.number) == (True, (), ("statuses",), 4)
+    assert [row.values for row in found.filters] == [(), ()]
+    plan.record("R7", status="New", profile={"email": "z@example.org"})
+    assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a", {"a": plan.pk}) == [(0,)]
+    # Nothing of it comes back unseen: a header mapping that is gone is one that is missing until somebody says so.
+    assert plan.acme.connection is not None
+    assert plan.acme.mapping is not None
+    form = form_of(client, url) | {"statuses": "Registered", "row": [], "d0-connection": str(plan.acme.connection.pk)}
+    mended = text_of(client.post(url, form | {"d0-payload": str(plan.acme.mapping.pk)}, follow=True))
+    assert "The header mapping of “CRM” is gone" in mended
+    assert "The one that was here was deleted." in mended
+    assert stored(plan).destinations[0].header_mapping == GONE
+    client.post(url, form_of(client, url) | {"d0-header": ""})
+    assert stored(plan).destinations[0].header_mapping is None
+    assert "Incomplete" not in text_of(client.get(url))
 
 
 # --- who may, and whose
@@ -461,7 +524,7 @@ def test_P1_each_role_on_each_address(plan: Planned, client: Client, role: Role)
     writes = {
         base: ({"name": "x", "opened": "1"}, admin),
         "/signal/flows/new/": ({}, admin),
-        f"{base}restore/": ({"version": "1"}, admin),
+        f"{base}versions/": ({"version": "1"}, admin),
         f"{base}copy/": ({"name": "y"}, admin),
         f"{base}send/{change}/": ({}, planner),
         f"{base}test/": ({"try-text": "R1", "try": "1"}, True),
@@ -490,7 +553,7 @@ def test_nothing_of_another_account_is_reached(plan: Planned, client: Client) ->
     base = f"/signal/flows/{leads(plan)}/"
     for url in (base, f"{base}versions/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
         assert client.get(url).status_code == 404, url
-    for url in (base, f"{base}test/", f"{base}restore/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
+    for url in (base, f"{base}test/", f"{base}versions/", f"{base}copy/", f"{base}delete/", f"{base}send/{change}/"):
         assert client.post(url, {"version": "1", "name": "x", "try-text": "R1", "try": "1"}).status_code == 404, url
     mine = f"/signal/flows/{leads(other)}/"
     assert client.get(f"{mine}send/{change}/").status_code == 404

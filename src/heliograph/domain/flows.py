@@ -58,6 +58,10 @@ REQUIRED: dict[Watch, tuple[str, ...]] = {
 }
 
 
+GONE = 0
+"""In the place of a header mapping that a restored version named and that was deleted: without one the request would be another. Ids begin at 1."""
+
+
 class Does(StrEnum):
     """What a request does at its target (F8): it decides whether older versions may be left out (D2)."""
 
@@ -99,7 +103,7 @@ class Destination:
     connection: int | None = None
     action: str = "Webhook"
     payload_mapping: int | None = None
-    header_mapping: int | None = None
+    header_mapping: int | None = None  # GONE: it lacks one, and somebody has to say which or that there is none
     does: Does = Does.UPDATES
 
 

@@ -5,7 +5,7 @@ Nothing that was typed is lost: what cannot be read stays as it was typed, with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from heliograph.domain.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.fields import Subject
-from heliograph.domain.flows import LISTS, OFFERED, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.flows import GONE, LISTS, OFFERED, Destination, Does, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.filter_values import FilterValues
@@ -105,7 +105,11 @@ def _destinations(form: QueryDict, config: AccountConfig, errors: dict[str, str]
     for n in form.getlist("destination")[:MOST_DESTINATIONS]:
         at, given = len(found), {name: form.get(f"d{n}-{name}", "") for name in ("id", "connection", "payload", "header")}
         ids = {name: read_id(text) for name, text in given.items()}
-        lost = {"connection": config.connections, "payload": config.mappings, "header": config.mappings}
+        lost: dict[str, Container[object]] = {
+            "connection": config.connections,
+            "payload": config.mappings,
+            "header": {*config.mappings, GONE},
+        }
         for name, known in lost.items():
             if given[name] and ids[name] not in known:
                 errors[f"d{at}-{name}"] = _("What was chosen here is gone. Choose another one.")

@@ -11,11 +11,12 @@ from heliograph.flows.views import (
     editor,
     first,
     flow_acts,
+    flow_versions,
     flows,
+    mapping_versions,
     mappings,
     oauth,
     presets,
-    versions,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -27,8 +28,7 @@ urlpatterns: list[URLPattern] = [
     path("signal/flows/<int:flow>/active/", flows.toggle, name="flow-toggle"),
     path("signal/flows/<int:flow>/copy/", flow_acts.copy, name="flow-copy"),
     path("signal/flows/<int:flow>/delete/", flow_acts.delete, name="flow-delete"),
-    path("signal/flows/<int:flow>/versions/", flow_acts.versions, name="flow-versions"),
-    path("signal/flows/<int:flow>/restore/", flow_acts.restore, name="flow-restore"),
+    path("signal/flows/<int:flow>/versions/", flow_versions.flow_versions, name="flow-versions"),
     path("signal/connections/", connections.connection_list, name="connection-list"),
     path("signal/connections/new/", connections.connection_new, name="connection-new"),
     path("signal/connections/new/<slug:start>/", presets.connection_add, name="connection-add"),
@@ -45,7 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("signal/mappings/<int:id>/", mappings.mapping, name="mapping"),
     path("signal/mappings/<int:id>/copy/", mappings.mapping_copy, name="mapping-copy"),
     path("signal/mappings/<int:id>/delete/", mappings.mapping_delete, name="mapping-delete"),
-    path("signal/mappings/<int:id>/versions/", versions.mapping_versions, name="mapping-versions"),
+    path("signal/mappings/<int:id>/versions/", mapping_versions.mapping_versions, name="mapping-versions"),
     # Administrators of other servers enter this one: it never changes.
     path("oauth/return", oauth.oauth_return, name="oauth-return"),
 ]

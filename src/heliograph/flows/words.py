@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from heliograph.domain.completeness import Lack, Missing
-from heliograph.domain.flows import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
+from heliograph.domain.flows import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
 from heliograph.domain.sentence import State, Trouble
 from heliograph.flows.flow_list import Health
 from heliograph.store.fields import from_micros
@@ -48,7 +48,9 @@ def lacking(missing: Missing, flow: Flow) -> str:
         case Lack.FITTING_MAPPING:
             return _("The payload mapping of “%(name)s” does not fit what the flow watches") % named
         case Lack.HEADER_MAPPING:
-            return _("The header mapping of “%(name)s” does not fit") % named
+            gone = any(str(d.id) == missing.of and d.header_mapping == GONE for d in flow.destinations)
+            said = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
+            return said % named
 
 
 def trouble_of(health: Health) -> Trouble:

@@ -72,7 +72,6 @@ PLACES: dict[str, str] = {
     "flow-copy": "flows#versions-copying-deleting",
     "flow-delete": "flows#versions-copying-deleting",
     "flow-versions": "flows#versions-copying-deleting",
-    "flow-restore": "flows#versions-copying-deleting",
     "connection-list": "connections#what-are-connections",
     "connection-new": _CONNECTION,
     "connection-add": _CONNECTION,

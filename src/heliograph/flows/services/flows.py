@@ -15,7 +15,8 @@ from heliograph.domain.flows import Mode
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.errors import SavedMeanwhile
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
-from heliograph.flows.services import cures
+from heliograph.flows.services import cures, restoring
+from heliograph.flows.services.restoring import Restorable
 from heliograph.flows.services.rules import checked, named_fields, named_tags
 from heliograph.flows.services.versions import Version, version, watching_flows, write
 from heliograph.platform.errors import Invalid, NotThere, check
@@ -93,18 +94,17 @@ def copy_flow(s: Saving, id: int, *, name: str) -> Flow:
 
 
 def restore_flow(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Flow:
-    """Makes a past version the newest (F10): destinations that were removed since come back as new ones. Whether it is on is not restored.
+    """Makes a past version the newest (F10), without what is gone by now (`restorable` says what). Whether it is on is not restored.
     Raises NotThere, Invalid, AsksFirst."""
     row = flow_row(id)
-    flow = replace(restorable(id, version(s.db, s.account, "flow", id, number)), active=row.is_active)
-    return save_flow(s, flow, id, confirmed=confirmed)
+    found = restorable(id, version(s.db, s.account, "flow", id, number), s.source.account(s.account))
+    return save_flow(s, replace(found.flow, active=row.is_active), id, confirmed=confirmed)
 
 
-def restorable(id: int, version: Version) -> FlowFacts:
-    """A past version as it would be saved now."""
-    flow = FlowFacts.from_body(id, version.number, version.body)
-    present = set(Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True))
-    return replace(flow, destinations=tuple(d if d.id in present else replace(d, id=0) for d in flow.destinations))
+def restorable(id: int, version: Version, config: AccountConfig) -> Restorable:
+    """A past version as it would be saved now: destinations that were removed since come back as new ones."""
+    present = Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True)
+    return restoring.restorable(FlowFacts.from_body(id, version.number, version.body), present, config)
 
 
 def delete_flow(s: Saving, id: int) -> None:
@@ -153,7 +153,7 @@ def _write_destinations(s: Saving, row: Flow, wanted: tuple[DestinationFacts, ..
         stored.connection_id, stored.payload_mapping_id, stored.header_mapping_id = (
             facts.connection,
             facts.payload_mapping,
-            facts.header_mapping,
+            facts.header_mapping or None,
         )
         check(stored)
         stored.save()

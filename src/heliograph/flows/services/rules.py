@@ -9,7 +9,18 @@ from typing import Any
 from heliograph.domain.bodies import BodyError, checked_text
 from heliograph.domain.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, Group, SourceKey, Subject, parse_filter
-from heliograph.domain.flows import EVENT_STATUSES, LISTS, OFFERED, PROPERTIES, SESSION_STATUSES, STATUSES, Destination, FilterRow, Flow
+from heliograph.domain.flows import (
+    EVENT_STATUSES,
+    GONE,
+    LISTS,
+    OFFERED,
+    PROPERTIES,
+    SESSION_STATUSES,
+    STATUSES,
+    Destination,
+    FilterRow,
+    Flow,
+)
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.domain.tags import TagKind
 from heliograph.flows.models import FLOW_NAME_LENGTH
@@ -91,7 +102,7 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
 def _destination(d: Destination, where: str, config: AccountConfig) -> Destination:
     if d.connection is not None and d.connection not in config.connections:
         raise Invalid({where: [f"There is no connection {d.connection}."]})
-    for mapping in (d.payload_mapping, d.header_mapping):
+    for mapping in (d.payload_mapping, None if d.header_mapping == GONE else d.header_mapping):
         if mapping is not None and mapping not in config.mappings:
             raise Invalid({where: [f"There is no mapping {mapping}."]})
     if d.integration not in ("", INTEGRATION) or d.action not in ("", ACTION):

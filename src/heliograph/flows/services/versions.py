@@ -26,12 +26,13 @@ KINDS: dict[type[Any], str] = {Connection: "connection", MappingRow: "mapping", 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an entity. until_at: when the next one, or its deletion, came."""
+    """One version of an entity. since: the version of the account's set-up that it came with."""
 
     number: int
     at: datetime
     by: str
     body: Mapping[str, object]
+    since: int = 0
 
 
 def write(s: Saving, row: Any) -> None:
@@ -50,11 +51,11 @@ def write(s: Saving, row: Any) -> None:
 def history(db: Database, account: int, kind: str, id: int) -> list[Version]:
     """All versions of a flow, mapping or connection, the newest first."""
     rows = db.all(
-        "SELECT number, at, by, body FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
+        "SELECT number, at, by, body, since FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
         " AND kind = :kind AND entity_id = :id ORDER BY number DESC",
         {"account": account, "scope": ACCOUNT, "kind": kind, "id": id},
     )
-    return [Version(number, from_micros(at), by, json.loads(body)) for number, at, by, body in rows]
+    return [Version(number, from_micros(at), by, json.loads(body), since) for number, at, by, body, since in rows]
 
 
 def version(db: Database, account: int, kind: str, id: int, number: int) -> Version:

@@ -1,8 +1,7 @@
-"""Copying and deleting a flow; its versions, and restoring one (F1, F10, P12)."""
+"""Copying and deleting a flow (F1, P12)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,23 +9,15 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_scopes import scope
+from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
-from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain import sentence
-from heliograph.domain.completeness import missing
 from heliograph.domain.flows import Flow, Mode
-from heliograph.domain.ids import read_id
-from heliograph.flows import words
-from heliograph.flows.errors import AsksFirst
-from heliograph.flows.flow_facts import Difference, differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.models import FLOW_NAME_LENGTH
-from heliograph.flows.services.flows import copy_flow, delete_flow, flow_row, restorable, restore_flow
-from heliograph.flows.services.versions import Version, history
-from heliograph.flows.views.people import names_of_users
+from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.platform.views.frame import account_config, by, reading
@@ -122,83 +113,3 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
         button_class="danger",
         cancel=_("Keep it"),
     )
-
-
-@require_safe
-def versions(request: AccountRequest, flow: int) -> HttpResponse:
-    """Every version with who made it when, what one of them changed, and what restoring it would change (F10)."""
-    return _versions(request, flow, request.GET.get("version", ""), asked=bool(request.GET.get("restore")))
-
-
-def _versions(request: AccountRequest, id: int, number: str, *, asked: bool = False, refusal: str = "") -> HttpResponse:
-    account = request.account.pk
-    edits = may(request.user, Role.ADMINISTRATOR)
-    with transaction.atomic(using="read"), scope(account=account):
-        try:
-            row = flow_row(id)
-        except NotThere:
-            raise Http404 from None
-        found = history(reading(), account, "flow", id)
-        config = account_config(request, reading())
-        newest = found[0]
-        chosen = next((v for v in found if str(v.number) == number), found[1] if len(found) > 1 else newest)
-        if number and str(chosen.number) != number:
-            raise Http404
-        before, after = (chosen, newest) if chosen is not newest else (found[1] if len(found) > 1 else None, newest)
-        flows = [Flow.from_body(id, v.number, v.body) for v in found]
-        names = names_of(config, flows)
-        told = {v.number: facts(flow, names) for v, flow in zip(found, flows, strict=True)}
-        rows = differences(told[before.number] if before else [], told[after.number])
-        then = restorable(id, chosen)
-        lacks = missing(then, config) if chosen is not newest else ()
-    people = names_of_users(account, [v.by for v in found])
-    return page(
-        request,
-        "flows/flow_versions.html",
-        here="flows",
-        status=422 if refusal else 200,
-        flow={"id": id, "name": row.name or _("Without a name")},
-        versions=[_version(v, told, i, found, people, chosen) for i, v in enumerate(found[:SHOWN])],
-        chosen=chosen.number,
-        newest=newest.number,
-        first=before is None,
-        is_newest=chosen is newest,
-        rows=rows,
-        same=bool(before) and not rows,
-        edits=edits,
-        asked=asked and edits and chosen is not newest,
-        stops=[words.lacking(m, then) for m in lacks] if row.is_complete else [],
-        sentence=sentence.parts(then, names, _),
-        refusal=refusal,
-    )
-
-
-def _version(
-    v: Version, told: dict[int, list[Any]], at: int, found: Sequence[Version], people: dict[str, str], chosen: Version
-) -> dict[str, Any]:
-    changed: list[Difference] = differences(told[found[at + 1].number], told[v.number]) if at + 1 < len(found) else []
-    labels = list(dict.fromkeys(row.label for row in changed))
-    what = ", ".join(labels[:3]) + (_(" and more") if len(labels) > 3 else "")
-    return {"number": v.number, "at": v.at, "by": people.get(v.by, ""), "on": v is chosen, "what": what or _("Made")}
-
-
-@require_POST
-@needs(Role.ADMINISTRATOR)
-def restore(request: AccountRequest, flow: int) -> HttpResponse:
-    """Makes a past version the newest."""
-    number = read_id(request.POST.get("version", ""))
-    if number is None:
-        raise Http404
-    try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            restore_flow(s, flow, number, confirmed=request.POST.get("sure") == "yes")
-    except NotThere:
-        raise Http404 from None
-    except AsksFirst:
-        return _versions(request, flow, str(number), asked=True)
-    except Invalid as error:
-        said = " ".join(_(sentence) for texts in error.fields.values() for sentence in texts)
-        why = _("Version %(number)s names what is not there any more. %(said)s") % {"number": number, "said": said}
-        return _versions(request, flow, str(number), refusal=why)
-    say(request, _("Version %(number)s is restored.") % {"number": number})
-    return HttpResponseRedirect(reverse("flow", args=(flow,)))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
-from heliograph.domain.flows import LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
+from heliograph.domain.flows import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.drafts import Draft, hidden_lists, subject_of, tag_choices
@@ -190,8 +190,11 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: Accoun
         for id, m in config.mappings.items()
         if id == chosen or (m.kind == kind and (subject is None or fits(m.subject, subject)))
     ]
-    todo = ""
-    if kind == "payload" and Lack.PAYLOAD_MAPPING in of and draft.opened is not None:
+    gone = kind == "header" and chosen == GONE
+    todo = _("The one that was here was deleted. Choose another one, or none.") if gone else ""
+    if gone:
+        offered.append((GONE, _("(deleted)")))
+    elif kind == "payload" and Lack.PAYLOAD_MAPPING in of and draft.opened is not None:
         todo = _("Still missing: a payload mapping.")
     elif Lack.FITTING_MAPPING in of if kind == "payload" else Lack.HEADER_MAPPING in of:
         todo = _("This mapping does not fit what the flow watches. Choose another one.")
@@ -199,7 +202,7 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: Accoun
         kind="select",
         id=f"d{n}-{kind}",
         label=_("Payload mapping") if kind == "payload" else _("Http Header mapping"),
-        value=str(chosen or ""),
+        value="" if chosen is None else str(chosen),
         options=[Choice(str(id), name) for id, name in sorted(offered, key=lambda pair: (pair[1].casefold(), pair[0]))],
         placeholder=_("Choose a mapping") if kind == "payload" else _("None"),
         optional=kind == "header",

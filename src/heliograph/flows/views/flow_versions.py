@@ -1,0 +1,129 @@
+"""The versions of a flow (F10): what each says, and restoring one without what is gone by now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+from django_scopes import scope
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.domain import sentence
+from heliograph.domain.completeness import missing
+from heliograph.domain.flows import LISTS, Flow
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows import words
+from heliograph.flows.flow_facts import differences, facts, field_name, names_of
+from heliograph.flows.services.flows import flow_row, restorable, restore_flow
+from heliograph.flows.services.restoring import Gone, Part
+from heliograph.flows.services.rules import named_tags
+from heliograph.flows.services.versions import Version, history
+from heliograph.flows.views.versions import Difference, Listed, Question, Versioned, versions_page, worded
+from heliograph.platform.errors import NotThere
+from heliograph.platform.services.saving import Saving
+from heliograph.platform.views.frame import account_config, reading
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database
+
+MOST_LOOKED_UP = 20
+"""Past set-ups of the account that are read for the names of what is gone."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
+    """Every version with who made it when, what one of them changed, and what restoring it would change."""
+    with transaction.atomic(using="read"), scope(account=request.account.pk):
+        try:
+            row = flow_row(flow)
+        except NotThere:
+            raise Http404 from None
+        config = account_config(request, reading())
+        names = _names(reading(), config, flow)
+    href = reverse("flow", args=(flow,))
+
+    def question(version: Version) -> Question:
+        with transaction.atomic(using="read"), scope(account=request.account.pk):
+            found = restorable(flow, version, config)
+        lacks = [words.lacking(each, found.flow) for each in missing(found.flow, config)]
+        stops = bool(lacks) and row.is_active and row.is_complete
+        lists = []
+        if found.gone:
+            lists.append(Listed(_("It names what is gone. This is left out:"), said_of(found.gone, names)))
+        if lacks:
+            lists.append(
+                Listed(_("The flow stops by it, since it lacks:") if stops else _("The flow is incomplete by it. It lacks:"), lacks)
+            )
+        said = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
+        return Question([said], lists, sentence.parts(found.flow, names, _), sure=stops)
+
+    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+        gone = restorable(flow, version, config).gone
+        saved = restore_flow(s, flow, version.number, confirmed=sure)
+        told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(said_of(gone, names))}] if gone else []
+        return told if saved.is_complete else [*told, _("The flow is incomplete. It takes changes once nothing is missing.")]
+
+    return versions_page(
+        request,
+        Versioned(
+            kind="flow",
+            id=flow,
+            name=row.name or _("Without a name"),
+            here="flows",
+            crumbs=[(_("Flow List"), reverse("flow-list")), (row.name or _("Without a name"), href)],
+            href=href,
+            differences=lambda old, new: _differences(flow, old, new, names),
+            question=question,
+            restore=restore,
+        ),
+    )
+
+
+def said_of(gone: Sequence[Gone], names: sentence.Names) -> list[str]:
+    """What a version names that is gone, and where, in words."""
+    return list(dict.fromkeys(_said(each, names) for each in gone))
+
+
+def _said(gone: Gone, names: sentence.Names) -> str:
+    if gone.part is Part.TAG and gone.of in LISTS:
+        return _("%(list)s: the tag %(name)s") % {"list": words.list_name(gone.of), "name": _name(names.tags, gone)}
+    if gone.part is Part.TAG:
+        return _("Filter %(n)d: the tag %(name)s") % {"n": int(gone.of) + 1, "name": _name(names.tags, gone)}
+    if gone.part is Part.FIELD:
+        return _("Filter %(n)d: the field %(name)s") % {"n": int(gone.of) + 1, "name": field_name(str(gone.key), names)}
+    of = {"of": gone.of or _("without a name")}
+    if gone.part is Part.CONNECTION:
+        return _("Destination “%(of)s”: the connection %(name)s") % {**of, "name": _name(names.connections, gone)}
+    if gone.part is Part.PAYLOAD_MAPPING:
+        return _("Destination “%(of)s”: the payload mapping %(name)s") % {**of, "name": _name(names.mappings, gone)}
+    return _("Destination “%(of)s”: the header mapping %(name)s") % {**of, "name": _name(names.mappings, gone)}
+
+
+def _name(names: Mapping[int, str], gone: Gone) -> str:
+    return names.get(int(gone.key), f"({gone.key})")
+
+
+def _names(db: Database, config: AccountConfig, id: int) -> sentence.Names:
+    """What is called how in all versions of the flow. Tags and custom fields that are gone are called as they were when it was saved with them."""
+    versions = history(db, config.id, "flow", id)
+    flows = [Flow.from_body(id, v.number, v.body) for v in versions]
+    names = names_of(config, flows)
+    tags, fields = dict(names.tags), dict(names.fields)
+    looked_up = 0
+    for version, flow in zip(versions, flows, strict=True):
+        lost = {tag for _place, tag in named_tags(flow)} - tags.keys()
+        unknown = {row.field for row in flow.filters if ".custom." in row.field} - fields.keys()
+        if (lost or unknown) and looked_up < MOST_LOOKED_UP:
+            looked_up += 1
+            then = sentence.Names.of(Committed(db).account(config.id, version.since))
+            tags |= {tag: _("%(name)s (deleted)") % {"name": then.tags[tag]} for tag in lost & then.tags.keys()}
+            fields |= {key: _("%(name)s (deleted)") % {"name": then.fields[key]} for key in unknown & then.fields.keys()}
+    return sentence.Names(tags, fields, names.connections, names.mappings)
+
+
+def _differences(id: int, old: Mapping[str, object], new: Mapping[str, object], names: sentence.Names) -> list[Difference]:
+    found = differences(*(facts(Flow.from_body(id, 0, body), names) for body in (old, new)))
+    return [worded(each.label, each.before, each.after) for each in found]

@@ -1,0 +1,139 @@
+"""The versions of a mapping (F10): rows compared by their targets, with what each gives for the registration that changed last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.fields import Subject
+from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping import MappingError, Row
+from heliograph.domain.rendering import Preview, preview
+from heliograph.flows import mapping_warnings as warnings
+from heliograph.flows.mapping_subjects import Subjects, Tried
+from heliograph.flows.services.mappings import mapping_row, restore_mapping
+from heliograph.flows.services.versions import Version
+from heliograph.flows.source_fields import SourceFields
+from heliograph.flows.views import mapping_rows as rows
+from heliograph.flows.views.mapping_editor import empty_name
+from heliograph.flows.views.versions import Difference, Question, Side, Versioned, versions_page
+from heliograph.platform.errors import NotThere
+from heliograph.platform.services.saving import Saving
+from heliograph.recording.sources import Committed
+from heliograph.store.database import of_django
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
+    """The versions of a mapping, with what each row gives for the registration that changed last."""
+    try:
+        row = mapping_row(id)
+    except NotThere:
+        raise Http404 from None
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        config = Committed(db).account(request.account.pk)
+        subject = Subject(row.subject)
+        subjects, fields = Subjects(db, request.account.pk, config, subject), SourceFields.of(config, subject)
+        now = timezone.now()
+        tried = subjects.tried("", "", now) or subjects.made_up(now)
+    href = reverse("mapping", args=(id,))
+    whom = f"{tried.match.code} {tried.match.name}".strip() if tried.match else _("made-up data")
+
+    def question(_version: Version) -> Question:
+        names = list(dict.fromkeys(flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)))
+        if not names:
+            return Question([_("No flow uses this mapping yet.")])
+        said = ngettext(
+            "The flow that uses this mapping sends by it at once: %(flows)s.",
+            "The flows that use this mapping send by it at once: %(flows)s.",
+            len(names),
+        )
+        return Question([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")])
+
+    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+        restore_mapping(s, id, version.number, confirmed=sure)
+        return []
+
+    return versions_page(
+        request,
+        Versioned(
+            kind="mapping",
+            id=id,
+            name=row.name,
+            here="mappings",
+            crumbs=[(_("Mappings"), reverse("mapping-list")), (row.name, href)],
+            href=href,
+            differences=lambda old, new: _mapping_differences(old, new, fields, tried),
+            question=question,
+            restore=restore,
+            note=_("Results for %(whom)s.") % {"whom": whom},
+        ),
+    )
+
+
+def _mapping_differences(
+    old_body: Mapping[str, object], new_body: Mapping[str, object], fields: SourceFields, tried: Tried
+) -> list[Difference]:
+    """Rows by their targets; those that are the same on both sides are left out."""
+    try:
+        old, new = FieldMapping.from_body(old_body), FieldMapping.from_body(new_body)
+    except MappingError:  # of an older release, with what none can be today
+        return []
+    found = []
+    if old.name != new.name:
+        found.append(Difference(_("Mapping name"), _("Changed"), Side(text=old.name), Side(text=new.name)))
+    if old.empty is not new.empty:
+        found.append(
+            Difference(_("If an optional field is empty"), _("Changed"), Side(text=empty_name(old.empty)), Side(text=empty_name(new.empty)))
+        )
+    gives = [preview(each, tried.facts, timezone=tried.zone) for each in (old, new)]
+    before = {row.path: (n, row) for n, row in enumerate(old.rows)}
+    for n, row in enumerate(new.rows):
+        known = before.pop(row.path, None)
+        if known is None:
+            found.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], n)))
+        elif known[1] != row:
+            found.append(_changed(known[1], row, fields, (gives[0], known[0]), (gives[1], n)))
+    found += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], n), _nothing()) for n, row in before.values()]
+    return found
+
+
+def _nothing() -> Side:
+    return Side(text=_("Not there"))
+
+
+def _changed(old: Row, new: Row, fields: SourceFields, before: tuple[Preview, int], after: tuple[Preview, int]) -> Difference:
+    if old.parts != new.parts:
+        return Difference(new.target, _("Changed"), _side(old, fields, *before), _side(new, fields, *after))
+    return Difference(
+        new.target, _("Changed"), Side(text=_words(old), result=_result(*before)), Side(text=_words(new), result=_result(*after))
+    )
+
+
+def _side(row: Row, fields: SourceFields, gives: Preview, n: int) -> Side:
+    return Side(tuple(rows.chip(part, fields) for part in row.parts), "" if row.parts else _("No source"), _result(gives, n))
+
+
+def _result(gives: Preview, n: int) -> str:
+    if n in gives.problems:
+        return rows.problem_said(gives.problems[n])
+    return rows.said(gives.values[n], left_out=n in gives.left_out)
+
+
+def _words(row: Row) -> str:
+    parts = [
+        _("Required") if row.required else _("Optional"),
+        rows.type_name(row.type),
+        _("Trim") if row.trim else "",
+        _(row.case) if row.case else "",
+    ]
+    return ", ".join(part for part in parts if part)
