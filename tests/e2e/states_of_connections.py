@@ -11,6 +11,7 @@ from tests.e2e.visiting import State, Visit
 LIST, START, PRESET = "flows/connection_list.html", "flows/connection_start.html", "flows/connection_preset.html"
 SETUP, READ, DIALOG = "flows/connection_setup.html", "flows/connection_read.html", "flows/connection_dialog.html"
 RELEASE, SIGNING, RULE = "flows/connection_release.html", "flows/connection_signing.html", "insights/response_rule.html"
+VERSIONS = "flows/versions.html"
 HEADING = "Connection Setup"
 
 
@@ -149,6 +150,16 @@ STATES = (
         _at("Concierge desk", "signing/"),
         "setting-up",
         then=_new_secret,
+    ),
+    State(
+        "versions of a connection", VERSIONS, "Versions of Sales CRM", _at("Sales CRM", "versions/"), "setting-up", ("connection-versions",)
+    ),
+    State(
+        "a version of a connection is restored",
+        VERSIONS,
+        "Versions of Sales CRM",
+        _at("Sales CRM", "versions/?version=1&restore=1"),
+        "setting-up",
     ),
     State("response rule", RULE, "Response rule of Sales CRM", _at("Sales CRM", "rule/"), "setting-up", ("connection-rule",)),
     State("response rule, none", RULE, "Response rule of Nowhere", _at("Nowhere", "rule/"), "setting-up"),

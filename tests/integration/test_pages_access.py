@@ -50,7 +50,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
     many = {"tag-coverage", "registration-add", "registrations-status", "job", "job-refused", "import", "import-columns", "import-dry-run"}
     tried |= settings | event | many
     oauth = {"connection-access", "oauth-connect", "oauth-return"}  # test_oauth_pages.py does, with another session's state as well
-    deeds = {f"connection-{deed}" for deed in ("pause", "release", "copy", "delete", "signing", "rule")}
+    deeds = {f"connection-{deed}" for deed in ("pause", "release", "copy", "delete", "signing", "rule", "versions")}
     tried |= oauth | deeds | {"connection-list", "connection-new", "connection-add", "connection"}  # test_pages_connections.py
     # test_pages_flows.py
     tried |= {"flow-new", "flow", "flow-copy", "flow-delete", "flow-versions", "flow-test", "flow-new-test", "flow-send"}

@@ -23,7 +23,7 @@ from tests.waiting import until
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.connections import Secret
 from heliograph.domain.outcomes import Delivered
-from heliograph.flows.models import Connection, Mapping
+from heliograph.flows.models import Connection, Flow, Mapping
 from heliograph.flows.services import signing, watching
 from heliograph.flows.services.connections import connection_row, connection_url
 from heliograph.flows.services.networks import allow_networks
@@ -94,12 +94,16 @@ def test_P1_everybody_reads_connections_and_an_administrator_changes_them(
     assert ("s3cr3t-path" in page.content.decode()) is administers  # C5: whole only in Connection Setup for Administrators
     assert "s3cr3t-key" not in page.content.decode()
     assert ("Save &amp; Test" in page.content.decode()) is administers
+    versions = client.get(address(crm, "versions"))
+    assert versions.status_code == 200
+    assert "s3cr3t" not in versions.content.decode()
     before = stored(story, "CRM").number
     for path in (LIST + "new/", LIST + "new/webhook/", LIST + "new/slack_text/", *(address(crm, deed) for deed in DEEDS)):
         assert client.get(path).status_code == (200 if administers else 403), path
     if not administers:
         for path in (LIST + "new/webhook/", LIST + "new/slack_text/", address(crm), *(address(crm, deed) for deed in DEEDS)):
             assert client.post(path, {"do": "new", "name": "x", "rate": "5"}).status_code == 403, path
+        assert client.post(address(crm, "versions"), {"version": "1"}).status_code == 403
         assert stored(story, "CRM").number == before
         assert not story.paused(crm)[0]
 
@@ -110,9 +114,12 @@ def test_nothing_of_another_accounts_connections_is_there(story: Story, ada: Cli
     client = Client()
     client.force_login(other.administrator)
     assert story.receiver.url("").removeprefix("http://") not in client.get(LIST).content.decode()
-    for path in (address(mine), *(address(mine, deed) for deed in DEEDS)):
+    for path in (address(mine), *(address(mine, deed) for deed in (*DEEDS, "versions"))):
         assert client.get(path).status_code == 404, path
-        assert client.post(path, {"do": "new", "name": "Theirs", "url": "https://evil.example/", "rate": "5"}).status_code == 404, path
+        assert (
+            client.post(path, {"do": "new", "name": "Theirs", "url": "https://evil.example/", "rate": "5", "version": "1"}).status_code
+            == 404
+        ), path
     flow = story.flow("Mine", [story.to(mine)])
     for path in (LIST + "new/", LIST + "new/webhook/", LIST + "new/slack_text/"):
         assert client.get(f"{path}?for={flow}").status_code == 404, path
@@ -470,6 +477,64 @@ def test_a_copy_has_the_same_settings_and_credentials(story: Story, receiver: Re
     assert row.body["rate"] == 60
     with scope(account=story.account):
         assert connection_url(story.db, story.account, row.pk) == (receiver.url("/crm?x=1"), "")
+
+
+# --- versions
+
+
+def test_F10_C5_a_version_is_restored_with_the_secrets_of_today(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/old-path", auth="Basic Authentication", user_name="ann", secrets={Secret.PASSWORD: "first-s3cr3t"})
+    url = address(crm, "versions")
+    form = COMMON | {"name": "CRM", "auth": "Basic Authentication", "url": receiver.url("/new-path"), "user_name": "bob", "rate": "60"}
+    ada.post(address(crm), form | {"password": "second-s3cr3t"})
+    shown = ada.get(url)
+    said = text_of(shown.content)
+    for text in (
+        "From version 1 to version 2, now in use",
+        "User Name Changed ann bob",
+        "At most per minute Added Not there 60",
+        "•••• ••••",
+    ):
+        assert text in said, text
+    asked = ada.get(f"{url}?version=1&restore=1")
+    assert "every secret stay as they are now" in text_of(asked.content)
+    answer = ada.post(url, {"version": "1"}, follow=True)
+    assert "Version 1 is restored" in text_of(answer.content)
+    assert "Its URLs and secrets are those it had before that." in text_of(answer.content)
+    body, secrets = stored(story, "CRM").body, secrets_of(story, crm)
+    assert (body["user_name"], body.get("rate")) == ("ann", None)
+    assert (secrets["password"], secrets["path"]) == ("second-s3cr3t", "/new-path")
+    for page in (shown, asked):
+        assert not [text for text in ("first-s3cr3t", "second-s3cr3t", "old-path", "new-path") if text in page.content.decode()]
+
+
+def test_F10_a_version_whose_credentials_are_gone_is_restored_incomplete(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm", auth="Basic Authentication", user_name="ann", secrets={Secret.PASSWORD: "s3cr3t"})
+    flow = story.flow("Leads", [story.to(crm)])
+    keyed = COMMON | {"name": "CRM", "auth": "API Key / Token", "key_place": "bearer", "url": receiver.url("/crm"), "key": "k3y-of-today"}
+    ada.post(address(crm), keyed)
+    asked = text_of(ada.get(f"{address(crm, 'versions')}?version=1&restore=1").content)
+    assert "The connection is incomplete by it. It lacks: Password" in asked
+    stops = ada.post(address(crm, "versions"), {"version": "1"})
+    assert stops.status_code == 409
+    assert "These running flows stop by it: Leads" in text_of(stops.content)
+    assert secrets_of(story, crm)["key"] == "k3y-of-today"
+    after = text_of(ada.post(address(crm, "versions"), {"version": "1", "sure": "yes"}, follow=True).content)
+    assert "Missing: Password." in after
+    assert set(secrets_of(story, crm)) == {"path"}
+    with scope(account=story.account):
+        assert not Flow.objects.get(pk=flow).is_complete
+
+
+def test_F10_C5_a_version_with_tokens_from_another_host_is_refused(story: Story, receiver: Receiver, ada: Client) -> None:
+    tokens = {"client_id": "us", "access_token_url": "https://login.example.com/token"}
+    crm = story.connection("CRM", "/crm", auth="OAuth2", secrets={Secret.CLIENT_SECRET: "s3cr3t"}, **tokens)
+    form = COMMON | {"name": "CRM", "auth": "OAuth2", "grant": "Client Credentials", "url": receiver.url("/crm"), "client_id": "us"}
+    ada.post(address(crm), form | {"access_token_url": "https://other.example.com/token", "client_secret": "another"})
+    answer = ada.post(address(crm, "versions"), {"version": "1"})
+    assert answer.status_code == 422
+    assert "Its token URLs are at another host" in text_of(answer.content)
+    assert stored(story, "CRM").body["access_token_url"] == "https://other.example.com/token"
 
 
 def test_P12_a_connection_in_use_is_not_deleted_and_says_by_what(story: Story, ada: Client) -> None:

@@ -86,6 +86,9 @@ class Secret(StrEnum):
     """While the target learns a new one, requests are signed with this one as well."""
 
 
+CREDENTIAL: Final[Mapping[Auth, Secret]] = {Auth.BASIC: Secret.PASSWORD, Auth.KEY: Secret.KEY, Auth.OAUTH2: Secret.CLIENT_SECRET}
+"""What each type authenticates with; that of another one is forgotten."""
+
 _NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
 
 

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from heliograph.flows.views import (
     connection_deeds,
     connection_setup,
+    connection_versions,
     connections,
     editor,
     first,
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern] = [
     path("signal/connections/<int:connection>/signing/", connection_deeds.sign, name="connection-signing"),
     path("signal/connections/<int:connection>/copy/", connection_deeds.copy, name="connection-copy"),
     path("signal/connections/<int:connection>/delete/", connection_deeds.delete, name="connection-delete"),
+    path("signal/connections/<int:connection>/versions/", connection_versions.connection_versions, name="connection-versions"),
     path("signal/connections/<int:connection>/access/", oauth.connection_access, name="connection-access"),
     path("signal/connections/<int:connection>/connect/", oauth.connect, name="oauth-connect"),
     path("signal/mappings/", mappings.mapping_list, name="mapping-list"),

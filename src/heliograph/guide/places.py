@@ -80,6 +80,7 @@ PLACES: dict[str, str] = {
     "connection-release": "connections#pausing-and-releasing",
     "connection-signing": "connections#signing",
     "connection-rule": "connections#response-rules",
+    "connection-versions": "connections#versions",
     "connection-copy": "connections#copying-and-deleting",
     "connection-delete": "connections#copying-and-deleting",
     "mapping-list": "mappings#choosing-one-in-a-flow",

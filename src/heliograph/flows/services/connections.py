@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import timezone
@@ -15,7 +15,7 @@ from heliograph.domain.connections import ConnectionSetupError, Secret
 from heliograph.flows import outgoing
 from heliograph.flows.models import Connection, Destination
 from heliograph.flows.services import cures
-from heliograph.flows.services.versions import watching_flows, write
+from heliograph.flows.services.versions import Version, version, watching_flows, write
 from heliograph.flows.vault import vault
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
@@ -95,6 +95,39 @@ def save_connection(
     cures.connection_saved(s, row.pk)
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
     return row
+
+
+def restorable(now: rules.Connection, version: Version) -> rules.Connection:
+    """A past version as it would be saved over what is in force: with the URLs and the secrets of today, since old ones are not kept (C5).
+    Raises ConnectionSetupError for what no connection can be any more."""
+    then = rules.Connection.from_body(version.body)
+    kept = now.secrets - _foreign(then.auth)
+    return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
+
+
+def restore_connection(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Connection:
+    """Makes a past version the newest (F10), with the URLs and the secrets of today. Raises NotThere, AsksFirst, and Invalid where its secrets would
+    go to another host by it, or its name is taken by now."""
+    now = rules.Connection.from_body(connection_row(id).body)
+    try:
+        then = restorable(now, version(s.db, s.account, "connection", id, number))
+    except ConnectionSetupError as error:
+        raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+    try:
+        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed)
+    except SecretsAgain:
+        raise Invalid(
+            {
+                "": [
+                    "Its token URLs are at another host, which must not get the secrets of today. Change them in Connection Setup, with the secrets."
+                ]
+            }
+        ) from None
+
+
+def _foreign(auth: rules.Auth) -> frozenset[Secret]:
+    """Credentials of other Authentication Types."""
+    return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
 
 def save_rule(s: Saving, id: int, rule: Sequence[object]) -> Connection:

@@ -13,7 +13,7 @@ from typing import Final
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from heliograph.domain.connections import Auth, ClientAuth, Connection, ContentType, Grant, KeyPlace, Method, Secret
+from heliograph.domain.connections import CREDENTIAL, Auth, ClientAuth, Connection, ContentType, Grant, KeyPlace, Method, Secret
 from heliograph.flows.services.connections import ConnectionFacts
 from heliograph.platform.errors import Invalid
 
@@ -47,7 +47,6 @@ OF_TYPE: Final[Mapping[Auth, tuple[str, ...]]] = {
     Auth.KEY: ("key_place", "key_name"),
     Auth.OAUTH2: ("grant", "client_id", "access_token_url", "refresh_token_url", "scope", "client_auth"),
 }
-CREDENTIAL: Final[Mapping[Auth, Secret]] = {Auth.BASIC: Secret.PASSWORD, Auth.KEY: Secret.KEY, Auth.OAUTH2: Secret.CLIENT_SECRET}
 _FIELD_OF: Final[Mapping[str, str]] = {
     "origin": "url",
     Secret.PATH: "url",

@@ -145,6 +145,7 @@ def menu(row: Row) -> list[tuple[str, str]]:
         (_("Response rule"), reverse("connection-rule", args=(id,))),
         (_("Signing"), reverse("connection-signing", args=(id,))),
         pause,
+        (_("Versions"), reverse("connection-versions", args=(id,))),
         (_("Copy"), reverse("connection-copy", args=(id,))),
         (_("Delete"), reverse("connection-delete", args=(id,))),
     ]
