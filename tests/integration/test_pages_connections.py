@@ -422,7 +422,7 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
     secret = ada.post(LIST + "new/hubspot_contact/", {"name": "CRM", "token": "pat-s3cr3t"})  # a name that is taken
     assert secret.status_code == 422
     assert "pat-s3cr3t" not in secret.content.decode()
-    assert "Enter it once more" in text_of(secret.content)
+    assert "Typed just now; type to replace" in secret.content.decode()
 
 
 # --- pause and release, copy, delete, signing

@@ -123,6 +123,7 @@ def sections(values: Values) -> dict[str, Any]:
         **_oauth(values),
         **_test(values),
         **_limits(values),
+        "waiting": values.waiting,
     }
 
 
@@ -275,7 +276,7 @@ def _area(values: Values, name: str, label: str, help: str, *, stored: str = "")
         id=str(name),
         label=label,
         value=values.text(name),
-        error=_error(values, name),
+        error=values.errors.get(str(name), ""),
         optional=True,
         extra="code",
         help=said,
@@ -295,17 +296,12 @@ def _radios(values: Values, name: str, label: str, options: Sequence[Choice], *,
 
 
 def _secret(values: Values, secret: Secret, label: str, help: str) -> Field:
-    return Field(
-        kind="password", id=secret.value, label=label, help=help, placeholder=_stored(values, secret), error=_error(values, secret.value)
-    )
+    error = values.errors.get(secret.value, "")
+    return Field(kind="password", id=secret.value, label=label, help=help, placeholder=_stored(values, secret), error=error)
 
 
 def _stored(values: Values, secret: Secret) -> str:
+    """Whether there is one already: it is never shown."""
+    if secret.value in values.typed:
+        return _("Typed just now; type to replace")
     return _("Stored; type to replace") if secret in values.stored else ""
-
-
-def _error(values: Values, name: str) -> str:
-    """What was refused of a secret, or that it has to be typed again since another field was."""
-    if name in values.errors:
-        return values.errors[name]
-    return _("Enter it once more: a page never shows what was typed here.") if values.errors and name in values.typed else ""

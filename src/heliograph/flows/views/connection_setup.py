@@ -26,7 +26,7 @@ from heliograph.flows.errors import AsksFirst
 from heliograph.flows.services import oauth, watching
 from heliograph.flows.services.connections import connection_url, save_connection
 from heliograph.flows.services.testing import TooManyTests
-from heliograph.flows.views import connection_form, connection_values
+from heliograph.flows.views import connection_form, connection_values, typed_secrets
 from heliograph.flows.views import oauth as access_views
 from heliograph.flows.views.connection_values import Values
 from heliograph.flows.views.connections import flow_href, found_row, menu, people_of, standing
@@ -89,23 +89,32 @@ def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpRespo
         return _tested(request, row.id, errand, sample=True)
     body = row.connection.to_body() if row else {}
     rule = body.get("rule", [])
+    form = f"connection {row.id if row else 'new'}"
+    typed = connection_values.secrets_of(request.POST, typed_secrets.recall(request, form))
     values, facts = connection_values.posted(
-        request.POST, row.connection.secrets if row else frozenset(), rule if isinstance(rule, list) else []
+        request.POST, row.connection.secrets if row else frozenset(), rule if isinstance(rule, list) else [], typed
     )
+
+    def again(**parts: Any) -> Values:
+        """The form with what was typed; a secret that was itself refused is not kept."""
+        kept = {name: text for name, text in typed.items() if text and name not in parts.get("errors", {})}
+        return replace(values, typed=frozenset(kept), waiting=typed_secrets.keep(request, form, kept), **parts)
+
     if do == "insert":
         field = request.POST.get("field", "")
         url = f"{values.text('url')}{{{field}}}" if field else values.text("url")
-        return _form(request, row, replace(values, texts={**values.texts, "url": url}), errand)
+        return _form(request, row, again(texts={**values.texts, "url": url}), errand)
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
             saved = save_connection(s, facts, row.id if row else None, confirmed=bool(request.POST.get("confirmed"))).pk
     except Invalid as error:
         errors, rest = connection_values.errors_of(error)
-        return _form(request, row, replace(values, errors=errors), errand, rest=rest, status=422)
+        return _form(request, row, again(errors=errors), errand, rest=rest, status=422)
     except AsksFirst as error:
-        return _form(request, row, values, errand, stops=error, status=409)
+        return _form(request, row, again(), errand, stops=error, status=409)
     except NotThere:
         raise Http404 from None
+    typed_secrets.forget(request)
     if do == "connect":
         return access_views.connect(request, saved)
     return _tested(request, saved, errand)

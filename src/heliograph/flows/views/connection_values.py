@@ -67,7 +67,9 @@ class Values:
     rule: Sequence[object] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     typed: frozenset[str] = frozenset()
-    """Secrets that were typed into a form that was refused."""
+    """Secrets that were typed into a form that was refused, and that wait for it (`typed_secrets`)."""
+    waiting: str = ""
+    """The name under which they wait."""
 
     def text(self, name: str) -> str:
         return self.texts.get(name, "")
@@ -88,8 +90,14 @@ def values_of(connection: Connection, url: str, test_url: str) -> Values:
     return Values(texts, flags, connection.secrets, rule if isinstance(rule, list) else ())
 
 
-def posted(post: QueryDict, stored: frozenset[Secret], rule: Sequence[object]) -> tuple[Values, ConnectionFacts]:
-    """What was posted, as the form shows it again and as it is saved."""
+def secrets_of(post: QueryDict, before: Mapping[str, str]) -> dict[str, str]:
+    """What was typed into the form's secrets, now or before."""
+    now = {name: post.get(name, "")[:LONGEST] for name in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
+    return {name.value: now[name] or before.get(name.value, "") for name in now}
+
+
+def posted(post: QueryDict, stored: frozenset[Secret], rule: Sequence[object], typed: Mapping[str, str]) -> tuple[Values, ConnectionFacts]:
+    """What was posted, as the form shows it again and as it is saved. typed: its secrets (`secrets_of`)."""
     texts = {name: post.get(name, "")[:LONGEST] for name in (*TEXTS, *NUMBERS)}
     flags = frozenset(name for name in FLAGS if post.get(name))
     auth = next((auth for auth in Auth if auth.value == texts["auth"]), Auth.OPEN)
@@ -107,11 +115,11 @@ def posted(post: QueryDict, stored: frozenset[Secret], rule: Sequence[object]) -
     fields["authorities"] = texts["authorities"].strip()
     fields |= {name: _number(texts[name]) for name in NUMBERS}
     wanted = [Secret.CLIENT_CERTIFICATE, *([CREDENTIAL[auth]] if auth in CREDENTIAL else [])]
-    secrets = {secret: post.get(secret.value, "")[:LONGEST] for secret in wanted}
+    secrets = {secret: typed[secret.value] for secret in wanted}
     forget = {secret for kind, secret in CREDENTIAL.items() if kind is not auth}
     forget |= {Secret.CLIENT_CERTIFICATE} if "forget_certificate" in flags and not secrets[Secret.CLIENT_CERTIFICATE] else set()
     forget |= {Secret.SIGNING, Secret.SIGNING_BEFORE} if "forget_signing" in flags else set()
-    values = Values(texts, flags, stored, rule, typed=frozenset(secret.value for secret, text in secrets.items() if text))
+    values = Values(texts, flags, stored, rule)
     return values, ConnectionFacts(fields, texts["url"], texts["test_url"], secrets, frozenset(forget))
 
 

@@ -21,7 +21,7 @@ from heliograph.flows.services import presets as services
 from heliograph.flows.services import watching
 from heliograph.flows.services.presets import Made
 from heliograph.flows.services.testing import TooManyTests
-from heliograph.flows.views import connection_setup
+from heliograph.flows.views import connection_setup, typed_secrets
 from heliograph.flows.views.handing import Errand
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
@@ -47,16 +47,24 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     errand = Errand.of(request)
     if request.method != "POST":
         return _form(request, chosen, errand, {blank.name: blank.default for blank in chosen.blanks}, {})
-    values = {blank.name: request.POST.get(blank.name, "")[:LONGEST] for blank in chosen.blanks}
+    form = f"preset {chosen.key}"
+    before = typed_secrets.recall(request, form)
+    values = {blank.name: request.POST.get(blank.name, "")[:LONGEST] or before.get(blank.name, "") for blank in chosen.blanks}
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
             made = services.make(s, start, values)
     except Invalid as error:
-        return _form(request, chosen, errand, values, {name: " ".join(_(said) for said in each) for name, each in error.fields.items()})
+        errors = {name: " ".join(_(said) for said in each) for name, each in error.fields.items()}
+        secret = {blank.name: values[blank.name] for blank in chosen.blanks if blank.kind is BlankKind.SECRET and blank.name not in errors}
+        return _form(request, chosen, errand, values, errors, typed_secrets.keep(request, form, secret))
+    typed_secrets.forget(request)
     return _made(request, made, errand)
 
 
-def _form(request: AccountRequest, chosen: Preset, errand: Errand, values: Mapping[str, str], errors: Mapping[str, str]) -> HttpResponse:
+def _form(
+    request: AccountRequest, chosen: Preset, errand: Errand, values: Mapping[str, str], errors: Mapping[str, str], waiting: str = ""
+) -> HttpResponse:
+    """waiting: the name under which secrets that were typed wait."""
     n = len(errors)
     known = {blank.name for blank in chosen.blanks}
     return page(
@@ -65,6 +73,7 @@ def _form(request: AccountRequest, chosen: Preset, errand: Errand, values: Mappi
         here="connections",
         status=422 if errors else 200,
         preset=chosen,
+        typed=waiting,
         fields=[_field(blank, values, errors) for blank in chosen.blanks],
         refused=ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
         if n
@@ -78,8 +87,7 @@ def _form(request: AccountRequest, chosen: Preset, errand: Errand, values: Mappi
 def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str]) -> Field:
     secret = blank.kind is BlankKind.SECRET
     error = errors.get(blank.name, "")
-    if secret and errors and not error and values.get(blank.name):
-        error = _("Enter it once more: a page never shows what was typed here.")
+    waits = secret and errors and not error and values.get(blank.name)
     return Field(
         kind="password" if secret else "text",
         id=blank.name,
@@ -87,10 +95,14 @@ def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str]) -
         value="" if secret else values.get(blank.name, ""),
         help=_(blank.help) if blank.help else "",
         optional=not blank.required,
-        required=blank.required,
+        required=blank.required and not waits,
         error=error,
         inputmode="numeric" if blank.kind is BlankKind.NUMBER else "",
-        placeholder="https://" if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM) else "",
+        placeholder=_("Typed just now; type to replace")
+        if waits
+        else "https://"
+        if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM)
+        else "",
         autocomplete="" if secret else "off",
     )
 
