@@ -7,7 +7,7 @@ import json
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -341,6 +341,32 @@ def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: 
     assert first[0].status == 201
     assert done.wait(20)
     assert sender.post(document("R1")).status == 201
+
+
+def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MOST_OF_ONE", 2)
+    held, writer = sender.world.db, sender.reception.writer
+    done = threading.Semaphore(0)
+
+    def submit(account: int, codes: Sequence[str]) -> None:
+        writer.submit([Item(account, document(code), "test") for code in codes], 9, lambda _: done.release())
+
+    with held.transaction():
+        held.run("UPDATE registration SET version = version")
+        if held.vendor == "postgresql":
+            held.run("LOCK TABLE registration IN ACCESS EXCLUSIVE MODE")
+        submit(ACCOUNT, ["R0"])
+        until(lambda: writer.is_writing)
+        submit(ACCOUNT, ["R1", "R2"])
+        with pytest.raises(batching.Busy):
+            submit(ACCOUNT, ["R3"])
+        submit(ACCOUNT + 1, ["R1", "R2", "R3"])  # more at once than an account may have waiting: the first of it is always taken
+        with pytest.raises(batching.Busy):
+            submit(ACCOUNT + 1, ["R4"])
+    for _ in range(3):
+        assert done.acquire(timeout=20)
+    submit(ACCOUNT, ["R4", "R5"])
+    assert done.acquire(timeout=20)
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])

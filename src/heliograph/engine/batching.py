@@ -15,6 +15,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -42,6 +43,8 @@ FEW: Final = 4
 MOST_WAITING: Final = 4_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
+MOST_OF_ONE: Final = MOST_WAITING // 2
+"""Documents of one account among them: however much it sends, there is room for the others."""
 GATHER: Final = 0.002
 CONFIRM_EVERY: Final = 0.25
 NOTE_EVERY: Final = 60.0
@@ -65,11 +68,15 @@ type Done = Callable[[Sequence[Result]], None]
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
-    """Documents that came together. size: their bytes."""
+    """Documents that came together, of one account. size: their bytes."""
 
     items: Sequence[Item]
     size: int
     done: Done
+
+    @property
+    def account(self) -> int:
+        return self.items[0].account if self.items else 0
 
 
 class BatchWriter:
@@ -91,6 +98,7 @@ class BatchWriter:
         self._enough = threading.Event()
         self._lock = threading.Lock()
         self._waiting = self._bytes = 0
+        self._of: Counter[int] = Counter()
         self._closed = self._writing = False
         self.handover: Handover | None = None
         """To the thread of the edge's event loop, once there is one: on SQLite it records, and this thread waits for documents and for the gate."""
@@ -106,13 +114,17 @@ class BatchWriter:
     # From any thread.
 
     def submit(self, items: Sequence[Item], size: int, done: Done) -> None:
-        """Records the documents, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises Busy."""
+        """Records the documents of one account, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises Busy."""
+        wanted = _Submission(items, size, done)
         with self._lock:
             if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
                 raise Busy
+            if (mine := self._of[wanted.account]) and mine + len(items) > MOST_OF_ONE:
+                raise Busy
             self._waiting += len(items)
+            self._of[wanted.account] += len(items)
             self._bytes += size
-            self._queue.put(_Submission(items, size, done))
+            self._queue.put(wanted)
             if 0 < self._expected <= self._waiting:
                 self._enough.set()
 
@@ -172,6 +184,9 @@ class BatchWriter:
         with self._lock:
             self._waiting -= items
             self._bytes -= sum(each.size for each in batch)
+            for each in batch:
+                self._of[each.account] -= len(each.items)
+            self._of += Counter()  # without those of which nothing waits
             self._expected = min(items * 3 // 4, MOST_AT_ONCE) if len(batch) > FEW else 0
             self._enough.clear()
             if self._waiting >= self._expected or self._closed:
