@@ -205,18 +205,20 @@ class Reader:
             self._floors = now
             for line in self.lines.values():
                 line.forget_floors()
-        wants = self._wants(now)
-        found = [stored for stored in table.read_lanes(self.db, wants, self.db.now()) if self._is_free(stored, now)] if wants else []
+        clock = self.db.now()
+        wants = self._wants(now, clock)
+        found = [stored for stored in table.read_lanes(self.db, wants, clock) if self._is_free(stored, now)] if wants else []
         for stored in found:
             if stored.lane.state == 1:
                 self.line_of(stored).saw(stored.lane.rank, stored.pos, now)
-        taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)])
+        taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)], clock)
         self._busy = bool(taken)
         return taken
 
-    def _wants(self, now: float) -> list[Want]:
+    def _wants(self, now: float, clock: int) -> list[Want]:
+        """What to read. now: monotonic seconds; clock: the database's."""
         wants: list[Want] = []
-        connections = [c for c in table.connections_with_work(self.db, self.db.now()) if self.ownership.epoch(slot_of(c)) is not None]
+        connections = [c for c in table.connections_with_work(self.db, clock) if self.ownership.epoch(slot_of(c)) is not None]
         answering = sum(1 for c in connections if (line := self.lines.get(c)) is None or not line.is_slow(now))
         share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
@@ -232,7 +234,7 @@ class Reader:
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
         return stored.lane.id not in self.memory.lanes and self.memory.left.get(stored.lane.id, 0.0) < read_at
 
-    def _take(self, found: list[StoredLane]) -> int:
+    def _take(self, found: list[StoredLane], clock: int) -> int:
         mine: list[tuple[StoredLane, int]] = []
         for stored in found:
             line = self.line_of(stored)
@@ -249,11 +251,11 @@ class Reader:
         if not mine:
             return 0
         actions = table.open_actions(self.db, [stored.lane.id for stored, _ in mine])
-        now, chosen = self.db.now(), []
+        chosen = []
         for stored, epoch in mine:
             about = actions[stored.lane.id]
             does = self.composer.present.does(stored.account, stored.lane.destination)
-            choice = choose(does, stored.lane.begun_version, [a.action for a in about], now)
+            choice = choose(does, stored.lane.begun_version, [a.action for a in about], clock)
             action = next((a for a in about if choice.action is not None and a.id == choice.action.id), None)
             policy = self.composer.present.policy_of(stored.account, stored.connection)
             taken = Taken(stored, epoch, does, policy, action, time.monotonic())

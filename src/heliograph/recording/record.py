@@ -144,7 +144,8 @@ class _Batch:
         found: dict[int, list[Recorded]] = {}
         for i, item, p in prepared:
             answers[i], found[i] = self._one(item, p, subjects[p.event, p.code])
-        self._write(subjects)
+        with self.db.together():
+            self._write(subjects)
         for i, changes in found.items():
             before = answers[i]
             if before is not None and changes:

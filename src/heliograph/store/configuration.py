@@ -46,15 +46,13 @@ def lock_exclusive(
 
 def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> dict[tuple[int, int], int]:
     """(scope, id) -> version of what exists."""
-    out: dict[tuple[int, int], int] = {}
-    for scope, ids in ((ACCOUNT, list(accounts)), (EVENT, list(events))):
-        if ids:
-            rows = db.all(
-                f"SELECT scope_id, version FROM config_version WHERE scope = :scope AND {db.member('scope_id', 'ids')}",
-                {"scope": scope, "ids": ids},
-            )
-            out |= {(scope, id): version for id, version in rows}
-    return out
+    wanted = {"accounts": list(accounts), "events": list(events)}
+    asked = [
+        f"SELECT scope, scope_id, version FROM config_version WHERE scope = {scope} AND {db.member('scope_id', name)}"
+        for scope, name in ((ACCOUNT, "accounts"), (EVENT, "events"))
+        if wanted[name]
+    ]
+    return {(scope, id): version for scope, id, version in db.all(" UNION ALL ".join(asked), wanted)} if asked else {}
 
 
 def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[Entry]]:

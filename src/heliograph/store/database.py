@@ -13,14 +13,15 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import psycopg
 
 from heliograph.domain.errors import HeliographError
+from heliograph.store.columns import Column, column_of
 from heliograph.store.gate import Gate
+from heliograph.store.many import of_lists, of_values, taken_apart
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
@@ -55,6 +56,9 @@ class Database(Protocol):
     def member(self, column: str, name: str) -> str:
         """SQL: the column is one of the values of list parameter `name`."""
 
+    def together(self) -> contextlib.AbstractContextManager[object]:
+        """Inside, what `many` and `run` send is not waited for until rows are read, or until the end. On SQLite nothing is waited for anyway."""
+
     def transaction(self) -> contextlib.AbstractContextManager[None]:
         """A write transaction of its own: begin, commit, or roll back on an exception. On SQLite under the gate."""
 
@@ -62,52 +66,12 @@ class Database(Protocol):
         """Ends the connection; for those who opened it."""
 
 
-@functools.lru_cache(maxsize=1024)
-def _pyformat(sql: str) -> str:
-    return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
-
-
-@dataclass(frozen=True, slots=True)
-class _AtOnce:
-    """A statement for one row, taken apart so that it can be written for several. before and after: what stands around the rows; one: a row."""
-
-    before: str
-    one: str
-    after: str
-    names: tuple[str, ...]
-    _known: dict[int, str] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def statement(self, rows: int) -> str:
-        """The statement for so many rows."""
-        if rows not in self._known:  # the same text each time: the driver finds its statement by it
-            self._known[rows] = f"{self.before}{', '.join([self.one] * rows)}{self.after}"
-        return self._known[rows]
-
-
-_NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
-_INSERT = re.compile(r"(INSERT INTO .*? VALUES )(\(.*?\))((?: ON CONFLICT .*)?)", re.DOTALL)
-_UPDATE = re.compile(r"(UPDATE \w+ SET .*?)( WHERE .*)", re.DOTALL)
 _ROWS_AT_ONCE = (64, 16, 4)
 
 
-@functools.lru_cache(maxsize=256)
-def _at_once(sql: str) -> _AtOnce | None:
-    """How to write a statement of `many` for several rows; None where it is neither a plain INSERT nor an UPDATE."""
-    insert = _INSERT.fullmatch(sql)
-    if insert is not None and not _NAME.search(insert[3]):
-        names = tuple(_NAME.findall(insert[2]))
-        return _AtOnce(insert[1], _NAME.sub("?", insert[2]), insert[3], names)
-    update = _UPDATE.fullmatch(sql)
-    if update is None:
-        return None
-    names = tuple(dict.fromkeys(_NAME.findall(sql)))
-
-    def column(found: re.Match[str]) -> str:
-        return f"v.column{names.index(found[1]) + 1}"
-
-    row = f"({', '.join('?' * len(names))})"
-    before, after = (_NAME.sub(column, part) for part in update.groups())
-    return _AtOnce(f"{before} FROM (VALUES ", row, f") v{after}", names)
+@functools.lru_cache(maxsize=1024)
+def _pyformat(sql: str) -> str:
+    return re.sub(r"(?<!:):([a-z_]\w*)", r"%(\1)s", sql.replace("%", "%%"))
 
 
 class SqliteDatabase:
@@ -136,12 +100,12 @@ class SqliteDatabase:
     def many(self, sql: str, rows: Iterable[Params]) -> None:
         """Several rows a statement: the driver lets other threads in after each one, and comes back only when they let it."""
         wanted = rows if isinstance(rows, list) else list(rows)
-        at_once, at = _at_once(sql), 0
+        at_once, at = taken_apart(sql), 0
         if at_once is not None:
             for size in _ROWS_AT_ONCE:
                 while len(wanted) - at >= size:
                     values = [row[name] for row in wanted[at : at + size] for name in at_once.names]
-                    self.connection.execute(at_once.statement(size), values)
+                    self.connection.execute(of_values(at_once, size), values)
                     at += size
         if at < len(wanted):
             self.connection.executemany(sql, wanted[at:])
@@ -158,6 +122,9 @@ class SqliteDatabase:
 
     def member(self, column: str, name: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(:{name}))"
+
+    def together(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext()
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
@@ -209,8 +176,15 @@ class PostgresDatabase:
             return cursor.execute(_pyformat(sql), _lists(params)).rowcount
 
     def many(self, sql: str, rows: Iterable[Params]) -> None:
+        """All rows in one statement, a list for each column: a row of its own costs the server and the driver as much as thirty of them."""
+        wanted = rows if isinstance(rows, list) else list(rows)
+        at_once = taken_apart(sql) if len(wanted) > 1 else None
+        found = None if at_once is None else of_lists(at_once, wanted)
         with self._cursor() as cursor:
-            cursor.executemany(_pyformat(sql), rows)
+            if found is None:
+                cursor.executemany(_pyformat(sql), wanted)
+            else:
+                cursor.execute(*found)
 
     def draw(self, sequence: str, count: int) -> Sequence[int]:
         if not count:
@@ -224,6 +198,9 @@ class PostgresDatabase:
     def member(self, column: str, name: str) -> str:
         return f"{column} = ANY(:{name})"
 
+    def together(self) -> contextlib.AbstractContextManager[object]:
+        return self.connection.pipeline()
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         with self.connection.transaction():
@@ -236,7 +213,12 @@ class PostgresDatabase:
 def _lists(params: Params | None) -> Params | None:
     if not params:
         return params
-    return {k: list(v) if isinstance(v, (tuple, set, frozenset)) else v for k, v in params.items()}
+    return {k: _list(v) if isinstance(v, (list, tuple, set, frozenset)) else v for k, v in params.items()}
+
+
+def _list(values: Iterable[Any]) -> Column | list[Any]:
+    found = list(values)
+    return column_of(found) or found
 
 
 def of_django(connection: Any) -> Database:
@@ -257,11 +239,25 @@ def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
 
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:
     """An own connection. A session that stops inside a transaction is ended by the server, before any lease runs out."""
-    options = f"-c idle_in_transaction_session_timeout={idle_timeout_ms} -c TimeZone=UTC -c default_transaction_isolation=read\\ committed"
+    settings = {**POSTGRES_SETTINGS, "idle_in_transaction_session_timeout": str(idle_timeout_ms)}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     connection = psycopg.connect(dsn, autocommit=True, options=options, application_name="heliograph")
     if read_only:
         connection.execute("SET default_transaction_read_only = on")
     return PostgresDatabase(connection)
+
+
+POSTGRES_SETTINGS: Mapping[str, str] = {
+    "TimeZone": "UTC",
+    "default_transaction_isolation": r"read\ committed",
+    # Every statement here finds few rows by an index. A plan made while the tables are new and without statistics would read them whole,
+    # and a prepared statement keeps its plan while they grow.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",  # planned anew, the shortest statements took five times as long as without
+    "jit": "off",  # what it saves a statement of a millisecond is less than what compiling it takes
+}
 
 
 def set_up_sqlite(connection: sqlite3.Connection) -> None:

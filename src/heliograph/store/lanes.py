@@ -169,16 +169,13 @@ def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -
     if not wanted:
         return {}
     found: dict[int, list[StoredAction]] = {lane: [] for lane in wanted}
-    seen: set[int] = set()
     rows = db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10", {"lanes": wanted})
-    more = sorted(set(also))
+    more = sorted(set(also).difference(row[0] for row in rows))
     if more:
-        rows = rows + db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')} AND state >= 10", {"ids": more})
+        rows += db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')}", {"ids": more})
     for row in rows:
         stored = action_of(row)
-        if stored.id not in seen:
-            seen.add(stored.id)
-            found.setdefault(stored.lane, []).append(stored)
+        found.setdefault(stored.lane, []).append(stored)
     return found
 
 

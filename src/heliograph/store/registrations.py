@@ -114,8 +114,8 @@ def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: 
         {"now": now, **columns},
     )
     return db.all(
-        f"SELECT {_ROW} FROM registration r WHERE (r.event_id, r.code) IN (SELECT * FROM unnest(:e::bigint[], :c::text[]))"
-        " ORDER BY r.event_id, r.code" + db.for_update,
+        f"SELECT {_ROW} FROM unnest(:e::bigint[], :c::text[]) t(e, c) JOIN registration r ON r.event_id = t.e AND r.code = t.c"
+        f" ORDER BY r.event_id, r.code{db.for_update} OF r",
         {"e": columns["e"], "c": columns["c"]},
     )
 

@@ -57,10 +57,11 @@ class Settled:
 
 def store(db: Database, settled: Sequence[Settled], now: int) -> None:
     """Stores lanes, actions, attempts and figures, set by set. now: microseconds, drawn after the locks."""
-    _store_attempts(db, settled)
-    _store_actions(db, settled, now)
-    _store_lanes(db, settled)
-    put_deltas(db, _figures(settled, now))
+    with db.together():
+        _store_attempts(db, settled)
+        _store_actions(db, settled, now)
+        _store_lanes(db, settled)
+        put_deltas(db, _figures(settled, now))
 
 
 def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
