@@ -151,9 +151,12 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/15m/key"}
-# Wrong passwords are counted in this process's memory. Django's default keeps 300 entries: guesses for others would push out those for one.
+# Wrong passwords are counted by all processes of pages together. On SQLite there is one, which counts in its memory. Django's default keeps
+# 300 entries: guesses for others would push out those for one.
+_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10}}
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10}}
+    "default": _memory if HELIOGRAPH.on_sqlite else {"BACKEND": "heliograph.accounts.shared_cache.SharedCache"},
+    "memory": {**_memory, "LOCATION": "memory"},
 }
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _base.scheme
 SOCIALACCOUNT_ADAPTER = "heliograph.accounts.openid.OpenIdAdapter"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import Any, Final
 
 from allauth.account import signals as account
@@ -10,7 +11,7 @@ from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.signals import user_logged_in
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -33,15 +34,18 @@ def listen() -> None:
 
 
 def seen(request: HttpRequest) -> None:
-    """Notes now and then that a session is in use. That it cannot be noted stops nobody."""
+    """Notes now and then that a session is in use: what another process noted is not noted again. That it cannot be noted stops nobody."""
     key = request.session.session_key
-    if key and request.user.is_authenticated and cache.add(f"seen:{key}", 1, SEEN_EVERY):
+    if key and request.user.is_authenticated and caches["memory"].add(f"seen:{key}", 1, SEEN_EVERY):
+        now = timezone.now()
         with contextlib.suppress(DatabaseError):
-            UserSession.objects.filter(session_key=key).update(last_seen_at=timezone.now())
+            stale = UserSession.objects.filter(session_key=key, last_seen_at__lt=now - timedelta(seconds=SEEN_EVERY))
+            if stale.exists():
+                stale.update(last_seen_at=now)
 
 
 def _begun(request: HttpRequest, **_more: Any) -> None:
-    cache.set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
+    caches["memory"].set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
 
 
 def _signed_in(user: User, **_more: Any) -> None:

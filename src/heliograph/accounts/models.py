@@ -174,6 +174,20 @@ class ApiToken(models.Model):
         return self.name
 
 
+class Remembered(models.Model):
+    """What processes of pages remember together for a while (`shared_cache`): by key, as JSON."""
+
+    key = models.CharField(primary_key=True, max_length=255)
+    value = models.TextField()
+    until = MicrosField(db_index=True)
+
+    class Meta:
+        db_table = "remembered"
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AuditEntry(models.Model):
     """Who did what to which object, in the transaction that did it. Never changed afterwards."""
 

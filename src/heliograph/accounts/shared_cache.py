@@ -1,0 +1,86 @@
+"""What processes of pages remember together on PostgreSQL: wrong passwords, codes that were used (Django's cache, in a table).
+
+On SQLite there is one process of pages, and its memory is enough: nothing of this is written there. Django's own cache in a table unpickles what it
+finds; whoever could write to the database would run code in our processes by it. This one keeps JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import count
+from typing import Any, Final
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+from django.db import connection
+from django.utils import timezone
+
+from heliograph.store.fields import to_micros
+
+SWEEP_EVERY: Final = 100
+"""Writes of a process between two times that it takes out what is over."""
+FOREVER: Final = timedelta(days=3_650)
+
+WRITE: Final = (
+    "INSERT INTO remembered (key, value, until) VALUES (%s, %s, %s)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until"
+)
+WRITE_IF_OVER: Final = f"{WRITE} WHERE remembered.until <= %s"
+
+type Timeout = float | None
+
+
+class SharedCache(BaseCache):
+    """A cache in the table `remembered`. Values are what JSON can hold; every operation is one statement, so that `add` lets one in of many."""
+
+    def __init__(self, _place: str, params: Mapping[str, Any]) -> None:
+        super().__init__(dict(params))
+        self._writes = count(1)
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT value FROM remembered WHERE key = %s AND until > %s", [self._key(key, version), _now()])
+            found = cursor.fetchone()
+        return default if found is None else json.loads(found[0])
+
+    def set(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        self._write(key, value, timeout, version, only_if_over=False)
+
+    def add(self, key: str, value: Any, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return self._write(key, value, timeout, version, only_if_over=True)
+
+    def touch(self, key: str, timeout: Timeout = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        now = _now()
+        params = [self._until(timeout), self._key(key, version), now]
+        return _run("UPDATE remembered SET until = %s WHERE key = %s AND until > %s", params) > 0
+
+    def delete(self, key: str, version: int | None = None) -> bool:
+        return _run("DELETE FROM remembered WHERE key = %s", [self._key(key, version)]) > 0
+
+    def clear(self) -> None:
+        _run("DELETE FROM remembered", [])
+
+    def _write(self, key: str, value: Any, timeout: Timeout, version: int | None, *, only_if_over: bool) -> bool:
+        now = _now()
+        if next(self._writes) % SWEEP_EVERY == 0:
+            _run("DELETE FROM remembered WHERE until <= %s", [now])
+        params = [self._key(key, version), json.dumps(value), self._until(timeout)]
+        return _run(WRITE_IF_OVER, [*params, now]) > 0 if only_if_over else _run(WRITE, params) > 0
+
+    def _key(self, key: str, version: int | None) -> str:
+        return str(self.make_and_validate_key(key, version))
+
+    def _until(self, timeout: Timeout) -> int:
+        expires = self.get_backend_timeout(timeout)  # seconds since 1970
+        return _now() + FOREVER // timedelta(microseconds=1) if expires is None else round(expires * 1_000_000)
+
+
+def _run(statement: str, params: list[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return int(cursor.rowcount)
+
+
+def _now() -> int:
+    return to_micros(timezone.now())
