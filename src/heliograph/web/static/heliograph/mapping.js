@@ -206,6 +206,7 @@
     plus.before(input);
     input.placeholder = line.querySelector(".chip") ? "" : word("hint");
     plus.addEventListener("click", () => { input.focus(); if (list?.line === line) close(); else show(line); });
+    input.addEventListener("click", () => { if (list?.line !== line) show(line); });
     input.addEventListener("input", (e) => { e.stopPropagation(); show(line); });
     input.addEventListener("blur", () => { // typed and left: not lost
       const typed = input.value;
@@ -227,7 +228,7 @@
     el.addEventListener("click", (e) => {
       const at = /** @type {Element} */ (e.target);
       const on = at.closest(".chip");
-      if (at === el) entryOf(el).focus();
+      if (at === el) { entryOf(el).focus(); show(el); }
       if (!on) return;
       e.preventDefault();
       if (at.closest(".part-x")) remove(el, on);
