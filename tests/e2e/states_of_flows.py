@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
-from tests.e2e.visiting import State, Visit
+from tests.e2e.visiting import State, Visit, opened
 
-EDITOR, QUESTION, ASKS = (f"flows/flow_{name}.html" for name in ("editor", "question", "asks"))
+LIST, EDITOR, QUESTION, ASKS = (f"flows/flow_{name}.html" for name in ("list", "editor", "question", "asks"))
 VERSIONS = "flows/versions.html"
 SEND = "insights/flow_send.html"
 
@@ -98,6 +98,7 @@ STATES = (
     State("a new flow", EDITOR, "New flow", "/signal/flows/new/", "setting-up", ("flow-new",)),
     State("a new flow, being filled", EDITOR, "New flow", "/signal/flows/new/", "setting-up", then=_chosen),
     State("flow", EDITOR, "Leads", _flow(), "setting-up", ("flow", "flow-test")),
+    State("flows, the menu of a row", LIST, "Flow List", "/signal/flows/", "setting-up", then=opened("More for")),
     State("flow, refused", EDITOR, "Leads", _flow(), "setting-up", then=_refused, after=422),
     State("flow, saved", EDITOR, "Leads", _flow(), "setting-up", then=_saved),
     State("flow, tried", EDITOR, "Leads", _flow(), "setting-up", then=_tried),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
-from tests.e2e.visiting import State, Visit
+from tests.e2e.visiting import State, Visit, opened
 
 LIST, EDITOR, READER = "flows/mapping_list.html", "flows/mapping.html", "flows/mapping_read.html"
 QUESTION, VERSIONS = "flows/mapping_question.html", "flows/versions.html"
@@ -78,6 +78,7 @@ STATES = (
     State("mappings, none", LIST, "Mappings", "/signal/mappings/", "nothing"),
     State("mapping, new", EDITOR, "New Mapping", "/signal/mappings/new/", "setting-up", ("mapping-new",)),
     State("mapping", EDITOR, "Lead mapping", _at("lead"), "setting-up", ("mapping",)),
+    State("mapping, transformations of a field", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=opened("Transformation of")),
     State("mapping, a chip", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_chip),
     State("mapping, a date", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_date),
     State("mapping, a text", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_text),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
-from tests.e2e.visiting import State, Visit
+from tests.e2e.visiting import State, Visit, opened
 
 TAGS, ROWS, FORM, DIALOG = "platform/tags.html", "platform/rows.html", "platform/form.html", "platform/dialog.html"
 UPLOAD = "platform/import_upload.html"
@@ -109,6 +109,7 @@ STATES = (
         ("registrations-status",),
     ),
     State("tags", TAGS, "Tags", "/settings/", "setting-up", ("settings", "tags")),
+    State("tags, the menu of a row", TAGS, "Tags", "/settings/tags/", "setting-up", then=opened("More for")),
     State("tags, as a Viewer", TAGS, "Tags", "/settings/tags/", "reading"),
     State("tags, refused", TAGS, "Tags", "/settings/tags/", "setting-up", then=_nameless, after=422),
     State("tags, nothing matches", TAGS, "Tags", "/settings/tags/?q=nowhere", "setting-up"),

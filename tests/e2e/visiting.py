@@ -66,3 +66,14 @@ class State:
         assert page.get_by_role("heading", level=1).count() == 1
         said = page.get_by_role("heading", level=1).inner_text()
         assert re.fullmatch(self.heading if isinstance(self.heading, re.Pattern) else re.escape(self.heading), said), said
+
+
+def opened(name: str) -> Steps:
+    """Opens the last menu whose name begins like this: what hangs over the page is looked at as well."""
+
+    def then(visit: Visit) -> None:
+        summary = visit.page.get_by_label(re.compile(f"^{name}")).last
+        summary.click()
+        assert summary.evaluate("(summary) => summary.parentElement.open")
+
+    return then
