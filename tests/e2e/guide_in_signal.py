@@ -245,7 +245,7 @@ def http_header(reader: Reader) -> None:
     expect(page.get_by_text("Complete", exact=True).first).to_be_visible()
 
 
-def test_flow(reader: Reader) -> None:
+def a_test_flow(reader: Reader) -> None:
     """Best practice: set a new flow up as Test and test it. A registration of an event in Testing reaches the target application."""
     page = reader.turns_to(reader.platform)
     _registers(page, "S26-1", "zoë ", status="Paid", attendee_type="Speaker")
@@ -254,7 +254,7 @@ def test_flow(reader: Reader) -> None:
     assert post.json() == _body("Zoë", "PAID")
 
 
-def live_flow(reader: Reader) -> None:
+def a_live_flow(reader: Reader) -> None:
     """Live: the event leaves Testing, the flow is switched. It ignores test registrations, and those that its filters do not take."""
     signal = reader.turns_to(reader.signal)
     signal.get_by_role("switch", name="Live", exact=True).press("Space")
@@ -344,6 +344,6 @@ CHAPTERS = (
     setting_up_a_destination,
     mappings,
     http_header,
-    test_flow,
-    live_flow,
+    a_test_flow,
+    a_live_flow,
 )
