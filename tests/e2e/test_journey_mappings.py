@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
+from urllib.parse import unquote_plus
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.e2e.showcase import Showcase
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
@@ -97,6 +98,49 @@ def test_M1_a_mapping_from_a_sample_with_chips_by_keyboard_alone(page: Page, sho
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
     expect(row(page, "Title").get_by_role("button", name="Position, if empty: Guest", exact=True)).to_be_visible()
     expect(row(page, "Email").get_by_role("button", name="Text “left behind”", exact=True)).to_be_visible()
+
+
+def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcase: Showcase) -> None:
+    """A button's answer takes the page's place: what somebody went on typing is in it, at its row, wherever that stands by then."""
+    page = signed_in(page, showcase)
+    page.goto(f"{showcase.url}/signal/mappings/new/")
+    page.get_by_role("button", name="Paste a sample JSON").click()
+    page.get_by_label("Sample JSON").fill('{"One": "1", "Two": "2", "Three": "3"}')
+    page.get_by_role("button", name="Show its rows").click()
+    page.get_by_role("button", name="Add 3 rows").click()
+    expect(page.get_by_label("Target field 3")).to_have_value("Three")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        body = unquote_plus(route.request.post_data or "")
+        held.append(route) if "remove:0" in body else route.continue_()
+
+    page.route("**/signal/mappings/new/", hold)
+    page.get_by_label("More for One").click()
+    with page.expect_request(lambda request: "remove" in (request.post_data or "")):
+        page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_label("Mapping name").fill("Typed meanwhile")
+    page.get_by_label("Target field 3").fill("Third")
+    row(page, "Two").get_by_label("Required: Two").check()
+    line = page.get_by_role("combobox", name="Add to Two", exact=True)
+    line.focus()
+    page.keyboard.type("kept ")
+    page.keyboard.press("Enter")
+    page.keyboard.type("half a wo")
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.get_by_label("Target field 3")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_label("Target field 1")).to_have_value("Two")
+    expect(page.get_by_label("Target field 2")).to_have_value("Third")
+    expect(page.get_by_label("Mapping name")).to_have_value("Typed meanwhile")
+    expect(page.get_by_label("Required: Two")).to_be_checked()
+    expect(row(page, "Two").get_by_role("button", name="Text “kept ”", exact=True)).to_be_visible()
+    expect(line).to_have_value("half a wo")
+    expect(line).to_be_focused()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="Typed meanwhile", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label("Target field 2")).to_have_value("Third")
 
 
 def test_M1_the_same_without_script(browser: Browser, showcase: Showcase) -> None:

@@ -25,6 +25,7 @@ class DraftRow:
     """One row. target: its name; of a nested row the last step of its path, whose others are `under`. entry: a nested row that is itself an entry of a list.
 
     line: its chips as text (domain.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
+    was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
     """
 
     target: str = ""
@@ -38,6 +39,7 @@ class DraftRow:
     line: str = ""
     kept: tuple[Part, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
+    was: int | None = None
 
     @classmethod
     def of(cls, row: Row) -> DraftRow:

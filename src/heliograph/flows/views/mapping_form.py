@@ -104,6 +104,7 @@ def _row(post: QueryDict, n: int) -> DraftRow:
         case=_chosen(Case, case, Case.LOWER) if case in set(Case) else None,
         line=line,
         kept=_kept(post.get(f"kept-{n}", "")),
+        was=n,
     )
 
 

@@ -240,6 +240,82 @@
     });
   }
 
+  // ---- what is typed while an answer is under way: the page that comes has it, too
+
+  /** @type {Map<string, string>} */ let sent = new Map();
+  /** @type {{ controls: Map<string, string>, lines: Map<string, { chips: Element[], typed: string, on: boolean }>, at: string } | null} */ let meanwhile = null;
+  const state = (/** @type {HTMLInputElement} */ el) => (el.type === "checkbox" || el.type === "radio" ? String(el.checked) : el.value);
+  /** The row's number in the page that was posted: this page's own, or what the answer says. */
+  const rowOf = (/** @type {Element} */ el, /** @type {boolean} */ posted) => {
+    const row = /** @type {HTMLElement | null} */ (el.closest(".map-row[id^=row-]"));
+    return row ? (posted ? row.id.slice(4) : row.dataset.was ?? "new") : "";
+  };
+  /** Everything that can be typed or chosen, by a key that is the same in both pages. */
+  function controls(/** @type {boolean} */ posted) {
+    const found = /** @type {Map<string, HTMLInputElement>} */ (new Map());
+    /** @type {HTMLInputElement[]} */ ([...form.elements]).forEach((el) => {
+      if (!el.name || el.type === "submit" || el.name === "csrfmiddlewaretoken" || (el.type === "hidden" && !el.name.startsWith("line-"))) return;
+      const row = rowOf(el, posted);
+      const base = [row, row ? el.name.replace(/-\d+$/, "") : el.name, el.dataset.path ?? "", el.type === "radio" ? el.value : ""].join("|");
+      let n = 0;
+      while (found.has(`${base}|${n}`)) n += 1;
+      found.set(`${base}|${n}`, el);
+    });
+    return found;
+  }
+  function lines(/** @type {boolean} */ posted) {
+    return new Map([...editor.querySelectorAll(".chip-input.line[data-line]")].map((each) => [rowOf(each, posted), /** @type {HTMLElement} */ (each)]));
+  }
+  function remember() {
+    sent = new Map([...controls(true)].map(([key, el]) => [key, state(el)]));
+  }
+  /** Before the answer takes the page's place. */
+  function collect() {
+    const now = controls(true);
+    const typed = new Map([...now].filter(([key, el]) => state(el) !== sent.get(key)).map(([key, el]) => [key, state(el)]));
+    const begun = sent.get("|new|||0") ?? "";
+    const name = typed.get("|new|||0");
+    if (begun && name?.startsWith(begun)) typed.set("|new|||0", name.slice(begun.length)); // what was sent has a row by now
+    const changedLines = [...lines(true)].map(([n, line]) => {
+      const on = document.activeElement === entryOf(line);
+      return /** @type {[string, { chips: Element[], typed: string, on: boolean }]} */ ([n, { chips: typed.has(`${n}|line|||0`) ? [...line.querySelectorAll(":scope > .chip")] : [], typed: entryOf(line).value, on }]);
+    }).filter(([n, line]) => typed.has(`${n}|line|||0`) || line.typed);
+    const at = [...now].find(([, el]) => el === document.activeElement)?.[0] ?? "";
+    const on = changedLines.some(([, line]) => line.on);
+    changedLines.forEach(([n]) => { const line = lines(true).get(n); if (line) entryOf(line).value = ""; }); // or leaving the page would make a chip of it
+    meanwhile = typed.size || changedLines.length ? { controls: typed, lines: new Map(changedLines), at: typed.has(at) && !on ? at : "" } : null;
+  }
+  /** Once it has; whether somebody goes on typing where they were. */
+  function bring() {
+    if (!meanwhile) return false;
+    const { controls: typed, lines: changedLines, at } = meanwhile;
+    meanwhile = null;
+    let goesOn = false;
+    const here = controls(false);
+    typed.forEach((value, key) => {
+      const el = here.get(key);
+      if (!el || el.type === "hidden") return;
+      if (el.type === "checkbox" || el.type === "radio") el.checked = value === "true"; else el.value = value;
+      const box = el.closest("details.cases");
+      if (box) cases(box);
+    });
+    lines(false).forEach((line, n) => {
+      const brought = changedLines.get(n);
+      if (!brought) return;
+      if (typed.has(`${n}|line|||0`)) {
+        line.querySelectorAll(":scope > .chip").forEach((each) => each.remove());
+        entryOf(line).before(...brought.chips);
+        store(line);
+      }
+      entryOf(line).value = brought.typed;
+      if (brought.on) { entryOf(line).focus(); show(line); goesOn = true; }
+    });
+    const el = here.get(at);
+    if (el) { el.focus(); if ("selectionStart" in el && el.type === "text") el.setSelectionRange(el.value.length, el.value.length); goesOn = true; }
+    soon();
+    return goesOn;
+  }
+
   // ---- the form
 
   function cases(/** @type {Element} */ box) {
@@ -278,9 +354,12 @@
     });
     editor.addEventListener("keydown", (e) => { if (e.key === "Escape" && /** @type {Element} */ (e.target).closest("#panel")) press("close"); });
     counted = document.getElementById("map-problems")?.dataset.n ?? "";
-    focus(/** @type {HTMLInputElement} */ (document.getElementById("map-focus")).value);
+    if (!bring()) focus(/** @type {HTMLInputElement} */ (document.getElementById("map-focus")).value);
   }
 
+  const ours = (/** @type {Event} */ e) => editor && /** @type {CustomEvent} */ (e).detail.target === editor;
+  document.addEventListener("htmx:beforeRequest", (e) => { if (ours(e)) remember(); });
+  document.addEventListener("htmx:beforeSwap", (e) => { if (ours(e)) collect(); });
   window.addEventListener("beforeunload", (e) => { if (changed) e.preventDefault(); });
   document.addEventListener("htmx:oobAfterSwap", () => {
     const problems = document.getElementById("map-problems");
