@@ -13,6 +13,7 @@ from typing import Literal
 import psycopg
 
 from tests import postgres
+from tests.pristine import Pristine
 
 Vendor = Literal["sqlite", "postgresql"]
 
@@ -45,7 +46,8 @@ class DatabaseFacts:
 class Databases:
     """Makes databases of one vendor. A migrated one is a copy of the template, made in a fraction of a second.
 
-    Copies bring the rows that migrations put in (slots, sequences, statuses), which truncating tables would lose.
+    Copies bring the rows that migrations put in (slots, sequences, statuses), which truncating tables would lose. On PostgreSQL, where
+    copies are dear, a database that was used is put back to what it was and used again (tests/pristine.py).
     """
 
     def __init__(self, vendor: Vendor, folder: Path, key: str, server: Path | None) -> None:
@@ -55,6 +57,8 @@ class Databases:
         self._server = server
         self._count = 0
         self._template = f"hg{os.getpid()}_template"
+        self._pristine: Pristine | None = None
+        self._used: list[str] = []
 
     def facts(self, name: str, data: Path | None = None) -> DatabaseFacts:
         """A database by its name. On SQLite it is the file heliograph.db of its data folder."""
@@ -78,15 +82,18 @@ class Databases:
     def keep_as_template(self, name: str, file: Path) -> None:
         """Further databases are copies of this one as it is now. Nobody may be connected to it."""
         if self.vendor == "postgresql":
-            self._on_server(f'CREATE DATABASE "{self._template}" TEMPLATE "{name}"')
+            self._on_server(f'CREATE DATABASE "{self._template}" TEMPLATE "{name}" STRATEGY FILE_COPY')
+            self._pristine = Pristine(self._server, self._template)
         else:
             shutil.copyfile(file, self._folder / self._template)
 
     def restore(self, name: str, file: Path) -> None:
         """This database is a fresh copy of the template."""
         if self.vendor == "postgresql":
-            self.drop(name)
-            self._on_server(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
+            assert self._pristine is not None
+            if not self._pristine.restore(name):
+                self.drop(name)
+                self._on_server(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY FILE_COPY')
             return
         # A new file in place of the old one: whoever still has the old one open cannot harm the new one.
         fresh = file.with_suffix(".fresh")
@@ -96,7 +103,9 @@ class Databases:
         fresh.replace(file)
 
     def drop_template(self) -> None:
-        self.drop(self._template)
+        """The template is gone, and what was kept to be used again."""
+        for name in (*self._used, self._template):
+            self.drop(name)
 
     @contextmanager
     def empty(self) -> Iterator[DatabaseFacts]:
@@ -112,12 +121,13 @@ class Databases:
     @contextmanager
     def migrated(self) -> Iterator[DatabaseFacts]:
         """A database with every migration applied and no rows but those of the migrations."""
-        facts = self._next()
+        facts = self.facts(self._used.pop()) if self._used else self._next()
         self.restore(facts.data.name, facts.data / "heliograph.db")
         try:
             yield facts
         finally:
-            self.drop(facts.data.name)
+            if self.vendor == "postgresql":
+                self._used.append(facts.data.name)
             shutil.rmtree(facts.data, ignore_errors=True)
 
     def _next(self) -> DatabaseFacts:

@@ -8,6 +8,7 @@ import socket
 import pytest
 from django.db import connection, connections
 from tests.databases import DatabaseFacts, Databases
+from tests.pages import opened
 from tests.processes import Starter
 
 from heliograph.accounts.models import Account
@@ -49,6 +50,25 @@ def test_a_process_joins_djangos_test_database(database: DatabaseFacts, heliogra
 def test_databases_are_apart(databases: Databases, fresh_database: DatabaseFacts, empty_database: DatabaseFacts) -> None:
     with databases.migrated() as another:
         assert len({fresh_database.url, empty_database.url, another.url}) == 3
+
+
+@pytest.mark.parametrize("more", ["", "CREATE TABLE left_over (n bigint)"], ids=["rows", "tables"])
+def test_a_database_that_was_used_is_as_new(databases: Databases, more: str) -> None:
+    made = "INSERT INTO django_content_type (app_label, model) VALUES ('odd', 'one') RETURNING id"
+    seen = []
+    for _time in range(2):
+        with databases.migrated() as facts:
+            db = opened(facts)
+            types = db.all("SELECT id, app_label, model FROM django_content_type ORDER BY id")
+            with db.transaction():
+                seen.append((db.all("SELECT count(*), sum(epoch) FROM slot"), types, db.all(made)))
+                db.run("UPDATE slot SET epoch = epoch + 1")
+                db.run("DELETE FROM django_migrations")
+                if more:
+                    db.run(more)
+            db.connection.close()  # type: ignore[attr-defined]
+    assert seen[0] == seen[1]
+    assert seen[0][0][0][0] == 64
 
 
 def test_C6_tests_reach_only_this_machine() -> None:
