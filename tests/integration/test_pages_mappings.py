@@ -19,9 +19,11 @@ from tests.mapping_examples import HANA, Examples
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import AuditEntry, Role
-from heliograph.domain.mapping import DateFormat, Mapping, Otherwise, Row, Source, Text, ValueType
+from heliograph.domain.fields import Subject
+from heliograph.domain.mapping import DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.mappings import save_mapping
+from heliograph.flows.services.presets import starts
 from heliograph.flows.services.versions import history
 
 type Form = dict[str, list[str]]
@@ -206,6 +208,56 @@ def test_M2_rows_are_moved_deleted_and_added_within_objects_and_lists(site: Plan
     assert "Guests" not in targets
     assert targets[-4:] == ["phones[0].kind", "phones[0].number", "phones[1].kind", "phones[1].number"]
     assert 'address["zip.code"]' in targets
+
+
+def test_M2_objects_and_lists_are_renamed_with_what_is_in_them(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    url = at(made.lead)
+    form = read(client.get(url).content)
+    paths = form["object"]
+    names = {"address": "home", "phones": "tele.phones"}
+    page = client.post(url, form | {"object-name": [names.get(path, path) for path in paths], "do": ["inside:address"]})
+    assert "Name of the target" not in text_of(page.content)
+    form = read(page.content)
+    assert set(form["object"]) == {"home", '["tele.phones"]'}
+    empty = next(name for name, value in form.items() if name.startswith("target-") and value == [""])
+    emptied = form | {
+        empty: ["zip"],
+        "object-name": ["" for _ in form["object"]],
+        "do": ["save"],
+    }  # nameless is nothing: they keep their names
+    assert client.post(url, emptied).status_code == 302
+    targets = [row.target for row in stored(site, made.lead).rows]
+    assert [target for target in targets if "address" in target or target.startswith("phones")] == []
+    assert {"home.zip", '["tele.phones"][0].number'} <= set(targets)
+    clash = read(client.get(url).content)
+    refused = client.post(
+        url, clash | {"object-name": ["LastName" if path == "home" else path for path in clash["object"]], "do": ["save"]}
+    )
+    assert refused.status_code == 422
+    assert "LastName" in text_of(refused.content)
+
+
+def test_B3_a_new_mapping_starts_from_an_application(site: Planned, client: Client) -> None:
+    site.signs_in(client)
+    url = "/signal/mappings/new/"
+    page = client.get(url)
+    assert "Or start from an application" in text_of(page.content)
+    taken = client.post(url, read(page.content) | {"start": ["slack_text"], "do": ["start"]})
+    form = read(taken.content)
+    assert form["target-0"] == ["text"]
+    assert form["name"] == ["Slack message mapping"]
+    assert "Or start from an application" not in text_of(taken.content)
+    answer = client.post(url, form | {"do": ["save"]})
+    assert answer.status_code == 302, text_of(answer.content)
+    again = client.post(url, form | {"name": ["Mine"], "start": ["ntfy"], "do": ["start"]})  # rows that are there are not replaced
+    assert read(again.content)["target-0"] == ["text"]
+    nothing = client.post(url, read(page.content) | {"start": ["nonsense"], "do": ["start"]})
+    assert nothing.status_code == 200
+    for kind, subject in (("header", "registration"), ("payload", "event")):
+        assert "Or start from" not in text_of(client.get(f"{url}?kind={kind}&subject={subject}").content)
+    for key, (_name, mapping) in starts(Kind.PAYLOAD, Subject.SESSION).items():
+        assert mapping.rows, key
 
 
 def test_M3_the_field_list_has_every_group_with_what_the_person_has(site: Planned, made: Examples, client: Client) -> None:

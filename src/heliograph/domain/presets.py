@@ -117,6 +117,11 @@ class Preset:
         secrets = {name: _filled(text, clean) for name, text in connection.pop("secrets", {}).items()}
         return Filled(url, _filled(connection, clean), secrets, tuple(_mapping(body, clean, rows) for body in self.mappings))
 
+    def start(self) -> tuple[Mapping[str, object], ...]:
+        """The mappings alone, for somebody whose connection is there already: a row that is made of an empty blank has no source yet."""
+        clean = {blank.name: blank.default for blank in self.blanks}
+        return tuple(_without_empty_texts(_mapping(body, clean, ())) for body in self.mappings)
+
     @property
     def url_blank(self) -> str:
         """The blank that a wrong URL is about."""
@@ -216,6 +221,11 @@ def _mapping(body: Mapping[str, Any], clean: Mapping[str, str], form: Sequence[M
         if "if" not in row or clean.get(row["if"])
     ]
     return {**_filled({key: value for key, value in body.items() if key != "rows"}, clean), "rows": [*rows, *form]}
+
+
+def _without_empty_texts(body: dict[str, Any]) -> dict[str, object]:
+    rows = [{**row, "parts": [part for part in row["parts"] if part.get("text") != ""]} for row in body["rows"]]
+    return {**body, "rows": rows}
 
 
 def _filled(value: Any, clean: Mapping[str, str]) -> Any:

@@ -5,7 +5,7 @@ A draft holds texts as they were typed. `checked` makes a mapping of the rows th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from heliograph.domain.chips import LineError, read_line, write_line
@@ -188,6 +188,12 @@ class Draft:
         self.rows[place:place] = new
         return place
 
+    def rename(self, names: Mapping[Path, str]) -> None:
+        """Gives objects and lists other names. names: by their paths as they are now."""
+        for row in self.rows if names else ():
+            if row.nested:
+                row.under = renamed(row.under, names)
+
     def move(self, place: int, by: int) -> int:
         """One up (-1) or down (1); where it is then."""
         to = min(max(place + by, 0), len(self.rows) - 1)
@@ -211,6 +217,11 @@ def set_behind(part: Part, **changes: object) -> Part:
     if isinstance(part, Source):
         return replace(part, **{name: value for name, value in changes.items() if name != "text"})  # type: ignore[arg-type]
     return Text(str(changes.get("text", part.text)))
+
+
+def renamed(path: Path, names: Mapping[Path, str]) -> Path:
+    """A path with other names for some of the objects and lists that it leads through."""
+    return tuple(names.get(path[: depth + 1], step) for depth, step in enumerate(path))
 
 
 def read_path(text: str) -> Path | None:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from heliograph.domain.completeness import fits
 from heliograph.domain.connections import Secret
+from heliograph.domain.fields import Subject
+from heliograph.domain.mapping import Kind
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.presets import BlanksWrong, Preset
 from heliograph.flows.models import Connection
@@ -34,6 +37,17 @@ def preset(key: str) -> Preset:
     found = next((each for each in presets() if each.key == key), None)
     if found is None:
         raise NotThere(f"There is no preset {key!r}.")
+    return found
+
+
+def starts(kind: Kind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
+    """What a new mapping of this kind and subject can start from: (the application's name, its mapping) by the preset's key."""
+    found: dict[str, tuple[str, FieldMapping]] = {}
+    for each in presets():
+        for body in each.start():
+            mapping = FieldMapping.from_body({"name": _("%(connection)s mapping") % {"connection": each.name}, **body})
+            if mapping.rows and mapping.kind is kind and fits(mapping.subject.value, subject.value):
+                found.setdefault(each.key, (each.name, mapping))
     return found
 
 

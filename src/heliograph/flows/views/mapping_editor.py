@@ -19,6 +19,7 @@ from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import mapping_warnings as warnings
 from heliograph.flows.mapping_drafts import Checked, Draft
 from heliograph.flows.mapping_subjects import Subjects, Tried
+from heliograph.flows.services.presets import starts
 from heliograph.flows.source_fields import SourceFields
 from heliograph.flows.views import mapping_rows as rows
 from heliograph.flows.views.mapping_body import FORM, HEADERS, JSON, QUERY, Line, ways, written
@@ -108,6 +109,9 @@ class Editor:
             "panel_at": f"{editing.panel[0]}.{editing.panel[1]}" if editing.panel else "",
             "focus": editing.focus,
             "address_warning": self._in_address(),
+            "starts": []
+            if self.id or shown
+            else [Choice(key, name) for key, (name, _mapping) in starts(draft.kind, draft.subject).items()],
             **self.preview_context(shown),
         }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from django.http import QueryDict
@@ -34,7 +34,9 @@ from heliograph.domain.mapping import (
     ValueType,
     read_part,
 )
-from heliograph.flows.mapping_drafts import Draft, DraftRow, read_path
+from heliograph.domain.paths import Path
+from heliograph.flows.mapping_drafts import Draft, DraftRow, read_path, renamed
+from heliograph.flows.services.presets import starts
 
 LONGEST = 100_000
 """Characters of a line that are looked at; the request's own limit comes first."""
@@ -44,6 +46,7 @@ LONGEST = 100_000
 class Editing:
     """The page as it stands. panel: (row, chip) whose panel is open; fields: the row whose field list is open; focus: id of what gets the focus.
 
+    renamed: objects and lists that were given another name, by the path that they had in the page.
     key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed. map_rows: of the open value map, to be filled.
     """
 
@@ -62,6 +65,7 @@ class Editing:
     new_nested: bool = False
     new_error: str = ""
     map_rows: int = 1
+    renamed: Mapping[Path, str] = field(default_factory=dict)
 
 
 def read(post: QueryDict, draft: Draft) -> Editing:
@@ -70,6 +74,8 @@ def read(post: QueryDict, draft: Draft) -> Editing:
     draft.empty = _chosen(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
     draft.number = _number(post.get("number")) or 0
     draft.rows = [_row(post, n) for n in range(MAX_ROWS + 1) if f"at-{n}" in post]
+    names = _renamed(post)
+    draft.rename(names)
     editing = Editing(
         draft,
         panel=_pair(post.get("panel", "")),
@@ -81,6 +87,7 @@ def read(post: QueryDict, draft: Draft) -> Editing:
         new_name=post.get("new", "").replace("\0", "")[:1000],
         new_type=_chosen(ValueType, post.get("new-type"), ValueType.TEXT),
         new_nested=post.get("new-nested") == "on",
+        renamed=names,
     )
     if editing.panel is not None:
         _read_panel(post, editing)
@@ -106,6 +113,16 @@ def _row(post: QueryDict, n: int) -> DraftRow:
         kept=_kept(post.get(f"kept-{n}", "")),
         was=n,
     )
+
+
+def _renamed(post: QueryDict) -> dict[Path, str]:
+    """New names of objects and lists by their paths; one that was emptied keeps the name that it has."""
+    found = {}
+    for written, typed in zip(post.getlist("object")[:MAX_ROWS], post.getlist("object-name"), strict=False):
+        path, name = read_path(written), typed.replace("\0", "").strip()[:1000]
+        if path and isinstance(path[-1], str) and name and name != path[-1]:
+            found[path] = name
+    return found
 
 
 def _kept(text: str) -> tuple[Part, ...]:
@@ -188,6 +205,8 @@ def act(editing: Editing, do: str, post: QueryDict) -> None:
         _add_nested(editing, verb, about)
     elif verb == "take":
         _take(editing, post)
+    elif verb == "start":
+        _start(editing, post.get("start", ""))
     else:
         row, _, rest = about.partition("/")
         n = _number(row)
@@ -289,7 +308,8 @@ def _add(editing: Editing, _about: str) -> None:
 
 
 def _add_nested(editing: Editing, verb: str, about: str) -> None:
-    path = read_path(about)
+    asked = read_path(about)
+    path = renamed(asked, editing.renamed) if asked else None
     there = [row for row in editing.draft.rows if path and row.nested and row.path[: len(path)] == path and len(row.path) > len(path)]
     if not path or not there or len(editing.draft.rows) >= MAX_ROWS:
         return
@@ -311,6 +331,17 @@ def _take(editing: Editing, post: QueryDict) -> None:
         editing.sample_error, editing.focus = error.reason, "sample"
     else:
         editing.sample, editing.focus = None, "new-target"
+
+
+def _start(editing: Editing, key: str) -> None:
+    """The rows of an application's mapping, where there is none yet."""
+    draft = editing.draft
+    _name, mapping = starts(draft.kind, draft.subject).get(key, ("", None))
+    if mapping is None or draft.rows:
+        return
+    draft.rows, draft.empty = Draft.of(mapping).rows, mapping.empty
+    draft.name = draft.name if draft.name.strip() else mapping.name
+    editing.focus = "name"
 
 
 def mark_of(sample: str | None) -> str:

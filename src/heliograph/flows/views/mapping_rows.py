@@ -56,6 +56,8 @@ class Heading:
     depth: int
     do: str = ""
     button: str = ""
+    path: str = ""
+    """As it is written, of what has a name that can be changed: an entry of a list has none."""
     is_heading: bool = True
 
 
@@ -205,7 +207,7 @@ def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
     else:
         count = ngettext("%(n)s field", "%(n)s fields", len(inside)) % {"n": len(inside)}
         kind, do, button = _("Object"), f"inside:{written}", _("Add a field")
-    return Heading(f"in-{row.n}-{depth}", name, kind, count, min(depth, DEEPEST), do, button)
+    return Heading(f"in-{row.n}-{depth}", name, kind, count, min(depth, DEEPEST), do, button, "" if isinstance(last, int) else written)
 
 
 def said(value: Json, *, left_out: bool) -> str:

@@ -21,7 +21,7 @@
 
   // ---- talking to the server: a button posts the form, and the page comes back as the answer says
 
-  const CHANGES = /^(add|remove|up|down|take|unmap|inside|entry|field|cut)\b/;
+  const CHANGES = /^(add|start|remove|up|down|take|unmap|inside|entry|field|cut)\b/;
   function press(/** @type {string} */ what) {
     clearTimeout(timer);
     if (CHANGES.test(what)) changed = true;
@@ -330,7 +330,7 @@
     const to = /** @type {HTMLElement | null} */ (line ? entryOf(line) : at);
     to?.focus();
   }
-  const APART = new Set(["person", "new", "new-type", "new-nested", "sample", "row"]);
+  const APART = new Set(["person", "new", "new-type", "new-nested", "sample", "row", "start"]);
   function started(/** @type {HTMLElement} */ el) {
     editor = el;
     form = /** @type {HTMLFormElement} */ (document.getElementById("map-form"));
