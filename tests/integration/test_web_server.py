@@ -16,7 +16,11 @@ from tests.waiting import until
 # /slow is answered only after the signal has come: the file "go" is made by the test.
 PROGRAM = """
 import pathlib, sys, time
+from heliograph.web import limits
 from heliograph.web.server import serve_pages
+if "impatient" in sys.argv:
+    limits.HEAD_WITHIN = limits.BODY_WITHIN = 0.3
+    limits.EVERY = 0.1
 folder = pathlib.Path(sys.argv[1])
 
 def application(environ, start_response):
@@ -34,8 +38,8 @@ print("stopped", flush=True)
 
 
 @contextmanager
-def server(folder: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True)
+def server(folder: object, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), *more], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
         yield process, int(process.stdout.readline())
@@ -79,3 +83,42 @@ def test_stops_in_ten_seconds_whatever_is_going_on(tmp_path) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=45)
         assert time.monotonic() - began < 10
+
+
+def said(port: int, *parts: bytes) -> bytes:
+    """Everything that comes back for these bytes, until the server closes or has answered a head."""
+    with socket.create_connection(("127.0.0.1", port), timeout=45) as peer:
+        for part in parts:
+            peer.sendall(part)
+        answer = b""
+        while b"\r\n\r\n" not in answer and (more := peer.recv(65_536)):
+            answer += more
+        return answer
+
+
+def test_what_does_not_arrive_is_ended(tmp_path) -> None:
+    with server(tmp_path, "impatient") as (_process, port):
+        assert b" 408 " in said(port, b"GET / HTTP/1.1\r\nHost: x\r\n")
+        assert b" 408 " in said(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", b"half")
+        assert said(port) == b""  # nothing was ever asked
+        with closing(ask(port, "/slow")) as busy:  # what has arrived may take its time
+            until((tmp_path / "asked").exists)
+            assert b" 408 " in said(port, b"GET")
+            (tmp_path / "go").touch()
+            assert len(busy.getresponse().read()) == 300_000
+
+
+def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:
+    with server(tmp_path) as (_process, port):
+        wish = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n"
+        for path, size, answer in (
+            ("/signal/mappings/new/", 3_000_000, b"HTTP/1.1 100 "),
+            ("/signal/mappings/new/", 5_000_000, b"HTTP/1.1 413 "),
+            ("/import/", 50_000_000, b"HTTP/1.1 100 "),
+            ("/import/", 150_000_000, b"HTTP/1.1 413 "),
+            ("/ingest/v1/registrations", 32 * 1024 * 1024, b"HTTP/1.1 100 "),
+            ("/ingest/v1/registrations", 40_000_000, b"HTTP/1.1 413 "),
+        ):
+            assert said(port, wish.format(path, size).encode()).startswith(answer), (path, size)
+        chunk = b"%x\r\n%s\r\n" % (1_000_000, b"x" * 1_000_000)
+        assert b" 413 " in said(port, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", *[chunk] * 5)

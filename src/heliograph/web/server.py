@@ -16,6 +16,8 @@ from django.core.wsgi import get_wsgi_application
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
+from heliograph.web.limits import LARGEST_FILE, BoundedChannel, SlowOnes
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -24,8 +26,6 @@ type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GRACE = 8.0
 """Seconds for the requests in hand; the supervisor waits 10 before it kills."""
-LARGEST_BODY = 100 * 1024 * 1024
-"""Bytes; waitress keeps what is over 512 KB on disk while it arrives."""
 
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_BY", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 
@@ -102,13 +102,15 @@ def serve_pages(
         threads=threads,
         ident=None,
         clear_untrusted_proxy_headers=False,  # Forwarded does it, and knows networks
-        max_request_body_size=LARGEST_BODY,
+        max_request_body_size=LARGEST_FILE,
         connection_limit=500,
         asyncore_use_poll=True,
     )
     if isinstance(server, MultiSocketServer):
         server.close()
         raise OSError(f"{host} stands for several addresses; name one, such as 127.0.0.1")
+    server.channel_class = BoundedChannel
+    slow_ones = SlowOnes(server)
     stopping = False
 
     def stop(_number: int, _frame: Any) -> None:
@@ -122,6 +124,7 @@ def serve_pages(
             on_ready(str(server.effective_host), int(server.effective_port))
         while not stopping:
             _turn(server, 1.0)
+            slow_ones.end()
         _finish(server, time.monotonic() + GRACE)
     finally:
         for number, handler in kept.items():
