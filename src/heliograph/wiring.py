@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from heliograph import __version__
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import Source
-from heliograph.engine.edge import Door
-from heliograph.engine.reception import Reception
 from heliograph.engine.slots import Lease
 from heliograph.engine.worker import UNCLEAN, Setup
 from heliograph.flows.snapshot import SnapshotSource
@@ -22,6 +20,8 @@ from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.secrets import Vault
 
 if TYPE_CHECKING:
+    from heliograph.engine.edge import Door
+    from heliograph.engine.reception import Reception
     from heliograph.jobs.registry import Kinds
 
 
@@ -67,6 +67,8 @@ def worker_setup(options: Options) -> Setup:
 
 def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
     """Where registrations come in by /ingest, for the doors of this process. A writer that dies takes the process with it; the supervisor starts it again."""
+    from heliograph.engine.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
+
     return Reception(
         lambda: open_database(options),
         lambda: open_database(options, read_only=True),
@@ -78,6 +80,8 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
 def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
     """The door of HELIOGRAPH_INGEST_BIND. Raises StartError where the address is taken."""
+    from heliograph.engine.edge import Door  # noqa: PLC0415 -- as above
+
     host, port = split_address(options.ingest_bind)
     try:
         return Door(host, port, reception(options, on_recorded=on_recorded), on_death=lambda _: os._exit(UNCLEAN))

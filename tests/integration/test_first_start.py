@@ -23,7 +23,7 @@ from heliograph.domain.tags import TagKind
 from heliograph.options import Options
 from heliograph.platform.services.accounts import AccountFacts
 from heliograph.platform.services.first_start import first_link, first_user, set_up
-from heliograph.store.fields import to_micros
+from heliograph.store.moments import to_micros
 
 GIVEN = {
     "account": "Brightfield Events",

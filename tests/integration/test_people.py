@@ -25,7 +25,7 @@ from heliograph.accounts import people
 from heliograph.accounts.links import GOOD_FOR, LinkOver, make_link
 from heliograph.accounts.models import AuditEntry, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused
-from heliograph.store.fields import to_micros
+from heliograph.store.moments import to_micros
 
 NEW = "another sentence to remember"
 SECRET = "JBSWY3DPEHPK3PXP"

@@ -14,7 +14,7 @@ from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import ApiToken, TokenScope
 from heliograph.domain.errors import HeliographError
 from heliograph.store.database import of_django
-from heliograph.store.fields import from_micros, to_micros
+from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.tokens import digest_of, new_token, prefix_of
 
 NAME_LENGTH = 100

@@ -218,7 +218,7 @@ def _or_fatal(run: Callable[[], None]) -> None:
 
 
 def _run_engine() -> None:
-    ready()
+    ready(django=False)
     from heliograph.engine.process import run_engine  # noqa: PLC0415
     from heliograph.wiring import worker_setup  # noqa: PLC0415
 
@@ -227,7 +227,7 @@ def _run_engine() -> None:
 
 
 def _run_edge() -> None:
-    ready()
+    ready(django=False)
     from heliograph.engine.process import folder_lock, run_door  # noqa: PLC0415
     from heliograph.engine.supervisor import STOP  # noqa: PLC0415
     from heliograph.engine.waking import ringer  # noqa: PLC0415

@@ -14,7 +14,7 @@ from heliograph.domain.diagnosis import Report, Verdict
 from heliograph.domain.retry import Category
 from heliograph.flows import diagnosis_words
 from heliograph.flows.connection_list import MOST_HELD, Attempt, Health, Pause, Row
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
 
 HEALTH: Final[Mapping[Health, Promise]] = {

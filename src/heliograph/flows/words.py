@@ -8,7 +8,7 @@ from heliograph.domain.completeness import Lack, Missing
 from heliograph.domain.flows import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
 from heliograph.domain.sentence import State, Trouble
 from heliograph.flows.flow_list import Health
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 
 

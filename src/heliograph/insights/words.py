@@ -21,7 +21,7 @@ from heliograph.domain.matching import Reason
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.insights.deliveries import Action, Attempt
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 
 type Toned = tuple[str, str]

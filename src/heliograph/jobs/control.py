@@ -12,7 +12,7 @@ from django_scopes import scopes_disabled
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs.models import Job, State
 from heliograph.store.database import of_django
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 LEASE = timedelta(seconds=60)  # a job whose owner has not been heard of for so long is anyone's
 

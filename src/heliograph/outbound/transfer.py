@@ -26,6 +26,7 @@ LONGEST_IDLE: Final = 4
 LONGEST_LIFE: Final = 300
 # Of a body declared longer than this nothing is read; below it, its beginning is kept (Route.body_cap).
 LARGEST_DECLARED: Final = 64 * 1024 * 1024
+SMALL_BUFFER: Final = 16 * 1024  # bytes, the least that libcurl takes; a longer body goes in several writes
 _MICRO: Final = 1_000_000
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
@@ -97,6 +98,10 @@ class Transfer:
             (pycurl.MAXFILESIZE_LARGE, LARGEST_DECLARED),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.PROXY_CAINFO, ca_file),
+            (
+                pycurl.UPLOAD_BUFFERSIZE,
+                SMALL_BUFFER,
+            ),  # 64 KB otherwise, for each request under way: a thousand targets that do not answer have many
         ):
             curl.setopt(option, value)
         if route.identity:  # libcurl takes a kept connection only for the same certificate

@@ -21,7 +21,7 @@ from heliograph.recording.items import Answer, Item
 from heliograph.recording.record import record
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 type Texts = tuple[str, ...]
 type Values = dict[str, Texts]

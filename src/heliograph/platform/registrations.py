@@ -14,7 +14,7 @@ from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros, to_micros
+from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
 

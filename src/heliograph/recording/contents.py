@@ -10,7 +10,7 @@ import msgspec
 from heliograph.domain.changes import Change, EventState, Facet, RegistrationState, SessionState, SubjectKind
 from heliograph.domain.snapshot import event_body, event_state
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 _json = msgspec.json.Encoder()
 _state = msgspec.json.Decoder(RegistrationState)

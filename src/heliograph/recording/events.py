@@ -17,7 +17,7 @@ from heliograph.domain.snapshot import EventConfig, Source, compile_event, event
 from heliograph.recording.writing import Recorded, write_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 
 class EventCodeTaken(HeliographError):

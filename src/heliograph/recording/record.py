@@ -31,7 +31,7 @@ from heliograph.recording.items import Answer, Item, Outcome, Prepared, read_ans
 from heliograph.recording.writing import Recorded, write_changes
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
-from heliograph.store.fields import EPOCH, from_micros, to_micros
+from heliograph.store.moments import EPOCH, from_micros, to_micros
 from heliograph.store.registrations import Row, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key

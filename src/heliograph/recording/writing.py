@@ -16,8 +16,8 @@ from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.recording.queueing import Order, enqueue
 from heliograph.store.database import Database
-from heliograph.store.fields import to_micros
 from heliograph.store.figures import put_deltas
+from heliograph.store.moments import to_micros
 
 
 @dataclass(slots=True)

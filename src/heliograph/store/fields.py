@@ -1,25 +1,13 @@
-"""Instants in hot tables are whole microseconds since 1970 in UTC: small, alike on both databases, compared without conversion."""
+"""The models' field for instants (`store.moments`)."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def to_micros(at: datetime) -> int:
-    """Microseconds since the epoch; `at` must know its offset."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """The instant, in UTC."""
-    return EPOCH + micros * MICROSECOND
-
+from heliograph.store.moments import from_micros, to_micros
 
 if TYPE_CHECKING:
     _BigInteger = models.BigIntegerField[Any, Any]

@@ -13,7 +13,7 @@ from typing import Any
 
 from heliograph.domain.changes import RegistrationState
 from heliograph.store.database import Database
-from heliograph.store.fields import to_micros
+from heliograph.store.moments import to_micros
 
 
 @dataclass(slots=True)

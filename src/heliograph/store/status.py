@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 MOST_COUNTED = 100_000  # a count that would have to read more rows says "more than"
 

@@ -15,7 +15,7 @@ from heliograph.domain.facts import field_name
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 MOST_LINES = 200  # of one kind a look; a burst is shown as it comes
 STYLES = {

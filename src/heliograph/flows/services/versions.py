@@ -19,7 +19,7 @@ from heliograph.platform.services.saving import Saving
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 KINDS: dict[type[Any], str] = {Connection: "connection", MappingRow: "mapping", Flow: "flow"}
 

@@ -35,7 +35,7 @@ from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.recording.sources import Committed
 from heliograph.store.database import of_django
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import moment

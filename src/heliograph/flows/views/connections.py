@@ -22,7 +22,7 @@ from heliograph.flows.connection_list import ConnectionList, Health, Row, Wanted
 from heliograph.flows.preset_files import presets
 from heliograph.flows.views.handing import Errand
 from heliograph.store.database import of_django
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment

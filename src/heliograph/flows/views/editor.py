@@ -37,7 +37,7 @@ from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.platform.views.frame import account_config, by, check, reading, refused
 from heliograph.store.database import Database
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

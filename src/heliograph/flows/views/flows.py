@@ -24,7 +24,7 @@ from heliograph.flows.views.people import names_of_users
 from heliograph.platform.errors import NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.store.database import of_django
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page
 from heliograph.web.toasts import say

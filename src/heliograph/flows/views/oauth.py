@@ -23,7 +23,7 @@ from heliograph.flows.services import oauth
 from heliograph.flows.services.oauth import NotConnected
 from heliograph.platform.errors import NotThere
 from heliograph.store.database import of_django
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 

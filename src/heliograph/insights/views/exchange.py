@@ -13,7 +13,7 @@ from heliograph.insights.deliveries import Attempt
 from heliograph.insights.exchanges import Exchange
 from heliograph.insights.reading import Reading
 from heliograph.insights.retry_item import Details
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 
 
 def request_shown(found: Details) -> dict[str, Any] | None:

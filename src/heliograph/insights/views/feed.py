@@ -20,7 +20,7 @@ from heliograph.insights import words
 from heliograph.insights.feed import PARTS, Feed, Line, Result, Wanted
 from heliograph.insights.reading import Reading, reading
 from heliograph.insights.views.choices import chosen, events_field, flows_field
-from heliograph.store.fields import from_micros, to_micros
+from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import Cursor, address, asked
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import live

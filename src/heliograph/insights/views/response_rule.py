@@ -25,7 +25,7 @@ from heliograph.insights.reading import Reading, reading
 from heliograph.insights.rule_form import HOWS, Looks, Says
 from heliograph.platform.errors import Invalid
 from heliograph.platform.services.saving import saving
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment

@@ -24,7 +24,7 @@ from heliograph.insights.retry_queue import MOST, OPEN, PARTS, Group, Item, Retr
 from heliograph.insights.submitting import AT_ONCE, Submitted, submit
 from heliograph.insights.views.choices import events_field, flows_field
 from heliograph.insights.views.exchange import attempt_rows, request_shown
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page

@@ -22,7 +22,7 @@ from heliograph.insights.reading import Reading, reading
 from heliograph.insights.submitting import NothingToSync, sync_now
 from heliograph.insights.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
 from heliograph.insights.views.choices import chosen, flows_field
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page

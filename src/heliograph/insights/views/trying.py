@@ -30,7 +30,7 @@ from heliograph.insights.submitting import NothingToSync, send_now
 from heliograph.insights.trying import DAYS, Counted, Trial, count_taken, has_rule, subject_change, try_change
 from heliograph.platform.registrations import Registrations, Sort, Wanted
 from heliograph.platform.views.frame import by, check
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say

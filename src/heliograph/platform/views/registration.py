@@ -22,7 +22,7 @@ from heliograph.platform.views.form import blocks_of, form_of, label_of, shown
 from heliograph.platform.views.problems import said
 from heliograph.recording.items import Outcome
 from heliograph.store.database import Database, of_django
-from heliograph.store.fields import from_micros
+from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import clock_minute, moment
 from heliograph.web.toasts import say

@@ -1,0 +1,22 @@
+"""What a process does without, it does not load: the engine and the edge stand on plain SQL."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        ("heliograph.__main__ heliograph.engine.process heliograph.wiring", "django uvicorn openpyxl allauth"),
+        ("heliograph.__main__ heliograph.engine.process heliograph.wiring heliograph.engine.edge", "django openpyxl allauth"),
+    ],
+    ids=["engine", "edge"],
+)
+def test_O1_a_process_loads_only_what_it_needs(modules: str, absent: str) -> None:
+    script = f"import sys, {', '.join(modules.split())}; print(*(name for name in {absent.split()} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
