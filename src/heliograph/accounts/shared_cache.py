@@ -16,7 +16,7 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.db import connection
 from django.utils import timezone
 
-from heliograph.store.fields import to_micros
+from heliograph.store.moments import to_micros
 
 SWEEP_EVERY: Final = 100
 """Writes of a process between two times that it takes out what is over."""
