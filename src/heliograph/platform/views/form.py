@@ -101,7 +101,9 @@ def _status(o: Opened, values: Values, errors: Mapping[str, str]) -> list[Field 
                     value=value,
                     options=[Choice(s, s) for s in dict.fromkeys([*known, *([value] if value else [])])],
                     help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
-                    todo="" if tags or value not in known else _("It carries no tag: flows that decide by status wait in Retry with it."),
+                    todo=""
+                    if tags or value not in known
+                    else _("It carries no tag: when a flow decides by status, the registration waits in Retry."),
                     error=errors.get("status", ""),
                 ),
                 Field(

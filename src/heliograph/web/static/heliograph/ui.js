@@ -60,7 +60,7 @@ function chips(/** @type {HTMLInputElement} */ field) {
     if (stay) entry.focus();
   }
   entry.addEventListener("keydown", (e) => {
-    if (e.key === "Enter" && entry.value) { e.preventDefault(); add(); }
+    if (e.key === "Enter") { e.preventDefault(); add(); } // also an empty one: who types a whole label has its chip before Enter, and has not sent the form by that
     if (e.key === "Backspace" && !entry.value && values.length) { said.textContent = say("sayRemoved", values.pop()); draw(); entry.focus(); }
   });
   entry.addEventListener("input", () => { if (options().includes(entry.value)) add(); });
