@@ -275,6 +275,16 @@ def test_P6_a_question_that_cannot_be_is_refused(facts: setup.QuestionFacts, mad
         setup.save_question(s, made.event, facts)
 
 
+def test_P6_a_code_that_is_left_out_is_made_of_the_label(made: Acme) -> None:
+    with made.planning() as s:
+        questions = [setup.save_question(s, made.event, setup.QuestionFacts("", "What do you eat?")).code for _n in range(2)]
+        session = setup.save_session(s, made.event, setup.SessionFacts(" ", "基調講演")).code
+    with made.setting_up() as s:
+        fields = [save_field(s, FieldFacts(kind, "", "T-shirt size")).code for kind in ("profile", "event", "event")]
+    assert (questions, session) == (["What-do-you-eat", "What-do-you-eat-2"], "基調講演")
+    assert fields == ["T-shirt-size", "T-shirt-size", "T-shirt-size-2"]
+
+
 def test_P12_what_registrations_use_is_not_deletable(made: Acme) -> None:
     with made.planning() as s:
         status = setup.save_status(s, made.event, setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk

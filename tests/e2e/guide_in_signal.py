@@ -143,6 +143,7 @@ def activate_for(reader: Reader) -> None:
     reader.panel("Flows")
     expect(page.get_by_role("row").filter(has_text=FLOW)).to_contain_text("When status becomes Registered or Attended")
     page.get_by_role("link", name=FLOW, exact=True).click()
+    is_at(page, FLOW)
 
 
 def flow_filters(reader: Reader) -> None:

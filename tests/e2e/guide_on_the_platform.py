@@ -77,11 +77,10 @@ def default_registration_statuses(reader: Reader) -> None:
 def custom_fields(reader: Reader) -> None:
     """Custom event fields and custom profile fields, which filters and mappings may use: Event Data and Profile Data."""
     page = reader.platform
-    for place, label, code, options in (("Event Data", "Region", "region", "North\nSouth"), ("Profile Data", "Shirt", "shirt", "S\nM")):
+    for place, label, options in (("Event Data", "Region", "North\nSouth"), ("Profile Data", "Shirt", "S\nM")):
         reader.goes_to("Account Settings", "Management", place)
         is_at(page, place)
         page.get_by_label("Label", exact=True).fill(label)
-        page.get_by_label("Code", exact=True).fill(code)
         page.get_by_label("Type", exact=True).select_option(label="select")
         page.get_by_role("textbox", name="Options").fill(options)
         presses(page, "Add")
@@ -162,7 +161,6 @@ def registration_questions(reader: Reader) -> None:
     reader.goes_to("Plan", "Event Setup", "Questions")
     is_at(page, "Questions")
     page.get_by_label("Label", exact=True).fill("What do you eat?")
-    page.get_by_label("Code", exact=True).fill("diet")
     page.get_by_label("Type", exact=True).select_option(label="multi-select")
     page.get_by_role("textbox", name="Options").fill("Vegan\nHalal\nGluten-free")
     presses(page, "Add")
@@ -172,6 +170,5 @@ def registration_questions(reader: Reader) -> None:
     expect(tag.get_by_role("option", name="Diet")).to_have_attribute("selected", "")
     reader.goes_to("Plan", "Event Setup", "Sessions")
     page.get_by_label("Name", exact=True).fill("Opening")
-    page.get_by_label("Code", exact=True).fill("KEYNOTE")
     presses(page, "Add")
-    expect(page.get_by_role("row").filter(has_text="KEYNOTE")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="Opening")).to_be_visible()

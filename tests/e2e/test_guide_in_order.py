@@ -72,5 +72,6 @@ def test_the_guide(reader: Reader, watched: PageErrors, n: int) -> None:
     """A chapter, and those before it unless they were read already."""
     reader.reads(CHAPTERS[n], before=CHAPTERS[:n])
     assert not watched.unexpected, "\n".join(watched.unexpected)
+    reader.at.wait_for_load_state()
     found = accessibility.violations(reader.at)
     assert not found, "\n".join(found)

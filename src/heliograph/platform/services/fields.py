@@ -13,6 +13,7 @@ from heliograph.platform import usage
 from heliograph.platform.bodies import answerable_body
 from heliograph.platform.errors import InUse, NotThere, check
 from heliograph.platform.models import CustomField
+from heliograph.platform.names import FIELD_CODE_LENGTH, code_for
 from heliograph.platform.services import counting
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Thing, Use
@@ -31,7 +32,7 @@ class FieldFacts:
 
 
 def save_field(s: Saving, facts: FieldFacts, id: int | None = None) -> CustomField:
-    """Saves a custom field. Raises Invalid, NotThere."""
+    """Saves a custom field. A code that is left out is made of the label. Raises Invalid, NotThere."""
     s.needs_account()
     if id is None:
         last = CustomField.objects.filter(kind=facts.kind).aggregate(last=Max("position"))["last"]
@@ -40,7 +41,10 @@ def save_field(s: Saving, facts: FieldFacts, id: int | None = None) -> CustomFie
     else:
         row = _row(id)
         before = answerable_body(row)
-    row.code, row.label, row.type, row.options = facts.code.strip(), facts.label.strip(), facts.type, list(facts.options)
+    code = facts.code.strip()
+    if not code and facts.label.strip():
+        code = code_for(facts.label, FIELD_CODE_LENGTH, CustomField.objects.filter(kind=facts.kind).values_list("code", flat=True))
+    row.code, row.label, row.type, row.options = code, facts.label.strip(), facts.type, list(facts.options)
     check(row)
     row.save()
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "custom field", row, before, answerable_body(row))

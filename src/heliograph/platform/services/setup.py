@@ -20,7 +20,7 @@ from heliograph.domain.tags import TagKind
 from heliograph.platform import usage
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session
-from heliograph.platform.names import CODE_LENGTH, code_for, folded
+from heliograph.platform.names import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
 from heliograph.platform.services import counting
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.services.tagging import usable_tags, write_tags
@@ -108,7 +108,8 @@ def save_question(s: Saving, event: int, facts: QuestionFacts, id: int | None = 
     """Saves a question."""
     if facts.tag is not None:
         usable_tags(TagKind.QUESTION, [facts.tag], field="tag")
-    values = {"code": facts.code, "label": facts.label, "type": facts.type, "options": list(facts.options), "tag_id": facts.tag}
+    code = _code(Question, event, facts.code, facts.label, longest=FIELD_CODE_LENGTH)
+    values = {"code": code, "label": facts.label, "type": facts.type, "options": list(facts.options), "tag_id": facts.tag}
     return _save(s, Question, None, event, values, (), id)
 
 
@@ -118,7 +119,8 @@ def save_session(s: Saving, event: int, facts: SessionFacts, id: int | None = No
         at = getattr(facts, name)
         if at is not None and at.tzinfo is None:
             raise Invalid({name: ["The time has no time zone."]})
-    return _save(s, Session, None, event, asdict(facts), (), id)
+    values = {**asdict(facts), "code": _code(Session, event, facts.code, facts.name)}
+    return _save(s, Session, None, event, values, (), id)
 
 
 def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
@@ -186,11 +188,11 @@ def _save[M: models.Model](
     return row
 
 
-def _code(model: type[models.Model], event: int, code: str, name: str, also: Iterable[str] = ()) -> str:
+def _code(model: type[models.Model], event: int, code: str, name: str, also: Iterable[str] = (), *, longest: int = CODE_LENGTH) -> str:
     """The code, or one made of the name that the event does not have yet. also: what is taken besides."""
     if code.strip() or not name.strip():
         return code
-    return code_for(name, CODE_LENGTH, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])
+    return code_for(name, longest, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])
 
 
 def _shown(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def form(typed: Typed, errors: Mapping[str, str], *, extra: Field | None = None)
         label=_("Code"),
         value=typed.code,
         error=errors.get("code", ""),
-        help=_("For files and the API: letters, digits, dots, dashes and underscores."),
-        required=True,
+        help=_("For files and the API. Left empty, it is made of the label."),
+        optional=True,
         autocomplete="off",
     )
     kind = Field(

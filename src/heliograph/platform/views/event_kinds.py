@@ -119,16 +119,14 @@ def _name(typed: Texts, errors: Texts, label: str = "") -> Field:
     )
 
 
-def _code(typed: Texts, errors: Texts, *, required: bool = False) -> Field:
-    said = "" if required else _("For files and the API. Left empty, it is made of the name.")
+def _code(typed: Texts, errors: Texts) -> Field:
     return Field(
         id="code",
         label=_("Code"),
         value=typed.get("code", ""),
         error=errors.get("code", ""),
-        optional=not required,
-        required=required,
-        help=said,
+        optional=True,
+        help=_("For files and the API. Left empty, it is made of the name."),
         autocomplete="off",
     )
 
@@ -357,7 +355,7 @@ class Sessions(Kind):
             )
             for id, label in (("start", _("Start")), ("end", _("End")))
         )
-        return [Pair((_name(typed, errors), _code(typed, errors, required=True))), Pair((start, end))]
+        return [Pair((_name(typed, errors), _code(typed, errors))), Pair((start, end))]
 
     def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
         zone = event.state.timezone
