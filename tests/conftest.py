@@ -273,6 +273,12 @@ class PageErrors:
         context.on("weberror", self._script)
         context.on("request", self._request)
 
+    def leave(self, context: BrowserContext) -> None:
+        """What happens in it from now on belongs to another test."""
+        context.remove_listener("console", self._console)
+        context.remove_listener("weberror", self._script)
+        context.remove_listener("request", self._request)
+
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.found.append(f"console {message.type}: {message.text} ({message.location['url']})")
@@ -294,7 +300,10 @@ class PageErrors:
 def page_errors(request: pytest.FixtureRequest) -> Iterator[PageErrors]:
     """Always on in browser tests."""
     errors = PageErrors()
-    if not BROWSER_FIXTURES.isdisjoint(request.fixturenames):
-        errors.watch(request.getfixturevalue("context"))
+    context = None if BROWSER_FIXTURES.isdisjoint(request.fixturenames) else request.getfixturevalue("context")
+    if context:
+        errors.watch(context)
     yield errors
+    if context:
+        errors.leave(context)
     assert not errors.unexpected, "\n".join(errors.unexpected)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.urls import get_resolver
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Page
 from tests import accessibility
 from tests.conftest import PageErrors
 from tests.e2e.showcase import Showcase
@@ -19,6 +21,45 @@ SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
 # And what test_first_start.py and test_openid.py show, since they need an installation without users, or a provider.
 ELSEWHERE = {"platform/first_start.html", "accounts/not_invited.html", "accounts/openid_failed.html"}
 FRAMES = {"base.html", "entry.html", "guide/guide.html", "metrics.html", "platform.html", "signal.html"}
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
+    """One for all states. In a page of its own each would find Chromium with nothing in its cache, and axe not yet compiled: half of its time."""
+    with browser.new_context(**browser_context_args) as made:
+        yield made
+
+
+@pytest.fixture
+def context(window: BrowserContext) -> Iterator[BrowserContext]:
+    """It, signed out."""
+    yield window
+    window.clear_cookies()
+
+
+@pytest.fixture
+def page(context: BrowserContext, showcase: Showcase) -> Iterator[Page]:
+    """Its page, which shows nothing of the last state: no form half filled in, no route, no second page. One that fails is not used again."""
+    page = context.pages[0] if context.pages else context.new_page()
+    page.set_viewport_size(accessibility.WIDE)
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    yield page
+    page.unroute_all()
+    for other in context.pages[1:]:
+        other.close()
+    context.clear_cookies()
+    page.on("dialog", _leave)
+    try:
+        # Of the same origin, so that the next state finds the same process.
+        page.goto(f"{showcase.url}/accounts/sign-in/")
+        page.remove_listener("dialog", _leave)
+    except Error:
+        page.close()
+
+
+def _leave(dialog: Dialog) -> None:
+    """A page with changes asks whether it may be left."""
+    dialog.accept()
 
 
 def opened(state: State, page: Page, showcase: Showcase, errors: PageErrors) -> None:

@@ -55,13 +55,19 @@ class State:
     def open(self, page: Page, of: Showcase) -> None:
         """Leads a signed-in page there, and looks that it is there."""
         answers: list[int] = []
-        page.on("response", lambda answer: answers.append(answer.status) if answer.request.is_navigation_request() else None)
+
+        def answered(answer: Response) -> None:
+            if answer.request.is_navigation_request():
+                answers.append(answer.status)
+
+        page.on("response", answered)
         visit = Visit(page, of)
         first = visit.goto(self.path if isinstance(self.path, str) else self.path(of))
         assert first is not None
         assert first.status == self.status, f"{first.url} answered {first.status}"
         if self.then:
             self.then(visit)
+        page.remove_listener("response", answered)
         assert answers[-1] == (self.after or self.status)
         assert page.get_by_role("heading", level=1).count() == 1
         said = page.get_by_role("heading", level=1).inner_text()
