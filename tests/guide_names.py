@@ -43,6 +43,7 @@ PLACES: dict[str, str] = {
     "flow status": f"{SIGNAL}, Flows, a flow that watches for Registration Status Change",
     "flow session": f"{SIGNAL}, Flows, a flow that watches for Session Registration Status Change",
     "flow event": f"{SIGNAL}, Flows, a flow that watches for Event Create Update",
+    "flow attendees": f"{SIGNAL}, Flows, a flow with a filter by Attendee Type Tags",
     "mapping-list": f"{SIGNAL}, Mappings",
     "mapping-new": f"{SIGNAL}, Mappings, New Mapping",
     "mapping": f"{SIGNAL}, Mappings, a mapping",
@@ -120,6 +121,7 @@ _LIST, _CONFIGURING, _SOURCES, _ACTIVATE, _FILTERS = (
 LIST: Sequence[Row] = (
     *_rows(_LIST, "flow-list", Kind.HEADING, "Flow List"),
     *_rows(_LIST, "flow-list", Kind.COLUMN, "Status", "Active"),
+    *_rows(_LIST, "flow-list", Kind.BUTTON, ("the toggle button", "Active: Watches for Registration Status Change")),
 )
 FLOWS: Sequence[Row] = (
     *_rows(_CONFIGURING, "flow-list", Kind.LINK, "ADD A FLOW"),
@@ -135,7 +137,9 @@ FLOWS: Sequence[Row] = (
     *_rows(_ACTIVATE, "flow session", Kind.FIELD, "Session Registration Statuses"),
     *_rows(_ACTIVATE, "flow event", Kind.FIELD, "Event Statuses"),
     *_rows(_FILTERS, "flow status", Kind.GROUP, "Event", "Profile", "Attendee Type Tags"),
-    *_rows(_FILTERS, "flow status", Kind.OPTION, "Event Code", ("event tags", "Event Tags"), "Position"),
+    *_rows(_FILTERS, "flow status", Kind.OPTION, "Event Code", ("custom event fields", "Region"), ("event tags", "Event Tags")),
+    *_rows(_FILTERS, "flow status", Kind.OPTION, "Position", ("custom profile fields", "Shirt")),
+    *_rows(_FILTERS, "flow attendees", Kind.OPTION, ("tags that can be applied to Attendee Types", "Speaker")),
 )
 _SETTING, _MAPPINGS = "Setting up a Destination", "Mappings"
 DESTINATIONS: Sequence[Row] = (
@@ -175,8 +179,17 @@ MAPPINGS: Sequence[Row] = (
         "Event Name",
     ),
     *_rows(_MAPPINGS, "mapping fields", Kind.OPTION, "Flow Name", "Current Date"),
+    *_rows(
+        _MAPPINGS,
+        "mapping fields",
+        Kind.OPTION,
+        ("one field for the question", "Dietary needs (question)"),
+        ("one for its answer", "Dietary needs (answer)"),
+    ),
     *_rows(_MAPPINGS, "mapping", Kind.FIELD, ("required field", "Required")),
-    *_rows(_MAPPINGS, "mapping", Kind.OPTION, "lower case", "Proper Case", "UPPER CASE", "Trim"),
+    *_rows(
+        _MAPPINGS, "mapping", Kind.OPTION, ("the default of no selection", "As it is"), "lower case", "Proper Case", "UPPER CASE", "Trim"
+    ),
     *_rows(_MAPPINGS, "mapping", Kind.BUTTON, ("x", "Remove E-mail"), ("Save the mapping", "Save")),
 )
 

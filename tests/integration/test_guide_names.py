@@ -16,6 +16,7 @@ from tests.guide_names import PLACES, ROWS, Row
 from tests.named import names
 from tests.planning import EVENT, Planned, planned
 
+from heliograph.domain.fields import ATTENDEE_TYPE_TAGS
 from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.flows.services.flows import save_flow
 from heliograph.guide.folder import GUIDE
@@ -56,13 +57,15 @@ def pages_of(site: Planned) -> dict[str, str]:
         **{name: reverse(name) for name in ("flow-new", "mapping-list", "mapping-new")},
         **{name: reverse("mapping", args=(site.acme.mapping.pk,)) for name in ("mapping", "mapping fields")},
         **{f"flow {name}": reverse("flow", args=(_watching(site, watch),)) for name, watch in WATCHES.items()},
+        "flow attendees": reverse("flow", args=(_watching(site, Watch.REGISTRATION, ATTENDEE_TYPE_TAGS),)),
     }
 
 
-def _watching(site: Planned, watch: Watch) -> int:
-    """A flow with a filter and a destination, and its mapping chosen."""
+def _watching(site: Planned, watch: Watch, by: str = "event.code") -> int:
+    """A flow with a filter by a field and a destination, and its mapping chosen."""
     to = Destination(0, "CRM", connection=site.acme.connection.pk, payload_mapping=site.acme.mapping.pk)
-    row = FilterRow("event.code", Op.IS_ANY_OF, (EVENT,))
+    values = (EVENT,) if by == "event.code" else (str(site.acme.tags["Speaker"].pk),)
+    row = FilterRow(by, Op.IS_ANY_OF, values)
     with site.acme.setting_up() as s:
         return save_flow(s, Flow(0, name=f"Watches for {watch}", mode=Mode.TEST, watch=watch, filters=(row,), destinations=(to,))).pk
 
