@@ -143,6 +143,37 @@ def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcas
     expect(page.get_by_label("Target field 2")).to_have_value("Third")
 
 
+def test_M7_a_preview_that_a_button_has_overtaken_is_not_shown_and_no_error(page: Page, showcase: Showcase) -> None:
+    """The console stays empty (PageErrors), and the row that was added stays."""
+    page = signed_in(page, showcase)
+    page.goto(f"{showcase.url}/signal/mappings/new/")
+    page.get_by_label("First target field").fill("First")
+    page.get_by_role("button", name="Add", exact=True).click()
+    first = page.get_by_role("combobox", name="Add to First", exact=True)
+    expect(first).to_be_focused()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        previews = "do=preview" in (route.request.post_data or "") and not held
+        if previews:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/signal/mappings/new/", hold)
+    with page.expect_request(lambda request: "do=preview" in (request.post_data or "")) as preview:
+        first.press_sequentially("Hello")
+        first.press("Enter")
+    page.get_by_label("Add a target field").fill("Second")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(row(page, "Second")).to_be_visible()
+    (late,) = held
+    late.continue_()
+    assert preview.value.response() is not None
+    expect(page.get_by_label("JSON", exact=True)).to_contain_text('"Second"')
+    page.unroute("**/signal/mappings/new/")
+
+
 def test_M1_the_same_without_script(browser: Browser, showcase: Showcase) -> None:
     context = browser.new_context(java_script_enabled=False)
     try:

@@ -25,12 +25,13 @@
   function press(/** @type {string} */ what) {
     clearTimeout(timer);
     if (CHANGES.test(what)) changed = true;
-    const live = document.getElementById("map-live");
-    if (live) htmx.trigger(live, "htmx:abort");
+    live().dataset.late = "yes";
     htmx.ajax("POST", location.href, { source: form, target: "#map-editor", swap: "outerHTML", values: { do: what } });
   }
+  const live = () => /** @type {HTMLElement} */ (document.getElementById("map-live"));
   function renew() {
-    htmx.ajax("POST", location.href, { source: document.getElementById("map-live"), swap: "none", values: { do: "preview" } });
+    delete live().dataset.late;
+    htmx.ajax("POST", location.href, { source: live(), swap: "none", values: { do: "preview" } });
   }
   function soon() {
     changed = true;
@@ -341,7 +342,7 @@
       const button = /** @type {HTMLButtonElement | null} */ (e.submitter);
       const here = document.activeElement?.id;
       const what = button?.value === "enter" ? ({ "new-target": "add", person: "search" })[here ?? ""] ?? "save" : button?.name === "do" ? button.value : "save";
-      if (what === "save") { changed = false; return; }
+      if (what === "save") { changed = false; clearTimeout(timer); return; }
       e.preventDefault();
       press(what);
     });
@@ -353,6 +354,9 @@
       if (box) cases(box);
     });
     editor.addEventListener("keydown", (e) => { if (e.key === "Escape" && /** @type {Element} */ (e.target).closest("#panel")) press("close"); });
+    // A preview that a button has overtaken is not shown; to end it early would be an error in the console.
+    const asks = live();
+    asks.addEventListener("htmx:beforeSwap", (e) => { if (asks.dataset.late) /** @type {CustomEvent} */ (e).detail.shouldSwap = false; });
     counted = document.getElementById("map-problems")?.dataset.n ?? "";
     if (!bring()) focus(/** @type {HTMLInputElement} */ (document.getElementById("map-focus")).value);
   }
