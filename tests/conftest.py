@@ -177,7 +177,7 @@ def databases(vendor: Vendor, database_server: Path | None, django_db_blocker: A
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, databases: Databases) -> Iterator[None]:
-    """Django's test database is the one of tests/settings.py; after a test with transactions it is a fresh copy of the template."""
+    """Django's test database is the one of tests/settings.py; after a test with transactions it is again as migrations left it."""
 
     def restore(_: TransactionTestCase) -> None:
         connections.close_all()
