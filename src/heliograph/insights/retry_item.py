@@ -11,7 +11,8 @@ from heliograph.insights.deliveries import Attempt, attempts_of
 from heliograph.insights.exchanges import Exchange, exchanges
 from heliograph.insights.explaining import Why, why
 from heliograph.insights.reading import Reading
-from heliograph.insights.retry_queue import Item, RetryQueue, group_key
+from heliograph.insights.retry_items import Item, group_key
+from heliograph.insights.retry_queue import RetryQueue
 
 
 @dataclass(frozen=True, slots=True)

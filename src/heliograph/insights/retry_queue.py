@@ -6,7 +6,6 @@ cursor holds how far each was read.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -18,7 +17,8 @@ from heliograph.domain.outcomes import Cause
 from heliograph.domain.retry import Category
 from heliograph.insights.deliveries import COLUMNS, FROM, Action, action_of
 from heliograph.insights.feed import escaped
-from heliograph.insights.reading import Person, Reading
+from heliograph.insights.reading import Reading
+from heliograph.insights.retry_items import OPEN, Group, Item, StuckRun, Wanted, group_key, group_of, parts_of
 from heliograph.store.database import Row
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Rows
@@ -30,97 +30,6 @@ MOST = 10_000
 GROUPED = 2_000
 """Open items that are looked at for their causes, the newest ones."""
 SHOWN_GROUPS = 12
-OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked for. statuses: () = all. text: of a registration or a reason. cause: the key of a group."""
-
-    statuses: tuple[QueueStatus, ...] = ()
-    category: Category | None = None
-    flow: int | None = None
-    event: int | None = None
-    connection: int | None = None
-    text: str = ""
-    cause: str = ""
-
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than everything."""
-        return self != Wanted()
-
-
-@dataclass(frozen=True, slots=True)
-class StuckRun:
-    """A run that is judged again (F7). due 0: submitted by hand."""
-
-    id: int
-    change: int
-    flow: int
-    registration: int | None
-    event: int
-    mode: int
-    queue: QueueStatus
-    category: Category
-    cause: Cause
-    tries: int
-    due: int | None
-    message: str
-    created: int
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item. Exactly one of action and run is there. status_answered: of the target's last answer; lacks: what carries no tag, in words."""
-
-    action: Action | None
-    run: StuckRun | None
-    person: Person | None
-    event: str
-    flow: str
-    connection: str = ""
-    answered: int | None = None
-    lacks: str = ""
-
-    @property
-    def key(self) -> str:
-        """Its name in addresses: a12 for an action, r34 for a run."""
-        return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
-
-    @property
-    def of(self) -> Action | StuckRun:
-        """Whichever it is."""
-        found = self.action or self.run
-        assert found is not None
-        return found
-
-    @property
-    def queue(self) -> QueueStatus:
-        """Its status."""
-        found = self.of.queue
-        assert found is not None
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Items of one cause. n: of those looked at; more: whether there may be others. People and flows are counted apart."""
-
-    key: str
-    cause: Cause | None
-    category: Category | None
-    connection: int | None
-    connection_name: str
-    answered: int | None
-    lacks: str
-    event: str
-    message: str
-    n: int
-    people: int
-    flows: int
-    next: int | None
-    since: int
 
 
 @dataclass
@@ -216,7 +125,7 @@ class RetryQueue:
             where.append(f"{alias}.event_id = :event")
             params["event"] = wanted.event
         if wanted.cause:
-            cause, connection, answered, message = _parts(wanted.cause)
+            cause, connection, answered, message = parts_of(wanted.cause)
             where.append(f"{alias}.cause = :cause")
             params["cause"] = cause
             if alias == "a":
@@ -274,7 +183,7 @@ class RetryQueue:
         found: dict[str, list[Item]] = {}
         for item in self._items(rows):
             found.setdefault(group_key(item), []).append(item)
-        groups = [_group(key, items) for key, items in found.items()]
+        groups = [group_of(key, items) for key, items in found.items()]
         return sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS]
 
     def count_of(self, cause: str) -> int:
@@ -381,43 +290,3 @@ def _run_of(row: Row) -> StuckRun:
     assert status is not None
     assert kind is not None
     return StuckRun(id, change, flow, registration, event, mode, status, kind, Cause(cause), tries, due, message, created)
-
-
-def group_key(item: Item) -> str:
-    """What makes items one group: cause, connection and answer; of a run cause, event and what lacks a tag."""
-    if item.action is not None:
-        a = item.action
-        return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{a.message}"
-    run = item.run
-    assert run is not None
-    return f"{run.cause.value}~~{run.event}~{item.lacks}"
-
-
-def _parts(key: str) -> tuple[str, int, int | None, str]:
-    """Cause, connection, answer and message of a group's key; zeros for what is not there."""
-    cause, _, rest = key.partition("~")
-    connection, _, rest = rest.partition("~")
-    answered, _, message = rest.partition("~")
-    return cause, read_id(connection) or 0, read_id(answered), message
-
-
-def _group(key: str, items: Sequence[Item]) -> Group:
-    first = items[0]
-    due = [item.of.due for item in items if item.of.due is not None and item.queue in OPEN]
-    categories = Counter(item.of.category for item in items)
-    return Group(
-        key=key,
-        cause=first.of.cause,
-        category=categories.most_common(1)[0][0],
-        connection=first.action.connection if first.action else None,
-        connection_name=first.connection,
-        answered=first.answered,
-        lacks=first.lacks,
-        event=first.event,
-        message=first.of.message,
-        n=len(items),
-        people=len({item.of.registration for item in items}),
-        flows=len({item.of.flow for item in items}),
-        next=min(due) if due else None,
-        since=min(item.of.created for item in items),
-    )

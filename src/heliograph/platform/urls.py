@@ -12,6 +12,7 @@ from heliograph.platform.views import (
     bulk,
     coverage,
     custom_fields,
+    event_acts,
     event_kinds,
     event_rows,
     events,
@@ -57,8 +58,8 @@ EVENTS: list[URLPattern] = [
     path("events/", events.events, name="events"),
     path("events/add/", events.add, name="event-add"),
     path("events/<str:event>/details/", events.details, name="event-details"),
-    path("events/<str:event>/leave-testing/", events.leave_testing, name="event-leave-testing"),
-    path("events/<str:event>/copy/", events.copy, name="event-copy"),
+    path("events/<str:event>/leave-testing/", event_acts.leave_testing, name="event-leave-testing"),
+    path("events/<str:event>/copy/", event_acts.copy, name="event-copy"),
     *(path(f"events/<str:event>/{here}/", event_rows.listed, {"here": here}, name=here) for here in event_kinds.KINDS),
     *(path(f"events/<str:event>/{here}/<int:id>/", event_rows.edit, {"here": here}, name=f"{here}-edit") for here in event_kinds.KINDS),
     *(

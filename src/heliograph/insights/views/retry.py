@@ -20,7 +20,8 @@ from heliograph.domain.retry import AUTOMATIC_RETRIES, SEVERITY, Category
 from heliograph.insights import words
 from heliograph.insights.reading import Reading, reading
 from heliograph.insights.retry_item import Details, details
-from heliograph.insights.retry_queue import MOST, OPEN, PARTS, Group, Item, RetryQueue, Wanted
+from heliograph.insights.retry_items import OPEN, Group, Item, Wanted
+from heliograph.insights.retry_queue import MOST, PARTS, RetryQueue
 from heliograph.insights.submitting import AT_ONCE, Submitted, submit
 from heliograph.insights.views.choices import events_field, flows_field
 from heliograph.insights.views.exchange import attempt_rows, request_shown
