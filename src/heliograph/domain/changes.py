@@ -148,26 +148,7 @@ def applied(
     A creation's diff is empty too; its facet tells it apart.
     """
     if state is None:
-        properties = {p: True for p, on in upsert.properties.items() if on}
-        if marks_test and StandardProperty.TEST.value not in upsert.properties:
-            properties[StandardProperty.TEST.value] = True
-        return (
-            RegistrationState(
-                code=code,
-                status=new_status if upsert.status is KEEP else upsert.status,
-                created=now,
-                modified=now,
-                status_modified=now,
-                attendee_type=None if upsert.attendee_type is KEEP else upsert.attendee_type,
-                active=True if upsert.active is KEEP else upsert.active,
-                order_code="" if upsert.order_code is KEEP else upsert.order_code,
-                profile={k: v for k, v in upsert.profile.items() if v},
-                custom={k: v for k, v in upsert.custom.items() if v},
-                answers={k: v for k, v in upsert.answers.items() if v},
-                properties=tuple(sorted(properties)),
-            ),
-            {},
-        )
+        return _created(code, upsert, now, new_status=new_status, marks_test=marks_test), {}
     before: dict[str, object] = {}
     status, attendee_type, active, order_code = state.status, state.attendee_type, state.active, state.order_code
     if upsert.status is not KEEP and upsert.status != status:
@@ -203,6 +184,27 @@ def applied(
         status_modified=now if "status" in before else state.status_modified,
     )
     return after, before
+
+
+def _created(code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool) -> RegistrationState:
+    """A registration that was not there before."""
+    properties = {p for p, on in upsert.properties.items() if on}
+    if marks_test and StandardProperty.TEST.value not in upsert.properties:
+        properties.add(StandardProperty.TEST.value)
+    return RegistrationState(
+        code=code,
+        status=new_status if upsert.status is KEEP else upsert.status,
+        created=now,
+        modified=now,
+        status_modified=now,
+        attendee_type=None if upsert.attendee_type is KEEP else upsert.attendee_type,
+        active=True if upsert.active is KEEP else upsert.active,
+        order_code="" if upsert.order_code is KEEP else upsert.order_code,
+        profile={k: v for k, v in upsert.profile.items() if v},
+        custom={k: v for k, v in upsert.custom.items() if v},
+        answers={k: v for k, v in upsert.answers.items() if v},
+        properties=tuple(sorted(properties)),
+    )
 
 
 def _merged[K, V](old: Mapping[K, V], wanted: Mapping[K, V], empty: V, name: str, before: dict[str, object]) -> Mapping[K, V]:

@@ -97,34 +97,39 @@ def sections(values: Values) -> dict[str, Any]:
                 )
             )
         ],
-        "key": [
-            _secret(
-                values,
-                Secret.KEY,
-                _("API Key / Token"),
-                _("To be provided by the administrator of your target application. It is never shown again."),
-            ),
-            _radios(
-                values,
-                "key_place",
-                _("Where it goes"),
-                [
-                    Choice(KeyPlace.BEARER.value, _("Header Authorization: Bearer"), sub=_("The usual place")),
-                    Choice(KeyPlace.HEADER.value, _("Own header"), sub=_("The administrator tells you its name")),
-                    Choice(
-                        KeyPlace.QUERY.value,
-                        _("Query parameter of the URL"),
-                        sub=_("Only if nothing else is offered: addresses are often logged"),
-                    ),
-                ],
-            ),
-        ],
+        "key": _key(values),
         "key_name": [_text(values, "key_name", _("Name of the header or parameter"), extra="short")],
         **_oauth(values),
         **_test(values),
         **_limits(values),
         "waiting": values.waiting,
     }
+
+
+def _key(values: Values) -> list[Field | Pair]:
+    """The key, and where a request carries it."""
+    return [
+        _secret(
+            values,
+            Secret.KEY,
+            _("API Key / Token"),
+            _("To be provided by the administrator of your target application. It is never shown again."),
+        ),
+        _radios(
+            values,
+            "key_place",
+            _("Where it goes"),
+            [
+                Choice(KeyPlace.BEARER.value, _("Header Authorization: Bearer"), sub=_("The usual place")),
+                Choice(KeyPlace.HEADER.value, _("Own header"), sub=_("The administrator tells you its name")),
+                Choice(
+                    KeyPlace.QUERY.value,
+                    _("Query parameter of the URL"),
+                    sub=_("Only if nothing else is offered: addresses are often logged"),
+                ),
+            ],
+        ),
+    ]
 
 
 def _oauth(values: Values) -> dict[str, Any]:
