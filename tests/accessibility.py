@@ -71,10 +71,21 @@ def sweep(page: Page) -> None:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = violations(page, RULES if scheme == "light" else COLOURS)
             assert not found, f"{page.url}, {scheme}, {size['width']} px:\n" + "\n".join(found)
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wider <= 0, f"{page.url} is {wider} px wider than the window of {size['width']} px"
+        _fits(page, size)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.set_viewport_size(WIDE)
+
+
+def fits_a_phone(page: Page) -> None:
+    """Asserts only that a phone need not scroll sideways."""
+    page.set_viewport_size(PHONE)
+    _fits(page, PHONE)
+    page.set_viewport_size(WIDE)
+
+
+def _fits(page: Page, size: ViewportSize) -> None:
+    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wider <= 0, f"{page.url} is {wider} px wider than the window of {size['width']} px"
 
 
 def walk(page: Page, most: int = 400) -> list[str]:

@@ -30,6 +30,8 @@ TAGS = {
     ("present", "Present"): ("Session Registration Statuses", "Event Statuses"),
 }
 """(Name, Label) and Object(s)."""
+LONG = "Mitgliederversammlungsteilnahmeberechtigungsbescheinigung"
+"""A name that no column has room for."""
 
 
 def setting_tags_up_for_an_account(reader: Reader) -> None:
@@ -108,12 +110,12 @@ def custom_registration_statuses(reader: Reader) -> None:
     page.get_by_label("Name", exact=True).fill("Paid")
     chooses(page.get_by_role("combobox", name="Tags"), "Registered")
     presses(page, "Add")
-    page.get_by_label("Name", exact=True).fill("Invited by partner")
+    page.get_by_label("Name", exact=True).fill(LONG)
     page.get_by_label("Class", exact=True).select_option(label="Pending")
     presses(page, "Add")
-    chooses(page.get_by_label("Tags for Invited by partner", exact=True), "Registered")
+    chooses(page.get_by_label(f"Tags for {LONG}", exact=True), "Registered")
     presses(page, "Save")
-    expect(page.get_by_role("row").filter(has_text="Invited by partner").get_by_role("button", name="Remove Registered")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=LONG).get_by_role("button", name="Remove Registered")).to_be_visible()
 
 
 def custom_registration_properties(reader: Reader) -> None:

@@ -75,3 +75,4 @@ def test_the_guide(reader: Reader, watched: PageErrors, n: int) -> None:
     reader.at.wait_for_load_state()
     found = accessibility.violations(reader.at)
     assert not found, "\n".join(found)
+    accessibility.fits_a_phone(reader.at)

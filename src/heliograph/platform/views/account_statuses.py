@@ -47,7 +47,7 @@ PAGES = {
             "statuses",
             gettext_lazy("Registration Statuses"),
             gettext_lazy("The 11 standard ones, in every event. Choose one or more tags for each."),
-            gettext_lazy("No tag: registrations with this status wait in Retry when a flow decides by status."),
+            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
         ),
         Page(
             "session-registration-statuses",
@@ -55,7 +55,7 @@ PAGES = {
             "session_statuses",
             gettext_lazy("Session Registration Statuses"),
             gettext_lazy("Of registrations for sessions, in every event. Choose one or more tags for each."),
-            gettext_lazy("No tag: session registrations with this status wait in Retry when a flow decides by it."),
+            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
         ),
         Page(
             "event-statuses",
@@ -63,7 +63,7 @@ PAGES = {
             "event_statuses",
             gettext_lazy("Event Statuses"),
             gettext_lazy("What an event can be. Choose one or more tags for each; flows that watch events decide by them."),
-            gettext_lazy("No tag: events with this status wait in Retry when a flow watches events."),
+            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
         ),
     )
 }

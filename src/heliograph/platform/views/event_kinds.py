@@ -152,7 +152,7 @@ class Statuses(Kind):
     names = ("name", "code", "cls", "tags")
     heading = gettext_lazy("Custom Statuses")
     lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
-    untagged = gettext_lazy("No tag: registrations with this status wait in Retry when a flow decides by status.")
+    untagged = gettext_lazy("No tag: if a flow decides by it, changes wait in Retry.")
     empty = (
         gettext_lazy("No custom statuses"),
         gettext_lazy("This event uses the standard statuses only. They are tagged once for all events, under Account Settings."),
