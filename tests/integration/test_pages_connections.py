@@ -173,7 +173,7 @@ def test_the_list_says_how_each_connection_is(story: Story, receiver: Receiver, 
     assert "R1" in text_of(ada.get(f"/signal/retry/?connection={slack}&status=waiting").content)  # the number's own records
 
 
-@pytest.mark.parametrize("path", ["", "one"])
+@pytest.mark.parametrize("path", ["", "one", "versions"])
 def test_the_number_of_queries_does_not_grow_with_connections(story: Story, receiver: Receiver, ada: Client, path: str) -> None:
     def queries(url: str) -> int:
         ada.get(url)
@@ -184,12 +184,13 @@ def test_the_number_of_queries_does_not_grow_with_connections(story: Story, rece
     first = story.connection("C0", "/0")
     story.flow("F0", [story.to(first)])
     story.pause(first)
-    url = address(first) if path else LIST
+    url = {"": LIST, "one": address(first), "versions": address(first, "versions")}[path]
     few = queries(url)
     for n in range(1, 12):
         more = story.connection(f"C{n}", f"/{n}")
         story.flow(f"F{n}", [story.to(more), story.to(first)])
         story.pause(more)
+        story.change_connection(first, rate=n)
     assert queries(url) <= few
 
 
