@@ -130,6 +130,7 @@ def test_from_a_fresh_account_to_the_first_post(page: Page, url: str, receiver: 
     expect(popup.value.get_by_text("Complete", exact=True)).to_be_visible()
 
     # Somebody registers
+    page.bring_to_front()  # Chromium takes its time with a page that lies behind another
     platform.click("link", "Registrations")
     page.get_by_role("link", name="Add a registration").first.click()
     done.append("link Add a registration")

@@ -53,6 +53,7 @@ def sign_in(page: Page, url: str) -> None:
 
 def set_status(page: Page, status: str) -> None:
     """In the form of the registration."""
+    page.bring_to_front()  # Chromium takes its time with a page that lies behind another
     page.get_by_role("combobox", name="Status", exact=True).select_option(status)
     page.get_by_role("button", name="Save", exact=True).last.click()
     expect(page.get_by_role("status").get_by_text("Saved as one change.")).to_be_visible()
@@ -71,6 +72,7 @@ def line(feed: Page, *texts: str) -> Locator:
 
 def comes_up(feed: Page, *texts: str, scripted: bool) -> None:
     """The line stands in the feed in time: by itself, or without script by the link that every live list has then."""
+    feed.bring_to_front()
     if scripted:
         expect(line(feed, *texts)).to_be_visible(timeout=SECONDS * 1000)
         return
@@ -105,6 +107,7 @@ def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation:
         signal.evaluate("window.stillTheSamePage = true")
 
     # A status is changed, and goes out.
+    page.bring_to_front()
     page.get_by_role("searchbox", name="Search registrations").fill("zoë marin")
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name="S26-1", exact=True).click()
@@ -153,6 +156,7 @@ def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation:
     assert receiver.at("/crm")[1].header("webhook-id") == receiver.at("/crm")[2].header("webhook-id")
 
     # The timeline has it all.
+    page.bring_to_front()
     page.get_by_role("complementary", name="Record").get_by_role("link", name="Timeline").click()
     expect(signal.get_by_role("heading", name="Zoë Marin", level=1)).to_be_visible()
     expect(signal.get_by_role("heading", name="Status became Cancelled")).to_be_visible()
