@@ -83,15 +83,16 @@ class Databases:
         """Further databases are copies of this one as it is now. Nobody may be connected to it."""
         if self.vendor == "postgresql":
             self._on_server(f'CREATE DATABASE "{self._template}" TEMPLATE "{name}" STRATEGY FILE_COPY')
-            self._pristine = Pristine(self._server, self._template)
+            self._pristine = Pristine(postgres.url(self._server, self._template))
         else:
             shutil.copyfile(file, self._folder / self._template)
 
     def restore(self, name: str, file: Path) -> None:
         """This database is a fresh copy of the template."""
         if self.vendor == "postgresql":
+            assert self._server is not None
             assert self._pristine is not None
-            if not self._pristine.restore(name):
+            if not self._pristine.restore(postgres.url(self._server, name)):
                 self.drop(name)
                 self._on_server(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}" STRATEGY FILE_COPY')
             return

@@ -6,11 +6,14 @@ properties, sessions and registrations of the event, and a second account that n
 
 from __future__ import annotations
 
+import copy
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from django.db import connections
 from django.test import Client
 from django_scopes import scopes_disabled
 
@@ -31,6 +34,7 @@ from heliograph.wiring import job_kinds
 from tests.contract.setting_up import BY, Acme, acme
 from tests.databases import DatabaseFacts
 from tests.pages import PASSWORD, opened
+from tests.pristine import Pristine
 
 EVENT = "SUMMIT-26"
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -74,15 +78,53 @@ class Planned:
         return [Runner(job_kinds()).run_one(pk) for pk in waiting]
 
 
+_kept: list[_Kept] = []
+
+
 @contextmanager
 def planned(facts: DatabaseFacts) -> Iterator[Planned]:
-    """An account with an event that has something of everything."""
+    """An account with an event that has something of everything. The first one of a run is made, and put into other new databases as it was."""
     sources.forget()
     store = opened(facts)
     try:
-        yield made(store)
+        new = store.all("SELECT count(*) FROM accounts_account") == [(0,)]
+        if new and _kept:
+            store.connection.close()  # type: ignore[attr-defined]
+            connections.close_all()
+            found = _kept[0].put(facts)
+            found.store = store = opened(facts)
+        else:
+            found = made(store)
+            if new:
+                _kept.append(_Kept(facts, found))
+        yield found
     finally:
         store.connection.close()  # type: ignore[attr-defined]
+
+
+class _Kept:
+    """An account as it stands in a database that has nothing else."""
+
+    def __init__(self, facts: DatabaseFacts, found: Planned) -> None:
+        self._found = copy.deepcopy(replace(found, store=None))
+        self._rows: Pristine | bytes
+        if facts.vendor == "postgresql":
+            self._rows = Pristine(facts.url)
+        else:
+            with closing(sqlite3.connect(facts.data / "heliograph.db")) as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._rows = (facts.data / "heliograph.db").read_bytes()
+
+    def put(self, facts: DatabaseFacts) -> Planned:
+        """Makes it stand in a new database, which nobody may be connected to. The answer has no store yet."""
+        if isinstance(self._rows, Pristine):
+            assert self._rows.restore(facts.url)
+        else:
+            file = facts.data / "heliograph.db"
+            for leftover in ("-wal", "-shm"):
+                file.with_name(file.name + leftover).unlink(missing_ok=True)
+            file.write_bytes(self._rows)
+        return copy.deepcopy(self._found)
 
 
 def made(store: Database) -> Planned:

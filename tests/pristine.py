@@ -6,12 +6,8 @@ have left much room behind, `Pristine.restore` says no, and a new copy has to be
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psycopg
 from psycopg import sql
-
-from tests import postgres
 
 OVERGROWN = 8 * 1024 * 1024
 """Bytes above the template's size: scans would read rows that are gone."""
@@ -37,9 +33,8 @@ _SEQUENCES = "SELECT sequencename, last_value, start_value FROM pg_sequences WHE
 class Pristine:
     """What a migrated database is like: its shape, the few rows that migrations put in, and where its sequences stand."""
 
-    def __init__(self, server: Path, template: str) -> None:
-        self._server = server
-        with self._connect(template) as db:
+    def __init__(self, url: str) -> None:
+        with _connect(url) as db:
             self._shape = db.execute(_SHAPE).fetchone()
             self._size = self._size_of(db)
             self._sequences = dict(self._sequences_of(db))
@@ -56,10 +51,10 @@ class Pristine:
             self._digests = dict(db.execute(self._digest).fetchall())
             self._rows = {name: self._copied(db, name) for name in self._digests}
 
-    def restore(self, name: str) -> bool:
-        """Puts the database of this name back; False: it has to be made anew. Whoever was connected to it is not any more."""
+    def restore(self, url: str) -> bool:
+        """Puts this database back; False: it has to be made anew. Whoever was connected to it is not any more."""
         try:
-            db = self._connect(name)
+            db = _connect(url)
         except psycopg.OperationalError:  # there is none yet
             return False
         with db, db.transaction():
@@ -99,5 +94,6 @@ class Pristine:
     def _sequences_of(db: psycopg.Connection) -> list[tuple[str, tuple[int | None, int]]]:
         return [(str(name), (last, start)) for name, last, start in db.execute(_SEQUENCES)]
 
-    def _connect(self, name: str) -> psycopg.Connection:
-        return psycopg.connect(postgres.url(self._server, name), autocommit=True)
+
+def _connect(url: str) -> psycopg.Connection:
+    return psycopg.connect(url, autocommit=True)
