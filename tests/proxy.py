@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass
 from typing import Self
 
+from tests import loops
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -55,12 +57,7 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
-        server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
+        loops.end(self._loop, server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -74,7 +71,8 @@ class Proxy:
             await writer.drain()
             if status == 200:
                 there, back = await asyncio.open_connection("127.0.0.1", self._leads_to)
-                await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+                with contextlib.closing(back):
+                    await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
         writer.close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

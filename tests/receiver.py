@@ -11,7 +11,6 @@ HTTP/1.1 with keep-alive, on a thread of its own; every request is noted in the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
 import ssl
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Self
 
+from tests import loops
 from tests.waiting import PATIENCE
 
 
@@ -172,13 +172,8 @@ class Receiver:
         loop.set_exception_handler(lambda *_: None)  # a client that gives up in a TLS handshake is no error of ours
         started.set()
         loop.run_forever()
-        server.close()
         self._drop()
-        getattr(server, "abort_clients", server.close)()  # from 3.13 on: those in a TLS handshake as well
-        with contextlib.suppress(TimeoutError):
-            loop.run_until_complete(asyncio.wait_for(server.wait_closed(), 2.0))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+        loops.end(loop, server)
 
     def _drop(self) -> None:
         for protocol in list(self._protocols):

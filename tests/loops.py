@@ -1,0 +1,33 @@
+"""How a test's server ends: with nothing left open, or the collector of some later test would complain of it there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from tests.waiting import PATIENCE
+
+
+def end(loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
+    """Ends the server, what it has accepted and what is under way, and closes the loop, which nobody runs any more."""
+    loop.run_until_complete(_end(server))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+async def _end(server: asyncio.Server) -> None:
+    server.close()
+    await _tasks_ended()  # connections that were accepted just before become transports by a task
+    getattr(server, "abort_clients", server.close)()  # from 3.13 on: those in a TLS handshake as well
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.wait_closed(), PATIENCE)
+    await _tasks_ended()
+    for _ in range(3):  # a transport closes its socket one round after it is told to
+        await asyncio.sleep(0)
+
+
+async def _tasks_ended() -> None:
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
