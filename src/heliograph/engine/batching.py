@@ -40,7 +40,7 @@ MOST_AT_ONCE: Final = 300
 """Documents per transaction: beyond this a batch is hardly cheaper, and pages wait longer for their turn."""
 FEW: Final = 4
 """Requests of a batch up to which the next one waits for nobody."""
-MOST_WAITING: Final = 4_000
+MOST_WAITING: Final = 8_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
 MOST_OF_ONE: Final = MOST_WAITING // 2
