@@ -11,6 +11,9 @@ from tests.waiting import PATIENCE
 def end(loop: asyncio.AbstractEventLoop, server: asyncio.Server) -> None:
     """Ends the server, what it has accepted and what is under way, and closes the loop, which nobody runs any more."""
     loop.run_until_complete(_end(server))
+    for _ in range(3):  # a transport closes its socket one round after it is told to
+        loop.call_soon(loop.stop)
+        loop.run_forever()
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 
@@ -22,8 +25,6 @@ async def _end(server: asyncio.Server) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.wait_closed(), PATIENCE)
     await _tasks_ended()
-    for _ in range(3):  # a transport closes its socket one round after it is told to
-        await asyncio.sleep(0)
 
 
 async def _tasks_ended() -> None:
