@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 from tests.e2e.guide_reader import Reader, chooses, is_at, offers, presses
 
 STATUSES = {
@@ -32,6 +32,13 @@ TAGS = {
 """(Name, Label) and Object(s)."""
 LONG = "Mitgliederversammlungsteilnahmeberechtigungsbescheinigung"
 """A name that no column has room for."""
+
+
+def tags(page: Page, field: Locator, tag: str) -> None:
+    """Chooses a tag in this field and saves; it stands there then."""
+    chooses(field, tag)
+    presses(page, "Save")
+    expect(page.get_by_role("button", name=f"Remove {tag}", exact=True)).to_be_visible()
 
 
 def setting_tags_up_for_an_account(reader: Reader) -> None:
@@ -71,9 +78,7 @@ def default_registration_statuses(reader: Reader) -> None:
         reader.goes_to("Account Settings", "Management", kind)
         is_at(page, kind)
         assert offers(page.get_by_label(f"Tags for {status}", exact=True)) == [tag]
-        chooses(page.get_by_label(f"Tags for {status}", exact=True), tag)
-        presses(page, "Save")
-        expect(page.get_by_role("button", name=f"Remove {tag}", exact=True)).to_be_visible()
+        tags(page, page.get_by_label(f"Tags for {status}", exact=True), tag)
 
 
 def custom_fields(reader: Reader) -> None:
@@ -128,9 +133,7 @@ def custom_registration_properties(reader: Reader) -> None:
     expect(page.get_by_role("heading", name="Custom Registration Properties")).to_be_visible()
     field = page.get_by_label("Tags for VIP guest", exact=True)
     assert offers(field) == ["VIP"]
-    chooses(field, "VIP")
-    presses(page, "Save")
-    expect(page.get_by_role("button", name="Remove VIP", exact=True)).to_be_visible()
+    tags(page, field, "VIP")
 
 
 def attendee_types(reader: Reader) -> None:
@@ -141,9 +144,7 @@ def attendee_types(reader: Reader) -> None:
     for name in ("Speaker", "Guest"):
         page.get_by_label("Name", exact=True).fill(name)
         presses(page, "Add")
-    chooses(page.get_by_label("Tags for Speaker", exact=True), "Speaker")
-    presses(page, "Save")
-    expect(page.get_by_role("button", name="Remove Speaker", exact=True)).to_be_visible()
+    tags(page, page.get_by_label("Tags for Speaker", exact=True), "Speaker")
 
 
 def tags_of_events(reader: Reader) -> None:
@@ -152,9 +153,7 @@ def tags_of_events(reader: Reader) -> None:
     reader.goes_to("Plan", "Event Setup", "Details")
     is_at(page, "Summit")
     page.get_by_label("Region").select_option(label="North")
-    chooses(page.get_by_role("combobox", name="Tags"), "Flagship")
-    presses(page, "Save")
-    expect(page.get_by_role("button", name="Remove Flagship", exact=True)).to_be_visible()
+    tags(page, page.get_by_role("combobox", name="Tags"), "Flagship")
 
 
 def registration_questions(reader: Reader) -> None:

@@ -6,6 +6,7 @@ Every field of every Authentication Type is in the page; the style sheet shows t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -231,42 +232,22 @@ def _limits(values: Values) -> dict[str, Any]:
 
 def _numbers(values: Values) -> list[Field | Pair]:
     """How much and how long: everything may stay blank."""
+    number = partial(_text, values, optional=True, inputmode="numeric")
+    connect, total, answer = rules.LONGEST_CONNECT, rules.LONGEST_TOTAL, f"{rules.LARGEST_ANSWER:,}"
     return [
         Pair(
             (
-                _text(values, "rate", _("At most per minute"), optional=True, inputmode="numeric", help=_("Requests. Blank: no limit.")),
-                _text(values, "parallel", _("At once"), optional=True, inputmode="numeric", help=_("Requests under way at a time.")),
+                number("rate", _("At most per minute"), help=_("Requests. Blank: no limit.")),
+                number("parallel", _("At once"), help=_("Requests under way at a time.")),
             )
         ),
         Pair(
             (
-                _text(
-                    values,
-                    "connect_timeout",
-                    _("Seconds to connect"),
-                    optional=True,
-                    inputmode="numeric",
-                    help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT},
-                ),
-                _text(
-                    values,
-                    "total_timeout",
-                    _("Seconds for the whole request"),
-                    optional=True,
-                    inputmode="numeric",
-                    help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL},
-                ),
+                number("connect_timeout", _("Seconds to connect"), help=_("1 to %(n)d.") % {"n": connect}),
+                number("total_timeout", _("Seconds for the whole request"), help=_("1 to %(n)d.") % {"n": total}),
             )
         ),
-        _text(
-            values,
-            "answer_cap",
-            _("How much of an answer is read"),
-            optional=True,
-            inputmode="numeric",
-            extra="short",
-            help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"},
-        ),
+        number("answer_cap", _("How much of an answer is read"), extra="short", help=_("KiB, 1 to %(n)s.") % {"n": answer}),
     ]
 
 
