@@ -73,6 +73,7 @@ def main() -> None:
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
     from tests import pages, planning
+    from tests.e2e import longest
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.outcomes import Delivered
@@ -94,6 +95,8 @@ def main() -> None:
         site.ends(again, pages.REFUSED)
         site.ends(again, Delivered(201))
         items["done"] = f"a{again}"
+        longest.people(site)
+        items["longest"] = f"a{site.actions(longest.PEOPLE[-1][0])[0]}"
         site.store.run("UPDATE registration SET state = 'x' WHERE code = :code", {"code": BROKEN})
         site.store.connection.commit()  # type: ignore[attr-defined]
         begun = pages.made(site.store, name="Just Begun")
@@ -294,6 +297,8 @@ def _links(site: Site) -> dict[str, str]:
 
 def _flows(plan: Planned) -> dict[str, int]:
     """The account's flow with two versions, in Test so that its Test registration suits it; and one that is only begun."""
+    from tests.e2e import longest
+
     from heliograph.domain.flows import Flow, Mode, Watch
     from heliograph.flows.services.flows import save_flow, set_mode
 
@@ -301,7 +306,7 @@ def _flows(plan: Planned) -> dict[str, int]:
     with plan.acme.setting_up() as s:
         set_mode(s, plan.acme.flow.pk, Mode.TEST)
         begun = save_flow(s, Flow(0, name="Unfinished", watch=Watch.STATUS)).pk
-    return {"Leads": plan.acme.flow.pk, "Unfinished": begun}
+    return {"Leads": plan.acme.flow.pk, "Unfinished": begun} | longest.flows(plan)
 
 
 def _session(client: object, user: object) -> str:

@@ -10,7 +10,7 @@ import re
 import uuid
 
 from playwright.sync_api import Route
-from tests.e2e import states_of_connections, states_of_flows, states_of_mappings, states_of_people, states_of_setup
+from tests.e2e import longest, states_of_connections, states_of_flows, states_of_mappings, states_of_people, states_of_setup
 from tests.e2e.showcase import BROKEN
 from tests.e2e.visiting import State, Visit
 
@@ -123,6 +123,8 @@ FORM, TIMELINE, ITEM = "platform/registration.html", "insights/timeline.html", "
 SIGN_IN = "account/login.html"
 HELP = "guide/contents.html"
 JOE = "SUMMIT-26/S26-2/"
+ARABIC, (LONGEST, *_names) = longest.PEOPLE[0], longest.PEOPLE[-1]
+LONGEST_NAME = " ".join(_names)
 
 STATES = (
     State("sign in", SIGN_IN, "Sign in", "/accounts/sign-in/", "", ("account_login",)),
@@ -185,9 +187,12 @@ STATES = (
     State("item, failed and unfolded", ITEM, re.compile("S26-5.*"), lambda of: f"/signal/retry/{of.items['failed']}/", then=_unfold),
     State("item, done", ITEM, re.compile("S26-7.*"), lambda of: f"/signal/retry/{of.items['done']}/"),
     State("item, untagged", ITEM, re.compile("S26-4.*"), lambda of: f"/signal/retry/{of.items['untagged']}/"),
-    State("item, as a Viewer", ITEM, re.compile("S26-2.*"), lambda of: f"/signal/retry/{of.items['waiting']}/", "viewer"),
+    State(
+        "item, as a Viewer, the longest names", ITEM, re.compile("S26-XX.*"), lambda of: f"/signal/retry/{of.items['longest']}/", "viewer"
+    ),
     State("timeline", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}", names=("timeline",)),
-    State("timeline, as a Viewer", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}", "viewer"),
+    State("timeline, as a Viewer, the longest names", TIMELINE, LONGEST_NAME, f"/signal/registrations/SUMMIT-26/{LONGEST}/", "viewer"),
+    State("timeline, from right to left", TIMELINE, f"{ARABIC[1]} {ARABIC[2]}", "/signal/registrations/SUMMIT-26/S26-ar/?why-by=today"),
     State("timeline, of one without a tag", TIMELINE, "Ife Adeyemi", "/signal/registrations/SUMMIT-26/S26-4/"),
     State("timeline, nothing matches", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}?flow=1"),
     State("registrations", LIST, "Registrations", "/", names=("start", "registrations")),

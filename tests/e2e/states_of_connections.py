@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tests.e2e.longest import LONG
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
@@ -130,7 +131,7 @@ STATES = (
     State("connection, its test failed", SETUP, HEADING, _at("Nowhere"), "setting-up", then=_tested),
     State("connection, being tested", SETUP, HEADING, _at("Door display"), "setting-up", then=_watched),
     State("connection, not connected", SETUP, HEADING, _at("OAuth2"), "setting-up"),
-    State("connection, paused", SETUP, HEADING, _at("Concierge desk"), "setting-up"),
+    State("connection, paused, the longest names", SETUP, HEADING, _at("Longest connection"), "setting-up"),
     State("connection, as a Viewer", READ, HEADING, _at("Sales CRM"), "reading"),
     State(
         "connection, asked before it is paused", DIALOG, "Pause Sales CRM?", _at("Sales CRM", "pause/"), "setting-up", ("connection-pause",)
@@ -141,7 +142,7 @@ STATES = (
     State("connection, being released", RELEASE, "Release Door display", _at("Door display", "release/"), "setting-up"),
     State("connection, copied", DIALOG, "Copy Sales CRM", _at("Sales CRM", "copy/"), "setting-up", ("connection-copy",)),
     State("connection, deleted", DIALOG, "Delete Nowhere?", _at("Nowhere", "delete/"), "setting-up", ("connection-delete",)),
-    State("connection, in use", DIALOG, "“Sales CRM” is in use", _at("Sales CRM", "delete/"), "setting-up"),
+    State("connection, in use", DIALOG, f"“{LONG}” is in use", _at("Longest connection", "delete/"), "setting-up"),
     State("connection, signed", SIGNING, "Signing of Sales CRM", _at("Sales CRM", "signing/"), "setting-up", ("connection-signing",)),
     State(
         "connection, its new secret",

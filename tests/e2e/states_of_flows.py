@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from playwright.sync_api import expect
+from tests.e2e.longest import LONG
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 
@@ -103,7 +104,8 @@ STATES = (
     State("flow, saved", EDITOR, "Leads", _flow(), "setting-up", then=_saved),
     State("flow, tried", EDITOR, "Leads", _flow(), "setting-up", then=_tried),
     State("flow, counted", EDITOR, "Leads", _flow(), "setting-up", then=_counted),
-    State("flow, as a Planner", EDITOR, "Leads", _flow(), "planning"),
+    State("flow, the longest names", EDITOR, LONG * 2, lambda of: f"/signal/flows/{of.ids['Longest']}/", "setting-up"),
+    State("flow, as a Planner, the longest names", EDITOR, LONG * 2, lambda of: f"/signal/flows/{of.ids['Longest']}/", "planning"),
     State("flow, as a Viewer, tried", EDITOR, "Leads", _flow(), "reading", then=_tried_by_reader),
     State("flow, incomplete", EDITOR, "Unfinished", lambda of: f"/signal/flows/{of.ids['Unfinished']}/", "setting-up"),
     State("flow, saved by two", EDITOR, "Leads", _flow(), "setting-up", then=_conflict, after=409),

@@ -10,11 +10,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests import pages
 from tests.databases import DatabaseFacts
+from tests.factories import replaced
 from tests.pages import Site
 from tests.waiting import until
 
 from heliograph.domain.flows import Mode
-from heliograph.domain.outcomes import Delivered
+from heliograph.domain.outcomes import Cause, Delivered, Refused
+from heliograph.domain.retry import Category
 from heliograph.insights.feed import PARTS, Feed, Result, Wanted
 from heliograph.insights.reading import reading
 from heliograph.web.cursor import Cursor
@@ -75,7 +77,7 @@ def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: C
             "Zoë Marin (S26-1, SUMMIT-26): created. Sent to CRM, 200 in 84 ms.",
             "Joe Citizen (S26-2, SUMMIT-26): created. CRM answered 401 Unauthorized. Next try",
             "(S26-5, SUMMIT-26): created. CRM answered 401 Unauthorized. Open the item",
-            "山田 花子 (S26-3, SUMMIT-26): created. email is required and empty.",
+            "山田 花子 (S26-3, SUMMIT-26): created. email is required and empty; nothing was sent to CRM.",
             "Ife Adeyemi (S26-4, SUMMIT-26): created. Not judged to the end: its status carries no tag. Next look",
             "Mika Salo (S26-6, SUMMIT-26): status became Cancelled. On its way to CRM.",
         ):
@@ -182,6 +184,46 @@ def test_D8_a_cause_leads_to_exactly_its_items(database: DatabaseFacts, client: 
             assert listed.count("<tr>") == int(n), href
 
 
+def test_D6_each_cause_leads_to_the_page_that_cures_it(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        keys = pages.fill(site)
+        for code, status in (("S26-8", 401), ("S26-9", 422)):
+            site.record(pages.person(code, "Hana", "Kovář"))
+            site.ends(
+                site.actions(code)[0], Refused(Category.GENERAL, Cause.ANSWER, f"The target answered {status}.", left=True, status=status)
+            )
+        mapping, connection = (
+            f'href="/signal/mappings/{site.setup.mapping}/">Edit Lead',
+            f'href="/signal/connections/{site.setup.connection}/"',
+        )
+        for user, there in (
+            (site.administrator, (mapping, f"{connection}>Open Connection Setup", ">Tag it<")),
+            (site.planner, (">Tag it<",)),
+            (site.viewer, ()),
+        ):
+            site.signs_in(client, user)
+            html = client.get("/signal/retry/").content.decode().partition("<table")[0]
+            for link in (mapping, f"{connection}>Open Connection Setup", ">Tag it<"):
+                assert (link in html) == (link in there), (user.name, link)
+            item = client.get(f"/signal/retry/{keys['waiting']}/").content.decode()
+            assert ("Open Connection Setup" in item) == (user == site.administrator)
+
+
+def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        all_flow = site.setup.flows["All"]
+        site.setup.save_flow(replaced(site.setup.source.account(site.setup.account).flows[all_flow], active=False))
+        site.signs_in(client)
+        address = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={all_flow}"
+        then = client.get(address).content
+        assert "Triggered: one request to CRM." in text_of(then)
+        (today,) = re.findall(r'href="([^"]+)">And by those of today', then.decode())
+        now = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-1/{today.replace('&amp;', '&')}").content)
+        assert "Filtered: the flow was off." in now
+        assert "By the flow and the tags of today." in now
+
+
 def test_D8_the_queue_is_read_on_to_its_end(database: DatabaseFacts, client: Client) -> None:
     with pages.site(database) as site:
         for n in range(60):
@@ -210,7 +252,7 @@ def test_D8_an_item_shows_the_change_the_request_and_every_attempt(database: Dat
             "POST https://crm.example.com/…",
             "Retry 3",
             "First attempt",
-            "Triggered: sent to CRM.",
+            "Triggered: one request to CRM.",
             "by Planner, by hand",
         ):
             assert said in shown, said

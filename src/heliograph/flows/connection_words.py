@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.connections import Auth, Connection, Secret
-from heliograph.domain.diagnosis import Report, Verdict
+from heliograph.domain.diagnosis import Finding, Report, Verdict
 from heliograph.domain.retry import Category
 from heliograph.flows import diagnosis_words
 from heliograph.flows.connection_list import MOST_HELD, Attempt, Health, Pause, Row
@@ -36,6 +36,7 @@ TONES: Final[Mapping[Health, str]] = {
     Health.UNTRIED: "quiet",
 }
 ICONS: Final[Mapping[Health, str]] = {Health.LOST: "missing", Health.INCOMPLETE: "missing"}
+_SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
 _LACKS: Final[Mapping[str, Promise]] = {
     Secret.PATH: gettext_lazy("URL"),
     Secret.PASSWORD: gettext_lazy("Password"),
@@ -54,11 +55,18 @@ def headline(row: Row) -> str:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
     if row.health is Health.RESTS:
         return _("Rests until %(time)s") % {"time": soon(from_micros(row.state.held_until))}
-    if row.health is Health.REFUSES and row.attempt is not None and row.attempt.category is Category.CONNECTION:
+    if row.health is Health.REFUSES and _is_silent(row):
         return _("Does not answer")
     if row.health is Health.LOST:
         return _("No longer connected") if row.access is not None and row.access.lost else _("Not connected yet")
     return str(HEALTH[row.health])
+
+
+def _is_silent(row: Row) -> bool:
+    """Whether the last that was heard of it is that nothing was heard."""
+    if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
+        return row.tested[1].finding in _SILENT
+    return row.attempt is not None and row.attempt.category is Category.CONNECTION
 
 
 def note(row: Row) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.domain import sentence
 from heliograph.domain.changes import Change
@@ -14,7 +14,7 @@ from heliograph.domain.flows import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES
 from heliograph.domain.matching import Explanation, Gate, GateName, Reason, Verdict, explain
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.insights.reading import Reading
-from heliograph.insights.words import shown
+from heliograph.insights.words import isolated, shown
 
 LISTS = {
     STATUSES: gettext_lazy("Registration Statuses"),
@@ -24,9 +24,13 @@ LISTS = {
 }
 
 
+_UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName.ACTIVATION: gettext_lazy("The flow asks for no tags.")}
+"""What is said of a gate that asks for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One gate as components/gates.html shows it. state: passed, stopped, wait, unread."""
+    """One gate as components/gates.html shows it. state: passed, stopped, wait, unread. note: said instead of what was wanted and what was."""
 
     name: str
     state: str
@@ -34,6 +38,7 @@ class Row:
     actual: str = ""
     fix: str = ""
     fix_href: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Why:
 
 
 def why(reading: Reading, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
-    """Why a flow took a change or did not, by the configuration of these versions; None where the flow did not exist yet."""
+    """Why a flow took a change or did not, by the configuration of these versions (0: of today); None where the flow did not exist yet."""
     account = reading.source.account(reading.account, account_version or None)
     event = reading.source.event(event_id, event_version or None)
     flow = account.flows.get(flow_id)
@@ -70,9 +75,7 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     for name in GateName:
         asked = [_row(gate, flow, account, curable=curable) for gate in explanation.gates if gate.name is name]
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
-        rows += asked or [
-            Row(_name(name), "passed" if reached else "unread", _("nothing") if reached else "", _("anything") if reached else "")
-        ]
+        rows += asked or [Row(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
     rows.append(Row(_("Send"), "passed" if explanation.verdict is Verdict.TRIGGERED else "unread"))
     return Why(marked, answer(explanation, account), rows, flow, explanation.verdict)
 
@@ -82,8 +85,10 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
     flow, stopped = explanation.flow, explanation.stopped_at
     if explanation.verdict is Verdict.TRIGGERED:
         found = [account.connections.get(d.connection or 0) for d in flow.destinations]
-        names = [connection.name for connection in found if connection]
-        return _("Triggered: sent to %(connections)s.") % {"connections": ", ".join(names)}
+        names = [isolated(connection.name) for connection in found if connection]
+        return ngettext("Triggered: one request to %(connections)s.", "Triggered: one request each to %(connections)s.", len(names)) % {
+            "connections": ", ".join(names)
+        }
     if explanation.reason is Reason.UNTAGGED:
         return _("Not triggered yet: the status carries no tag.")
     if explanation.reason is Reason.UNTAGGED_PROPERTY:
@@ -153,4 +158,4 @@ def _nothing(gate: Gate) -> str:
 
 def _label(tag: str, account: AccountConfig) -> str:
     found = account.tags.get(int(tag)) if tag.lstrip("-").isdecimal() else None
-    return found.label if found else f"({tag})"
+    return found.label if found else _("a tag that is gone")

@@ -66,6 +66,7 @@ class Line:
     event: EventConfig | None
     person: Person | None
     flow: str
+    flow_id: int
     action: Action | None = None
     attempt: Attempt | None = None  # the last one
     connection: str = ""
@@ -210,6 +211,7 @@ class Feed:
                 "event": events.get(event_id),
                 "person": people.get(row.registration) if row.registration is not None else None,
                 "flow": flows.get(flow_id, ""),
+                "flow_id": flow_id,
             }
             if row.action:
                 tries = attempts.get(row.action.id)

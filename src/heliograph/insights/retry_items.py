@@ -88,7 +88,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items of one cause. n: of those looked at; more: whether there may be others. People and flows are counted apart."""
+    """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several."""
 
     key: str
     cause: Cause | None
@@ -102,6 +102,8 @@ class Group:
     n: int
     people: int
     flows: int
+    flow: int | None
+    destination: int | None
     next: int | None
     since: int
 
@@ -124,6 +126,10 @@ def parts_of(key: str) -> tuple[str, int, int | None, str]:
     return cause, read_id(connection) or 0, read_id(answered), message
 
 
+def _only[T](found: set[T]) -> T | None:
+    return next(iter(found)) if len(found) == 1 else None
+
+
 def group_of(key: str, items: Sequence[Item]) -> Group:
     first = items[0]
     due = [item.of.due for item in items if item.of.due is not None and item.queue in OPEN]
@@ -141,6 +147,8 @@ def group_of(key: str, items: Sequence[Item]) -> Group:
         n=len(items),
         people=len({item.of.registration for item in items}),
         flows=len({item.of.flow for item in items}),
+        flow=_only({item.of.flow for item in items}),
+        destination=_only({item.action.destination if item.action else None for item in items}),
         next=min(due) if due else None,
         since=min(item.of.created for item in items),
     )

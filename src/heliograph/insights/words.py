@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
+from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from django.utils import formats
@@ -30,6 +31,11 @@ type Toned = tuple[str, str]
 TONES = {QueueStatus.RETRY: "wait", QueueStatus.ERROR: "wait", QueueStatus.FAILED: "failed", QueueStatus.DONE: "quiet"}
 
 
+def isolated(name: str) -> str:
+    """A name within a sentence. Written from right to left it would take a number or a stop that follows it to its other side (UAX #9)."""
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if any(bidirectional(c) in ("R", "AL") for c in name) else name
+
+
 # --- changes
 
 
@@ -45,15 +51,15 @@ def happened(change: Change | None, account: AccountConfig, event: EventConfig |
         session = event.sessions.get(change.session.session)
         status = account.session_statuses.get(change.session.status)
         return _("session %(session)s became %(status)s") % {
-            "session": session.code if session else change.session.session,
-            "status": status.name if status else change.session.status,
+            "session": session.code if session else _("that is gone"),
+            "status": isolated(status.name) if status else _("one that is gone"),
         }
     if change.facets & Facet.STATUS_CHANGED and change.registration:
         return _("status became %(status)s") % {"status": _status(change.registration.status, account, event)}
     names = [field_name(name, account, event) for name in change.before]
     if "status" in change.before and change.event_state:
         status = account.event_statuses.get(change.event_state.status)
-        return _("event status became %(status)s") % {"status": status.name if status else change.event_state.status}
+        return _("event status became %(status)s") % {"status": isolated(status.name) if status else _("one that is gone")}
     if len(names) == 1:
         return _("%(field)s changed") % {"field": names[0]}
     return ngettext("%(n)d field changed", "%(n)d fields changed", len(names)) % {"n": len(names)}
@@ -67,7 +73,7 @@ def sentence_of(change: Change | None, account: AccountConfig, event: EventConfi
 
 def _status(id: int, account: AccountConfig, event: EventConfig) -> str:
     status = account.status(id, event)
-    return status.name if status else f"({id})"
+    return isolated(status.name) if status else _("one that is gone")
 
 
 def with_tags(name: str, tags: Iterable[int], account: AccountConfig) -> str:
@@ -86,7 +92,7 @@ def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tup
         before = _session_status(int(str(old)), account) if old is not None else ""
         return [
             (
-                _("Session %(code)s") % {"code": session.code if session else change.session.session},
+                _("Session %(code)s") % {"code": session.code if session else _("that is gone")},
                 before,
                 _session_status(change.session.status, account),
             )
@@ -98,7 +104,7 @@ def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tup
 
 def _session_status(id: int, account: AccountConfig) -> str:
     status = account.session_statuses.get(id)
-    return with_tags(status.name, status.tags, account) if status else f"({id})"
+    return with_tags(status.name, status.tags, account) if status else _("one that is gone")
 
 
 def _registration_diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
@@ -158,7 +164,7 @@ def _event_diff(change: Change, account: AccountConfig, event: EventConfig) -> l
 
 def _event_status(id: int, account: AccountConfig) -> str:
     status = account.event_statuses.get(id)
-    return with_tags(status.name, status.tags, account) if status else f"({id})"
+    return with_tags(status.name, status.tags, account) if status else _("one that is gone")
 
 
 def shown(value: object) -> str:
@@ -194,7 +200,7 @@ def saved_by(mark: str, names: dict[str, str]) -> str:
 
 def did(action: Action, attempt: Attempt | None, connection: str) -> str:
     """What became of an action, in one sentence."""
-    where = {"connection": connection}
+    where = {"connection": isolated(connection)}
     if action.state is ActionState.SUPERSEDED:
         return _("Not needed any more: a newer change was sent first.")
     if action.state is ActionState.PENDING:
@@ -205,13 +211,15 @@ def did(action: Action, attempt: Attempt | None, connection: str) -> str:
         )
     if action.state is ActionState.SUCCESS:
         return _("Sent to %(connection)s.") % where
+    if action.state is ActionState.VALIDATION and action.message:
+        return _("%(problem)s; nothing was sent to %(connection)s.") % (where | {"problem": action.message.rstrip(".")})
     return why(action, attempt, connection)
 
 
 def why(action: Action, attempt: Attempt | None, connection: str) -> str:
     """Why an action failed, in one sentence that names the connection."""
     if action.cause is Cause.ANSWER and attempt is not None and attempt.status:
-        return _("%(connection)s answered %(status)s.") % {"connection": connection, "status": answered(attempt.status)}
+        return _("%(connection)s answered %(status)s.") % {"connection": isolated(connection), "status": answered(attempt.status)}
     return cause_of(action.cause, connection, action.message)
 
 
@@ -242,24 +250,26 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     words = CAUSES.get(cause) if cause else None
     if words is None:
         return f"{message.rstrip('.')}." if message else _("It failed.")
-    return str(words) % {"connection": connection}
+    return str(words) % {"connection": isolated(connection)}
 
 
 def cure_of(cause: Cause | None, status: int | None = None, *, used_up: bool = False) -> str:
     """What cures a cause, in one or two sentences; "" where nothing is to be said. used_up: it is sent again only by hand."""
     if used_up and cause not in _FINAL:
         return _("Look what its cause was, then submit it again.")
-    if cause is Cause.ANSWER and status in (401, 403):
+    if credentials_refused(cause, status):
         return _("Its credentials are not accepted. Once new ones are saved, all are sent at once, in order.")
-    if cause is Cause.ANSWER and status is not None and 300 <= status < 500 and status not in (408, 425, 429):
+    if request_refused(cause, status):
         return _("It does not take the request. Correct the mapping or the connection, then submit them again.")
     match cause:
         case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
             return _("Usually passes by itself.")
-        case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST | Cause.CONNECTION_GONE:
+        case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
             return _("Look at the connection’s setup.")
         case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_MODE | Cause.FLOW_WATCH:
             return _("Once the flow runs again as it did, all are sent at once, in order.")
+        case Cause.CONNECTION_GONE:
+            return _("Choose another connection in the flow.")
         case Cause.MAPPING_GONE:
             return _("Choose another mapping in the flow.")
         case Cause.UNTAGGED:
@@ -268,6 +278,17 @@ def cure_of(cause: Cause | None, status: int | None = None, *, used_up: bool = F
             return _("Nothing is left to send.")
         case _:
             return ""
+
+
+def credentials_refused(cause: Cause | None, status: int | None) -> bool:
+    """Whether the target did not accept who sends."""
+    return cause is Cause.ANSWER and status in (401, 403)
+
+
+def request_refused(cause: Cause | None, status: int | None) -> bool:
+    """Whether the target did not accept what is sent: another try of the same would be refused again."""
+    passing = status is None or not 300 <= status < 500 or status in (408, 425, 429)
+    return cause is Cause.ANSWER and not passing and not credentials_refused(cause, status)
 
 
 _FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED)

@@ -128,6 +128,7 @@ def _line(line: Line, of: Reading) -> dict[str, Any]:
         "href": reverse("timeline", args=(event, person.code)) if person and event else "",
         "what": words.happened(line.change, of.config, line.event),
         "flow": line.flow,
+        "flow_href": reverse("flow", args=(line.flow_id,)) if line.flow_id in of.config.flows else "",
         "next": "",
     }
     if line.action is None:

@@ -6,18 +6,20 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from heliograph.accounts.models import Role
+from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.delivery import QueueStatus
 from heliograph.domain.ids import read_id
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.retry import AUTOMATIC_RETRIES, SEVERITY, Category
 from heliograph.insights import words
+from heliograph.insights.curing import Place, Trouble, cured_at
 from heliograph.insights.reading import Reading, reading
 from heliograph.insights.retry_item import Details, details
 from heliograph.insights.retry_items import OPEN, Group, Item, Wanted
@@ -55,8 +57,8 @@ def queue(request: AccountRequest) -> HttpResponse:
         request,
         "insights/retry.html",
         here="retry",
-        groups=[_group(group, open=True) for group in groups],
-        failed_groups=[_group(group, open=False) for group in failed],
+        groups=[_group(group, of, request.user, open=True) for group in groups],
+        failed_groups=[_group(group, of, request.user, open=False) for group in failed],
         groups_text=_("%(waiting)s, for %(causes)s")
         % {
             "waiting": ngettext("%(n)s waits", "%(n)s wait", waiting) % {"n": _many(waiting)},
@@ -69,7 +71,7 @@ def queue(request: AccountRequest) -> HttpResponse:
         calm=not any(counts.values()),
         rows=[_row(item) for item in rows.rows],
         none_text=_("No item of the Retry Queue is like this."),
-        showing=_("The waiting ones first"),
+        showing=_("The waiting ones first. Times in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
         newer=address(request, at=None) if cursor else "",
         older=address(request, at=rows.older) if rows.older else "",
     )
@@ -82,7 +84,7 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
         found = details(of, item)
         if found is None:
             raise Http404
-        shown = _item(found, of)
+        shown = _item(found, of, request.user)
     return page(request, "insights/retry_item.html", here="retry", item=shown)
 
 
@@ -189,7 +191,7 @@ def _tally(counts: dict[QueueStatus, int]) -> str:
     return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total) % {"total": _many(total), "each": each}
 
 
-def _group(group: Group, *, open: bool) -> dict[str, Any]:
+def _group(group: Group, of: Reading, user: User, *, open: bool) -> dict[str, Any]:
     """A cause as insights/groups.html shows it."""
     if group.cause is Cause.UNTAGGED:
         title = _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
@@ -198,7 +200,8 @@ def _group(group: Group, *, open: bool) -> dict[str, Any]:
     else:
         answered = group.cause is Cause.ANSWER and group.answered
         title = (
-            _("%(connection)s answered %(status)s") % {"connection": group.connection_name, "status": words.answered(group.answered or 0)}
+            _("%(connection)s answered %(status)s")
+            % {"connection": words.isolated(group.connection_name), "status": words.answered(group.answered or 0)}
             if answered
             else words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
         )
@@ -206,10 +209,13 @@ def _group(group: Group, *, open: bool) -> dict[str, Any]:
     cure = words.cure_of(group.cause, group.answered, used_up=not open)
     if open and group.next:
         cure = f"{cure} {words.next_try(group.next, looks=group.connection is None)}.".strip()
+    fix = cured_at(Trouble(group.cause, group.answered, group.connection, group.flow, group.destination), of.config, user)
     return {
         "cause": title,
         "text": text,
         "cure": cure,
+        "fix": fix.text,
+        "fix_href": fix.href,
         "key": group.key,
         "href": f"{reverse('retry')}?{_query(group, open=open)}#items",
         "submit": _("Submit it") if group.n == 1 else _("Submit all %(n)s") % {"n": f"{group.n:,}"},
@@ -253,7 +259,10 @@ def _why(item: Item) -> str:
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered:
-        return _("%(connection)s answered %(status)s.") % {"connection": item.connection, "status": words.answered(item.answered)}
+        return _("%(connection)s answered %(status)s.") % {
+            "connection": words.isolated(item.connection),
+            "status": words.answered(item.answered),
+        }
     return words.cause_of(action.cause, item.connection, action.message)
 
 
@@ -262,7 +271,7 @@ def _tries(item: Item) -> int:
     return max(item.action.tries - 1, 0) if item.action else item.of.tries
 
 
-def _item(found: Details, of: Reading) -> dict[str, Any]:
+def _item(found: Details, of: Reading, user: User) -> dict[str, Any]:
     """An item as its template wants it."""
     item, config = found.item, of.config
     names = of.user_names([found.by])
@@ -288,7 +297,7 @@ def _item(found: Details, of: Reading) -> dict[str, Any]:
         "done": item.queue is QueueStatus.DONE,
         "summary": _summary(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
-        "call": _call(item),
+        "call": _call(item, of, user),
         "changed_at": from_micros(found.at) if found.at else None,
         "changed_by": words.saved_by(found.by, names) if found.by else "",
         "changed": words.diff(found.change, config, event) if found.change and event else [],
@@ -322,8 +331,17 @@ def _summary(item: Item) -> str:
     return _why(item)
 
 
-def _call(item: Item) -> dict[str, str]:
+def _call(item: Item, of: Reading, user: User) -> dict[str, str]:
     """What stands on top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
     cure = "" if item.queue is QueueStatus.DONE else words.cure_of(item.of.cause, item.answered, used_up=item.queue is QueueStatus.FAILED)
-    return {"tone": tone, "title": _why(item).rstrip("."), "text": cure, "link": "", "href": ""}
+    action = item.action
+    trouble = Trouble(
+        item.of.cause,
+        item.answered,
+        action.connection if action else None,
+        item.of.flow,
+        action.destination if action else None,
+    )
+    fix = Place() if item.queue is QueueStatus.DONE else cured_at(trouble, of.config, user)
+    return {"tone": tone, "title": _why(item).rstrip("."), "text": cure, "link": fix.text, "href": fix.href}

@@ -45,7 +45,8 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         counts = found.counts()
         asked_change = read_id(ask.get("why-change", "")) or (rows.rows[0].id if rows.rows else None)
         asked_flow = read_id(ask.get("why-flow", "")) or next((d.flow for e in rows.rows for d in e.decisions), None)
-        told = _why(of, found, asked_change, asked_flow)
+        today = ask.get("why-by") == "today"
+        told = _why(of, found, asked_change, asked_flow, today=today)
         context: dict[str, Any] = {
             "filters": [flows_field(of, found.flow), _show(found.show)],
             "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
@@ -63,6 +64,8 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         may_sync=may(request.user, Role.PLANNER),
         changes=changes,
         why=told,
+        why_today=today,
+        why_other=f"{address(request, **{'why-by': None if today else 'today'})}#why",
         newer=address(request, at=rows.newer) if rows.newer else "",
         older=address(request, at=rows.older) if rows.older else "",
         showing=ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)},
@@ -128,18 +131,19 @@ def _show(value: Show) -> Field:
     )
 
 
-def _why(of: Reading, found: Timeline, change: int | None, flow: int | None) -> Why | None:
+def _why(of: Reading, found: Timeline, change: int | None, flow: int | None, *, today: bool) -> Why | None:
     known = found.change(change) if change is not None and flow is not None else None
     if known is None or flow is None:
         return None
-    return why(of, known[0], flow, known[1], found.registration.event_id, known[2])
+    account_version, event_version = (0, 0) if today else known[1:]
+    return why(of, known[0], flow, account_version, found.registration.event_id, event_version)
 
 
 def _why_fields(of: Reading, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[Field]:
     event = found.registration.event
     changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {words.happened(e.change, of.config, event)}") for e in entries]
     if change is not None and str(change) not in {c.value for c in changes}:
-        changes.append(Choice(str(change), _("Change %(id)d") % {"id": change}))
+        changes.append(Choice(str(change), _("The change that was chosen")))
     flows = flows_field(of, flow)
     return [
         Field(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
@@ -172,6 +176,7 @@ def _decision(decision: Decision, entry: Entry, path: str, of: Reading, event: E
         tries.append({"at": None, "text": words.next_try(decision.due, looks=True), "tone": "wait", "state": _("Waits"), "href": item})
     return {
         "flow": decision.flow_name,
+        "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in of.config.flows else "",
         "verdict": verdict,
         "why": f"{path}?{urlencode({'why-change': entry.id, 'why-flow': decision.flow})}#why",
         "tries": tries,
@@ -186,10 +191,11 @@ def _tries(delivery: Delivery) -> list[dict[str, Any]]:
     for attempt in delivery.attempts:
         retries += attempt.kind is AttemptKind.AUTO
         tone, state = words.attempt_state(attempt)
-        text = _("%(connection)s: %(said)s") % {"connection": delivery.connection, "said": _said(attempt)}
+        connection = words.isolated(delivery.connection)
+        text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _said(attempt)}
         if attempt.kind is not AttemptKind.FIRST:
             text = _("%(connection)s, %(which)s: %(said)s") % {
-                "connection": delivery.connection,
+                "connection": connection,
                 "which": words.attempt_name(attempt, retries),
                 "said": _said(attempt),
             }

@@ -1,0 +1,66 @@
+"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6). Who may not change a thing is not sent to change it (P1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import may
+from heliograph.domain.flows import Destination
+from heliograph.domain.outcomes import Cause
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.insights.words import credentials_refused, request_refused
+
+_CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
+_FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is mended: the words of a link, "" where there is no such page, and its address."""
+
+    text: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What failed. connection, flow and destination: by id; None where items of one cause differ in it."""
+
+    cause: Cause | None
+    answered: int | None = None
+    connection: int | None = None
+    flow: int | None = None
+    destination: int | None = None
+
+
+def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> Place:
+    """The page that cures it, of what this user may change."""
+    cause, answered = trouble.cause, trouble.answered
+    if cause is Cause.UNTAGGED:
+        return Place(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else Place()
+    if not may(user, Role.ADMINISTRATOR):
+        return Place()
+    setup = Place(_("Open Connection Setup"), reverse("connection", args=(trouble.connection,))) if trouble.connection else Place()
+    if trouble.connection not in config.connections:
+        setup = Place()
+    if cause in _CONNECTION or credentials_refused(cause, answered):
+        return setup
+    if request_refused(cause, answered):
+        return _mapping(trouble, config) or setup
+    if cause in _FLOW and trouble.flow in config.flows:
+        return Place(_("Open the flow"), reverse("flow", args=(trouble.flow,)))
+    return Place()
+
+
+def _mapping(trouble: Trouble, config: AccountConfig) -> Place | None:
+    """The mapping that makes what was refused."""
+    flow = config.flows.get(trouble.flow or 0)
+    found: Destination | None = next((d for d in flow.destinations if d.id == trouble.destination), None) if flow else None
+    mapping = config.mappings.get(found.payload_mapping or 0) if found else None
+    if found is None or mapping is None:
+        return None
+    return Place(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(found.payload_mapping,)))

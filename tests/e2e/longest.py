@@ -1,0 +1,75 @@
+"""The longest names, without a blank where lines would break, and names of all scripts: what they do to a page is seen in the showcase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.pages import Site
+    from tests.planning import Planned
+
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsjubiläumsempfangsregistrierung"[:100]
+ARABIC, HEBREW, CHINESE, HINDI = (
+    "تسجيلات المؤتمر الدولي السنوي",
+    "רישום לכנס הבינלאומי (2026)",
+    "年度国际会议注册名单同步到客户关系管理系统",
+    "अंतर्राष्ट्रीय सम्मेलन पंजीकरण",
+)
+EMOJI = "🎪👩🏽‍💻 VIP 🎟️"
+PEOPLE = (
+    ("S26-ar", "عبد الرحمن", "الخوارزمي"),
+    ("S26-he", "יעל", "כהן־לוי"),
+    ("S26-zh", "欧阳", "修远"),
+    ("S26-hi", "प्रियंका", "श्रीवास्तव"),
+    ("S26-emoji", "🎪", "👩🏽‍💻🏳️‍🌈"),
+    ("S26-" + "X" * 96, "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafewarenwohlgepflege", LONG),
+)
+
+
+def people(site: Site) -> None:
+    """Registrations of such people. Of each the first flow's action went another way."""
+    from tests.pages import BUSY, INVALID, REFUSED, person
+
+    from heliograph.domain.outcomes import Delivered
+
+    site.record(*(person(*who) for who in PEOPLE))
+    ends = (REFUSED, BUSY, INVALID, Delivered(200), REFUSED, REFUSED)
+    for (code, *_names), end in zip(PEOPLE, ends, strict=True):
+        site.ends(site.actions(code)[0], end)
+
+
+def flows(plan: Planned) -> dict[str, int]:
+    """A flow of such names to two such connections, and others in other scripts. The id of the first one, by "Longest"."""
+    from heliograph.domain.connections import Secret
+    from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
+    from heliograph.flows.services import holding
+    from heliograph.flows.services.connections import ConnectionFacts, save_connection
+    from heliograph.flows.services.flows import save_flow
+
+    assert plan.acme.mapping is not None
+    mapping = plan.acme.mapping.pk
+    tags = (plan.acme.tags["Registered"].pk,)
+    with plan.acme.setting_up() as s:
+        made = [
+            save_connection(
+                s, ConnectionFacts({"name": name, "auth": "API Key / Token", "key_place": "bearer"}, url, secrets={Secret.KEY: "x"})
+            ).pk
+            for name, url in (
+                (LONG, f"https://{LONG[:20].lower()}.{'sub' * 20}.{'domain' * 9}.example.com/v2"),
+                (ARABIC, "https://ar.example.com/hook"),
+                (HEBREW, "https://he.example.com/hook"),
+            )
+        ]
+        holding.pause(s, made[0], LONG)
+        to = tuple(
+            Destination(0, name, connection=c, payload_mapping=mapping) for c, name in zip(made, (LONG, ARABIC, HEBREW), strict=True)
+        )
+        values = (LONG, "山田電機" * 12, HINDI, EMOJI, "Österreich", "Ελλάδα", "Україна", "საქართველო")
+        filters = (
+            FilterRow("profile.organization", Op.IS_ANY_OF, values),
+            FilterRow("profile.country", Op.IS_NONE_OF, ("Österreich", ARABIC)),
+        )
+        first = save_flow(s, Flow(0, 1, LONG + LONG, Mode.TEST, False, Watch.STATUS, statuses=tags, filters=filters, destinations=to[:2]))
+        for name in (ARABIC, HEBREW, CHINESE * 4, HINDI, EMOJI * 8):
+            save_flow(s, Flow(0, 1, name, Mode.TEST, False, Watch.STATUS, statuses=tags, destinations=to[1:]))
+    return {"Longest": first.pk, "Longest connection": made[0]}
