@@ -27,12 +27,20 @@ HOT: Final = frozenset(
 """Tables that grow with what happens. Small by nature: slot, worker, sequence, connection_state, config_version, figure_delta (folded as it comes)."""
 
 
+_BY_ACCOUNT: Final = re.compile(r"SEARCH (\w+) USING INDEX \w+ \(account_id=\?\)")
+"""SQLite takes an account for ten rows, and prefers it to a list of ids."""
+
+
 class Explaining:
-    """A Database, for those who are handed one. scans: (table, how, statement) of what read all of a hot table."""
+    """A Database, for those who are handed one. scans: (table, how, statement) of what read all of a hot table, or all that an account has there.
+
+    covered: of SQLite, the indexes that were read in the place of rows.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self.scans: list[tuple[str, str, str]] = []
+        self.covered: list[str] = []
         self.statements = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -60,8 +68,12 @@ class Explaining:
         self.scans += [(table, how, sql) for table, how in found]
 
     def _on_sqlite(self, sql: str, params: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-        for *_, how in self._db.all(f"EXPLAIN QUERY PLAN {sql}", params):
-            match = re.match(r"SCAN (\w+)", how)
+        plan = [str(how) for *_, how in self._db.all(f"EXPLAIN QUERY PLAN {sql}", params)]
+        # In the order of an index a walk over an account ends with the page; whatever else goes by the account alone reads all that it has.
+        walks = "LIMIT" in sql.upper() and "ORDER BY" in sql.upper() and not any("TEMP B-TREE FOR ORDER BY" in how for how in plan)
+        self.covered += [found[1] for how in plan if (found := re.search(r"USING COVERING INDEX (\w+)", how))]
+        for how in plan:
+            match = re.match(r"SCAN (\w+)", how) or (None if walks else _BY_ACCOUNT.match(how))
             if match is None:
                 continue
             alias = re.search(rf"\b({'|'.join(HOT)})\s+(?:AS\s+)?{match[1]}\b", sql)

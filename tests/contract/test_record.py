@@ -305,8 +305,8 @@ def test_P8_the_columns_that_lists_use(setup):
     found = rows(setup, "registration", "status_id, attendee_type_id, is_active, is_test, name, organization, search, created, modified")[0]
     assert found[:2] == (setup.statuses["Attended"], setup.id(601))
     assert (bool(found[2]), bool(found[3]), found[4], found[5]) == (True, False, "Zoë MÜLLER", "ACME")
-    for words in ("r1", "muller zoe", "zoe muller", "z@example.org", "acme"):  # without accents
-        assert words in found[6]
+    for word in ("r1", "zoe", "muller", "z@example.org", "acme"):  # without accents
+        assert word in found[6].split()
     assert found[7] == found[8]
     assert abs(datetime.fromtimestamp(found[7] / 1e6, UTC) - datetime.now(UTC)).total_seconds() < 60
 

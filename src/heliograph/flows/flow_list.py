@@ -125,8 +125,8 @@ class FlowList:
     def _counts(self, flows: Iterable[int]) -> dict[int, tuple[int, int, int]]:
         params = {"account": self.account, "flows": list(flows), "since": self.db.now() - DAY}
         rows = self.db.all(
-            "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE account_id = :account"
-            f" AND {self.db.member('flow_id', 'flows')} AND (state = 2 OR (state IN (11, 12) AND ended > :since)) LIMIT {COUNTED}) found"
+            "SELECT flow_id, state, count(*) FROM (SELECT flow_id, state FROM action WHERE +account_id = :account"
+            f" AND {self.db.member('flow_id', 'flows')} AND state IN (2, 11, 12) AND (state = 2 OR ended > :since) LIMIT {COUNTED}) found"
             " GROUP BY flow_id, state",
             params,
         )

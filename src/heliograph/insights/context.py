@@ -15,10 +15,13 @@ from heliograph.store.database import of_django
 
 LATELY = 10 * MINUTE
 """What is older and has not been tried is held, not on its way."""
+LOOKED_AT = 5_000
+"""The newest actions, among which those are counted that have not been sent: ten minutes can hold a million."""
+MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """waiting: items of the Retry Queue that are tried again. sending: actions made lately whose first attempt has not ended, at most 1,000."""
+    """waiting: items of the Retry Queue that are tried again. sending: actions made lately whose first attempt has not ended, at most MOST_SENDING."""
     account = getattr(request, "account", None)
     if account is None:
         return {}
@@ -39,7 +42,8 @@ def _waiting(account: int) -> int:
 def _sending(account: int) -> int:
     db = of_django(connections[READ])
     rows = db.all(
-        "SELECT count(*) FROM (SELECT 1 FROM action WHERE account_id = :account AND state = 1 AND created > :since LIMIT 1000) found",
+        "SELECT count(*) FROM (SELECT state FROM action WHERE account_id = :account AND created > :since ORDER BY created DESC, id DESC"
+        f" LIMIT {LOOKED_AT}) newest WHERE state = 1",
         {"account": account, "since": db.now() - LATELY},
     )
-    return int(rows[0][0])
+    return min(int(rows[0][0]), MOST_SENDING)

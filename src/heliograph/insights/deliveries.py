@@ -110,7 +110,7 @@ def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int,
         return out
     rows = db.all(
         "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, numbers FROM attempt"
-        f" WHERE account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
+        f" WHERE +account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
         {"account": account, "ids": wanted},
     )
     for action, n, kind, at, took, state, category, status, message, connection, numbers in rows:

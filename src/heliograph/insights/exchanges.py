@@ -67,7 +67,7 @@ def exchanges(db: Database, account: int, actions: Iterable[int]) -> dict[tuple[
     if not wanted:
         return {}
     rows = db.all(
-        f"SELECT action_id, n, request, response FROM attempt_content WHERE account_id = :account AND {db.member('action_id', 'ids')}",
+        f"SELECT action_id, n, request, response FROM attempt_content WHERE +account_id = :account AND {db.member('action_id', 'ids')}",
         {"account": account, "ids": wanted},
     )
     return {(action, n): exchange(request, response) for action, n, request, response in rows}

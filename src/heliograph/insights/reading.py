@@ -83,7 +83,9 @@ class Reading:
     def _rows(self, select: str, ids: list[int]) -> list[Row]:
         if not ids:
             return []
-        return self.db.all(f"{select} WHERE account_id = :account AND {self.db.member('id', 'ids')}", {"account": self.account, "ids": ids})
+        return self.db.all(
+            f"{select} WHERE +account_id = :account AND {self.db.member('id', 'ids')}", {"account": self.account, "ids": ids}
+        )
 
 
 @contextmanager

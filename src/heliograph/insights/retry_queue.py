@@ -245,7 +245,7 @@ class RetryQueue:
         if not actions:
             return {}
         rows = self.reading.db.all(
-            "SELECT action_id, status FROM attempt WHERE account_id = :account AND status IS NOT NULL"
+            "SELECT action_id, status FROM attempt WHERE +account_id = :account AND status IS NOT NULL"
             f" AND {self.reading.db.member('action_id', 'ids')} ORDER BY action_id, n",
             {"account": self.reading.account, "ids": list(actions)},
         )

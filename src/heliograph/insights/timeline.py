@@ -159,11 +159,11 @@ class Timeline:
         params = {"account": reading.account, "ids": ids}
         runs = reading.db.all(
             "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at FROM run r LEFT JOIN judgement j ON j.run_id = r.id"
-            f" WHERE r.account_id = :account AND {reading.db.member('r.change_id', 'ids')} ORDER BY r.id",
+            f" WHERE +r.account_id = :account AND {reading.db.member('r.change_id', 'ids')} ORDER BY r.id",
             params,
         )
         rows = reading.db.all(
-            f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND {reading.db.member('a.change_id', 'ids')} ORDER BY a.id",
+            f"SELECT {COLUMNS} FROM {FROM} WHERE +a.account_id = :account AND {reading.db.member('a.change_id', 'ids')} ORDER BY a.id",
             params,
         )
         actions = [action_of(row) for row in rows]

@@ -54,7 +54,11 @@ class Database(Protocol):
         """The database's clock; inside a transaction it still moves."""
 
     def member(self, column: str, name: str) -> str:
-        """SQL: the column is one of the values of list parameter `name`."""
+        """SQL: the column is one of the values of list parameter `name`.
+
+        Where the account is asked for as well, it is written `+account_id = :account`: the plus keeps SQLite, which takes an account for
+        ten rows, from reading all that it has.
+        """
 
     def together(self) -> contextlib.AbstractContextManager[object]:
         """Inside, what `many` and `run` send is not waited for until rows are read, or until the end. On SQLite nothing is waited for anyway."""

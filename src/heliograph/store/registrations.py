@@ -206,14 +206,13 @@ def folded(text: str) -> str:
 
 
 def search_text(state: RegistrationState) -> str:
-    """What a search looks through: code, names, e-mail, organization."""
+    """What a search looks through, word by word: code, names, e-mail, organization. Short, since an index holds it and moves with each change."""
     p = state.profile
     parts = (
         state.code,
         *(p.get(k, "") for k in ("first_name", "middle_name", "last_name", "badge_name", "email", "organization", "external_key")),
     )
-    first, last = p.get("first_name", "").strip(), p.get("last_name", "").strip()
-    return folded("\n".join([*(part for part in parts if part), f"{last} {first}", f"{first} {last}"]))
+    return folded("\n".join(part for part in parts if part))
 
 
 def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:

@@ -244,7 +244,7 @@ def submit(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) 
     Actions of other accounts are not found. The sentence of an item that newer data has overtaken says so; it ends as Done.
     """
     rows = db.all(
-        f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND account_id = :account",
+        f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account",
         {"ids": list(actions), "account": account},
     )
     lane_of_action: dict[int, int] = dict(rows)
@@ -278,7 +278,7 @@ def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settle
 def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, str]:
     """Submit to Retry Queue, for runs without an action: judged again at once. run id -> "" or a sentence why not."""
     rows = db.all(
-        f"SELECT id, queue, category, cause, due_at, tries FROM judgement WHERE {db.member('id', 'ids')} AND account_id = :account"
+        f"SELECT id, queue, category, cause, due_at, tries FROM judgement WHERE {db.member('id', 'ids')} AND +account_id = :account"
         f" ORDER BY id{db.for_update}",
         {"ids": list(runs), "account": account},
     )

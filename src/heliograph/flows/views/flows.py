@@ -25,13 +25,12 @@ from heliograph.platform.errors import NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
+from heliograph.web.cursor import ROWS
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
-ROWS = 50
-"""Flows of one page."""
 
 
 @require_safe

@@ -96,7 +96,8 @@ def _paged(found: list[_EventRow], cursor: Cursor | None) -> Rows[_EventRow]:
 
 def _registrations(db: Database, account: int, ids: list[int]) -> dict[int, int]:
     rows = db.all(
-        f"SELECT event_id, count(*) FROM registration WHERE account_id = :account AND {db.member('event_id', 'ids')} GROUP BY event_id",
+        "SELECT e.id, (SELECT count(*) FROM registration r WHERE r.event_id = e.id) FROM event e"
+        f" WHERE +e.account_id = :account AND {db.member('e.id', 'ids')}",
         {"account": account, "ids": ids or [0]},
     )
     return {id: int(n) for id, n in rows}
