@@ -311,7 +311,7 @@ def test_P12_what_registrations_use_is_not_deletable(made: Acme) -> None:
             (setup.delete_session, session),
         ):
             if used:
-                with pytest.raises(InUse, match="1 registrations of SUMMIT-26"), made.planning() as s:
+                with pytest.raises(InUse, match="1 registration of SUMMIT-26"), made.planning() as s:
                     delete(s, made.event, id)
             else:
                 with transaction.atomic():

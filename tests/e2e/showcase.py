@@ -2,6 +2,7 @@
 
 One account has registrations and deliveries of all kinds (tests/pages.py), one has just begun, one has nothing at all. There are people
 of each role, one with a second factor, one who may not sign in any more, one of no account, and one whose account has Signal off.
+A last account has the longest names, in all scripts (longest_account.py).
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main() -> None:
     from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
     from django.test import Client
     from tests import pages, planning
-    from tests.e2e import longest
+    from tests.e2e import longest, longest_account
 
     from heliograph.accounts.models import Account, Role, User
     from heliograph.domain.outcomes import Delivered
@@ -120,11 +121,13 @@ def main() -> None:
             "careful": person("careful", site.account),
         }
         _second_factor(users["careful"])
-        plan = planning.made(site.store)
+        plan, names = planning.made(site.store), longest_account.made(site.store)
         users |= {
             "setting-up": plan.people[Role.ADMINISTRATOR],
             "planning": plan.people[Role.PLANNER],
             "reading": plan.people[Role.VIEWER],
+            "longest": names.people[Role.PLANNER],
+            "longest-reading": names.people[Role.VIEWER],
         }
         # Hashed as the pages would: another hash would be replaced where the password is typed, which ends the sessions.
         User.objects.filter(pk__in=[user.pk for user in users.values()]).update(

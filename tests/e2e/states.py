@@ -196,7 +196,7 @@ STATES = (
     State("timeline, of one without a tag", TIMELINE, "Ife Adeyemi", "/signal/registrations/SUMMIT-26/S26-4/"),
     State("timeline, nothing matches", TIMELINE, "Joe Citizen", f"/signal/registrations/{JOE}?flow=1"),
     State("registrations", LIST, "Registrations", "/", names=("start", "registrations")),
-    State("registrations, as a Viewer", LIST, "Registrations", "/registrations/", "viewer"),
+    State("registrations, as a Viewer", LIST, "Registrations", "/registrations/", "longest-reading"),
     State("registrations, nothing matches", LIST, "Registrations", "/registrations/?q=nobody"),
     State("registrations, none", LIST, "Registrations", "/registrations/", "nothing"),
     State("registration", FORM, "Joe Citizen", f"/registrations/{JOE}", names=("registration",)),

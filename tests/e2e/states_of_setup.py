@@ -28,6 +28,8 @@ OF_EVENT = {
     "sessions": "Sessions",
     "configure": "Configure",
 }
+LONGEST = {"custom-statuses", "questions"}
+"""Of these those of the account with the longest names."""
 FIELDS = ("event-data", "profile-data")
 EDITED = {
     "custom-statuses": "Invited by partner",
@@ -86,7 +88,7 @@ def _empty_handed(visit: Visit) -> None:
 
 STATES = (
     State("tag coverage", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "setting-up", ("tag-coverage",)),
-    State("tag coverage, as a Viewer", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "reading"),
+    State("tag coverage, as a Viewer", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "longest-reading"),
     State("import", UPLOAD, "Import", "/import/", "planning", ("import",)),
     State("import, refused", UPLOAD, "Import", "/import/", "planning", then=_empty_handed, after=422),
     State("import, columns", "platform/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
@@ -110,7 +112,7 @@ STATES = (
     ),
     State("tags", TAGS, "Tags", "/settings/", "setting-up", ("settings", "tags")),
     State("tags, the menu of a row", TAGS, "Tags", "/settings/tags/", "setting-up", then=opened("More for")),
-    State("tags, as a Viewer", TAGS, "Tags", "/settings/tags/", "reading"),
+    State("tags, as a Viewer", TAGS, "Tags", "/settings/tags/", "longest-reading"),
     State("tags, refused", TAGS, "Tags", "/settings/tags/", "setting-up", then=_nameless, after=422),
     State("tags, nothing matches", TAGS, "Tags", "/settings/tags/?q=nowhere", "setting-up"),
     State("tags, none", TAGS, "Tags", "/settings/tags/", "nothing"),
@@ -135,7 +137,7 @@ STATES = (
     State("account", FORM, "Account", "/settings/account/", "setting-up", ("account-settings",)),
     State("account, as a Viewer", FORM, "Account", "/settings/account/", "reading"),
     *(State(here, ROWS, heading, f"/settings/{here}/", "setting-up", (here,)) for here, heading in OF_ACCOUNT.items()),
-    *(State(f"{here}, as a Viewer", ROWS, heading, f"/settings/{here}/", "reading") for here, heading in OF_ACCOUNT.items()),
+    *(State(f"{here}, as a Viewer", ROWS, heading, f"/settings/{here}/", "longest-reading") for here, heading in OF_ACCOUNT.items()),
     *(
         State(
             f"{here}, one",
@@ -160,7 +162,7 @@ STATES = (
     ),
     State("profile-data, none", ROWS, "Profile Data", "/settings/profile-data/", "nothing"),
     State("events", EVENTS, "Events", "/events/", "setting-up", ("events",)),
-    State("events, as a Viewer", EVENTS, "Events", "/events/", "reading"),
+    State("events, as a Viewer", EVENTS, "Events", "/events/", "longest-reading"),
     State("events, nothing matches", EVENTS, "Events", "/events/?q=nowhere", "setting-up"),
     State("events, none", EVENTS, "Events", "/events/", "nothing"),
     State("event, added", FORM, "Add an event", "/events/add/", "planning", ("event-add",)),
@@ -177,9 +179,12 @@ STATES = (
         ("event-leave-testing",),
     ),
     State("event, copied", DIALOG, "Copy SUMMIT-26", "/events/SUMMIT-26/copy/", "planning", ("event-copy",)),
-    *(State(here, ROWS, heading, f"/events/SUMMIT-26/{here}/", "planning", (here,)) for here, heading in OF_EVENT.items()),
+    *(
+        State(here, ROWS, heading, f"/events/SUMMIT-26/{here}/", "longest" if here in LONGEST else "planning", (here,))
+        for here, heading in OF_EVENT.items()
+    ),
     *(State(f"{here}, none", ROWS, heading, f"/events/REHEARSAL/{here}/", "planning") for here, heading in OF_EVENT.items()),
-    *(State(f"{here}, as a Viewer", ROWS, heading, f"/events/SUMMIT-26/{here}/", "reading") for here, heading in OF_EVENT.items()),
+    *(State(f"{here}, as a Viewer", ROWS, heading, f"/events/SUMMIT-26/{here}/", "longest-reading") for here, heading in OF_EVENT.items()),
     *(
         State(
             f"{here}, one",

@@ -85,6 +85,7 @@ def opened(state: State, page: Page, showcase: Showcase, errors: PageErrors) -> 
 def test_a_page_keeps_nobody_out(state: State, page: Page, showcase: Showcase, page_errors: PageErrors) -> None:
     """By axe, and all of it by keyboard. Console errors and requests to elsewhere fail every test in a browser (tests/conftest.py)."""
     opened(state, page, showcase, page_errors)
+    assert not re.search(r"\(['\"]|<\w[\w.]* object|<QuerySet|&#x27;", page.locator("main").inner_text()), "a value of Python's, as it is"
     page.route("**", _nothing_new)
     accessibility.sweep(page)
     assert accessibility.walk(page)[0] == "a Skip to the content"

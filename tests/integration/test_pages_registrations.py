@@ -120,6 +120,7 @@ def test_P8_is_active_can_be_cleared_and_set(database: DatabaseFacts, client: Cl
         assert [flow.name for flow in site.setup.source.account(site.account.pk).flows.values() if flow.name in asked]
         shown = client.post(place, {"to": "inactive"}, follow=True).content.decode()
         assert "This registration is not active" in shown
+        assert "&#x27;" not in shown.partition('id="main"')[2].partition("</form>")[0], "a value of Python's stands on the page"
         assert not state(site).active
         client.post(place, {"to": "inactive"})  # a second click changes nothing back
         assert not state(site).active

@@ -205,7 +205,7 @@ def test_P12_a_field_with_answers_is_not_deletable(database: DatabaseFacts, clie
         with inside(site.acme):
             shirt = CustomField.objects.get(code="shirt")
         url = f"/settings/profile-data/{shirt.pk}/delete/"
-        assert "1 registrations of all events" in shown(client, url)
+        assert "1 registration of all events" in shown(client, url)
         assert client.post(url).status_code == 409
         with inside(site.acme):
             assert CustomField.objects.filter(pk=shirt.pk).exists()

@@ -24,6 +24,7 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
+from heliograph.domain.bodies import is_one_line
 from heliograph.domain.errors import HeliographError
 from heliograph.store.database import of_django
 
@@ -232,7 +233,7 @@ def _row(facts: PersonFacts) -> User:
 
 def _save(row: User) -> None:
     """Raises PersonRefused."""
-    if not row.name.isprintable():
+    if not is_one_line(row.name):
         raise PersonRefused({"name": [_("A name is one line of text.")]})
     try:
         row.clean_fields()  # first, and alone: what no column can hold must not get into the query for another of this address

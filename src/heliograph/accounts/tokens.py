@@ -12,6 +12,7 @@ from django_scopes import scope
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import ApiToken, TokenScope
+from heliograph.domain.bodies import is_one_line
 from heliograph.domain.errors import HeliographError
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros, to_micros
@@ -40,7 +41,7 @@ class NewToken:
 def create_token(account: int, name: str, scopes: Iterable[str], *, by: str, expires: datetime | None = None) -> NewToken:
     """Makes a token. expires: an aware instant, None = never. Raises TokenRefused."""
     name, wanted = name.strip(), sorted(set(scopes))
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+    if not name or len(name) > NAME_LENGTH or not is_one_line(name):
         raise TokenRefused(f"A token needs a name of at most {NAME_LENGTH} characters.")
     unknown = set(wanted) - set(TokenScope.values)
     if unknown or not wanted:

@@ -6,8 +6,11 @@ Keys that nobody reads are passed over, so that a process can run beside a newer
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from typing import Final
 
 from heliograph.domain.errors import HeliographError
 
@@ -109,6 +112,18 @@ def checked_text(text: str, where: str, *, longest: int) -> str:
     if "\0" in text:
         raise BodyError(where, "it holds a NUL character")
     return text
+
+
+_NO_LINE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def is_one_line(text: str) -> bool:
+    """Whether it can be a name: one line, and no character that turns the direction of what stands behind it.
+
+    str.isprintable() is not asked: it refuses the joiners without which Persian, Hindi and emoji are not written, and the no-break space.
+    """
+    return not any(unicodedata.category(c) in _NO_LINE for c in text) and not _TURNS.search(text)
 
 
 def _kind(value: object) -> str:

@@ -45,7 +45,9 @@ class Use:
     where: str = ""
 
     def __str__(self) -> str:
-        return f"{self.count:,} {self.kind} of {self.name}" if self.kind == "registrations" else f"{self.kind} {self.name}"
+        if self.kind == "registrations":
+            return f"{self.count:,} {'registration' if self.count == 1 else 'registrations'} of {self.name}"
+        return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from heliograph.domain.bodies import is_one_line
 from heliograph.domain.changes import EventState
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, Session, Status
 from heliograph.domain.statuses import DEFAULT_EVENT_STATUS, StatusClass
@@ -45,7 +46,7 @@ def possible(lack: Lack) -> bool:
     if lack.kind == EVENTS:
         return _EVENT_CODE.fullmatch(lack.event) is not None
     longest = {QUESTIONS: 300, FIELDS: 300, OPTIONS: 300, SESSIONS: 200}.get(lack.kind, NAME_LENGTH)
-    return len(lack.name) <= longest and lack.name.isprintable()
+    return len(lack.name) <= longest and is_one_line(lack.name)
 
 
 def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, order: DateOrder, tags: tuple[int, ...] = ()) -> EventState:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from heliograph.domain.sentence import Part
 from heliograph.platform.usage import Use
@@ -83,7 +84,8 @@ def items_of(uses: Iterable[Use]) -> list[Item]:
 
 def _said(use: Use) -> str:
     if use.kind == "registrations":
-        return _("%(n)s registrations of %(event)s") % {"n": f"{use.count:,}", "event": use.name}
+        said = ngettext("%(n)s registration of %(event)s", "%(n)s registrations of %(event)s", use.count)
+        return said % {"n": f"{use.count:,}", "event": use.name}
     name = use.name.removesuffix(f" ({use.where})")
     words = {"flow": _("Flow %(name)s"), "mapping": _("Mapping %(name)s"), "connection": _("Connection %(name)s")}
     return words[use.kind] % {"name": name} if use.kind in words else name

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Self
 
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import MASK
+from heliograph.accounts.models import TokenScope
 from heliograph.domain.fields import Subject, catalogue
 from heliograph.domain.ids import read_id
 from heliograph.domain.sentence import Names
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.domain.tags import TagKind
+from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400
 """Characters of a value that are shown."""
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
 """Fields that hold ids of tags."""
+CALLED: Final = {"cls": "class", "email": "e-mail", "scopes": "may", "expires": "ends"}
+"""Fields that the pages call otherwise than the code does."""
+INSTANTS: Final = frozenset({"expires", "start", "end"})
+"""Fields that hold an instant."""
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, [None])
 
 
@@ -87,6 +94,10 @@ class Reading:
             return self._mapping(key, value)
         if isinstance(value, int) and (known := self._called(key, kind)) is not None:
             return known.get(value, f"({value})")
+        if key == "scopes" and value in TokenScope.values:
+            return str(TokenScope(value).label)
+        if key in INSTANTS and isinstance(value, str):
+            return _instant(value)
         return _(value) if isinstance(value, str) and value else str(value)
 
     def _called(self, key: str, kind: str) -> Mapping[int, str] | None:
@@ -123,8 +134,17 @@ class Reading:
 
 def words(key: str) -> str:
     """signal_enabled as "Signal enabled"."""
-    text = key.replace("_", " ")
+    text = CALLED.get(key) or key.replace("_", " ")
     return _(text[:1].upper() + text[1:])
+
+
+def _instant(text: str) -> str:
+    """2026-12-01T21:52:02.068871+00:00 as the pages write a time; what is none, as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return minute(at) if at.tzinfo else text
 
 
 def _differing(before: Any, after: Any) -> tuple[Any, Any]:

@@ -71,7 +71,7 @@ def _back(ask: QueryDict) -> str:
 
 
 def _breaks(found: Preview, wish: Wish, config: AccountConfig) -> list[Breaks]:
-    change = ngettext("%(n)s changes", "%(n)s change", found.changes) % {"n": f"{found.changes:,}"}
+    change = ngettext("%(n)s registration changes", "%(n)s registrations change", found.changes) % {"n": f"{found.changes:,}"}
     same = ngettext("%(n)s is %(status)s already", "%(n)s are %(status)s already", found.already) % {
         "n": f"{found.already:,}",
         "status": wish.status,
@@ -85,11 +85,11 @@ def _breaks(found: Preview, wish: Wish, config: AccountConfig) -> list[Breaks]:
         out.append(Breaks(title % {"n": f"{found.lacks:,}"}, tone="wait", items=shortened(items)))
     if found.flows:
         names = sentence.Names.of(config)
-        title = ngettext("%(n)d Live flow may act on them", "%(n)d Live flows may act on them", len(found.flows)) % {"n": len(found.flows)}
+        title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(found.flows)) % {"n": len(found.flows)}
         flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in found.flows]
         out.append(Breaks(title, flows=flows))
     else:
-        out.append(Breaks(_("No Live flow acts on it")))
+        out.append(Breaks(_("No Live flow acts on this")))
     return out
 
 

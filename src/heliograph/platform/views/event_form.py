@@ -16,6 +16,7 @@ from heliograph.platform.views.account import timezone_field
 from heliograph.platform.views.chips import TagChoices
 from heliograph.platform.views.form import question_field
 from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.templatetags.moments import minute_in
 
 type Sections = list[tuple[str, str, list[Field | Pair]]]
 
@@ -112,14 +113,14 @@ def paired(fields: list[Field]) -> list[Field | Pair]:
     return out
 
 
-def facts_of(event: EventConfig, config: AccountConfig, values: Values) -> list[tuple[str, str]]:
+def facts_of(event: EventConfig, config: AccountConfig) -> list[tuple[str, str]]:
     """The same as text, for those who may only read."""
     status = config.event_statuses.get(event.state.status)
     found = [
         (_("Code"), event.code),
         (_("Event status"), status.name if status else ""),
-        (_("Start"), _first(values, "start").replace("T", " ")),
-        (_("End"), _first(values, "end").replace("T", " ")),
+        (_("Start"), minute_in(event.state.start, event.state.timezone)),
+        (_("End"), minute_in(event.state.end, event.state.timezone)),
         (_("Timezone"), event.state.timezone),
         (_("Location"), event.state.location),
         (_("Tags"), ", ".join(TagChoices(config.tags, TagKind.EVENT).labels(event.state.tags))),

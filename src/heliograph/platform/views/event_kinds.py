@@ -25,6 +25,7 @@ from heliograph.platform.views import answerable
 from heliograph.platform.views.chips import TagChoices
 from heliograph.platform.views.rows import Cell
 from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.templatetags.moments import minute_in
 
 type Texts = Mapping[str, str]
 """What a form holds, by the name of its field."""
@@ -66,6 +67,10 @@ class Kind:
 
     def name(self, row: Any) -> str:
         return str(row.name)
+
+    def lead_of(self, event: EventConfig) -> str:
+        """What stands below the heading."""
+        return str(self.lead)
 
     def heads(self) -> list[str]:
         return [_("Name"), _("Code"), _("Registrations")]
@@ -329,12 +334,14 @@ class Sessions(Kind):
     def found(self, event: EventConfig) -> Mapping[int, Any]:
         return event.sessions
 
+    def lead_of(self, event: EventConfig) -> str:
+        return f"{self.lead} {_('Times in %(zone)s.') % {'zone': event.state.timezone}}"
+
     def heads(self) -> list[str]:
         return [_("Name"), _("Code"), _("Start"), _("End"), _("Registrations")]
 
     def cells(self, row: Any, counts: Counts) -> list[Cell]:
-        zone = counts.event.state.timezone
-        start, end = (written_local(at, zone).replace("T", " ") for at in (row.start, row.end))
+        start, end = (minute_in(at, counts.event.state.timezone) for at in (row.start, row.end))
         return [Cell(_("Code"), row.code, "code"), Cell(_("Start"), start), Cell(_("End"), end), *counts.cell(_("Registrations"), row.id)]
 
     def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:

@@ -164,7 +164,7 @@ def _context(request: AccountRequest, kind: Kind, counts: Counts, config: Accoun
         rows.append(found)
     context = rows_context(
         heading=kind.heading,
-        lead=kind.lead,
+        lead=kind.lead_of(event),
         crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
         section_title=kind.section,
         count_text=kind.counted(event),

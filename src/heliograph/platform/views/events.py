@@ -34,6 +34,7 @@ from heliograph.web.cursor import ROWS, Cursor, Rows, address, asked
 from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import asks_for_part, page
+from heliograph.web.templatetags.moments import minute_in
 from heliograph.web.toasts import say
 
 FIELDS = ("code", "name", "start", "end", "timezone", "location", "status", "tags")
@@ -104,14 +105,14 @@ def _registrations(db: Database, account: int, ids: list[int]) -> dict[int, int]
 
 
 def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[str, Any]:
-    values = values_of(event.state, config)
     status = config.event_statuses.get(event.state.status)
     return {
         "id": event.id,
         "code": event.code,
         "name": event.state.name,
         "status": status.name if status else "",
-        "start": (values["start"] or ("",))[0].replace("T", " "),
+        "start": minute_in(event.state.start, event.state.timezone),
+        "zone": event.state.timezone,
         "location": event.state.location,
         "registrations": f"{registrations:,}",
     }
@@ -274,7 +275,7 @@ def _details(
         crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
         event={"code": event.code, "name": event.state.name, "status": name, "registrations": said, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
         readonly=closed,
-        facts=event_form.facts_of(event, config, stored) if closed else [],
+        facts=event_form.facts_of(event, config) if closed else [],
         told=refused(len(errors), [f"{event_form.label_of(n, config)}: {text}" if n else text for n, text in errors.items()]),
         marking=_marking(job, config) if job else None,
         opened=written(then or stored),

@@ -128,7 +128,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         try:
             uploads.read_otherwise(found, encoding=given["encoding"], separator=given["separator"], sheet_name=given["sheet"])
         except ImportFileError as error:
-            told = {"tone": "failed", "title": _("It cannot be read like this"), "text": _(str(error))}
+            told = {"tone": "failed", "title": _("It cannot be read like this"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(request.path)
     try:
@@ -143,7 +143,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
             chosen = uploads.choose(replace(found, event=request.POST.get("event", "")[:25]), sheet, targets)
             uploads.check(chosen, _first_choice(request))
         except ImportFileError as error:
-            told = {"tone": "failed", "title": _("These columns do not do"), "text": _(str(error))}
+            told = {"tone": "failed", "title": _("These columns do not do"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(reverse("import-dry-run", args=(upload,)))
     return _columns(request, found, sheet, targets, told)
@@ -183,6 +183,7 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, targets: list
             "tone": "wait",
             "title": title,
             "text": "",
+            "items": [],
             "link": _("Go to %(name)s") % {"name": unsure[0]["name"]},
             "href": f"#row-{rows.index(unsure[0]) + 1}",
         }
@@ -302,7 +303,9 @@ def _dry(
         if n
         else ""
     )
-    told = {"tone": "failed", "title": _("Not begun: a tag is not known"), "text": _("What you chose is still here.")} if errors else None
+    told = None
+    if errors:
+        told = {"tone": "failed", "title": _("Not begun: a tag is not known"), "text": _("What you chose is still here."), "items": []}
     quiet = request.POST.get("quiet") == "1"
     return _page(
         request,

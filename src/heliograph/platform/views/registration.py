@@ -109,6 +109,7 @@ def _show(
             "tone": "",
             "title": _("This registration is not active"),
             "text": _("What is saved now is recorded and judged by no flow until Is Active is set again."),
+            "items": [],  # a template would take the dictionary's own items() for what is not there
         }
         if not readonly:
             told |= {"link": _("Set Is Active"), "href": reverse("registration-active", args=(o.event.code, o.code))}

@@ -6,6 +6,7 @@ Tables of records say when (14 Oct 2026, 14:31:07); only lists of flows say how 
 from __future__ import annotations
 
 import datetime
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils import formats, timezone
@@ -31,6 +32,11 @@ def moment(value: datetime.datetime | None) -> str:
 def minute(value: datetime.datetime | None) -> str:
     """14 Oct 2026, 14:31"""
     return formats.date_format(_local(value), "j M Y, H:i") if value else ""
+
+
+def minute_in(value: datetime.datetime | None, zone: str) -> str:
+    """14 Oct 2026, 14:31 by the clocks of another zone than the account's, such as an event's."""
+    return formats.date_format(value.astimezone(ZoneInfo(zone)), "j M Y, H:i") if value else ""
 
 
 @register.filter

@@ -1,0 +1,79 @@
+"""An account whose names have no room and no one script: what a column, a heading, a chip and a menu do with them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests import planning
+from tests.planning import START, Planned
+
+from heliograph.accounts.models import Account, ApiToken, Role, TokenScope, User
+from heliograph.accounts.tokens import create_token
+from heliograph.domain.changes import EventState
+from heliograph.domain.statuses import StatusClass
+from heliograph.domain.tags import TagKind
+from heliograph.platform.services import fields, setup
+from heliograph.platform.services.events import save_event
+from heliograph.platform.services.tagging import set_tags
+from heliograph.platform.services.tags import TagFacts, save_tag
+from heliograph.store.database import Database
+
+WORD: Final = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+NAMES: Final = (
+    f"Z{WORD}"[:80],
+    "مؤتمر القاهرة الدولي لتسويق الفعاليات والمعارض (2026)",
+    "כנס השיווק הבינלאומי של תל אביב – VIP (2026)",
+    "二〇二六年上海国际活动营销与注册技术大会贵宾登记类别第一组",
+    "अंतरराष्ट्रीय कार्यक्रम विपणन सम्मेलन पंजीकरण",
+    "🎉👩‍👩‍👧‍👦🏳️‍🌈 Party 🎈🇦🇹👍🏽",
+)
+ZONE: Final = "America/Argentina/ComodRivadavia"
+PEOPLE: Final = (
+    (WORD, "Adolph Blaine Charles"),
+    ("محمد بن عبد العزيز", "آل الشيخ"),
+    ("שירה־מרים", "לוי"),
+    ("山田", "花子"),
+    ("अनन्या", "चक्रवर्ती"),
+)
+
+
+def made(store: Database) -> Planned:
+    """Such an account, by the services. Its Planner and its Viewer see it."""
+    plan = planning.made(store)
+    Account.objects.filter(pk=plan.pk).update(name=f"Acme-{WORD}{WORD}", timezone=ZONE)
+    User.objects.filter(account=plan.pk).update(name=f"Maximiliane{WORD}")
+    tags = _of_account(plan)
+    _of_event(plan, tags)
+    for n, (first, last) in enumerate(PEOPLE):
+        profile = {"first_name": first, "last_name": last, "email": f"{'e' * 60}@example.org", "organization": NAMES[n], "notes": WORD * 3}
+        sessions = [{"code": f"SE{n}", "status": "Attended"}]
+        plan.record("L" * 100 if n == 0 else f"R-{n}", status=NAMES[n], attendee_type=NAMES[n], profile=profile, sessions=sessions)
+    by = f"user:{plan.people[Role.ADMINISTRATOR].pk}"
+    tokens: list[ApiToken] = [create_token(plan.pk, name, [scope.value for scope in TokenScope], by=by).row for name in NAMES]
+    assert len(tokens) == len(NAMES)
+    return plan
+
+
+def _of_account(plan: Planned) -> list[int]:
+    """Tags for everything, custom fields and events; the ids of the tags."""
+    with plan.acme.setting_up() as s:
+        tags = [save_tag(s, TagFacts(name, frozenset(TagKind))).pk for name in NAMES]
+        set_tags(s, TagKind.REGISTRATION_STATUS, plan.acme.status("New"), tags)
+        for n, name in enumerate(NAMES):
+            options: tuple[Any, ...] = (name, "South")
+            fields.save_field(s, fields.FieldFacts("event", f"e{n}", name, "select", options))
+            fields.save_field(s, fields.FieldFacts("profile", f"p{n}", name, "multi-select", options))
+            state = EventState("A" * 25 if n == 0 else f"EV-{n}", name, plan.acme.event_status("Live"), START, None, ZONE, name * 2)
+            save_event(s, state)
+    return tags
+
+
+def _of_event(plan: Planned, tags: list[int]) -> None:
+    with plan.acme.planning() as s:
+        for n, name in enumerate(NAMES):
+            carried = tuple(tags) if n % 2 else ()
+            setup.save_status(s, plan.acme.event, setup.StatusFacts("S" * 25 if n == 0 else f"S{n}", name, StatusClass.ACCEPTED, carried))
+            setup.save_type(s, plan.acme.event, setup.TypeFacts(f"T{n}", name, carried))
+            setup.save_property(s, plan.acme.event, setup.PropertyFacts(f"P{n}", name, carried))
+            setup.save_question(s, plan.acme.event, setup.QuestionFacts("q" * 50 if n == 0 else f"q{n}", name, "select", NAMES, tags[n]))
+            setup.save_session(s, plan.acme.event, setup.SessionFacts(f"SE{n}", name * 2, START))
