@@ -32,6 +32,13 @@ def _chosen(visit: Visit) -> None:
     page = visit.page
     page.get_by_label("Session Registration Status Change").check()
     expect(page.get_by_label("Session Registration Statuses", exact=True)).to_be_visible()
+    statuses = page.get_by_label(re.compile("^Registration Statuses"))
+    statuses.fill("Regis")
+    statuses.press("Enter")  # the only one that begins like this
+    expect(page.get_by_role("button", name="Remove Registered")).to_be_visible()
+    statuses.fill("Nowhere")
+    statuses.press("Tab")
+    expect(page.get_by_text("There is no Nowhere to choose")).to_be_visible()
     page.get_by_role("button", name="Add a filter").click()
     page.get_by_label("Field, row 1").select_option(label="Attendee Type Tags")
     page.get_by_role("button", name="Webhooks").click()

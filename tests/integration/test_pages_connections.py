@@ -22,6 +22,7 @@ from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.connections import Secret
+from heliograph.domain.flows import Does
 from heliograph.domain.outcomes import Delivered
 from heliograph.flows.models import Connection, Flow, Mapping
 from heliograph.flows.services import signing, watching
@@ -404,7 +405,11 @@ def test_C1_an_incomplete_connection_is_saved_and_says_what_is_missing(story: St
 def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(story: Story, ada: Client) -> None:
     start = ada.get(LIST + "new/").content.decode()
     assert start.count("/signal/connections/new/") >= 14  # any webhook and 13 presets
-    assert "Ask the administrator" in ada.get(LIST + "new/slack_text/").content.decode()
+    story.connection("slack message", "/elsewhere")
+    form = ada.get(LIST + "new/slack_text/").content.decode()
+    assert "Ask the administrator" in form
+    assert 'value="Slack message 2"' in form
+    assert "In a flow choose “Adds a message or row” for it." in form
     refused = ada.post(LIST + "new/slack_text/", {"name": "Slack", "url": "https://evil.example/services/x"})
     assert refused.status_code == 422
     assert "https://evil.example/services/x" in refused.content.decode()
@@ -419,6 +424,10 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
     assert where.startswith(f"/signal/flows/{flow}/?")
     assert f"connection={row.pk}" in where
     assert f"mapping={mapping.pk}" in where
+    for does in Does:  # what a preset knows of its application is chosen in the flow
+        shown = ada.get(f"{where.replace('&does=updates', '')}&does={does.value}").content.decode()
+        assert re.search(rf'name="d\d+-does" value="{does.value}" checked', shown)
+    assert "does=updates" in where
     assert "t0ken-of-hook" not in ada.get(address(row.pk)).content.decode()
     secret = ada.post(LIST + "new/hubspot_contact/", {"name": "CRM", "token": "pat-s3cr3t"})  # a name that is taken
     assert secret.status_code == 422

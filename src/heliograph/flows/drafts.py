@@ -166,8 +166,11 @@ def _without(draft: Draft, letter: str, at: int, **parts: Any) -> Draft:
     return replace(draft, flow=replace(draft.flow, **parts), errors=moved(draft.errors), typed=moved(draft.typed))
 
 
-def with_chosen(draft: Draft, config: AccountConfig, at: int | None, part: str, id: int) -> Draft:
-    """The draft with a connection or mapping that was made for it (part: connection, payload or header) in a destination. at: which one."""
+def with_chosen(draft: Draft, config: AccountConfig, at: int | None, part: str, id: int, *, does: Does | None = None) -> Draft:
+    """The draft with a connection or mapping that was made for it (part: connection, payload or header) in a destination.
+
+    at: which one. does: what a request over that connection does, where that is known.
+    """
     flow = draft.flow
     if not flow.destinations:
         draft = pressed(draft, QueryDict("add=destination")) or draft
@@ -176,7 +179,7 @@ def with_chosen(draft: Draft, config: AccountConfig, at: int | None, part: str, 
     places = range(len(flow.destinations))
     if at is None or at not in places:
         at = next((n for n in places if getattr(flow.destinations[n], name) is None), places[-1])
-    chosen: dict[str, Any] = {name: id}
+    chosen: dict[str, Any] = {name: id} | ({} if does is None else {"does": does})
     if part == "connection" and not flow.destinations[at].name.strip():
         chosen["name"] = config.connections[id].name
     destinations = tuple(replace(d, **chosen) if n == at else d for n, d in enumerate(flow.destinations))

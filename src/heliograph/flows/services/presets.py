@@ -51,6 +51,14 @@ def starts(kind: Kind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
     return found
 
 
+def suggested_name(account: int, chosen: Preset) -> str:
+    """The name of a connection of this preset that the account does not have yet: "Slack message", "Slack message 2"."""
+    rows = Connection.objects.filter(account=account, deleted_at=None, name__istartswith=chosen.name)
+    taken = {name.casefold() for name in rows.values_list("name", flat=True)}
+    names = itertools.chain([chosen.name], (f"{chosen.name} {n}" for n in itertools.count(2)))
+    return next(name for name in names if name.casefold() not in taken)
+
+
 def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool | None = None) -> Made:
     """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are
     possible; by default where the operator allowed networks.

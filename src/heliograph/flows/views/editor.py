@@ -19,7 +19,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.domain import sentence
 from heliograph.domain.completeness import missing
-from heliograph.domain.flows import Flow, Mode
+from heliograph.domain.flows import Does, Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import drafts, words
@@ -187,7 +187,8 @@ def _brought(request: AccountRequest, draft: Draft, config: AccountConfig) -> tu
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
     chosen, names = draft, list[str]()
     if connection in config.connections:
-        chosen = drafts.with_chosen(chosen, config, at, "connection", connection)
+        does = next((each for each in Does if each.value == request.GET.get("does")), None)
+        chosen = drafts.with_chosen(chosen, config, at, "connection", connection, does=does)
         names.append(config.connections[connection].name)
     if mapping in config.mappings:
         chosen = drafts.with_chosen(chosen, config, at, config.mappings[mapping].kind.value, mapping)

@@ -12,16 +12,19 @@ from django.http import Http404
 from django.urls import reverse
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.flows import Does
 from heliograph.flows.models import Flow
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """flow: id of the flow that something is made for, None for an errand of one's own; name: of that flow. mapping: made along the way, for it."""
+    """flow: id of the flow that something is made for, None for an errand of one's own; name: of that flow. mapping: made along the way, for it.
+    does: what a request of the application does, which a preset knows (F8)."""
 
     flow: int | None = None
     name: str = ""
     mapping: int | None = None
+    does: Does | None = None
 
     @classmethod
     def of(cls, request: AccountRequest) -> Errand:
@@ -35,11 +38,13 @@ class Errand:
         if row is None:
             raise Http404
         mapping = request.GET.get("mapping", "")
-        return cls(row.pk, row.name, int(mapping) if mapping.isascii() and mapping.isdigit() and len(mapping) <= 18 else None)
+        made = int(mapping) if mapping.isascii() and mapping.isdigit() and len(mapping) <= 18 else None
+        return cls(row.pk, row.name, made, next((does for does in Does if does.value == request.GET.get("does")), None))
 
     @property
-    def _made(self) -> dict[str, int]:
-        return {} if self.mapping is None else {"mapping": self.mapping}
+    def _made(self) -> dict[str, int | str]:
+        made: dict[str, int | str] = {} if self.mapping is None else {"mapping": self.mapping}
+        return made if self.does is None else made | {"does": self.does.value}
 
     def address(self, path: str) -> str:
         """An address of the errand's own pages."""
@@ -50,5 +55,5 @@ class Errand:
         if self.flow is None:
             return elsewhere
         flow = reverse("flow", args=(self.flow,))
-        made = self._made | made
-        return f"{flow}?{urlencode(made)}" if made else flow
+        brought = self._made | made
+        return f"{flow}?{urlencode(brought)}" if brought else flow

@@ -15,8 +15,10 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.diagnosis import Report, Verdict
+from heliograph.domain.flows import Does
 from heliograph.domain.presets import Blank, BlankKind, Preset
 from heliograph.flows import diagnosis_words
+from heliograph.flows.flow_facts import DOES
 from heliograph.flows.services import presets as services
 from heliograph.flows.services import watching
 from heliograph.flows.services.presets import Made
@@ -46,7 +48,8 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
         raise Http404 from None
     errand = Errand.of(request)
     if request.method != "POST":
-        return _form(request, chosen, errand, {blank.name: blank.default for blank in chosen.blanks}, {})
+        values = {blank.name: blank.default for blank in chosen.blanks} | {"name": services.suggested_name(request.account.pk, chosen)}
+        return _form(request, chosen, errand, values, {})
     form = f"preset {chosen.key}"
     before = typed_secrets.recall(request, form)
     values = {blank.name: request.POST.get(blank.name, "")[:LONGEST] or before.get(blank.name, "") for blank in chosen.blanks}
@@ -58,7 +61,7 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
         secret = {blank.name: values[blank.name] for blank in chosen.blanks if blank.kind is BlankKind.SECRET and blank.name not in errors}
         return _form(request, chosen, errand, values, errors, typed_secrets.keep(request, form, secret))
     typed_secrets.forget(request)
-    return _made(request, made, errand)
+    return _made(request, made, replace(errand, does=chosen.does))
 
 
 def _form(
@@ -73,6 +76,7 @@ def _form(
         here="connections",
         status=422 if errors else 200,
         preset=chosen,
+        does="" if errand.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # a flow that waits gets it chosen
         typed=waiting,
         fields=[_field(blank, values, errors) for blank in chosen.blanks],
         refused=ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}

@@ -38,7 +38,7 @@ function chips(/** @type {HTMLInputElement} */ field) {
       x.type = "button";
       x.setAttribute("aria-label", say("sayRemove", value));
       x.innerHTML = '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="#i-x"/></svg>';
-      x.addEventListener("click", () => { values = values.filter((v) => v !== value); said.textContent = say("sayRemoved", value); draw(); entry.focus(); });
+      x.addEventListener("click", () => { values = values.filter((v) => v !== value); tell(say("sayRemoved", value)); draw(); entry.focus(); });
       chip.append(x);
       box.append(chip);
     });
@@ -48,23 +48,31 @@ function chips(/** @type {HTMLInputElement} */ field) {
     field.value = text;
     field.dispatchEvent(new Event("change", { bubbles: true }));
   }
+  /** What was done is read aloud; what could not be taken is also shown. */
+  function tell(/** @type {string} */ text, wrong = false) {
+    said.className = wrong ? "error" : "visually-hidden";
+    said.textContent = text;
+  }
   function add(stay = true) {
     const typed = entry.value.trim();
     if (!typed) return;
-    const known = options().find((o) => o.toLowerCase() === typed.toLowerCase());
-    if (options().length && !known && !("free" in field.dataset)) { said.textContent = say("sayUnknown", typed); return; }
+    const alike = options().filter((o) => o.toLowerCase().startsWith(typed.toLowerCase()));
+    const free = "free" in field.dataset || !options().length;
+    const known = options().find((o) => o.toLowerCase() === typed.toLowerCase()) ?? (free || alike.length > 1 ? undefined : alike[0]);
+    tell(free || known ? say("sayAdded", known ?? typed) : say("sayUnknown", typed), !free && !known);
+    if (!free && !known) return;
     if (!values.includes(known ?? typed)) values.push(known ?? typed);
     entry.value = "";
-    said.textContent = say("sayAdded", known ?? typed);
     draw();
     if (stay) entry.focus();
   }
   entry.addEventListener("keydown", (e) => {
     if (e.key === "Enter") { e.preventDefault(); add(); } // also an empty one: who types a whole label has its chip before Enter, and has not sent the form by that
-    if (e.key === "Backspace" && !entry.value && values.length) { said.textContent = say("sayRemoved", values.pop()); draw(); entry.focus(); }
+    if (e.key === "Backspace" && !entry.value && values.length) { tell(say("sayRemoved", values.pop())); draw(); entry.focus(); }
   });
-  entry.addEventListener("input", () => { if (options().includes(entry.value)) add(); });
+  entry.addEventListener("input", () => { if (options().includes(entry.value)) add(); else if (said.className === "error") tell(""); });
   entry.addEventListener("blur", () => add(false)); // typed and left: not lost
+  field.form?.addEventListener("submit", () => { field.value = [...values, entry.value.trim()].filter(Boolean).join("; "); }); // what no list has is refused in words
   field.after(box);
   draw();
 }
