@@ -22,6 +22,7 @@ from tests.databases import DatabaseFacts
 from tests.pages import PASSWORD, Site
 
 from heliograph.accounts import people
+from heliograph.accounts.door import sends_files
 from heliograph.accounts.links import GOOD_FOR, LinkOver, make_link
 from heliograph.accounts.models import AuditEntry, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused
@@ -546,3 +547,24 @@ def test_pages_ask_no_more_with_more_people(site: Site, client: Client) -> None:
         create_token(site.account.pk, f"More {n}", ["read"], by=f"user:{user.pk}")
         UserSession.objects.create(user=site.administrator, ip="192.0.2.1", session_key=f"key{n}", user_agent="curl")
     assert asked() == before
+
+
+def test_P1_a_file_is_taken_only_from_who_may_import(site: Site, client: Client) -> None:
+    def cookies() -> str:
+        return "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+
+    assert not sends_files("")
+    assert not sends_files("theme=dark; heliograph_session=0123456789abcdefghijklmnopqrstuv")
+    for user, may in ((site.administrator, True), (site.planner, True), (site.viewer, False)):
+        site.signs_in(client, user)
+        assert sends_files(cookies()) is may, user.role
+    site.signs_in(client, site.planner)
+    before = cookies()
+    User.objects.filter(pk=site.planner.pk).update(second_factor_due=True)
+    assert not sends_files(before)
+    User.objects.filter(pk=site.planner.pk).update(second_factor_due=False, is_active=False)
+    assert not sends_files(before)
+    User.objects.filter(pk=site.planner.pk).update(is_active=True)
+    assert sends_files(before)
+    client.logout()
+    assert not sends_files(before)

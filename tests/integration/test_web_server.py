@@ -32,7 +32,10 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 
-serve_pages("127.0.0.1", 0, threads=2, application=application, on_ready=lambda host, port: print(port, flush=True))
+def sends_files(cookies):
+    return cookies == "planner"
+
+serve_pages("127.0.0.1", 0, threads=2, application=application, sends_files=sends_files, on_ready=lambda host, port: print(port, flush=True))
 print("stopped", flush=True)
 """
 
@@ -110,7 +113,7 @@ def test_what_does_not_arrive_is_ended(tmp_path) -> None:
 
 def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:
     with server(tmp_path) as (_process, port):
-        wish = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n"
+        wish = "POST {} HTTP/1.1\r\nHost: x\r\nCookie: planner\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n"
         for path, size, answer in (
             ("/signal/mappings/new/", 3_000_000, b"HTTP/1.1 100 "),
             ("/signal/mappings/new/", 5_000_000, b"HTTP/1.1 413 "),
@@ -122,3 +125,19 @@ def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:
             assert said(port, wish.format(path, size).encode()).startswith(answer), (path, size)
         chunk = b"%x\r\n%s\r\n" % (1_000_000, b"x" * 1_000_000)
         assert b" 413 " in said(port, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", *[chunk] * 5)
+
+
+def test_a_file_is_read_only_from_somebody_who_may_send_it(tmp_path) -> None:
+    with server(tmp_path) as (_process, port):
+        wish = "POST /import/ HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n{}\r\nExpect: 100-continue\r\n\r\n"
+        large, chunked, form = "Content-Length: 50000000", "Transfer-Encoding: chunked", "Content-Length: 1000"
+        for cookies, body, answer in (
+            ("planner", large, b"HTTP/1.1 100 "),
+            ("planner", chunked, b"HTTP/1.1 100 "),
+            ("viewer", large, b"HTTP/1.1 403 "),
+            ("viewer", chunked, b"HTTP/1.1 403 "),
+            ("", large, b"HTTP/1.1 403 "),
+            ("viewer", form, b"HTTP/1.1 100 "),  # the page says what is missing
+        ):
+            assert said(port, wish.format(cookies, body).encode()).startswith(answer), (cookies, body)
+        assert b"403 Forbidden" in said(port, wish.format("viewer", large).replace("Expect: 100-continue\r\n", "").encode())

@@ -10,15 +10,19 @@ from allauth.account import signals as account
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import caches
-from django.db import DatabaseError
-from django.http import HttpRequest
+from django.db import DatabaseError, close_old_connections
+from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import EntryLink, User
+from heliograph.accounts.models import EntryLink, Role, User
 from heliograph.accounts.people import note_own
+from heliograph.accounts.roles import may
 
 SEEN_EVERY: Final = 300
 """Seconds between two notes of when a session was last seen: a page that is only read writes nothing."""
@@ -42,6 +46,22 @@ def seen(request: HttpRequest) -> None:
             stale = UserSession.objects.filter(session_key=key, last_seen_at__lt=now - timedelta(seconds=SEEN_EVERY))
             if stale.exists():
                 stale.update(last_seen_at=now)
+
+
+def sends_files(cookies: str) -> bool:
+    """Whether these cookies are of somebody who is signed in and may import. Asked before a file is read; its page asks again, and says more."""
+    request = HttpRequest()
+    request.session = SessionStore(parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
+    if not request.session.session_key:
+        return False
+    close_old_connections()
+    try:
+        user = get_user(request)
+        return isinstance(user, User) and user.account_id is not None and not user.second_factor_due and may(user, Role.PLANNER)
+    except DatabaseError:
+        return False
+    finally:
+        close_old_connections()
 
 
 def _begun(request: HttpRequest, **_more: Any) -> None:

@@ -243,6 +243,7 @@ def _run_pages() -> None:
     ready()
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
 
+    from heliograph.accounts.door import sends_files  # noqa: PLC0415
     from heliograph.engine.supervisor import die_with_parent, say_ready  # noqa: PLC0415
     from heliograph.engine.waking import ringer  # noqa: PLC0415
     from heliograph.engine.wsgi import IngestApplication  # noqa: PLC0415
@@ -260,6 +261,7 @@ def _run_pages() -> None:
             trusted_proxies=options.trusted_proxies,
             on_ready=lambda *_: say_ready(),
             application=IngestApplication(get_wsgi_application(), received),
+            sends_files=sends_files,
         )
 
 

@@ -16,7 +16,8 @@ from waitress.utilities import BadRequest
 LARGEST_FORM: Final = 4 * 1024 * 1024
 LARGEST_FILE: Final = 100 * 1024 * 1024
 """Bytes of a body; waitress keeps what is over 512 KB on disk while it arrives."""
-LARGEST: Final = (("/import/", LARGEST_FILE), ("/ingest", 33 * 1024 * 1024))
+FILES: Final = "/import/"
+LARGEST: Final = ((FILES, LARGEST_FILE), ("/ingest", 33 * 1024 * 1024))
 """By how an address begins: files that are imported, and documents, whose own limits stand in `engine.ingest`."""
 HEAD_WITHIN: Final = 10.0
 BODY_WITHIN: Final = 30.0
@@ -33,15 +34,23 @@ class TooSlow(BadRequest):  # type: ignore[misc]
     reason = "Request Timeout"
 
 
+class UnknownSender(BadRequest):  # type: ignore[misc]
+    """403 (RFC 9110 §15.5.4), before a file has arrived."""
+
+    code = 403
+    reason = "Forbidden"
+
+
 def largest(path: str) -> int:
     """Bytes that a request's body may have."""
     return next((size for begins, size in LARGEST if path.startswith(begins)), LARGEST_FORM)
 
 
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads one request. began: by the monotonic clock."""
+    """Reads one request. began: by the monotonic clock. adj.sends_files: whether who has these cookies may send a file."""
 
     adj: Any
+    completed: bool
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
@@ -54,6 +63,21 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         self.adj.max_request_body_size = largest(self.path)
         if self.content_length >= self.adj.max_request_body_size:
             self.expect_continue = False  # it is refused before it is sent
+
+    def received(self, data: bytes) -> int:
+        """As waitress does. What is larger than a form is read only from somebody who may send it; a form is small, and its page says more."""
+        begins = not self.headers_finished
+        consumed: int = super().received(data)
+        if begins and self.headers_finished and not self.completed and self._is_a_file() and not self.adj.sends_files(self._cookies()):
+            self.error = UnknownSender("Sign in as a Planner or an Administrator to send a file.")
+            self.completed, self.expect_continue = True, False
+        return consumed
+
+    def _is_a_file(self) -> bool:
+        return bool(self.path.startswith(FILES) and (self.chunked or self.content_length >= LARGEST_FORM))
+
+    def _cookies(self) -> str:
+        return str(self.headers.get("COOKIE", ""))
 
     def is_late(self, now: float) -> bool:
         """Whether it should have arrived by now."""

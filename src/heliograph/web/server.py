@@ -88,10 +88,12 @@ def serve_pages(
     trusted_proxies: Sequence[Network] = (),
     on_ready: Callable[[str, int], None] | None = None,
     application: WSGIApplication | None = None,
+    sends_files: Callable[[str], bool] = lambda _cookies: True,
 ) -> None:
     """Answer on host and port until SIGTERM or SIGINT; for the main thread. port 0: a free one.
 
-    on_ready: called with the real address once connections are taken. application: Django's, unless given. Raises OSError if the address is taken.
+    on_ready: called with the real address once connections are taken. application: Django's, unless given. sends_files: whether who has
+    these cookies may send a file; asked before it is read, on the thread that reads all requests. Raises OSError if the address is taken.
     """
     # A queue as long as the threads are many is normal for a moment; waitress warns at the first waiting request.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -110,6 +112,7 @@ def serve_pages(
         server.close()
         raise OSError(f"{host} stands for several addresses; name one, such as 127.0.0.1")
     server.channel_class = BoundedChannel
+    server.adj.sends_files = sends_files
     slow_ones = SlowOnes(server)
     stopping = False
 
