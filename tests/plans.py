@@ -34,13 +34,13 @@ _BY_ACCOUNT: Final = re.compile(r"SEARCH (\w+) USING INDEX \w+ \(account_id=\?\)
 class Explaining:
     """A Database, for those who are handed one. scans: (table, how, statement) of what read all of a hot table, or all that an account has there.
 
-    covered: of SQLite, the indexes that were read in the place of rows.
+    plans: of SQLite, all that it said, line by line.
     """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self.scans: list[tuple[str, str, str]] = []
-        self.covered: list[str] = []
+        self.plans: list[str] = []
         self.statements = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -71,7 +71,7 @@ class Explaining:
         plan = [str(how) for *_, how in self._db.all(f"EXPLAIN QUERY PLAN {sql}", params)]
         # In the order of an index a walk over an account ends with the page; whatever else goes by the account alone reads all that it has.
         walks = "LIMIT" in sql.upper() and "ORDER BY" in sql.upper() and not any("TEMP B-TREE FOR ORDER BY" in how for how in plan)
-        self.covered += [found[1] for how in plan if (found := re.search(r"USING COVERING INDEX (\w+)", how))]
+        self.plans += plan
         for how in plan:
             match = re.match(r"SCAN (\w+)", how) or (None if walks else _BY_ACCOUNT.match(how))
             if match is None:

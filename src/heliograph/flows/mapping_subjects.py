@@ -74,12 +74,12 @@ class Subjects:
         if self.subject is Subject.EVENT:
             return next(iter(self._events([], code=event)), None)
         where = ["r.account_id = :account", "r.version > 0", "r.code = :code", "e.code = :event"]
-        return next(iter(self._registrations(where, {"account": self.account, "code": code, "event": event})), None)
+        return next(iter(self._registrations(where, {"account": self.account, "code": code, "event": event}, order="r.id")), None)
 
-    def _registrations(self, where: list[str], params: dict[str, object]) -> list[Match]:
+    def _registrations(self, where: list[str], params: dict[str, object], *, order: str = "r.modified DESC, r.id DESC") -> list[Match]:
         rows = self.db.all(
             "SELECT r.id, r.code, r.name, r.event_id, e.code FROM registration r JOIN event e ON e.id = r.event_id"
-            f" WHERE {' AND '.join(where)} ORDER BY r.modified DESC, r.id DESC LIMIT {SHOWN}",
+            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {SHOWN}",
             params,
         )
         return [Match(id, code, name, event, f"{event_code} {code}") for id, code, name, event, event_code in rows]

@@ -170,7 +170,8 @@ class Registrations:
     def walk(self, wanted: Wanted, after: int, limit: int) -> list[Found]:
         """Registrations by id, after one of them."""
         where, params = self._where(wanted)
-        return self._found([*where, "r.id > :after"], params | {"after": after}, limit)
+        # In the order of ids from the last one on, past those of other accounts: the rows of one account would be sorted for each chunk.
+        return self._found([f"+{where[0]}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
 
     def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
         """Registrations by the codes of their events and their own; what is not there is left out."""
@@ -212,6 +213,7 @@ class Registrations:
         return [name for (name,) in rows]
 
     def _where(self, wanted: Wanted) -> tuple[list[str], dict[str, object]]:
+        """Conditions, the account's first, and their parameters."""
         # A row without a version is one that is being made.
         where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
         found: dict[str, object] = dict(params)
