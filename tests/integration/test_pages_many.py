@@ -186,8 +186,8 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         page = text_of(client.get(url).content)
         for words in (
             "Set 7 registrations to Paid?",
-            "6 change, 1 is Paid already",
-            "1 Live flow may act on them",
+            "6 registrations change, 1 is Paid already",
+            "1 Live flow may act on this",
             "Leads",
             "Set 6 to Paid",
         ):
