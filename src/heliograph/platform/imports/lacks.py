@@ -300,12 +300,16 @@ def status_class(name: str) -> StatusClass:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is to be created. everything: all but what is in doubt; kinds: all of a kind but what is in doubt; names: (kind, name) whatever the doubt; plan: exactly these."""
+    """What is to be created. everything: all but what is in doubt; kinds: all of a kind but what is in doubt; names: (kind, name) whatever the doubt; plan: exactly these.
+
+    in_events: of everything only what lies in an event, since the rest is the account's, and an Administrator's (P1).
+    """
 
     everything: bool = False
     kinds: frozenset[str] = frozenset()
     names: frozenset[tuple[str, str]] = frozenset()
     plan: tuple[Lack, ...] | None = None
+    in_events: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -326,7 +330,7 @@ class Choice:
     def _has(self, lack: Lack) -> bool:
         if any(kind in ("", lack.kind) and name in (lack.name, lack.event if lack.kind == EVENTS else None) for kind, name in self.names):
             return True
-        return not lack.doubt and (self.everything or lack.kind in self.kinds)
+        return not lack.doubt and ((self.everything and bool(lack.event or not self.in_events)) or lack.kind in self.kinds)
 
     def as_json(self) -> dict[str, Any]:
         """For a job's parameters."""
@@ -335,6 +339,7 @@ class Choice:
             "kinds": sorted(self.kinds),
             "names": sorted(map(list, self.names)),
             "plan": None if self.plan is None else [lack.as_json() for lack in self.plan],
+            "in_events": self.in_events,
         }
 
     @classmethod
@@ -346,6 +351,7 @@ class Choice:
             frozenset(found.get("kinds", ())),
             frozenset((k, n) for k, n in found.get("names", ())),
             None if plan is None else tuple(Lack.from_json(lack) for lack in plan),
+            bool(found.get("in_events")),
         )
 
 

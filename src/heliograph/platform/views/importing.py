@@ -26,7 +26,7 @@ from heliograph.platform.imports import job as import_job
 from heliograph.platform.imports import uploads
 from heliograph.platform.imports.creating import TAG_KINDS
 from heliograph.platform.imports.errors import ImportFileError
-from heliograph.platform.imports.lacks import FIELDS, KINDS, QUESTIONS, STATUSES, Choice, Lack
+from heliograph.platform.imports.lacks import QUESTIONS, STATUSES, Choice, Lack
 from heliograph.platform.imports.preparing import KIND
 from heliograph.platform.imports.reading import CSV, NDJSON, XLSX
 from heliograph.platform.imports.uploads import Sheet, Upload
@@ -151,7 +151,7 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
 
 def _first_choice(request: AccountRequest) -> Choice:
     """All that is lacking and not in doubt, as far as this person may create it."""
-    return Choice(everything=True) if may(request.user, Role.ADMINISTRATOR) else Choice(kinds=frozenset(KINDS) - {FIELDS})
+    return Choice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
 
 
 def _columns(request: AccountRequest, found: Upload, sheet: Sheet, targets: list[str] | None, told: dict[str, Any] | None) -> HttpResponse:
@@ -359,7 +359,7 @@ def _lack(request: AccountRequest, n: int, lack: Lack, job: Job, config: Account
         "error": error,
         "tag_list": f"tags-of-{lack.kind}" if tagged and not closed else "",
         "tags_label": _("Tags for %(name)s") % {"name": lack.name},
-        "no_tags": _("The question carries it") if lack.kind == "options" else _("These carry none"),
+        "no_tags": _("The question carries it") if lack.kind == "options" and lack.event else _("These carry none"),
         "closed": closed,
     }
 
