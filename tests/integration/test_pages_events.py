@@ -46,6 +46,18 @@ def event_in_testing(site: Planned, code: str = "GALA-26") -> int:
 # --- list and new
 
 
+def test_P2_the_choice_of_the_event_has_a_search_where_there_are_many(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        assert "Search events" not in client.get(DETAILS).content.decode()
+        for n in range(20):
+            event_in_testing(site, f"GALA-{n}")
+        page = client.get(DETAILS).content.decode()
+        assert "Search events" in page
+        assert "All events" in page
+        assert "GALA-7" in shown(client, "/events/?q=gala-7")
+
+
 def test_P2_an_event_is_added_and_begins_in_testing(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)

@@ -204,7 +204,7 @@ def test_a_file_is_read_another_way(database: DatabaseFacts, client: Client) -> 
 def test_P1_the_dry_run_counts_what_this_person_cannot_create(database: DatabaseFacts, client: Client, role: Role, refused: int) -> None:
     with planned(database) as site:
         site.signs_in(client, role)
-        page = to_dry_run(site, client, upload(client, "code;shirt\nE-1;XL\nE-2;XL\nE-3;S\n", event=EVENT), **{"c_2": "profile.custom.shirt"})
+        page = to_dry_run(site, client, upload(client, "code;shirt\nE-1;XL\nE-2;XL\nE-3;S\n", event=EVENT), c_2="profile.custom.shirt")
         with inside(site.acme):
             assert Job.objects.latest("pk").counts["refused"] == refused
         assert ("An Administrator can add it, under Profile Data." in page) == bool(refused)

@@ -76,7 +76,7 @@ def event_page(
 ) -> HttpResponse:
     """A page of an event. Its code stands first in the crumbs."""
     rows = db.all(
-        f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES}", {"account": request.account.pk}
+        f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}", {"account": request.account.pk}
     )
     return page(
         request,
@@ -85,7 +85,8 @@ def event_page(
         here=here,
         status=status,
         event_now={"code": event.code, "name": event.state.name},
-        event_choices=[{"code": code, "name": name} for code, name in rows],
+        event_choices=[{"code": code, "name": name} for code, name in rows[:CHOICES]],
+        more_events=len(rows) > CHOICES,
         **context,
     )
 
