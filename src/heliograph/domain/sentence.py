@@ -128,12 +128,12 @@ def parts(flow: Flow, names: Names, translate: Translate = str) -> list[Part]:
 
 
 def judged(found: Iterable[Part], gate: Gate | None, of: str = "") -> list[Part]:
-    """The sentence with each chip marked: passed, stopped or not reached. gate: where the change stopped, None = nowhere; of: which list or row of it."""
+    """The sentence with each chip marked: passed, stopped or not reached; what is missing stays missing. gate: where the change stopped, None = nowhere; of: which list or row of it."""
     order = list(Gate)
     end = len(order) if gate is None else order.index(gate)
     marked = []
     for part in found:
-        if part.chip and part.gate is not None:
+        if part.chip and part.gate is not None and part.state is not State.MISSING:
             at = order.index(part.gate)
             stopped = at == end and (not of or part.of == of)
             part = replace(part, state=State.PASSED if at < end else State.STOPPED if stopped else State.UNREAD)  # noqa: PLW2901

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.domain.connections import Auth, Connection, Secret
 from heliograph.domain.diagnosis import Finding, Report, Verdict
@@ -103,7 +103,9 @@ def held(pause: Pause) -> str:
     """ "3 held"; "" where nothing is."""
     if not pause.held:
         return ""
-    return _("more than %(n)s held") % {"n": f"{MOST_HELD:,}"} if pause.held > MOST_HELD else _("%(n)s held") % {"n": f"{pause.held:,}"}
+    if pause.held > MOST_HELD:
+        return _("more than %(n)s held") % {"n": f"{MOST_HELD:,}"}
+    return ngettext("%(n)s held", "%(n)s held", pause.held) % {"n": f"{pause.held:,}"}
 
 
 def kind(connection: Connection) -> str:

@@ -119,9 +119,9 @@ def standing(row: Row, people: Mapping[str, str]) -> dict[str, Any]:
         "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
         "releasing": row.state.release_rate is not None,
         "held": words.held(row.pause) if row.pause else "",
-        "waits": _("%(n)s waiting") % {"n": f"{row.waiting:,}"} if row.waiting else "",
+        "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": f"{row.waiting:,}"} if row.waiting else "",
         "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
-        "failed": _("%(n)s failed") % {"n": f"{row.failed:,}"} if row.failed else "",
+        "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": f"{row.failed:,}"} if row.failed else "",
         "failed_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'Failed'})}",
     }
 

@@ -218,7 +218,7 @@ def _group(group: Group, of: Reading, user: User, *, open: bool) -> dict[str, An
         "fix_href": fix.href,
         "key": group.key,
         "href": f"{reverse('retry')}?{_query(group, open=open)}#items",
-        "submit": _("Submit it") if group.n == 1 else _("Submit all %(n)s") % {"n": f"{group.n:,}"},
+        "submit": _("Submit it") if group.n == 1 else ngettext("Submit all %(n)s", "Submit all %(n)s", group.n) % {"n": f"{group.n:,}"},
     }
 
 
@@ -311,7 +311,7 @@ def _item(found: Details, of: Reading, user: User) -> dict[str, Any]:
         "attempts": attempt_rows(found, of),
         "attempts_note": ngettext("%(n)d made", "%(n)d made", len(found.attempts)) % {"n": len(found.attempts)},
         "facts": facts,
-        "others": _("All %(n)s of this cause") % {"n": f"{found.alike:,}"}
+        "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", found.alike) % {"n": f"{found.alike:,}"}
         if found.alike > 1 and item.queue is not QueueStatus.DONE
         else "",
         "others_href": f"{reverse('retry')}?{_others(found)}#items",

@@ -229,7 +229,9 @@ def _count_said(counted: Counted) -> str:
     if counted.untagged:
         said += " " + ngettext("%(n)s more lacks a tag.", "%(n)s more lack a tag.", counted.untagged) % {"n": f"{counted.untagged:,}"}
     if counted.gone:
-        said += " " + _("The content of %(n)s is no longer kept.") % {"n": f"{counted.gone:,}"}
+        said += " " + ngettext("The content of %(n)s is no longer kept.", "The content of %(n)s is no longer kept.", counted.gone) % {
+            "n": f"{counted.gone:,}"
+        }
     return said
 
 
