@@ -18,6 +18,7 @@ from heliograph.domain.delivery import QueueStatus
 from heliograph.domain.ids import read_id
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.retry import AUTOMATIC_RETRIES, SEVERITY, Category
+from heliograph.flows.flow_facts import DOES
 from heliograph.insights import words
 from heliograph.insights.curing import Place, Trouble, cured_at
 from heliograph.insights.reading import Reading, reading
@@ -277,12 +278,14 @@ def _item(found: Details, of: Reading, user: User) -> dict[str, Any]:
     names = of.user_names([found.by])
     action, event = item.action, found.event
     facts = [(_("Status"), _(item.queue.value)), (_("Category"), _(item.of.category.value) if item.of.category else "")]
-    facts.append((_("Retries") if action else _("Looks"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
+    facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
     if item.of.due and item.queue in OPEN:
         facts.append((_("Next try") if action else _("Next look"), soon(from_micros(item.of.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     if action:
-        facts += [(_("Connection"), item.connection), (_("Action"), action.uid)]
+        flow = config.flows.get(action.flow)
+        does = next((DOES[d.does] for d in flow.destinations if d.id == action.destination), "") if flow else ""
+        facts += [(_("Connection"), item.connection), (_("Does"), str(does)), (_("Action"), action.uid)]
         if words.origin_of(action):
             facts.append((_("Made by"), words.origin_of(action)))
     person = item.person
@@ -310,7 +313,7 @@ def _item(found: Details, of: Reading, user: User) -> dict[str, Any]:
         "gone": _("Its content is no longer kept.") if found.change is None else "",
         "attempts": attempt_rows(found, of),
         "attempts_note": ngettext("%(n)d made", "%(n)d made", len(found.attempts)) % {"n": len(found.attempts)},
-        "facts": facts,
+        "facts": [(name, text) for name, text in facts if text],
         "others": ngettext("All %(n)s of this cause", "All %(n)s of this cause", found.alike) % {"n": f"{found.alike:,}"}
         if found.alike > 1 and item.queue is not QueueStatus.DONE
         else "",
