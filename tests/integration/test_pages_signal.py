@@ -219,9 +219,16 @@ def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: Databas
         then = client.get(address).content
         assert "Triggered: one request to CRM." in text_of(then)
         (today,) = re.findall(r'href="([^"]+)">And by those of today', then.decode())
+        assert "Change the tags of this flow" not in then.decode()
+        slack = next(id for id in site.setup.source.account(site.setup.account).flows if id != all_flow)
+        not_triggered = f"/signal/registrations/SUMMIT-26/S26-1/?why-flow={slack}"
+        assert f'href="/signal/flows/{slack}/#source">Change the tags of this flow' in client.get(not_triggered).content.decode()
         now = text_of(client.get(f"/signal/registrations/SUMMIT-26/S26-1/{today.replace('&amp;', '&')}").content)
         assert "Filtered: the flow was off." in now
         assert "By the flow and the tags of today." in now
+        site.signs_in(client, site.planner)
+        assert "Change the tags of this flow" not in client.get(not_triggered).content.decode()
+        assert ">Tag it<" in client.get("/signal/registrations/SUMMIT-26/S26-4/?why-flow=" + str(slack)).content.decode()
 
 
 def test_D8_the_queue_is_read_on_to_its_end(database: DatabaseFacts, client: Client) -> None:

@@ -1,17 +1,20 @@
-"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6). Who may not change a thing is not sent to change it (P1)."""
+"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6), and beside the gate that stopped a change (F9). Who may not change a thing is not sent to change it (P1)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
 from heliograph.domain.flows import Destination
+from heliograph.domain.matching import GateName
 from heliograph.domain.outcomes import Cause
 from heliograph.domain.snapshot import AccountConfig
+from heliograph.insights.explaining import Why
 from heliograph.insights.words import credentials_refused, request_refused
 
 _CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
@@ -54,6 +57,27 @@ def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> Place:
     if cause in _FLOW and trouble.flow in config.flows:
         return Place(_("Open the flow"), reverse("flow", args=(trouble.flow,)))
     return Place()
+
+
+_CHANGED_AT = {
+    GateName.ACTIVE: (gettext_lazy("Open the flow"), ""),
+    GateName.MODE: (gettext_lazy("Open the flow"), ""),
+    GateName.FILTERS: (gettext_lazy("Change the filters of this flow"), "#filters"),
+    GateName.ACTIVATION: (gettext_lazy("Change the tags of this flow"), "#source"),
+}
+"""Where a flow is changed, so that a gate of it lets a change through."""
+
+
+def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
+    """The same, with a link in the gate that stopped it (F9). Who only watches, or a flow that is deleted, has none."""
+    place = Place()
+    if why.curable:
+        place = cured_at(Trouble(Cause.UNTAGGED), config, user)
+    elif why.stopped in _CHANGED_AT and why.flow.id in config.flows and may(user, Role.ADMINISTRATOR):
+        text, part = _CHANGED_AT[why.stopped]
+        place = Place(str(text), reverse("flow", args=(why.flow.id,)) + part)
+    gates = [replace(gate, fix=place.text, fix_href=place.href) if gate.state in ("stopped", "wait") else gate for gate in why.gates]
+    return replace(why, gates=gates)
 
 
 def _mapping(trouble: Trouble, config: AccountConfig) -> Place | None:

@@ -43,13 +43,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The flow's sentence with its chips marked, the answer in one sentence, and the gates."""
+    """The flow's sentence with its chips marked, the answer in one sentence, and the gates. stopped: the one that stopped it, curable: for want of a tag."""
 
     sentence: Sequence[sentence.Part]
     answer: str
     gates: Sequence[Row]
     flow: Flow
     verdict: Verdict
+    stopped: GateName | None = None
+    curable: bool = False
 
 
 def why(reading: Reading, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
@@ -77,7 +79,7 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
         rows += asked or [Row(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
     rows.append(Row(_("Send"), "passed" if explanation.verdict is Verdict.TRIGGERED else "unread"))
-    return Why(marked, answer(explanation, account), rows, flow, explanation.verdict)
+    return Why(marked, answer(explanation, account), rows, flow, explanation.verdict, stopped.name if stopped else None, curable)
 
 
 def answer(explanation: Explanation, account: AccountConfig) -> str:

@@ -17,6 +17,7 @@ from heliograph.domain.delivery import ActionState, AttemptKind
 from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import EventConfig
 from heliograph.insights import words
+from heliograph.insights.curing import with_cure
 from heliograph.insights.explaining import Why, why
 from heliograph.insights.reading import Reading, reading
 from heliograph.insights.submitting import NothingToSync, sync_now
@@ -47,6 +48,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         asked_flow = read_id(ask.get("why-flow", "")) or next((d.flow for e in rows.rows for d in e.decisions), None)
         today = ask.get("why-by") == "today"
         told = _why(of, found, asked_change, asked_flow, today=today)
+        told = with_cure(told, of.config, request.user) if told else None
         context: dict[str, Any] = {
             "filters": [flows_field(of, found.flow), _show(found.show)],
             "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
