@@ -237,7 +237,7 @@ def _connections(plan: Planned) -> dict[str, int]:
     }
     with plan.acme.setting_up() as s:
         facts = ConnectionFacts(
-            crm, "https://crm.example.com/v2/{event.code}/leads", "https://crm.example.com/v2/me", {Secret.KEY: "not told"}
+            crm, "https://crm.example.com/v2/{event.code}/leads", "https://crm.example.com/v2/{event.code}", {Secret.KEY: "not told"}
         )
         made["Sales CRM"] = save_connection(s, facts).pk
         for name, host in (

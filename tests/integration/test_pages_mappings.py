@@ -21,10 +21,13 @@ from tests.planning import Planned, planned
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.fields import Subject
 from heliograph.domain.mapping import DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
+from heliograph.domain.tags import TagKind
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.flows.services.presets import starts
 from heliograph.flows.services.versions import history
+from heliograph.platform.services.fields import delete_field
+from heliograph.platform.services.tags import delete_tag
 
 type Form = dict[str, list[str]]
 
@@ -482,6 +485,39 @@ def test_F10_versions_are_compared_and_restored(site: Planned, made: Examples, c
     assert [v.number for v in history(site.store, site.pk, "mapping", made.lead.pk)] == [3, 2, 1]
     assert client.get(at(made.lead, "versions/?version=9")).status_code == 404
     assert client.post(at(made.lead, "versions/"), {"version": "9"}).status_code == 404
+
+
+def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    url, rows = at(made.lead, "versions/"), stored(site, made.lead).rows
+    extra = site.tag("Extra", TagKind.QUESTION).pk
+    shirt = next(f.id for f in site.acme.config().profile_fields.values() if f.code == "shirt")
+    names = (
+        Row("Email", (Source("profile.email"), Text(" "), Source(f"answer.{extra}")), required=True),
+        Row("Title", (Text("Size "), Source(f"profile.custom.{shirt}")), required=True),
+        Row("Dietary", (Source(f"answer.{extra}"),)),
+    )
+    with site.acme.setting_up() as s:
+        save_mapping(s, Mapping("Lead mapping", rows=names), made.lead.pk, confirmed=True)
+        save_mapping(s, Mapping("Lead mapping", rows=rows), made.lead.pk, confirmed=True)
+    with site.acme.setting_up() as s:
+        delete_tag(s, extra)
+        delete_field(s, shirt)
+    lost = (
+        "Email: the field Extra (answer) (deleted)",
+        "Title: the field Shirt (deleted), and with it the text “Size ”. The row has no source then",
+        "Dietary: the field Extra (answer) (deleted). The row has no source then",
+    )
+    asked = text_of(client.get(f"{url}?version=3&restore=1").content)
+    for said in (*lost, "It names what is gone. This is left out:", "Required, and without a source by it."):
+        assert said in asked, said
+    assert asked.count("Shirt (deleted)") == 2, "in the list, and in the row of the comparison"
+    after = text_of(client.post(url, {"version": "3"}, follow=True).content)
+    for said in (*lost, "Version 3 is restored", "Required and without a source: Title.", "No source yet: it is always empty"):
+        assert said in after, said
+    email, title, dietary = stored(site, made.lead).rows
+    assert (email.parts, title.parts, dietary.parts) == ((Source("profile.email"), Text(" ")), (), ())
+    assert client.post(at(made.lead), form_of(client, at(made.lead))).status_code == 302
 
 
 def test_P12_only_an_unused_mapping_is_deleted(site: Planned, made: Examples, client: Client) -> None:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.tags import STANDARD_PROPERTY_NAMES, TagKind
 
 # What a source gives: None = empty; datetimes are aware, a tuple holds the values of a multi-select.
 type Value = str | bool | int | float | datetime | date | tuple[str, ...] | None
@@ -171,6 +171,11 @@ class SourceKey:
     id: int | None = None
     previous: bool = False
 
+    @property
+    def tag_kind(self) -> TagKind | None:
+        """The kind of objects that the tag of its id is for; None where the id is a custom field's or a standard property's."""
+        return _TAG_KINDS.get(self.name) if self.group in (Group.QUESTION_TAGS, Group.CUSTOM_PROPERTIES, Group.PREVIOUS) else None
+
 
 @dataclass(frozen=True, slots=True)
 class SourceField:
@@ -204,6 +209,11 @@ _STANDARD: Final[Mapping[str, tuple[Group, Mapping[str, str]]]] = {
     "session": (Group.SESSION, SESSION_FIELDS),
     "flow": (Group.FLOW, FLOW_FIELDS),
     "macro": (Group.MACROS, MACROS),
+}
+_TAG_KINDS: Final[Mapping[str, TagKind]] = {
+    "question": TagKind.QUESTION,
+    "answer": TagKind.QUESTION,
+    "property": TagKind.REGISTRATION_PROPERTY,
 }
 _CUSTOM: Final[Mapping[str, Group]] = {"profile": Group.PROFILE_CUSTOM, "event": Group.EVENT_CUSTOM}
 _SHAPES: Final[Mapping[str, Shape]] = {

@@ -19,7 +19,7 @@ from heliograph.domain.tags import TagKind
 from heliograph.flows.models import Connection, Flow, FlowField, FlowTag, Mapping, MappingField, MappingTag
 from heliograph.flows.services import cures
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.mappings import save_mapping, tag_kind
+from heliograph.flows.services.mappings import save_mapping
 from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
 from heliograph.platform.errors import InUse
 from heliograph.platform.models import Tag
@@ -53,7 +53,7 @@ class Flows:
         rows += [(n.tag_id, Use("mapping", n.mapping_id, n.mapping.name)) for n in mapped]
         for row in Connection.objects.filter(deleted_at=None):
             keys = (parse_source(key) for key in row.body.get("chips", ()))
-            rows += [(key.id, Use("connection", row.pk, row.name)) for key in keys if tag_kind(key) is not None and key.id is not None]
+            rows += [(key.id, Use("connection", row.pk, row.name)) for key in keys if key.tag_kind is not None and key.id is not None]
         for tag, use in rows:
             found.setdefault(tag, {})[use.kind, use.id] = use
         return {tag: list(uses.values()) for tag, uses in found.items()}
@@ -114,7 +114,7 @@ def _mappings_naming(tag: int, kind: TagKind | None = None) -> list[Use]:
 
 def _uses_as(body: Any, tag: int, kind: TagKind) -> bool:
     keys = [parse_source(key) for key in FieldMapping.from_body(body).sources]
-    return any(key.id == tag and tag_kind(key) is kind for key in keys)
+    return any(key.id == tag and key.tag_kind is kind for key in keys)
 
 
 def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[Use]:
@@ -122,7 +122,7 @@ def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[
     found = []
     for row in Connection.objects.filter(deleted_at=None):
         for key in map(parse_source, row.body.get("chips", ())):
-            as_kind = tag_kind(key)
+            as_kind = key.tag_kind
             if key.id == id and of_tag == (as_kind is not None) and kind in (None, as_kind):
                 found.append(Use("connection", row.pk, row.name))
                 break
@@ -134,7 +134,7 @@ def _with_tag_replaced(mapping: FieldMapping, old: int, new: int) -> FieldMappin
         if not isinstance(part, Source):
             return part
         key = parse_source(part.key)
-        if key.id != old or tag_kind(key) is None:
+        if key.id != old or key.tag_kind is None:
             return part
         return replace(part, key=f"{part.key.rpartition('.')[0]}.{new}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heliograph.domain.chips import LineError
@@ -13,10 +14,11 @@ from heliograph.store.registrations import folded
 
 @dataclass
 class SourceFields:
-    """What a mapping for `subject` can take its values from."""
+    """What a mapping for `subject` can take its values from. gone: names by key of what the account had once."""
 
     subject: Subject
     groups: dict[Group, tuple[SourceField, ...]]
+    gone: Mapping[str, str] = field(default_factory=dict)
     by_key: dict[str, SourceField] = field(init=False)
     _by_name: dict[str, list[str]] = field(init=False)
 
@@ -62,9 +64,9 @@ class SourceFields:
         raise LineError(f"your account has no field {name!r} any more")
 
     def label(self, key: str) -> str:
-        """What pages call a field; its key where the account does not have it."""
+        """What pages call a field; its key where the account does not have it and nothing says what it was called."""
         known = self.by_key.get(key)
-        return known.label if known else key
+        return known.label if known else self.gone.get(key, key)
 
 
 def any_key(name: str) -> str:

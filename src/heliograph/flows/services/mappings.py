@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import replace
 
 from django.db.models import Q
@@ -11,25 +10,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.fields import Group, SourceKey, parse_source
-from heliograph.domain.mapping import MAX_NAME
+from heliograph.domain import restoring
+from heliograph.domain.fields import parse_source
+from heliograph.domain.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping import Mapping as FieldMapping
+from heliograph.domain.restoring import Restorable, is_there
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.domain.tags import TagKind
 from heliograph.flows.errors import SavedMeanwhile
 from heliograph.flows.models import Destination, MappingField, MappingTag
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services import cures
-from heliograph.flows.services.versions import version, watching_flows, write
+from heliograph.flows.services.versions import Version, version, watching_flows, write
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Use
-
-_TAG_KINDS: Mapping[str, TagKind] = {
-    "question": TagKind.QUESTION,
-    "answer": TagKind.QUESTION,
-    "property": TagKind.REGISTRATION_PROPERTY,
-}
 
 
 def save_mapping(
@@ -68,22 +62,11 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
         key = parse_source(source)
         if key.id is None or key.id < 0:
             continue
-        kind = tag_kind(key)
-        if kind is None:
-            known = config.event_fields if key.key.removeprefix("previous.").startswith("event.") else config.profile_fields
-            if key.id not in known:
-                raise Invalid({"rows": [_("There is no custom field %(id)s.") % {"id": key.id}]})
-            fields.add(key.id)
-        else:
-            if key.id not in config.tags or kind not in config.tags[key.id].kinds:
-                raise Invalid({"rows": [_("There is no tag %(id)s for this.") % {"id": key.id}]})
-            tags.add(key.id)
+        if not is_there(key, config):
+            said = _("There is no custom field %(id)s.") if key.tag_kind is None else _("There is no tag %(id)s for this.")
+            raise Invalid({"rows": [said % {"id": key.id}]})
+        (fields if key.tag_kind is None else tags).add(key.id)
     return tags, fields
-
-
-def tag_kind(key: SourceKey) -> TagKind | None:
-    """The kind of objects that a source key's tag is for; None where its id is a custom field's."""
-    return _TAG_KINDS.get(key.name) if key.group in (Group.QUESTION_TAGS, Group.CUSTOM_PROPERTIES, Group.PREVIOUS) else None
 
 
 def copy_mapping(s: Saving, id: int) -> MappingRow:
@@ -95,11 +78,20 @@ def copy_mapping(s: Saving, id: int) -> MappingRow:
     return save_mapping(s, replace(mapping, name=next(name for name in names if name.casefold() not in taken)))
 
 
-def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False) -> MappingRow:
-    """Makes a past version the newest (F10). Raises NotThere, AsksFirst, and Invalid where it names what is gone, or its name is taken by now."""
+def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Restorable:
+    """Makes a past version the newest (F10), without what is gone by now. Raises NotThere, AsksFirst, and Invalid where its name is taken by now."""
     mapping_row(id)
-    mapping = FieldMapping.from_body(version(s.db, s.account, "mapping", id, number).body)
-    return save_mapping(s, mapping, id, confirmed=confirmed)
+    found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account))
+    save_mapping(s, found.mapping, id, confirmed=confirmed)
+    return found
+
+
+def restorable(version: Version, config: AccountConfig) -> Restorable:
+    """A past version as it would be saved now. Raises Invalid for one of an older release, with what no mapping can be any more."""
+    try:
+        return restoring.restorable(FieldMapping.from_body(version.body), config)
+    except MappingError as error:
+        raise Invalid({"rows": [str(error)]}) from None
 
 
 def delete_mapping(s: Saving, id: int) -> None:

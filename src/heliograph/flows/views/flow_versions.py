@@ -22,15 +22,12 @@ from heliograph.flows.services.flows import flow_row, restorable, restore_flow
 from heliograph.flows.services.restoring import Gone, Part
 from heliograph.flows.services.rules import named_tags
 from heliograph.flows.services.versions import Version, history
-from heliograph.flows.views.versions import Difference, Listed, Question, Versioned, versions_page, worded
+from heliograph.flows.views.versions import MOST_LOOKED_UP, Difference, Listed, Question, Versioned, versions_page, worded
 from heliograph.platform.errors import NotThere
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.views.frame import account_config, reading
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database
-
-MOST_LOOKED_UP = 20
-"""Past set-ups of the account that are read for the names of what is gone."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from django.db import connections, transaction
 from django.http import Http404, HttpResponse
@@ -17,18 +18,20 @@ from heliograph.domain.fields import Subject
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping import MappingError, Row
 from heliograph.domain.rendering import Preview, preview
+from heliograph.domain.restoring import Gone, Restorable
+from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import mapping_warnings as warnings
 from heliograph.flows.mapping_subjects import Subjects, Tried
-from heliograph.flows.services.mappings import mapping_row, restore_mapping
-from heliograph.flows.services.versions import Version
+from heliograph.flows.services.mappings import mapping_row, restorable, restore_mapping
+from heliograph.flows.services.versions import Version, history
 from heliograph.flows.source_fields import SourceFields
 from heliograph.flows.views import mapping_rows as rows
 from heliograph.flows.views.mapping_editor import empty_name
-from heliograph.flows.views.versions import Difference, Question, Side, Versioned, versions_page
-from heliograph.platform.errors import NotThere
+from heliograph.flows.views.versions import MOST_LOOKED_UP, Difference, Listed, Question, Side, Versioned, versions_page
+from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import Saving
 from heliograph.recording.sources import Committed
-from heliograph.store.database import of_django
+from heliograph.store.database import Database, of_django
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,26 +45,28 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
         db = of_django(connections["read"])
         config = Committed(db).account(request.account.pk)
         subject = Subject(row.subject)
-        subjects, fields = Subjects(db, request.account.pk, config, subject), SourceFields.of(config, subject)
+        subjects, fields = Subjects(db, request.account.pk, config, subject), _fields(db, config, id, subject)
         now = timezone.now()
         tried = subjects.tried("", "", now) or subjects.made_up(now)
     href = reverse("mapping", args=(id,))
     whom = f"{tried.match.code} {tried.match.name}".strip() if tried.match else _("made-up data")
 
-    def question(_version: Version) -> Question:
-        names = list(dict.fromkeys(flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)))
-        if not names:
-            return Question([_("No flow uses this mapping yet.")])
-        said = ngettext(
-            "The flow that uses this mapping sends by it at once: %(flows)s.",
-            "The flows that use this mapping send by it at once: %(flows)s.",
-            len(names),
-        )
-        return Question([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")])
+    def question(version: Version) -> Question:
+        try:
+            found = restorable(version, config)
+        except Invalid:  # restoring says why
+            found = None
+        return _question(found, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)])
 
     def restore(s: Saving, version: Version, sure: bool) -> list[str]:
-        restore_mapping(s, id, version.number, confirmed=sure)
-        return []
+        found = restore_mapping(s, id, version.number, confirmed=sure)
+        told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_said_of(found, fields))}] if found.gone else []
+        if found.stops:
+            told.append(
+                _("Required and without a source: %(targets)s. Nothing is sent by it until that is mended.")
+                % {"targets": ", ".join(found.stops)}
+            )
+        return told
 
     return versions_page(
         request,
@@ -78,6 +83,55 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
             note=_("Results for %(whom)s.") % {"whom": whom},
         ),
     )
+
+
+def _question(found: Restorable | None, fields: SourceFields, flows: list[str]) -> Question:
+    """What restoring means. flows: names of those that use the mapping."""
+    lists = []
+    if found is not None and found.gone:
+        lists.append(Listed(_("It names what is gone. This is left out:"), _said_of(found, fields)))
+    if found is not None and found.stops:
+        lists.append(Listed(_("Required, and without a source by it. Nothing is sent until you give them one:"), found.stops))
+    names = list(dict.fromkeys(flows))
+    if not names:
+        return Question([_("No flow uses this mapping yet.")], lists)
+    said = ngettext(
+        "The flow that uses this mapping sends by it at once: %(flows)s.",
+        "The flows that use this mapping send by it at once: %(flows)s.",
+        len(names),
+    )
+    return Question([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
+
+
+def _said_of(found: Restorable, fields: SourceFields) -> list[str]:
+    """What a version names that is gone, and where, in words."""
+    return [_said(each, fields) for each in found.gone]
+
+
+def _said(gone: Gone, fields: SourceFields) -> str:
+    said = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
+    if gone.text:
+        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % said
+    if gone.alone:
+        return _("%(target)s: the field %(name)s. The row has no source then") % said
+    return _("%(target)s: the field %(name)s") % said
+
+
+def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> SourceFields:
+    """The account's source fields. Those that are gone are called as they were when a version of the mapping was saved with them."""
+    fields = SourceFields.of(config, subject)
+    gone: dict[str, str] = {}
+    looked_up = 0
+    for version in history(db, config.id, "mapping", id):
+        try:
+            unknown = FieldMapping.from_body(version.body).sources - fields.by_key.keys() - gone.keys() if version.body else frozenset()
+        except MappingError:  # of an older release
+            continue
+        if unknown and looked_up < MOST_LOOKED_UP:
+            looked_up += 1
+            then = SourceFields.of(Committed(db).account(config.id, version.since), subject)
+            gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
+    return replace(fields, gone=gone)
 
 
 def _mapping_differences(

@@ -27,6 +27,8 @@ from heliograph.web.toasts import say
 
 SHOWN = 100
 """Versions that are listed; older ones stay stored."""
+MOST_LOOKED_UP = 20
+"""Past set-ups of the account that are read for the names of what is gone."""
 
 
 @dataclass(frozen=True, slots=True)
