@@ -12,7 +12,8 @@ from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.platform.services import setup
-from heliograph.platform.services.tags import TagFacts, save_tag
+from heliograph.platform.services.fields import FieldFacts, delete_field, save_field
+from heliograph.platform.services.tags import TagFacts, delete_tag, save_tag
 from tests.planning import EVENT, Planned
 
 COUNTRIES = ValueMap((("Czechia", "CZ"), ("Austria", "AT"), ("Germany", "DE")), Otherwise.ERROR)
@@ -157,4 +158,47 @@ def of_sessions(site: Planned) -> MappingRow:
         )
 
 
-__all__ = ["EVENT", "HANA", "Examples", "lead", "make", "of_events", "of_sessions"]
+def names_what_is_gone(site: Planned, row: MappingRow) -> int:
+    """A version of a mapping that names a tag and a custom field which are deleted by now, with the one before on top of it; its number."""
+    now = site.acme.config().mappings[row.pk]
+    extra = site.tag("Extra", TagKind.QUESTION).pk
+    with site.acme.setting_up() as s:
+        badge = save_field(s, FieldFacts("profile", "badge-colour", "Badge colour")).pk
+        rows = (
+            Row("Email", (Source("profile.email"), Text(" "), Source(f"answer.{extra}")), required=True),
+            Row("Title", (Text("Badge "), Source(f"profile.custom.{badge}")), required=True),
+            Row("Dietary", (Source(f"answer.{extra}"),)),
+        )
+        number: int = save_mapping(s, replace(now, rows=rows), row.pk, confirmed=True).number
+        save_mapping(s, now, row.pk, confirmed=True)
+    with site.acme.setting_up() as s:
+        delete_tag(s, extra)
+        delete_field(s, badge)
+    return number
+
+
+LONGEST = "Unbroken" * 15
+"""120 characters without a blank."""
+
+
+def with_longest_names(site: Planned) -> MappingRow:
+    """A mapping of the longest names, in several scripts."""
+    tag = site.tag(LONGEST[:100], TagKind.QUESTION).pk
+    with site.acme.setting_up() as s:
+        field = save_field(s, FieldFacts("profile", "longest", LONGEST, "select", ("短い", LONGEST))).pk
+        colours = ValueMap(((LONGEST, "最長の値"), ("短い", "🎈")), Otherwise.TEXT, LONGEST)
+        rows = (
+            Row(
+                LONGEST,
+                (Source(f"profile.custom.{field}", colours, if_empty=LONGEST), Text(LONGEST), Source(f"answer.{tag}")),
+                required=True,
+            ),
+            Row("الاسم الكامل للمشارك في المؤتمر", (Source("profile.first_name"), Text(" من "), Source("profile.organization"))),
+            Row("参加者の会社名と役職", (Text("会社："), Source("profile.organization"), Text("、"), Source("profile.position"))),
+            Row("🎟️ ticket", (Text("👩‍💻 "), Source("registration.code")), case=Case.UPPER, trim=True),
+            Row(f"{LONGEST[:40]}.{LONGEST[:40]}[0].{LONGEST[:40]}", (Source(f"question.{tag}"),), nested=True),
+        )
+        return save_mapping(s, Mapping(LONGEST[:100], rows=rows))
+
+
+__all__ = ["EVENT", "HANA", "Examples", "lead", "make", "names_what_is_gone", "of_events", "of_sessions", "with_longest_names"]

@@ -185,6 +185,8 @@ def _set_up(plan: Planned) -> dict[str, int]:
         secrets = {Secret.CLIENT_SECRET: "not told"}
         connection = save_connection(s, ConnectionFacts(oauth, url="https://marketing.example.com/list", secrets=secrets)).pk
     examples = mapping_examples.make(plan)
+    mapping_examples.names_what_is_gone(plan, examples.lead)
+    longest = mapping_examples.with_longest_names(plan)
     config = plan.acme.config()
     plan.record(
         "R1", status="Paid", properties={"Test": True}, profile={"first_name": "Zoë", "last_name": "Marin", "email": "z@example.org"}
@@ -201,6 +203,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
             "lead": examples.lead.pk,
             "contact": examples.contact.pk,
             "header": examples.header.pk,
+            "longest": longest.pk,
             "event-data": next(iter(config.event_fields)),
             "profile-data": next(iter(config.profile_fields)),
         }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
+from tests.mapping_examples import LONGEST
 
 LIST, EDITOR, READER = "flows/mapping_list.html", "flows/mapping.html", "flows/mapping_read.html"
 QUESTION, VERSIONS = "flows/mapping_question.html", "flows/versions.html"
@@ -85,7 +86,7 @@ STATES = (
     State("mapping, the field list", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_fields),
     State("mapping, a sample", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_sample),
     State("mapping, as a form", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_form),
-    State("mapping, as a query", EDITOR, "Contact mapping", _at("contact", "?shown=query"), "setting-up"),
+    State("mapping, of the longest names and as a query", EDITOR, LONGEST[:100], _at("longest", "?shown=query"), "setting-up"),
     State("mapping, refused", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_refused, after=422),
     State("mapping, saved by two", EDITOR, "API version header", _at("header"), "setting-up", then=_meanwhile, after=409),
     State("mapping, of headers", EDITOR, "API version header", _at("header"), "setting-up"),
@@ -94,6 +95,6 @@ STATES = (
     State("mapping, deleted", QUESTION, "Delete Contact mapping?", _at("contact", "delete/"), "setting-up", ("mapping-delete",)),
     State("mapping, in use", QUESTION, "Lead mapping cannot be deleted yet", _at("lead", "delete/"), "setting-up"),
     State("versions of a mapping", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/"), "setting-up", ("mapping-versions",)),
-    State("versions of a mapping, restoring", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/?version=1&restore=1"), "setting-up"),
+    State("versions of a mapping, restoring", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/?version=3&restore=1"), "setting-up"),
     State("versions of a mapping, as a Viewer", VERSIONS, "Versions of Lead mapping", _at("lead", "versions/"), "reading"),
 )  # fmt: skip

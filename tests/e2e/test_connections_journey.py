@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -112,9 +113,9 @@ def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_re
     page.get_by_label("URL", exact=True).press("End")
     for _step in range(len("/leads")):
         page.get_by_label("URL", exact=True).press("ArrowLeft")
-    page.get_by_text("Insert a field").click()
-    page.get_by_label("Field", exact=True).select_option(label="Event Code")
-    page.get_by_role("button", name="Insert", exact=True).click()
+    page.get_by_text("Insert a field: URL").click()
+    page.get_by_label("Field: URL", exact=True).select_option(label="Event Code")
+    page.get_by_role("button", name=re.compile("^Insert ?: URL$")).click()
     expect(page.get_by_label("URL", exact=True)).to_have_value(receiver.url("/events/"))
     after = page.get_by_label("URL after Event Code", exact=True)
     expect(after).to_have_value("/leads")
@@ -135,7 +136,14 @@ def test_C1_the_form_shows_what_the_type_needs_and_a_connection_is_paused_and_re
     page.get_by_label("API Key / Token", exact=True).fill("wrong")
     page.get_by_label("Own header").check()
     page.get_by_label("Name of the header or parameter").fill("X-Api-Key")
-    page.get_by_label("Test Connection URL").fill(receiver.url("/me"))
+    page.get_by_role("textbox", name=re.compile("^Test Connection URL ?optional$")).fill(receiver.url("/me"))
+    page.get_by_text("Insert a field: Test Connection URL").click()
+    page.get_by_label("Field: Test Connection URL").select_option(label="Event Code")
+    page.get_by_role("button", name=re.compile("^Insert ?: Test Connection URL$")).press("Enter")
+    expect(page.get_by_label("Test Connection URL after Event Code")).to_be_focused()
+    expect(page.locator("input[name=test_url]")).to_have_value(receiver.url("/me{event.code}"))
+    page.keyboard.press("Backspace")
+    expect(page.locator("input[name=test_url]")).to_have_value(receiver.url("/me"))
     page.get_by_role("button", name="Save & Test").click()
     expect(page.get_by_role("heading", name="The test failed at “Sign in”")).to_be_visible()
     page.get_by_label("API Key / Token", exact=True).fill("k3y")

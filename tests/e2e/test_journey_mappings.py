@@ -110,10 +110,11 @@ def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcas
     page.get_by_role("button", name="Add 3 rows").click()
     expect(page.get_by_label("Target field 3")).to_have_value("Three")
     held: list[Route] = []
+    holds = "do=remove:0"
 
     def hold(route: Route) -> None:
         body = unquote_plus(route.request.post_data or "")
-        held.append(route) if "remove:0" in body else route.continue_()
+        held.append(route) if holds in body and not held else route.continue_()
 
     page.route("**/signal/mappings/new/", hold)
     page.get_by_label("More for One").click()
@@ -138,6 +139,26 @@ def test_M1_what_is_typed_while_an_answer_is_under_way_stays(page: Page, showcas
     expect(row(page, "Two").get_by_role("button", name="Text “kept ”", exact=True)).to_be_visible()
     expect(line).to_have_value("half a wo")
     expect(line).to_be_focused()
+    # so does what is typed into a chip's panel while the answer that closes it is under way
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowLeft")
+    expect(row(page, "Two").get_by_role("button", name="Text “half a wo”", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    panel = page.get_by_label("Text", exact=True)
+    expect(panel).to_be_focused(timeout=PATIENCE)
+    held.clear()
+    holds = "do=close"
+    with page.expect_request(lambda request: "do=close" in (request.post_data or "")):
+        panel.press("Escape")
+    panel.press("End")
+    page.keyboard.type("rd")
+    (late,) = held
+    late.continue_()
+    expect(row(page, "Two").get_by_role("button", name="Text “half a word”", exact=True)).to_be_focused(timeout=PATIENCE)
+    expect(panel).to_be_hidden()
+    # the text box and its + button have names of their own
+    expect(row(page, "Two").get_by_label("Add to Two", exact=True)).to_have_count(1)
+    expect(row(page, "Two").get_by_role("button", name="Choose a field for Two", exact=True)).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Typed meanwhile", exact=True)).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_label("Target field 2")).to_have_value("Third")

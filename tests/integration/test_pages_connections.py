@@ -338,12 +338,16 @@ def test_F2_what_would_stop_a_running_flow_asks_first(story: Story, receiver: Re
     assert stored(story, "CRM").type == "API Key / Token"
 
 
-def test_C2_a_field_is_put_into_the_url_without_script(story: Story, receiver: Receiver, ada: Client) -> None:
-    answer = ada.post(
-        LIST + "new/webhook/", {**COMMON, "auth": "Open / No Auth", "url": "https://crm.example/", "field": "event.code", "do": "insert"}
-    )
+@pytest.mark.parametrize(("start", "name"), [("webhook", "url"), ("webhook", "test_url"), ("generic_json", "url")])
+def test_C2_a_field_is_put_into_each_url_without_script(story: Story, receiver: Receiver, ada: Client, start: str, name: str) -> None:
+    posted = {**COMMON, "auth": "Open / No Auth", "url": "", "token": "s3cret", name: "https://crm.example/"}
+    answer = ada.post(f"{LIST}new/{start}/", {**posted, f"{name}-field": "event.code", "do": f"insert:{name}"})
     assert answer.status_code == 200
-    assert 'value="https://crm.example/{event.code}"' in answer.content.decode()
+    shown = answer.content.decode()
+    assert 'value="https://crm.example/{event.code}"' in shown
+    assert f'<details class="insert" data-url="{name}"' in shown
+    assert "s3cret" not in shown
+    assert ("Typed just now" in shown) == (start == "generic_json")
     with scope(account=story.account):
         assert not Connection.objects.filter(name="Sales CRM").exists()
 

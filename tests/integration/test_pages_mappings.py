@@ -20,14 +20,11 @@ from tests.planning import Planned, planned
 
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.fields import Subject
-from heliograph.domain.mapping import DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
-from heliograph.domain.tags import TagKind
+from heliograph.domain.mapping import MAX_NAME, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.flows.services.presets import starts
 from heliograph.flows.services.versions import history
-from heliograph.platform.services.fields import delete_field
-from heliograph.platform.services.tags import delete_tag
 
 type Form = dict[str, list[str]]
 
@@ -489,31 +486,18 @@ def test_F10_versions_are_compared_and_restored(site: Planned, made: Examples, c
 
 def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: Planned, made: Examples, client: Client) -> None:
     site.signs_in(client)
-    url, rows = at(made.lead, "versions/"), stored(site, made.lead).rows
-    extra = site.tag("Extra", TagKind.QUESTION).pk
-    shirt = next(f.id for f in site.acme.config().profile_fields.values() if f.code == "shirt")
-    names = (
-        Row("Email", (Source("profile.email"), Text(" "), Source(f"answer.{extra}")), required=True),
-        Row("Title", (Text("Size "), Source(f"profile.custom.{shirt}")), required=True),
-        Row("Dietary", (Source(f"answer.{extra}"),)),
-    )
-    with site.acme.setting_up() as s:
-        save_mapping(s, Mapping("Lead mapping", rows=names), made.lead.pk, confirmed=True)
-        save_mapping(s, Mapping("Lead mapping", rows=rows), made.lead.pk, confirmed=True)
-    with site.acme.setting_up() as s:
-        delete_tag(s, extra)
-        delete_field(s, shirt)
+    url, number = at(made.lead, "versions/"), mapping_examples.names_what_is_gone(site, made.lead)
     lost = (
         "Email: the field Extra (answer) (deleted)",
-        "Title: the field Shirt (deleted), and with it the text “Size ”. The row has no source then",
+        "Title: the field Badge colour (deleted), and with it the text “Badge ”. The row has no source then",
         "Dietary: the field Extra (answer) (deleted). The row has no source then",
     )
-    asked = text_of(client.get(f"{url}?version=3&restore=1").content)
+    asked = text_of(client.get(f"{url}?version={number}&restore=1").content)
     for said in (*lost, "It names what is gone. This is left out:", "Required, and without a source by it."):
         assert said in asked, said
-    assert asked.count("Shirt (deleted)") == 2, "in the list, and in the row of the comparison"
-    after = text_of(client.post(url, {"version": "3"}, follow=True).content)
-    for said in (*lost, "Version 3 is restored", "Required and without a source: Title.", "No source yet: it is always empty"):
+    assert asked.count("Badge colour (deleted)") == 2, "in the list, and in the row of the comparison"
+    after = text_of(client.post(url, {"version": str(number)}, follow=True).content)
+    for said in (*lost, f"Version {number} is restored", "Required and without a source: Title.", "No source yet: it is always empty"):
         assert said in after, said
     email, title, dietary = stored(site, made.lead).rows
     assert (email.parts, title.parts, dietary.parts) == ((Source("profile.email"), Text(" ")), (), ())
@@ -536,6 +520,26 @@ def test_M1_a_copy_is_used_by_no_flow(site: Planned, made: Examples, client: Cli
         shown = text_of(client.get(place).content)
         assert name in shown
         assert "Used by no flow yet" in shown
+
+
+def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    form = form_of(client, at(made.contact))
+    refused = client.post(at(made.contact), form | {"name": ["N" * (MAX_NAME + 1)]})
+    assert refused.status_code == 422
+    assert f"a name is at most {MAX_NAME} characters long" in text_of(refused.content).lower()
+    assert client.post(at(made.contact), form | {"name": ["N" * MAX_NAME]}).status_code == 302
+    for _copy in range(2):
+        assert client.post(at(made.contact, "copy/")).status_code == 302
+    form = {"name": "N" * MAX_NAME, "url": "https://crm.example.com/"}
+    assert client.post("/signal/connections/new/generic_json/", form).status_code == 302
+    names = {mapping.name for mapping in site.acme.config().mappings.values()}
+    assert {name for name in names if "NNN" in name} == {
+        "N" * MAX_NAME,
+        f"Copy of {'N' * (MAX_NAME - 30)}",
+        f"Copy of {'N' * (MAX_NAME - 30)} 2",
+        f"{'N' * (MAX_NAME - 30)} mapping",
+    }
 
 
 # --- on the way from a flow

@@ -23,7 +23,7 @@ MAX_PARTS: Final = 50
 MAX_TEXT: Final = 10_000
 MAX_VALUE_MAP: Final = 500
 MAX_TARGET: Final = 500
-MAX_NAME: Final = 255
+MAX_NAME: Final = 100
 
 
 class Kind(StrEnum):

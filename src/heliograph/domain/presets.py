@@ -55,6 +55,11 @@ class Blank:
     hosts: tuple[str, ...] = ()
     path: str = ""
 
+    @property
+    def takes_fields(self) -> bool:
+        """Whether it is a URL that may be of any application, and so hold source fields (C2). Those of one application are given whole by it."""
+        return self.kind is BlankKind.URL and not self.hosts
+
 
 class BlanksWrong(HeliographError):
     """Some blanks cannot be as they were filled. reasons: a sentence by name of the blank."""

@@ -15,7 +15,7 @@ from django_scopes import ScopedManager
 
 from heliograph.accounts.models import Account
 from heliograph.domain.flows import Does, Mode, Watch
-from heliograph.domain.mapping import Kind, Subject
+from heliograph.domain.mapping import MAX_NAME, Kind, Subject
 from heliograph.platform.models import CustomField, Tag
 from heliograph.platform.names import NAME_LENGTH, FoldedField, storable
 
@@ -71,7 +71,7 @@ class Connection(Configured):
 class Mapping(Configured):
     """How target fields are filled (guide: Mappings)."""
 
-    name = models.CharField(_("name"), max_length=NAME_LENGTH, validators=[storable])
+    name = models.CharField(_("name"), max_length=MAX_NAME, validators=[storable])
     folded_name = FoldedField("name")
     kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in Kind])
     subject = models.CharField(_("made for"), max_length=20, choices=[(s.value, s.value) for s in Subject])

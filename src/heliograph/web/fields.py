@@ -27,10 +27,10 @@ class Field:
     """One field of a form; `id` is also the name that it is posted under.
 
     error: why it was refused (red). todo: what may be saved without and is missing all the same (amber).
-    extra: a class of the control. input: what the rows of `checks` are.
+    extra: a class of the control. input: what the rows of `checks` are. groups: the fields that a `url` may hold, by the name of their group.
     """
 
-    kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks"] = "text"
+    kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"] = "text"
     id: str
     label: Text
     value: str | Sequence[str] = ""
@@ -41,6 +41,7 @@ class Field:
     required: bool = False
     placeholder: Text = ""
     options: Sequence[Choice] = ()
+    groups: Sequence[tuple[Text, Sequence[Choice]]] = ()
     extra: str = ""
     glue: Text = ""
     input: Literal["checkbox", "radio"] = "checkbox"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from heliograph.domain.completeness import fits
 from heliograph.domain.connections import Secret
 from heliograph.domain.fields import Subject
-from heliograph.domain.mapping import Kind
+from heliograph.domain.mapping import MAX_NAME, Kind
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.presets import BlanksWrong, Preset
 from heliograph.flows.models import Connection
@@ -103,7 +103,7 @@ def _conditional(chosen: Preset) -> dict[str, str]:
 
 def _free_name(connection: str) -> str:
     """A name for a mapping that no other has."""
-    base = _("%(connection)s mapping") % {"connection": connection[:200]}
+    base = _("%(connection)s mapping") % {"connection": connection[: MAX_NAME - 30]}
     taken = {row.name.casefold() for row in MappingRow.objects.filter(deleted_at=None)}
     names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
     return next(name for name in names if name.casefold() not in taken)

@@ -58,8 +58,12 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
 """What to ask of the target's administrator, by what was chosen."""
 
 
-def sections(values: Values) -> dict[str, Any]:
-    """The form's fields, by the section that the template puts them in."""
+type Groups = Sequence[tuple[str, Sequence[Choice]]]
+"""Source fields, by the name of their group."""
+
+
+def sections(values: Values, groups: Groups) -> dict[str, Any]:
+    """The form's fields, by the section that the template puts them in. groups: the fields that a URL may hold."""
     return {
         "top": [
             _text(values, "name", _("Connection Name"), help=_("Your own choice, for example the application’s name."), required=True),
@@ -72,9 +76,17 @@ def sections(values: Values) -> dict[str, Any]:
                 help=_("It decides which fields follow."),
             ),
         ],
-        "url": _text(
-            values, "url", _("URL"), help=_("The endpoint that data is sent to. Path and query may hold fields."), placeholder="https://"
-        ),
+        "url": [
+            _text(
+                values,
+                "url",
+                _("URL"),
+                kind="url",
+                groups=groups,
+                help=_("The endpoint that data is sent to. Path and query may hold fields."),
+                placeholder="https://",
+            )
+        ],
         "how": [
             Pair(
                 (
@@ -101,7 +113,7 @@ def sections(values: Values) -> dict[str, Any]:
         "key": _key(values),
         "key_name": [_text(values, "key_name", _("Name of the header or parameter"), extra="short")],
         **_oauth(values),
-        **_test(values),
+        **_test(values, groups),
         **_limits(values),
         "waiting": values.waiting,
     }
@@ -166,13 +178,15 @@ def _oauth(values: Values) -> dict[str, Any]:
     }
 
 
-def _test(values: Values) -> dict[str, Any]:
+def _test(values: Values, groups: Groups) -> dict[str, Any]:
     return {
         "test": [
             _text(
                 values,
                 "test_url",
                 _("Test Connection URL"),
+                kind="url",
+                groups=groups,
                 optional=True,
                 help=_(
                     "An address that checks the credentials and stores nothing. Without one, Save & Test reaches the application but does not try the credentials."

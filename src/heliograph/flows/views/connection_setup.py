@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +19,14 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.domain.connections import Secret
 from heliograph.domain.diagnosis import Mark, Report, Step, Verdict
-from heliograph.domain.fields import Subject, catalogue
-from heliograph.domain.tags import TagKind
+from heliograph.domain.fields import Subject
 from heliograph.flows import connection_words, diagnosis_words, rule_words
 from heliograph.flows.connection_list import Health, Row
 from heliograph.flows.errors import AsksFirst
 from heliograph.flows.services import oauth, watching
 from heliograph.flows.services.connections import connection_url, save_connection
 from heliograph.flows.services.testing import TooManyTests
+from heliograph.flows.source_fields import SourceFields
 from heliograph.flows.views import connection_form, connection_values, typed_secrets
 from heliograph.flows.views import oauth as access_views
 from heliograph.flows.views.connection_values import Values
@@ -100,10 +101,9 @@ def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpRespo
         kept = {name: text for name, text in typed.items() if text and name not in parts.get("errors", {})}
         return replace(values, typed=frozenset(kept), waiting=typed_secrets.keep(request, form, kept), **parts)
 
-    if do == "insert":
-        field = request.POST.get("field", "")
-        url = f"{values.text('url')}{{{field}}}" if field else values.text("url")
-        return _form(request, row, again(texts={**values.texts, "url": url}), errand)
+    into = do.removeprefix("insert:")
+    if into != do:
+        return _form(request, row, again(texts=inserted(request, values.texts, into)), errand)
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
             saved = save_connection(s, facts, row.id if row else None, confirmed=bool(request.POST.get("confirmed"))).pk
@@ -150,12 +150,11 @@ def _form(
     refused = ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
     shown: dict[str, Any] = {
         "is_new": row is None,
-        "form": connection_form.sections(values),
+        "form": connection_form.sections(values, url_fields(request)),
         "asks": [(kind, sentences) for kind, sentences in connection_form.ASK.items()],
         "refused": refused if n or rest else "",
         "rest": rest or [],
         "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
-        "fields": _fields(request),
         "redirect_url": oauth.redirect_url(),
         "errand": errand,
         "cancel": errand.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
@@ -294,15 +293,15 @@ def _took(seconds: float | None) -> str:
     return "" if seconds is None else _("%(n)s ms") % {"n": f"{max(1, round(seconds * 1000)):,}"}
 
 
-def _fields(request: AccountRequest) -> list[tuple[str, list[Choice]]]:
+def url_fields(request: AccountRequest) -> list[tuple[str, list[Choice]]]:
     """The source fields that a URL may hold, by group (C2)."""
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
-    found = catalogue(
-        Subject.REGISTRATION,
-        profile_fields=config.profile_fields.values(),
-        event_fields=config.event_fields.values(),
-        question_tags=[tag for tag in config.tags.values() if tag.id > 0 and TagKind.QUESTION in tag.kinds],
-        property_tags=[tag for tag in config.tags.values() if tag.id > 0 and TagKind.REGISTRATION_PROPERTY in tag.kinds],
-    )
-    return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in found.items()]
+    groups = SourceFields.of(config, Subject.REGISTRATION).groups
+    return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]
+
+
+def inserted(request: AccountRequest, texts: Mapping[str, str], into: str) -> dict[str, str]:
+    """What was typed, with the chosen field at the end of the URL of this name: the way without script."""
+    field = request.POST.get(f"{into}-field", "")
+    return {**texts, into: f"{texts[into]}{{{field}}}"} if field and into in texts else dict(texts)

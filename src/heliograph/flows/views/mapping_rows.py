@@ -168,10 +168,15 @@ def _mods(source: Source) -> tuple[str, ...]:
     if source.date_format is not None:
         mods.append(_(source.date_format))
     if source.if_empty:
-        mods.append(_("if empty: %(text)s") % {"text": source.if_empty[:40]})
+        mods.append(_("if empty: %(text)s") % {"text": shortened(source.if_empty, 40)})
     if source.escape is not None:
         mods.append(_("escaped for %(target)s") % {"target": source.escape.value})
     return tuple(mods)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters; an ellipsis says that there is more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 # --- rows
@@ -237,7 +242,7 @@ def problem_said(problem: Problem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A chip's panel. out: what becomes of the chosen person's value. entries: of the value map, with whether it fits this value; more: empty ones."""
+    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones."""
 
     row: int
     chip: int
@@ -281,7 +286,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: Facts
         fields.label(part.key),
         group_name(known.group) if known else _("Not in your account any more"),
         value=now or _("empty"),
-        out=_becomes(part, row, facts, zone),
+        out=_becomes(part, row, facts, zone) if now or part.if_empty else "",
         dates=_dates(part, value, zone) if is_date else (),
         date_select=_date_names(part) if not is_date and _may_be_date(part.key) else (),
         date=chosen,
@@ -356,7 +361,7 @@ def field_list(fields: SourceFields, facts: Facts, zone: tzinfo) -> FieldList:
     """Every field with its value of the chosen person."""
     return FieldList(
         tuple(
-            (group_name(group), tuple(FieldShown(f.key, f.label, text_of(facts.value(f.key), zone)[:120]) for f in found))
+            (group_name(group), tuple(FieldShown(f.key, f.label, shortened(text_of(facts.value(f.key), zone), 120)) for f in found))
             for group, found in fields.groups.items()
         )
     )

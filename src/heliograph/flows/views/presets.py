@@ -24,6 +24,8 @@ from heliograph.flows.services import watching
 from heliograph.flows.services.presets import Made
 from heliograph.flows.services.testing import TooManyTests
 from heliograph.flows.views import connection_setup, typed_secrets
+from heliograph.flows.views.connection_form import Groups
+from heliograph.flows.views.connection_setup import inserted, url_fields
 from heliograph.flows.views.handing import Errand
 from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
@@ -53,13 +55,18 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     form = f"preset {chosen.key}"
     before = typed_secrets.recall(request, form)
     values = {blank.name: request.POST.get(blank.name, "")[:LONGEST] or before.get(blank.name, "") for blank in chosen.blanks}
+    secrets = {blank.name: values[blank.name] for blank in chosen.blanks if blank.kind is BlankKind.SECRET}
+    do = request.POST.get("do", "")
+    into = do.removeprefix("insert:")
+    if into != do:
+        return _form(request, chosen, errand, inserted(request, values, into), {}, typed_secrets.keep(request, form, secrets))
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
             made = services.make(s, start, values)
     except Invalid as error:
         errors = {name: " ".join(_(said) for said in each) for name, each in error.fields.items()}
-        secret = {blank.name: values[blank.name] for blank in chosen.blanks if blank.kind is BlankKind.SECRET and blank.name not in errors}
-        return _form(request, chosen, errand, values, errors, typed_secrets.keep(request, form, secret))
+        good = {name: secret for name, secret in secrets.items() if name not in errors}
+        return _form(request, chosen, errand, values, errors, typed_secrets.keep(request, form, good))
     typed_secrets.forget(request)
     return _made(request, made, replace(errand, does=chosen.does))
 
@@ -70,6 +77,7 @@ def _form(
     """waiting: the name under which secrets that were typed wait."""
     n = len(errors)
     known = {blank.name for blank in chosen.blanks}
+    groups = url_fields(request) if any(blank.takes_fields for blank in chosen.blanks) else []
     return page(
         request,
         "flows/connection_preset.html",
@@ -78,7 +86,7 @@ def _form(
         preset=chosen,
         does="" if errand.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # a flow that waits gets it chosen
         typed=waiting,
-        fields=[_field(blank, values, errors) for blank in chosen.blanks],
+        fields=[_field(blank, values, errors, groups, again=bool(waiting)) for blank in chosen.blanks],
         refused=ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
         if n
         else "",
@@ -88,18 +96,20 @@ def _form(
     )
 
 
-def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str]) -> Field:
+def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str], groups: Groups, *, again: bool) -> Field:
+    """groups: the fields that a URL may hold; again: the form comes back, with what was typed."""
     secret = blank.kind is BlankKind.SECRET
     error = errors.get(blank.name, "")
-    waits = secret and errors and not error and values.get(blank.name)
+    waits = secret and again and not error and values.get(blank.name)
     return Field(
-        kind="password" if secret else "text",
+        kind="password" if secret else "url" if blank.takes_fields else "text",
         id=blank.name,
         label=_(blank.label),
         value="" if secret else values.get(blank.name, ""),
         help=_(blank.help) if blank.help else "",
         optional=not blank.required,
         required=blank.required and not waits,
+        groups=groups if blank.takes_fields else (),
         error=error,
         inputmode="numeric" if blank.kind is BlankKind.NUMBER else "",
         placeholder=_("Typed just now; type to replace")

@@ -7,6 +7,7 @@
   let changed = false;
   let timer = 0;
   let counted = "";
+  let pressed = "";
 
   const word = (/** @type {string} */ name, value = "") => (editor.dataset[name] ?? "{}").replace("{}", value);
   const tell = (/** @type {string} */ text) => { const said = document.getElementById("map-said"); if (said) said.textContent = text; };
@@ -25,6 +26,7 @@
   function press(/** @type {string} */ what) {
     clearTimeout(timer);
     if (CHANGES.test(what)) changed = true;
+    pressed = what;
     live().dataset.late = "yes";
     htmx.ajax("POST", location.href, { source: form, target: "#map-editor", swap: "outerHTML", values: { do: what } });
   }
@@ -270,6 +272,14 @@
   function remember() {
     sent = new Map([...controls(true)].map(([key, el]) => [key, state(el)]));
   }
+  /** Whether an answer would take away what was typed into a chip's panel meanwhile: it has no panel, or another chip's. */
+  function losesPanel(/** @type {string} */ answer) {
+    const panel = document.getElementById("panel");
+    if (!panel || ![...controls(true)].some(([key, el]) => panel.contains(el) && state(el) !== sent.get(key))) return false;
+    const page = new DOMParser().parseFromString(answer, "text/html");
+    const [row, at] = (page.querySelector("input[name=panel]")?.getAttribute("value") ?? "").split(".");
+    return `${page.getElementById(`row-${row}`)?.dataset.was}.${at}` !== field("panel").value;
+  }
   /** Before the answer takes the page's place. */
   function collect() {
     const now = controls(true);
@@ -363,7 +373,12 @@
 
   const ours = (/** @type {Event} */ e) => editor && /** @type {CustomEvent} */ (e).detail.target === editor;
   document.addEventListener("htmx:beforeRequest", (e) => { if (ours(e)) remember(); });
-  document.addEventListener("htmx:beforeSwap", (e) => { if (ours(e)) collect(); });
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const { detail } = /** @type {CustomEvent} */ (e);
+    if (!ours(e) || !detail.shouldSwap) return;
+    if (losesPanel(detail.serverResponse)) { detail.shouldSwap = false; press(pressed); } // asked again with it: the answer hangs on the form alone
+    else collect();
+  });
   window.addEventListener("beforeunload", (e) => { if (changed) e.preventDefault(); });
   document.addEventListener("htmx:oobAfterSwap", () => {
     const problems = document.getElementById("map-problems");

@@ -183,17 +183,3 @@ document.querySelectorAll("input[data-digits]").forEach((el) => {
     if (new RegExp(`^\\d{${field.dataset.digits}}$`).test(field.value)) field.form?.requestSubmit();
   });
 });
-
-/** <button data-insert=ID> beside a select: puts the chosen field in braces where the cursor stands in the input; without script at its end. */
-document.querySelectorAll("button[data-insert]").forEach((el) => {
-  const button = /** @type {HTMLButtonElement} */ (el);
-  button.addEventListener("click", (e) => {
-    const input = /** @type {HTMLInputElement | null} */ (document.getElementById(button.dataset.insert ?? ""));
-    const select = button.parentElement?.querySelector("select");
-    if (!input || !select?.value) return;
-    e.preventDefault();
-    input.setRangeText(`{${select.value}}`, input.selectionStart ?? input.value.length, input.selectionEnd ?? input.value.length, "end");
-    input.dispatchEvent(new Event("input", { bubbles: true }));
-    input.focus();
-  });
-});

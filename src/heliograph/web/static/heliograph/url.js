@@ -1,11 +1,10 @@
-// The URL of a connection: source fields in it are chips, what stands between them stays text that is typed. Without script it is one text with fields in braces.
+// URLs of a connection: source fields in it are chips, what stands between them stays text that is typed. Without script it is one text with fields in braces.
 "use strict";
 
-(() => {
-  const first = /** @type {HTMLInputElement | null} */ (document.getElementById("url"));
-  const insert = /** @type {HTMLElement | null} */ (document.querySelector("details.insert"));
-  const choice = /** @type {HTMLSelectElement | null} */ (document.getElementById("field"));
-  if (!first || !insert || !choice) return;
+document.querySelectorAll("details.insert[data-url]").forEach((el) => {
+  const insert = /** @type {HTMLElement} */ (el);
+  const first = /** @type {HTMLInputElement} */ (document.getElementById(insert.dataset.url ?? ""));
+  const choice = /** @type {HTMLSelectElement} */ (insert.querySelector("select"));
   const labels = new Map([...choice.options].filter((o) => o.value).map((o) => [o.value, o.text]));
   const box = document.createElement("div");
   const said = document.createElement("span");
@@ -50,11 +49,11 @@
     go(chip, at);
   }
   function part(/** @type {number} */ i) {
-    const el = i ? document.createElement("input") : /** @type {HTMLInputElement} */ (first);
+    const el = i ? document.createElement("input") : first;
     el.value = texts[i];
     if (i) {
       el.autocomplete = "off";
-      el.setAttribute("aria-label", (insert?.dataset.after ?? "{}").replace("{}", labels.get(keys[i - 1]) ?? ""));
+      el.setAttribute("aria-label", (insert.dataset.after ?? "{}").replace("{}", labels.get(keys[i - 1]) ?? ""));
     }
     el.oninput = () => {
       texts[i] = el.value;
@@ -109,10 +108,9 @@
   draw();
   whole.value = together();
   box.addEventListener("click", (e) => { if (e.target === box) go(texts.length - 1, texts[texts.length - 1].length); });
-  document.addEventListener("click", (e) => { // before the button's own way, which is that of one text
-    if (!/** @type {Element} */ (e.target).closest("button[data-insert=url]") || !choice.value) return;
+  insert.querySelector("button")?.addEventListener("click", (e) => {
     e.preventDefault();
-    e.stopPropagation();
+    if (!choice.value) return;
     const at = { ...last };
     const text = texts[at.part];
     put(at.part, `${text.slice(0, at.at)}{${choice.value}}${text.slice(at.at)}`);
@@ -120,5 +118,5 @@
     draw();
     changed();
     go(at.part + 1, 0);
-  }, { capture: true });
-})();
+  });
+});
