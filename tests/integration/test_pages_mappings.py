@@ -531,8 +531,8 @@ def test_M1_the_longest_name_is_stored_and_copied_and_a_longer_one_refused(site:
     assert client.post(at(made.contact), form | {"name": ["N" * MAX_NAME]}).status_code == 302
     for _copy in range(2):
         assert client.post(at(made.contact, "copy/")).status_code == 302
-    form = {"name": "N" * MAX_NAME, "url": "https://crm.example.com/"}
-    assert client.post("/signal/connections/new/generic_json/", form).status_code == 302
+    blanks = {"name": "N" * MAX_NAME, "url": "https://crm.example.com/"}
+    assert client.post("/signal/connections/new/generic_json/", blanks).status_code == 302
     names = {mapping.name for mapping in site.acme.config().mappings.values()}
     assert {name for name in names if "NNN" in name} == {
         "N" * MAX_NAME,
