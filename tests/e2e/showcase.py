@@ -203,7 +203,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
             "lead": examples.lead.pk,
             "contact": examples.contact.pk,
             "header": examples.header.pk,
-            "longest": longest.pk,
+            "Longest mapping": longest.pk,
             "event-data": next(iter(config.event_fields)),
             "profile-data": next(iter(config.profile_fields)),
         }

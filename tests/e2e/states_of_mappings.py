@@ -86,7 +86,7 @@ STATES = (
     State("mapping, the field list", EDITOR, "Lead mapping", _at("lead"), "setting-up", then=_fields),
     State("mapping, a sample", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_sample),
     State("mapping, as a form", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_form),
-    State("mapping, of the longest names and as a query", EDITOR, LONGEST[:100], _at("longest", "?shown=query"), "setting-up"),
+    State("mapping, the longest names, as a query", EDITOR, LONGEST[:100], _at("Longest mapping", "?shown=query"), "setting-up"),
     State("mapping, refused", EDITOR, "Contact mapping", _at("contact"), "setting-up", then=_refused, after=422),
     State("mapping, saved by two", EDITOR, "API version header", _at("header"), "setting-up", then=_meanwhile, after=409),
     State("mapping, of headers", EDITOR, "API version header", _at("header"), "setting-up"),
