@@ -175,7 +175,9 @@ class Feed:
     def _where(
         self, alias: str, at: str, registrations: list[int] | None, *, event: str = "a.event_id"
     ) -> tuple[list[str], dict[str, object]]:
-        where = [f"{alias}.account_id = :account", f"{alias}.mode = :mode"]
+        # Of few registrations the lines are found and sorted; anything else is met on the way through time, which the account's index follows.
+        walks = "" if registrations is None else "+"
+        where = [f"{walks}{alias}.account_id = :account", f"{alias}.mode = :mode"]
         params: dict[str, object] = {"account": self.reading.account, "mode": mode_code(self.wanted.mode)}
         if self.wanted.flow is not None:
             where.append(f"{alias}.flow_id = :flow")
