@@ -63,7 +63,7 @@ def _meanwhile(visit: Visit) -> None:
     other = visit.page.context.new_page()
     other.goto(visit.page.url)
     empty = other.get_by_label("If an optional field is empty")
-    empty.select_option("null" if empty.input_value() != "null" else "leave out")
+    empty.select_option("empty" if empty.input_value() != "empty" else "leave out")
     with other.expect_navigation():
         other.locator(".savebar").get_by_role("button", name="Save").click()
     other.close()

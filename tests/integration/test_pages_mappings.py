@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.db import connections
@@ -20,7 +21,7 @@ from tests.planning import Planned, planned
 
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.fields import Subject
-from heliograph.domain.mapping import MAX_NAME, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
+from heliograph.domain.mapping import MAX_NAME, DateFormat, EmptyPolicy, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.mappings import save_mapping
 from heliograph.flows.services.presets import starts
@@ -442,6 +443,19 @@ def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: Plann
     assert "CRM uses GET: these fields go into the address" in shown
 
 
+def test_M6_a_header_is_never_null(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    with site.acme.setting_up() as s:
+        save_mapping(s, replace(stored(site, made.header), empty=EmptyPolicy.NULL), made.header.pk)
+    for who in (Role.ADMINISTRATOR, Role.VIEWER):
+        site.signs_in(client, who)
+        shown = text_of(client.get(at(made.header)).content)
+        assert "Send it without a value" in shown
+        assert "null" not in shown
+    site.signs_in(client)
+    assert "Leave the header out" in text_of(client.get(at(made.header)).content)
+
+
 # --- saved meanwhile, versions, copies, deletions
 
 
@@ -571,7 +585,10 @@ def test_P1_planners_and_viewers_read_and_change_nothing(site: Planned, made: Ex
             page = client.get(url)
             assert page.status_code == 200, (role, url)
             assert 'method="post"' not in page.content.decode().partition("<main")[2], (role, url)
-        assert "Head of Events @ Oakline" in text_of(client.get(at(made.lead)).content)
+        shown = text_of(client.get(at(made.lead)).content)
+        for said in ("Head of Events @ Oakline", "Email Required", "Guests Number", "address.country Required", "topics List of text"):
+            assert said in shown, (role, said)
+        assert "If an optional field is empty: Send an empty text, or null." in shown
         for url in ("/signal/mappings/new/", at(made.lead, "copy/"), at(made.lead, "delete/")):
             assert client.get(url).status_code == 403, (role, url)
         for url in ("/signal/mappings/new/", at(made.lead), at(made.lead, "copy/"), at(made.lead, "delete/"), at(made.lead, "versions/")):

@@ -96,8 +96,9 @@ class Editor:
             "is_header": draft.kind is Kind.HEADER,
             "kinds": [Choice(k.value, kind_name(k), k is draft.kind, KIND_SUBS[k]()) for k in Kind],
             "subjects": [Choice(s.value, subject_name(s), s is draft.subject) for s in Subject],
-            "empty": draft.empty.value,
-            "empties": [Choice(e.value, empty_name(e)) for e in EmptyPolicy],
+            "empty": _policy(draft.kind, draft.empty).value,
+            "empty_words": empty_name(draft.empty, draft.kind),
+            "empties": [Choice(e.value, empty_name(e, draft.kind)) for e in EmptyPolicy if _policy(draft.kind, e) is e],
             "rows": rows.displayed(shown),
             "row_count": len(shown),
             "uses": [{"id": flow.id, "name": flow.name or _("Without a name"), "href": flow_href(flow.id)} for flow in self._flows()],
@@ -234,7 +235,9 @@ class Editor:
         elif number is not None and number in self.found.problems:
             self._invalid(shown, self.found.problems[number])
         elif number is not None and shown.chips:
-            shown.result = rows.said(self.found.values[number], left_out=number in self.found.left_out)
+            value = self.found.values[number]
+            nothing = value is None and self.draft.kind is Kind.HEADER  # there is no null in a header
+            shown.result = rows.said("" if nothing else value, left_out=number in self.found.left_out)
         if number is not None and not shown.chips and not errors:
             shown.todo = _("No source yet: it is always empty")
 
@@ -282,13 +285,20 @@ def subject_name(subject: Subject) -> str:
     return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
 
 
-def empty_name(empty: EmptyPolicy) -> str:
+def empty_name(empty: EmptyPolicy, kind: Kind = Kind.PAYLOAD) -> str:
     """What is sent for an empty optional field (M6)."""
+    if kind is Kind.HEADER:
+        return _("Leave the header out") if empty is EmptyPolicy.LEAVE_OUT else _("Send it without a value")
     return {
         EmptyPolicy.KEY: _("Send an empty text, or null"),
         EmptyPolicy.LEAVE_OUT: _("Leave the field out"),
         EmptyPolicy.NULL: _("Send null"),
     }[empty]
+
+
+def _policy(kind: Kind, empty: EmptyPolicy) -> EmptyPolicy:
+    """What a policy comes to: a header cannot be null, so null and an empty text are the same there."""
+    return EmptyPolicy.KEY if kind is Kind.HEADER and empty is EmptyPolicy.NULL else empty
 
 
 KIND_SUBS: Mapping[Kind, Callable[[], str]] = {Kind.PAYLOAD: lambda: _("The body, or the query of a GET"), Kind.HEADER: lambda: ""}

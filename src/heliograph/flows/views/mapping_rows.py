@@ -111,6 +111,12 @@ class RowShown:
         ]
 
     @property
+    def traits(self) -> str:
+        """Required, and a type that is not text, in words; "" for neither."""
+        typed = self.draft.type is not ValueType.TEXT
+        return ", ".join(x for x in (_("Required") if self.draft.required else "", type_name(self.draft.type) if typed else "") if x)
+
+    @property
     def how(self) -> str:
         """Its transformations in words; "" for none."""
         return ", ".join(x for x in (_("Trim") if self.draft.trim else "", _(self.draft.case) if self.draft.case else "") if x)

@@ -147,7 +147,12 @@ def _mapping_differences(
         found.append(Difference(_("Mapping name"), _("Changed"), Side(text=old.name), Side(text=new.name)))
     if old.empty is not new.empty:
         found.append(
-            Difference(_("If an optional field is empty"), _("Changed"), Side(text=empty_name(old.empty)), Side(text=empty_name(new.empty)))
+            Difference(
+                _("If an optional field is empty"),
+                _("Changed"),
+                Side(text=empty_name(old.empty, old.kind)),
+                Side(text=empty_name(new.empty, new.kind)),
+            )
         )
     gives = [preview(each, tried.facts, timezone=tried.zone) for each in (old, new)]
     before = {row.path: (n, row) for n, row in enumerate(old.rows)}
