@@ -21,7 +21,8 @@ MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """waiting: items of the Retry Queue that are tried again. sending: actions made lately whose first attempt has not ended, at most MOST_SENDING."""
+    """waiting: items of the Retry Queue that are tried again; MOST + 1 stands for more. sending: actions made lately whose first attempt has
+    not ended, at most MOST_SENDING."""
     account = getattr(request, "account", None)
     if account is None:
         return {}
@@ -36,7 +37,7 @@ def _waiting(account: int) -> int:
         for status in (1, 2)
     ]
     ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})
-    return min(int(n), MOST)
+    return min(int(n), limit)
 
 
 def _sending(account: int) -> int:

@@ -1,4 +1,7 @@
-"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6), and beside the gate that stopped a change (F9). Who may not change a thing is not sent to change it (P1)."""
+"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6), and beside the gate that stopped a change (F9).
+
+Who may not change a thing is not sent to change it (P1).
+"""
 
 from __future__ import annotations
 

@@ -43,7 +43,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The flow's sentence with its chips marked, the answer in one sentence, and the gates. stopped: the one that stopped it, curable: for want of a tag."""
+    """The flow's sentence with its chips marked, the answer in one sentence, and the gates.
+
+    stopped: the gate that stopped it, None = none did; curable: it did so for want of a tag.
+    """
 
     sentence: Sequence[sentence.Part]
     answer: str
