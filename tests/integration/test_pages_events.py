@@ -390,6 +390,9 @@ def test_P2_a_copy_has_the_set_up_and_no_registrations(database: DatabaseFacts, 
         page = shown(client, url)
         assert "2 custom statuses, 2 attendee types, 2 questions, 1 session, 1 custom registration property" in page
         assert "4 of them carry no tag here" in page
+        assert f'href="/events/{EVENT}/attendee-types/"' in client.get(url).content.decode().partition("What is copied")[2], (
+            "where to tag it"
+        )
         form = posted(client.get(url).content.decode(), "dialog") | {"name": ["Summit 27"], "start": ["2027-03-01T09:00"]}
         assert client.post(url, form | {"code": [EVENT]}).status_code == 422
         assert client.post(url, form | {"code": ["SUMMIT-27"]})["Location"] == "/events/SUMMIT-27/details/"

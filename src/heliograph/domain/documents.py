@@ -193,7 +193,7 @@ class _Reader:
         except ValueError:
             at = None
         if at is None or at.tzinfo is None:
-            self.problem(field, "is no time with an offset.", ("2026-03-01T09:30:00Z",), value)
+            self.problem(field, "is not a time with an offset.", ("2026-03-01T09:30:00Z",), value)
             return None
         try:
             return at.astimezone(UTC)
@@ -345,14 +345,14 @@ def _number(text: str) -> tuple[str, str] | None:
         ok = abs(float(text)) < 1e300 and text.isascii() and "_" not in text  # what Python alone reads as a number is none elsewhere
     except ValueError:
         ok = False
-    return None if ok else ("is no number.", "12.5")
+    return None if ok else ("is not a number.", "12.5")
 
 
 def _date(text: str) -> tuple[str, str] | None:
     try:
         date.fromisoformat(text.strip())
     except ValueError:
-        return "is no date.", "2026-03-01"
+        return "is not a date.", "2026-03-01"
     return None
 
 

@@ -45,7 +45,7 @@ def changed_state(state: EventState, changes: Mapping[str, Texts], config: Accou
         except Invalid as error:
             problems |= {field: list(said) for field, said in error.fields.items()}
         except (KeyError, ValueError, OSError):  # no such zone
-            problems["timezone"] = ["This is no time zone."]
+            problems["timezone"] = ["This is not a time zone."]
     custom = dict(state.custom)
     for id, field in config.event_fields.items():
         given = changes.get(f"custom.{id}")

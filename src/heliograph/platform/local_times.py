@@ -31,7 +31,7 @@ def parse_local(text: str, zone: str, field: str, stored: datetime | None = None
             raise ValueError
         at = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Invalid({field: ["This is no time. Write it as 2026-12-11 18:00."]}) from None
+        raise Invalid({field: ["This is not a time. Write it as 2026-12-11 18:00."]}) from None
     if at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local:
         raise Invalid({field: [f"The clocks of {zone} leave out this time on that day."]})
     return at

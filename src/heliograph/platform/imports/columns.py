@@ -306,7 +306,7 @@ class Mapper:
         if text is not None and self._modified is not None:
             at = moment(str(text), self._modified.date, self._zones.get(code_of(str(event or "")), self._zone))
             if at is None:
-                problems.append(RowProblem(self._modified.name, str(text)[:100], "is no date or time.", DATE_EXAMPLES))
+                problems.append(RowProblem(self._modified.name, str(text)[:100], "is not a date or time.", DATE_EXAMPLES))
                 del document["modified"]
             else:
                 document["modified"] = at.isoformat()

@@ -154,10 +154,11 @@ def _copied(event: EventConfig) -> list[Breaks]:
         % {"n": len(event.properties)},
     ]
     said = _("Details and event data, %(parts)s.") % {"parts": ", ".join(parts)}
-    bare = [(row.name, _("status")) for row in event.statuses.values() if not row.tags]
-    bare += [(row.name, _("property")) for row in event.properties.values() if not row.tags]
-    bare += [(row.name, _("attendee type")) for row in event.types.values() if not row.tags]
-    bare += [(row.label, _("question")) for row in event.questions.values() if not row.tag]
+    places = {here: reverse(here, args=(event.code,)) for here in ("custom-statuses", "configure", "attendee-types", "questions")}
+    bare = [Item(row.name, places["custom-statuses"], _("status")) for row in event.statuses.values() if not row.tags]
+    bare += [Item(row.name, places["configure"], _("property")) for row in event.properties.values() if not row.tags]
+    bare += [Item(row.name, places["attendee-types"], _("attendee type")) for row in event.types.values() if not row.tags]
+    bare += [Item(row.label, places["questions"], _("question")) for row in event.questions.values() if not row.tag]
     out = [Breaks(_("What is copied"), said)]
     if bare:
         title = ngettext(
@@ -165,5 +166,5 @@ def _copied(event: EventConfig) -> list[Breaks]:
             "%(n)d of them carry no tag here, and would carry none there",
             len(bare),
         )
-        out.append(Breaks(title % {"n": len(bare)}, tone="wait", items=shortened([Item(name, sub=sub) for name, sub in bare])))
+        out.append(Breaks(title % {"n": len(bare)}, tone="wait", items=shortened(bare)))
     return out
