@@ -266,6 +266,7 @@ class Reader:
             else:
                 chosen.append(taken)
         content = self.composer.content(self.db, [t.action for t in chosen if t.action is not None])
+        self.db.force()  # no request leaves for what a power cut could undo
         for taken in chosen:
             waiting = _Waiting(taken, content, taken.stored.lane.marks)
             line = self._stirred[taken.stored.connection] = self.line_of(taken.stored)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from heliograph.domain import lanes as rules
-from heliograph.domain.lanes import Flight, Settlement
+from heliograph.domain.lanes import Flight, LaneState, Settlement
 from heliograph.domain.outcomes import CouldNotBegin, Delivered, Hold, Outcome, Pause, Refused, effect_on_connection, may_have_left
 from heliograph.domain.retry import Category
 from heliograph.domain.slots import may_settle
@@ -76,17 +76,26 @@ class Settler:
             if landed.outcome is not None and landed.exchange is None:
                 landed.exchange = self._exchange(landed, landed.outcome)
 
-    def settle(self, batch: Sequence[Landed]) -> None:
-        """Commits a batch, then frees its lanes and cells. On an error nothing is committed or freed; the batch may be settled again."""
+    def settle(self, batch: Sequence[Landed]) -> bool:
+        """Commits a batch, then frees its lanes and cells; whether any of these lanes has more to send. On an error nothing is freed; the batch may be settled again."""
+        ready = self.commit(batch)
+        self.free(batch)
+        return ready
+
+    def commit(self, batch: Sequence[Landed]) -> bool:
+        """The first half of `settle`, in one transaction. Where the connection was admitted, the batch may be freed once it no longer is: only then it lasts."""
         with self.db.transaction():
-            self._settle(batch)
+            return self._settle(batch)
+
+    def free(self, batch: Sequence[Landed]) -> None:
+        """Lanes and cells of a batch that is settled."""
         for landed in batch:
             if landed.cell is not None:
                 self.flight.clear(landed.cell)
             self.memory.drop(landed.taken)
         self.counts.batches += 1
 
-    def _settle(self, batch: Sequence[Landed]) -> None:
+    def _settle(self, batch: Sequence[Landed]) -> bool:
         outcomes = [landed.outcome for landed in batch]
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
         if accounts:  # a fix that is being saved comes before or after, not in between (D7)
@@ -123,6 +132,7 @@ class Settler:
             self.counts.thrown += len(thrown)
             log.warning("outcomes_thrown_away", outcomes=len(thrown), why="their slots belong to another worker by now")
         self._learn(effects, now)
+        return any(each.settlement.lane.state is LaneState.READY for each in settled)
 
     def _one(self, landed: Landed, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
         taken = landed.taken

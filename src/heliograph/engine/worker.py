@@ -239,14 +239,17 @@ class Worker:
                 return
 
     def _commit(self, batch: list[Landed]) -> None:
-        """On SQLite this thread waits for the gate, and the reading thread settles: what both would do in Python, one does."""
+        """On SQLite this thread waits for the gate and for the disk, and the reading thread settles: what both would do in Python, one does."""
         db = self.settler.db
         if isinstance(db, SqliteDatabase):
             self._handover.do(lambda: self.settler.prepare(batch))
             with db.admitted():
-                self._handover.do(lambda: self.settler.settle(batch))
+                ready = self._handover.do(lambda: self.settler.commit(batch))
+            self.settler.free(batch)
         else:
-            self.settler.settle(batch)
+            ready = self.settler.settle(batch)
+        if ready:  # they were read, and left, while they were still in memory
+            self.wake()
 
     def _care(self, now: float) -> None:
         if now - self._moved >= MOVE_EVERY:

@@ -21,6 +21,7 @@ import psycopg
 from heliograph.domain.errors import HeliographError
 from heliograph.store.columns import Column, column_of
 from heliograph.store.gate import Gate
+from heliograph.store.log import Log
 from heliograph.store.many import of_lists, of_values, taken_apart
 
 Row = tuple[Any, ...]
@@ -66,6 +67,9 @@ class Database(Protocol):
     def transaction(self) -> contextlib.AbstractContextManager[None]:
         """A write transaction of its own: begin, commit, or roll back on an exception. On SQLite under the gate."""
 
+    def force(self) -> None:
+        """What this connection has read is on the disk once this has returned: nobody is told of what a power cut could still undo."""
+
     def close(self) -> None:
         """Ends the connection; for those who opened it."""
 
@@ -84,9 +88,10 @@ class SqliteDatabase:
     vendor: ClassVar[Literal["sqlite", "postgresql"]] = "sqlite"
     for_update: ClassVar[str] = ""
 
-    def __init__(self, connection: sqlite3.Connection, gate: Gate | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, gate: Gate | None = None, log: Log | None = None) -> None:
+        """gate and log: of one who owns the connection; it forces to the disk what was committed once the gate is free for others."""
         self.connection = connection
-        self._gate = gate
+        self._gate, self._log = gate, log
         self._admitted = False
 
     @staticmethod
@@ -132,9 +137,9 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
-        """Waits for the gate on this thread; inside, this connection's transactions need not, on whichever thread they run.
+        """Waits for the gate and for the disk on this thread; inside, this connection's transactions need not, on whichever thread they run.
 
-        So the thread that has other work to do, too, never waits for others' writes.
+        So the thread that has other work to do, too, never waits for others' writes. What was committed inside lasts once this has ended.
         """
         with self._gate or contextlib.nullcontext():
             self._admitted = True
@@ -142,21 +147,37 @@ class SqliteDatabase:
                 yield
             finally:
                 self._admitted = False
+        self.force()
+
+    def force(self) -> None:
+        if self._log is not None:
+            self._log.force()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        with contextlib.nullcontext() if self._gate is None or self._admitted else self._gate:
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
+        if self._admitted or self._gate is None:
+            with self._begun():
                 yield
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                raise
-            self.connection.execute("COMMIT")
+            return
+        with self._gate, self._begun():
+            yield
+        self.force()
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
 
     def close(self) -> None:
         self.connection.close()
+        if self._log is not None:
+            self._log.close()
 
 
 class PostgresDatabase:
@@ -199,6 +220,9 @@ class PostgresDatabase:
         ((now,),) = self.all("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
         return int(now)
 
+    def force(self) -> None:
+        """What is committed is on the disk before others see it."""
+
     def member(self, column: str, name: str) -> str:
         return f"{column} = ANY(:{name})"
 
@@ -238,7 +262,10 @@ def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
     set_up_sqlite(connection)
     if read_only:
         connection.execute("PRAGMA query_only = 1")
-    return SqliteDatabase(connection, None if read_only else Gate(path))
+        return SqliteDatabase(connection, log=Log(path))
+    # A commit reaches the log here and the disk by `Log.force`, when the gate is free again: others need not wait for the disk, too.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return SqliteDatabase(connection, Gate(path), Log(path))
 
 
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:

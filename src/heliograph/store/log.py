@@ -1,0 +1,50 @@
+"""Forcing SQLite's write-ahead log to the disk, apart from the commit that wrote it.
+
+With `synchronous = FULL` a commit waits for the disk while it keeps all other writers out. With `NORMAL` it leaves that to us: what a
+commit has put into the log is durable once the log file is (sqlite.org/wal.html, "Avoiding Excessively Large WAL Files" and
+`PRAGMA synchronous`; the log is never unlinked while a connection is open, and frames count up to the last whole commit). So a
+writer frees the gate, forces the log, and only then tells anybody that its transaction is recorded; those that committed before it
+are forced with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+
+class Log:
+    """The log of one database file, for one connection. Opened when it is first forced."""
+
+    def __init__(self, database: str | Path) -> None:
+        self._path = f"{database}-wal"
+        self._file: int | None = None
+        self._lock = threading.Lock()
+
+    def force(self) -> None:
+        """Returns once everything committed before is on the disk. Raises sqlite3.OperationalError, as a commit would."""
+        try:
+            with self._lock:
+                if self._file is None:
+                    self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+                file = self._file
+            to_disk(file)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"disk I/O error: the log: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Callable again."""
+        with self._lock:
+            file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+
+def to_disk(file: int) -> None:
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS, where fsync stops at the drive's cache
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(file)
