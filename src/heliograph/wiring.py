@@ -17,6 +17,7 @@ from heliograph.flows.snapshot import SnapshotSource
 from heliograph.options import PREFIX, Options, split_address
 from heliograph.store import folding
 from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.news import Listener, Teller
 from heliograph.store.secrets import Vault
 
 if TYPE_CHECKING:
@@ -76,6 +77,27 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         on_recorded=on_recorded,
         on_death=lambda _: os._exit(UNCLEAN),
     )
+
+
+def telling(options: Options) -> Callable[[], object]:
+    """Tells the workers that something was recorded: those of this start by its pipe, on PostgreSQL all of the database."""
+    from heliograph.engine.waking import ringer  # noqa: PLC0415
+
+    ring = ringer()
+    if options.on_sqlite:
+        return ring
+    tell = Teller(options.database_url)
+
+    def both() -> None:
+        ring()
+        tell()
+
+    return both
+
+
+def listening(options: Options) -> Callable[[Callable[[], object]], object]:
+    """Has a worker woken by what others record (on SQLite its start's pipe is enough)."""
+    return (lambda _wake: None) if options.on_sqlite else lambda wake: Listener(options.database_url, wake)
 
 
 def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:

@@ -78,7 +78,9 @@ def test_O7_others_write_while_one_waits_for_the_disk(path: Path, db: SqliteData
     other.close()
 
 
-def test_O7_one_that_was_admitted_waits_for_the_disk_when_it_leaves(path: Path, db: SqliteDatabase, forced: list[Callable[[], None]]) -> None:
+def test_O7_one_that_was_admitted_waits_for_the_disk_when_it_leaves(
+    path: Path, db: SqliteDatabase, forced: list[Callable[[], None]]
+) -> None:
     seen = []
     forced.append(lambda: seen.append(Gate.holder(path)))
     with db.admitted():

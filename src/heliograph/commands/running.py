@@ -220,23 +220,22 @@ def _or_fatal(run: Callable[[], None]) -> None:
 def _run_engine() -> None:
     ready(django=False)
     from heliograph.engine.process import run_engine  # noqa: PLC0415
-    from heliograph.wiring import worker_setup  # noqa: PLC0415
+    from heliograph.wiring import listening, worker_setup  # noqa: PLC0415
 
     options = Options.load()
-    run_engine(worker_setup(options), sqlite_file=options.sqlite_file if options.on_sqlite else None)
+    run_engine(worker_setup(options), listening(options), sqlite_file=options.sqlite_file if options.on_sqlite else None)
 
 
 def _run_edge() -> None:
     ready(django=False)
     from heliograph.engine.process import folder_lock, run_door  # noqa: PLC0415
     from heliograph.engine.supervisor import STOP  # noqa: PLC0415
-    from heliograph.engine.waking import ringer  # noqa: PLC0415
-    from heliograph.wiring import fast_door  # noqa: PLC0415
+    from heliograph.wiring import fast_door, telling  # noqa: PLC0415
 
     options = Options.load()
     # One whose supervisor was killed answers what it has in hand first: this one's supervisor may be its successor.
     with folder_lock(options.data, f"edge-{split_address(options.ingest_bind)[1]}", patience=STOP + 2.0):
-        run_door(lambda: fast_door(options, on_recorded=ringer()))
+        run_door(lambda: fast_door(options, on_recorded=telling(options)))
 
 
 def _run_pages() -> None:
@@ -245,15 +244,14 @@ def _run_pages() -> None:
 
     from heliograph.accounts.door import sends_files  # noqa: PLC0415
     from heliograph.engine.supervisor import die_with_parent, say_ready  # noqa: PLC0415
-    from heliograph.engine.waking import ringer  # noqa: PLC0415
     from heliograph.engine.wsgi import IngestApplication  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
-    from heliograph.wiring import reception  # noqa: PLC0415
+    from heliograph.wiring import reception, telling  # noqa: PLC0415
 
     die_with_parent()
     options = Options.load()
     host, port = split_address(options.bind)
-    with _beside_pages(options), contextlib.closing(reception(options, on_recorded=ringer())) as received:
+    with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
         serve_pages(
             host,
             port,

@@ -66,8 +66,9 @@ class Opened(Protocol):
     def close(self) -> None: ...
 
 
-def run_engine(setup: Setup, *, sqlite_file: Path | None = None) -> None:
-    """Until SIGTERM or SIGINT; for the main thread. sqlite_file: the embedded database, whose one owner this is."""
+def run_engine(setup: Setup, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
+    """Until SIGTERM or SIGINT; for the main thread. listen: has what it is given called when others have recorded something.
+    sqlite_file: the embedded database, whose one owner this is."""
     tune()
     die_with_parent()
     with contextlib.ExitStack() as stack:
@@ -87,6 +88,7 @@ def run_engine(setup: Setup, *, sqlite_file: Path | None = None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         hear(worker.wake)
+        listen(worker.wake)
         worker.run()
 
 

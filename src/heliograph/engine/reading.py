@@ -43,8 +43,8 @@ CONFIRMED_FOR = 2.0
 STALE_READ = 2.0
 """Seconds: what waited longer for its connection's room is read again."""
 FLOORS_FOR = 5.0
-IDLE = {"sqlite": 0.005, "postgresql": 0.02}
-"""Seconds between looks for news: a look is one cheap PRAGMA, or one read."""
+IDLE = {"sqlite": 0.005, "postgresql": 0.05}
+"""Seconds between looks for news that nobody told: a look is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 LONGEST_REST = 0.008
 """Seconds between two reads at most while there is work; else twice as long as the one before took: what comes meanwhile is read together."""
@@ -219,7 +219,9 @@ class Reader:
                 self.line_of(stored).saw(stored.lane.rank, stored.pos, now)
         answered = {stored.connection for stored in found}
         asked = {want.connection for want in wants}
-        self._have_work = [c for c in self._have_work if c in answered or c not in asked]  # the others' next work is found by the next search
+        self._have_work = [
+            c for c in self._have_work if c in answered or c not in asked
+        ]  # the others' next work is found by the next search
         taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)], clock)
         self._busy = bool(taken)
         return taken
