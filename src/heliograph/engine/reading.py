@@ -26,6 +26,7 @@ from heliograph.engine.composing import Composer, Content, Gone, Ready
 from heliograph.engine.flight import FlightFile
 from heliograph.engine.lines import LEAST_SHARE, Line
 from heliograph.engine.memory import Landed, Memory, Taken
+from heliograph.engine.searching import Search
 from heliograph.engine.slots import Ownership
 from heliograph.outbound.exchange import CutOff, Result
 from heliograph.outbound.sender import Sender, SenderStopped
@@ -49,10 +50,6 @@ READ_EVERY = 0.25
 LONGEST_REST = 0.008
 """Seconds between two reads at most while there is work; else twice as long as the one before took: what comes meanwhile is read together."""
 LOOK_EVERY = 0.001
-CHEAP_SEARCH = 0.001
-LONGEST_SEARCH_REST = 0.05
-"""Seconds between two searches for connections with work at most, else eight times as long as the one before took, if that was no cheap one: a thousand
-connections that have some cost milliseconds, and those that are known to have more are read meanwhile."""
 SCAN_EVERY = 0.02
 """Seconds after which all lines that have something waiting are looked at, not only those where something happened."""
 MOST_IN_MEMORY = 3000
@@ -99,8 +96,7 @@ class Reader:
     _rests_until: float = 0.0
     _looked: float = 0.0
     _scan_at: float = 0.0
-    _have_work: list[int] = field(default_factory=list)
-    _search_at: float = 0.0
+    _search: Search = field(default_factory=Search)
     _stirred: dict[int, Line[_Waiting]] = field(default_factory=dict)
     """Lines where something has happened that may let something start."""
 
@@ -217,11 +213,7 @@ class Reader:
         for stored in found:
             if stored.lane.state == 1:
                 self.line_of(stored).saw(stored.lane.rank, stored.pos, now)
-        answered = {stored.connection for stored in found}
-        asked = {want.connection for want in wants}
-        self._have_work = [
-            c for c in self._have_work if c in answered or c not in asked
-        ]  # the others' next work is found by the next search
+        self._search.read({want.connection for want in wants}, {stored.connection for stored in found})
         taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)], clock)
         self._busy = bool(taken)
         return taken
@@ -229,8 +221,9 @@ class Reader:
     def _wants(self, now: float, clock: int) -> list[Want]:
         """What to read. now: monotonic seconds; clock: the database's."""
         wants: list[Want] = []
-        self._search(now, clock)
-        connections = [c for c in self._have_work if self.ownership.epoch(slot_of(c)) is not None]
+        if not self._search.look(self.db, now, clock):
+            self.news = True
+        connections = [c for c in self._search.found if self.ownership.epoch(slot_of(c)) is not None]
         answering = sum(1 for c in connections if (line := self.lines.get(c)) is None or not line.is_slow(now))
         share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
@@ -242,15 +235,6 @@ class Reader:
             elif line.is_open(now):
                 wants += line.wants(now, share)
         return wants
-
-    def _search(self, now: float, clock: int) -> None:
-        """Which connections have work. Where it is not time yet, those that had some at the last read, and there is news still."""
-        if now < self._search_at:
-            self.news = True
-            return
-        self._have_work = table.connections_with_work(self.db, clock)
-        took = time.monotonic() - now
-        self._search_at = now + took + min(LONGEST_SEARCH_REST, 8 * took) if took > CHEAP_SEARCH else now
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
         return stored.lane.id not in self.memory.lanes and self.memory.left.get(stored.lane.id, 0.0) < read_at

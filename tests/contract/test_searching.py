@@ -1,0 +1,28 @@
+"""When the reading thread looks for connections with work (spec D9)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from heliograph.engine import searching
+from heliograph.engine.searching import LONGEST_REST, Search
+from heliograph.store.database import Database
+
+
+def test_D9_a_dear_look_is_not_repeated_at_once(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    search, now, clock = Search(), time.monotonic(), store.now()
+    monkeypatch.setattr(searching, "CHEAP", 60.0)
+    assert search.look(store, now, clock)
+    assert search.look(store, now, clock)  # a cheap one is
+    monkeypatch.setattr(searching, "CHEAP", 0.0)
+    assert search.look(store, now, clock)
+    assert not search.look(store, now, clock)
+    assert search.look(store, time.monotonic() + LONGEST_REST, clock)
+
+
+def test_D9_meanwhile_those_that_had_more_are_read() -> None:
+    search = Search(found=[1, 2, 3, 4])
+    search.read(asked={1, 2, 4}, answered={2})  # 3 had no room
+    assert search.found == [2, 3]
