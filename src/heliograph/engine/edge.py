@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import structlog
 import uvicorn
@@ -40,6 +41,10 @@ MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
 WINDOW: Final = 2
 """Chunks of one request that are under way at one time."""
+ROOM: Final = 8
+"""Chunks of one account: what waits is not read yet. Documents of sixty requests, read at once, would leave the processor's caches before they are recorded."""
+ROOM_WITHIN: Final = 5.0
+"""Seconds that a request waits for its first chunk's room, until it is refused as Busy."""
 
 type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
@@ -56,6 +61,7 @@ class Edge:
         self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
         self._landed: deque[tuple[asyncio.Future[Sequence[Result]], Sequence[Result]]] = deque()
         self._woken = False
+        self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -142,6 +148,8 @@ class Edge:
         """Lines in chunks, a few under way at a time. Where the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
         under_way: deque[tuple[ingest.Chunk, asyncio.Task[list[Reply]]]] = deque()
+        room = self._rooms.setdefault(grant.account, asyncio.Semaphore(ROOM))
+        chunks = ingest.chunks_of(body, grant, head.key)
 
         async def land() -> Reply | None:
             nonlocal started
@@ -157,8 +165,16 @@ class Edge:
             return None
 
         try:
-            for chunk in ingest.chunks_of(body, grant, head.key):
-                under_way.append((chunk, asyncio.ensure_future(self._chunk(chunk.items, chunk.size, patient=started))))
+            while True:
+                if not await _enter(room, patient=started or bool(under_way)):
+                    return problems.BUSY
+                chunk = next(chunks, None)
+                if chunk is None:
+                    room.release()
+                    break
+                task = asyncio.ensure_future(self._chunk(chunk.items, chunk.size, patient=started))
+                task.add_done_callback(lambda _: room.release())
+                under_way.append((chunk, task))
                 if len(under_way) == WINDOW and (reply := await land()):
                     return reply
             while under_way:
@@ -216,6 +232,16 @@ class Edge:
             future, results = self._landed.popleft()
             if not future.done():
                 future.set_result(results)
+
+
+async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
+    """Waits for a place; False where there is none in time. patient: its request is under way already, so it waits for as long as it takes."""
+    try:
+        async with asyncio.timeout(ROOM_WITHIN if room.locked() and not patient else None):
+            await room.acquire()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _give_up(future: asyncio.Future[Sequence[Result]], count: int) -> None:
