@@ -44,7 +44,7 @@ from heliograph.recording.sources import Committed
 from heliograph.store.database import Database, of_django
 
 SCAN_CHUNK: Final = 5_000
-CHUNK: Final = 500
+CHUNK: Final = 100
 SCANNING, CHECKING, RECORDING = "scanning", "checking", "importing"
 _BEGINNING: Final[Mapping[str, Any]] = {"phase": "record", "place": None, "last": 0}
 _LACKS_KEPT: Final = 1_000  # in the job's result
