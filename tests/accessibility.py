@@ -50,6 +50,13 @@ _MISSED = """() => [...document.querySelectorAll("a[href], button, input, select
   ).map((el) => el.outerHTML.slice(0, 160))"""
 
 
+# A bar that sticks to the window's edge lies over whatever is at the fold, and axe gives that no size. Whether it hides what has the focus, `_FOCUSED` sees.
+_LET_GO = """() => document.querySelectorAll("body *").forEach((el) => {
+    if (getComputedStyle(el).position === "sticky") { el.dataset.sticks = ""; el.style.position = "static"; }
+})"""
+_STICK = """() => document.querySelectorAll("[data-sticks]").forEach((el) => { el.style.removeProperty("position"); delete el.dataset.sticks; })"""
+
+
 def violations(page: Page, options: dict[str, Any] = RULES) -> list[str]:
     """What axe finds on the page as it stands, a line each."""
     if page.evaluate("typeof axe") == "undefined":
@@ -66,11 +73,13 @@ def sweep(page: Page) -> None:
     page.evaluate("scrollTo(0, 0)")
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
+        page.evaluate(_LET_GO)
         for scheme in schemes:
             # Reduced motion: colours that are still moving have no contrast yet.
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             found = violations(page, RULES if scheme == "light" else COLOURS)
             assert not found, f"{page.url}, {scheme}, {size['width']} px:\n" + "\n".join(found)
+        page.evaluate(_STICK)
         _fits(page, size)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.set_viewport_size(WIDE)

@@ -30,6 +30,7 @@ def _save(visit: Visit) -> None:
 def _chosen(visit: Visit) -> None:
     """A watch is chosen, a filter and a destination are added: by script, without a new page."""
     page = visit.page
+    expect(page.locator("input[data-chips]:not([type=hidden])")).to_have_count(0)  # the script has run
     page.get_by_label("Session Registration Status Change").check()
     expect(page.get_by_label("Session Registration Statuses", exact=True)).to_be_visible()
     statuses = page.get_by_label(re.compile("^Registration Statuses"))
