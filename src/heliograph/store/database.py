@@ -68,7 +68,7 @@ class Database(Protocol):
         """A write transaction of its own: begin, commit, or roll back on an exception. On SQLite under the gate."""
 
     def force(self) -> None:
-        """What this connection has read is on the disk once this has returned: nobody is told of what a power cut could still undo."""
+        """What this connection has read is on the disk once this has returned: no request may leave for what a power cut could still undo."""
 
     def close(self) -> None:
         """Ends the connection; for those who opened it."""

@@ -7,6 +7,7 @@ News that gets lost (a session that broke, a pooler that knows no LISTEN) costs 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -22,72 +23,66 @@ AGAIN_AFTER: Final = 1.0
 """Seconds after which a session that was lost is opened anew."""
 
 
-class Teller:
-    """One thread with a session of its own, opened for the first news. Call it from any thread: it does not wait."""
+class _Session(ABC):
+    """A thread with a session of its own, opened anew where it was lost, until `close`."""
+
+    def __init__(self, name: str, dsn: str) -> None:
+        self._dsn = dsn
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends its thread and session."""
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                with psycopg.connect(self._dsn, autocommit=True, application_name="heliograph news") as session:
+                    self._use(session)
+            except psycopg.Error as error:
+                log.debug("news_session_lost", thread=self._thread.name, error=type(error).__name__)
+                self._closed.wait(AGAIN_AFTER)
+
+    @abstractmethod
+    def _use(self, session: psycopg.Connection[Any]) -> None:
+        """Until it is closed. Raises psycopg.Error."""
+
+
+class Teller(_Session):
+    """Call it from any thread: it does not wait."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._news, self._closed = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="telling", daemon=True)
-        self._thread.start()
+        self._news = threading.Event()
+        super().__init__("telling", dsn)
 
     def __call__(self) -> None:
         self._news.set()
 
     def close(self) -> None:
-        """Ends its thread and session."""
         self._closed.set()
         self._news.set()
-        self._thread.join()
+        super().close()
 
-    def _run(self) -> None:
-        while not self._closed.is_set():
-            try:
-                self._tell()
-            except psycopg.Error as error:
-                log.debug("news_not_told", error=type(error).__name__)
-                self._closed.wait(AGAIN_AFTER)
-
-    def _tell(self) -> None:
-        self._news.wait()
-        with _session(self._dsn) as session:
-            while not self._closed.is_set():
-                self._news.clear()  # before it is told: what is recorded from now on is news again
-                session.execute(f"NOTIFY {CHANNEL}")
-                self._closed.wait(REST)
-                self._news.wait()
+    def _use(self, session: psycopg.Connection[Any]) -> None:
+        while self._news.wait() and not self._closed.is_set():
+            self._news.clear()  # before it is told: what is recorded from now on is news again
+            session.execute(f"NOTIFY {CHANNEL}")
+            self._closed.wait(REST)
 
 
-class Listener:
+class Listener(_Session):
     """Calls `wake` on a thread of its own whenever something was recorded, and once it can hear: something may have been recorded before."""
 
     def __init__(self, dsn: str, wake: Callable[[], object]) -> None:
-        self._dsn, self._wake = dsn, wake
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listening", daemon=True)
-        self._thread.start()
+        self._wake = wake
+        super().__init__("listening", dsn)
 
-    def close(self) -> None:
-        """Ends its thread and session."""
-        self._closed.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def _use(self, session: psycopg.Connection[Any]) -> None:
+        session.execute(f"LISTEN {CHANNEL}")
+        self._wake()
         while not self._closed.is_set():
-            try:
-                self._listen()
-            except psycopg.Error as error:
-                log.debug("news_not_heard", error=type(error).__name__)
-                self._closed.wait(AGAIN_AFTER)
-
-    def _listen(self) -> None:
-        with _session(self._dsn) as session:
-            session.execute(f"LISTEN {CHANNEL}")
-            self._wake()
-            while not self._closed.is_set():
-                for _ in session.notifies(timeout=1.0, stop_after=1):
-                    self._wake()
-
-
-def _session(dsn: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(dsn, autocommit=True, application_name="heliograph news")
+            for _ in session.notifies(timeout=1.0, stop_after=1):
+                self._wake()
