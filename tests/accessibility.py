@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page, ViewportSize, expect
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -69,7 +69,7 @@ def sweep(page: Page) -> None:
     """Asserts that axe finds nothing in light and dark, wide and 390 px, and that a phone need not scroll sideways."""
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     # Whole and from its top: what is scrolled halfway under a bar that sticks has no size to be judged by.
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     page.evaluate("scrollTo(0, 0)")
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)

@@ -343,6 +343,28 @@ def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: 
     assert sender.post(document("R1")).status == 201
 
 
+def test_O7_bulk_without_room_waits_and_is_then_429(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge, "ROOM", 1)
+    monkeypatch.setattr(edge, "ROOM_WITHIN", 0.1)
+    first: list[Said] = []
+    with opened(world, "fast") as sender:
+        held, two_chunks = world.db, [document(f"R{n}") for n in range(ingest.CHUNK + 1)]
+        with held.transaction():
+            held.run("UPDATE registration SET version = version")
+            if held.vendor == "postgresql":
+                held.run("LOCK TABLE registration IN ACCESS EXCLUSIVE MODE")
+            waiting = threading.Thread(target=lambda: first.append(sender.many(*two_chunks)))
+            waiting.start()
+            until(lambda: sender.reception.writer.is_writing)  # its first chunk has the room
+            said = sender.many(document("S1"), document("S2"))
+            assert (said.status, said.headers["retry-after"]) == (429, "1")
+        waiting.join(20)
+        assert [line["status"] for line in first[0].lines] == [201] * len(
+            two_chunks
+        )  # under way, it waits for its second for as long as it takes
+        assert [line["status"] for line in sender.many(document("S1"), document("S2")).lines] == [201, 201]
+
+
 def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "MOST_OF_ONE", 2)
     held, writer = sender.world.db, sender.reception.writer
