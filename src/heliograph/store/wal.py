@@ -1,7 +1,9 @@
 """Keeping SQLite's write-ahead log small (protocols section 1).
 
-Passive checkpoints alone never reset the log under continuous writes: it grew to 1.8 GB in 40 s. So a passive pass goes on beside
-the writers, and above LARGEST one pass truncates the log while it holds the write gate (14-53 ms).
+Passive checkpoints alone never reset the log under continuous writes: it grew to 1.8 GB in 40 s. So passive passes go on beside the writers, and above
+LARGEST the log begins anew: two more passes, the second for what came during the first, then what is left while the write gate is held.
+
+The file keeps its size, and is written over: forcing it to the disk then costs no new blocks. It is cut off only where a long read let it grow far beyond.
 """
 
 from __future__ import annotations
@@ -19,6 +21,12 @@ from heliograph.store.gate import Gate
 log = structlog.get_logger(__name__)
 
 LARGEST: Final = 64 * 1024 * 1024
+GROWN: Final = 4 * LARGEST
+_FRAME: Final = 4096 + 24
+"""Bytes: SQLite's usual page, and its head in the log."""
+LONG_ENOUGH: Final = 50
+LONGEST_WAIT: Final = 2_000
+"""Milliseconds that the gate is held for those who read what the log had before; the log goes on growing while they do, and the next pass tries again."""
 EVERY: Final = 1.0
 
 
@@ -37,8 +45,17 @@ def care(path: Path, stop: threading.Event) -> None:
 
 def tend(path: Path, database: SqliteDatabase) -> None:
     """One pass."""
-    database.all("PRAGMA wal_checkpoint(PASSIVE)")
-    wal = Path(f"{path}-wal")
-    if wal.exists() and wal.stat().st_size > LARGEST:
-        with Gate(path):
-            database.all("PRAGMA wal_checkpoint(TRUNCATE)")
+    frames = _checkpoint(database, "PASSIVE")
+    if frames * _FRAME < LARGEST:
+        return
+    _checkpoint(database, "PASSIVE")
+    has_grown = Path(f"{path}-wal").stat().st_size > GROWN
+    database.run(f"PRAGMA busy_timeout = {LONGEST_WAIT if has_grown else LONG_ENOUGH}")
+    with Gate(path):
+        _checkpoint(database, "TRUNCATE" if has_grown else "RESTART")
+
+
+def _checkpoint(database: SqliteDatabase, how: str) -> int:
+    """Frames in the log. One that may not wait any longer for those who read has done what it could."""
+    ((_is_busy, frames, _done),) = database.all(f"PRAGMA wal_checkpoint({how})")
+    return int(frames)

@@ -1,0 +1,117 @@
+"""SQLite's write-ahead log stays small under writes that never pause (protocols section 1)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from heliograph.store import wal
+from heliograph.store.database import SqliteDatabase, open_sqlite
+from heliograph.store.gate import Gate
+
+pytestmark = pytest.mark.once
+
+PAGES = 40
+"""That are written by `_write`."""
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wal, "LARGEST", PAGES * 4096)
+    monkeypatch.setattr(wal, "GROWN", 4 * PAGES * 4096)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "db"
+
+
+@pytest.fixture
+def db(path: Path) -> Iterator[SqliteDatabase]:
+    database = open_sqlite(path)
+    database.run("CREATE TABLE t (n INTEGER, text TEXT)")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def care(path: Path, db: SqliteDatabase) -> Iterator[SqliteDatabase]:
+    """The connection of who keeps the log small."""
+    database = open_sqlite(path)
+    yield database
+    database.close()
+
+
+def test_the_log_begins_anew_and_is_written_over(path: Path, db: SqliteDatabase, care: SqliteDatabase) -> None:
+    _write(db)
+    size = _size(path)
+    for _ in range(5):
+        wal.tend(path, care)
+        _write(db)
+    assert _size(path) <= size * 1.5
+    assert db.all("SELECT count(*) FROM t") == [(6 * PAGES,)]
+
+
+def test_a_small_log_keeps_nobody_waiting(path: Path, db: SqliteDatabase, care: SqliteDatabase) -> None:
+    with db.transaction():
+        db.run("INSERT INTO t VALUES (1, '')")
+    thread = threading.Thread(target=wal.tend, args=(path, care), daemon=True)
+    with Gate(path):
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_a_long_read_keeps_nobody_from_writing_for_long(path: Path, db: SqliteDatabase, care: SqliteDatabase) -> None:
+    reader = open_sqlite(path, read_only=True)
+    _write(db)
+    reader.connection.execute("BEGIN")
+    assert reader.all("SELECT count(*) FROM t") == [(PAGES,)]
+    _write(db)  # behind what is being read: the log cannot begin anew
+    began = time.monotonic()
+    wal.tend(path, care)
+    assert time.monotonic() - began < wal.LONGEST_WAIT / 1000
+    assert reader.all("SELECT count(*) FROM t") == [(PAGES,)]
+    size = _size(path)
+    reader.connection.execute("COMMIT")
+    reader.close()
+    wal.tend(path, care)
+    _write(db)
+    assert _size(path) == size
+
+
+def test_a_log_that_a_long_read_let_grow_is_cut_off(path: Path, db: SqliteDatabase, care: SqliteDatabase) -> None:
+    for _ in range(5):
+        _write(db)
+    assert _size(path) > wal.GROWN
+    wal.tend(path, care)
+    assert _size(path) == 0
+    assert db.all("SELECT count(*) FROM t") == [(5 * PAGES,)]
+
+
+def test_it_waits_for_its_turn_at_the_gate(path: Path, db: SqliteDatabase, care: SqliteDatabase) -> None:
+    _write(db)
+    ended = threading.Event()
+
+    def tend() -> None:
+        wal.tend(path, care)
+        ended.set()
+
+    with Gate(path):
+        threading.Thread(target=tend, daemon=True).start()
+        assert not ended.wait(0.1)
+    assert ended.wait(30)
+
+
+def _write(db: SqliteDatabase) -> None:
+    """A page each."""
+    with db.transaction():
+        db.many("INSERT INTO t VALUES (:n, :text)", [{"n": n, "text": "x" * 3900} for n in range(PAGES)])
+
+
+def _size(path: Path) -> int:
+    return Path(f"{path}-wal").stat().st_size
