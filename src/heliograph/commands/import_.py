@@ -158,11 +158,13 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
 
     from heliograph.jobs import control  # noqa: PLC0415
     from heliograph.jobs.models import State  # noqa: PLC0415
+    from heliograph.jobs.pace import be_nice  # noqa: PLC0415
     from heliograph.jobs.registry import Kinds  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.platform.imports import job as import_job  # noqa: PLC0415
     from heliograph.platform.imports import preparing  # noqa: PLC0415
 
+    be_nice()
     runner = Runner(Kinds([import_job.kind()]))
     with scope(account=account):
         job = None if anew else preparing.unfinished(account, parameters)

@@ -89,9 +89,11 @@ def resume(
 
     row = control.resume(job)
     if here:
+        from heliograph.jobs.pace import be_nice  # noqa: PLC0415
         from heliograph.jobs.runner import Runner  # noqa: PLC0415
         from heliograph.wiring import job_kinds  # noqa: PLC0415
 
+        be_nice()
         row = Runner(job_kinds()).run_one(job)
     _say(row, as_json)
 

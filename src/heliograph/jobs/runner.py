@@ -11,7 +11,6 @@ import contextlib
 import os
 import socket
 import sqlite3
-import sys
 import threading
 import time
 import uuid
@@ -28,18 +27,15 @@ from django_scopes import scopes_disabled
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
+from heliograph.jobs.pace import Pace, be_nice
 from heliograph.jobs.registry import Handler, Kinds, Step
 from heliograph.store.database import of_django
-from heliograph.store.lanes import is_behind
 
 log = structlog.get_logger(__name__)
 
 LOOK = 2.0  # seconds between looks for work
 REST = 0.25  # in `serve`, a chunk's time is followed by this share of it at rest: live traffic comes first
-BEHIND_REST = 2.0  # and by this, everywhere, while deliveries are behind
-BEHIND = 300  # lanes that wait for a worker
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries of a chunk that the database refused
-NICE = 10
 SIDE_BY_SIDE = 30
 CHUNK_LASTS = 4.0  # seconds that a paced job's chunk gets to end when the process stops
 _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
@@ -159,16 +155,17 @@ class Runner:
     # --- running
 
     def _run(self, row: Job, stop: threading.Event, watch: Watch | None, *, rest: float | None, paused_by_stop: bool = False) -> Job:
-        """rest: the share of a chunk's time that follows it at rest, more while deliveries are behind; None: the job has a pace of its own."""
+        """rest: the share of a chunk's time that follows it at rest, more beside live traffic; None: the job has a pace of its own."""
         log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
         failures = 0
         handler: Handler[Any] | None = None
+        pace = None if rest is None else Pace(rest)
         try:
             while row.state == State.RUNNING and not stop.is_set():
                 began = time.monotonic()
                 try:
                     handler = handler or self.kinds[row.kind].open(row)
-                    row = self._chunk(row, handler, began)
+                    row = self._chunk(row, handler, began, pace)
                     failures = 0
                 except _PASSING as error:  # the chunk is tried again, from the saved cursor
                     _close(handler)
@@ -181,9 +178,8 @@ class Runner:
                     continue
                 if watch is not None:
                     watch(row)
-                if rest is not None:
-                    took = time.monotonic() - began
-                    stop.wait(took * (BEHIND_REST if _is_behind() else rest))
+                if pace is not None:
+                    stop.wait(pace.rest(time.monotonic() - began))
         except _Lost:
             log.warning("job_lost", job=row.pk)
             return control.find(row.pk)
@@ -198,9 +194,11 @@ class Runner:
             _close(handler)
         return self._let_go(row, paused=paused_by_stop and stop.is_set())
 
-    def _chunk(self, row: Job, handler: Handler[Any], began: float) -> Job:
+    def _chunk(self, row: Job, handler: Handler[Any], began: float, pace: Pace | None) -> Job:
         """One chunk: read outside, then its work and its cursor in one transaction."""
         chunk = handler.read()
+        if pace is not None:
+            pace.began()
         with transaction.atomic():
             step = handler.write(of_django(connections["default"]), chunk)
             return self._save(row, step, time.monotonic() - began)
@@ -283,21 +281,6 @@ class Runner:
             fresh.save(update_fields=["state", "error", "finished", "owner"])
         log.info("job_left", job=fresh.pk, state=fresh.state, done=fresh.done, at=_text(fresh.finished))
         return fresh
-
-
-def _is_behind() -> bool:
-    """Whether deliveries are. A database that cannot say so now says more at the next chunk."""
-    try:
-        return is_behind(of_django(connections["default"]), BEHIND)
-    except (DjangoDatabaseError, *_PASSING):
-        return False
-
-
-def be_nice() -> None:
-    """Lower priority for this thread: under Linux a nice value is a thread's, elsewhere the process has its own."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _close(handler: Handler[Any] | None) -> None:

@@ -146,6 +146,15 @@ class Written:
     text: str
 
 
+def last_change(db: Database) -> int:
+    """The number that a change was given last, by anybody."""
+    if db.vendor == "postgresql":
+        ((last,),) = db.all("SELECT last_value FROM change_id_seq")
+    else:
+        ((last,),) = db.all("SELECT last FROM sequence WHERE name = 'change_id'")
+    return int(last)
+
+
 def write_rows(db: Database, written: Sequence[Written]) -> None:
     """Stores the new states with the columns that lists use. A created row gets its serial here."""
     new = [w for w in written if w.row.serial is None]

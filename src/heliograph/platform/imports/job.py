@@ -2,7 +2,7 @@
 
     scan     every row once: what is lacking, codes used twice, how many rows there are; nothing is stored but notes
     decide   what was chosen is created (in a dry run: imagined)
-    record   500 rows a transaction through record(), with the place in the file in the same transaction; a dry run compares instead
+    record   100 rows a transaction through record(), with the place in the file in the same transaction; a dry run compares instead
 
 So a kill at any instant loses nothing and doubles nothing: what was committed is not read again, and what was not is done again.
 """

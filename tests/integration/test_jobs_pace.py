@@ -1,0 +1,49 @@
+"""A job goes as fast as it can while it is alone, and gives way to live traffic (architecture: Processes; spec D9)."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connections
+
+from heliograph.jobs import pace
+from heliograph.jobs.pace import BESIDE_REST, Pace
+from heliograph.store.database import of_django
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _recorded() -> None:
+    """Somebody has recorded a change."""
+    of_django(connections["default"]).draw("change_id", 1)
+
+
+def _chunk(given: Pace) -> float:
+    """Rest after a chunk of a second that records a change itself."""
+    given.began()
+    _recorded()
+    return given.rest(1.0)
+
+
+def test_alone_it_does_not_rest() -> None:
+    alone = Pace()
+    assert [_chunk(alone) for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_in_serve_it_always_rests_a_little() -> None:
+    served = Pace(0.25)
+    assert [_chunk(served) for _ in range(2)] == [0.25, 0.25]
+
+
+def test_D9_while_others_record_it_rests_for_twice_its_time() -> None:
+    paced = Pace()
+    _chunk(paced)
+    _recorded()
+    assert [_chunk(paced) for _ in range(2)] == [BESIDE_REST, BESIDE_REST]
+
+
+def test_D9_it_goes_on_once_they_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "BESIDE_FOR", 0.0)
+    paced = Pace()
+    _chunk(paced)
+    _recorded()
+    assert [_chunk(paced) for _ in range(2)] == [0.0, 0.0]
