@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import threading
 import time
 from collections.abc import Iterator
 
@@ -12,6 +14,7 @@ from tests.waiting import until
 from tests.world import World, body
 
 from heliograph.domain.flows import Does, Mode
+from heliograph.store import log
 
 
 @pytest.fixture
@@ -40,6 +43,29 @@ def test_D3_a_change_is_delivered(world: World, receiver: Receiver) -> None:
     assert body(attempt["request"])["url"].endswith("/…")
     assert body(attempt["response"])["body"] == "ok"
     world.figures_are_a_recount()
+
+
+@pytest.mark.once  # what is read from PostgreSQL is on the disk
+def test_O7_nothing_leaves_before_the_disk_has_it(world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails twice while the reading thread waits for it: no request leaves, and none is forgotten."""
+    arrived: list[int] = []
+    really = log.to_disk
+
+    def to_disk(file: int) -> None:
+        if threading.current_thread().name == "reading":
+            arrived.append(len(receiver.requests))
+            if len(arrived) <= 2:
+                raise OSError(errno.EIO, "Input/output error")
+        really(file)
+
+    monkeypatch.setattr(log, "to_disk", to_disk)
+    world.flow(world.connection(receiver.url("/crm")))
+    with world.worker():
+        world.record("R1", status="Attended")
+        receiver.wait_for(1)
+        world.settled()
+    assert arrived[:3] == [0, 0, 0]
+    assert len(receiver.requests) == 1
 
 
 def test_D2_versions_of_a_record_arrive_in_order(world: World, receiver: Receiver) -> None:

@@ -63,6 +63,8 @@ class Edge:
         self._woken = False
         self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._record_first: Callable[[], object] = lambda: None
+        """Called between two requests or chunks: what the writer keeps the gate for does not wait for all that has arrived."""
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,6 +73,8 @@ class Edge:
             self._loop = loop = asyncio.get_running_loop()
             handover = Handover(lambda: loop.call_soon_threadsafe(handover.turn), loop.is_running)
             self._writer.handover = handover
+            self._record_first = handover.turn
+        self._record_first()
         try:
             reply = await self._handle(ingest.head_of(scope["method"], scope["path"], scope["headers"]), receive, send)
         except _Gone:
@@ -168,6 +172,7 @@ class Edge:
             while True:
                 if not await _enter(room, patient=started or bool(under_way)):
                     return problems.BUSY
+                self._record_first()
                 chunk = next(chunks, None)
                 if chunk is None:
                     room.release()

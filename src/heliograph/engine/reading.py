@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from heliograph.domain.delivery import Rank
-from heliograph.domain.lanes import choose
 from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.retry import SECOND, Category
 from heliograph.domain.slots import may_start, slot_of
@@ -28,6 +28,7 @@ from heliograph.engine.lines import LEAST_SHARE, Line
 from heliograph.engine.memory import Landed, Memory, Taken
 from heliograph.engine.searching import Search
 from heliograph.engine.slots import Ownership
+from heliograph.engine.taking import with_actions
 from heliograph.outbound.exchange import CutOff, Result
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import connection_states
@@ -53,6 +54,7 @@ LOOK_EVERY = 0.001
 SCAN_EVERY = 0.02
 """Seconds after which all lines that have something waiting are looked at, not only those where something happened."""
 MOST_IN_MEMORY = 3000
+STRETCH = 16
 ALONE_FROM = 2
 """Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
 any other: a worker that was killed is no sign against the lanes that it had."""
@@ -85,12 +87,15 @@ class Reader:
     """Set by the settling thread: slots were won or lost."""
     news: bool = False
     """Set from any thread: something was recorded."""
+    between: Callable[[], object] = lambda: None
+    """Called after every STRETCH lanes: what another thread keeps the write gate for does not wait for hundreds."""
     _confirmed: float = -math.inf
     _read: float = -math.inf
     _floors: float = 0.0
     _data_version: int = -1
     _turn: int = 0
     _in_flight: int = 0
+    _started: int = 0
     _places: dict[int, int | None] = field(default_factory=dict)
     _busy: bool = False
     _rests_until: float = 0.0
@@ -255,33 +260,32 @@ class Reader:
                 mine.append((stored, epoch))
         if not mine:
             return 0
-        actions = table.open_actions(self.db, [stored.lane.id for stored, _ in mine])
-        chosen = []
-        for stored, epoch in mine:
-            about = actions[stored.lane.id]
-            does = self.composer.present.does(stored.account, stored.lane.destination)
-            choice = choose(does, stored.lane.begun_version, [a.action for a in about], clock)
-            action = next((a for a in about if choice.action is not None and a.id == choice.action.id), None)
-            policy = self.composer.present.policy_of(stored.account, stored.connection)
-            taken = Taken(stored, epoch, does, policy, action, time.monotonic())
-            if action is None:
-                self.memory.land(Landed(taken))
-            elif stored.lane.is_poison:
-                self.memory.land(Landed(taken, outcome=POISON, began=time.monotonic()))
+        try:
+            taken, content = with_actions(self.db, self.composer, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
+            self.db.force()  # no request leaves for what a power cut could undo
+        except BaseException:
+            for stored, _ in mine:  # they are read again
+                self.memory.leave(stored.lane.id)
+                self.line_of(stored).held -= 1
+            raise
+        for each in taken:
+            if each.action is None:
+                self.memory.land(Landed(each))
+            elif each.stored.lane.is_poison:
+                self.memory.land(Landed(each, outcome=POISON, began=time.monotonic()))
             else:
-                chosen.append(taken)
-        content = self.composer.content(self.db, [t.action for t in chosen if t.action is not None])
-        self.db.force()  # no request leaves for what a power cut could undo
-        for taken in chosen:
-            waiting = _Waiting(taken, content, taken.stored.lane.marks)
-            line = self._stirred[taken.stored.connection] = self.line_of(taken.stored)
-            if waiting.marks >= ALONE_FROM:
-                self.alone.append(waiting)
-            elif taken.stored.lane.rank == Rank.SUBMITTED:
-                line.waiting.appendleft(waiting)
-            else:
-                line.waiting.append(waiting)
+                self._line_up(_Waiting(each, content, each.stored.lane.marks))
         return len(mine)
+
+    def _line_up(self, waiting: _Waiting) -> None:
+        stored = waiting.taken.stored
+        line = self._stirred[stored.connection] = self.line_of(stored)
+        if waiting.marks >= ALONE_FROM:
+            self.alone.append(waiting)
+        elif stored.lane.rank == Rank.SUBMITTED:
+            line.waiting.appendleft(waiting)
+        else:
+            line.waiting.append(waiting)
 
     # Starting.
 
@@ -303,6 +307,9 @@ class Reader:
             while line.waiting and self.flight.room and line.may_start(now):
                 if not self._start_or_wait(line.waiting, now):
                     break
+                self._started += 1
+                if self._started % STRETCH == 0:
+                    self.between()
             if line.waiting:
                 self._scan_at = min(self._scan_at, line.wakes_at(now))
         if everything:

@@ -70,6 +70,11 @@ class Settler:
             batch.append(self.memory.landed.popleft())
         return batch
 
+    @property
+    def has_a_batch(self) -> bool:
+        """Whether as much has landed as goes into one transaction."""
+        return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
+
     def prepare(self, batch: Sequence[Landed]) -> None:
         """Works out what is kept of each exchange, before anybody is kept waiting by a transaction."""
         for landed in batch:

@@ -113,7 +113,7 @@ class Worker:
         limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
         self.bearers = Bearers(setup.vault, self.sender, self.memory, setup.name)
         composer = Composer(setup.source(reader), setup.vault, setup.policy, self.bearers, limits)
-        self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender)
+        self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender, between=self._handover.turn)
         self._renewed = self._judged = self._moved = self._rests_until = float("-inf")
         self._judged_all = True
 
@@ -186,7 +186,8 @@ class Worker:
             began = time.monotonic()
             self._settle(batch)
             ended = time.monotonic()
-            self._rests_until = ended + min(LONGEST_REST, ended - began)
+            if not self.settler.has_a_batch:  # what has come meanwhile is not yet worth a transaction
+                self._rests_until = ended + min(LONGEST_REST, ended - began)
         with self._patiently("access"):
             self.bearers.turn(self.settler.db)
         if not self._closing.is_set():
