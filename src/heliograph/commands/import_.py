@@ -19,6 +19,7 @@ import typer
 from heliograph.commands import ready
 from heliograph.commands.import_saying import console_of, json_of, say_end, say_file
 from heliograph.domain.errors import HeliographError
+from heliograph.jobs.nice import be_nice
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +75,7 @@ def import_(
     ones are named with line, column, reason and what would be accepted, and written to a file (exit code 4). Ctrl-C pauses (exit code 5); the
     same command again goes on where it was, also after a crash.
     """
+    be_nice()
     ready()
     from heliograph.platform.imports import preparing  # noqa: PLC0415
     from heliograph.platform.imports.columns import read_given  # noqa: PLC0415
@@ -158,13 +160,11 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
 
     from heliograph.jobs import control  # noqa: PLC0415
     from heliograph.jobs.models import State  # noqa: PLC0415
-    from heliograph.jobs.pace import be_nice  # noqa: PLC0415
     from heliograph.jobs.registry import Kinds  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.platform.imports import job as import_job  # noqa: PLC0415
     from heliograph.platform.imports import preparing  # noqa: PLC0415
 
-    be_nice()
     runner = Runner(Kinds([import_job.kind()]))
     with scope(account=account):
         job = None if anew else preparing.unfinished(account, parameters)

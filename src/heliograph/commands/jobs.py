@@ -89,7 +89,7 @@ def resume(
 
     row = control.resume(job)
     if here:
-        from heliograph.jobs.pace import be_nice  # noqa: PLC0415
+        from heliograph.jobs.nice import be_nice  # noqa: PLC0415
         from heliograph.jobs.runner import Runner  # noqa: PLC0415
         from heliograph.wiring import job_kinds  # noqa: PLC0415
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
-import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +15,6 @@ from heliograph.store.database import Database, of_django
 from heliograph.store.lanes import is_behind
 from heliograph.store.registrations import last_change
 
-NICE: Final = 10
 BEHIND: Final = 300
 """Lanes that wait for a worker."""
 BESIDE_REST: Final = 2.0
@@ -55,10 +50,3 @@ def _asked[T](ask: Callable[[Database], T]) -> T | None:
         return ask(of_django(connections["default"]))
     except (Error, sqlite3.Error, psycopg.Error):
         return None
-
-
-def be_nice() -> None:
-    """Lower priority for this thread: under Linux a nice value is a thread's, elsewhere the process has its own."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

@@ -27,7 +27,8 @@ from django_scopes import scopes_disabled
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
-from heliograph.jobs.pace import Pace, be_nice
+from heliograph.jobs.nice import be_nice
+from heliograph.jobs.pace import Pace
 from heliograph.jobs.registry import Handler, Kinds, Step
 from heliograph.store.database import of_django
 
