@@ -29,7 +29,7 @@ from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
 from heliograph.recording.events import record_event
 from heliograph.recording.items import Answer, Item
-from heliograph.store import configuration, settling
+from heliograph.store import configuration, curing, submitting
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.secrets import Place, Vault, save_secret
 from tests.databases import DatabaseFacts
@@ -137,7 +137,7 @@ class World:
             self.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
             save_secret(self.db, self.vault, Place(ACCOUNT, "connection", number, "path"), rest)
-            settling.cure_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
+            curing.cure_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
         return number
 
     def flow(self, *connections: int, does: Does = Does.UPDATES, **more: Any) -> Flow:
@@ -154,13 +154,13 @@ class World:
         changed = replace(flow, **more)
         with self.db.transaction():
             self.save_within({("flow", flow.id): changed.to_body()})
-            settling.cure_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
+            curing.cure_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
         return changed
 
     def delete_flow(self, flow: Flow) -> None:
         with self.db.transaction():
             self.save_within({("flow", flow.id): None})
-            settling.end_flow(self.db, ACCOUNT, flow.id)
+            curing.end_flow(self.db, ACCOUNT, flow.id)
 
     def pause(self, connection: int, *, paused: bool = True) -> None:
         with self.db.transaction():
@@ -193,7 +193,7 @@ class World:
 
     def submit(self, *actions: int) -> dict[int, str]:
         with self.db.transaction():
-            return settling.submit(self.db, ACCOUNT, actions, self.does_of())
+            return submitting.submit(self.db, ACCOUNT, actions, self.does_of())
 
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:

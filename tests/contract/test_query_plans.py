@@ -29,7 +29,7 @@ from heliograph.insights.retry_queue import RetryQueue
 from heliograph.platform.registrations import MOST, Kind, Registrations, Sort
 from heliograph.platform.registrations import Wanted as ListOf
 from heliograph.recording.record import record
-from heliograph.store import configuration, lanes, settling, slots
+from heliograph.store import configuration, curing, lanes, settling, slots, submitting
 from heliograph.store.lanes import Want
 from heliograph.store.settling import Exchange, Settled
 from heliograph.web.cursor import Cursor
@@ -151,13 +151,13 @@ def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
 def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     account = large[1]
     queued = [1_000_000 + n for n in range(1, 400, 20)]
-    said = settling.submit(explaining, account, queued, lambda _: Does.UPDATES)
+    said = submitting.submit(explaining, account, queued, lambda _: Does.UPDATES)
     assert set(said.values()) == {""}
-    assert settling.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
-    settling.cure_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
-    settling.cure_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
-    settling.cure_runs(explaining, account, 7)
-    assert settling.end_flow(explaining, account, 8)
+    assert submitting.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
+    curing.cure_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
+    curing.cure_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
+    curing.cure_runs(explaining, account, 7)
+    assert curing.end_flow(explaining, account, 8)
 
 
 def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

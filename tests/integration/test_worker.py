@@ -301,7 +301,7 @@ def test_F8_a_destination_gets_another_connection(world: World, receiver: Receiv
 
 
 def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: World, receiver: Receiver) -> None:
-    from heliograph.store import settling
+    from heliograph.store import curing
 
     world.flow(world.connection(receiver.url("/crm")), statuses=(1, 2))
     with world.worker():
@@ -313,7 +313,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: Wor
         statuses["registration"] = [{**row, "tags": [1]} if row["name"] == "Odd" else row for row in rows]
         with world.db.transaction():
             world.save_within({("statuses", 1): statuses})
-            settling.cure_runs(world.db, 1)
+            curing.cure_runs(world.db, 1)
         world.until_states("success")
     assert world.db.all("SELECT decision, reason FROM run") == [(2, "")]
     assert world.db.all("SELECT queue FROM judgement") == [(4,)]

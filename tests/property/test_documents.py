@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heliograph.domain import documents
+from heliograph.domain import document_values, documents
 from heliograph.domain.changes import KEEP
-from heliograph.domain.documents import MAX_CODE, MAX_TEXT, MAX_VALUES, Refused, address, resolve
+from heliograph.domain.document_values import Refused
+from heliograph.domain.documents import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
 from heliograph.domain.fields import PROFILE_FIELDS
 from heliograph.domain.snapshot import Entry, Field, compile_account, compile_event
 from heliograph.recording.items import RecordingError, as_document
@@ -60,7 +61,7 @@ def refused(**document: object) -> Refused:
     return error.value
 
 
-def problem(**document: object) -> documents.Problem:
+def problem(**document: object) -> document_values.Problem:
     (found,) = refused(**document).problems
     return found
 
@@ -69,9 +70,9 @@ def upsert(**document: object):
     return resolve(document, ACCOUNT, EVENT)
 
 
-def problems_of(document: dict[str, object]) -> list[documents.Problem]:
+def problems_of(document: dict[str, object]) -> list[document_values.Problem]:
     """Every problem of a document; anything but Refused is the test's failure."""
-    found: list[documents.Problem] = []
+    found: list[document_values.Problem] = []
     for read in (lambda: address(document), lambda: resolve(document, ACCOUNT, EVENT)):
         try:
             read()
@@ -280,13 +281,13 @@ def test_I2_a_document_of_nonsense_is_answered_by_a_bounded_list() -> None:
         {f"k{i}": 1 for i in many},
     ):
         problems = refused(**nonsense).problems
-        assert len(problems) == documents.MOST_PROBLEMS + 1
+        assert len(problems) == document_values.MOST_PROBLEMS + 1
         assert problems[-1].field == ""
         assert "more problems" in problems[-1].reason
 
 
 def test_I2_options_are_found_but_for_case_and_the_first_of_equal_ones() -> None:
     field = Field(1, "q", "Q", "multi-select", ("Vegan", "VEGAN ", "Kosher"))
-    read = documents._Reader()
+    read = document_values.Reader()
     assert documents.answer(read, ["vegan", "VEGAN ", "kOSHER", ""], field, "answers.q") == ("Vegan", "VEGAN ", "Kosher")
     assert not read.problems

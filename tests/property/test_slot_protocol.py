@@ -36,7 +36,7 @@ from heliograph.engine.recovery import recover
 from heliograph.engine.settling import Settler
 from heliograph.engine.slots import Lease, SharedSlots
 from heliograph.recording.queueing import Order, enqueue
-from heliograph.store import lanes, settling
+from heliograph.store import lanes, submitting
 from heliograph.store.database import Database
 from heliograph.store.figures import put_deltas
 from heliograph.store.lanes import ACTION_COLUMNS, LANE_COLUMNS, Want, action_of, lane_of
@@ -288,7 +288,7 @@ class Protocol(RuleBasedStateMachine):
         waiting = [id for (id,) in self.db.all("SELECT id FROM action WHERE state IN (2, 11) ORDER BY id")]
         if waiting:
             with self.db.transaction():
-                settling.submit(self.db, 1, [data.draw(st.sampled_from(waiting))], DOES.__getitem__)
+                submitting.submit(self.db, 1, [data.draw(st.sampled_from(waiting))], DOES.__getitem__)
 
     # ---- what may never be
 

@@ -24,7 +24,7 @@ from typing import Final
 import psycopg
 import structlog
 
-from heliograph.domain.documents import Refused
+from heliograph.domain.document_values import Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.engine.handover import Handover

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heliograph.domain.documents import Problem
+from heliograph.domain.document_values import Problem
 from heliograph.engine import problems
 from heliograph.engine.problems import Reply
 from heliograph.recording.items import MAX_KEY, Item

@@ -27,8 +27,8 @@ from heliograph.recording.queueing import Order, enqueue
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.figures import put_deltas
-from heliograph.store.settling import stuck_run_of
 from heliograph.store.slots import fence
+from heliograph.store.submitting import stuck_run_of
 
 log = structlog.get_logger(__name__)
 

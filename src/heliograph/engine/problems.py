@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heliograph.domain.documents import Problem
+from heliograph.domain.document_values import Problem
 from heliograph.engine.batching import Mishap, Result
 from heliograph.recording.items import Answer, Outcome
 

@@ -18,7 +18,7 @@ from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
 from heliograph.recording.queueing import Order, enqueue
 from heliograph.recording.sources import Committed
-from heliograph.store import configuration, settling
+from heliograph.store import configuration, submitting
 from heliograph.store.database import Database, of_django
 from heliograph.store.figures import put_deltas
 
@@ -46,8 +46,8 @@ def submit(account: int, keys: Sequence[str]) -> Submitted:
         config = Committed(db).account(account)
         does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
         # Runs before lanes, as where they are judged again.
-        said = {f"r{id}": text for id, text in settling.submit_runs(db, account, runs).items()}
-        said |= {f"a{id}": text for id, text in settling.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
+        said = {f"r{id}": text for id, text in submitting.submit_runs(db, account, runs).items()}
+        said |= {f"a{id}": text for id, text in submitting.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
     return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from heliograph.domain.documents import Problem
+from heliograph.domain.document_values import Problem
 from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, PROFILE_FIELDS
 from heliograph.domain.flows import Flow, Op, Watch
 from heliograph.domain.sampling import SampleFacts

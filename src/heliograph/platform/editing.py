@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.changes import RegistrationState
-from heliograph.domain.documents import Problem
+from heliograph.domain.document_values import Problem
 from heliograph.domain.fields import PROFILE_FIELDS
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
 from heliograph.domain.statuses import NEW

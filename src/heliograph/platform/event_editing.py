@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from heliograph.domain.changes import EventState
-from heliograph.domain.documents import Refused, check_answers
+from heliograph.domain.document_values import Refused
+from heliograph.domain.documents import check_answers
 from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.platform.editing import Texts, Values

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from heliograph.domain.changes import Upsert
-from heliograph.domain.documents import Problem, address
+from heliograph.domain.document_values import Problem
+from heliograph.domain.documents import address
 from heliograph.domain.errors import HeliographError
 
 MAX_KEY = 300

@@ -23,7 +23,8 @@ from heliograph.domain.changes import (
     applied,
     registration_facets,
 )
-from heliograph.domain.documents import SHOWN_ALLOWED, Problem, Refused, resolve
+from heliograph.domain.document_values import SHOWN_ALLOWED, Problem, Refused
+from heliograph.domain.documents import resolve
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
 from heliograph.domain.statuses import NEW
 from heliograph.recording.contents import read_state, write_state

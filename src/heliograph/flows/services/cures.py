@@ -14,7 +14,7 @@ from heliograph.domain.tags import TagKind
 from heliograph.flows.models import Destination
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Tagged
-from heliograph.store import settling
+from heliograph.store import curing
 from heliograph.store.database import Database
 
 ENDED_AT_ONCE = 10
@@ -23,14 +23,14 @@ ENDED_AT_ONCE = 10
 
 def flow_saved(s: Saving, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
-    settling.cure_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, does_of())
+    curing.cure_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, does_of())
     if rules_changed:
-        settling.cure_runs(s.db, s.account, flow)
+        curing.cure_runs(s.db, s.account, flow)
 
 
 def connection_saved(s: Saving, connection: int) -> None:
     """A connection was saved: its credentials, its address, or what its flows lacked."""
-    settling.cure_connection(s.db, s.account, connection, CURED_BY_CONNECTION, does_of())
+    curing.cure_connection(s.db, s.account, connection, CURED_BY_CONNECTION, does_of())
 
 
 def mapping_saved(s: Saving, mapping: int) -> None:
@@ -41,7 +41,7 @@ def mapping_saved(s: Saving, mapping: int) -> None:
         *used.filter(header_mapping=mapping).values_list("flow_id", flat=True),
     }
     for flow in sorted(flows):
-        settling.cure_flow(s.db, s.account, flow, CURED_BY_MAPPING, does_of())
+        curing.cure_flow(s.db, s.account, flow, CURED_BY_MAPPING, does_of())
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
@@ -79,14 +79,14 @@ def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> 
 def flow_deleted(s: Saving, flow: int) -> None:
     """P12: its undelivered actions end as Failed."""
     for _ in range(ENDED_AT_ONCE):
-        if not settling.end_flow(s.db, s.account, flow):
+        if not curing.end_flow(s.db, s.account, flow):
             break
 
 
 def destination_removed(s: Saving, destination: int) -> None:
     """F8: as for a deleted flow."""
     for _ in range(ENDED_AT_ONCE):
-        if not settling.end_destination(s.db, s.account, destination):
+        if not curing.end_destination(s.db, s.account, destination):
             break
 
 

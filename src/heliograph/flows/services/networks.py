@@ -11,7 +11,7 @@ from heliograph.flows.services.cures import does_of
 from heliograph.outbound.guard import GuardError, Policy
 from heliograph.platform.errors import Invalid
 from heliograph.platform.services.saving import Saving
-from heliograph.store import settling
+from heliograph.store import curing
 
 
 def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
@@ -26,6 +26,6 @@ def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = wanted or None
     row.save(update_fields=["allowed_networks"])
-    settling.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), does_of())
+    curing.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), does_of())
     s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
     return wanted

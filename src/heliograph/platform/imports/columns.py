@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from heliograph.domain.bodies import Body, BodyError
-from heliograph.domain.documents import code_of
+from heliograph.domain.document_values import code_of
 from heliograph.domain.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
 from heliograph.domain.statuses import SESSION_STATUSES

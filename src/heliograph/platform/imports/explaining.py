@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from heliograph.domain.documents import Problem
+from heliograph.domain.document_values import Problem
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES
 from heliograph.platform.imports.errors import RowProblem

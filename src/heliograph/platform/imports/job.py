@@ -24,7 +24,8 @@ from django.db import DatabaseError as DjangoDatabaseError
 from django.db import connections, transaction
 from django_scopes import scopes_disabled
 
-from heliograph.domain.documents import Problem, Refused, address, code_of
+from heliograph.domain.document_values import Problem, Refused, code_of
+from heliograph.domain.documents import address
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
 from heliograph.platform.imports import comparing, creating, preparing

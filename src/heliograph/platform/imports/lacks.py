@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from heliograph.domain.documents import code_of
+from heliograph.domain.document_values import code_of
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Session, Status
 from heliograph.domain.statuses import StatusClass
 from heliograph.domain.tags import STANDARD_PROPERTY_NAMES

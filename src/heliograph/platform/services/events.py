@@ -12,7 +12,8 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import validate_timezone
 from heliograph.domain.changes import KEEP, EventState, Keep
-from heliograph.domain.documents import Refused, check_answers
+from heliograph.domain.document_values import Refused
+from heliograph.domain.documents import check_answers
 from heliograph.domain.snapshot import AccountConfig, EventConfig, event_body
 from heliograph.domain.statuses import StatusClass
 from heliograph.domain.tags import TagKind

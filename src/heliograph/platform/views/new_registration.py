@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.domain.documents import code_of
+from heliograph.domain.document_values import code_of
 from heliograph.platform import editing
 from heliograph.platform.editing import Opened, Values
 from heliograph.platform.views.form import form_of, label_of

@@ -1,0 +1,179 @@
+"""Reading one value of a document, and saying what is wrong with it (spec I2).
+
+It refuses here what a database would refuse later (architecture rule 2): NUL, lone surrogates, what is too long or too large.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from math import isfinite
+
+from heliograph.domain.changes import KEEP, Keep
+from heliograph.domain.errors import HeliographError
+
+MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
+SHOWN_ALLOWED = 50  # allowed values that a message names
+MOST_PROBLEMS = 25  # of one document; reading ends there, or a megabyte of unknown names would be answered by twenty
+YES, NO = "Yes", "No"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a document is refused: the field (`answers.dietary`), the reason as a sentence, and what would be accepted."""
+
+    field: str
+    reason: str
+    allowed: tuple[str, ...] = ()
+    value: str = ""
+
+
+class Refused(HeliographError):
+    """The document is refused; nothing of it was recorded."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(f"{p.field}: {p.reason}" for p in self.problems))
+
+
+def code_of(text: str) -> str:
+    """A code as it is compared: NFC and trimmed (I2)."""
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
+
+
+class Reader:
+    """Reads values of a document and gathers what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
+        """Notes it. Raises Refused where there are MOST_PROBLEMS before it."""
+        if len(self.problems) == MOST_PROBLEMS:
+            raise Refused([*self.problems, Problem("", f"has more problems than these {MOST_PROBLEMS}.")])
+        self.problems.append(Problem(_clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
+
+    def stop(self) -> None:
+        """Raises Refused if anything was wrong."""
+        if self.problems:
+            raise Refused(self.problems)
+
+    def code(self, value: object, field: str, longest: int) -> str:
+        if not isinstance(value, str) or not code_of(value):
+            self.problem(field, "is missing: a code is needed.")
+            return ""
+        text = self.text(code_of(value), field, longest)
+        if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
+            self.problem(field, "must not contain control characters.", value=value)
+        return text
+
+    def text(self, value: object, field: str, longest: int) -> str:
+        """A text as it is, null as empty; numbers and yes/no become text."""
+        if type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value:  # almost all of them
+            return value
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return YES if value else NO
+        if isinstance(value, (int, float)):
+            value = _digits(value)
+        if not isinstance(value, str):
+            self.problem(field, "must be a text.", value=value)
+            return ""
+        if len(value) > longest:
+            self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
+        elif "\0" in value:
+            self.problem(field, "contains a NUL character.", value=value)
+        elif not _is_encodable(value):
+            self.problem(field, "contains a half of a surrogate pair, which is no character.", value=value)
+        else:
+            return value
+        return ""
+
+    def flag(self, value: object, field: str) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.strip().casefold() in ("yes", "no"):
+            return value.strip().casefold() == "yes"
+        self.problem(field, "is neither yes nor no.", (YES, NO), value)
+        return False
+
+    def instant(self, value: object, field: str) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            self.problem(field, "is not a time with an offset.", ("2026-03-01T09:30:00Z",), value)
+            return None
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            self.problem(field, "is out of range.", value=value)
+            return None
+
+    def chosen(self, document: Mapping[str, object], field: str, known: Mapping[str, int]) -> int | Keep:
+        """One of the named things; null or empty leaves it alone: a registration always has a status (P3)."""
+        found = self.chosen_or_none(document, field, known)
+        return KEEP if found is None else found
+
+    def chosen_or_none(self, document: Mapping[str, object], field: str, known: Mapping[str, int]) -> int | Keep | None:
+        if field not in document:
+            return KEEP
+        value = document[field]
+        if value is None or value == "":
+            return None
+        return self.one_of(value, field, known)
+
+    def one_of(self, value: object, field: str, known: Mapping[str, int]) -> int | None:
+        found = (known.get(value) or known.get(code_of(value))) if isinstance(value, str) else None
+        if found is None and isinstance(value, str):
+            folded = code_of(value).casefold()  # exact names first: two custom ones may differ by case alone
+            found = next((id for name, id in known.items() if name.casefold() == folded), None)
+        if found is None:
+            self.problem(field, f"{shown(value)!r} is not known here.", known, value)
+        return found
+
+    def mapping(self, value: object, field: str) -> Mapping[str, object]:
+        if type(value) is dict:
+            return value
+        if value is None:
+            return {}
+        if isinstance(value, Mapping):
+            return value
+        self.problem(field, "must be an object.", value=value)
+        return {}
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: object) -> str:
+    """A value for a message: short, and of characters that every database and encoder takes."""
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _clean(_digits(value) or "a number", 100)
+    return _clean(value if isinstance(value, str) else type(value).__name__ if not isinstance(value, bool) else (YES if value else NO), 100)
+
+
+def _clean(text: str, longest: int) -> str:
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return cut.encode("utf-8", "replace").decode().replace("\0", "�")
+
+
+def _digits(value: float) -> str | None:
+    """A number as text; None for what has no digits to store: not a number, infinite, or of thousands of digits."""
+    fits = value.bit_length() <= MAX_BITS if isinstance(value, int) else isfinite(value)
+    return str(value) if fits else None
