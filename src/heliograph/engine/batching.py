@@ -45,7 +45,7 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 """Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
 MOST_OF_ONE: Final = MOST_WAITING // 2
 """Documents of one account among them: however much it sends, there is room for the others."""
-GATHER: Final = 0.002
+GATHER: Final = 0.005
 CONFIRM_EVERY: Final = 0.25
 NOTE_EVERY: Final = 60.0
 """Seconds between writes of when tokens were last used."""
