@@ -222,7 +222,7 @@ def test_C3_without_a_test_url_nothing_is_sent(stage: Stage) -> None:
     assert (report.verdict, marks(report), report.finding) == (Verdict.REACHED, "ddd--", None)
     assert "credentials were not tried" in words.summary(report)
     assert "Test Connection URL" in words.remedy(report)
-    assert receiver.connections == 1
+    until(lambda: receiver.connections == 1)  # it ends its handshake after the other side has
     assert receiver.requests == []
 
 
