@@ -33,9 +33,8 @@ def _chosen(visit: Visit) -> None:
     page.get_by_label("Session Registration Status Change").check()
     expect(page.get_by_label("Session Registration Statuses", exact=True)).to_be_visible()
     statuses = page.get_by_label(re.compile("^Registration Statuses"))
-    expect(statuses).to_have_attribute(
-        "autocomplete", "off"
-    )  # it is a chip input now; the plain one that came with the answer would stay hidden
+    # It is a chip input now; the plain one that came with the answer would stay hidden.
+    expect(statuses).to_have_attribute("autocomplete", "off")
     statuses.fill("Regis")
     statuses.press("Enter")  # the only one that begins like this
     expect(page.get_by_role("button", name="Remove Registered")).to_be_visible()

@@ -359,9 +359,8 @@ def test_O7_bulk_without_room_waits_and_is_then_429(world: World, monkeypatch: p
             said = sender.many(document("S1"), document("S2"))
             assert (said.status, said.headers["retry-after"]) == (429, "1")
         waiting.join(20)
-        assert [line["status"] for line in first[0].lines] == [201] * len(
-            two_chunks
-        )  # under way, it waits for its second for as long as it takes
+        # Under way, it waits for room for its second chunk for as long as it takes.
+        assert [line["status"] for line in first[0].lines] == [201] * len(two_chunks)
         assert [line["status"] for line in sender.many(document("S1"), document("S2")).lines] == [201, 201]
 
 

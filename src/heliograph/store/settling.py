@@ -226,6 +226,3 @@ def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
         rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.marks})
     db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
     return len(rows)
-
-
-# ---- wishes of pages and savers --------------------------------------------------------------------------------------------

@@ -25,8 +25,9 @@ GROWN: Final = 4 * LARGEST
 _FRAME: Final = 4096 + 24
 """Bytes: SQLite's usual page, and its head in the log."""
 LONG_ENOUGH: Final = 50
-LONGEST_WAIT: Final = 2_000
-"""Milliseconds that the gate is held for those who read what the log had before; the log goes on growing while they do, and the next pass tries again."""
+LONGEST_WAIT: Final = 500
+"""Milliseconds that the gate is held for those who still read what the log has, the longer ones where it has GROWN. It goes on growing while they read, and the
+next pass tries again."""
 EVERY: Final = 1.0
 
 
