@@ -57,30 +57,30 @@ SETTINGS: list[URLPattern] = [
 EVENTS: list[URLPattern] = [
     path("events/", events.events, name="events"),
     path("events/add/", events.add, name="event-add"),
-    path("events/<str:event>/details/", events.details, name="event-details"),
-    path("events/<str:event>/leave-testing/", event_acts.leave_testing, name="event-leave-testing"),
-    path("events/<str:event>/copy/", event_acts.copy, name="event-copy"),
-    *(path(f"events/<str:event>/{here}/", event_rows.listed, {"here": here}, name=here) for here in event_kinds.KINDS),
-    *(path(f"events/<str:event>/{here}/<int:id>/", event_rows.edit, {"here": here}, name=f"{here}-edit") for here in event_kinds.KINDS),
+    path("events/<segment:event>/details/", events.details, name="event-details"),
+    path("events/<segment:event>/leave-testing/", event_acts.leave_testing, name="event-leave-testing"),
+    path("events/<segment:event>/copy/", event_acts.copy, name="event-copy"),
+    *(path(f"events/<segment:event>/{here}/", event_rows.listed, {"here": here}, name=here) for here in event_kinds.KINDS),
+    *(path(f"events/<segment:event>/{here}/<int:id>/", event_rows.edit, {"here": here}, name=f"{here}-edit") for here in event_kinds.KINDS),
     *(
-        path(f"events/<str:event>/{here}/<int:id>/delete/", event_rows.delete, {"here": here}, name=f"{here}-delete")
+        path(f"events/<segment:event>/{here}/<int:id>/delete/", event_rows.delete, {"here": here}, name=f"{here}-delete")
         for here in event_kinds.KINDS
     ),
 ]
 
 urlpatterns: list[URLPattern] = [
     path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
-    path("first-start/<str:token>/", first_start, name="first-start"),
+    path("first-start/<segment:token>/", first_start, name="first-start"),
     *SETTINGS,
     *EVENTS,
     path("registrations/", registrations, name="registrations"),
     path("registrations/add/", new_registration.add, name="registration-add"),
     path("registrations/set-status/", bulk.set_status, name="registrations-status"),
     path("import/", importing.upload, name="import"),
-    path("import/<str:upload>/columns/", importing.columns, name="import-columns"),
-    path("import/<str:upload>/dry-run/", importing.dry_run, name="import-dry-run"),
+    path("import/<segment:upload>/columns/", importing.columns, name="import-columns"),
+    path("import/<segment:upload>/dry-run/", importing.dry_run, name="import-dry-run"),
     path("jobs/<int:id>/", job.job, name="job"),
     path("jobs/<int:id>/refused.csv", importing.refused_lines, name="job-refused"),
-    path("registration-active/<str:event>/<path:code>/", is_active, name="registration-active"),
-    path("registrations/<str:event>/<path:code>/", registration, name="registration"),
+    path("registration-active/<segment:event>/<segment:code>/", is_active, name="registration-active"),
+    path("registrations/<segment:event>/<segment:code>/", registration, name="registration"),
 ]

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.urls import register_converter
 
 
 class WebConfig(AppConfig):
-    """Templates, static files and template tags. No models."""
+    """Templates, static files, template tags, and the one way in which a text stands in an address. No models."""
 
     name = "heliograph.web"
     label = "web"
+
+    def ready(self) -> None:
+        from heliograph.web.addresses import Segment  # noqa: PLC0415 -- imports what Django has only once it is set up
+
+        register_converter(Segment, "segment")
