@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from heliograph.platform.imports.reading import Rows
 
 REPORT_COLUMNS: Final = ("refused_line", "refused_field", "refused_value", "refused_reason", "refused_accepted")
-_FORMULA: Final = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\uff1d",
-    "\uff0b",
-    "\uff0d",
-    "\uff20",
-)  # the last four: full width, as some spreadsheets take them
+_FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
+"""What begins a formula. The last four are full width, as some spreadsheets take them; tabs and line ends are what some of them drop."""
+_BEGINS: Final = r"(?:\A|(?<=[\s,;|:]))"
+"""Where a cell may begin for some reader: at the beginning, after a separator, on a new line.
+
+A reader that splits at `;` does not know our quotes: for it the cell `x;=1`, which we write as `"x;=1"`, ends in a cell `=1"`.
+"""
+_UNSAFE: Final = re.compile(rf"""{_BEGINS}(?=["']*{_FORMULA})""")
+_MADE_SAFE: Final = re.compile(rf"""{_BEGINS}'(?=["']*{_FORMULA})""")
 _EXAMPLES: Final = 5
 
 
 def safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what would be one, and before what looks as if this had been done."""
-    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+    """A cell that no spreadsheet takes for a formula, whatever it splits at: an apostrophe stands before each thing in it that would be one.
+
+    Where apostrophes stand there already, one more does, so that `exact` can take it away again: `=1` is `'=1`, `'=1` is `''=1`.
+    """
+    return _UNSAFE.sub("'", text)
 
 
 def exact(text: str) -> str:
     """The cell that `safe` was given."""
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+    return _MADE_SAFE.sub("", text)
 
 
 class Restored:
