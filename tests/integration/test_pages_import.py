@@ -243,7 +243,7 @@ def test_P1_viewers_and_other_accounts_see_no_upload(database: DatabaseFacts, cl
             f"/import/{id}/dry-run/",
             started,
             f"{started}refused.csv",
-            "/import/..%2f..%2f/columns/",
+            "/import/~2E~2E~2F~2E~2E~2F/columns/",
             f"/import/{'0' * 32}/columns/",
         ):
             assert client.get(url).status_code == 404, url

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import replace
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.addresses import HOSTILE, browsed
 
 from heliograph.domain.addresses import AddressError, masked, parse_rest, split_address
 from heliograph.domain.connections import (
@@ -298,6 +301,25 @@ def test_C2_a_url_that_can_be_read_in_two_ways_is_refused(url: str, said: str) -
 
 def test_C2_text_beyond_ascii_in_a_path_is_encoded() -> None:
     assert request(connection(), secrets={"path": "/zoë%20x"}).url == "https://crm.example.com/zo%C3%AB%20x"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_C2_A2_a_field_in_a_path_leads_to_no_other_path(text: str) -> None:
+    """However the target, or a proxy before it, reads the path: decoded never, once or twice, with dot segments taken out or not."""
+
+    class Named(Facts):
+        def value(self, source: str) -> Value:
+            return text
+
+    rest = parse_rest("/leads/{registration.code}/note?of={registration.code}").fill(Named(), ZONE)
+    if isinstance(rest, Problem):
+        assert {".", ".."} & set(re.split(r"[/\\]", unquote(unquote(text))))
+        return
+    path = rest.partition("?")[0]
+    for read in (path, unquote(path), unquote(unquote(path))):
+        for seen in (read, browsed("/", quote(read)).path, browsed("/", quote(read.replace("\\", "/"))).path):
+            assert seen.startswith("/leads/"), read
+            assert seen.endswith("/note"), read
 
 
 def test_C2_a_date_in_a_url_that_no_calendar_has_is_a_problem() -> None:

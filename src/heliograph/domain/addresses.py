@@ -120,7 +120,7 @@ class Rest:
                 return Problem(URL, f"holds the field {chip}, which is no valid text")
         whole = "".join(filled)
         if _has_dots(whole):
-            return Problem(URL, "would lead to another path, because a field in it holds only dots")
+            return Problem(URL, "would lead to another path, because a field in it holds /./, /../ or only dots")
         return whole
 
 
@@ -143,9 +143,13 @@ def parse_rest(rest: str) -> Rest:
         raise AddressError("The URL holds half a character (a lone surrogate).") from None
 
 
+_STEP: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
+_DOTS: Final = re.compile(rf"(?:\A|{_STEP})(?:\.|%(?:25)*2e){{1,2}}(?:\Z|(?={_STEP}))", re.IGNORECASE)
+
+
 def _has_dots(rest: str) -> bool:
-    """Whether a reader would take a part of the path for "here" or "one up"."""
+    """Whether a reader would take a part of the path for "here" or "one up"; also one that decodes %2F first, once or more, as many servers do."""
     path = rest.partition("?")[0]
     if "." not in path and "%2" not in path:
         return False
-    return any(part.lower().replace("%2e", ".") in (".", "..") for part in path.split("/"))
+    return _DOTS.search(path) is not None
