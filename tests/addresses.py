@@ -61,7 +61,7 @@ _DOTS = re.compile(r"^(\.|%2e)(\.|%2e)?$", re.IGNORECASE)
 def browsed(base: str, written: str) -> SplitResult:
     """The address that a browser asks for where this stands on the page at `base` (WHATWG URL, of a special scheme); both begin with a path."""
     text = re.sub(r"[\t\n\r]", "", written.strip(" \t\n\r\f"))
-    path, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    path, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", text, re.DOTALL).groups()
     path = path.replace("\\", "/")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|//", path):
         return urlsplit(path + mark + rest)  # it leads to another site

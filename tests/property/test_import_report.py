@@ -26,7 +26,7 @@ NAMES = ["code", "a;=b|=c:=d", "=head"]
 
 def cells_of(text: str, separator: str, quoting: int) -> list[str]:
     """All cells as such a spreadsheet finds them. Quotes count where a cell begins with one, or (QUOTE_NONE) never."""
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)  # type: ignore[arg-type]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting)
     return [cell for row in rows for cell in row]
 
 
