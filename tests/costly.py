@@ -1,0 +1,189 @@
+"""Documents of a megabyte that are made to cost as much as they can, one for each kind of field, and the account that takes them.
+
+account = CostlyAccount(World(fresh_database))
+account.lines_of(mean())        # lines of ours that ran from the bytes to the commit
+for kind, body in worst().items(): ...
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count, islice, product
+from types import CodeType
+from typing import Any
+
+from heliograph.domain.fields import PROFILE_FIELDS
+from heliograph.domain.flows import FilterRow, Op, Watch
+from heliograph.engine import ingest
+from heliograph.engine.problems import Reply, reply_of
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import Item
+from heliograph.store import configuration
+from heliograph.store.tokens import Grant
+from tests.world import ACCOUNT, World
+
+MEGABYTE = ingest.LARGEST_ONE
+QUESTIONS, OPTIONS, SESSIONS, PROPERTIES = 300, 1_000, 1_000, 30
+LABEL = "abcdefghijklmnop"
+GRANT = Grant(1, ACCOUNT, frozenset({"ingest"}))
+TYPES = ("text", "number", "date", "select", "multi-select", "checkbox", "radio")
+OF_TYPE = {
+    "text": "x" * 30,
+    "number": "12.5",
+    "date": "2026-03-01",
+    "select": "Option 7",
+    "multi-select": ["Option 7", "Option 8"],
+    "checkbox": "Yes",
+    "radio": "Option 7",
+}
+_TOOL = 4
+
+
+def _field(id: int, code: str, label: str, type: str) -> dict[str, Any]:
+    options = [f"Option {n}" for n in range(OPTIONS)] if type in ("select", "multi-select", "radio") else []
+    return {"id": id, "code": code, "label": label, "type": type, "options": options}
+
+
+class CostlyAccount:
+    """A large account: every type of question and custom field with 1,000 options, 1,000 sessions, 30 properties, and flows that filter."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._codes = count(1)
+        custom = [_field(100 + n, f"c{n}", f"Custom {n}", TYPES[n % len(TYPES)]) for n in range(70)]
+        session = [{"id": 11, "code": "reg", "name": "Registered", "tags": [1]}, {"id": 12, "code": "gone", "name": "Was there", "tags": [1]}]
+        statuses = {**(world.bodies["statuses", 1] or {}), "session": session}
+        world.save({("fields", 1): {"profile": [*custom, _field(99, "label", LABEL, "text")], "event": []}, ("statuses", 1): statuses})
+        questions = [{**_field(200 + n, f"q{n}", f"Question {n}", TYPES[n % len(TYPES)]), "tag": None} for n in range(QUESTIONS)]
+        ((event,),) = world.db.all("SELECT id FROM event")
+        setup = {
+            "types": [{"id": 41, "code": "SPK", "name": "Speaker"}],
+            "questions": [*questions, {**_field(199, "label", LABEL, "text"), "tag": None}],
+            "properties": [{"id": 600 + n, "code": f"p{n}", "name": f"Property {n}"} for n in range(PROPERTIES - 1)]
+            + [{"id": 699, "code": "label", "name": LABEL}],
+            "sessions": [{"id": 1_000 + n, "code": f"s{n}", "name": f"Session {n}"} for n in range(SESSIONS)],
+        }
+        with world.db.transaction():
+            configuration.lock_exclusive(world.db, events=[(ACCOUNT, event)])
+            configuration.save(world.db, ACCOUNT, configuration.EVENT, event, {("setup", event): setup}, by="test")
+        connection = world.connection("http://127.0.0.1:1/crm")
+        for n in range(20):
+            rows = tuple(FilterRow(f"profile.{name}", Op.CONTAINS, (f"nowhere {n}",)) for name in ("notes", "city"))
+            world.flow(connection, filters=rows)
+        world.flow(connection, watch=Watch.SESSION_STATUS)
+        world.flow(connection)
+
+    def record(self, body: bytes, code: str = "") -> Reply:
+        """From the bytes to the commit, as a door and the batch writer do it on their threads. The body's code `?` is replaced."""
+        body = body.replace(b'"code": "?"', f'"code": "{code or f"R{next(self._codes)}"}"'.encode(), 1)
+        item = ingest.item_of(body, GRANT, None)
+        if not isinstance(item, Item):
+            return item
+        return reply_of(record_batch(self.world.db, [item], self.world.source)[0])
+
+    def lines_of(self, body: bytes, code: str = "") -> tuple[int, Reply]:
+        """How many lines of ours ran for it, each turn of a loop counted, and what was answered. The same at each run, whatever the machine does."""
+        with counted() as lines:
+            reply = self.record(body, code)
+        return lines[0], reply
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """Counts the lines and the jumps of Heliograph's own code on all threads."""
+    found, on = [0], sys.monitoring
+    events = on.events.LINE | on.events.JUMP | on.events.BRANCH if hasattr(on.events, "BRANCH") else on.events.LINE | on.events.JUMP
+
+    def step(code: CodeType, *_: object) -> object:
+        if "/heliograph/" not in code.co_filename:
+            return on.DISABLE
+        found[0] += 1
+        return None
+
+    on.use_tool_id(_TOOL, "costs")
+    try:
+        for event in (on.events.LINE, on.events.JUMP, on.events.BRANCH):
+            on.register_callback(_TOOL, event, step)
+        on.restart_events()
+        on.set_events(_TOOL, events)
+        yield found
+    finally:
+        on.set_events(_TOOL, 0)
+        for event in (on.events.LINE, on.events.JUMP, on.events.BRANCH):
+            on.register_callback(_TOOL, event, None)
+        on.free_tool_id(_TOOL)
+
+
+def body(**more: object) -> bytes:
+    return json.dumps({"event": "SUMMIT", "code": "?", "status": "Attended", **more}, ensure_ascii=False).encode()
+
+
+def mean(longer: int = 1) -> bytes:
+    """The usual registration, that of `heliograph bench`: 40 fields in 2 KB, of which two are sessions. longer: how often its texts are repeated."""
+    profile = {name: f"A usual {label}".ljust(40) * longer for name, label in PROFILE_FIELDS.items() if name not in ("notes", "fax")}
+    answers = {f"q{n}": OF_TYPE[TYPES[n]] for n in range(7)} | {f"q{n}": "A usual answer" * longer for n in (7, 14, 21)}
+    custom = {f"c{n}": OF_TYPE[TYPES[n]] for n in range(3)}
+    sessions = [{"code": "s1", "status": "Registered"}, {"code": "s2", "status": "Registered"}]
+    return body(profile=profile | {"custom": custom}, answers=answers, properties={"Complete": True}, sessions=sessions, attendee_type="Speaker")
+
+
+def spellings(n: int) -> list[str]:
+    """So many ways to write LABEL, all different."""
+    return ["".join(letters) for letters in islice(product(*((c, c.upper()) for c in LABEL)), n)]
+
+
+def worst() -> Mapping[str, bytes]:
+    """The costliest documents that we know, by the kind of field; none longer than a megabyte."""
+    many = 40_000
+    text = [f"q{n}" for n in range(0, QUESTIONS, len(TYPES))]
+    choice = [f"q{n}" for n in range(4, QUESTIONS, len(TYPES))]
+    odd = {"NFC of notes": "\U0001d160", "one letter becomes eighteen": "\ufdfa", "marks out of order": "\u0301\u0316", "three for one": "\u0390"}
+    found = {
+        "spellings of a question": body(answers=dict.fromkeys(spellings(many), 1)),
+        "spellings of a custom field": body(profile={"custom": dict.fromkeys(spellings(many), 1)}),
+        "spellings of a property": body(properties=dict.fromkeys(spellings(many), True)),
+        "names that nobody knows": body(**{f"n{n}": 1 for n in range(many)}),
+        "profile fields that nobody knows": body(profile={f"n{n}": 1 for n in range(many)}),
+        "questions that nobody knows": body(answers={f"n{n}": 1 for n in range(many)}),
+        "the same name again and again": b'{"event": "SUMMIT", "code": "?", "answers": {' + b", ".join([b'"label": 1'] * many) + b"}}",
+        "every profile field at its longest": body(profile={n: "é" * (20_000 if n == "notes" else 1_000) for n in PROFILE_FIELDS}),
+        "long texts": body(answers={name: "x" * 20_000 for name in text}),
+        "texts of quotes and commas": body(answers={name: '",' * 5_000 for name in text}),
+        "options in another case": body(answers={name: [f"OPTION {n}" for n in range(200)] for name in choice}),
+        "options that nobody knows": body(answers={name: [f"none {n}" for n in range(200)] for name in choice}),
+        "one option again and again": body(answers={choice[0]: ["Option 7"] * many}),
+        "every question": body(answers={f"q{n}": OF_TYPE[TYPES[n % 7]] for n in range(QUESTIONS)}),
+        "every custom field": body(profile={"custom": {f"c{n}": OF_TYPE[TYPES[n % 7]] for n in range(70)}}),
+        "every property": body(properties={f"PROPERTY {n}": True for n in range(PROPERTIES - 1)}),
+        "every session": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(SESSIONS)]),
+        "as many sessions as are taken": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(100)]),
+        "one session again and again": body(sessions=[{"code": "s1"}] * many),
+        "sessions that nobody knows": body(sessions=[{"code": f"n{n}"} for n in range(many)]),
+        "sessions that are none": b'{"event": "SUMMIT", "code": "?", "sessions": [' + b", ".join([b"0"] * (4 * many)) + b"]}",
+        "a long status": body(status="\U0001d160" * (MEGABYTE // 4 - 100)),
+        "a long code": b'{"event": "SUMMIT", "code": "' + "\U0001d160".encode() * (MEGABYTE // 4 - 100) + b'"}',
+        "a long name of an event": b'{"code": "?", "event": "' + "\U0001d160".encode() * (MEGABYTE // 4 - 100) + b'"}',
+        "a long name of a question": body(answers={"\U0001d160" * (MEGABYTE // 4 - 100): 1}),
+        "long options": body(answers={name: ["\U0001d160" * 1_000] * 5 for name in choice}),
+        "dates": body(answers={f"q{n}": "2026-03-01" + " " * 19_000 for n in range(2, QUESTIONS, 7)}),
+        "a long time": body(modified="2026-03-01T09:30:00Z" + "0" * (MEGABYTE - 200)),
+        "numbers of 20,000 digits": body(answers={f"q{n}": "1" * 20_000 for n in range(1, QUESTIONS, 7)}),
+        "numbers of 4,000 digits": b'{"event": "SUMMIT", "code": "?", "answers": {' + b", ".join(b'"q%d": %s' % (n, b"9" * 4_000) for n in range(QUESTIONS - 40)) + b"}}",
+        "numbers": b'{"event": "SUMMIT", "code": "?", "answers": [' + b"0," * (MEGABYTE // 2 - 100) + b"0]}",
+        "empty objects": b'{"event": "SUMMIT", "code": "?", "answers": [' + b"{}," * (MEGABYTE // 3 - 100) + b"0]}",
+        "depth": b'{"event": "SUMMIT", "code": "?", "answers": ' + b"[" * (MEGABYTE // 2 - 100) + b"]" * (MEGABYTE // 2 - 100) + b"}",
+        "chains of eight": b'{"event": "SUMMIT", "code": "?", "answers": [' + b",".join([b"[[[[[]]]]]"] * (MEGABYTE // 11 - 100)) + b"]}",
+        "names below a long name": b'{"event": "SUMMIT", "code": "?", "a": {"' + b"n" * (MEGABYTE // 2) + b'": {' + b", ".join(b'"%d": ""' % n for n in range(30_000)) + b', "z": "\\u0000"}}}',
+        "half characters": b'{"event": "SUMMIT", "code": "?", "answers": {"q0": "' + b"\\ud800" * (MEGABYTE // 6 - 100) + b'"}}',
+        **{f"notes and answers: {kind}": body(profile={"notes": _fill(c, 20_000)}, answers={t: _fill(c, 20_000) for t in text[: 48 // len(c.encode())]}) for kind, c in odd.items()},
+        **{f"names: {kind}": body(profile={n: _fill(c, 1_000) for n in PROFILE_FIELDS}) for kind, c in odd.items()},
+    }  # fmt: skip
+    assert all(len(made) <= MEGABYTE for made in found.values()), [kind for kind, made in found.items() if len(made) > MEGABYTE]
+    return found
+
+
+def _fill(text: str, length: int) -> str:
+    return (text * length)[:length]
