@@ -15,6 +15,7 @@ from itertools import count, islice, product
 from types import CodeType
 from typing import Any
 
+from heliograph.domain.documents import MAX_SESSIONS
 from heliograph.domain.fields import PROFILE_FIELDS
 from heliograph.domain.flows import FilterRow, Op, Watch
 from heliograph.engine import ingest
@@ -159,7 +160,7 @@ def worst() -> Mapping[str, bytes]:
         "every custom field": body(profile={"custom": {f"c{n}": OF_TYPE[TYPES[n % 7]] for n in range(70)}}),
         "every property": body(properties={f"PROPERTY {n}": True for n in range(PROPERTIES - 1)}),
         "every session": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(SESSIONS)]),
-        "as many sessions as are taken": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(100)]),
+        "as many sessions as are taken": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(MAX_SESSIONS)]),
         "one session again and again": body(sessions=[{"code": "s1"}] * many),
         "sessions that nobody knows": body(sessions=[{"code": f"n{n}"} for n in range(many)]),
         "sessions that are none": b'{"event": "SUMMIT", "code": "?", "sessions": [' + b", ".join([b"0"] * (4 * many)) + b"]}",

@@ -25,6 +25,8 @@ def test_A4_D9_the_worst_document_of_a_megabyte_costs_at_most_twenty_usual_ones(
     account.record(mean())
     usual, reply = account.lines_of(mean())
     assert reply.status == 201
+    for body in WORST.values():
+        account.record(body)  # names and options of the configuration are folded once
     costs = {kind: account.lines_of(body)[0] / usual for kind, body in WORST.items()}
     for kind, c in sorted(costs.items(), key=lambda p: -p[1]): print(f"{c:8.1f} {kind}")
     assert {kind: round(cost, 1) for kind, cost in costs.items() if cost > MOST} == {}

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from heliograph.domain.changes import KEEP, Upsert, Values
-from heliograph.domain.document_values import NO, YES, Reader, code_of, shown
+from heliograph.domain.document_values import NO, YES, NameIndex, Reader, shown
 from heliograph.domain.fields import PROFILE_FIELDS
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Status
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Session, Status
 from heliograph.domain.tags import StandardProperty
 
 MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
 MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
+MAX_SESSIONS = 100  # of one document: each is a change of its own, with runs and deliveries
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
 
 
@@ -37,7 +38,7 @@ def resolve(document: Mapping[str, object], account: AccountConfig, event: Event
     for name in document:
         if name not in KNOWN:
             read.problem(str(name), "is not a field of a registration.", KNOWN, name)
-    known = _names(account, event)
+    known = names_of(account, event)
     profile, custom = _profile(read, document.get("profile", {}), known)
     upsert = Upsert(
         status=read.chosen(document, "status", known.statuses),
@@ -48,7 +49,7 @@ def resolve(document: Mapping[str, object], account: AccountConfig, event: Event
         custom=custom,
         answers=_answers(read, document.get("answers", {}), "answers", known.questions),
         properties=_properties(read, document.get("properties", {}), known),
-        sessions=_sessions(read, document["sessions"], account, event) if "sessions" in document else {},
+        sessions=_sessions(read, document["sessions"], known) if "sessions" in document else {},
         modified=read.instant(document.get("modified"), "modified"),
     )
     read.stop()
@@ -56,54 +57,54 @@ def resolve(document: Mapping[str, object], account: AccountConfig, event: Event
 
 
 @dataclass(frozen=True, slots=True)
-class _Fields:
-    """Fields that documents name by code or label."""
-
-    by_code: Mapping[str, Field]
-    by_label: Mapping[str, Field]
-
-    @classmethod
-    def of(cls, fields: Iterable[Field]) -> _Fields:
-        rows = list(fields)
-        return cls({f.code: f for f in rows if f.code}, {f.label.casefold(): f for f in rows})
-
-    def find(self, name: str) -> Field | None:
-        return self.by_code.get(name) or self.by_code.get(code_of(name)) or self.by_label.get(code_of(name).casefold())
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
+class Names:
     """What documents may name in an event."""
 
-    statuses: Mapping[str, int]
-    types: Mapping[str, int]
-    properties: Mapping[str, int]
-    profile: _Fields
-    questions: _Fields
+    statuses: NameIndex[int]
+    types: NameIndex[int]
+    properties: NameIndex[int]
+    sessions: NameIndex[int]
+    session_statuses: NameIndex[int]
+    default_session_status: int | None
+    profile: NameIndex[Field]
+    questions: NameIndex[Field]
 
 
-def _names(account: AccountConfig, event: EventConfig) -> _Names:
-    """Worked out once per version of both."""
+def names_of(account: AccountConfig, event: EventConfig) -> Names:
+    """Folded once per version of both."""
     kept = event.beside(account)
-    found: _Names | None = kept.get(_Names)
+    found: Names | None = kept.get(Names)
     if found is None:
-        found = kept[_Names] = _Names(
+        found = kept[Names] = Names(
             _by_name([*account.statuses.values(), *event.statuses.values()]),
             _by_name(event.types.values()),
-            {p.label: p.value for p in StandardProperty} | _by_name(event.properties.values()),
-            _Fields.of(account.profile_fields.values()),
-            _Fields.of(event.questions.values()),
+            NameIndex({p.label: p.value for p in StandardProperty} | _codes_and_names(event.properties.values())),
+            _by_name(event.sessions.values()),
+            _by_name(account.session_statuses.values()),
+            next(iter(account.session_statuses), None),  # P5: Registered stands first
+            _by_label(account.profile_fields.values()),
+            _by_label(event.questions.values()),
         )
     return found
 
 
-def _by_name(things: Iterable[Status | Named]) -> dict[str, int]:
+def _codes_and_names(things: Iterable[Status | Named | Session]) -> dict[str, int]:
     """Codes and names to ids; names win, since they are what people see."""
     rows = list(things)
     return {row.code: row.id for row in rows if row.code} | {row.name: row.id for row in rows}
 
 
-def _profile(read: Reader, value: object, known: _Names) -> tuple[dict[str, str], dict[int, Values]]:
+def _by_name(things: Iterable[Status | Named | Session]) -> NameIndex[int]:
+    return NameIndex(_codes_and_names(things))
+
+
+def _by_label(fields: Iterable[Field]) -> NameIndex[Field]:
+    """Fields by code as it is, and by label in any case; where two have one label, the last."""
+    rows = list(fields)
+    return NameIndex({f.code: f for f in rows if f.code}, [(f.label, f) for f in reversed(rows)])
+
+
+def _profile(read: Reader, value: object, known: Names) -> tuple[dict[str, str], dict[int, Values]]:
     profile: dict[str, str] = {}
     given = read.mapping(value, "profile")
     for name, text in given.items():
@@ -116,15 +117,19 @@ def _profile(read: Reader, value: object, known: _Names) -> tuple[dict[str, str]
     return profile, _answers(read, given.get("custom", {}), "profile.custom", known.profile)
 
 
-def _answers(read: Reader, value: object, where: str, fields: _Fields) -> dict[int, Values]:
+def _answers(read: Reader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
     out: dict[int, Values] = {}
+    names: dict[int, str] = {}
+    what = "question" if where == "answers" else "custom field"
     for name, given in read.mapping(value, where).items():
-        field = fields.find(str(name))
+        field = fields.find(name)
         if field is None:
-            what = "question" if where == "answers" else "custom field"
-            read.problem(f"{where}.{name}", f"there is no such {what} here.", fields.by_code)
-            continue
-        out[field.id] = answer(read, given, field, f"{where}.{name}")
+            read.problem(f"{where}.{name}", f"there is no such {what} here.", fields.exact)
+        elif field.id in names:
+            read.second(f"{where}.{name}", name, names[field.id], what)
+        else:
+            names[field.id] = name
+            out[field.id] = answer(read, given, field, f"{where}.{name}")
     return out
 
 
@@ -158,15 +163,11 @@ def answer(read: Reader, value: object, field: Field, where: str) -> Values:
 
 def _chosen_options(read: Reader, texts: Iterable[str], field: Field, where: str) -> Values:
     """The options that texts name, exactly or but for case."""
-    folded: dict[str, str] = {}
     chosen: dict[str, None] = {}
     for text in texts:
         if not text:
             continue
-        found: str | None = text
-        if text not in field.options:
-            folded = folded or {code_of(option).casefold(): option for option in reversed(field.options)}  # the first of equal ones
-            found = folded.get(code_of(text).casefold())
+        found = field.choices.find(text)
         if found is None:
             read.problem(where, f"{shown(text)!r} is not an option.", field.options, text)
         else:
@@ -193,36 +194,47 @@ def _date(text: str) -> tuple[str, str] | None:
 _CHECKS: Mapping[str, Callable[[str], tuple[str, str] | None]] = {QuestionType.NUMBER: _number, QuestionType.DATE: _date}
 
 
-def _properties(read: Reader, value: object, known: _Names) -> dict[int, bool]:
+def _properties(read: Reader, value: object, known: Names) -> dict[int, bool]:
     out: dict[int, bool] = {}
+    names: dict[int, str] = {}
     for name, on in read.mapping(value, "properties").items():
         id = read.one_of(name, f"properties.{name}", known.properties)
-        if id is not None:
-            out[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
+        if id is None:
+            continue
+        if id in names:
+            read.second(f"properties.{name}", name, names[id], "property")
+            continue
+        names[id] = name
+        out[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
     return out
 
 
-def _sessions(read: Reader, value: object, account: AccountConfig, event: EventConfig) -> dict[int, int]:
+def _sessions(read: Reader, value: object, known: Names) -> dict[int, int]:
     if value is None:
         return {}
     if not isinstance(value, (list, tuple)):
         read.problem("sessions", "must be a list of objects with code and status.")
         return {}
-    sessions = {s.code: s.id for s in event.sessions.values()} | {s.name: s.id for s in event.sessions.values()}
-    statuses = _by_name(account.session_statuses.values())
-    default = next(iter(account.session_statuses), None)  # P5: Registered stands first
+    if len(value) > MAX_SESSIONS:
+        read.problem("sessions", f"has {len(value):,} sessions, at most {MAX_SESSIONS} in one document. Send the rest in another.")
+        return {}
+    default = known.default_session_status
     out: dict[int, int] = {}
+    names: dict[int, object] = {}
     for i, row in enumerate(value):
         where = f"sessions[{i}]"
         if not isinstance(row, Mapping):
             read.problem(where, "must be an object with code and status.")
             continue
-        id = read.one_of(row.get("code"), f"{where}.code", sessions)
-        status = default if row.get("status") in (None, "") else read.one_of(row["status"], f"{where}.status", statuses)
+        name = row.get("code")
+        id = read.one_of(name, f"{where}.code", known.sessions)
+        status = default if row.get("status") in (None, "") else read.one_of(row["status"], f"{where}.status", known.session_statuses)
         if id is None or status is None:
             continue
-        if id in out:
-            read.problem(where, "names the same session twice.", value=row.get("code"))
+        if id in names:
+            read.second(where, name, names[id], "session")
+            continue
+        names[id] = name
         out[id] = status
     return out
 

@@ -16,6 +16,7 @@ from weakref import ref
 from heliograph.domain.changes import EventState, Facet, Values
 from heliograph.domain.completeness import is_complete
 from heliograph.domain.connections import Connection
+from heliograph.domain.document_values import NameIndex, choices_of
 from heliograph.domain.flows import Flow
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.retry import SECOND, SEVERITY, RetryPolicy
@@ -63,6 +64,14 @@ class Field:
     type: str
     options: tuple[str, ...] = ()
     tag: int | None = None
+    _choices: list[NameIndex[str]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def choices(self) -> NameIndex[str]:
+        """The options by what names them."""
+        if not self._choices:
+            self._choices.append(choices_of(self.options))
+        return self._choices[0]
 
     @property
     def is_enumerated(self) -> bool:

@@ -7,18 +7,16 @@ No I/O here: a door reads and writes, this says what it means.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from heliograph.domain.document_values import Problem
+from heliograph.domain.document_values import Problem, Refused
 from heliograph.engine import problems
 from heliograph.engine.problems import Reply
 from heliograph.recording.items import MAX_KEY, Item
+from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.store.tokens import Grant
 
 PATH: Final = "/ingest/registrations"
@@ -31,8 +29,6 @@ CHUNK: Final = 200
 """Lines of one request that are recorded together."""
 MOST_HELD: Final = 64 * 1024 * 1024
 """Bytes of bodies that a process holds at one time."""
-DEEPEST: Final = 8
-"""Levels of a document; a registration has four."""
 BODY_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 30.0
 """Seconds: for a body to arrive, and for its commit."""
@@ -41,7 +37,6 @@ SLOWEST: Final = 64 * 1024
 
 _ONE: Final = frozenset({"application/json"})
 _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-_decoder = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,61 +116,14 @@ def wanted(head: Head, grant: Grant) -> Wanted | Reply:
     return problems.too_large(found.largest) if length is not None and length > found.largest else found
 
 
-def document_of(data: bytes) -> dict[str, Any] | Reply:
-    """One document, or why it is none. NUL, half characters and depth are refused here, by field, before anything else sees them."""
-    try:
-        found = _decoder.decode(data)
-    except RecursionError:
-        return _too_deep("")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # A half of a surrogate pair is no character, and msgspec says no more than that: the field is looked for in another way.
-        flaw = _flaw_by_field(data) if b"\\u" in data else None
-        return problems.refused([flaw]) if flaw else problems.problem(400, "json", f"This is no JSON document: {error}.")
-    if type(found) is not dict:
-        return problems.problem(400, "json", "A registration is a JSON object.")
-    if b"\\u0000" in data or data.count(b"{") + data.count(b"[") > DEEPEST:
-        flaw = flaw_of(found)
-        if flaw:
-            return problems.refused([flaw])
-    return found
-
-
-def _flaw_by_field(data: bytes) -> Problem | None:
-    try:
-        return flaw_of(json.loads(data))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _too_deep(field: str) -> Reply:
-    return problems.refused([Problem(field, f"is nested too deeply: at most {DEEPEST} levels.")])
-
-
-def flaw_of(value: object, field: str = "", level: int = 0) -> Problem | None:
-    """What no database takes, with its field: NUL, half characters, depth."""
-    if isinstance(value, str):
-        if "\0" in value:
-            return Problem(field, "contains a NUL character.")
-        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            return Problem(field, "contains a half of a surrogate pair, which is no character.")
-        return None
-    if not isinstance(value, (dict, list)):
-        return None
-    if level >= DEEPEST:
-        return Problem(field, f"is nested too deeply: at most {DEEPEST} levels.")
-    if isinstance(value, dict):
-        for name, below in value.items():
-            flaw = flaw_of(name, field or "a name", level) or flaw_of(below, f"{field}.{name}" if field else name, level + 1)
-            if flaw:
-                return flaw
-        return None
-    return next((flaw for i, below in enumerate(value) if (flaw := flaw_of(below, f"{field}[{i}]", level + 1))), None)
-
-
 def item_of(data: bytes, grant: Grant, key: str | None) -> Item | Reply:
-    """A body with one document, ready to be recorded."""
-    found = document_of(data)
-    return found if isinstance(found, Reply) else Item(grant.account, found, grant.by, key=key)
+    """A body with one document, ready to be recorded; or why it is none."""
+    try:
+        return Item(grant.account, read_document(data), grant.by, key=key)
+    except Refused as refused:
+        return problems.refused(refused.problems)
+    except NoDocument as error:
+        return problems.problem(400, "json", str(error))
 
 
 @dataclass(frozen=True, slots=True)

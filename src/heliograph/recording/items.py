@@ -6,14 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
 from heliograph.domain.changes import Upsert
 from heliograph.domain.document_values import Problem
 from heliograph.domain.documents import address
-from heliograph.domain.errors import HeliographError
 
 MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")
@@ -118,18 +116,3 @@ def write_answer(answer: Answer) -> str:
 def read_answer(text: str) -> Answer:
     """The answer that a key got before."""
     return _answers.decode(text)
-
-
-class RecordingError(HeliographError):
-    """The change could not be recorded."""
-
-
-def as_document(data: bytes | str) -> dict[str, Any]:
-    """Decodes one JSON document. Raises RecordingError for what is no JSON object, or is nested too deeply."""
-    try:
-        found = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
-        raise RecordingError(f"This is no JSON document: {error}.") from None
-    if not isinstance(found, dict):
-        raise RecordingError("A registration is a JSON object.")
-    return found

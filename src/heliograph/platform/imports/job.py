@@ -39,7 +39,8 @@ from heliograph.platform.imports.reading import NDJSON, Format, Rows, open_rows
 from heliograph.platform.imports.report import RefusedRow, write_report
 from heliograph.platform.imports.rows import Row
 from heliograph.platform.imports.values import DateOrder
-from heliograph.recording.items import Answer, Item, Outcome, RecordingError, as_document
+from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare, record
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database, of_django
@@ -252,9 +253,11 @@ class ImportRun:
         if self._mapper is not None:
             return self._mapper.document(row.cells)
         try:
-            document = as_document(row.cells[0])
-        except RecordingError as error:
+            document = read_document(row.cells[0].encode("utf-8", "surrogatepass"))
+        except NoDocument as error:
             return None, [RowProblem("", row.cells[0][:100], str(error), ('{"event": "…", "code": "…"}',))]
+        except Refused as refused:
+            return None, [self._unaddressed(p) for p in refused.problems]
         if self._p["event"]:
             document.setdefault("event", self._p["event"])
         return document, []

@@ -1,0 +1,139 @@
+"""One registration document out of JSON: how much it may hold, before anything of it is looked up (spec I2, I5; docs/reference/rules.md).
+
+Both doors and the import of NDJSON read documents here, on their own threads; so the recording thread sees none that could keep it long.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import msgspec
+
+from heliograph.domain.document_values import Problem, Refused, clean
+from heliograph.domain.errors import HeliographError
+
+MOST_VALUES: Final = 2_000
+"""Names and values of a document; a usual one has 40, and a table has at most 1,000 columns."""
+DEEPEST: Final = 8
+"""Levels of a document; a registration has four."""
+_SIGNS: Final = (b",", b"{", b"[")
+"""What stands before or between values: a document has no more values than these, outside of its texts."""
+_MOST_QUOTES: Final = 4 * MOST_VALUES
+_decoder = msgspec.json.Decoder()
+
+
+class NoDocument(HeliographError):
+    """This is no JSON, or JSON that is no object; the message is a sentence."""
+
+
+def read_document(data: bytes) -> dict[str, Any]:
+    """The document. Raises NoDocument, or Refused with the field: for too many values, depth, a name that is there twice, NUL and half characters."""
+    if sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
+        raise Refused([Problem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
+    try:
+        found = _decoder.decode(data)
+    except RecursionError:
+        raise _refused("", _TOO_DEEP) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # A half of a surrogate pair is no character, and msgspec says no more than that: the field is looked for in another way.
+        if b"\\u" in data:
+            _look_for_flaws(data)
+        raise NoDocument(f"This is no JSON document: {error}.") from None
+    if type(found) is not dict:
+        raise NoDocument("A registration is a JSON object.")
+    try:
+        names = _names_in(found, 0)
+    except _TooDeep:
+        _refuse_flaws(found)
+        raise
+    if names != data.count(b'":'):  # a name is there twice; or a text holds this, or a space stands between: then each is looked at
+        _look_for_flaws(data)
+    elif b"\\u0000" in data:
+        _refuse_flaws(found)
+    return found
+
+
+def _has_too_many_values(data: bytes) -> bool:
+    """Counts outside of texts and without decoding: a megabyte of empty objects would cost more to read than it is worth."""
+    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
+    if bare.count(b'"') > _MOST_QUOTES:
+        return True
+    return sum(map(b"".join(bare.split(b'"')[::2]).count, _SIGNS)) > MOST_VALUES
+
+
+class _TooDeep(Exception):
+    """There are more than DEEPEST levels."""
+
+
+def _names_in(value: dict[str, Any] | list[Any], level: int) -> int:
+    """How many names there are in an object or a list. Raises _TooDeep."""
+    if level >= DEEPEST:
+        raise _TooDeep
+    names, members = (len(value), value.values()) if type(value) is dict else (0, value)
+    for member in members:
+        if type(member) is dict or type(member) is list:
+            names += _names_in(member, level + 1)
+    return names
+
+
+_TOO_DEEP: Final = f"is nested too deeply: at most {DEEPEST} levels."
+_TWICE: Final = "is there twice; which of the two is meant, nobody knows."
+
+
+class _Twice(Exception):
+    """A name is in one object twice."""
+
+
+def _look_for_flaws(data: bytes) -> None:
+    """Reads it once more, slowly. Raises Refused; nothing for what is no JSON at all."""
+    twice: list[str] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs) and not twice:
+            seen: set[str] = set()
+            twice.append(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+        return found
+
+    try:
+        found = json.loads(data, object_pairs_hook=members)
+    except RecursionError:
+        raise _refused("", _TOO_DEEP) from None
+    except ValueError:
+        return
+    _refuse_flaws(found)
+    if twice:
+        raise _refused(twice[0], _TWICE)
+
+
+def _refuse_flaws(value: object) -> None:
+    flaw = _flaw(value, 0)
+    if flaw:
+        raise _refused(flaw[0].removeprefix("."), flaw[1])
+
+
+def _refused(field: str, reason: str) -> Refused:
+    return Refused([Problem(clean(field, 200), reason)])
+
+
+def _flaw(value: object, level: int) -> tuple[str, str] | None:
+    """What no database takes, with its place: NUL, half characters, depth. The place is put together for a flaw alone: each name may be long."""
+    if isinstance(value, str):
+        if "\0" in value:
+            return "", "contains a NUL character."
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            return "", "contains a half of a surrogate pair, which is no character."
+        return None
+    if not isinstance(value, (dict, list)):
+        return None
+    if level >= DEEPEST:
+        return "", _TOO_DEEP
+    if isinstance(value, list):
+        return next(((f"[{i}]{flaw[0]}", flaw[1]) for i, below in enumerate(value) if (flaw := _flaw(below, level + 1))), None)
+    for name, below in value.items():
+        if flaw := _flaw(name, level):
+            return (flaw[0] if level else "a name"), flaw[1]
+        if flaw := _flaw(below, level + 1):
+            return f".{name}{flaw[0]}", flaw[1]
+    return None
