@@ -85,6 +85,19 @@ class CostlyAccount:
             return item
         return reply_of(record_batch(self.world.db, [item], self.world.source)[0])
 
+    def record_many(self, body: bytes, n: int) -> None:
+        """So many new registrations of one kind in one transaction."""
+        made = [body.replace(b'"?"', f'"R{next(self._codes)}"'.encode(), 1) for _ in range(n)]
+        items = [item for item in (ingest.item_of(each, GRANT, None) for each in made) if isinstance(item, Item)]
+        assert all(answer.is_recorded for answer in record_batch(self.world.db, items, self.world.source))
+
+    def record_after(self, before: bytes, body: bytes) -> tuple[int, Reply]:
+        """Lines of the second of two documents of one registration."""
+        code = f"R{next(self._codes)}"
+        reply = self.record(before, code)
+        assert reply.status == 201, reply
+        return self.lines_of(body, code)
+
     def lines_of(self, body: bytes, code: str = "") -> tuple[int, Reply]:
         """How many lines of ours ran for it, each turn of a loop counted, and what was answered. The same at each run, whatever the machine does."""
         with counted() as lines:
@@ -142,7 +155,16 @@ def worst() -> Mapping[str, bytes]:
     text = [f"q{n}" for n in range(0, QUESTIONS, len(TYPES))]
     choice = [f"q{n}" for n in range(4, QUESTIONS, len(TYPES))]
     odd = {"NFC of notes": "\U0001d160", "one letter becomes eighteen": "\ufdfa", "marks out of order": "\u0301\u0316", "three for one": "\u0390"}
+    value = 1_900  # names and values, just within what a document may hold
     found = {
+        "spellings, as many as are taken": body(answers=dict.fromkeys(spellings(value), 1)),
+        "unknown names, as many as are taken": body(answers={f"n{n}": 1 for n in range(value)}),
+        "options in another case, as many as are taken": body(answers={name: [f"OPTION {n}" for n in range(value // 43)] for name in choice}),
+        "many options in another case of few questions": body(answers={name: [f"OPTION {n}" for n in range(200)] for name in choice[:9]}),
+        "unknown options, as many as are taken": body(answers={name: [f"none {n}" for n in range(value // 43)] for name in choice}),
+        "empty values, as many as are taken": body(answers={name: [""] * (value // 43) for name in choice}),
+        "labels in another case": body(answers={f"QUESTION {n}": OF_TYPE[TYPES[n % 7]] for n in range(QUESTIONS)}),
+        "nested values of a profile field": body(profile={"email": [[[{"a": 1}] * 400]]}),
         "spellings of a question": body(answers=dict.fromkeys(spellings(many), 1)),
         "spellings of a custom field": body(profile={"custom": dict.fromkeys(spellings(many), 1)}),
         "spellings of a property": body(properties=dict.fromkeys(spellings(many), True)),
@@ -184,6 +206,23 @@ def worst() -> Mapping[str, bytes]:
     }  # fmt: skip
     assert all(len(made) <= MEGABYTE for made in found.values()), [kind for kind, made in found.items() if len(made) > MEGABYTE]
     return found
+
+
+def worst_after() -> Mapping[str, tuple[bytes, bytes]]:
+    """Documents that cost by what is stored already: the first one is recorded before."""
+    full = body(answers={f"q{n}": "x" * 20_000 for n in range(0, 12 * len(TYPES), len(TYPES))})
+    texts = {f"q{n}": OF_TYPE[TYPES[n % 7]] for n in range(QUESTIONS)}
+    other = {name: "2" if value == "12.5" else "2026-03-02" if "-" in value else value for name, value in texts.items() if isinstance(value, str)}
+    there, gone = ([{"code": f"s{n}", "status": status} for n in range(MAX_SESSIONS)] for status in ("reg", "gone"))
+    return {
+        "a word of a long registration": (full, body(order_code="1")),
+        "a session of a long registration": (full, body(sessions=[{"code": "s1", "status": "gone"}])),
+        "sessions of a long registration": (full, body(sessions=there[:12])),
+        "too many sessions of a long registration": (full, body(sessions=there)),
+        "every session changed": (body(sessions=there), body(sessions=gone)),
+        "every question changed": (body(answers=texts), body(answers=other)),
+        "every question cleared": (body(answers=texts), body(answers=dict.fromkeys(texts))),
+    }
 
 
 def _fill(text: str, length: int) -> str:

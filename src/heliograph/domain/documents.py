@@ -19,7 +19,7 @@ MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
 MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
-MAX_SESSIONS = 100  # of one document: each is a change of its own, with runs and deliveries
+MAX_SESSIONS = 200  # of one document: each is a change of its own, with runs and deliveries
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
 
 

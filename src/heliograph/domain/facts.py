@@ -25,13 +25,14 @@ JOINED = "; "  # M8: answers of several questions with one tag
 class Facts:
     """The values of one change for one flow. `now` is the time of rendering, aware."""
 
-    __slots__ = ("_account", "_change", "_event", "_flow", "_memo", "_now", "_state", "event_state")
+    __slots__ = ("_account", "_before", "_change", "_event", "_flow", "_memo", "_now", "_state", "event_state")
 
     def __init__(self, change: Change, account: AccountConfig, event: EventConfig, *, flow_name: str = "", now: datetime) -> None:
         self._change, self._account, self._event, self._flow, self._now = change, account, event, flow_name, now
         self._state = change.registration
         self.event_state: EventState = change.event_state or event.state
         self._memo: dict[str, object] = {}
+        self._before: Facts | None = None
 
     @property
     def timezone(self) -> str:
@@ -142,7 +143,9 @@ class Facts:
         """The value before the change: the old one where it changed, else the present one; nothing before a creation."""
         if self._change.facets & (Facet.CREATED | Facet.EVENT_CREATED) or self._state is None:
             return None
-        return self._as_before().value(source)
+        if self._before is None:  # put together once: a state may be long, and each row of a mapping may ask for it
+            self._before = self._as_before()
+        return self._before.value(source)
 
     def _as_before(self) -> Facts:
         return Facts(
@@ -243,6 +246,5 @@ def field_name(field: str, account: AccountConfig, event: EventConfig) -> str:
     if area == "property":
         known = event.properties.get(id)
         return known.name if known else StandardProperty(id).label if id < 0 else name
-    fields = event.questions if area == "answer" else {**account.profile_fields, **account.event_fields}
-    found = fields.get(id)
+    found = event.questions.get(id) if area == "answer" else account.event_fields.get(id) or account.profile_fields.get(id)
     return found.label if found else name

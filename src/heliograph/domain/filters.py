@@ -6,11 +6,12 @@ of its values does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import assert_never
-from unicodedata import normalize
 
-from heliograph.domain.changes import Change
+from heliograph.domain.changes import Change, Values
+from heliograph.domain.document_values import code_of
 from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.flows import FilterRow, Op
 from heliograph.domain.snapshot import AccountConfig, EventConfig
@@ -18,12 +19,21 @@ from heliograph.domain.snapshot import AccountConfig, EventConfig
 
 def plain(text: str) -> str:
     """Text as filters compare it: "é" is "é", however it was typed."""
-    return (text if text.isascii() else normalize("NFC", text)).strip().casefold()
+    return code_of(text).casefold()
 
 
-def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
+def plain_values(actual: Iterable[str]) -> Values:
+    """The values that a record has as filters compare them, without empty ones."""
+    return tuple(v for v in map(plain, actual) if v)
+
+
+def matches(row: FilterRow, actual: Values) -> bool:
     """Whether the values that a record has satisfy the row. A row without values to compare with never matches: it is incomplete (F2)."""
-    values = [v for v in map(plain, actual) if v]
+    return matches_plain(row, plain_values(actual))
+
+
+def matches_plain(row: FilterRow, values: Values) -> bool:
+    """As `matches`, for plain values: many rows ask for the same field of a change."""
     wanted = _wanted(row.values)
     match row.op:
         case Op.IS_EMPTY:
@@ -39,6 +49,26 @@ def matches(row: FilterRow, actual: tuple[str, ...]) -> bool:
         case Op.STARTS_WITH:
             return any(v.startswith(w) for w in wanted for v in values)
     assert_never(row.op)
+
+
+class Compared:
+    """What filters compare of one change: each field is read and folded once, however many flows ask for it (D9)."""
+
+    __slots__ = ("_account", "_change", "_event", "_values")
+
+    def __init__(self, change: Change, account: AccountConfig, event: EventConfig) -> None:
+        self._change, self._account, self._event = change, account, event
+        self._values: dict[str, Values] = {}
+
+    def passes(self, rows: Iterable[FilterRow]) -> bool:
+        """Whether all rows match."""
+        return all(matches_plain(row, self._of(row.field)) for row in rows)
+
+    def _of(self, field: str) -> Values:
+        found = self._values.get(field)
+        if found is None:
+            found = self._values[field] = plain_values(actual_values(field, self._change, self._account, self._event))
+        return found
 
 
 @lru_cache(maxsize=8192)

@@ -15,7 +15,7 @@ from itertools import chain
 
 from heliograph.domain.changes import Change, Facet
 from heliograph.domain.completeness import missing
-from heliograph.domain.filters import actual_values, is_of_event, matches
+from heliograph.domain.filters import Compared, actual_values, is_of_event, matches
 from heliograph.domain.flows import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.domain.tags import StandardProperty
@@ -99,12 +99,13 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
     if not change.is_judged:
         return []
     out = []
+    compared = Compared(change, account, event)
     for candidate in _candidates(change, account, event, mode or mode_of(change, account, event)):
         decision = candidate.decision
         if candidate.rows or decision is None:
             flow = candidate.flow
             try:
-                if not _passes(candidate.rows, change, account, event):
+                if not compared.passes(candidate.rows):
                     continue
                 decision = decision or _activated(flow, change, account, event)
             except Exception:  # noqa: BLE001 -- one flow that cannot be decided becomes a Retry item; the change and the other flows go on
@@ -139,12 +140,13 @@ def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode
 
 
 def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[_Candidate]:
+    compared = Compared(change, account, event)
     shared: dict[tuple[int, Verdict | None, Reason | None], _Candidate] = vars(account).setdefault("_shared_candidates", {})
     for flow in _offered(change.facets, account):
         if flow.mode is not mode:
             continue
         try:
-            if not _passes([row for row in flow.filters if is_of_event(row.field)], change, account, event):
+            if not compared.passes(row for row in flow.filters if is_of_event(row.field)):
                 continue
             decision = None if flow.tags_of(PROPERTIES) else _activated(flow, change, account, event)
         except Exception:  # noqa: BLE001 -- it fails for each change, and is said so for each
@@ -198,11 +200,7 @@ def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
 
 def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision | None:
     """Filters and activation, for a flow that watches, runs and is of the change's mode."""
-    return _activated(flow, change, account, event) if _passes(flow.filters, change, account, event) else None
-
-
-def _passes(rows: Iterable[FilterRow], change: Change, account: AccountConfig, event: EventConfig) -> bool:
-    return all(matches(row, actual_values(row.field, change, account, event)) for row in rows)
+    return _activated(flow, change, account, event) if Compared(change, account, event).passes(flow.filters) else None
 
 
 def _activated(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision:

@@ -17,6 +17,10 @@ MOST_VALUES: Final = 2_000
 """Names and values of a document; a usual one has 40, and a table has at most 1,000 columns."""
 DEEPEST: Final = 8
 """Levels of a document; a registration has four."""
+MOST_DIGITS: Final = 400
+"""Of a number in a long document: reading one takes the square of its digits. In a short one they are too few to matter, and refused by field."""
+_LONG: Final = 64 * 1024
+_DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _SIGNS: Final = (b",", b"{", b"[")
 """What stands before or between values: a document has no more values than these, outside of its texts."""
 _MOST_QUOTES: Final = 4 * MOST_VALUES
@@ -31,6 +35,8 @@ def read_document(data: bytes) -> dict[str, Any]:
     """The document. Raises NoDocument, or Refused with the field: for too many values, depth, a name that is there twice, NUL and half characters."""
     if sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
         raise Refused([Problem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
+    if len(data) > _LONG and _has_a_long_number(data):
+        raise Refused([Problem("", f"holds a number of more than {MOST_DIGITS} digits.")])
     try:
         found = _decoder.decode(data)
     except RecursionError:
@@ -56,10 +62,19 @@ def read_document(data: bytes) -> dict[str, Any]:
 
 def _has_too_many_values(data: bytes) -> bool:
     """Counts outside of texts and without decoding: a megabyte of empty objects would cost more to read than it is worth."""
+    outside = _outside_of_texts(data)
+    return outside is None or sum(map(outside.count, _SIGNS)) > MOST_VALUES
+
+
+def _has_a_long_number(data: bytes) -> bool:
+    many = b"0" * (MOST_DIGITS + 1)
+    return many in data.translate(_DIGITS) and many in (_outside_of_texts(data) or b"").translate(_DIGITS)
+
+
+def _outside_of_texts(data: bytes) -> bytes | None:
+    """A document without its texts; None where there are too many of them."""
     bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
-    if bare.count(b'"') > _MOST_QUOTES:
-        return True
-    return sum(map(b"".join(bare.split(b'"')[::2]).count, _SIGNS)) > MOST_VALUES
+    return None if bare.count(b'"') > _MOST_QUOTES else b'"'.join(bare.split(b'"')[::2])
 
 
 class _TooDeep(Exception):

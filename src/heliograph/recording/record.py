@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from heliograph.domain.changes import (
     SESSION_STATUS,
@@ -36,6 +37,10 @@ from heliograph.store.moments import EPOCH, from_micros, to_micros
 from heliograph.store.registrations import Row, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
+LARGEST_STATE: Final = 256 * 1024
+"""Characters of a registration altogether, as it is stored: each of its changes holds all of it."""
+MOST_WRITTEN: Final = 4 * 1024 * 1024
+"""Characters of all changes of one document: each session that changes is a change, which holds the whole registration as well."""
 
 
 def record(db: Database, items: Sequence[Item], source: Source, *, endpoint: str = "", key_wait_ms: int = 0) -> list[Answer]:
@@ -218,29 +223,34 @@ class _Batch:
         sent = None if item.by_hand or p.upsert.modified is None else to_micros(p.upsert.modified)
         if sent is not None and s.row.sent_modified is not None and sent < s.row.sent_modified:
             return Answer(Outcome.STALE, s.row.id, s.row.version), []
-        if sent is not None and sent != s.row.sent_modified:
-            s.row.sent_modified, s.sent = sent, True
         created = s.state is None
         marks_test = account.is_test_event(event.state.status)
         after, before = applied(s.state, p.code, p.upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test)
+        text = write_state(after) if created or before else s.text
+        sessions = [(session, status) for session, status in p.upsert.sessions.items() if self._differs(s, session, status)]
+        news = len(sessions) + bool(created or before)
+        problem = _too_much(text, len(sessions)) if len(text) * news > LARGEST_STATE else None
+        if problem:
+            return Answer(Outcome.REFUSED, problems=(problem,)), []
+        if sent is not None and sent != s.row.sent_modified:
+            s.row.sent_modified, s.sent = sent, True
         out: list[Recorded] = []
         if created or before:
-            s.state, s.text, s.changed = after, write_state(after), True
+            s.state, s.text, s.changed = after, text, True
             s.row.version += 1
             facets = registration_facets(created=created, before=before)
             out.append(self._recorded(item, s, SubjectKind.REGISTRATION, s.row.id, s.row.version, facets, before))
-        for session, status in p.upsert.sessions.items():
-            changed = self._session(item, s, session, status)
-            if changed is not None:
-                out.append(changed)
+        out += [self._session(item, s, session, status) for session, status in sessions]
         self.recorded += out
         outcome = Outcome.CREATED if created else Outcome.UPDATED if out else Outcome.UNCHANGED
         return Answer(outcome, s.row.id, s.row.version), out
 
-    def _session(self, item: Item, s: _Subject, session: int, status: int) -> Recorded | None:
+    def _differs(self, s: _Subject, session: int, status: int) -> bool:
         known = self.sessions.get((s.row.id, session))
-        if known is not None and known.status == status:
-            return None
+        return known is None or known.status != status
+
+    def _session(self, item: Item, s: _Subject, session: int, status: int) -> Recorded:
+        known = self.sessions.get((s.row.id, session))
         id, version = (known.id, known.version + 1) if known else (next(self.session_ids), 1)
         row = SessionRow(id, item.account, s.row.id, session, status, version)
         self.sessions[s.row.id, session] = self.changed_sessions[id] = row
@@ -291,6 +301,16 @@ class _Batch:
             object.__setattr__(r.change, "id", id)  # drawn after the lock, so that ids of one subject rise with its versions
             r.serial = serials[r.registration] if r.registration is not None else None
         write_changes(self.db, self.recorded, self.now)
+
+
+def _too_much(text: str, sessions: int) -> Problem | None:
+    """Why a registration of this text and so many changed sessions are not recorded together, if they are not."""
+    if len(text) > LARGEST_STATE:
+        return Problem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
+    if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:
+        most = max(1, MOST_WRITTEN // len(text) - 1)
+        return Problem("sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document.")
+    return None
 
 
 def prepare(item: Item, code: str, account: AccountConfig, event: EventConfig) -> Prepared:

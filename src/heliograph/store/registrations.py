@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from heliograph.domain.changes import RegistrationState
 from heliograph.store.database import Database
@@ -200,6 +200,8 @@ def _columns_of(w: Written) -> dict[str, object]:
     }
 
 
+SEARCHED: Final = 300
+"""Characters of a name that are looked through; folded, a single letter can become eighteen."""
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
@@ -221,7 +223,7 @@ def search_text(state: RegistrationState) -> str:
         state.code,
         *(p.get(k, "") for k in ("first_name", "middle_name", "last_name", "badge_name", "email", "organization", "external_key")),
     )
-    return folded("\n".join(part for part in parts if part))
+    return folded("\n".join(part[:SEARCHED] for part in parts if part))[: 8 * SEARCHED]
 
 
 def touch_sent(db: Database, rows: Iterable[tuple[int, int]]) -> None:
