@@ -35,7 +35,9 @@ def main() -> None:
         return
     print(f"{'CPU, ms':>9} {'usual':>7} {'padded':>7} {'of 100':>7}  document")
     for kind, ms in sorted(found.items(), key=lambda pair: -pair[1]):
-        print(f"{ms:9.2f} {ms / found['the usual one']:7.1f} {ms / found['the usual one, padded']:7.1f} {ms / found[TOGETHER]:7.1f}  {kind}")
+        print(
+            f"{ms:9.2f} {ms / found['the usual one']:7.1f} {ms / found['the usual one, padded']:7.1f} {ms / found[TOGETHER]:7.1f}  {kind}"
+        )
 
 
 def measured(folder: Path, repeat: int) -> dict[str, float]:
@@ -46,7 +48,7 @@ def measured(folder: Path, repeat: int) -> dict[str, float]:
 
     key = base64.urlsafe_b64encode(os.urandom(32)).decode()
     facts = DatabaseFacts("sqlite", f"sqlite:///{folder / 'heliograph.db'}", folder, key)
-    subprocess.run([sys.executable, "-m", "heliograph", "migrate"], env=facts.env(), check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "heliograph", "migrate"], env=facts.env(), check=True, stdout=subprocess.DEVNULL)
     account = CostlyAccount(World(facts))
     kinds = {"the usual one": mean(), "the usual one, padded": mean(25), **worst()}
     found = dict.fromkeys([TOGETHER, *kinds, *worst_after()], float("inf"))

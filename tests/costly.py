@@ -55,7 +55,10 @@ class CostlyAccount:
         self.world = world
         self._codes = count(1)
         custom = [_field(100 + n, f"c{n}", f"Custom {n}", TYPES[n % len(TYPES)]) for n in range(70)]
-        session = [{"id": 11, "code": "reg", "name": "Registered", "tags": [1]}, {"id": 12, "code": "gone", "name": "Was there", "tags": [1]}]
+        session = [
+            {"id": 11, "code": "reg", "name": "Registered", "tags": [1]},
+            {"id": 12, "code": "gone", "name": "Was there", "tags": [1]},
+        ]
         statuses = {**(world.bodies["statuses", 1] or {}), "session": session}
         world.save({("fields", 1): {"profile": [*custom, _field(99, "label", LABEL, "text")], "event": []}, ("statuses", 1): statuses})
         questions = [{**_field(200 + n, f"q{n}", f"Question {n}", TYPES[n % len(TYPES)]), "tag": None} for n in range(QUESTIONS)]
@@ -106,13 +109,13 @@ class CostlyAccount:
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
-    """Counts the lines and the jumps of Heliograph's own code on all threads."""
+def counted(files: str = "/heliograph/") -> Iterator[list[int]]:
+    """Counts the lines and the jumps of Heliograph's own code on all threads, or of other files."""
     found, on = [0], sys.monitoring
-    events = on.events.LINE | on.events.JUMP | on.events.BRANCH if hasattr(on.events, "BRANCH") else on.events.LINE | on.events.JUMP
+    events = on.events.LINE | on.events.JUMP | on.events.BRANCH
 
     def step(code: CodeType, *_: object) -> object:
-        if "/heliograph/" not in code.co_filename:
+        if files not in code.co_filename:
             return on.DISABLE
         found[0] += 1
         return None
@@ -141,7 +144,9 @@ def mean(longer: int = 1) -> bytes:
     answers = {f"q{n}": OF_TYPE[TYPES[n]] for n in range(7)} | {f"q{n}": "A usual answer" * longer for n in (7, 14, 21)}
     custom = {f"c{n}": OF_TYPE[TYPES[n]] for n in range(3)}
     sessions = [{"code": "s1", "status": "Registered"}, {"code": "s2", "status": "Registered"}]
-    return body(profile=profile | {"custom": custom}, answers=answers, properties={"Complete": True}, sessions=sessions, attendee_type="Speaker")
+    return body(
+        profile=profile | {"custom": custom}, answers=answers, properties={"Complete": True}, sessions=sessions, attendee_type="Speaker"
+    )
 
 
 def spellings(n: int) -> list[str]:
@@ -154,7 +159,12 @@ def worst() -> Mapping[str, bytes]:
     many = 40_000
     text = [f"q{n}" for n in range(0, QUESTIONS, len(TYPES))]
     choice = [f"q{n}" for n in range(4, QUESTIONS, len(TYPES))]
-    odd = {"NFC of notes": "\U0001d160", "one letter becomes eighteen": "\ufdfa", "marks out of order": "\u0301\u0316", "three for one": "\u0390"}
+    odd = {
+        "NFC of notes": "\U0001d160",
+        "one letter becomes eighteen": "\ufdfa",
+        "marks out of order": "\u0301\u0316",
+        "three for one": "\u0390",
+    }
     value = 1_900  # names and values, just within what a document may hold
     found = {
         "spellings, as many as are taken": body(answers=dict.fromkeys(spellings(value), 1)),
@@ -173,8 +183,10 @@ def worst() -> Mapping[str, bytes]:
         "questions that nobody knows": body(answers={f"n{n}": 1 for n in range(many)}),
         "the same name again and again": b'{"event": "SUMMIT", "code": "?", "answers": {' + b", ".join([b'"label": 1'] * many) + b"}}",
         "every profile field at its longest": body(profile={n: "é" * (20_000 if n == "notes" else 1_000) for n in PROFILE_FIELDS}),
-        "long texts": body(answers={name: "x" * 20_000 for name in text}),
-        "texts of quotes and commas": body(answers={name: '",' * 5_000 for name in text}),
+        "long texts": body(answers=dict.fromkeys(text, "x" * 20_000)),
+        "long texts, as many as are kept": body(answers=dict.fromkeys(text[:12], "x" * 20_000)),
+        "long texts that are composed, as many as are kept": body(profile={"notes": "\U0001d160" * 20_000}, answers=dict.fromkeys(text[:11], "𝅘𝅥𝅮" * 20_000)),
+        "texts of quotes and commas": body(answers=dict.fromkeys(text, '",' * 5_000)),
         "options in another case": body(answers={name: [f"OPTION {n}" for n in range(200)] for name in choice}),
         "options that nobody knows": body(answers={name: [f"none {n}" for n in range(200)] for name in choice}),
         "one option again and again": body(answers={choice[0]: ["Option 7"] * many}),
@@ -184,6 +196,7 @@ def worst() -> Mapping[str, bytes]:
         "every session": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(SESSIONS)]),
         "as many sessions as are taken": body(sessions=[{"code": f"SESSION {n}", "status": "WAS THERE"} for n in range(MAX_SESSIONS)]),
         "one session again and again": body(sessions=[{"code": "s1"}] * many),
+        "more sessions than are taken": body(sessions=[{"code": f"s{n}"} for n in range(MAX_SESSIONS + 1)]),
         "sessions that nobody knows": body(sessions=[{"code": f"n{n}"} for n in range(many)]),
         "sessions that are none": b'{"event": "SUMMIT", "code": "?", "sessions": [' + b", ".join([b"0"] * (4 * many)) + b"]}",
         "a long status": body(status="\U0001d160" * (MEGABYTE // 4 - 100)),
@@ -212,7 +225,9 @@ def worst_after() -> Mapping[str, tuple[bytes, bytes]]:
     """Documents that cost by what is stored already: the first one is recorded before."""
     full = body(answers={f"q{n}": "x" * 20_000 for n in range(0, 12 * len(TYPES), len(TYPES))})
     texts = {f"q{n}": OF_TYPE[TYPES[n % 7]] for n in range(QUESTIONS)}
-    other = {name: "2" if value == "12.5" else "2026-03-02" if "-" in value else value for name, value in texts.items() if isinstance(value, str)}
+    other = {
+        name: "2" if value == "12.5" else "2026-03-02" if "-" in value else value for name, value in texts.items() if isinstance(value, str)
+    }
     there, gone = ([{"code": f"s{n}", "status": status} for n in range(MAX_SESSIONS)] for status in ("reg", "gone"))
     return {
         "a word of a long registration": (full, body(order_code="1")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from heliograph.domain.document_values import Refused
 from heliograph.domain.documents import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
 from heliograph.domain.fields import PROFILE_FIELDS
 from heliograph.domain.snapshot import Entry, Field, compile_account, compile_event
+from heliograph.recording import json_documents
 from heliograph.recording.json_documents import NoDocument, read_document
 
 ACCOUNT = compile_account(7, 1, [
@@ -291,3 +293,128 @@ def test_I2_options_are_found_but_for_case_and_the_first_of_equal_ones() -> None
     read = document_values.Reader()
     assert documents.answer(read, ["vegan", "VEGAN ", "kOSHER", ""], field, "answers.q") == ("Vegan", "VEGAN ", "Kosher")
     assert not read.problems
+
+
+LABELS = {"answers": "Dietary needs", "properties": "VIP guest", "custom": "Shirt"}
+
+
+def twice(part: str, first: str, second: str) -> dict[str, object]:
+    given = {first: None, second: None}
+    return {"profile": {"custom": given}} if part == "custom" else {part: given}
+
+
+@given(st.sampled_from(sorted(LABELS)), st.data())
+def test_I2_A4_a_second_name_for_one_field_is_refused_with_both(part, data):
+    """Whatever its letters, spaces and Unicode forms, also its code beside its label."""
+    label = LABELS[part]
+    codes = {"answers": "dietary", "properties": "VIP", "custom": "shirt"}
+    spelt = st.one_of(
+        st.sampled_from([label, codes[part], label.upper(), label.lower(), f" {label}", f"{label}\u00a0", f"{codes[part]} "]),
+        st.lists(st.booleans(), min_size=len(label), max_size=len(label)).map(lambda up: "".join(c.upper() if u else c.lower() for c, u in zip(label, up, strict=True))),
+    )  # fmt: skip
+    first, second = data.draw(st.lists(spelt, min_size=2, max_size=2, unique=True))
+    found = problem(**twice(part, first, second))
+    assert second in found.field
+    assert repr(first) in found.reason
+    assert found.value == second
+
+
+def test_I2_A4_composed_and_decomposed_are_one_name() -> None:
+    event = compile_event(3, 7, 1, [
+        Entry("event", 3, 1, {"code": "E", "name": "E", "status": 21}),
+        Entry("setup", 3, 1, {"questions": [{"id": 1, "code": "q", "label": "Gr\u00f6\u00dfe", "type": "text"}]}),
+    ])  # fmt: skip
+    assert resolve({"answers": {"GRO\u0308SSE": "x"}}, ACCOUNT, event).answers == {1: ("x",)}
+    with pytest.raises(Refused) as error:
+        resolve({"answers": {"gr\u00f6\u00dfe": "x", "GRO\u0308SSE": "y"}}, ACCOUNT, event)
+    assert [p.field for p in error.value.problems] == ["answers.GRO\u0308SSE"]
+
+
+def test_I2_A4_a_second_name_for_one_session_is_refused_with_both() -> None:
+    found = problem(sessions=[{"code": "KEYNOTE"}, {"code": "the KEYNOTE"}])
+    assert (found.field, found.value) == ("sessions[1]", "the KEYNOTE")
+    assert "'KEYNOTE'" in found.reason
+
+
+@given(st.text("aé\u0301\u0316\u0308 \U0001d160ß", max_size=80))
+def test_A4_text_is_composed_as_nfc_does_it_but_for_endless_accents(text):
+    runs = max((len(run) for run in text.replace("a", " ").replace("é", " ").replace("ß", " ").split()), default=0)
+    if runs <= document_values.MOST_MARKS:
+        assert document_values.composed(text) == unicodedata.normalize("NFC", text)
+    assert document_values.composed(document_values.composed(text)) == document_values.composed(text)
+
+
+def test_I2_A4_a_name_too_long_for_any_field_is_not_known() -> None:
+    long = "a" * (document_values.MAX_NAME + 1)
+    assert problem(answers={long: 1}).reason == "there is no such question here."
+    assert problem(status=long).field == "status"
+    with pytest.raises(Refused):
+        address({"event": "E", "code": long})
+
+
+# --- JSON
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        (b'{"code": 1, "event": 2, "code": 3}', "code"),
+        (b'{"code" : 1, "code" : 3}', "code"),
+        (b'{"code":1,"c\\u006fde":3}', "code"),
+        (b'{"answers": {"a": 1, "b": 2, "a": 1}}', "a"),
+        (b'{"profile": {"custom": {"b": 1, "b": 1}}}', "b"),
+        (b'{"sessions": [{"code": "x", "code": "y"}]}', "code"),
+        (b'{"answers": {"a": 1}, "answers": {"b": 1}}', "answers"),
+    ],
+)
+def test_I2_A4_a_name_that_is_there_twice_is_refused(data: bytes, field: str) -> None:
+    with pytest.raises(Refused) as error:
+        read_document(data)
+    (found,) = error.value.problems
+    assert found.field == field
+    assert "twice" in found.reason
+
+
+def levels(value: object) -> int:
+    """How deeply lists and objects lie in each other."""
+    if not isinstance(value, (dict, list)):
+        return 0
+    return 1 + max(map(levels, value.values() if isinstance(value, dict) else value), default=0)
+
+
+document_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")) | st.sampled_from(['":', '\\":"', ',{[', '\\\\"']),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=5), inner, max_size=4),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", '":', "b\\"]), document_json, max_size=3),
+    st.sampled_from([None, (",", ":"), (" , ", " : ")]),
+    st.booleans(),
+)
+def test_I2_what_json_says_once_is_read_as_it_is(document, separators, ascii):
+    if levels(document) <= json_documents.DEEPEST:
+        assert read_document(json.dumps(document, separators=separators, ensure_ascii=ascii).encode()) == document
+
+
+@given(st.lists(st.sampled_from(['"', "\\", ",", "{", "[", "a", "0"]), max_size=30).map("".join), st.integers(-3, 3))
+def test_I2_A4_values_are_counted_outside_of_texts(text, over):
+    """Whatever a text holds: exactly the most are taken, one more is not."""
+    count = json_documents.MOST_VALUES - 2 + over  # the object and the list themselves
+    data = json.dumps({"a" + text: [text + ',{["' * 700] + [0] * (count - 1)}).encode()
+    if over <= 1:
+        assert len(read_document(data)["a" + text]) == count
+    else:
+        with pytest.raises(Refused) as error:
+            read_document(data)
+        assert f"{json_documents.MOST_VALUES:,}" in error.value.problems[0].reason
+
+
+def test_I2_A4_a_number_of_thousands_of_digits_is_refused_but_not_a_text_of_them() -> None:
+    digits = "9" * 500
+    assert read_document(json.dumps({"a": [digits] * 200}).encode()) == {"a": [digits] * 200}
+    with pytest.raises(Refused) as error:
+        read_document(b'{"a": [' + b", ".join([digits.encode()] * 200) + b"]}")
+    assert f"{json_documents.MOST_DIGITS}" in error.value.problems[0].reason

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import random
 import zipfile
 from pathlib import Path
 
 import pytest
+from tests.costly import counted
 
-from heliograph.platform.imports import report
+from heliograph.domain.snapshot import Entry, compile_account
+from heliograph.platform.imports import lacks, report
+from heliograph.platform.imports.census import Census
+from heliograph.platform.imports.columns import Known
 from heliograph.platform.imports.errors import ImportFileError, RowProblem
 from heliograph.platform.imports.reading import look, open_rows
 
@@ -99,3 +104,31 @@ def test_I4_a_report_of_refused_rows_begins_no_formula_and_is_imported_as_it_was
         assert [row.cells[5:] for row in rows] == [cells]
     finally:
         rows.close()
+
+
+def odd_census(questions: int, length: int) -> Census:
+    """A file whose columns have 300 different answers each, half of them rare enough to look like slips of the others."""
+    letters, census = random.Random(1), Census()
+    for row in range(300):
+        answers = {f"q{n}": "".join(letters.choices("abcdefghij", k=length)) for n in range(questions)}
+        for _ in range(1 if row < 150 else 6):
+            census.add({"event": "E", "code": "1", "status": answers["q0"], "answers": answers}, {})
+    return census
+
+
+@pytest.mark.parametrize(("questions", "length"), [(8, 290), (8, 100), (30, 30)])
+def test_A4_looking_for_slips_has_a_bound_whatever_a_file_holds(questions: int, length: int) -> None:
+    """A file of 900 KB kept the process of pages busy for minutes: each rare answer was compared with each usual one, letter by letter."""
+    known = Known(compile_account(1, 1, [Entry("account", 1, 1, {"code": "A", "name": "A"})]))
+    census = odd_census(questions, length)
+    with counted("difflib") as lines:
+        found = lacks.lacking(census, known)
+    assert len(found) > questions
+    assert lines[0] < 10_000_000
+
+
+def test_I4_a_slip_is_still_found_among_names_of_a_usual_length() -> None:
+    likeness = lacks.Likeness()
+    assert likeness.most_alike("Vegetarain", ["Vegan", "Vegetarian", "None"]) == "Vegetarian"
+    assert likeness.most_alike("x" * 101, ["x" * 100]) == ""
+    assert lacks.Likeness(left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""

@@ -1,4 +1,4 @@
-"""One registration document out of JSON: how much it may hold, before anything of it is looked up (spec I2, I5; docs/reference/rules.md).
+"""One registration document out of JSON: how much it may hold, before anything of it is looked up (rule I5).
 
 Both doors and the import of NDJSON read documents here, on their own threads; so the recording thread sees none that could keep it long.
 """

@@ -304,12 +304,14 @@ class _Batch:
 
 
 def _too_much(text: str, sessions: int) -> Problem | None:
-    """Why a registration of this text and so many changed sessions are not recorded together, if they are not."""
+    """Why a registration of this text and so many changed sessions are not recorded together, if they are not (I5)."""
     if len(text) > LARGEST_STATE:
         return Problem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
     if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:
         most = max(1, MOST_WRITTEN // len(text) - 1)
-        return Problem("sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document.")
+        return Problem(
+            "sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document."
+        )
     return None
 
 

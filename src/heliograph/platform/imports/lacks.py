@@ -45,6 +45,8 @@ WORDS: Final[Mapping[str, str]] = {
 _RARE: Final = 100  # rarer than one row in so many ...
 _RARER: Final = 10  # ... and than a tenth of what its neighbours have
 _ALIKE: Final = 0.8
+LONGEST_COMPARED: Final = 100  # characters of a name
+MOST_COMPARED: Final = 3_000_000  # pairs of letters of one file's names: those of 20,000 pairs of usual names; some tenths of a second
 _MOST_OPTIONS: Final = 50
 _CLASSES: Final = (
     (StatusClass.CANCELLED, ("cancel", "storn", "annul", "withdr", "abgesagt")),
@@ -87,6 +89,7 @@ class Lack:
 def lacking(census: Census, known: Known) -> list[Lack]:
     """What is missing, by kind and event, the most needed first."""
     by_code = {e.code: e for e in known.events}
+    likeness = Likeness()
     found: list[Lack] = []
     doubtful_events = set()
     for code, event in census.events.items():
@@ -96,7 +99,7 @@ def lacking(census: Census, known: Known) -> list[Lack]:
                 code,
                 event.facts.get("name", code),
                 event.rows,
-                doubt=_event_doubt(code, event, census, by_code),
+                doubt=_event_doubt(code, event, census, by_code, likeness),
                 facts=dict(event.facts),
             )
             found.append(lack)
@@ -105,11 +108,12 @@ def lacking(census: Census, known: Known) -> list[Lack]:
     sound = {code: event for code, event in census.events.items() if code not in doubtful_events}
     for kind, part in ((STATUSES, STATUS), (TYPES, TYPE), (SESSIONS, SESSION), (PROPERTIES, PROPERTY)):
         whole = _together(event.lists.get(part, Uses()) for event in sound.values())
+        rows_with = _rows_with(sound, part)
         for code, event in sound.items():
             have = _names(kind, known.account, by_code.get(code))
-            found += _missing(kind, code, event.lists.get(part, Uses()), have, event.rows, whole, _rows_with(sound, part))
-    found += _questions(sound, by_code)
-    found += _fields(census.custom, known.account)
+            found += _missing(kind, code, event.lists.get(part, Uses()), have, event.rows, whole, rows_with, likeness)
+    found += _questions(sound, by_code, likeness)
+    found += _fields(census.custom, known.account, likeness)
     order = {kind: i for i, kind in enumerate(KINDS)}
     return sorted(found, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, lack.name))
 
@@ -135,12 +139,15 @@ def _folded(rows: Iterable[Status | Named | Session]) -> set[str]:
     return {code_of(text).casefold() for row in rows for text in (row.code, row.name) if text}
 
 
-def _missing(kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int]) -> list[Lack]:
+def _missing(
+    kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
+) -> list[Lack]:
     out = []
     for name, n in uses.names.items():
         if name.casefold() in have:
             continue
-        doubt = _doubt(name, n, uses.names, rows, have) or _doubt(name, whole.names[name], whole.names, rows_with.get(name, 0), have)
+        doubt = _doubt(name, n, uses.names, rows, have, likeness)
+        doubt = doubt or _doubt(name, whole.names[name], whole.names, rows_with.get(name, 0), have, likeness)
         facts = {"class": status_class(name).value} if kind == STATUSES else {}
         out.append(Lack(kind, event, name, n, doubt=doubt, facts=facts))
     return out
@@ -166,40 +173,58 @@ def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
 # --- doubt
 
 
-def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Iterable[str]) -> str:
+def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Iterable[str], likeness: Likeness) -> str:
     """Why a name looks like a slip beside the others of its list, "" if it does not."""
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
-    alike = _most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * n])
+    alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * n])
     if alike and 3 * n < usual:
         return f"{n:,} of {rows:,} rows; it looks like {alike}"
     if not others or (n * _RARE >= rows) or (n * _RARER >= usual):
         return ""
-    close = _most_alike(name, have)
+    close = likeness.most_alike(name, have)
     return f"only {n:,} of {rows:,} rows" + (f"; it looks like {close}" if close else "")
 
 
-def _most_alike(name: str, others: Iterable[str]) -> str:
-    best, ratio = "", _ALIKE
-    folded = name.casefold()
-    for other in others:
-        matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
-        if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (r := matcher.ratio()) >= ratio:
-            best, ratio = other, r
-    return best
+class Likeness:
+    """Finds the name that another one was most likely meant to be.
+
+    Comparing takes the square of a name's length, and each name of a list is compared with many; so long ones are not compared, and what is
+    compared for one file is bounded (D9). A file with so many odd names is not mended by hints.
+    """
+
+    def __init__(self, left: int = MOST_COMPARED) -> None:
+        self.left = left
+
+    def most_alike(self, name: str, others: Iterable[str]) -> str:
+        """The one of the others that is most like the name; "" where none is much alike."""
+        best, ratio = "", _ALIKE
+        folded = name.casefold()
+        if len(folded) > LONGEST_COMPARED:
+            return ""
+        for other in others:
+            if self.left <= 0:
+                break
+            if not 2 / 3 <= len(other) / max(len(folded), 1) <= 3 / 2:  # by its length alone it is less than _ALIKE
+                continue
+            self.left -= len(folded) * len(other)
+            matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
+            if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (r := matcher.ratio()) >= ratio:
+                best, ratio = other, r
+        return best
 
 
-def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig]) -> str:
+def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> str:
     name = event.facts.get("name", "").casefold()
     for other, its in census.events.items():
         if other == code or event.rows * 20 >= its.rows:
             continue
         if name and its.facts.get("name", "").casefold() == name:
             return f"{event.rows:,} rows; {other} has the same name and {its.rows:,} rows"
-        if _most_alike(code, [other]):
+        if likeness.most_alike(code, [other]):
             return f"{event.rows:,} rows; it looks like {other}, which {its.rows:,} rows name"
     for other in known:
-        if event.rows * _RARE < census.rows and _most_alike(code, [other]):
+        if event.rows * _RARE < census.rows and likeness.most_alike(code, [other]):
             return f"{event.rows:,} rows; it looks like {other}"
     return ""
 
@@ -207,15 +232,19 @@ def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[s
 # --- questions and fields
 
 
-def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfig]) -> list[Lack]:
+def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfig], likeness: Likeness) -> list[Lack]:
     found = []
-    for question in dict.fromkeys(q for event in events.values() for q in event.answers):
-        uses = _together(e.answers[question] for e in events.values() if question in e.answers)
-        answered = sum(e.answered[question] for e in events.values())
-        several = any(question in e.several for e in events.values())
-        doubts = {name: _doubt(name, n, uses.names, answered, ()) for name, n in uses.names.items()}
+    asked: dict[str, dict[str, EventCensus]] = {}
+    for code, event in events.items():
+        for question in event.answers:
+            asked.setdefault(question, {})[code] = event
+    for question, of in asked.items():
+        uses = _together(e.answers[question] for e in of.values())
+        answered = sum(e.answered[question] for e in of.values())
+        several = any(question in e.several for e in of.values())
+        doubts = {name: _doubt(name, n, uses.names, answered, (), likeness) for name, n in uses.names.items()}
         type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
-        for code, event in events.items():
+        for code, event in of.items():
             if not event.answered[question]:
                 continue
             has = _question(known.get(code), question)
@@ -244,11 +273,11 @@ def _field(rows: Iterable[Field], name: str) -> Field | None:
     return next((f for f in rows if f.code == name or f.label.casefold() == folded), None)
 
 
-def _fields(census: EventCensus, account: AccountConfig) -> list[Lack]:
+def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> list[Lack]:
     found = []
     for name, uses in census.answers.items():
         has = _field(account.profile_fields.values(), name)
-        doubts = {n: _doubt(n, count, uses.names, census.answered[name], ()) for n, count in uses.names.items()}
+        doubts = {n: _doubt(n, count, uses.names, census.answered[name], (), likeness) for n, count in uses.names.items()}
         if has is None:
             type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], census.answered[name], several=name in census.several)
             found.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
