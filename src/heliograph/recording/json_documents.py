@@ -23,6 +23,8 @@ _LONG: Final = 64 * 1024
 _DIGITS: Final = bytes.maketrans(b"123456789", b"000000000")
 _SIGNS: Final = (b",", b"{", b"[")
 """What stands before or between values: a document has no more values than these, outside of its texts."""
+_MANY: Final = 2 * MOST_VALUES
+"""Bytes below which there cannot be too many."""
 _MOST_QUOTES: Final = 4 * MOST_VALUES
 _decoder = msgspec.json.Decoder()
 
@@ -33,7 +35,7 @@ class NoDocument(HeliographError):
 
 def read_document(data: bytes) -> dict[str, Any]:
     """The document. Raises NoDocument, or Refused with the field: for too many values, depth, a name that is there twice, NUL and half characters."""
-    if sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
+    if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
         raise Refused([Problem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
     if len(data) > _LONG and _has_a_long_number(data):
         raise Refused([Problem("", f"holds a number of more than {MOST_DIGITS} digits.")])
@@ -81,11 +83,16 @@ class _TooDeep(Exception):
     """There are more than DEEPEST levels."""
 
 
+_NESTED: Final = frozenset({dict, list})
+
+
 def _names_in(value: dict[str, Any] | list[Any], level: int) -> int:
     """How many names there are in an object or a list. Raises _TooDeep."""
     if level >= DEEPEST:
         raise _TooDeep
     names, members = (len(value), value.values()) if type(value) is dict else (0, value)
+    if _NESTED.isdisjoint(map(type, members)):
+        return names
     for member in members:
         if type(member) is dict or type(member) is list:
             names += _names_in(member, level + 1)
