@@ -17,9 +17,8 @@ from tests.databases import DatabaseFacts
 from tests.processes import free_port
 from tests.waiting import until
 from tests.world import ACCOUNT, World
-from waitress.server import create_server
 
-from heliograph.engine import batching, edge, ingest
+from heliograph.engine import batching, door_protocol, ingest
 from heliograph.engine.edge import Door
 from heliograph.engine.reception import Reception
 from heliograph.engine.wsgi import IngestApplication
@@ -28,6 +27,7 @@ from heliograph.recording import batches
 from heliograph.recording.items import Item
 from heliograph.store.database import Database
 from heliograph.store.tokens import digest_of, new_token, prefix_of
+from heliograph.web.server import pages_server
 
 PATH = "/ingest/registrations"
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -121,9 +121,7 @@ def opened(world: World, kind: str) -> Iterator[Sender]:
             return [b"a page"]
 
         application = IngestApplication(pages, reception)
-        server = create_server(
-            application, host="127.0.0.1", port=0, threads=4, ident=None, clear_untrusted_proxy_headers=True, asyncore_use_poll=True
-        )
+        server = pages_server("127.0.0.1", 0, application=application, admits=application.admits, threads=4)
         sender.port = int(server.effective_port)
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -257,7 +255,7 @@ def test_I3_refused_requests_are_not_remembered(sender: Sender) -> None:
 def test_I3_a_key_is_printable_and_of_bounded_length(sender: Sender, key: str) -> None:
     connection = socket.create_connection(("127.0.0.1", sender.port), timeout=10)
     body = json.dumps(document()).encode()
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {JSON}\r\nIdempotency-Key: {key}\r\n"
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {JSON}\r\nIdempotency-Key: {key}\r\n"
     connection.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
     answer = b""
     while part := connection.recv(4096):
@@ -442,10 +440,10 @@ def test_a_dead_writer_is_noticed(world: World) -> None:
 
 def test_a_request_that_does_not_come_in_time_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest, "BODY_WITHIN", 0.2)
-    monkeypatch.setattr(edge, "HEAD_WITHIN", 0.2)
+    monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.2)
     with opened(world, "fast") as sender:
         slow_body = socket.create_connection(("127.0.0.1", sender.port), timeout=10)
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {JSON}\r\nContent-Length: 100\r\n\r\n"
         slow_body.sendall(head.encode() + b"{")
         assert slow_body.recv(4096).startswith(b"HTTP/1.1 408 ")
         slow_body.close()

@@ -11,11 +11,11 @@ from tests.integration.test_edge import JSON, NDJSON, PATH, document, make_token
 from tests.waiting import until
 from tests.world import World
 
-from heliograph.engine import edge, ingest, reception, tokens
+from heliograph.engine import door_protocol, edge, ingest, reception, tokens
 from heliograph.store.tokens import find_grant, new_token
 
 __all__ = ["world"]
-POST = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+POST = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
 
 
 def is_closed(peer: socket.socket) -> bool:
@@ -39,7 +39,7 @@ def is_closed(peer: socket.socket) -> bool:
 )
 def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
     """What comes after an answer ended uvicorn's own keep-alive clock, and no other one ran: a few thousand such connections close the door to all."""
-    monkeypatch.setattr(edge, "HEAD_WITHIN", 0.5)
+    monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.5)
     monkeypatch.setattr(edge, "IDLE", 1)
     with opened(world, "fast") as sender:
         peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
@@ -52,7 +52,7 @@ def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch:
 
 def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused by its head: the rest of the body, byte by byte, would hold the connection."""
-    monkeypatch.setattr(edge, "REST_WITHIN", 0.5)
+    monkeypatch.setattr(door_protocol, "REST_WITHIN", 0.5)
     with opened(world, "fast") as sender:
         peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
         peer.sendall(POST.encode() + b"Content-Length: 100000\r\n\r\n{")
@@ -93,7 +93,7 @@ def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch:
         peers = []
         for _ in range(2):
             peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
-            head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: {NDJSON}\r\nAuthorization: Bearer {greedy}\r\nContent-Length: 9000000\r\n\r\n"
+            head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {NDJSON}\r\nAuthorization: Bearer {greedy}\r\nContent-Length: 9000000\r\n\r\n"
             peer.sendall(head.encode() + b" " * 90_000)
             peers.append(peer)
         until(lambda: any(_has_answer(peer) for peer in peers))

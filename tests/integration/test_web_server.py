@@ -101,8 +101,8 @@ def said(port: int, *parts: bytes) -> bytes:
 
 def test_what_does_not_arrive_is_ended(tmp_path) -> None:
     with server(tmp_path, "impatient") as (_process, port):
-        assert b" 408 " in said(port, b"GET / HTTP/1.1\r\nHost: x\r\n")
-        assert b" 408 " in said(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", b"half")
+        assert b" 408 " in said(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        assert b" 408 " in said(port, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", b"half")
         assert said(port) == b""  # nothing was ever asked
         with closing(ask(port, "/slow")) as busy:  # what has arrived may take its time
             until((tmp_path / "asked").exists)
@@ -113,7 +113,7 @@ def test_what_does_not_arrive_is_ended(tmp_path) -> None:
 
 def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:
     with server(tmp_path) as (_process, port):
-        wish = "POST {} HTTP/1.1\r\nHost: x\r\nCookie: planner\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n"
+        wish = "POST {} HTTP/1.1\r\nHost: localhost\r\nCookie: planner\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n"
         for path, size, answer in (
             ("/signal/mappings/new/", 3_000_000, b"HTTP/1.1 100 "),
             ("/signal/mappings/new/", 5_000_000, b"HTTP/1.1 413 "),
@@ -124,12 +124,12 @@ def test_a_body_may_be_as_large_as_its_address_needs(tmp_path) -> None:
         ):
             assert said(port, wish.format(path, size).encode()).startswith(answer), (path, size)
         chunk = b"%x\r\n%s\r\n" % (1_000_000, b"x" * 1_000_000)
-        assert b" 413 " in said(port, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", *[chunk] * 5)
+        assert b" 413 " in said(port, b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", *[chunk] * 5)
 
 
 def test_a_file_is_read_only_from_somebody_who_may_send_it(tmp_path) -> None:
     with server(tmp_path) as (_process, port):
-        wish = "POST /import/ HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n{}\r\nExpect: 100-continue\r\n\r\n"
+        wish = "POST /import/ HTTP/1.1\r\nHost: localhost\r\nCookie: {}\r\n{}\r\nExpect: 100-continue\r\n\r\n"
         large, chunked, form = "Content-Length: 50000000", "Transfer-Encoding: chunked", "Content-Length: 1000"
         for cookies, body, answer in (
             ("planner", large, b"HTTP/1.1 100 "),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 from collections import deque
@@ -17,10 +18,11 @@ from weakref import WeakValueDictionary
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from heliograph.domain.http_request import Hosts
 from heliograph.engine import ingest, problems
 from heliograph.engine.batching import Busy, Mishap, Result
+from heliograph.engine.door_protocol import DoorProtocol
 from heliograph.engine.handover import Handover
 from heliograph.engine.ingest import Head, Wanted
 from heliograph.engine.problems import Reply, reply_of
@@ -32,11 +34,6 @@ log = structlog.get_logger(__name__)
 
 GRACE: Final = 8
 """Seconds for the requests in hand; the supervisor waits 10 before it kills."""
-HEAD_WITHIN: Final = 10.0
-"""Seconds for a request's head to arrive, from the connection or from its first byte on."""
-REST_WITHIN: Final = 5.0
-"""Seconds for the rest of a body that nobody waits for, its request being answered already."""
-LARGEST_HEAD: Final = 32 * 1024
 MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
 WINDOW: Final = 2
@@ -271,92 +268,13 @@ async def _answer(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class _Patient(HttpToolsProtocol):
-    """uvicorn's protocol with what it lacks: a head has to arrive within HEAD_WITHIN, and may have LARGEST_HEAD bytes; and no connection is
-    kept by what is no request.
-
-    uvicorn's own clock between requests ends with the first byte, whatever that is: an empty line, or the rest of a body that was refused.
-    """
-
-    _head_late: asyncio.TimerHandle | None = None
-    _rest_late: asyncio.TimerHandle | None = None
-    _head_size = 0
-    _in_message = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
-        self._rest_came()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._head_late is not None:  # all of it belongs to a head that has not ended
-            self._head_size += len(data)
-            if self._head_size > LARGEST_HEAD:
-                self.transport.abort()
-        elif getattr(self.cycle, "response_complete", True) and self.timeout_keep_alive_task is None:
-            if self._in_message:
-                self._await_rest()
-            elif not self.transport.is_closing():
-                self._await_head()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_message = True
-        if self._head_late is None:
-            self._await_head()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        if len(self.headers) > 100:
-            self.transport.abort()
-
-    def on_headers_complete(self) -> None:
-        self._head_came()
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._in_message = False
-        self._rest_came()
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._in_message:
-            self._await_rest()
-
-    def _await_head(self) -> None:
-        self._head_size = 0
-        self._head_late = self.loop.call_later(HEAD_WITHIN, self._too_slow)
-
-    def _head_came(self) -> None:
-        if self._head_late is not None:
-            self._head_late.cancel()
-            self._head_late = None
-
-    def _await_rest(self) -> None:
-        if self._rest_late is None and not self.transport.is_closing():
-            self._rest_late = self.loop.call_later(REST_WITHIN, self._too_slow)
-
-    def _rest_came(self) -> None:
-        if self._rest_late is not None:
-            self._rest_late.cancel()
-            self._rest_late = None
-
-    def _too_slow(self) -> None:
-        self._head_late = self._rest_late = None
-        if not self.transport.is_closing():
-            self.transport.close()
-
-
 class Door:
-    """Listens from its making on; `open` answers until `close`. on_death: called when its thread ends by itself. Raises OSError where the address is taken."""
+    """Listens from its making on; `open` answers until `close`. hosts: what requests may call it. on_death: called when its thread ends by itself.
+    Raises OSError where the address is taken."""
 
-    def __init__(self, host: str, port: int, reception: Reception, *, on_death: Callable[[BaseException], object]) -> None:
+    def __init__(
+        self, host: str, port: int, reception: Reception, *, hosts: Hosts = Hosts(), on_death: Callable[[BaseException], object]
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=2048)
         self.port = int(self._socket.getsockname()[1])
@@ -365,7 +283,7 @@ class Door:
         config = uvicorn.Config(
             Edge(reception),
             loop="uvloop",
-            http=_Patient,
+            http=functools.partial(DoorProtocol, ours=hosts.at(host, self.port)),  # type: ignore[arg-type] -- uvicorn only calls it
             ws="none",
             lifespan="off",
             log_config=None,

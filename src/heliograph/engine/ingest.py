@@ -41,7 +41,7 @@ _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What matters of a request's head. A header that must not be there twice, and is, is None beside `twice`."""
+    """What matters of a request's head. The door has refused it where one of these is there twice (`domain.http_request`)."""
 
     method: str
     path: str
@@ -50,7 +50,6 @@ class Head:
     encoding: str = ""
     length: str = ""
     key: str | None = None
-    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,19 @@ class Wanted:
 def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Head:
     """Reads ASGI's headers: lower-case names."""
     token = content_type = encoding = length = ""
-    key, seen, twice = None, 0, False
+    key = None
     for name, value in headers:
         if name == b"authorization":
-            token, twice, seen = bearer(value.decode("latin-1")), twice or bool(seen & 1), seen | 1
+            token = bearer(value.decode("latin-1"))
         elif name == b"idempotency-key":
-            key, twice, seen = value.decode("latin-1"), twice or bool(seen & 2), seen | 2
+            key = value.decode("latin-1")
         elif name == b"content-type":
             content_type = value.decode("latin-1")
         elif name == b"content-encoding":
             encoding = value.decode("latin-1")
         elif name == b"content-length":
             length = value.decode("latin-1")
-    return Head(method, path, token, content_type, encoding, length, key, twice)
+    return Head(method, path, token, content_type, encoding, length, key)
 
 
 def bearer(authorization: str) -> str:
@@ -100,8 +99,6 @@ def wanted(head: Head, grant: Grant) -> Wanted | Reply:
     """What is to be read, or why it is not."""
     if SCOPE not in grant.scopes:
         return problems.NOT_ALLOWED
-    if head.twice:
-        return problems.problem(400, "headers", "A header is there twice.")
     kind = head.content_type.partition(";")[0].strip().lower()
     if (kind not in _ONE and kind not in _MANY) or head.encoding.strip().lower() not in ("", "identity"):
         return problems.WRONG_TYPE

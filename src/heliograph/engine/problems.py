@@ -20,10 +20,10 @@ from typing import Any, Final
 import msgspec
 
 from heliograph.domain.document_values import Problem
+from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
 from heliograph.engine.batching import Mishap, Result
 from heliograph.recording.items import Answer, Outcome
 
-TYPE: Final = "urn:heliograph:problem:"
 RETRY_BUSY: Final = 1
 RETRY_DATABASE: Final = 5
 """Seconds that a sender is asked to wait."""
@@ -45,7 +45,7 @@ class Reply:
 
     @property
     def content_type(self) -> str:
-        return "application/problem+json" if self.is_problem else "application/json"
+        return PROBLEM_TYPE if self.is_problem else "application/json"
 
     @property
     def body(self) -> bytes:
@@ -62,7 +62,7 @@ def problem(
     status: int, name: str, detail: str, errors: Iterable[Problem] = (), *, retry_after: int | None = None, **headers: str
 ) -> Reply:
     """A problem document. name: what it is called for programs; detail: what it is called for people."""
-    content: dict[str, Any] = {"type": TYPE + name, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    content: dict[str, Any] = {"type": PROBLEM + name, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     found = [_error(e) for e in errors]
     if found:
         content["errors"] = found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,22 @@ class IngestApplication:
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
         return _Lines(first, answering)
 
+    def admits(self, method: str, path: str, headers: Mapping[str, str]) -> Reply | Future[Reply | None] | None:
+        """Whether a body is to be read, by its head; None: it is. Where its sender has to be looked up first, that is known later."""
+        head = _head({f"HTTP_{name}": value for name, value in headers.items()} | {"REQUEST_METHOD": method, **headers}, path)
+        astray = ingest.place(head)
+        if astray is not None:
+            return astray
+        known = self._tokens.known(head.token)
+        if known is not None:
+            return _refusal(head, known)
+        asked = self._tokens.look_up(head.token) if head.token else None
+        if asked is None:
+            return problems.BUSY if head.token else problems.NO_TOKEN
+        decided: Future[Reply | None] = Future()
+        asked.add_done_callback(lambda found: decided.set_result(_refusal(head, _granted(found))))
+        return decided
+
     def _grant(self, token: str) -> Grant | Reply:
         known = self._tokens.known(token)
         if known is not None:
@@ -57,10 +73,7 @@ class IngestApplication:
         asked = self._tokens.look_up(token) if token else None
         if asked is None:
             return problems.BUSY if token else problems.NO_TOKEN
-        try:
-            return asked.result(ingest.ANSWER_WITHIN) or problems.NO_TOKEN
-        except Exception:  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
-            return problems.UNAVAILABLE
+        return _granted(asked)
 
     def _answers(self, body: bytes, size: int, head: Head, grant: Grant, wish: Wanted) -> Generator[Reply | bytes]:
         """One reply, or the lines of many. Gives the body's room back when it ends."""
@@ -115,6 +128,18 @@ class _Lines:
 
     def close(self) -> None:
         self._rest.close()
+
+
+def _granted(asked: Future[Grant | None]) -> Grant | Reply:
+    try:
+        return asked.result(ingest.ANSWER_WITHIN) or problems.NO_TOKEN
+    except (Exception, CancelledError):  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
+        return problems.UNAVAILABLE
+
+
+def _refusal(head: Head, grant: Grant | Reply) -> Reply | None:
+    found = grant if isinstance(grant, Reply) else ingest.wanted(head, grant)
+    return found if isinstance(found, Reply) else None
 
 
 def _head(environ: WSGIEnvironment, path: str) -> Head:

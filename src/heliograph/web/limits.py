@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import copy
 import time
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
+import structlog
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.utilities import BadRequest
+from waitress.task import ErrorTask
+from waitress.utilities import BadRequest, RequestEntityTooLarge
+
+from heliograph.domain.http_request import MALFORMED, Chunks, Refusal, read_head
+
+log = structlog.get_logger(__name__)
 
 LARGEST_FORM: Final = 4 * 1024 * 1024
 LARGEST_FILE: Final = 100 * 1024 * 1024
 """Bytes of a body; waitress keeps what is over 512 KB on disk while it arrives."""
+LARGEST_UNASKED: Final = 64 * 1024
+"""A document that is not larger is read before its token is looked at."""
 FILES: Final = "/import/"
-LARGEST: Final = ((FILES, LARGEST_FILE), ("/ingest", 33 * 1024 * 1024))
+DOCUMENTS: Final = "/ingest/"
+LARGEST: Final = ((FILES, LARGEST_FILE), (DOCUMENTS, 33 * 1024 * 1024))
 """By how an address begins: files that are imported, and documents, whose own limits stand in `engine.ingest`."""
 HEAD_WITHIN: Final = 10.0
 BODY_WITHIN: Final = 30.0
@@ -41,13 +53,76 @@ class UnknownSender(BadRequest):  # type: ignore[misc]
     reason = "Forbidden"
 
 
+class Answer(Protocol):
+    """The whole of an answer."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+type Admits = Callable[[str, str, Mapping[str, str]], Answer | Future[Answer | None] | None]
+"""Whether a document is to be read, by its method, its path and its headers (as waitress names them); the answer where it is not. Never waits."""
+
+
+class Refused(BadRequest):  # type: ignore[misc]
+    """An answer in the place of the page's; waitress closes the connection behind it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def to_response(self, _ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        headers = {"Content-Type": self.answer.content_type, **self.answer.headers}
+        return f"{self.answer.status} {HTTPStatus(self.answer.status).phrase}", list(headers.items()), self.answer.body
+
+
 def largest(path: str) -> int:
     """Bytes that a request's body may have."""
     return next((size for begins, size in LARGEST if path.startswith(begins)), LARGEST_FORM)
 
 
+class ChunkedBody:
+    """What waitress asks of a body that is chunked, by our own strict reading."""
+
+    def __init__(self, buffer: Any) -> None:
+        self._buffer, self._chunks = buffer, Chunks()
+        self.error: Refused | None = None
+
+    @property
+    def completed(self) -> bool:
+        return self._chunks.done
+
+    def received(self, data: bytes) -> int:
+        """How many of these bytes were taken."""
+        fed = self._chunks.feed(data)
+        if isinstance(fed, Refusal):
+            self.error = Refused(fed)
+            return len(data)
+        for part in fed[1]:
+            self._buffer.append(part)
+        return fed[0]
+
+    def __len__(self) -> int:
+        return int(self._buffer.__len__())
+
+    def getfile(self) -> Any:
+        return self._buffer.getfile()
+
+    def getbuf(self) -> Any:
+        return self._buffer
+
+
 class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
-    """Reads one request. began: by the monotonic clock. adj.sends_files: whether who has these cookies may send a file."""
+    """Reads one request. began: by the monotonic clock; asked: whether its body is to be read, while that is not known.
+
+    What is larger than a form is read only from somebody who may send it: a file by its cookies (adj.sends_files), a document by its token
+    (adj.admits). What is small is read at once: its page says more.
+    """
 
     adj: Any
     completed: bool
@@ -55,29 +130,65 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
         self.began = time.monotonic()
+        self.asked: Future[Answer | None] | None = None
+        self._continues = False
 
     def parse_header(self, header_plus: bytes) -> None:
         """As waitress does; from then on its largest body is that of its address."""
         super().parse_header(header_plus)
+        if self.chunked:
+            self.body_rcv = ChunkedBody(self.body_rcv.getbuf())
         self.adj = copy.copy(self.adj)
         self.adj.max_request_body_size = largest(self.path)
         if self.content_length >= self.adj.max_request_body_size:
             self.expect_continue = False  # it is refused before it is sent
 
     def received(self, data: bytes) -> int:
-        """As waitress does. What is larger than a form is read only from somebody who may send it; a form is small, and its page says more."""
-        begins = not self.headers_finished
+        """As waitress does, behind our own reading of the head."""
+        if self.completed or self.headers_finished:
+            return int(super().received(data))
+        head = read_head(self.header_plus + data, self.adj.ours)
+        if isinstance(head, Refusal):
+            self.refuse(Refused(head))
+            return len(data)
         consumed: int = super().received(data)
-        if begins and self.headers_finished and not self.completed and self._is_a_file() and not self.adj.sends_files(self._cookies()):
-            self.error = UnknownSender("Sign in as a Planner or an Administrator to send a file.")
-            self.completed, self.expect_continue = True, False
+        if self.error is not None and not isinstance(self.error, RequestEntityTooLarge):
+            self.refuse(Refused(MALFORMED))  # the parser behind us does not read it
+        elif self.headers_finished and not self.empty:
+            self._ask()
         return consumed
+
+    def refuse(self, error: BadRequest) -> None:
+        """Answers this instead of the request, of which nothing more is read."""
+        self.version, self.headers_finished = "1.1", True
+        self.error, self.completed, self.expect_continue, self.asked = error, True, False, None
+
+    def _ask(self) -> None:
+        if self._is_a_file() and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
+            self.refuse(UnknownSender("Sign in as a Planner or an Administrator to send a file."))
+        elif self._is_a_large_document():
+            self.error, self.completed = None, False  # what is too large is told so by its own answer, once its sender is known
+            asked = self.adj.admits(self.command, self.path, self.headers)
+            if isinstance(asked, Future):
+                self.asked, self._continues, self.expect_continue = asked, self.expect_continue, False
+            elif asked is not None:
+                self.refuse(Refused(asked))
+
+    def land(self) -> bool:
+        """Goes on once it is known whether the body is to be read; True where it is not, and the request is answered."""
+        assert self.asked is not None
+        answer, self.asked = self.asked.result(), None
+        if answer is not None:
+            self.refuse(Refused(answer))
+            return True
+        self.expect_continue = self._continues
+        return False
 
     def _is_a_file(self) -> bool:
         return bool(self.path.startswith(FILES) and (self.chunked or self.content_length >= LARGEST_FORM))
 
-    def _cookies(self) -> str:
-        return str(self.headers.get("COOKIE", ""))
+    def _is_a_large_document(self) -> bool:
+        return bool(self.path.startswith(DOCUMENTS) and (self.chunked or self.content_length > LARGEST_UNASKED))
 
     def is_late(self, now: float) -> bool:
         """Whether it should have arrived by now."""
@@ -87,24 +198,50 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         return bool(now > self.began + BODY_WITHIN + size / SLOWEST)
 
 
+class RefusalTask(ErrorTask):  # type: ignore[misc]
+    """Answers what is refused; what is no request of ours has its line in the log."""
+
+    def execute(self) -> None:
+        refusal = getattr(self.request.error, "answer", None)
+        if isinstance(refusal, Refusal):
+            log.warning("request_refused", door="pages", peer=self.channel.addr[0], reason=refusal.detail, found=refusal.found)
+        super().execute()
+
+
 class BoundedChannel(HTTPChannel):  # type: ignore[misc]
     """A connection whose requests are bounded."""
 
     parser_class = BoundedParser
+    error_task_class = RefusalTask
     request: BoundedParser | None
+
+    def received(self, data: bytes) -> bool:
+        """As waitress does. Where a request waits for an answer of ours, that wakes the loop."""
+        went_on = bool(super().received(data))
+        if self.request is not None and self.request.asked is not None:
+            self.request.asked.add_done_callback(lambda _: self.server.pull_trigger())
+        return went_on
+
+    def readable(self) -> bool:
+        """Asked at every turn of the loop. Nothing is read of a body of which we do not know yet whether we want it."""
+        request = self.request
+        if request is not None and request.asked is not None:
+            if not request.asked.done():
+                return False
+            with self.requests_lock:
+                if request.land():
+                    self._answer(request)
+                elif request.expect_continue and not self.requests and not self.sent_continue:
+                    self.send_continue()
+        return bool(super().readable())
 
     def end_if_slow(self, now: float) -> None:
         """Answers 408 to a request that does not arrive, and closes a connection on which none has begun. On the thread that reads."""
         request = self.request
         if request is not None and request.is_late(now):
             with self.requests_lock:
-                if not request.headers_finished:
-                    request.parse_header(b"GET / HTTP/1.0\r\n")  # so that there is something to answer
-                request.error, request.completed = TooSlow("The request did not arrive in time."), True
-                self.request = None
-                self.requests.append(request)
-                if len(self.requests) == 1:
-                    self.server.add_task(self)
+                request.refuse(TooSlow("The request did not arrive in time."))
+                self._answer(request)
         elif (
             request is None
             and not self.requests
@@ -112,6 +249,13 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]
             and time.time() > self.creation_time + HEAD_WITHIN
         ):
             self.will_close = True
+
+    def _answer(self, request: BoundedParser) -> None:
+        """Under the lock: its turn comes once what was asked before is answered."""
+        self.request = None
+        self.requests.append(request)
+        if len(self.requests) == 1:
+            self.server.add_task(self)
 
 
 class SlowOnes:

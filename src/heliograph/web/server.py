@@ -16,7 +16,8 @@ from django.core.wsgi import get_wsgi_application
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
-from heliograph.web.limits import LARGEST_FILE, BoundedChannel, SlowOnes
+from heliograph.domain.http_request import Hosts
+from heliograph.web.limits import LARGEST_FILE, Admits, BoundedChannel, SlowOnes
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -80,25 +81,22 @@ def _address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def serve_pages(
+def pages_server(
     host: str,
     port: int,
     *,
+    application: WSGIApplication,
     threads: int = 8,
     trusted_proxies: Sequence[Network] = (),
-    on_ready: Callable[[str, int], None] | None = None,
-    application: WSGIApplication | None = None,
+    hosts: Hosts = Hosts(),
     sends_files: Callable[[str], bool] = lambda _cookies: True,
-) -> None:
-    """Answer on host and port until SIGTERM or SIGINT; for the main thread. port 0: a free one.
-
-    on_ready: called with the real address once connections are taken. application: Django's, unless given. sends_files: whether who has
-    these cookies may send a file; asked before it is read, on the thread that reads all requests. Raises OSError if the address is taken.
-    """
+    admits: Admits = lambda *_head: None,
+) -> Any:
+    """Waitress, listening, with our bounds; see `serve_pages`. Raises OSError if the address is taken."""
     # A queue as long as the threads are many is normal for a moment; waitress warns at the first waiting request.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server: Any = create_server(
-        Forwarded(application or get_wsgi_application(), trusted_proxies),
+        Forwarded(application, trusted_proxies),
         host=host,
         port=port,
         threads=threads,
@@ -112,7 +110,39 @@ def serve_pages(
         server.close()
         raise OSError(f"{host} stands for several addresses; name one, such as 127.0.0.1")
     server.channel_class = BoundedChannel
-    server.adj.sends_files = sends_files
+    server.adj.ours = hosts.at(host, int(server.effective_port))
+    server.adj.sends_files, server.adj.admits = sends_files, admits
+    return server
+
+
+def serve_pages(
+    host: str,
+    port: int,
+    *,
+    threads: int = 8,
+    trusted_proxies: Sequence[Network] = (),
+    on_ready: Callable[[str, int], None] | None = None,
+    application: WSGIApplication | None = None,
+    hosts: Hosts = Hosts(),
+    sends_files: Callable[[str], bool] = lambda _cookies: True,
+    admits: Admits = lambda *_head: None,
+) -> None:
+    """Answer on host and port until SIGTERM or SIGINT; for the main thread. port 0: a free one.
+
+    on_ready: called with the real address once connections are taken. application: Django's, unless given. hosts: what requests may call it.
+    sends_files: whether who has these cookies may send a file; admits: whether a large document is to be read; both are asked before it is,
+    on the thread that reads all requests. Raises OSError if the address is taken.
+    """
+    server = pages_server(
+        host,
+        port,
+        application=application or get_wsgi_application(),
+        threads=threads,
+        trusted_proxies=trusted_proxies,
+        hosts=hosts,
+        sends_files=sends_files,
+        admits=admits,
+    )
     slow_ones = SlowOnes(server)
     stopping = False
 

@@ -1,0 +1,215 @@
+"""What an HTTP request has to look like at any of our ports: its head, its Host and a chunked body, each with one reading (RFC 9112; rule H1, H2).
+
+Three servers read our requests, and a proxy in front reads them as well. Where two readers find different ends of a request, a stranger's
+bytes become somebody else's request. So nothing is mended here: what has two readings, or none, is refused and its connection closed. That
+is stricter than RFC 9112 in what hardly anybody sends: chunk extensions, trailers, whole addresses in the first line, HTTP/1.0 without Host.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import ClassVar, Final, NamedTuple
+
+PROBLEM: Final = "urn:heliograph:problem:"
+"""How the type of every problem document begins (RFC 9457)."""
+PROBLEM_TYPE: Final = "application/problem+json"
+LARGEST_HEAD: Final = 32 * 1024
+MOST_HEADERS: Final = 100
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+
+METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+# Possessive repeats: no head makes these look at a byte twice.
+_HEAD: Final = re.compile(
+    rb"([A-Z]++) /[!\"$-~]*+ HTTP/1\.([01])\r(\n(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
+)
+_FIELD: Final = re.compile(
+    rb"\n(host|content-length|transfer-encoding|content-type|content-encoding|authorization|idempotency-key|upgrade):[\t ]*+([^\r]*)",
+    re.IGNORECASE,
+)
+"""The headers that a request may have once only: by them we find its end, its sender and what it is (and that it would be something else)."""
+_BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
+_CHUNK: Final = re.compile(rb"[0-9A-Fa-f]{1,8}\Z")
+_LONGEST_LENGTH: Final = 17
+_LONGEST_SIZE: Final = 8
+"""Digits of a Content-Length, and of the size of a chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that is answered by this and nothing else; its connection is closed. name: for programs; detail: for people; found: for the log."""
+
+    status: int
+    name: str
+    detail: str
+    found: str = ""
+
+    content_type: ClassVar = PROBLEM_TYPE
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    @property
+    def phrase(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+    @property
+    def body(self) -> bytes:
+        said = {"type": PROBLEM + self.name, "title": self.phrase, "status": self.status, "detail": self.detail}
+        return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Head(NamedTuple):
+    """A head that has one reading. size: its bytes, with empty lines before it; length: those of the body, if it is not chunked; upgrade: it asks for
+    another protocol, which we have not (RFC 9110 §7.8: that is ignored)."""
+
+    size: int
+    length: int = 0
+    chunked: bool = False
+    upgrade: bool = False
+
+
+def _malformed(detail: str) -> Refusal:
+    return Refusal(400, "http", detail)
+
+
+MALFORMED: Final = _malformed("This is not HTTP as RFC 9112 has it.")
+NO_HOST: Final = _malformed("A request names one Host.")
+NOT_OURS: Final = Refusal(400, "host", "This Host is none of ours. Whoever runs Heliograph can allow it: HELIOGRAPH_ALLOWED_HOSTS.")
+LENGTH: Final = _malformed("Content-Length is no number.")
+TWO_LENGTHS: Final = _malformed("Content-Length and Transfer-Encoding exclude each other.")
+CODING: Final = _malformed("The one Transfer-Encoding that is read is chunked, in HTTP/1.1.")
+CHUNKS: Final = _malformed("The body is not chunked as RFC 9112 has it; extensions and trailers are not taken.")
+METHOD: Final = Refusal(501, "method", f"There are these methods: {b', '.join(METHODS).decode()}.")
+TOO_LARGE: Final = Refusal(431, "head", f"The head of a request may have {LARGEST_HEAD:,} bytes and {MOST_HEADERS} headers.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """What a Host header may say, beside the loopback names and the door's own address. names: hosts, with or without one of the ports or the
+    door's own; exact: `host:port`."""
+
+    names: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    exact: tuple[str, ...] = ()
+
+    def at(self, host: str, port: int) -> frozenset[bytes]:
+        """Every spelling of Host that a door at this address takes, in small letters. host: without brackets; one that stands for all
+        addresses names none."""
+        own = () if host in {"", "0.0.0.0", "::"} else (f"[{host}]" if ":" in host else host,)  # noqa: S104 -- not bound here
+        names = {*LOOPBACK, *self.names, *own}
+        ports = {*self.ports, port}
+        found = {*names, *self.exact, *(f"{name}:{number}" for name in names for number in ports)}
+        return frozenset(each.lower().encode("ascii", "ignore") for each in found)
+
+
+def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> Refusal | None:
+    """values: those of a request's Host headers, of which there has to be one. None: it is ours."""
+    if len(values) != 1 or not values[0]:
+        return NO_HOST
+    host = values[0].strip(b" \t")
+    return None if host.lower() in ours else replace(NOT_OURS, found=host[:200].decode("ascii", "backslashreplace"))
+
+
+def read_head(data: bytes, ours: frozenset[bytes]) -> Head | Refusal | None:
+    """The head with which these bytes begin; None where it has not ended yet. ours: what Host may say, see `Hosts.at`."""
+    begin = 0
+    while data.startswith(b"\r\n", begin):  # RFC 9112 §2.2: what old clients send behind a body
+        begin += 2
+    end = data.find(b"\r\n\r\n", begin)
+    if (end if end >= 0 else len(data)) > LARGEST_HEAD:
+        return TOO_LARGE
+    if end < 0:
+        return MALFORMED if _BARE.search(data) or data[begin : begin + 1] in {b" ", b"\t"} else None
+    found = _HEAD.match(data, begin, end + 4)
+    if found is None:
+        return MALFORMED
+    if found[1] not in METHODS:
+        return METHOD
+    return _framed(found[3], end + 4, found[2] == b"1", ours)
+
+
+def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Head | Refusal:
+    """lines: the headers, well formed, and the line feed before them."""
+    if lines.count(b"\n") > MOST_HEADERS + 1:
+        return TOO_LARGE
+    once: dict[bytes, bytes] = {}
+    hosts = []
+    for name, value in _FIELD.findall(lines):
+        name = name.lower()
+        if name == b"host":
+            hosts.append(value)
+        elif name in once:
+            return _malformed(f"The header {name.decode()} is there twice.")
+        else:
+            once[name] = value
+    refused = host_problem(hosts, ours)
+    if refused:
+        return refused
+    upgrade = b"upgrade" in once
+    length, coding = once.get(b"content-length"), once.get(b"transfer-encoding")
+    if coding is not None:
+        if length is not None:
+            return TWO_LENGTHS
+        return Head(size, chunked=True, upgrade=upgrade) if is_1_1 and coding.rstrip(b" \t").lower() == b"chunked" else CODING
+    if length is None:
+        return Head(size, upgrade=upgrade)
+    length = length.rstrip(b" \t")
+    return Head(size, int(length), upgrade=upgrade) if length.isdigit() and len(length) <= _LONGEST_LENGTH else LENGTH
+
+
+class Chunks:
+    """Follows a chunked body to its end, over pieces of any size. done: its end has come."""
+
+    __slots__ = ("_left", "_line", "_state", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._left = 0
+        self._line = b""  # what has come of a line
+        self._state = self._size
+
+    def feed(self, data: bytes) -> tuple[int, list[bytes]] | Refusal:
+        """How many of these bytes are the body's, and what they carry. Nothing is carried of what is refused."""
+        at, carried = 0, []
+        while at < len(data) and not self.done:
+            if self._left:
+                part = data[at : at + self._left]
+                carried.append(part)
+                self._left -= len(part)
+                at += len(part)
+                continue
+            end = data.find(b"\n", at, at + _LONGEST_SIZE + 2)
+            line = self._line + data[at : end + 1 if end >= 0 else at + _LONGEST_SIZE + 2]
+            if end < 0:
+                if len(line) > _LONGEST_SIZE + 1 or not self._may_begin(line):
+                    return CHUNKS
+                self._line = line
+                return len(data), carried
+            if not line.endswith(b"\r\n") or not self._state(line[:-2]):
+                return CHUNKS
+            self._line = b""
+            at = end + 1
+        return at, carried
+
+    def _may_begin(self, line: bytes) -> bool:
+        """Whether this can become a line: a size is refused at its first wrong byte, so that nobody waits for the rest."""
+        text = line.removesuffix(b"\r")
+        return (not text or bool(_CHUNK.match(text))) if self._state == self._size else not text
+
+    def _size(self, text: bytes) -> bool:
+        if not _CHUNK.match(text):
+            return False
+        self._left = int(text, 16)
+        self._state = self._end_of_chunk if self._left else self._end
+        return True
+
+    def _end_of_chunk(self, text: bytes) -> bool:
+        self._state = self._size
+        return not text
+
+    def _end(self, text: bytes) -> bool:
+        self.done = True
+        return not text

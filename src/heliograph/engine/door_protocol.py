@@ -1,0 +1,178 @@
+"""HTTP at the fast door: uvicorn's protocol behind our own strict reading of it (rule H1), with the clocks that uvicorn lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, Refusal, read_head
+
+log = structlog.get_logger(__name__)
+
+HEAD_WITHIN: Final = 10.0
+"""Seconds for a request's head to arrive, from the connection or from its first byte on."""
+REST_WITHIN: Final = 5.0
+"""Seconds for the rest of a body that nobody waits for, its request being answered already."""
+
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
+
+
+class DoorProtocol(HttpToolsProtocol):
+    """A head is read here first and handed on as a whole; then its body, to the end that the head gives it. What has no single reading is
+    answered once what came before it is, and is the last of its connection.
+
+    Nothing keeps a connection that is no request: a head has to arrive within HEAD_WITHIN. (uvicorn's own clock between requests ends with
+    the first byte, whatever that is: an empty line, or the rest of a body that was refused.)
+    """
+
+    def __init__(self, *args: Any, ours: frozenset[bytes], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ours = ours
+        self._head = b""  # the beginning of one
+        self._left = 0  # bytes of a body that are to come
+        self._chunks: Chunks | None = None
+        self._refusal: Refusal | None = None
+        self._head_late: asyncio.TimerHandle | None = None
+        self._rest_late: asyncio.TimerHandle | None = None
+        self._in_message = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        self._rest_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        while data and self._refusal is None and not self.transport.is_closing():
+            taken = self._take(data)
+            data = data[taken:]
+        if self._in_message and self.cycle.response_complete:
+            self._await_rest()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._in_message = True
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        self._rest_came()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if self._refusal is not None:
+            if is_last:
+                self._answer_refusal(self._refusal)
+        elif self._in_message and is_last:
+            self._await_rest()
+
+    def send_400_response(self, _msg: str) -> None:
+        """What the parser behind us does not read."""
+        self._refuse(MALFORMED)
+
+    def _take(self, data: bytes) -> int:
+        """How many of these bytes were taken: at most one head, with what has come of its body."""
+        if self._left:
+            part = data[: self._left]
+            self._left -= len(part)
+            super().data_received(part)
+            return len(part)
+        if self._chunks is not None:
+            fed = self._chunks.feed(data)
+            if isinstance(fed, Refusal):
+                self._refuse(fed)
+                return len(data)
+            if self._chunks.done:
+                self._chunks = None
+            super().data_received(data[: fed[0]])
+            return fed[0]
+        return self._take_head(data)
+
+    def _take_head(self, data: bytes) -> int:
+        whole = self._head + data if self._head else data
+        head = read_head(whole, self._ours)
+        if head is None:
+            self._head = whole
+            self._unset_keepalive_if_required()
+            if self._head_late is None:
+                self._await_head()
+            return len(data)
+        if isinstance(head, Refusal):
+            self._refuse(head)
+            return len(data)
+        self._head_came()
+        end = min(head.size + head.length, len(whole))
+        self._left = head.size + head.length - end
+        self._chunks = Chunks() if head.chunked else None
+        taken = end - len(self._head)
+        self._head = b""
+        if head.upgrade:  # the parser would take what comes behind for another protocol
+            super().data_received(_UPGRADE.sub(b"", whole[: head.size]) + whole[head.size : end])
+        else:
+            super().data_received(whole if end == len(whole) else whole[:end])
+        return taken
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """At once, or once what was asked before is answered: answers keep the order of their requests."""
+        if self._refusal is not None or self.transport.is_closing():
+            return
+        self._refusal = refusal
+        self.flow.pause_reading()
+        log.warning("request_refused", door="fast", peer=self.client and self.client[0], reason=refusal.detail, found=refusal.found)
+        in_hand = self.cycle is not None and not self.cycle.response_complete
+        if in_hand and self._in_message:  # the body of the newest request cannot be read
+            if self.pipeline:
+                self.pipeline.popleft()  # it was not begun; another one is in hand
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        elif in_hand:
+            return
+        self._answer_refusal(refusal)
+
+    def _answer_refusal(self, refusal: Refusal) -> None:
+        if self.transport.is_closing():
+            return
+        body = refusal.body
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", PROBLEM_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = [f"HTTP/1.1 {refusal.status} {refusal.phrase}".encode(), *(name + b": " + value for name, value in headers)]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        self.transport.close()
+
+    def _await_head(self) -> None:
+        self._head_late = self.loop.call_later(HEAD_WITHIN, self._too_slow)
+
+    def _head_came(self) -> None:
+        if self._head_late is not None:
+            self._head_late.cancel()
+            self._head_late = None
+
+    def _await_rest(self) -> None:
+        if self._rest_late is None and not self.transport.is_closing():
+            self._rest_late = self.loop.call_later(REST_WITHIN, self._too_slow)
+
+    def _rest_came(self) -> None:
+        if self._rest_late is not None:
+            self._rest_late.cancel()
+            self._rest_late = None
+
+    def _too_slow(self) -> None:
+        self._head_late = self._rest_late = None
+        if not self.transport.is_closing():
+            self.transport.close()
