@@ -6,6 +6,7 @@ Reading options touches nothing: `Options.prepare()` makes the data folder and t
 
 import ipaddress
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.http_request import Hosts
 from heliograph.outbound.certificates import BadCertificate, check_authorities
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy, ProxyError
@@ -27,6 +29,10 @@ OPENID = "oidc"
 _ROLES = ("Administrator", "Planner", "Viewer")
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::[1-9][0-9]{0,4})?")
+"""A name or an address, with a port or without. No patterns: a Host is equal to one of these, or refused."""
 
 
 class OptionsError(HeliographError):
@@ -73,7 +79,7 @@ class Options(BaseSettings):
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Further host names that requests may name, separated by commas. The base URL's host and the loopback names always may.",
+        description="Further hosts that requests may name, separated by commas: signal.example.org with the base URL's port, the port of the bind or none, signal.example.org:9443 with that one too. The base URL's host, the bind's own address and the loopback names always may.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
@@ -201,9 +207,9 @@ class Options(BaseSettings):
     @classmethod
     def _plain_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for host in value:
-            if "/" in host or host == "*":
-                raise ValueError(f"{host!r} is not a host name; give names such as signal.example.org")
-        return value
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host name; give names such as signal.example.org, or signal.example.org:9443")
+        return tuple(host.lower() for host in value)
 
     @field_validator("bind", "ingest_bind", "operations_bind")
     @classmethod
@@ -261,6 +267,17 @@ class Options(BaseSettings):
                 f" {PREFIX}REQUEST_TIMEOUT ({self.request_timeout:g} s) together: a request has to end while its worker still owns the connection"
             )
         return self
+
+    @property
+    def hosts(self) -> Hosts:
+        """What the Host of a request may be, at every door; the door adds its own address (rule H2)."""
+        base = urlsplit(self.base_url)
+        host = base.hostname or ""
+        return Hosts(
+            names=(f"[{host}]" if ":" in host else host, *(host_name(each) for each in self.allowed_hosts)),
+            ports=(base.port or (443 if base.scheme == "https" else 80),),
+            exact=tuple(each for each in self.allowed_hosts if each != host_name(each)),
+        )
 
     @property
     def idle_in_transaction(self) -> float:
@@ -380,11 +397,31 @@ class Options(BaseSettings):
             found.append(
                 f"{PREFIX}BASE_URL is {self.base_url}: passwords would travel in the clear. Put a proxy with TLS in front and give its https:// address."
             )
-        if loopback and not is_loopback(split_address(self.bind)[0]):
-            found.append(
-                f"{PREFIX}BIND is {self.bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
-            )
+        if loopback:
+            found += [
+                f"{name} is {bind}, open to other machines, but {PREFIX}BASE_URL is a loopback address. Set the address that people use."
+                for name, bind in self._open_binds()
+            ]
         return tuple(found)
+
+    def doubtful(self) -> tuple[str, ...]:
+        """What a production start says and does all the same, a sentence each; empty with `dev`."""
+        if self.dev:
+            return ()
+        said = {
+            "INGEST_BIND": "tokens travel in the clear to whoever does not come by a proxy with TLS. Keep it off the public network.",
+            "OPERATIONS_BIND": "it tells names and states of processes to whoever reaches it. Keep it off the public network.",
+        }
+        return tuple(
+            f"{name} is {bind}, open to other machines: {said[name.removeprefix(PREFIX)]}"
+            for name, bind in self._open_binds()
+            if name.removeprefix(PREFIX) in said
+        )
+
+    def _open_binds(self) -> list[tuple[str, str]]:
+        """Settings by which other machines reach a port of ours, with their addresses; every port there is."""
+        binds = {"BIND": self.bind, "INGEST_BIND": self.ingest_bind, "OPERATIONS_BIND": self.operations_bind}
+        return [(f"{PREFIX}{name}", bind) for name, bind in binds.items() if bind and not is_loopback(split_address(bind)[0])]
 
 
 def openid_apps(options: Options) -> list[dict[str, Any]]:
@@ -417,6 +454,11 @@ def split_address(value: str) -> tuple[str, int]:
     if not colon or not host or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535:
         raise ValueError(f"{value!r} is not an address and port such as 127.0.0.1:8700")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def host_name(host: str) -> str:
+    """The host of "host:port", "host" or "[::1]:port", as a Host header has it: an IPv6 address in brackets."""
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
 def is_loopback(host: str) -> bool:

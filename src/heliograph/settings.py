@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph import __version__
 from heliograph.guide.folder import PICTURES
-from heliograph.options import Options, openid_apps
+from heliograph.options import Options, openid_apps, split_address
 
 HELIOGRAPH = Options.load()
 
@@ -25,7 +25,8 @@ SECRET_KEY, *SECRET_KEY_FALLBACKS = (hmac.digest(key.encode("ascii"), b"heliogra
 _base = urlsplit(HELIOGRAPH.base_url)
 _secure = _base.scheme == "https"
 
-ALLOWED_HOSTS = [_base.hostname or "", "localhost", "127.0.0.1", "[::1]", *HELIOGRAPH.allowed_hosts]
+# The server in front of Django asks for more: one Host, and with which port (`heliograph.web.limits`).
+ALLOWED_HOSTS = HELIOGRAPH.hosts.names_at(split_address(HELIOGRAPH.bind)[0])
 CSRF_TRUSTED_ORIGINS = [HELIOGRAPH.base_url]
 ROOT_URLCONF = "heliograph.urls"
 WSGI_APPLICATION = None

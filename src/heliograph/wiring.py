@@ -106,7 +106,7 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
     host, port = split_address(options.ingest_bind)
     try:
-        return Door(host, port, reception(options, on_recorded=on_recorded), on_death=lambda _: os._exit(UNCLEAN))
+        return Door(host, port, reception(options, on_recorded=on_recorded), hosts=options.hosts, on_death=lambda _: os._exit(UNCLEAN))
     except OSError as error:
         raise AddressTaken(f"{PREFIX}INGEST_BIND is {options.ingest_bind}, where nothing can listen: {error.strerror}.") from None
 

@@ -18,7 +18,8 @@ from tests.processes import free_port
 from tests.waiting import until
 from tests.world import ACCOUNT, World
 
-from heliograph.engine import batching, door_protocol, ingest
+from heliograph.domain.http_request import LOCAL, Hosts
+from heliograph.engine import batching, door_protocol, edge, ingest
 from heliograph.engine.edge import Door
 from heliograph.engine.reception import Reception
 from heliograph.engine.wsgi import IngestApplication
@@ -102,12 +103,12 @@ def document(code: str = "R1", **more: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(world: World, kind: str) -> Iterator[Sender]:
+def opened(world: World, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
     deaths: list[BaseException] = []
     reception = Reception(world.open, lambda: world.open(read_only=True), lambda db: SnapshotSource(lambda: db), on_death=deaths.append)
     sender = Sender(world, reception, 0, kind, make_token(world.db), deaths)
     if kind == "fast":
-        door = Door("127.0.0.1", 0, reception, on_death=deaths.append)
+        door = Door("127.0.0.1", 0, reception, hosts=hosts, on_death=deaths.append)
         door.open()
         sender.port = door.port
         try:
@@ -121,7 +122,7 @@ def opened(world: World, kind: str) -> Iterator[Sender]:
             return [b"a page"]
 
         application = IngestApplication(pages, reception)
-        server = pages_server("127.0.0.1", 0, application=application, admits=application.admits, threads=4)
+        server = pages_server("127.0.0.1", 0, application=application, hosts=hosts, admits=application.admits, threads=4)
         sender.port = int(server.effective_port)
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -6,11 +6,21 @@ import contextlib
 import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from tests.integration.test_edge import JSON, PATH, Sender, document, opened, world
+from tests.integration.test_edge import JSON, NDJSON, PATH, Sender, document, make_token, opened, world
+from tests.waiting import until
 from tests.world import World
+
+from heliograph.engine import tokens
+from heliograph.engine.operations import operations_port
+from heliograph.options import Options
+from heliograph.store.tokens import find_grant, new_token
+from heliograph.web.limits import LARGEST_UNASKED
 
 __all__ = ["world"]
 
@@ -224,6 +234,127 @@ def test_A10_what_was_asked_before_is_answered_before(doors: dict[str, Sender], 
     assert re.findall(rb"HTTP/1\.1 (\d+) ", answer) == [b"201", b"200", b"400"]
     answer = said(sender, fine + fine + spelled(FORMS["a chunk without its end"], sender))
     assert re.findall(rb"HTTP/1\.1 (\d+) ", answer) == [b"200", b"200", b"400"]
+
+
+SPELLINGS = (
+    "localhost", "LocalHost", "localhost:{}", "127.0.0.1", "127.0.0.1:{}", "[::1]", "[::1]:{}",
+    "signal.example.org", "Signal.Example.ORG", "signal.example.org:443", "signal.example.org:{}", "door.example.org", "door.example.org:9443",
+)  # fmt: skip
+NOT_OURS = (
+    "", " ", "localhost:", "localhost:1", "localhost:0{}", "localhost:{}0", "127.0.0.1:1", "127.0.0.1:2", "127.0.0.2", "127.1", "0.0.0.0",
+    "2130706433", "0x7f.1", "[::1", "::1", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "localhost.", "localhost.localdomain",
+    "signal.example.org.", "signal.example.org:80", "signal.example.org:9443", "signal.example.org:443:443", "signal.example.org@evil.example",
+    "evil.example@signal.example.org", "evil.example", "signal.example.org.evil.example", "xsignal.example.org", "signal_example_org",
+    "door.example.org:9444", "signal.example.org, evil.example", "signal.example.org evil.example", "signal.example.org/", "http://signal.example.org",
+    "signal.example.org#", "signal.example.org?x", "signal%2eexample.org", "*", ".example.org", "s\xefgnal.example.org", "localhost:+{}", "localhost: {}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["fast", "pages", "operations"])
+def test_A3_a_host_is_spelled_as_ours_is_or_refused(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Its port is that of the base URL, that of the door, one that was allowed with its name, or none."""
+    monkeypatch.setenv("HELIOGRAPH_BASE_URL", "https://signal.example.org")
+    monkeypatch.setenv("HELIOGRAPH_ALLOWED_HOSTS", "Door.example.org:9443")
+    hosts = Options.load().hosts
+    opening = operations_port("127.0.0.1", 0, lambda: {"pages": "running"}, hosts) if kind == "operations" else opened(world, kind, hosts)
+    with opening as found:
+        port = found if isinstance(found, int) else found.port
+        for spelling, ours in ((each, each in SPELLINGS) for each in (*SPELLINGS, *NOT_OURS)):
+            host = spelling.format(port).encode("latin-1")
+            answer = asked(port, b"GET /health/live HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+            status = int(answer.split(b" ", 2)[1])
+            assert (status == 400) is not ours, (host, answer)
+            if not ours:
+                assert b"problem:host" in answer or b"problem:http" in answer
+        for twice in (b"", b"Host: localhost\r\nHost: localhost\r\n", b"Host: localhost\r\nhost: evil.example\r\n"):
+            assert b" 400 " in asked(port, b"GET /health/live HTTP/1.1\r\n" + twice + b"Connection: close\r\n\r\n")
+
+
+def asked(port: int, request: bytes) -> bytes:
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=HANGS_UP_WITHIN) as peer:
+        peer.sendall(request)
+        while more := peer.recv(65_536):
+            answer += more
+    return answer
+
+
+@pytest.mark.parametrize("kind", ["fast", "pages"])
+def test_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    go_on = threading.Event()
+
+    def slowly(*asked: Any) -> Any:
+        assert go_on.wait(60)
+        return find_grant(*asked)
+
+    monkeypatch.setattr(tokens, "find_grant", slowly)
+    monkeypatch.setattr(tokens, "MOST_ASKED", 2)
+    spelled = ("localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{}")
+    with opened(world, kind) as sender, ThreadPoolExecutor(2) as pool:
+
+        def guess(host: str) -> int:
+            return sender.post(document(), Host=host.format(sender.port), Authorization=f"Bearer {new_token()}").status
+
+        waiting = [pool.submit(guess, host) for host in spelled[:2]]
+        try:
+            until(lambda: len(sender.reception.tokens._asked) == 2)
+            assert [guess(host) for host in spelled] == [429] * len(spelled)
+        finally:
+            go_on.set()
+        assert [each.result(30) for each in waiting] == [401, 401]
+
+
+@pytest.mark.parametrize("kind", ["fast", "pages"])
+@pytest.mark.parametrize(
+    ("token", "path", "type", "status"),
+    [
+        ("", PATH, NDJSON, 401),
+        ("nonsense", PATH, NDJSON, 401),
+        ("hg_de067537959a_Q4q7bKx9FcvnwMDacILUcA4pcGiZIdrqNguhg8YdRko", PATH, NDJSON, 401),
+        ("reader", PATH, NDJSON, 403),
+        ("good", PATH, "text/plain", 415),
+        ("good", "/ingest/other", NDJSON, 404),
+        ("", "/ingest/other", NDJSON, 404),
+    ],
+)
+@pytest.mark.parametrize("framed", ["Content-Length: 30000000", "Content-Length: 99000000", "Transfer-Encoding: chunked"])
+def test_A10_a_large_body_is_not_read_before_its_token_is_looked_at(
+    world: World, kind: str, token: str, path: str, type: str, status: int, framed: str
+) -> None:
+    """Nothing of the body is sent, and no `100 Continue` asks for it."""
+    with opened(world, kind) as sender:
+        known = {"good": sender.token, "reader": make_token(world.db, "read")}.get(token, token)
+        said_of_it = f"Authorization: Bearer {known}\r\n" if known else ""
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{said_of_it}Content-Type: {type}\r\n{framed}\r\nExpect: 100-continue\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", sender.port), timeout=HANGS_UP_WITHIN) as peer:
+            peer.sendall(head.encode())
+            answer = peer.recv(65_536)
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+        assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("kind", ["fast", "pages"])
+def test_A10_a_large_body_of_somebody_who_is_known_is_read(world: World, kind: str) -> None:
+    """In one piece, chunked, and after `100 Continue`; the token is looked up while it waits."""
+    with opened(world, kind) as sender:
+        body = b"\n".join(json.dumps(document(f"R{n}", profile={"notes": "x" * 900})).encode() for n in range(300))
+        assert len(body) > 4 * LARGEST_UNASKED
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {sender.token}\r\nContent-Type: {NDJSON}\r\nConnection: close\r\n"
+        length = f"Content-Length: {len(body)}\r\n"
+        assert said(sender, (head + length + "\r\n").encode() + body).count(b'"outcome":"created"') == 300
+        pieces = [body[n : n + 7_777] for n in range(0, len(body), 7_777)]
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        assert said(sender, (head + "Transfer-Encoding: chunked\r\n\r\n").encode() + chunks).count(b'"outcome":"unchanged"') == 300
+    with opened(world, kind) as sender:  # which knows no token yet
+        head = head.replace("Bearer hg", "Bearer hg").replace(head.split("Bearer ")[1].split("\r", maxsplit=1)[0], sender.token)
+        with socket.create_connection(("127.0.0.1", sender.port), timeout=HANGS_UP_WITHIN) as peer:
+            peer.sendall((head + length + "Expect: 100-continue\r\n\r\n").encode())
+            assert peer.recv(4_096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            peer.sendall(body)
+            answer = b""
+            while more := peer.recv(65_536):
+                answer += more
+        assert answer.count(b'"outcome":"unchanged"') == 300
 
 
 def bytewise(data: bytes) -> list[bytes]:

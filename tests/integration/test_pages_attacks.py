@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.cache import cache
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
@@ -18,6 +19,7 @@ from tests.story import Story
 from heliograph.accounts.models import Account, Role, User
 from heliograph.domain.tags import TagKind
 from heliograph.platform.services import setup, tags
+from heliograph.store import trials
 
 PASSWORD = "a sentence to remember"
 EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"
@@ -129,6 +131,109 @@ def test_P1_the_host_of_a_request_is_ours(client: Client, somebody: User) -> Non
     client.force_login(somebody)
     for host in ("evil.example", "testserver.evil.example", "testserver@evil.example", "testserver:80@evil"):
         assert client.get("/registrations/", headers={"Host": host}).status_code == 400, host
+
+
+HOSTS = (
+    "127.0.0.1:1",
+    "127.0.0.1:2",
+    "localhost",
+    "LOCALHOST",
+    "localhost:8700",
+    "[::1]",
+    "[::1]:9",
+    "testserver",
+    "TestServer",
+    "testserver:80",
+    "127.0.0.1.",
+)
+"""Spellings of Host that Django takes; the server in front of it takes fewer."""
+ELSEWHERE: dict[str, Any] = {
+    "HTTP_X_FORWARDED_HOST": "{}.example",
+    "HTTP_FORWARDED": "for=192.0.2.{};host=h{}",
+    "HTTP_X_REAL_IP": "192.0.2.{}",
+    "HTTP_X_FORWARDED_FOR": "192.0.2.{}",
+    "HTTP_CLIENT_IP": "192.0.2.{}",
+    "HTTP_CF_CONNECTING_IP": "192.0.2.{}",
+    "HTTP_USER_AGENT": "agent {}",
+    "HTTP_ORIGIN": "",
+    "HTTP_ACCEPT_LANGUAGE": "de-{}",
+    "SERVER_NAME": "s{}.example",
+    "SERVER_PORT": "{}",
+}
+
+
+def from_elsewhere(n: int) -> dict[str, Any]:
+    """What a request says of itself, another thing each time; the address that it came from is the same."""
+    said = {name: value.replace("{}", str(n)) for name, value in ELSEWHERE.items() if value}
+    return {**said, "HTTP_HOST": HOSTS[n % len(HOSTS)], "REMOTE_ADDR": "198.51.100.7"}
+
+
+def signs_in(client: Client, n: int, email: str, password: str) -> Any:
+    return client.post(reverse("account_login"), {"login": email, "password": password}, **from_elsewhere(n))
+
+
+def test_A3_wrong_passwords_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+    spellings = (somebody.email, somebody.email.upper(), f" {somebody.email} ", somebody.email.title(), somebody.email)
+    for n, email in enumerate(spellings):
+        assert "do not belong together" in signs_in(client, n, email, "wrong").content.decode()
+    for n in range(5, 5 + len(HOSTS)):
+        shown = signs_in(client, n, somebody.email, PASSWORD)
+        assert shown.status_code == 200
+        assert "rests until" in shown.content.decode()
+
+
+def test_A3_wrong_passwords_are_counted_for_an_address_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+    for n in range(30):
+        assert "do not belong together" in signs_in(client, n, f"somebody-{n}@example.org", "wrong").content.decode()
+    for n in range(30, 30 + len(HOSTS)):
+        assert signs_in(client, n, somebody.email, PASSWORD).status_code == 200  # rests, as all of this address do
+    assert (
+        client.post(reverse("account_login"), {"login": somebody.email, "password": PASSWORD}, REMOTE_ADDR="203.0.113.9").status_code == 302
+    )
+
+
+def test_A3_wrong_codes_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+    """At the door, and where somebody who is signed in confirms that it is they."""
+    TOTP.activate(somebody, generate_totp_secret())
+    code = reverse("mfa_authenticate")
+    for n in range(5):  # from as many browsers
+        browser = Client()
+        assert signs_in(browser, n, somebody.email, PASSWORD).headers["Location"] == code
+        assert "Not this code" in browser.post(code, {"code": "000000"}, **from_elsewhere(n)).content.decode()
+    for n in range(5, 5 + len(HOSTS)):
+        browser = Client()
+        signs_in(browser, n, somebody.email, PASSWORD)
+        shown = browser.post(code, {"code": "000000"}, **from_elsewhere(n)).content.decode()
+        assert "Not this code" not in shown
+        assert "Too many" in shown
+
+
+def test_A3_a_password_again_is_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+    client.force_login(somebody)
+    again = reverse("account_reauthenticate")
+    found = [client.post(again, {"password": "wrong"}, **from_elsewhere(n)).status_code for n in range(30)]
+    assert 429 in found[:11]
+    assert set(found[11:]) == {429}
+    change = reverse("account_change_password")
+    found = [
+        client.post(change, {"oldpassword": "wrong", "password1": "x", "password2": "y"}, **from_elsewhere(n)).status_code
+        for n in range(20)
+    ]
+    assert set(found[10:]) <= {429, 302}  # 302: it is confirmed first, which is counted above
+
+
+def test_A3_links_and_tests_of_connections_look_at_nothing_that_a_request_says_of_itself(
+    client: Client, story: Story, somebody: User
+) -> None:
+    """A link is 256 random bits: there is nothing to count, and no Host makes one good. Tests are counted for a connection and an account."""
+    for name in ("invitation", "new-password", "first-start"):
+        for n in range(len(HOSTS)):
+            assert client.get(reverse(name, args=(f"guess-{n}",)), **from_elsewhere(n)).status_code in {404, 410}
+    crm = story.connection("CRM", "/crm")
+    client.force_login(somebody)
+    for n in range(2 * trials.OF_CONNECTION):
+        assert client.post(reverse("connection", args=(crm,)), {"do": "sample"}, **from_elsewhere(n)).status_code == 302
+    assert len(story.receiver.requests) == trials.OF_CONNECTION
 
 
 def test_P1_guesses_for_many_people_do_not_make_those_for_one_forgotten(client: Client, somebody: User) -> None:

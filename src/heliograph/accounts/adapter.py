@@ -47,6 +47,10 @@ class AccountAdapter(DefaultAccountAdapter):
             request.rests_until = self._rests_until(request, **credentials)  # type: ignore[attr-defined]
             raise
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """By whom wrong passwords are counted: the user alone. allauth puts the request's Host before it, of which whoever asks has many."""
+        return str(credentials.get("email", "")).strip().lower()
+
     def _rests_until(self, request: HttpRequest, **credentials: Any) -> datetime.datetime | None:
         """When the next password may be tried for this e-mail address; None where it is the sender's address that rests."""
         key = self._get_login_attempts_cache_key(request, **credentials)

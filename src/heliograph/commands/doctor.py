@@ -46,6 +46,8 @@ def _examined() -> Iterator[Check]:
         " ".join(unsafe) or "The settings can be used.",
         "A production start refuses this: change it before." if unsafe else "",
     )
+    for said in options.doubtful():
+        yield health.Check("addresses", True, said)
     yield health.folder_is_writable(options.data)
     if options.on_sqlite:
         yield health.folder_is_local(options.data)

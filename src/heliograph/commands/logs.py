@@ -26,6 +26,16 @@ def without_links(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
+def in_one_line(record: logging.LogRecord) -> bool:
+    """What Django refuses (a Host, a form without its token, a page that is not this role's) is one line: nothing of ours has failed, and a
+    stranger could fill the disk with tracebacks. A filter; takes every record."""
+    refused = record.name.startswith("django.security") or (record.name == "django.request" and getattr(record, "status_code", 500) < 500)
+    if refused:
+        record.msg, record.args = "".join(c if c.isprintable() else repr(c)[1:-1] for c in record.getMessage()), ()
+        record.exc_info = record.exc_text = record.stack_info = None
+    return True
+
+
 def configure(options: Options) -> None:
     """Sets up our own loggers, and those of Django, waitress and uvicorn, which use the standard library's."""
     level = LEVELS[options.log_level]
@@ -53,4 +63,5 @@ def configure(options: Options) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
+    handler.addFilter(in_one_line)
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)

@@ -88,6 +88,8 @@ def _checked(*, first_start: bool) -> Options:
     if (options.data / DEMO_MARK).exists() and not options.demo_targets:
         raise StartError(f"{options.data} holds the data of `heliograph demo`. Give {PREFIX}DATA another folder.")
     ready(first_start=first_start)
+    for said in options.doubtful():
+        log.warning("doubtful_setting", said=said)
     if options.on_sqlite:
         from heliograph.store.health import folder_is_local  # noqa: PLC0415
 
@@ -179,7 +181,7 @@ def _operations(options: Options, states: Callable[[], Mapping[str, str]]) -> It
 
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(operations_port(*split_address(options.operations_bind), states))
+            stack.enter_context(operations_port(*split_address(options.operations_bind), states, options.hosts))
         except OSError as error:
             said = f"{options.operations_bind} cannot be opened for /health: {error.strerror}. Give {PREFIX}OPERATIONS_BIND another port."
             if "operations_bind" in options.model_fields_set:
@@ -252,14 +254,17 @@ def _run_pages() -> None:
     options = Options.load()
     host, port = split_address(options.bind)
     with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
+        application = IngestApplication(get_wsgi_application(), received)
         serve_pages(
             host,
             port,
             threads=options.page_threads,
             trusted_proxies=options.trusted_proxies,
             on_ready=lambda *_: say_ready(),
-            application=IngestApplication(get_wsgi_application(), received),
+            application=application,
+            hosts=options.hosts,
             sends_files=sends_files,
+            admits=application.admits,
         )
 
 

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import ClassVar, Final, NamedTuple
 
 PROBLEM: Final = "urn:heliograph:problem:"
@@ -21,12 +20,11 @@ LARGEST_HEAD: Final = 32 * 1024
 MOST_HEADERS: Final = 100
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
+_PHRASES: Final = {400: "Bad Request", 431: "Request Header Fields Too Large", 501: "Not Implemented"}
 METHODS: Final = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 # Possessive repeats: no head makes these look at a byte twice.
-_HEAD: Final = re.compile(
-    rb"([A-Z]++) /[!\"$-~]*+ HTTP/1\.([01])\r(\n(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n"
-)
+_HEAD: Final = re.compile(rb"([A-Z]++) /[!\"$-~]*+ HTTP/1\.([01])\r(\n(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n")
 _FIELD: Final = re.compile(
     rb"\n(host|content-length|transfer-encoding|content-type|content-encoding|authorization|idempotency-key|upgrade):[\t ]*+([^\r]*)",
     re.IGNORECASE,
@@ -53,12 +51,15 @@ class Refusal:
 
     @property
     def phrase(self) -> str:
-        return HTTPStatus(self.status).phrase
+        return _PHRASES[self.status]
+
+    @property
+    def content(self) -> Mapping[str, str | int]:
+        return {"type": PROBLEM + self.name, "title": self.phrase, "status": self.status, "detail": self.detail}
 
     @property
     def body(self) -> bytes:
-        said = {"type": PROBLEM + self.name, "title": self.phrase, "status": self.status, "detail": self.detail}
-        return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Head(NamedTuple):
@@ -95,14 +96,20 @@ class Hosts:
     ports: tuple[int, ...] = ()
     exact: tuple[str, ...] = ()
 
+    def names_at(self, host: str) -> list[str]:
+        """The names that a door at this address takes. host: without brackets; one that stands for all addresses names none."""
+        own = () if host in {"", "0.0.0.0", "::"} else (f"[{host}]" if ":" in host else host,)  # noqa: S104 -- nothing is bound here
+        return sorted({name.lower() for name in (*LOOPBACK, *self.names, *own)})
+
     def at(self, host: str, port: int) -> frozenset[bytes]:
-        """Every spelling of Host that a door at this address takes, in small letters. host: without brackets; one that stands for all
-        addresses names none."""
-        own = () if host in {"", "0.0.0.0", "::"} else (f"[{host}]" if ":" in host else host,)  # noqa: S104 -- not bound here
-        names = {*LOOPBACK, *self.names, *own}
-        ports = {*self.ports, port}
-        found = {*names, *self.exact, *(f"{name}:{number}" for name in names for number in ports)}
+        """Every spelling of Host that a door at this address takes, in small letters."""
+        names = self.names_at(host)
+        found = {*names, *self.exact, *(f"{name}:{number}" for name in names for number in (*self.ports, port))}
         return frozenset(each.lower().encode("ascii", "ignore") for each in found)
+
+
+LOCAL: Final = Hosts()
+"""The loopback names, and the door's own address."""
 
 
 def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> Refusal | None:
@@ -137,8 +144,8 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> He
         return TOO_LARGE
     once: dict[bytes, bytes] = {}
     hosts = []
-    for name, value in _FIELD.findall(lines):
-        name = name.lower()
+    for spelled, value in _FIELD.findall(lines):
+        name = spelled.lower()
         if name == b"host":
             hosts.append(value)
         elif name in once:

@@ -127,7 +127,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._refusal = refusal
         self.flow.pause_reading()
         log.warning("request_refused", door="fast", peer=self.client and self.client[0], reason=refusal.detail, found=refusal.found)
-        in_hand = self.cycle is not None and not self.cycle.response_complete
+        in_hand = not getattr(self.cycle, "response_complete", True)
         if in_hand and self._in_message:  # the body of the newest request cannot be read
             if self.pipeline:
                 self.pipeline.popleft()  # it was not begun; another one is in hand

@@ -13,13 +13,13 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Final
+from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
 import structlog
 import uvicorn
 
-from heliograph.domain.http_request import Hosts
+from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.engine import ingest, problems
 from heliograph.engine.batching import Busy, Mishap, Result
 from heliograph.engine.door_protocol import DoorProtocol
@@ -273,7 +273,7 @@ class Door:
     Raises OSError where the address is taken."""
 
     def __init__(
-        self, host: str, port: int, reception: Reception, *, hosts: Hosts = Hosts(), on_death: Callable[[BaseException], object]
+        self, host: str, port: int, reception: Reception, *, hosts: Hosts = LOCAL, on_death: Callable[[BaseException], object]
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=2048)
@@ -283,7 +283,7 @@ class Door:
         config = uvicorn.Config(
             Edge(reception),
             loop="uvloop",
-            http=functools.partial(DoorProtocol, ours=hosts.at(host, self.port)),  # type: ignore[arg-type] -- uvicorn only calls it
+            http=cast("type[asyncio.Protocol]", functools.partial(DoorProtocol, ours=hosts.at(host, self.port))),  # uvicorn only calls it
             ws="none",
             lifespan="off",
             log_config=None,

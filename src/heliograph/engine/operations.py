@@ -15,6 +15,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Final
 
+from heliograph.domain.http_request import LOCAL, Hosts, Refusal, host_problem
+
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
 RUNNING: Final = "running"
@@ -31,7 +33,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == LIVE:
+        refused = self._host_problem()
+        if refused:
+            self._answer(HTTPStatus(refused.status), refused.content)
+        elif path == LIVE:
             self._answer(HTTPStatus.OK, {"live": True})
         elif path == READY:
             states = self.server.states()
@@ -42,6 +47,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def _host_problem(self) -> Refusal | None:
+        """Probes name the address that they connect to, which nobody can have foreseen (a pod's); a page of another site names its own (DNS rebinding)."""
+        host, port = self.connection.getsockname()[:2]
+        values = [value.encode("latin-1", "replace") for value in self.headers.get_all("Host", [])]
+        return host_problem(values, self.server.ours | LOCAL.at(host, port))
 
     def _answer(self, status: HTTPStatus, said: Mapping[str, object]) -> None:
         body = json.dumps(said).encode() + b"\n"
@@ -62,19 +73,20 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], states: States) -> None:
+    def __init__(self, address: tuple[str, int], states: States, hosts: Hosts) -> None:
         self.states = states
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
+        self.ours = hosts.at(address[0], int(self.server_address[1]))
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A prober that went away."""
 
 
 @contextlib.contextmanager
-def operations_port(host: str, port: int, states: States) -> Iterator[int]:
+def operations_port(host: str, port: int, states: States, hosts: Hosts = LOCAL) -> Iterator[int]:
     """Answers on a thread of its own while the block runs; the port, for whoever asked for 0. Raises OSError where the address cannot be had."""
-    server = _Server((host, port), states)
+    server = _Server((host, port), states, hosts)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()
     try:

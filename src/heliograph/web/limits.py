@@ -66,8 +66,8 @@ class Answer(Protocol):
     def body(self) -> bytes: ...
 
 
-type Admits = Callable[[str, str, Mapping[str, str]], Answer | Future[Answer | None] | None]
-"""Whether a document is to be read, by its method, its path and its headers (as waitress names them); the answer where it is not. Never waits."""
+type Admits = Callable[[str, str, Mapping[str, str]], Answer | Future[Any] | None]
+"""Whether a document is to be read, by its method, its path and its headers (as waitress names them); the answer where it is not, or what will be one of the two. Never waits."""
 
 
 class Refused(BadRequest):  # type: ignore[misc]
@@ -126,6 +126,9 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
     adj: Any
     completed: bool
+    headers_finished: bool
+    error: BadRequest | None
+    body_rcv: Any
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)
@@ -145,8 +148,9 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """As waitress does, behind our own reading of the head."""
-        if self.completed or self.headers_finished:
-            return int(super().received(data))
+        return int(super().received(data)) if self.completed or self.headers_finished else self._receive_head(data)
+
+    def _receive_head(self, data: bytes) -> int:
         head = read_head(self.header_plus + data, self.adj.ours)
         if isinstance(head, Refusal):
             self.refuse(Refused(head))
@@ -167,10 +171,10 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         if self._is_a_file() and not self.completed and not self.adj.sends_files(str(self.headers.get("COOKIE", ""))):
             self.refuse(UnknownSender("Sign in as a Planner or an Administrator to send a file."))
         elif self._is_a_large_document():
-            self.error, self.completed = None, False  # what is too large is told so by its own answer, once its sender is known
             asked = self.adj.admits(self.command, self.path, self.headers)
             if isinstance(asked, Future):
-                self.asked, self._continues, self.expect_continue = asked, self.expect_continue, False
+                self.asked, self.completed = asked, False  # also where it is too large: its sender is told so only if we know them
+                self._continues, self.expect_continue = self.expect_continue, False
             elif asked is not None:
                 self.refuse(Refused(asked))
 
@@ -178,8 +182,8 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
         """Goes on once it is known whether the body is to be read; True where it is not, and the request is answered."""
         assert self.asked is not None
         answer, self.asked = self.asked.result(), None
-        if answer is not None:
-            self.refuse(Refused(answer))
+        if answer is not None or self.error is not None:
+            self.refuse(self.error if answer is None else Refused(answer))
             return True
         self.expect_continue = self._continues
         return False

@@ -16,7 +16,7 @@ from django.core.wsgi import get_wsgi_application
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
-from heliograph.domain.http_request import Hosts
+from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.web.limits import LARGEST_FILE, Admits, BoundedChannel, SlowOnes
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def pages_server(
     application: WSGIApplication,
     threads: int = 8,
     trusted_proxies: Sequence[Network] = (),
-    hosts: Hosts = Hosts(),
+    hosts: Hosts = LOCAL,
     sends_files: Callable[[str], bool] = lambda _cookies: True,
     admits: Admits = lambda *_head: None,
 ) -> Any:
@@ -123,7 +123,7 @@ def serve_pages(
     trusted_proxies: Sequence[Network] = (),
     on_ready: Callable[[str, int], None] | None = None,
     application: WSGIApplication | None = None,
-    hosts: Hosts = Hosts(),
+    hosts: Hosts = LOCAL,
     sends_files: Callable[[str], bool] = lambda _cookies: True,
     admits: Admits = lambda *_head: None,
 ) -> None:
