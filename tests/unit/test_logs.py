@@ -43,6 +43,57 @@ def test_O8_lines_for_people_where_asked_for(tmp_path: Path) -> None:
     assert "Internal Server Error" in djangos
 
 
+REFUSED = """
+from heliograph.commands import ready
+ready()
+from django.conf import settings
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation, TooManyFilesSent
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.test import Client
+from django.urls import path
+from django.contrib.auth.decorators import login_not_required
+import sys, types
+
+def raising(error):
+    @login_not_required
+    def view(request, **_):
+        raise error
+    return view
+
+settings.MIDDLEWARE = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
+settings.ROOT_URLCONF = table = types.ModuleType("table")
+errors = [PermissionDenied("no\\nTraceback"), SuspiciousOperation("odd\\nTraceback"), BadRequest("bad"), Http404(), TooManyFilesSent("many"),
+    MultiPartParserError("parts")]
+table.urlpatterns = [path(f"{n}/<path:more>", raising(error)) for n, error in enumerate(errors)]
+sys.modules["table"] = table
+client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+for n, _error in enumerate(errors):
+    print(client.get(f"/{n}/a%1B[31m", headers={"host": "localhost"}).status_code)
+print(client.post("/0/x", headers={"host": "localhost"}).status_code)
+print(client.get("/0/x", headers={"host": "evil.example"}).status_code)
+print(client.get("/nothing%0A%1B", headers={"host": "localhost"}).status_code)
+"""
+
+
+def test_A12_what_is_refused_is_one_line_without_a_traceback(tmp_path: Path) -> None:
+    """Every way in which Django refuses a request, with an address that would begin a line of its own."""
+    for log_format in ("console", "json"):
+        done = _run(tmp_path, REFUSED, HELIOGRAPH_LOG_FORMAT=log_format)
+        assert done.stdout.split() == ["403", "400", "400", "404", "400", "400", "403", "400", "404"], done.stderr
+        lines = done.stderr.splitlines()
+        assert len(lines) == 9, done.stderr
+        assert not [line for line in lines if "Error" in line or 'File "' in line or "exception" in line]
+        assert "\x1b" not in done.stderr
+
+
+def test_A12_an_error_of_ours_keeps_its_traceback(tmp_path: Path) -> None:
+    program = REFUSED.replace('BadRequest("bad")', 'ZeroDivisionError("ours")')
+    done = _run(tmp_path, program, HELIOGRAPH_LOG_FORMAT="console")
+    assert "500" in done.stdout
+    assert "ZeroDivisionError: ours" in done.stderr
+
+
 def test_O8_tokens_of_one_time_links_are_not_logged(tmp_path: Path) -> None:
     """Django names the address of each request that it refuses, and the link of a refused form is still good."""
     program = PROGRAM + "\n".join(

@@ -93,6 +93,45 @@ def test_O1_a_production_start_refuses_what_is_unsafe(monkeypatch: pytest.Monkey
     assert load(monkeypatch, base_url="http://signal.example.org", dev="true").unsafe() == ()
 
 
+PUBLIC = ("0.0.0.0:{}", "[::]:{}", "192.0.2.7:{}", "10.0.0.7:{}", "[2001:db8::7]:{}", "signal.example.org:{}")
+LOCAL = ("127.0.0.1:{}", "127.0.0.9:{}", "[::1]:{}", "localhost:{}")
+
+
+@pytest.mark.parametrize("name", ["bind", "ingest_bind", "operations_bind"])
+def test_A11_no_port_is_open_to_others_while_the_base_url_is_not(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for address in PUBLIC:
+        (said,) = load(monkeypatch, **{name: address.format(8799)}).unsafe()
+        assert said.startswith(f"HELIOGRAPH_{name.upper()} is {address.format(8799)}, open to other machines")
+        assert load(monkeypatch, dev="true", **{name: address.format(8799)}).unsafe() == ()
+        monkeypatch.delenv("HELIOGRAPH_DEV")
+    for address in LOCAL:
+        options = load(monkeypatch, **{name: address.format(8799)})
+        assert (options.unsafe(), options.doubtful()) == ((), ())
+
+
+@pytest.mark.parametrize(("name", "warns"), [("bind", False), ("ingest_bind", True), ("operations_bind", True)])
+def test_A11_a_port_that_no_proxy_stands_before_is_warned_of(monkeypatch: pytest.MonkeyPatch, name: str, warns: bool) -> None:
+    """The pages' port is meant to be reached by the proxy of the base URL; the others say what they give away."""
+    for address in PUBLIC:
+        options = load(monkeypatch, base_url="https://signal.example.org", **{name: address.format(8799)})
+        assert options.unsafe() == ()
+        assert [said.split()[0] for said in options.doubtful()] == [f"HELIOGRAPH_{name.upper()}"] * warns
+
+
+def test_A11_every_port_there_is_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    binds = [name for name in Options.model_fields if name.endswith("bind")]
+    options = load(monkeypatch, **dict.fromkeys(binds, "0.0.0.0:8799"))
+    assert {said.split()[0] for said in options.unsafe()} == {f"HELIOGRAPH_{name.upper()}" for name in binds}
+
+
+@pytest.mark.parametrize(
+    "host", ["*", ".example.org", "*.example.org", "a/b", "a b", "a@b", "https://a.example", "a.example:", "a.example:0", "a.example:x"]
+)
+def test_A3_an_allowed_host_is_one_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with pytest.raises(OptionsError, match="is not a host name"):
+        load(monkeypatch, allowed_hosts=host)
+
+
 def test_C5_the_first_start_makes_a_key_that_only_its_owner_reads(tmp_path: Path) -> None:
     options = Options.load()
     options.prepare()
