@@ -11,7 +11,7 @@ import pytest
 from tests.architecture import source
 
 RULES = source.ROOT / "docs" / "reference" / "rules.md"
-AREAS = {"P": 13, "I": 5, "C": 8, "F": 10, "M": 9, "D": 9, "X": 6, "Y": 1}
+AREAS = {"P": 13, "I": 5, "C": 8, "F": 10, "M": 9, "D": 9, "X": 6, "Y": 1, "H": 4}
 IDS = {f"{area}{number}" for area, last in AREAS.items() for number in range(1, last + 1)}
 LINK = re.compile(r"\[([\w.]+)\]\(([^)]+)\)")
 

@@ -189,7 +189,7 @@ def read(answer: bytes) -> tuple[int, str, bytes]:
     return int(heads[0]), found[b"content-type"].decode(), body
 
 
-def test_A10_what_can_be_read_in_two_ways_is_refused_at_both_doors_alike(doors: dict[str, Sender]) -> None:
+def test_H1_A10_what_can_be_read_in_two_ways_is_refused_at_both_doors_alike(doors: dict[str, Sender]) -> None:
     """And what comes behind it is not answered, nor recorded."""
     wrong = []
     for name, form in FORMS.items():
@@ -207,7 +207,7 @@ def test_A10_what_can_be_read_in_two_ways_is_refused_at_both_doors_alike(doors: 
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_A10_the_same_in_pieces(doors: dict[str, Sender], kind: str) -> None:
+def test_H1_A10_the_same_in_pieces(doors: dict[str, Sender], kind: str) -> None:
     """A byte at a time, so that no reading depends on how the bytes arrive."""
     sender = doors[kind]
     for name in PIECES:
@@ -215,7 +215,7 @@ def test_A10_the_same_in_pieces(doors: dict[str, Sender], kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_A10_what_has_one_reading_is_taken(doors: dict[str, Sender], kind: str) -> None:
+def test_H1_A10_what_has_one_reading_is_taken(doors: dict[str, Sender], kind: str) -> None:
     """In one piece and a byte at a time, and the request behind it is one of its own."""
     sender = doors[kind]
     for name, form in FINE.items():
@@ -226,7 +226,7 @@ def test_A10_what_has_one_reading_is_taken(doors: dict[str, Sender], kind: str) 
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_A10_what_was_asked_before_is_answered_before(doors: dict[str, Sender], kind: str) -> None:
+def test_H1_A10_what_was_asked_before_is_answered_before(doors: dict[str, Sender], kind: str) -> None:
     """Three requests at once, of which the third is refused: the answers keep their order, so that none is taken for another's."""
     sender = doors[kind]
     fine, wrong = spelled(FINE["a length"], sender), spelled(FORMS["length with chunked"], sender)
@@ -251,7 +251,7 @@ NOT_OURS = (
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages", "operations"])
-def test_A3_a_host_is_spelled_as_ours_is_or_refused(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_H2_A3_a_host_is_spelled_as_ours_is_or_refused(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Its port is that of the base URL, that of the door, one that was allowed with its name, or none."""
     monkeypatch.setenv("HELIOGRAPH_BASE_URL", "https://signal.example.org")
     monkeypatch.setenv("HELIOGRAPH_ALLOWED_HOSTS", "Door.example.org:9443")
@@ -280,7 +280,7 @@ def asked(port: int, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     go_on = threading.Event()
 
     def slowly(*asked: Any) -> Any:
@@ -318,7 +318,7 @@ def test_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world: Wo
     ],
 )
 @pytest.mark.parametrize("framed", ["Content-Length: 30000000", "Content-Length: 99000000", "Transfer-Encoding: chunked"])
-def test_A10_a_large_body_is_not_read_before_its_token_is_looked_at(
+def test_H1_A10_a_large_body_is_not_read_before_its_token_is_looked_at(
     world: World, kind: str, token: str, path: str, type: str, status: int, framed: str
 ) -> None:
     """Nothing of the body is sent, and no `100 Continue` asks for it."""
@@ -334,7 +334,7 @@ def test_A10_a_large_body_is_not_read_before_its_token_is_looked_at(
 
 
 @pytest.mark.parametrize("kind", ["fast", "pages"])
-def test_A10_a_large_body_of_somebody_who_is_known_is_read(world: World, kind: str) -> None:
+def test_H1_A10_a_large_body_of_somebody_who_is_known_is_read(world: World, kind: str) -> None:
     """In one piece, chunked, and after `100 Continue`; the token is looked up while it waits."""
     with opened(world, kind) as sender:
         body = b"\n".join(json.dumps(document(f"R{n}", profile={"notes": "x" * 900})).encode() for n in range(300))

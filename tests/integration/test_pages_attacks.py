@@ -172,7 +172,7 @@ def signs_in(client: Client, n: int, email: str, password: str) -> Any:
     return client.post(reverse("account_login"), {"login": email, "password": password}, **from_elsewhere(n))
 
 
-def test_A3_wrong_passwords_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+def test_H3_A3_wrong_passwords_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
     spellings = (somebody.email, somebody.email.upper(), f" {somebody.email} ", somebody.email.title(), somebody.email)
     for n, email in enumerate(spellings):
         assert "do not belong together" in signs_in(client, n, email, "wrong").content.decode()
@@ -182,7 +182,7 @@ def test_A3_wrong_passwords_are_counted_for_a_user_whatever_a_request_says_of_it
         assert "rests until" in shown.content.decode()
 
 
-def test_A3_wrong_passwords_are_counted_for_an_address_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+def test_H3_A3_wrong_passwords_are_counted_for_an_address_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
     for n in range(30):
         assert "do not belong together" in signs_in(client, n, f"somebody-{n}@example.org", "wrong").content.decode()
     for n in range(30, 30 + len(HOSTS)):
@@ -192,7 +192,7 @@ def test_A3_wrong_passwords_are_counted_for_an_address_whatever_a_request_says_o
     )
 
 
-def test_A3_wrong_codes_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+def test_H3_A3_wrong_codes_are_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
     """At the door, and where somebody who is signed in confirms that it is they."""
     TOTP.activate(somebody, generate_totp_secret())
     code = reverse("mfa_authenticate")
@@ -208,7 +208,7 @@ def test_A3_wrong_codes_are_counted_for_a_user_whatever_a_request_says_of_itself
         assert "Too many" in shown
 
 
-def test_A3_a_password_again_is_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
+def test_H3_A3_a_password_again_is_counted_for_a_user_whatever_a_request_says_of_itself(client: Client, somebody: User) -> None:
     client.force_login(somebody)
     again = reverse("account_reauthenticate")
     found = [client.post(again, {"password": "wrong"}, **from_elsewhere(n)).status_code for n in range(30)]
@@ -222,7 +222,7 @@ def test_A3_a_password_again_is_counted_for_a_user_whatever_a_request_says_of_it
     assert set(found[10:]) <= {429, 302}  # 302: it is confirmed first, which is counted above
 
 
-def test_A3_links_and_tests_of_connections_look_at_nothing_that_a_request_says_of_itself(
+def test_H3_A3_links_and_tests_of_connections_look_at_nothing_that_a_request_says_of_itself(
     client: Client, story: Story, somebody: User
 ) -> None:
     """A link is 256 random bits: there is nothing to count, and no Host makes one good. Tests are counted for a connection and an account."""

@@ -50,7 +50,7 @@ class Browser:
         return self.asks("POST", "/accounts/sign-in/", fields, Host=host)
 
 
-def test_A3_A12_a_refused_request_is_one_line_in_the_log(heliograph: Starter, fresh_database: DatabaseFacts) -> None:
+def test_H3_A3_A12_a_refused_request_is_one_line_in_the_log(heliograph: Starter, fresh_database: DatabaseFacts) -> None:
     assert heliograph.run("createaccount", "ACME", "--name", "Acme").returncode == 0
     heliograph.adds_ada("viewer")
     port, door, operations = free_port(), free_port(), free_port()

@@ -76,7 +76,7 @@ print(client.get("/nothing%0A%1B", headers={"host": "localhost"}).status_code)
 """
 
 
-def test_A12_what_is_refused_is_one_line_without_a_traceback(tmp_path: Path) -> None:
+def test_O8_A12_what_is_refused_is_one_line_without_a_traceback(tmp_path: Path) -> None:
     """Every way in which Django refuses a request, with an address that would begin a line of its own."""
     for log_format in ("console", "json"):
         done = _run(tmp_path, REFUSED, HELIOGRAPH_LOG_FORMAT=log_format)
@@ -87,7 +87,7 @@ def test_A12_what_is_refused_is_one_line_without_a_traceback(tmp_path: Path) -> 
         assert "\x1b" not in done.stderr
 
 
-def test_A12_an_error_of_ours_keeps_its_traceback(tmp_path: Path) -> None:
+def test_O8_A12_an_error_of_ours_keeps_its_traceback(tmp_path: Path) -> None:
     program = REFUSED.replace('BadRequest("bad")', 'ZeroDivisionError("ours")')
     done = _run(tmp_path, program, HELIOGRAPH_LOG_FORMAT="console")
     assert "500" in done.stdout

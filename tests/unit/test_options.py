@@ -98,7 +98,7 @@ LOCAL = ("127.0.0.1:{}", "127.0.0.9:{}", "[::1]:{}", "localhost:{}")
 
 
 @pytest.mark.parametrize("name", ["bind", "ingest_bind", "operations_bind"])
-def test_A11_no_port_is_open_to_others_while_the_base_url_is_not(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_H4_A11_no_port_is_open_to_others_while_the_base_url_is_not(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for address in PUBLIC:
         (said,) = load(monkeypatch, **{name: address.format(8799)}).unsafe()
         assert said.startswith(f"HELIOGRAPH_{name.upper()} is {address.format(8799)}, open to other machines")
@@ -110,7 +110,7 @@ def test_A11_no_port_is_open_to_others_while_the_base_url_is_not(monkeypatch: py
 
 
 @pytest.mark.parametrize(("name", "warns"), [("bind", False), ("ingest_bind", True), ("operations_bind", True)])
-def test_A11_a_port_that_no_proxy_stands_before_is_warned_of(monkeypatch: pytest.MonkeyPatch, name: str, warns: bool) -> None:
+def test_H4_A11_a_port_that_no_proxy_stands_before_is_warned_of(monkeypatch: pytest.MonkeyPatch, name: str, warns: bool) -> None:
     """The pages' port is meant to be reached by the proxy of the base URL; the others say what they give away."""
     for address in PUBLIC:
         options = load(monkeypatch, base_url="https://signal.example.org", **{name: address.format(8799)})
@@ -118,7 +118,7 @@ def test_A11_a_port_that_no_proxy_stands_before_is_warned_of(monkeypatch: pytest
         assert [said.split()[0] for said in options.doubtful()] == [f"HELIOGRAPH_{name.upper()}"] * warns
 
 
-def test_A11_every_port_there_is_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_H4_A11_every_port_there_is_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     binds = [name for name in Options.model_fields if name.endswith("bind")]
     options = load(monkeypatch, **dict.fromkeys(binds, "0.0.0.0:8799"))
     assert {said.split()[0] for said in options.unsafe()} == {f"HELIOGRAPH_{name.upper()}" for name in binds}
@@ -127,7 +127,7 @@ def test_A11_every_port_there_is_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     "host", ["*", ".example.org", "*.example.org", "a/b", "a b", "a@b", "https://a.example", "a.example:", "a.example:0", "a.example:x"]
 )
-def test_A3_an_allowed_host_is_one_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_H2_A3_an_allowed_host_is_one_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     with pytest.raises(OptionsError, match="is not a host name"):
         load(monkeypatch, allowed_hosts=host)
 

@@ -26,8 +26,7 @@ _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 # Possessive repeats: no head makes these look at a byte twice.
 _HEAD: Final = re.compile(rb"([A-Z]++) /[!\"$-~]*+ HTTP/1\.([01])\r(\n(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+)\r\n")
 _FIELD: Final = re.compile(
-    rb"\n(host|content-length|transfer-encoding|content-type|content-encoding|authorization|idempotency-key|upgrade):[\t ]*+([^\r]*)",
-    re.IGNORECASE,
+    rb"\n(host|content-length|transfer-encoding|content-type|content-encoding|authorization|idempotency-key|upgrade):[\t ]*+([^\r]*)"
 )
 """The headers that a request may have once only: by them we find its end, its sender and what it is (and that it would be something else)."""
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
@@ -142,17 +141,13 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> He
     """lines: the headers, well formed, and the line feed before them."""
     if lines.count(b"\n") > MOST_HEADERS + 1:
         return TOO_LARGE
-    once: dict[bytes, bytes] = {}
-    hosts = []
-    for spelled, value in _FIELD.findall(lines):
-        name = spelled.lower()
-        if name == b"host":
-            hosts.append(value)
-        elif name in once:
-            return _malformed(f"The header {name.decode()} is there twice.")
-        else:
-            once[name] = value
-    refused = host_problem(hosts, ours)
+    found = _FIELD.findall(lines.lower())  # of those whose letters matter, no value is read here
+    once: dict[bytes, bytes] = dict(found)
+    if len(once) != len(found):
+        names = [name for name, _value in found]
+        return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} is there twice.")
+    host = once.get(b"host")
+    refused = host_problem(() if host is None else (host,), ours)
     if refused:
         return refused
     upgrade = b"upgrade" in once
@@ -160,7 +155,7 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> He
     if coding is not None:
         if length is not None:
             return TWO_LENGTHS
-        return Head(size, chunked=True, upgrade=upgrade) if is_1_1 and coding.rstrip(b" \t").lower() == b"chunked" else CODING
+        return Head(size, chunked=True, upgrade=upgrade) if is_1_1 and coding.rstrip(b" \t") == b"chunked" else CODING
     if length is None:
         return Head(size, upgrade=upgrade)
     length = length.rstrip(b" \t")
