@@ -358,7 +358,6 @@ def test_C5_a_body_and_a_representation_hold_no_secret() -> None:
     prepared = prepare(target, SECRETS)
     for shown in (json.dumps(target.to_body()), repr(target), repr(prepared)):
         assert not any(secret in shown for secret in SECRETS.values())
-    assert set(SECRETS.values()) <= set(prepared.masks)
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\0b", "\ud800", "x" * 8001])

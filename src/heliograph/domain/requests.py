@@ -22,7 +22,6 @@ from heliograph.domain.rendering import Facts, Invalid, Problem, Rendered
 
 WEBHOOK_ID: Final = "webhook-id"
 AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
-SHORTEST_MASK: Final = 6  # a shorter secret would blot out half of every answer
 NO_TEXT: Final = "holds half a character (a lone surrogate)"
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -62,7 +61,6 @@ class Prepared:
     rest: Rest = field(repr=False)
     auth: tuple[tuple[str, str], ...] = field(repr=False)  # headers
     query: tuple[tuple[str, str], ...] = field(repr=False)  # parameters
-    masks: tuple[str, ...] = field(repr=False)  # texts that are blotted out wherever an answer is stored or shown
 
     @property
     def sends_json(self) -> bool:
@@ -158,9 +156,7 @@ def prepare(connection: Connection, secrets: Mapping[str, str]) -> Prepared:
             auth = ((connection.key_name, key),)
         else:
             query = ((connection.key_name, key),)
-    texts = {*secrets.values(), *(value.rpartition(" ")[2] for _, value in auth)}
-    masks = tuple(sorted((text for text in texts if len(text) >= SHORTEST_MASK), key=len, reverse=True))
-    return Prepared(connection, parse_rest(read_secret(secrets, Secret.PATH)), auth, query, masks)
+    return Prepared(connection, parse_rest(read_secret(secrets, Secret.PATH)), auth, query)
 
 
 def compose(

@@ -8,7 +8,7 @@ can make the engine stand still. Nothing here raises, whatever a target answers.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, assert_never
@@ -57,11 +57,12 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as rules see it. headers: names in small letters. body: as much as was read."""
+    """An answer as rules see it. headers: names in small letters. body: as much as was read. blotted: takes credentials out of a text that is kept of it."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
+    blotted: Callable[[str], str] = field(default=str, repr=False, compare=False)
     _seen: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
     _matches: dict[int, tuple[Rule, int | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -247,9 +248,9 @@ class Clause:
         return all(condition.holds(reply) for condition in self.conditions)
 
     def message(self, reply: Reply) -> str:
-        """What the item page says: the clause's sentence and the target's own reason."""
+        """What the item page says: the clause's sentence and the target's own reason, which loses credentials before anything else."""
         said = self.says or f"The response rule says that this answer ({reply.status}) is a failure."
-        reason = " ".join(" ".join(reply.found(self.path)).split()) if self.path else ""
+        reason = " ".join(reply.blotted(" ".join(reply.found(self.path))).split()) if self.path else ""
         if not reason:
             return said
         return f"{said.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"

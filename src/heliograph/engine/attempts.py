@@ -5,15 +5,13 @@ Secrets are masked before anything is stored: those of the connection wherever t
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 import msgspec
 
-from heliograph.domain.masking import blotted, masks_of, without_cut_secret
+from heliograph.domain.masking import NOTHING, Masks
 from heliograph.domain.outcomes import (
     Cut,
     Delivered,
@@ -30,7 +28,7 @@ from heliograph.domain.requests import Request
 from heliograph.domain.responses import Reply, Rule, classify_reply
 from heliograph.domain.retry import SECOND, Category
 from heliograph.engine.composing import Ready
-from heliograph.outbound.exchange import CutOff, Failure, Response, Result
+from heliograph.outbound.exchange import CutOff, Failure, Response, Result, text_of
 from heliograph.store.settling import Exchange
 
 KEPT_REQUEST: Final = 64 * 1024
@@ -38,9 +36,11 @@ KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def reply_of(result: Result, rule: Rule) -> Reply | None:
+def reply_of(result: Result, ready: Ready) -> Reply | None:
     """The answer as the connection's rule sees it, made once; None where there is no rule or no answer."""
-    return Reply(result.status, result.headers, result.body) if rule and isinstance(result, Response) else None
+    if not ready.rule or not isinstance(result, Response):
+        return None
+    return Reply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
 
 
 def outcome_of(result: Result, now: int, rule: Rule = (), reply: Reply | None = None) -> Outcome:
@@ -84,7 +84,7 @@ def exchange_of(
     outcome: Outcome, ready: Ready | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
 ) -> Exchange:
     """The attempt as it is stored. at: its beginning; took: microseconds."""
-    secrets = ready.secrets if ready else frozenset()
+    masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
     match outcome:
         case Delivered(status=code):
@@ -100,11 +100,11 @@ def exchange_of(
         took=took,
         category=category,
         status=status,
-        message=plain(blotted(message, secrets)),
+        message=plain(masks.blotted(message)),
         connection=connection,
         numbers=numbers,
-        request=_request(ready.request, secrets) if ready else "",
-        response=_response(result, secrets) if result is not None else "",
+        request=_request(ready.request, masks) if ready else "",
+        response=_response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else "",
     )
 
 
@@ -113,17 +113,13 @@ def plain(text: str) -> str:
     return text if text.isascii() and "\0" not in text else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _text(body: bytes, most: int) -> tuple[str, bool]:
-    return body[:most].decode("utf-8", "replace"), len(body) > most
-
-
-def _request(request: Request, secrets: frozenset[str]) -> str:
-    body, cut = _text(request.body or b"", KEPT_REQUEST)
-    headers, body = _clean(request.shown_headers, body, secrets, cut=cut)
+def _request(request: Request, masks: Masks) -> str:
+    body, cut = text_of(request.body or b"", KEPT_REQUEST)
+    headers, body = masks.blotted_answer(request.shown_headers, body, cut=cut)
     return _json({"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut})
 
 
-def _response(result: Result, secrets: frozenset[str]) -> str:
+def _response(result: Result, masks: Masks, hidden: frozenset[str]) -> str:
     if isinstance(result, CutOff):
         return ""
     t = result.timings
@@ -136,30 +132,11 @@ def _response(result: Result, secrets: frozenset[str]) -> str:
     }
     if isinstance(result, Failure):
         return _json(
-            {"failure": result.cause.value, "message": blotted(result.message, secrets), "timings": timings, "address": result.address}
+            {"failure": result.cause.value, "message": masks.blotted(result.message), "timings": timings, "address": result.address}
         )
-    body, cut = _text(result.body, KEPT_RESPONSE)
-    headers, body = _clean(result.headers, body, secrets, cut=cut or result.truncated)
-    return _json(
-        {
-            "status": result.status,
-            "headers": headers,
-            "body": body,
-            "cut": cut or result.truncated,
-            "timings": timings,
-            "address": result.address,
-        }
-    )
-
-
-def _clean(headers: Sequence[tuple[str, str]], body: str, secrets: frozenset[str], *, cut: bool) -> tuple[list[list[str]], str]:
-    """Headers and body without secrets. Looked for in all of it at once, since nearly always there is none."""
-    if cut:
-        body = without_cut_secret(body, secrets)
-    whole = "\0".join([body, *itertools.chain.from_iterable(headers)])
-    if not any(mask in whole for mask in masks_of(secrets)):
-        return [list(pair) for pair in headers], body
-    return [[blotted(name, secrets), blotted(value, secrets)] for name, value in headers], blotted(body, secrets)
+    body, cut = text_of(result.body, KEPT_RESPONSE, truncated=result.truncated)
+    headers, body = masks.blotted_answer(result.headers, body, cut=cut, hidden=hidden)
+    return _json({"status": result.status, "headers": headers, "body": body, "cut": cut, "timings": timings, "address": result.address})
 
 
 def _json(value: object) -> str:

@@ -21,6 +21,7 @@ from heliograph.domain.connections import Auth, Secret
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.facts import Facts
 from heliograph.domain.flows import Destination, Flow, Mode
+from heliograph.domain.masking import Masks, masks_of
 from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.requests import Prepared, Request, prepare
 from heliograph.domain.responses import Rule
@@ -48,13 +49,13 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A request to send. secrets: their values, to be masked in what comes back. generation: of the access token it carries, 0: none.
-    rule: the connection's response rule."""
+    """A request to send. masks: of the connection and the access token; those of this request alone are added when it is kept.
+    generation: of the access token it carries, 0: none. rule: the connection's response rule."""
 
     request: Request = field(repr=False)
     route: Route
     used: Used
-    secrets: frozenset[str] = field(repr=False)
+    masks: Masks = field(repr=False)
     generation: int = 0
     rule: Rule = ()
 
@@ -87,8 +88,17 @@ class _Held:
     prepared: Prepared = field(repr=False)
     route: Route
     signing: tuple[str, ...] = field(repr=False)
-    masks: frozenset[str] = field(repr=False)
+    masks: Masks = field(repr=False)
     client_secret: str = field(repr=False)
+    bearing: dict[str, Masks] = field(default_factory=dict, repr=False)
+    """The masks with the access token that is sent today."""
+
+    def masks_with(self, token: str) -> Masks:
+        """Made once for each token."""
+        if token not in self.bearing:
+            self.bearing.clear()
+            self.bearing[token] = self.masks.also(credentials=[f"Bearer {token}"])
+        return self.bearing[token]
 
 
 class Composer:
@@ -163,7 +173,7 @@ class Composer:
             return Invalid(_problems(request))
         if held.signing:
             request = signed(request, held.signing, datetime.now(UTC))
-        masks = held.masks | {bearer.token} if bearer else held.masks
+        masks = held.masks_with(bearer.token) if bearer else held.masks
         rule = config.connections[destination.connection].rule
         return Ready(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
 
@@ -228,8 +238,8 @@ class Composer:
                 if connection.is_signed
                 else ()
             )
-            masks = frozenset(text for text in secrets.values() if len(text) > 3)
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
+            masks = masks_of(secrets.values(), credentials=[value for _, value in prepared.auth])
             held = self._held[id] = _Held(config.version, made_of, prepared, route, signing, masks, client_secret)
         return held
 

@@ -349,7 +349,7 @@ class Reader:
         memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
 
         def done(result: Result) -> None:
-            reply = reply_of(result, composed.rule)
+            reply = reply_of(result, composed)
             result = bearers.judged(connection, composed.generation, action, result, composed.rule, reply)
             ended = memory.db_time(time.monotonic())
             outcome = outcome_of(result, ended, composed.rule, reply)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 from urllib.parse import parse_qsl, quote_plus, urlsplit
@@ -23,7 +23,7 @@ from oauthlib.oauth2.rfc6749.clients.base import Client
 from heliograph.domain.access import Ask, ByCode, ByCredentials, ByRefresh, Denied, Tokens, denied, oauth_refused
 from heliograph.domain.connections import MAX_SECRET, ClientAuth, Connection, ConnectionSetupError, Secret, check_secret
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.masking import blotted
+from heliograph.domain.masking import NOTHING, Masks, masks_of
 from heliograph.domain.outcomes import Cause, Refused, classify_response, classify_transport_error
 from heliograph.domain.requests import Request
 from heliograph.domain.retry import SECOND, Category
@@ -72,14 +72,15 @@ class SignInRefused(HeliographError):
         self.description = description
 
 
-def read_return(query: str, *, state: str) -> str:
-    """The code with which somebody came back. Raises SignInRefused. state: the one that was sent; the caller has found it by what came."""
+def read_return(query: str, *, state: str, verifier: str = "") -> str:
+    """The code with which somebody came back. Raises SignInRefused. state, verifier: those of `authorization`; the caller has found them by what came."""
     try:
         found = WebApplicationClient("").parse_request_uri_response(f"{_STAND_IN}?{query}", state=state)
     except (MissingCodeError, MismatchingStateError):
         raise SignInRefused("", "") from None
     except OAuth2Error as error:
-        raise SignInRefused(_word(error.error), _plain(error.description or "")) from None
+        masks = masks_of([state, verifier, *(value for name, value in parse_qsl(query) if name == "code")])
+        raise SignInRefused(_word(masks.blotted(error.error or "")), _plain(masks.blotted(error.description or ""))) from None
     code = str(found.get("code", ""))
     if not code or len(code) > MAX_SECRET:
         raise SignInRefused("", "")
@@ -125,14 +126,16 @@ class TokenExchange:
         self._connection, self._secret, self._ask = connection, secret, ask
         self._in_body = {ClientAuth.BASIC: False, ClientAuth.BODY: True}.get(connection.client_auth, bool(in_body))
         self._may_turn = connection.client_auth is ClientAuth.AUTOMATIC
+        self._masks = NOTHING
 
     def start(self) -> None:
         """Sends the request. Raises SenderStopped."""
         request = token_request(self._connection, self._secret, self._ask, in_body=self._in_body)
+        self._masks = masks_of([self._secret, *_carried_by(self._ask)], request)
         self._sender.start(request, self._route, self._came)
 
     def _came(self, result: Result) -> None:
-        found = read_answer(self._connection, self._ask, result, secrets=self._secrets())
+        found = read_answer(self._connection, self._ask, result, masks=self._masks)
         if isinstance(found, Tokens):
             self._done(replace(found, in_body=self._in_body))
             return
@@ -145,20 +148,25 @@ class TokenExchange:
             return
         self._done(found)
 
-    def _secrets(self) -> Iterable[str]:
-        match self._ask:
-            case ByCredentials():
-                return (self._secret,)
-            case ByCode():
-                return (self._secret, self._ask.code, self._ask.verifier)
-            case ByRefresh():
-                return (self._secret, self._ask.refresh_token)
-            case _:
-                assert_never(self._ask)
+
+def _carried_by(ask: Ask) -> tuple[str, ...]:
+    """The credentials that go in the body, beside the client's."""
+    match ask:
+        case ByCredentials():
+            return ()
+        case ByCode():
+            return (ask.code, ask.verifier)
+        case ByRefresh():
+            return (ask.refresh_token,)
+        case _:
+            assert_never(ask)
 
 
-def read_answer(connection: Connection, ask: Ask, result: Result, *, secrets: Iterable[str] = ()) -> Tokens | Denied:
-    """Tokens, or why there are none. An authority that cannot be reached or is busy is a Connection failure, any other refusal Config (D4)."""
+def read_answer(connection: Connection, ask: Ask, result: Result, *, masks: Masks = NOTHING) -> Tokens | Denied:
+    """Tokens, or why there are none. An authority that cannot be reached or is busy is a Connection failure, any other refusal Config (D4).
+
+    masks: of the request, for what the authority repeats of it.
+    """
     who = connection.authority
     match result:
         case CutOff():
@@ -167,12 +175,12 @@ def read_answer(connection: Connection, ask: Ask, result: Result, *, secrets: It
             failed = classify_transport_error(result.cause, f"No access token: {result.message}", left=False)
             return Denied(failed)
         case Response():
-            return _read(connection, ask, result, secrets)
+            return _read(connection, ask, result, masks)
         case _:
             assert_never(result)
 
 
-def _read(connection: Connection, ask: Ask, response: Response, secrets: Iterable[str]) -> Tokens | Denied:
+def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) -> Tokens | Denied:
     who = connection.authority
     if response.status in (408, 425, 429) or response.status >= 500:
         now = time.time_ns() // 1000
@@ -183,10 +191,11 @@ def _read(connection: Connection, ask: Ask, response: Response, secrets: Iterabl
     if 300 <= response.status < 400:
         return Denied(oauth_refused(f"{who} answered {response.status}, a redirect: this is not the address where tokens are given."))
     try:
-        return _tokens(connection, ask, response.body)
+        return _tokens(connection, ask, response.body, masks)
     except OAuth2Error as error:
         if error.error and error.error != "missing_token":
-            return denied(connection, ask, _word(error.error), blotted(_plain(error.description or ""), secrets))
+            description = _plain(masks.blotted(str(error.description or "")))
+            return denied(connection, ask, _word(masks.blotted(str(error.error))), description)
     except (ConnectionSetupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     if response.status == 401:
@@ -196,7 +205,7 @@ def _read(connection: Connection, ask: Ask, response: Response, secrets: Iterabl
     )
 
 
-def _tokens(connection: Connection, ask: Ask, body: bytes) -> Tokens:
+def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Tokens:
     """Reads an answer. Raises OAuth2Error for an authority's error, and what Python raises for what is no answer at all."""
     client = WebApplicationClient(connection.client_id)
     found = client.parse_request_body_response(body.decode("utf-8", "replace"), scope=None)
@@ -207,22 +216,24 @@ def _tokens(connection: Connection, ask: Ask, body: bytes) -> Tokens:
     if not isinstance(access, str) or not isinstance(refresh, str) or not access:
         raise ValueError("a token is no text")
     life, scope = found.get("expires_in"), found.get("scope")
+    masks = masks.also(secrets=[access, refresh])
+    granted = " ".join(map(str, scope)) if isinstance(scope, list) else str(scope or connection.scope)
     return Tokens(
         check_secret(Secret.KEY, access),
         check_secret(Secret.KEY, refresh),
         life=int(life) * SECOND if life else None,
-        scope=_plain(" ".join(map(str, scope)) if isinstance(scope, list) else str(scope or connection.scope), 2_000),
-        holder=_holder(found.get("id_token")) if isinstance(ask, ByCode) else "",
+        scope=_plain(masks.blotted(granted), 2_000),
+        holder=_holder(found.get("id_token"), masks) if isinstance(ask, ByCode) else "",
     )
 
 
-def _holder(id_token: object) -> str:
+def _holder(id_token: object, masks: Masks) -> str:
     """Whom the access is of, where the authority says so by an ID token. It came from the authority itself over TLS, and is only shown: its signature is not looked at (OpenID Connect Core §3.1.3.7, 6)."""
     try:
         payload = str(id_token).split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         named = next((claims[name] for name in ("email", "preferred_username", "name") if claims.get(name)), "")
-        return _plain(str(named))
+        return _plain(masks.blotted(str(named)))
     except (IndexError, ValueError, AttributeError, TypeError, RecursionError):
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 
 from heliograph.domain.outcomes import Cause
@@ -97,3 +98,10 @@ class CutOff:
 
 
 type Result = Response | Failure | CutOff
+
+
+def text_of(body: bytes, most: int, *, truncated: bool = False) -> tuple[str, bool]:
+    """A body as text, at most so many bytes of it, and whether it was cut off there or before. A character that the cut went through is left out."""
+    if len(body) <= most and not truncated:
+        return body.decode("utf-8", "replace"), False
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(body[:most]), True

@@ -28,7 +28,8 @@ def signed(request: Request, secrets: Sequence[str], at: datetime) -> Request:
     at = at.astimezone(UTC)  # the library takes the clock's hands as they stand
     body = (request.body or b"").decode()
     signatures = " ".join(_signer(secret).sign(id, at, body) for secret in secrets)
-    return replace(request, headers=(*request.headers, (TIMESTAMP, str(int(at.timestamp()))), (SIGNATURE, signatures)))
+    sent = (*request.headers, (TIMESTAMP, str(int(at.timestamp()))), (SIGNATURE, signatures))
+    return replace(request, headers=sent, hidden=request.hidden | {SIGNATURE})  # who has it can send the request again, for some minutes
 
 
 @lru_cache(maxsize=256)

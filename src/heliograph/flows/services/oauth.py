@@ -100,7 +100,7 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
     if begun["bond"] != client.connection.bond:
         raise NotConnected(_("The OAuth2 settings were changed during the sign-in. Press Connect again."))
     try:
-        code = read_return(query, state=begun["state"])
+        code = read_return(query, state=begun["state"], verifier=begun["verifier"])
     except SignInRefused as refused:
         raise NotConnected(_refusal(client.connection, refused)) from None
     ask = ByCode(code, begun["verifier"], redirect_url())

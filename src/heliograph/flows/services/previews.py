@@ -12,7 +12,7 @@ from heliograph.domain.connections import Auth
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.facts import Facts
 from heliograph.domain.flows import Destination, Flow
-from heliograph.domain.masking import blotted
+from heliograph.domain.masking import MASK, masks_of
 from heliograph.domain.requests import prepare
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.flows.services.connections import OWNER
@@ -20,10 +20,8 @@ from heliograph.flows.vault import vault
 from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
 
-AS_SENT = "…"
+AS_SENT = MASK
 """What is only known once it is sent: the action's id, an access token, a signature."""
-SHORTEST = 4
-"""Characters of a secret that is looked for in the body: a shorter one would blot out half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +62,11 @@ def preview(
     request = prepared.compose(body, headers, facts, webhook_id=AS_SENT, timezone=zone)
     if isinstance(request, rendering.Invalid):
         return Preview(problems=tuple(str(p) for p in request.problems))
-    texts = [text for text in secrets.values() if len(text) >= SHORTEST]
-    sent = [(name, blotted(value, texts)) for name, value in request.shown_headers]
+    masks = masks_of(secrets.values(), request)
+    sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
     if connection.auth is Auth.OAUTH2:
         sent.append(("Authorization", AS_SENT))
     if connection.is_signed:
         sent += [("webhook-timestamp", AS_SENT), ("webhook-signature", AS_SENT)]
     shown = (request.body or b"").decode("utf-8", "replace")
-    return Preview(request.method, request.shown_url, tuple(sent), blotted(shown, texts))
+    return Preview(request.method, request.shown_url, tuple(sent), masks.blotted(shown))

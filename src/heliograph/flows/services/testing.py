@@ -23,7 +23,7 @@ from heliograph.domain.connections import Auth, Connection, ContentType, Secret
 from heliograph.domain.diagnosis import Finding, Mark, Report, Step, Stepped, Verdict
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import Mapping as FieldMapping
-from heliograph.domain.masking import blotted, without_cut_secret
+from heliograph.domain.masking import Masks, masks_of
 from heliograph.domain.outcomes import Cause, Delivered, Refused
 from heliograph.domain.requests import Prepared, Request, prepare
 from heliograph.domain.responses import Reply, classify_reply, first_match
@@ -35,7 +35,7 @@ from heliograph.flows.services.connections import OWNER, ConnectionFacts, connec
 from heliograph.flows.services.waiting import NoRoom, room
 from heliograph.flows.vault import vault
 from heliograph.outbound.asking import ask
-from heliograph.outbound.exchange import CutOff, Failure, Response, Route
+from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
 from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.signing import signed
@@ -150,10 +150,11 @@ class _Trial:
     sender: Sender
     told: Callable[[Sequence[Stepped], Step], None] | None = None
     steps: dict[Step, Stepped] = field(default_factory=dict)
-    masks: frozenset[str] = field(init=False, repr=False)
+    masks: Masks = field(init=False, repr=False)
+    """Of everything that has left so far."""
 
     def __post_init__(self) -> None:
-        self.masks = frozenset(text for text in self.about.secrets.values() if len(text) > 3)
+        self.masks = masks_of(self.about.secrets.values())
 
     def run(self) -> Report:
         connection = self.about.connection
@@ -175,7 +176,7 @@ class _Trial:
                 finding = diagnosis.token_finding(token.refused, lost=token.lost, client=token.client, error=token.error)
                 return self._failed(Step.CREDENTIALS, finding, token.refused.message, monotonic() - began)
             bearer = token
-            self.masks |= {token}
+            self.masks = self.masks.also(secrets=[token])
             self._mark(Step.CREDENTIALS, Mark.DONE, monotonic() - began)
             self._tell(Step.ANSWER)
         if not asks:
@@ -185,6 +186,7 @@ class _Trial:
         request = self._request(bearer)
         if not isinstance(request, Request):
             return self._failed(Step.ANSWER, Finding.DATA, "; ".join(map(str, request)))
+        self.masks = self.masks.also(request)
         result = ask(self.sender, request, self.about.route)
         return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
 
@@ -249,11 +251,11 @@ class _Trial:
             self._mark(Step.ANSWER, Mark.DONE, took)
             return self._report(Verdict.TESTED, response=response)
         step, finding = wrong
-        return self._failed(step, finding, "", took, response=response, moved=_host(headers.get("location", "")))
+        return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(_host(headers.get("location", ""))))
 
     def _ruled(self, response: Response) -> Delivered | Refused | None:
         """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
-        reply = Reply(response.status, response.headers, response.body)
+        reply = Reply(response.status, response.headers, response.body, self.masks.blotted)
         rule = self.about.connection.rule if self.about.sample else ()
         return None if first_match(rule, reply) is None else classify_reply(rule, reply, time_ns() // 1_000)
 
@@ -284,24 +286,23 @@ class _Trial:
     def _report(
         self, verdict: Verdict, *, finding: Finding | None = None, detail: str = "", response: Response | None = None, moved: str = ""
     ) -> Report:
-        body = self._plain(response.body.decode("utf-8", "replace")) if response is not None else ""
-        if response is not None and response.truncated:
-            body = without_cut_secret(body, self.masks)
+        body, cut = text_of(response.body, len(response.body), truncated=response.truncated) if response is not None else ("", False)
         return Report(
             verdict,
             tuple(self.steps.get(step, Stepped(step, Mark.NOT_TRIED)) for step in Step),
             self._origin.partition("://")[2],
             self.about.sample,
             finding,
-            self._plain(detail),
+            _plain(self.masks.blotted(detail)),
             response.status if response is not None else None,
-            body[:SHOWN],
+            _plain(self.masks.blotted(body, cut=cut))[:SHOWN],
             moved,
         )
 
-    def _plain(self, text: str) -> str:
-        """Without the connection's secrets, and without what no database takes."""
-        return blotted(text, self.masks).replace("\0", "\ufffd")
+
+def _plain(text: str) -> str:
+    """Without what no database takes."""
+    return text.replace("\0", "\ufffd")
 
 
 def _connecting(route: Route) -> Route:
