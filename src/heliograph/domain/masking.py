@@ -141,11 +141,12 @@ def _parts_of_secret(secret: str) -> Iterator[str]:
 
 
 def _parts_of_header(value: str) -> Iterator[str]:
-    """The value, its credentials without the scheme, its long words; of Basic what the base64 holds, too."""
-    yield value
+    """The value, or its credentials without the scheme; its long words; of Basic what the base64 holds, too."""
     scheme, _, credentials = value.partition(" ")
     yield credentials.strip()
     words = value.split()
+    if len(words) != 2 or len(credentials) < SHORTEST:
+        yield value
     for word in words:
         if len(word) >= SHORTEST_PIECE:
             yield word
@@ -154,7 +155,8 @@ def _parts_of_header(value: str) -> Iterator[str]:
     if scheme.lower() == "basic":
         with suppress(ValueError):
             pair = base64.b64decode(credentials).decode()
-            yield from (pair, pair.partition(":")[2])
+            password = pair.partition(":")[2]
+            yield password if len(password) >= SHORTEST else pair
 
 
 # How it is read.
@@ -163,18 +165,17 @@ def _parts_of_header(value: str) -> Iterator[str]:
 @lru_cache(maxsize=1024)
 def _readings(secret: str) -> tuple[tuple[str, str], ...]:
     """Each reading of a secret that is long enough, with the run that finds it."""
-    found = [secret.rstrip("=")]
-    raw = secret.encode("utf-8", "surrogatepass")
+    coded = next((len(prefix) for prefix in _CODED if secret.startswith(prefix)), 0)
+    found = [secret[coded:].rstrip("=")]
+    raw = secret[coded:].encode("utf-8", "surrogatepass")
     codes = _codes(raw)
     if not secret.isascii():
         found.append(raw.decode("latin-1"))  # UTF-8 in a header, which is read as Latin-1
         with suppress(UnicodeEncodeError):
             found.append(secret.encode("latin-1").decode("utf-8", "replace"))
-    if secret.startswith(_CODED):
-        code = secret.partition(_CODED[0])[2] or secret.partition(_CODED[1])[2]
-        codes.append(code.rstrip("="))
+    if coded:
         with suppress(ValueError):
-            key = base64.b64decode(code, validate=True)
+            key = base64.b64decode(secret[coded:], validate=True)
             codes += _codes(key)
             if secret.startswith(_CODED[0]):
                 found += [key.decode("latin-1"), key.decode("utf-8", "replace").strip("\ufffd")]
@@ -239,6 +240,8 @@ def _written(texts: Iterable[str]) -> set[str]:
     for text in tuple(found):
         if text.isascii() and text.isalnum():
             continue
+        if not text.isascii():  # escapes of capital letters are others
+            found |= {text.upper(), text.lower()}
         for write in _WRITERS:
             with suppress(UnicodeError):
                 found.add(write(text))
