@@ -70,11 +70,11 @@ def spelled(text: str) -> set[str]:
         json.dumps(text, ensure_ascii=False)[1:-1],
         json.dumps(text)[1:-1].replace("/", "\\/"),
         html.escape(text),
-        *bytesspelled(raw),
+        *bytes_spelled(raw),
     }
 
 
-def bytesspelled(raw: bytes) -> set[str]:
+def bytes_spelled(raw: bytes) -> set[str]:
     """Bytes as text would carry them; base64 also where other bytes stand before and behind."""
     return {
         raw.hex(),
@@ -90,14 +90,16 @@ def signing_key(secret: str) -> set[str]:
     """A signing secret that a target knows, in every way in which it could say it."""
     code = secret.removeprefix("whsec_")
     raw = base64.b64decode(code)
-    return {*written(secret), *written(code), *bytesspelled(raw), raw.decode("latin-1")}
+    return {*written(secret), *written(code), *bytes_spelled(raw), raw.decode("latin-1")}
 
 
 def found(places: Mapping[str, str | bytes], needles: Iterable[str]) -> list[tuple[str, str, str]]:
     """(place, needle, what stands around it), for each place that holds one."""
     texts = {place: text if isinstance(text, str) else text.decode("utf-8", "replace") for place, text in places.items()}
     # What stands in JSON in a table or on a page is escaped once more: backslashes, and HTML.
-    wanted = sorted({each for needle in needles for each in (needle, json.dumps(needle)[1:-1], html.escape(needle))})
+    lines = "\n".join({line for text in texts.values() for line in text.split("\n")})  # pages have most of theirs in common
+    escaped = {each for needle in needles for each in (needle, json.dumps(needle)[1:-1], html.escape(needle))}
+    wanted = sorted(each for each in escaped if "\n" in each or each in lines)
     return [
         (place, needle, text[max(0, at - 60) : at + 80])
         for place, text in texts.items()

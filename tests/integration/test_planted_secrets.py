@@ -19,7 +19,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 from django_scopes import scope
-from tests.credentials import bytes_written, found, received, signing_key, spelled
+from tests.credentials import bytes_spelled, found, received, signing_key, spelled
 from tests.oauth import Authority
 from tests.processes import Starter, free_port
 from tests.receiver import Answer, Received, Receiver
@@ -166,7 +166,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     planted += [*credentials.given, *code.given, *code.refresh, *code.used]
     came = received(receiver.requests) - answers.keys() - {"/code", "/token1", "/token2"}  # words of an address, and where tokens are given
     needles = {text for secret in {*PLANTED.values(), *planted, *came} for text in spelled(secret)} | signing_key(PLANTED["signing"])
-    needles |= {"pl4nted", *bytes_written(b"pl4nted")}
+    needles |= {"pl4nted", *bytes_spelled(b"pl4nted")}
     pages = ["/signal/registrations/SUMMIT/R1/", "/registrations/SUMMIT/R1/"]
     pages += [f"/signal/connections/{id}/access/" for name, id in made.items() if name in ("cc", "code")]
     pages += [f"/signal/retry/{action['key']}/" for action in story.actions() if action["queue"]]
