@@ -1,4 +1,8 @@
-"""Account Settings > Management > Users > Audit: who changed what, before and after. Secrets are masked where the entries are written (accounts/audit.py)."""
+"""Account Settings > Management > Users > Audit: who changed what, before and after.
+
+Secrets are masked where the entries are written (accounts/audit.py). What the pages of a connection say to Administrators alone, the audit says
+to no one else, and its search finds nobody else anything by it (C5).
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.audit import Deed
-from heliograph.accounts.models import AuditEntry, User
-from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.models import AuditEntry, Role, User
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.connections import shown_body
 from heliograph.platform.models import Tag
 from heliograph.platform.views.actors import Actors
 from heliograph.platform.views.audit_words import TAGGED, Reading
@@ -67,7 +72,8 @@ PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account
 def audit(request: AccountRequest) -> HttpResponse:
     """The newest first."""
     q, who, kind = request.GET.get("q", "")[:200].replace("\0", ""), request.GET.get("who", ""), request.GET.get("kind", "")
-    found = _matching(q, who, kind)
+    whole = may(request.user, Role.ADMINISTRATOR)
+    found = _matching(q, who, kind, whole=whole)
     rows = keyset(found, "id", "id", asked(request, (int, int)))
     entries = list(rows.rows)
     total = found.order_by()[: MOST + 1].count()
@@ -82,7 +88,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         "platform/audit.html",
         here="users",
         tabs=tabs("audit"),
-        entries=[_entry(row, actors, names) for row in entries],
+        entries=[_entry(row, actors, names, whole=whole) for row in entries],
         q=q,
         filters=[
             Field(kind="select", id="who", label=_("Who"), value=who, options=options),
@@ -105,7 +111,8 @@ def audit(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _matching(q: str, who: str, kind: str) -> QuerySet[AuditEntry]:
+def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
+    """whole: whether the fields of connections are searched as well, and not their names alone."""
     found: QuerySet[AuditEntry] = AuditEntry.objects.all()
     if who:
         found = found.filter(by=who[:60].replace("\0", ""))
@@ -117,17 +124,15 @@ def _matching(q: str, who: str, kind: str) -> QuerySet[AuditEntry]:
         found = found.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
         # JSON keeps letters beyond ASCII as they are on PostgreSQL, and as \u.... on SQLite.
         escaped = json.dumps(word)[1:-1]
-        found = found.filter(
-            Q(name__icontains=word)
-            | Q(was__icontains=word)
-            | Q(became__icontains=word)
-            | Q(was__icontains=escaped)
-            | Q(became__icontains=escaped)
-        )
+        within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
+        found = found.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
     return found
 
 
-def _entry(row: AuditEntry, actors: Actors, words: Reading) -> dict[str, Any]:
+def _entry(row: AuditEntry, actors: Actors, words: Reading, *, whole: bool) -> dict[str, Any]:
+    before, after = row.before or {}, row.after or {}
+    if row.kind == "connection":
+        before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)
     verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
     return {
         "at": row.at,
@@ -136,7 +141,7 @@ def _entry(row: AuditEntry, actors: Actors, words: Reading) -> dict[str, Any]:
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
         "href": _place(row),
-        "fields": words.lines(row.kind, row.before or {}, row.after or {}),
+        "fields": words.lines(row.kind, before, after),
     }
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
+from heliograph.domain.connections import NOT_SHOWN
 from heliograph.domain.fields import Subject, catalogue
 from heliograph.domain.ids import read_id
 from heliograph.domain.sentence import Names
@@ -84,6 +85,8 @@ class Reading:
     def _text(self, key: str, value: Any, kind: str) -> str:
         if value == MASK:
             return _("A secret, never shown")
+        if value == NOT_SHOWN and kind == "connection":
+            return _("Shown to Administrators in its Connection Setup")
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
         if isinstance(value, list):
