@@ -1,7 +1,7 @@
 """A connection: how to reach the target application (guide: Setting up a Connection; spec C1, C5, C7).
 
-The body of a connection holds no secret: passwords, keys, client secrets, and path and query of its URLs are kept elsewhere, encrypted; the
-body only names those that are there. `requests` composes what is sent.
+The body of a connection holds no secret: passwords, keys, client secrets, path and query of its URLs, and values of headers whose names say that
+they are credentials, are kept elsewhere, encrypted; the body only names those that are there. `requests` composes what is sent.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A
 class Connection:
     """A connection of an account. Raises ConnectionSetupError for what no connection can be.
 
-    origin: scheme, host and port of the URL. headers: extra fixed ones. rate: requests a minute, parallel: requests at once; None = no limit of
+    origin: scheme, host and port of the URL. headers: extra fixed ones; the value of one that is a credential by its name is SEALED, whatever was
+    given. rate: requests a minute, parallel: requests at once; None = no limit of
     its own. patient: retries after 2, 22 and 48 hours. rule: what its answers mean where the status does not say it. secrets: the names of
     those that are stored. connected: the bond under which somebody has connected (Authorization Code); it counts only while it is the bond.
 
@@ -153,6 +154,10 @@ class Connection:
     secrets: frozenset[Secret] = frozenset()
 
     def __post_init__(self) -> None:
+        if any(header_rules.is_secret_name(name) for name, _ in self.headers):
+            object.__setattr__(
+                self, "headers", tuple((n, header_rules.SEALED if header_rules.is_secret_name(n) else v) for n, v in self.headers)
+            )
         if not self.name.strip():
             raise ConnectionSetupError("name", "a connection needs a name")
         for field in ("origin", "test_origin"):
@@ -188,6 +193,16 @@ class Connection:
             if problem := header_rules.value_problem(value):
                 raise ConnectionSetupError("headers", f"the value of {name} {problem}")
             seen.add(name.lower())
+
+    @property
+    def sealed_headers(self) -> tuple[str, ...]:
+        """The fixed headers whose values are kept sealed."""
+        return tuple(name for name, _ in self.headers if header_rules.is_secret_name(name))
+
+    @property
+    def stored_fields(self) -> frozenset[str]:
+        """Under which names the vault keeps what belongs to it."""
+        return frozenset(name.value for name in self.secrets) | {header_rules.sealed_field(name) for name in self.sealed_headers}
 
     @property
     def auth_header(self) -> str | None:
@@ -351,18 +366,18 @@ def _shown_field(name: str, value: Any, *, whole: bool) -> Any:
 
 def _shown_header(pair: Sequence[str], *, whole: bool) -> str:
     name, value = pair
-    return f"{name}: {value}" if whole else name
+    return f"{name}: {header_rules.SEALED if header_rules.is_secret_name(name) else value}" if whole else name
 
 
 class MissingSecret(HeliographError):
     """A secret of the connection is not stored. name: which one."""
 
-    def __init__(self, name: Secret) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(f"The connection has no {name.replace('_', ' ')}.")
         self.name = name
 
 
-def read_secret(secrets: Mapping[str, str], name: Secret) -> str:
+def read_secret(secrets: Mapping[str, str], name: str) -> str:
     """A secret that has to be there. Raises MissingSecret."""
     value = secrets.get(name, "")
     if not value:

@@ -1,12 +1,17 @@
 """Which HTTP headers a mapping or a connection may set (spec M9; guide: "one for the Payload and one for the Http Header").
 
-What frames a message is never taken from a user: on a connection that several senders share it would be request smuggling.
+What frames a message is never taken from a user: on a connection that several senders share it would be request smuggling. What names a
+credential is sealed: no body, page or version holds its text (C5).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
+
+from heliograph.domain.errors import HeliographError
 
 MAX_HEADERS: Final = 50
 MAX_VALUE: Final = 8_000  # characters
@@ -19,6 +24,19 @@ _OURS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect", "http2-settings"}
 )
 _OUR_PREFIXES: Final = ("webhook-", "proxy-")
+
+SEALED: Final = "…"
+"""Stands in bodies, forms and pages for a text that is kept sealed."""
+_SECRET_STEMS: Final = re.compile(
+    "authoriz|authentic|credential|secret|token|passw|passphrase|cookie|signature|bearer|jwt|apikey|accesskey|privatekey|licen[cs]ekey"
+)
+_SECRET_WORDS: Final = frozenset({"auth", "key", "keys", "pass", "pwd", "sig", "hmac"})
+_PLAIN_KEYS: Final = frozenset(
+    {"idempotency", "deduplication", "correlation", "routing", "partition", "cache", "sort", "external", "primary"}
+    | {"event", "registration", "session", "record", "contact", "lead", "row", "object"}
+)
+"""With these a key is one that things are told apart by."""
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def is_name(name: str) -> bool:
@@ -49,3 +67,45 @@ def value_problem(value: str) -> str | None:
         except UnicodeEncodeError:
             return "has half a character (a lone surrogate)"
     return None
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Whether a header of this name carries a credential, as far as its name says it: Authorization, X-API-Key, accessToken, X-Hub-Signature ...
+
+    Rather one too many than one too few: what is sealed is sent all the same.
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    if _SECRET_STEMS.search("".join(words)):
+        return True
+    return bool(_SECRET_WORDS & set(words)) and not _PLAIN_KEYS & set(words)
+
+
+def sealed_field(name: str) -> str:
+    """Under which name the text of a header is kept in the vault, beside its connection or mapping."""
+    return f"header {name.lower()}"
+
+
+class NotSealed(HeliographError):
+    """The text of a header is to be kept sealed, and there is none. names: of the headers."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"There is no sealed text for {', '.join(names)}. Type it again.")
+        self.names = tuple(names)
+
+
+def sealed_texts(typed: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """The texts to be kept sealed, by field of the vault.
+
+    typed: header names and what was typed for each, SEALED or "" for what is known. known: by field, with what was sealed before. Where one header
+    was renamed (SEALED stands there, and one known text belongs to none) its text goes with it. Raises NotSealed where a text is missing.
+    """
+    found = {sealed_field(name): text for name, text in typed.items() if text not in ("", SEALED)}
+    found |= {field: known[field] for field in map(sealed_field, typed) if field not in found and field in known}
+    missing = [name for name in typed if sealed_field(name) not in found]
+    left = sorted(known.keys() - {sealed_field(name) for name in typed})
+    if len(missing) == len(left) == 1 and typed[missing[0]] == SEALED:
+        return found | {sealed_field(missing[0]): known[left[0]]}
+    if missing:
+        raise NotSealed(missing)
+    return found

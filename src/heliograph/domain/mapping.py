@@ -7,8 +7,10 @@ turns it and the facts of one change into what is sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping as Texts
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from heliograph.domain import headers
@@ -24,6 +26,12 @@ MAX_TEXT: Final = 10_000
 MAX_VALUE_MAP: Final = 500
 MAX_TARGET: Final = 500
 MAX_NAME: Final = 100
+
+
+NO_OPEN_TEXTS: Final = (
+    "a header that is a credential by its name has no value map and no text if empty: they would be readable. "
+    "Type the credential itself, which is kept sealed, or keep it in the connection"
+)
 
 
 class Kind(StrEnum):
@@ -136,7 +144,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping of an account. Raises MappingError for what no mapping can be."""
+    """A mapping of an account. Raises MappingError for what no mapping can be.
+
+    The typed text of a header whose name says that it is a credential is kept sealed beside the mapping: in a body SEALED stands for it (C5).
+    """
 
     name: str
     kind: Kind = Kind.PAYLOAD
@@ -175,6 +186,8 @@ class Mapping:
     def _check_parts(self, number: int, row: Row) -> None:
         if len(row.parts) > MAX_PARTS:
             raise MappingError(number, "source", f"at most {MAX_PARTS} fields and texts are possible, there are {len(row.parts)}")
+        if self.seals(row):
+            _check_sealed(number, row)
         for source in row.sources:
             try:
                 key = parse_source(source.key)
@@ -182,8 +195,31 @@ class Mapping:
                 raise MappingError(number, "source", str(error).removesuffix(".")) from None
             if not is_offered(key, self.subject):
                 raise MappingError(number, "source", f"a mapping for a {self.subject} has no field {source.key!r}")
+            if self.seals(row) and (source.value_map or source.if_empty):
+                raise MappingError(number, "source", NO_OPEN_TEXTS)
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
+
+    def seals(self, row: Row) -> bool:
+        """Whether the typed text of this row is kept sealed."""
+        return self.kind is Kind.HEADER and headers.is_secret_name(row.target)
+
+    @cached_property
+    def typed_secrets(self) -> dict[str, str]:
+        """Names of headers whose text is kept sealed, with what stands there now: the text itself while it is being saved or sent, else SEALED."""
+        return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, Text)}
+
+    @property
+    def sealed(self) -> Mapping:
+        """The mapping with SEALED for every text that is kept sealed: all that bodies, pages and previews ever hold."""
+        return self.with_texts(dict.fromkeys(map(headers.sealed_field, self.typed_secrets), headers.SEALED))
+
+    def with_texts(self, texts: Texts[str, str]) -> Mapping:
+        """The mapping with these texts in the rows that are kept sealed. texts: by field of the vault. Raises headers.NotSealed for one that is missing."""
+        wanted = self.typed_secrets
+        if missing := [name for name in wanted if headers.sealed_field(name) not in texts]:
+            raise headers.NotSealed(missing)
+        return replace(self, rows=tuple(_with_text(row, texts) if row.target in wanted else row for row in self.rows)) if wanted else self
 
     @property
     def sources(self) -> frozenset[str]:
@@ -200,7 +236,7 @@ class Mapping:
         body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}
         if self.empty is not EmptyPolicy.KEY:
             body["empty"] = self.empty.value
-        body["rows"] = [_row_body(row) for row in self.rows]
+        body["rows"] = [_row_body(row) for row in self.sealed.rows]
         return body
 
     @classmethod
@@ -219,7 +255,20 @@ class Mapping:
             raise MappingError(number, error.where or "mapping", error.reason) from None
         except MappingError as error:
             raise MappingError(number, error.field, error.reason) from None
-        return cls(name=name, kind=kind, subject=subject, empty=empty, rows=tuple(rows))
+        return cls(name=name, kind=kind, subject=subject, empty=empty, rows=tuple(rows)).sealed
+
+
+def _check_sealed(number: int, row: Row) -> None:
+    texts = [part.text for part in row.parts if isinstance(part, Text)]
+    if len(texts) > 1:
+        raise MappingError(number, "source", "a header that is a credential by its name holds one typed text at most, which is kept sealed")
+    if any(headers.SEALED in text and text != headers.SEALED for text in texts):
+        raise MappingError(number, "source", f"{headers.SEALED} stands for the text that is kept sealed; type the whole text anew")
+
+
+def _with_text(row: Row, texts: Texts[str, str]) -> Row:
+    text = texts[headers.sealed_field(row.target)]
+    return replace(row, parts=tuple(Text(text) if isinstance(part, Text) else part for part in row.parts))
 
 
 def _refuse_twice(rows: Sequence[Row]) -> None:

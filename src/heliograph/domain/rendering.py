@@ -98,6 +98,7 @@ class _Template:
     names: tuple[str, ...]  # as in a form
     flat: bool  # no row is nested: the names are the members
     root: _Node
+    sealed: frozenset[str]  # names of headers whose texts are kept sealed, in small letters
     order: tuple[int, ...]  # rows as they stand in the JSON body, list entries in their order
 
 
@@ -117,6 +118,7 @@ def _compile(mapping: Mapping) -> _Template:
         names=tuple(row.form_name for row in mapping.rows),
         flat=all(len(row.path) == 1 for row in mapping.rows),
         root=root,
+        sealed=frozenset(name.lower() for name in mapping.typed_secrets),
         order=tuple(root.rows()),
     )
 
@@ -177,6 +179,11 @@ class Rendered:
             elif not isinstance(value, Mark):
                 found.append((name, _form_text(value)))
         return found
+
+    @property
+    def sealed(self) -> frozenset[str]:
+        """The headers whose values are shown to nobody, in small letters: their texts are kept sealed."""
+        return self._template.sealed
 
     def headers(self) -> list[tuple[str, str]]:
         """The headers, in the order of the rows; the entries of a list in one, after commas."""

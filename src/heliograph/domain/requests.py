@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from heliograph.domain import headers as header_rules
 from heliograph.domain.addresses import LONGEST_URL, URL, Rest, masked, parse_rest
-from heliograph.domain.connections import Auth, Connection, ContentType, KeyPlace, Method, Secret, check_secret, read_secret
+from heliograph.domain.connections import Auth, Connection, ContentType, KeyPlace, Method, MissingSecret, Secret, check_secret, read_secret
 from heliograph.domain.paths import Json
 from heliograph.domain.rendering import Facts, Invalid, Problem, Rendered
 
@@ -61,6 +61,13 @@ class Prepared:
     rest: Rest = field(repr=False)
     auth: tuple[tuple[str, str], ...] = field(repr=False)  # headers
     query: tuple[tuple[str, str], ...] = field(repr=False)  # parameters
+    fixed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the fixed headers, with those that were sealed
+    hidden: frozenset[str] = frozenset()  # names of its own headers that hold credentials, in small letters
+
+    @property
+    def credentials(self) -> list[str]:
+        """Values of headers that authenticate, fixed ones among them."""
+        return [value for name, value in (*self.auth, *self.fixed) if name.lower() in self.hidden]
 
     @property
     def sends_json(self) -> bool:
@@ -107,7 +114,8 @@ class Prepared:
         sent = self._headers(headers, webhook_id, bearer, problems)
         if problems:
             return Invalid(tuple(problems))
-        return Request(self.connection.method.value, url, sent, body, _hidden(self.connection))
+        hidden = self.hidden | headers.sealed if headers is not None else self.hidden
+        return Request(self.connection.method.value, url, sent, body, hidden)
 
     def query_is_free(self, payload: Rendered) -> bool:
         """Whether a query's payload leaves the parameter alone that the key goes in."""
@@ -122,7 +130,7 @@ class Prepared:
         found: dict[str, tuple[str, str]] = {}
         if self.connection.method is not Method.GET:
             found["content-type"] = ("Content-Type", self.connection.content_type.value)
-        for name, value in self.connection.headers:
+        for name, value in self.fixed:
             found[name.lower()] = (name, value)
         for name, value in mapped.headers() if mapped else ():
             if name.lower() == self.connection.auth_header:
@@ -156,7 +164,19 @@ def prepare(connection: Connection, secrets: Mapping[str, str]) -> Prepared:
             auth = ((connection.key_name, key),)
         else:
             query = ((connection.key_name, key),)
-    return Prepared(connection, parse_rest(read_secret(secrets, Secret.PATH)), auth, query)
+    fixed = tuple((name, _fixed_value(name, value, secrets)) for name, value in connection.headers)
+    rest = parse_rest(read_secret(secrets, Secret.PATH))
+    return Prepared(connection, rest, auth, query, fixed, _hidden(connection))
+
+
+def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
+    """A fixed header's value; that of a credential is never in the connection itself."""
+    if not header_rules.is_secret_name(name):
+        return value
+    found = secrets.get(header_rules.sealed_field(name), "")
+    if not found:
+        raise MissingSecret(name)
+    return found
 
 
 def compose(
@@ -175,4 +195,5 @@ def compose(
 
 
 def _hidden(connection: Connection) -> frozenset[str]:
-    return frozenset({"authorization", "cookie", connection.auth_header or "authorization"})
+    sealed = (name.lower() for name in connection.sealed_headers)
+    return frozenset({"authorization", "cookie", connection.auth_header or "authorization", *sealed})

@@ -1,21 +1,24 @@
 """A past version of a mapping as it can be saved now: without the chips of fields that are gone, and with those named (F10, P12).
 
 A row that loses its last field loses its typed text, too: it is then empty, which is what a field without a value makes of it even beside typed
-text (M5), while typed text alone is never empty and would be sent as half a value. Every row stays, with its target and type, to be filled anew.
+text (M5), while typed text alone is never empty and would be sent as half a value. A header whose sealed text is gone loses all it is made of, for the
+same reason. Every row stays, with its target and type, to be filled anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from heliograph.domain.fields import Group, SourceKey, parse_source
+from heliograph.domain.headers import sealed_field
 from heliograph.domain.mapping import Mapping, Row, Source, Text
 from heliograph.domain.snapshot import AccountConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A chip that is left out. row: its number, from 0; key: of its source field; alone: the row has no field without it; text: what goes with it."""
+    """A chip that is left out. row: its number, from 0; key: of its source field, "" of a text that was kept sealed; alone: the row has no field without it; text: what goes with it."""
 
     row: int
     target: str
@@ -46,11 +49,17 @@ def is_there(key: SourceKey, config: AccountConfig) -> bool:
     return key.id in (config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields)
 
 
-def restorable(mapping: Mapping, config: AccountConfig) -> Restorable:
-    """mapping: a past version."""
+def restorable(mapping: Mapping, config: AccountConfig, sealed: Iterable[str] = ()) -> Restorable:
+    """mapping: a past version. sealed: the fields of texts that are kept sealed today."""
     gone: list[Gone] = []
-    rows = tuple(_row(n, row, config, gone) for n, row in enumerate(mapping.rows))
+    lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
+    rows = tuple(_without_text(n, row, gone) if row.target in lost else _row(n, row, config, gone) for n, row in enumerate(mapping.rows))
     return Restorable(replace(mapping, rows=rows), tuple(gone))
+
+
+def _without_text(n: int, row: Row, gone: list[Gone]) -> Row:
+    gone.append(Gone(n, row.target, "", alone=True))
+    return replace(row, parts=())
 
 
 def _row(n: int, row: Row, config: AccountConfig, gone: list[Gone]) -> Row:

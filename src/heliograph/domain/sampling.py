@@ -75,8 +75,7 @@ def ask_test_url(prepared: Prepared, rest: str, facts: SampleFacts, *, bearer: s
         return filled
     query = urlencode(prepared.query, quote_via=quote, safe="")
     glue = "" if not query or filled.endswith(("?", "&")) else "&" if "?" in filled else "?"
-    headers = {name.lower(): (name, value) for name, value in (*connection.headers, *prepared.auth) if name.lower() != "content-type"}
+    headers = {name.lower(): (name, value) for name, value in (*prepared.fixed, *prepared.auth) if name.lower() != "content-type"}
     if connection.auth is Auth.OAUTH2 and bearer is not None:
         headers["authorization"] = ("Authorization", f"Bearer {bearer}")
-    hidden = frozenset({"authorization", "cookie", connection.auth_header or "authorization"})
-    return Request("GET", f"{connection.test_origin}{filled}{glue}{query}", tuple(headers.values()), None, hidden)
+    return Request("GET", f"{connection.test_origin}{filled}{glue}{query}", tuple(headers.values()), None, prepared.hidden)

@@ -21,6 +21,7 @@ from heliograph.domain.connections import Auth, Secret
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.facts import Facts
 from heliograph.domain.flows import Destination, Flow, Mode
+from heliograph.domain.mapping import Mapping
 from heliograph.domain.masking import Masks, masks_of
 from heliograph.domain.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.requests import Prepared, Request, prepare
@@ -44,6 +45,7 @@ log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 """Writes what the standard library does, in a fifth of the time."""
 
+_MOST_BEARING = 16
 CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 
@@ -90,15 +92,27 @@ class _Held:
     signing: tuple[str, ...] = field(repr=False)
     masks: Masks = field(repr=False)
     client_secret: str = field(repr=False)
-    bearing: dict[str, Masks] = field(default_factory=dict, repr=False)
-    """The masks with the access token that is sent today."""
+    bearing: dict[tuple[str, frozenset[str]], Masks] = field(default_factory=dict, repr=False)
+    """The masks with the access token that is sent today, and with the sealed texts of each header mapping."""
 
-    def masks_with(self, token: str) -> Masks:
-        """Made once for each token."""
-        if token not in self.bearing:
-            self.bearing.clear()
-            self.bearing[token] = self.masks.also(credentials=[f"Bearer {token}"])
-        return self.bearing[token]
+    def masks_with(self, token: str, texts: frozenset[str]) -> Masks:
+        """Made once for each token ("" for none) and header mapping. texts: values of its headers."""
+        found = self.bearing.get((token, texts))
+        if found is None:
+            if len(self.bearing) >= _MOST_BEARING:
+                self.bearing.clear()
+            credentials = [*texts, *([f"Bearer {token}"] if token else [])]
+            found = self.bearing[token, texts] = self.masks.also(credentials=credentials)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A header mapping with its sealed texts. version: the account's, at which it was read."""
+
+    version: int
+    mapping: Mapping = field(repr=False)
+    texts: frozenset[str] = field(repr=False)
 
 
 class Composer:
@@ -111,6 +125,7 @@ class Composer:
         self.bearers = bearers
         self._source, self._vault, self._policy, self._limits = source, vault, policy, limits or Limits()
         self._held: dict[int, _Held] = {}
+        self._sealed: dict[int, _Sealed] = {}
 
     def content(self, db: Database, actions: Iterable[StoredAction]) -> Content:
         """The changes and events of actions that were just read, and the configuration that is in force after they were.
@@ -162,9 +177,13 @@ class Composer:
         facts = Facts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
         payload = rendering.render(config.mappings[destination.payload_mapping], facts, timezone=zone)
-        header = None
+        header, sealed = None, frozenset[str]()
         if destination.header_mapping is not None:
-            header = rendering.render(config.mappings[destination.header_mapping], facts, timezone=zone)
+            try:
+                mapping, sealed = self._unsealed(config, destination.header_mapping, db)
+            except HeliographError as error:
+                return CouldNotBegin(Cause.MAPPING_GONE, str(error))
+            header = rendering.render(mapping, facts, timezone=zone)
         if isinstance(payload, rendering.Invalid) or isinstance(header, rendering.Invalid):
             return Invalid(_problems(payload, header))
         token = bearer.token if bearer else None
@@ -173,7 +192,8 @@ class Composer:
             return Invalid(_problems(request))
         if held.signing:
             request = signed(request, held.signing, datetime.now(UTC))
-        masks = held.masks_with(bearer.token) if bearer else held.masks
+        token = bearer.token if bearer else ""
+        masks = held.masks_with(token, sealed) if token or sealed else held.masks
         rule = config.connections[destination.connection].rule
         return Ready(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
 
@@ -222,6 +242,18 @@ class Composer:
             return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
         return flow, destination, used_of(config, flow, destination)
 
+    def _unsealed(self, config: AccountConfig, id: int, db: Database) -> tuple[Mapping, frozenset[str]]:
+        """A header mapping as it is sent, and its sealed texts, read again with every version of the account's configuration. Raises HeliographError
+        where one cannot be read."""
+        mapping = config.mappings[id]
+        if not mapping.typed_secrets:
+            return mapping, frozenset()
+        found = self._sealed.get(id)
+        if found is None or found.version != config.version:
+            texts = load_secrets(db, self._vault, config.id, "mapping", [id]).get(id, {})
+            found = self._sealed[id] = _Sealed(config.version, mapping.with_texts(texts), frozenset(texts.values()))
+        return found.mapping, found.texts
+
     def _hold(self, config: AccountConfig, id: int, db: Database) -> _Held:
         """The connection with its secrets, read again with every version of the account's configuration. Raises HeliographError where it cannot be used."""
         held = self._held.get(id)
@@ -239,7 +271,7 @@ class Composer:
                 else ()
             )
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
-            masks = masks_of(secrets.values(), credentials=[value for _, value in prepared.auth])
+            masks = masks_of(secrets.values(), credentials=prepared.credentials)
             held = self._held[id] = _Held(config.version, made_of, prepared, route, signing, masks, client_secret)
         return held
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.domain.addresses import masked
 from heliograph.domain.connections import Auth, ClientAuth, Connection, KeyPlace, Secret
+from heliograph.domain.headers import is_secret_name
 from heliograph.flows import connection_words, rule_words
 
 SECRETS: Final[Mapping[Secret, Promise]] = {
@@ -52,12 +53,16 @@ def facts(of: Connection, *, whole: bool) -> dict[str, str]:
         _("Seconds for the whole request"): _number(of.total_timeout),
         _("How much of an answer is read"): _("%(n)s KiB") % {"n": f"{of.answer_cap:,}"} if of.answer_cap else "",
         _("Retries"): _("Patient: after 2, 22 and 48 hours") if of.patient else "",
-        _("Fixed headers"): "; ".join(f"{name}: {value}" if whole else name for name, value in of.headers),
+        _("Fixed headers"): "; ".join(f"{name}: {_value(name, value)}" if whole else name for name, value in of.headers),
         _("Certificate Authorities"): _("Of its own") if of.authorities else "",
         _("Response rule"): "; ".join(rule_words.sentences(of.rule)),
         _("Stored secrets"): ", ".join(str(SECRETS[name]) for name in SECRETS if name in of.secrets),
     }
     return {name: text for name, text in found.items() if text}
+
+
+def _value(name: str, value: str) -> str:
+    return _("a secret") if is_secret_name(name) else value
 
 
 def _signs_in(of: Connection) -> dict[str, str]:

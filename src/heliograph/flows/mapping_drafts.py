@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from heliograph.domain.chips import LineError, read_line, write_line
 from heliograph.domain.fields import Subject
+from heliograph.domain.headers import SEALED, is_secret_name, sealed_field
 from heliograph.domain.mapping import MAX_ROWS, MAX_TEXT, Case, EmptyPolicy, Kind, MappingError, Part, Row, Source, Text, ValueType
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.paths import Path, PathError, format_path, parse_path
@@ -118,6 +119,21 @@ class Draft:
     def of(cls, mapping: FieldMapping, number: int = 0) -> Draft:
         """A mapping as it is."""
         return cls(mapping.name, mapping.kind, mapping.subject, mapping.empty, [DraftRow.of(row) for row in mapping.rows], number)
+
+    def seals(self, row: DraftRow) -> bool:
+        """Whether the typed text of a row is kept sealed (`Mapping.seals`)."""
+        return self.kind is Kind.HEADER and is_secret_name(row.target)
+
+    def seal(self) -> dict[str, str]:
+        """Takes out what was typed into rows that are kept sealed, and puts SEALED there; what it was, by field of the vault."""
+        typed: dict[str, str] = {}
+        for row in self.rows:
+            parts = row.chips() if self.seals(row) else None
+            texts = [part.text for part in parts or () if isinstance(part, Text)]
+            if len(texts) == 1 and SEALED not in texts[0]:
+                typed[sealed_field(row.target)] = texts[0]
+                row.put(Text(SEALED) if isinstance(part, Text) else part for part in parts or ())
+        return typed
 
     def checked(self, key_of: Callable[[str], str]) -> Checked:
         """Looks at every row; what is wrong is said in `errors`, here and of the rows. key_of: as `read_line` asks for it."""

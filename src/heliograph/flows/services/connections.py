@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain import connections as rules
+from heliograph.domain import headers as header_rules
 from heliograph.domain.addresses import AddressError, parse_rest, split_address
 from heliograph.domain.connections import ConnectionSetupError, Secret
 from heliograph.flows import outgoing
@@ -34,11 +35,12 @@ _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 class ConnectionFacts:
     """A connection as a form gives it.
 
-    fields: those of the connection's body, but for origins and secrets. url, test_url: whole, None = as it was. secrets: those entered
+    fields: those of the connection's body, but for origins and secrets; of headers that are credentials by their names the values entered now,
+    SEALED or "" = as it was. url, test_url: whole, None = as it was. secrets: those entered
     now, "" or absent = as it was. forget: secrets to delete.
     """
 
-    fields: Mapping[str, object]
+    fields: Mapping[str, object] = field(repr=False)
     url: str | None = None
     test_url: str | None = None
     secrets: Mapping[Secret, str] = field(default_factory=dict, repr=False)
@@ -46,11 +48,14 @@ class ConnectionFacts:
 
 
 class SecretsAgain(Invalid):
-    """The host changed: the secrets were meant for the old one and have to be entered again (C5). names: which."""
+    """The host changed: the secrets were meant for the old one and have to be entered again (C5). names: which; headers: names of sealed ones."""
 
-    def __init__(self, names: frozenset[Secret]) -> None:
+    def __init__(self, names: frozenset[Secret], headers: Sequence[str] = ()) -> None:
         self.names = names
-        super().__init__({name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)})
+        found: dict[str, list[str]] = {name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)}
+        if headers:
+            found["headers"] = [f"The host changed, so this has to be entered again: {', '.join(headers)}."]
+        super().__init__(found)
 
 
 def save_connection(
@@ -64,6 +69,7 @@ def save_connection(
     s.needs_account()
     row = Connection(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else connection_row(id)
     shown = dict(row.body)
+    stored = {} if id is None else load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
     before = rules.Connection.from_body(row.body) if id is not None else None
     entered = {name: value for name, value in facts.secrets.items() if value}
     origins = _take_urls(facts, before, entered, http=may_be_plain(s.account) if http is None else http)
@@ -77,17 +83,22 @@ def save_connection(
         connected = before.connected if before else ""  # settled by services.oauth alone
         body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
+        typed = _typed_headers(facts)
+        sealed = header_rules.sealed_texts(typed, _of_headers(stored))
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+    except header_rules.NotSealed as error:
+        raise Invalid({"headers": [f"Type the value: none is stored for {', '.join(error.names)}."]}) from None
     if before is not None and after.asks_secrets_again(before):
         again = frozenset(kept - frozenset(entered) - frozenset(_OF_URLS))
-        if again:
-            raise SecretsAgain(again)
+        headers_again = [name for name, text in typed.items() if text in ("", header_rules.SEALED)]
+        if again or headers_again:
+            raise SecretsAgain(again, headers_again)
     with watching_flows(s, confirmed=confirmed):
         row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
         check(row)
         row.save()
-        changed = _keep_secrets(s, row, entered, have)
+        changed = _keep_secrets(s, row, stored, {**entered, **sealed}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
         row.body |= _kept_beside(shown, changed, entered)
@@ -181,14 +192,35 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
             raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
 
 
-def _keep_secrets(s: Saving, row: Connection, entered: Mapping[Secret, str], have: frozenset[Secret]) -> bool:
-    """Stores what was entered and removes what is not needed; whether anything differs from before."""
-    stored = load_secrets(s.db, vault(), s.account, OWNER, [row.pk]).get(row.pk, {})
-    remove_secrets(s.db, s.account, OWNER, row.pk, keep=[name.value for name in have])
-    different = {name: value for name, value in entered.items() if stored.get(name.value) != value}
+def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
+    """What was entered for headers that are kept sealed, by name; SEALED or "" = as it was. Raises ConnectionSetupError, which never repeats a value."""
+    typed: dict[str, str] = {}
+    given = facts.fields.get("headers")
+    for name, value in given if isinstance(given, (list, tuple)) else ():
+        text = value.strip()
+        if not header_rules.is_secret_name(name):
+            continue
+        if header_rules.SEALED in text and text != header_rules.SEALED:
+            raise ConnectionSetupError("headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value anew")
+        if problem := header_rules.value_problem(text):
+            raise ConnectionSetupError("headers", f"the value of {name} {problem}")
+        typed[name] = text
+    return typed
+
+
+def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
+    """Of what the vault keeps for a connection the texts of its headers, by field."""
+    return {name: text for name, text in stored.items() if name not in set(Secret)}
+
+
+def _keep_secrets(s: Saving, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
+    """Stores what was entered and removes what is not needed; whether anything differs from before. stored: what there was; have: all that is to be
+    there, by field."""
+    remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
+    different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
     for name, value in different.items():
-        save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, name.value), value)
-    return bool(different) or bool(set(stored) - {name.value for name in have})
+        save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, name), value)
+    return bool(different) or bool(set(stored) - have)
 
 
 def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
@@ -214,7 +246,10 @@ def copy_connection(s: Saving, id: int, name: str) -> Connection:
     body = rules.Connection.from_body(of.body)
     url, test_url = connection_url(s.db, s.account, id)
     secrets = {secret: stored[secret.value] for secret in body.secrets - frozenset(_OF_URLS) if secret.value in stored}
-    return save_connection(s, ConnectionFacts({**of.body, "name": name}, url=url, test_url=test_url, secrets=secrets), http=True)
+    headers = [[header, stored.get(header_rules.sealed_field(header), value)] for header, value in body.headers]
+    return save_connection(
+        s, ConnectionFacts({**of.body, "name": name, "headers": headers}, url=url, test_url=test_url, secrets=secrets), http=True
+    )
 
 
 def users(id: int) -> list[Use]:

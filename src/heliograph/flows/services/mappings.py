@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain import restoring
+from heliograph.domain import headers, restoring
 from heliograph.domain.fields import parse_source
 from heliograph.domain.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping import Mapping as FieldMapping
@@ -21,15 +23,27 @@ from heliograph.flows.models import Destination, MappingField, MappingTag
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services import cures
 from heliograph.flows.services.versions import Version, version, watching_flows, write
+from heliograph.flows.vault import vault
 from heliograph.platform.errors import InUse, Invalid, NotThere, check
 from heliograph.platform.services.saving import Saving
 from heliograph.platform.usage import Use
+from heliograph.store.database import Database
+from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+
+OWNER: Final = "mapping"
 
 
 def save_mapping(
-    s: Saving, mapping: FieldMapping, id: int | None = None, *, confirmed: bool = False, based_on: int | None = None
+    s: Saving,
+    mapping: FieldMapping,
+    id: int | None = None,
+    *,
+    confirmed: bool = False,
+    based_on: int | None = None,
+    waiting: Mapping[str, str] | None = None,
 ) -> MappingRow:
-    """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten.
+    """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten. waiting: texts to be kept
+    sealed that were typed before, by field: SEALED stands for them in the mapping, or for those that are stored.
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
@@ -39,11 +53,19 @@ def save_mapping(
         raise SavedMeanwhile(row.number, row.changed_by)
     shown = None if id is None else dict(row.body)
     mapping = replace(mapping, name=mapping.name.strip())
+    stored = {} if id is None else sealed_texts(s.db, s.account, id)
+    try:
+        texts = headers.sealed_texts(mapping.typed_secrets, stored | (waiting or {}))
+    except headers.NotSealed as error:
+        raise Invalid({"rows": [_("Type the text again: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
     with watching_flows(s, confirmed=confirmed) as config:
         tags, fields = _named(mapping, config)
         row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
+        edition = int((shown or {}).get("edition", 0)) + (texts != stored)  # another text is another version (D7)
+        row.body |= {"edition": edition} if edition else {}
         check(row)
         row.save()
+        _keep_texts(s, row, stored, texts)
         MappingTag.objects.filter(mapping=row).delete()
         MappingTag.objects.bulk_create(MappingTag(account_id=s.account, mapping=row, tag_id=tag) for tag in sorted(tags))
         MappingField.objects.filter(mapping=row).delete()
@@ -52,6 +74,20 @@ def save_mapping(
     cures.mapping_saved(s, row.pk)
     s.note(Deed.CREATED if shown is None else Deed.CHANGED, "mapping", row, shown, row.body)
     return row
+
+
+def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
+    """The texts of a mapping that are kept sealed, by field."""
+    return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
+
+
+def _keep_texts(s: Saving, row: MappingRow, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
+    if stored == texts:
+        return
+    remove_secrets(s.db, s.account, OWNER, row.pk, keep=texts)
+    for field, text in texts.items():
+        if stored.get(field) != text:
+            save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, field), text)
 
 
 def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:
@@ -70,26 +106,29 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
 
 
 def copy_mapping(s: Saving, id: int) -> MappingRow:
-    """A new mapping like another, used by no flow. Raises NotThere."""
+    """A new mapping like another, with the same texts that are kept sealed, used by no flow. Raises NotThere."""
     mapping = FieldMapping.from_body(mapping_row(id).body)
     taken = {name.casefold() for name in MappingRow.objects.filter(deleted_at=None).values_list("name", flat=True)}
     base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
     names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
-    return save_mapping(s, replace(mapping, name=next(name for name in names if name.casefold() not in taken)))
+    name = next(name for name in names if name.casefold() not in taken)
+    return save_mapping(s, replace(mapping, name=name), waiting=sealed_texts(s.db, s.account, id))
 
 
 def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Restorable:
-    """Makes a past version the newest (F10), without what is gone by now. Raises NotThere, AsksFirst, and Invalid where its name is taken by now."""
+    """Makes a past version the newest (F10), without what is gone by now, with the sealed texts of today (C5). Raises NotThere, AsksFirst, and Invalid
+    where its name is taken by now."""
     mapping_row(id)
-    found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account))
+    stored = sealed_texts(s.db, s.account, id)
+    found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
     save_mapping(s, found.mapping, id, confirmed=confirmed)
     return found
 
 
-def restorable(version: Version, config: AccountConfig) -> Restorable:
-    """A past version as it would be saved now. Raises Invalid for one of an older release, with what no mapping can be any more."""
+def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> Restorable:
+    """A past version as it would be saved now. sealed: the fields of texts that are kept sealed today. Raises Invalid for one of an older release, with what no mapping can be any more."""
     try:
-        return restoring.restorable(FieldMapping.from_body(version.body), config)
+        return restoring.restorable(FieldMapping.from_body(version.body), config, sealed)
     except MappingError as error:
         raise Invalid({"rows": [str(error)]}) from None
 
@@ -102,6 +141,7 @@ def delete_mapping(s: Saving, id: int) -> None:
     if uses:
         raise InUse(row.name, uses)
     row.deleted_at = timezone.now()
+    remove_secrets(s.db, s.account, OWNER, id)
     MappingTag.objects.filter(mapping=row).delete()
     MappingField.objects.filter(mapping=row).delete()
     write(s, row)

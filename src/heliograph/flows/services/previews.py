@@ -42,7 +42,7 @@ def preview(
     """What would leave for this destination, by today's configuration and the change's own facts (D7)."""
     connection = config.connections.get(destination.connection or 0)
     payload = config.mappings.get(destination.payload_mapping or 0)
-    header = config.mappings.get(destination.header_mapping or 0)
+    header = config.mappings.get(destination.header_mapping or 0)  # its sealed texts stay sealed here
     if connection is None or payload is None:
         return Preview(why="It has no connection yet." if connection is None else "It has no payload mapping yet.")
     if set(connection.lacks) - {"connected"}:

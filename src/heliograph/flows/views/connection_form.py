@@ -218,7 +218,7 @@ def _limits(values: Values) -> dict[str, Any]:
                     Choice("1", _("Patient"), "patient" in values.flags, _("After 2, 22 and 48 hours")),
                 ],
             ),
-            _area(values, "headers", _("Fixed headers"), _("One a line, Name: value. Credentials do not belong here.")),
+            _area(values, "headers", _("Fixed headers"), _sealed_help()),
             _area(
                 values,
                 "authorities",
@@ -242,6 +242,16 @@ def _limits(values: Values) -> dict[str, Any]:
     names = {*NUMBERS, "headers", "authorities", "forget_signing", Secret.CLIENT_CERTIFICATE.value}
     filled = any(values.text(name) for name in (*NUMBERS, "headers", "authorities")) or "patient" in values.flags
     return more | {"limits_open": bool(names & set(values.errors)), "limits_filled": filled or Secret.CLIENT_CERTIFICATE in values.stored}
+
+
+def _sealed_help() -> str:
+    said = _(
+        "One a line, Name: value. The value of a header that is a credential by its name (X-API-Key, Token, Secret …) is kept encrypted."
+    )
+    more = _(
+        "“…” stands for it: leave it as it is, or type over it. A single key is better kept above: API Key / Token, in its own header."
+    )
+    return f"{said} {more}"
 
 
 def _numbers(values: Values) -> list[Field | Pair]:

@@ -13,6 +13,7 @@ from typing import Final
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from heliograph.domain import headers as header_rules
 from heliograph.domain.connections import CREDENTIAL, Auth, ClientAuth, Connection, ContentType, Grant, KeyPlace, Method, Secret
 from heliograph.flows.services.connections import ConnectionFacts
 from heliograph.platform.errors import Invalid
@@ -91,14 +92,19 @@ def values_of(connection: Connection, url: str, test_url: str) -> Values:
 
 
 def secrets_of(post: QueryDict, before: Mapping[str, str]) -> dict[str, str]:
-    """What was typed into the form's secrets, now or before."""
-    now = {name: post.get(name, "")[:LONGEST] for name in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
-    return {name.value: now[name] or before.get(name.value, "") for name in now}
+    """What was typed into the form's secrets, now or before: by the names of its fields, and for fixed headers that are kept sealed by theirs."""
+    now = {name.value: post.get(name, "")[:LONGEST] for name in (*CREDENTIAL.values(), Secret.CLIENT_CERTIFICATE)}
+    for name, value in _headers(post.get("headers", "")[:LONGEST]):
+        if header_rules.is_secret_name(name):
+            now[header_rules.sealed_field(name)] = "" if value == header_rules.SEALED else value
+    return {name: text or before.get(name, "") for name, text in now.items()}
 
 
 def posted(post: QueryDict, stored: frozenset[Secret], rule: Sequence[object], typed: Mapping[str, str]) -> tuple[Values, ConnectionFacts]:
     """What was posted, as the form shows it again and as it is saved. typed: its secrets (`secrets_of`)."""
     texts = {name: post.get(name, "")[:LONGEST] for name in (*TEXTS, *NUMBERS)}
+    headers = _headers(texts["headers"])
+    texts["headers"] = "\n".join(_header_line(line) for line in texts["headers"].splitlines())
     flags = frozenset(name for name in FLAGS if post.get(name))
     auth = next((auth for auth in Auth if auth.value == texts["auth"]), Auth.OPEN)
     fields: dict[str, object] = {name: texts[name].strip() for name in ("name", "content_type", "method")}
@@ -111,7 +117,7 @@ def posted(post: QueryDict, stored: frozenset[Secret], rule: Sequence[object], t
             fields[name] = default.value
     if auth is Auth.KEY and fields["key_place"] == KeyPlace.BEARER.value:
         fields["key_name"] = ""
-    fields["headers"] = _headers(texts["headers"])
+    fields["headers"] = [[name, typed.get(header_rules.sealed_field(name), "") or value] for name, value in headers]
     fields["authorities"] = texts["authorities"].strip()
     fields |= {name: _number(texts[name]) for name in NUMBERS}
     wanted = [Secret.CLIENT_CERTIFICATE, *([CREDENTIAL[auth]] if auth in CREDENTIAL else [])]
@@ -133,6 +139,12 @@ def _headers(text: str) -> list[list[str]]:
     """One a line, Name: value."""
     pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
     return [[name.strip(), value.strip()] for name, _colon, value in pairs]
+
+
+def _header_line(line: str) -> str:
+    """A line as the page shows it again: what is kept sealed is in none."""
+    name = line.partition(":")[0].strip()
+    return f"{name}: {header_rules.SEALED}" if ":" in line and header_rules.is_secret_name(name) else line
 
 
 def errors_of(error: Invalid) -> tuple[dict[str, str], list[str]]:

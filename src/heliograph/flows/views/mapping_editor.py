@@ -87,6 +87,7 @@ class Editor:
             "here": "mappings",
             "id": self.id,
             "number": draft.number,
+            "waiting": editing.waiting,
             "name": draft.name,
             "name_error": _(draft.errors["name"]) if self.strict and "name" in draft.errors else "",
             "errors": [_(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
@@ -200,12 +201,14 @@ class Editor:
         for n, row in enumerate(draft.rows):
             parts = row.chips()
             chips = None if parts is None else tuple(
-                rows.chip(part, self.fields, open=editing.panel == (n, i)) for i, part in enumerate(parts)
+                rows.chip(part, self.fields, open=editing.panel == (n, i), sealed=draft.seals(row)) for i, part in enumerate(parts)
             )  # fmt: skip
             shown = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
             if row.entry is not None:
                 shown.name = _("Entry %(n)s") % {"n": row.entry + 1}
             self._judge(shown, place_of.get(n))
+            if draft.seals(row):
+                shown.warns.append(self._credential(row.target))
             for part in parts or ():
                 tag = tags.get(getattr(part, "key", ""))
                 if tag in joined:
@@ -216,6 +219,14 @@ class Editor:
                 shown.fields = rows.field_list(self.fields, self.tried.facts, self.tried.zone)
             out.append(shown)
         return out
+
+    def _credential(self, name: str) -> tuple[str, str, str]:
+        """That this belongs into the connection, with the way there."""
+        said = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
+        more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
+        used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
+        href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
+        return f"{(said % {'name': name}).strip()} {more}", href, _("Connection Setup")
 
     def _joined(self, tag: int, found: warnings.Joined) -> tuple[str, str, str]:
         text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {

@@ -47,7 +47,7 @@ class Editing:
     """The page as it stands. panel: (row, chip) whose panel is open; fields: the row whose field list is open; focus: id of what gets the focus.
 
     renamed: objects and lists that were given another name, by the path that they had in the page.
-    key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed. map_rows: of the open value map, to be filled.
+    waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed. map_rows: of the open value map, to be filled.
     """
 
     draft: Draft
@@ -66,6 +66,7 @@ class Editing:
     new_error: str = ""
     map_rows: int = 1
     renamed: Mapping[Path, str] = field(default_factory=dict)
+    waiting: str = ""
 
 
 def read(post: QueryDict, draft: Draft) -> Editing:

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.fields import FieldError, Group, Shape, parse_source
-from heliograph.domain.mapping import Case, DateFormat, Escape, Otherwise, Part, Row, Source, ValueType, part_body
+from heliograph.domain.headers import SEALED
+from heliograph.domain.mapping import Case, DateFormat, Escape, Otherwise, Part, Row, Source, Text, ValueType, part_body
 from heliograph.domain.mapping import Mapping as FieldMapping
 from heliograph.domain.paths import Json, Path, format_path
 from heliograph.domain.rendering import Facts, Problem, preview
@@ -141,9 +142,11 @@ def types(chosen: ValueType) -> list[Choice]:
     return [Choice(each.value, type_name(each), each is chosen) for each in ValueType]
 
 
-def chip(part: Part, fields: SourceFields, *, open: bool = False) -> Chip:
-    """One chip as it is drawn."""
+def chip(part: Part, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
+    """One chip as it is drawn. sealed: its text is kept sealed."""
     data = json.dumps(part_body(part), ensure_ascii=False)
+    if sealed and isinstance(part, Text):
+        return Chip(_("a secret"), True, (Shown(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
     if isinstance(part, Source):
         label = fields.label(part.key)
         return Chip(label, False, (Shown(label),), _mods(part), open, part.key not in fields.by_key, data)

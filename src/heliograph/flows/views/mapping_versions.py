@@ -15,14 +15,15 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.fields import Subject
+from heliograph.domain.headers import SEALED
 from heliograph.domain.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping import MappingError, Row
+from heliograph.domain.mapping import MappingError, Row, Text
 from heliograph.domain.rendering import Preview, preview
 from heliograph.domain.restoring import Gone, Restorable
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import mapping_warnings as warnings
 from heliograph.flows.mapping_subjects import Subjects, Tried
-from heliograph.flows.services.mappings import mapping_row, restorable, restore_mapping
+from heliograph.flows.services.mappings import mapping_row, restorable, restore_mapping, sealed_texts
 from heliograph.flows.services.versions import Version, history
 from heliograph.flows.source_fields import SourceFields
 from heliograph.flows.views import mapping_rows as rows
@@ -46,6 +47,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
         config = Committed(db).account(request.account.pk)
         subject = Subject(row.subject)
         subjects, fields = Subjects(db, request.account.pk, config, subject), _fields(db, config, id, subject)
+        sealed = sealed_texts(db, request.account.pk, id).keys()
         now = timezone.now()
         tried = subjects.tried("", "", now) or subjects.made_up(now)
     href = reverse("mapping", args=(id,))
@@ -53,7 +55,7 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
 
     def question(version: Version) -> Question:
         try:
-            found = restorable(version, config)
+            found = restorable(version, config, sealed)
         except Invalid:  # restoring says why
             found = None
         return _question(found, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)])
@@ -109,6 +111,10 @@ def _said_of(found: Restorable, fields: SourceFields) -> list[str]:
 
 
 def _said(gone: Gone, fields: SourceFields) -> str:
+    if not gone.key:
+        return _("%(target)s: the secret that stood there, which is not kept any more. The row has no source then") % {
+            "target": gone.target
+        }
     said = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
     if gone.text:
         return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % said
@@ -179,7 +185,11 @@ def _changed(old: Row, new: Row, fields: SourceFields, before: tuple[Preview, in
 
 
 def _side(row: Row, fields: SourceFields, gives: Preview, n: int) -> Side:
-    return Side(tuple(rows.chip(part, fields) for part in row.parts), "" if row.parts else _("No source"), _result(gives, n))
+    return Side(
+        tuple(rows.chip(part, fields, sealed=part == Text(SEALED)) for part in row.parts),
+        "" if row.parts else _("No source"),
+        _result(gives, n),
+    )
 
 
 def _result(gives: Preview, n: int) -> str:

@@ -26,6 +26,7 @@ from heliograph.flows.mapping_drafts import Draft
 from heliograph.flows.mapping_list import Listed, Wanted, listed
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.mappings import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
+from heliograph.flows.views import typed_secrets
 from heliograph.flows.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.flows.views.mapping_form import Editing, act, read
 from heliograph.flows.views.people import names_of_users
@@ -147,18 +148,24 @@ def _asked(request: AccountRequest) -> dict[str, Any]:
 def _posted(request: AccountRequest, draft: Draft, row: MappingRow | None) -> HttpResponse:
     do = request.POST.get("do", "save")
     editing = read(request.POST, draft)
+    form = f"mapping {row.pk if row else 'new'}"
+    waiting = typed_secrets.recall(request, form)
     if do == "enter":  # the key, somewhere in the form
         typed, shown = request.POST.get("person", ""), request.POST.get("person-was", "")
         do = "add" if editing.new_name.strip() else "search" if typed.strip() != shown.strip() else "save"
+    if do not in ("save", "preview"):
+        act(editing, do, request.POST)
+    waiting |= draft.seal()
+    if do == "preview" and asks_for_part(request):  # the form stays in the page, with what was typed
+        return _shown(request, editing, row, EDITOR, part="preview")
+    editing.waiting = typed_secrets.keep(request, form, waiting)
     if do == "save":
-        return _save(request, editing, row)
-    if do == "preview":
-        return _shown(request, editing, row, EDITOR, part="preview" if asks_for_part(request) else "")
-    act(editing, do, request.POST)
+        return _save(request, editing, row, waiting)
     return _shown(request, editing, row, EDITOR, part="editor" if asks_for_part(request) else "")
 
 
-def _save(request: AccountRequest, editing: Editing, row: MappingRow | None) -> HttpResponse:
+def _save(request: AccountRequest, editing: Editing, row: MappingRow | None, waiting: Mapping[str, str]) -> HttpResponse:
+    """waiting: texts to be kept sealed that were typed, by field of the vault."""
     draft = editing.draft
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row, strict=True)
@@ -168,7 +175,8 @@ def _save(request: AccountRequest, editing: Editing, row: MappingRow | None) -> 
     based_on = draft.number if row is not None else None
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            saved = save_mapping(s, editor.checked.mapping, None if row is None else row.pk, confirmed=confirmed, based_on=based_on)
+            id = None if row is None else row.pk
+            saved = save_mapping(s, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
     except Invalid as error:
         for name, sentences in error.fields.items():
             draft.errors["name" if name in ("name", "") else name] = " ".join(_(sentence) for sentence in sentences)
@@ -180,6 +188,7 @@ def _save(request: AccountRequest, editing: Editing, row: MappingRow | None) -> 
         return _answer(request, editor, row, EDITOR, status=409, meanwhile=_meanwhile(request, error))
     except AsksFirst as error:
         return _answer(request, editor, row, EDITOR, status=409, stops=[stop.name or _("Without a name") for stop in error.stops])
+    typed_secrets.forget(request, editing.waiting)
     say(request, _("The mapping %(name)s is saved.") % {"name": saved.name})
     return HttpResponseRedirect(_back(request, mapping=saved.pk) or reverse("mapping", args=(saved.pk,)))
 

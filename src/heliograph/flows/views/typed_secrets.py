@@ -50,11 +50,11 @@ def recall(request: AccountRequest, form: str) -> dict[str, str]:
         return {}
 
 
-def forget(request: AccountRequest) -> None:
-    """Once the form is saved, or its secrets are kept under another name."""
+def forget(request: AccountRequest, name: str = "") -> None:
+    """Once the form is saved, or its secrets are kept under another name. name: where it is not the one that was posted."""
     if _KEY not in request.session:
         return
-    kept = {name: each for name, each in _alive(request).items() if name != request.POST.get(FIELD)}
+    kept = {each: found for each, found in _alive(request).items() if each not in (request.POST.get(FIELD), name)}
     if kept:
         request.session[_KEY] = kept
     else:

@@ -13,6 +13,7 @@ from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
 from heliograph.domain.connections import NOT_SHOWN
 from heliograph.domain.fields import Subject, catalogue
+from heliograph.domain.headers import is_secret_name
 from heliograph.domain.ids import read_id
 from heliograph.domain.sentence import Names
 from heliograph.domain.snapshot import AccountConfig
@@ -120,7 +121,7 @@ class Reading:
         if "target" in value and "parts" in value:
             rest = {name: each for name, each in value.items() if name not in ("target", "parts")}
             more = f" ({self._mapping('', rest)})" if any(each not in _NOTHING and each is not False for each in rest.values()) else ""
-            return f"{value['target']}: {self._text('', value['parts'], '')}{more}"
+            return f"{value['target']}: {self._text('', _sealed(value['target'], value['parts']), '')}{more}"
         if "source" in value:
             return _(self.sources.get(value["source"], value["source"]))
         if "text" in value and len(value) == 1:
@@ -133,6 +134,13 @@ class Reading:
             )
         said: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
         return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in said)
+
+
+def _sealed(target: str, parts: Sequence[Any]) -> list[Any]:
+    """The parts of a row; typed text of one that is a credential by its name is none to show, in entries of any age."""
+    if not is_secret_name(target):
+        return list(parts)
+    return [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
 
 
 def words(key: str) -> str:

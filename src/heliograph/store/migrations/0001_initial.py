@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
                 ('account_id', models.BigIntegerField()),
                 ('kind', models.CharField(max_length=20)),
                 ('row_id', models.BigIntegerField()),
-                ('field', models.CharField(max_length=60)),
+                ('field', models.CharField(max_length=120)),
                 ('value', models.BinaryField()),
                 ('at', heliograph.store.fields.MicrosField()),
             ],
