@@ -28,6 +28,7 @@ from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.domain.connections import Secret, signing_secret
+from heliograph.domain.mapping import Kind
 from heliograph.flows import outgoing
 from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.outbound.guard import Policy
@@ -41,6 +42,8 @@ PLANTED = {
     "query": "pl4nted key/in+a=query&88",
     "client": "pl4nted-client-secret+/=<&>",
     "code_client": "pl4nted-secret-of-the-code-client",
+    "fixed": "pl4nted-in-a-fixed-header+/77",
+    "row": "pl4nted-in-a-row-of-a-mapping+/88",
     "signing": signing_secret(b"pl4nted-signing-secret-of-32-byte"),
 }
 
@@ -123,6 +126,7 @@ def test_C5_planted_secrets_are_found_nowhere(
         "code": story.connection(
             "code", "/code", secrets={Secret.CLIENT_SECRET: PLANTED["code_client"]}, **code.fields(grant="Authorization Code")
         ),
+        "open": story.connection("open", "/open", headers=[["X-API-Key", PLANTED["fixed"]]]),
         "refused": story.connection("refused", url=f"http://127.0.0.1:{free_port()}{path}"),
         "tls": story.connection("tls", url=f"https://127.0.0.1:{receiver.port}{path}"),
         "dns": story.connection("dns", url=f"https://no-such-name.invalid{path}"),
@@ -131,7 +135,8 @@ def test_C5_planted_secrets_are_found_nowhere(
     with story.saving() as s:
         facts = ConnectionFacts(connection_row(made["slack"]).body, test_url=url(PLANTED["test_path"]))
         save_connection(s, facts, made["slack"], http=True)
-    answers = {"/basic": 401, "/header": 500, "/query": 302, "/cc": 403, path.partition("&")[0]: 404}
+    headers = story.mapping("Credentials", {"Authorization": f"=Bearer {PLANTED['row']}"}, kind=Kind.HEADER)
+    answers = {"/open": 400, "/basic": 401, "/header": 500, "/query": 302, "/cc": 403, path.partition("&")[0]: 404}
     for place, status in answers.items():
         receiver.answer(place, echo(status, headers={"location": url("/elsewhere")} if status == 302 else {}))
     guarded: Any = code.guards()
@@ -141,7 +146,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     client.force_login(User.objects.create_user("ada@example.org", PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))
     planted, shown = connects(client, code, made["code"])
     for name, connection in made.items():
-        story.flow(f"To {name}", [story.to(connection)])
+        story.flow(f"To {name}", [story.to(connection, header=headers if name == "open" else None)])
 
     ports = {name: free_port() for name in ("BIND", "OPERATIONS_BIND")}
     env = {f"HELIOGRAPH_{name}": f"127.0.0.1:{port}" for name, port in ports.items()}
@@ -168,6 +173,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     needles = {text for secret in {*PLANTED.values(), *planted, *came} for text in spelled(secret)} | signing_key(PLANTED["signing"])
     needles |= {"pl4nted", *bytes_spelled(b"pl4nted")}
     pages = ["/signal/registrations/SUMMIT/R1/", "/registrations/SUMMIT/R1/"]
+    pages += [f"/signal/mappings/{headers}/", f"/signal/mappings/{headers}/versions/", f"/signal/connections/{made['open']}/versions/"]
     pages += [f"/signal/connections/{id}/access/" for name, id in made.items() if name in ("cc", "code")]
     pages += [f"/signal/retry/{action['key']}/" for action in story.actions() if action["queue"]]
     for role in Role:
@@ -191,4 +197,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     hits = found(places, needles)
     assert not hits, "\n".join(map(str, hits))
     assert len(receiver.at("/basic")) >= 2  # they did go out
+    assert {(r.header("x-api-key"), r.header("authorization")) for r in receiver.at("/open")} >= {
+        (PLANTED["fixed"], f"Bearer {PLANTED['row']}")
+    }
     assert any("x-auth" in str(text).lower() for text in places.values())

@@ -28,7 +28,7 @@ _OUR_PREFIXES: Final = ("webhook-", "proxy-")
 SEALED: Final = "…"
 """Stands in bodies, forms and pages for a text that is kept sealed."""
 _SECRET_STEMS: Final = re.compile(
-    "authoriz|authentic|credential|secret|token|passw|passphrase|cookie|signature|bearer|jwt|apikey|accesskey|privatekey|licen[cs]ekey"
+    "authori[sz]|authentic|credential|secret|token|passw|passphrase|cookie|signature|bearer|jwt|apikey|accesskey|privatekey|licen[cs]ekey"
 )
 _SECRET_WORDS: Final = frozenset({"auth", "key", "keys", "pass", "pwd", "sig", "hmac"})
 _PLAIN_KEYS: Final = frozenset(

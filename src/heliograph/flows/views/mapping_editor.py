@@ -87,7 +87,7 @@ class Editor:
             "here": "mappings",
             "id": self.id,
             "number": draft.number,
-            "waiting": editing.waiting,
+            "typed": editing.waiting,
             "name": draft.name,
             "name_error": _(draft.errors["name"]) if self.strict and "name" in draft.errors else "",
             "errors": [_(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
