@@ -351,7 +351,7 @@ def shown_body(body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     return {name: value if value in _NOTHING else _shown_field(name, value, whole=whole) for name, value in body.items()}
 
 
-_NOTHING: Final = (None, "", [], False)
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], False)
 
 
 def _shown_field(name: str, value: Any, *, whole: bool) -> Any:

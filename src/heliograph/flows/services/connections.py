@@ -98,7 +98,7 @@ def save_connection(
         row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
         check(row)
         row.save()
-        changed = _keep_secrets(s, row, stored, {**entered, **sealed}, after.stored_fields)
+        changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
         row.body |= _kept_beside(shown, changed, entered)

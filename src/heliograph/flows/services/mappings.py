@@ -55,7 +55,7 @@ def save_mapping(
     mapping = replace(mapping, name=mapping.name.strip())
     stored = {} if id is None else sealed_texts(s.db, s.account, id)
     try:
-        texts = headers.sealed_texts(mapping.typed_secrets, stored | (waiting or {}))
+        texts = headers.sealed_texts(mapping.typed_secrets, {**stored, **(waiting or {})})
     except headers.NotSealed as error:
         raise Invalid({"rows": [_("Type the text again: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
     with watching_flows(s, confirmed=confirmed) as config:
