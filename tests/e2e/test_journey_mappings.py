@@ -218,3 +218,31 @@ def test_M1_the_same_without_script(browser: Browser, showcase: Showcase) -> Non
         expect(page.get_by_label("JSON", exact=True)).to_contain_text('"State": " text ')
     finally:
         context.close()
+
+
+def test_C5_A14_a_credential_in_a_header_is_typed_once_and_seen_no_more(page: Page, showcase: Showcase) -> None:
+    page = signed_in(page, showcase)
+    name, secret = f"Headers {uuid.uuid4()}", "Bearer j0urney-s3cr3t"
+    page.goto(f"{showcase.url}/signal/mappings/new/?kind=header")
+    page.get_by_label("Mapping name").fill(name)
+    page.get_by_label("First target field").fill("Authorization")
+    page.get_by_role("button", name="Add", exact=True).click()
+    box = page.get_by_role("combobox", name="Add to Authorization", exact=True)
+    expect(row(page, "Authorization").get_by_role("link", name="Connection Setup")).to_be_visible(timeout=PATIENCE)
+    box.focus()
+    page.keyboard.type(secret)
+    page.keyboard.press("Enter")
+    page.get_by_label("Add a target field").fill("X-Version")  # a button posts the page, and it comes back without the text
+    page.get_by_role("button", name="Add", exact=True).click()
+    chip = row(page, "Authorization").get_by_role("button", name="Text “a secret”", exact=True)
+    expect(chip).to_be_visible(timeout=PATIENCE)
+    assert secret not in page.content()
+    chip.click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("…", timeout=PATIENCE)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible(timeout=PATIENCE)
+    expect(chip).to_be_visible()
+    assert secret not in page.content()
+    page.get_by_role("button", name="Save", exact=True).click()  # nobody types it again
+    expect(page.get_by_text(f"The mapping {name} is saved.")).to_be_visible(timeout=PATIENCE)
+    assert secret not in page.content()
