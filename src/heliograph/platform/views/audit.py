@@ -22,7 +22,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.domain.connections import shown_body
+from heliograph.domain.shown_connections import shown_body
 from heliograph.platform.models import Tag
 from heliograph.platform.views.actors import Actors
 from heliograph.platform.views.audit_words import TAGGED, Reading

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
-from heliograph.domain.connections import NOT_SHOWN
 from heliograph.domain.fields import Subject, catalogue
 from heliograph.domain.headers import is_secret_name
 from heliograph.domain.ids import read_id
 from heliograph.domain.sentence import Names
+from heliograph.domain.shown_connections import NOT_SHOWN
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.domain.tags import TagKind
 from heliograph.web.templatetags.moments import minute
