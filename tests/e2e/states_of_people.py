@@ -194,6 +194,16 @@ STATES = (
         then=_it_is_me,
     ),
     State(
+        "a second factor is replaced",
+        "mfa/totp/activate_form.html",
+        "Second factor",
+        "/accounts/me/second-factor/replace/",
+        "careful",
+        ("second-factor-replace",),
+        then=_it_is_me,
+    ),
+    State("a user loses the second factor", DIALOG, "Remove the second factor of Careful?", _user("careful", "second-factor/")),
+    State(
         "new recovery codes",
         "mfa/recovery_codes/generate.html",
         "Make new recovery codes?",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.cache import cache
 from django.test import Client
-from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
-from django.urls.resolvers import RoutePattern
+from django.urls import reverse
+from tests.routes import addresses, routes
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, User
@@ -24,25 +21,6 @@ from heliograph.store import trials
 PASSWORD = "a sentence to remember"
 EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"
 RAW = re.compile(r"<img src=x|onerror=alert\(1\)>|[\"']>&lt;img", re.IGNORECASE)
-
-
-def addresses() -> Iterator[str]:
-    """Every page without arguments, by the table of addresses."""
-    for name in sorted(name for name in get_resolver().reverse_dict if isinstance(name, str)):
-        with contextlib.suppress(NoReverseMatch):
-            yield reverse(name)
-
-
-def routes(number: str = "1", text: str = "x") -> Iterator[str]:
-    """Every address there is, with something in the place of its arguments."""
-
-    def walk(patterns: list[Any], before: str) -> Iterator[str]:
-        for each in patterns:
-            assert isinstance(each.pattern, RoutePattern)
-            route = before + re.sub(r"<(int:)?[^>]*>", lambda m: number if m[1] else text, str(each.pattern))
-            yield from (f"/{route}",) if isinstance(each, URLPattern) else walk(each.url_patterns, route)
-
-    yield from walk(get_resolver().url_patterns, "")
 
 
 @pytest.fixture

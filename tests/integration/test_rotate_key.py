@@ -176,7 +176,7 @@ def test_C5_second_factors_are_sealed_anew_too(fresh_database: DatabaseFacts) ->
     with db.transaction():
         check_key(db, before)
         db.run(
-            "INSERT INTO accounts_user (id, password, email, name, role, is_active, invited, second_factor_due, created)"
+            "INSERT INTO accounts_user (id, password, email, name, role, is_active, invited, second_factor_required, created)"
             " VALUES (1, '', 'a@example.org', 'A', 'Viewer', :yes, :no, :no, '2026-01-01 00:00:00+00:00')",
             {"yes": True, "no": False},
         )

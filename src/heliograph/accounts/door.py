@@ -83,7 +83,6 @@ def _password_changed(user: User, **_more: Any) -> None:
 
 def _second_factor_on(user: User, authenticator: Authenticator, **_more: Any) -> None:
     if authenticator.type == Authenticator.Type.TOTP:
-        User.objects.filter(pk=user.pk).update(second_factor_due=False)
         note_own(user, Deed.SECOND_FACTOR_ON)
 
 

@@ -26,10 +26,22 @@ SIGNAL = "signal/"
 """Where Signal's own pages begin; an operator can turn them off for an account (N4)."""
 
 
-SECOND_FACTOR_FIRST = frozenset(
-    {"mfa_activate_totp", "account_reauthenticate", "mfa_reauthenticate", "mfa_view_recovery_codes", "account_logout"}
+SECOND_FACTOR_FIRST: Final = frozenset({"mfa_activate_totp", "account_reauthenticate"})
+"""What somebody can open whose required second factor is not there (A6)."""
+WAYS_IN: Final = frozenset(
+    {
+        "account_login",
+        "mfa_authenticate",
+        "account_inactive",
+        "account_logout",
+        "openid_connect_login",
+        "openid_connect_callback",
+        "invitation",
+        "new-password",
+        "first-start",
+    }
 )
-"""What somebody who has to set up a second factor can do before it."""
+"""What anybody can open; it shows nothing of an account."""
 
 
 class AccountMiddleware:
@@ -62,17 +74,18 @@ class AccountMiddleware:
         """Refuse what is nobody's. Silence means go on."""
         if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
             raise Http404  # no database has such an id, and SQLite would not even be asked for it
+        assert request.resolver_match is not None  # a view was found
+        name = request.resolver_match.url_name
+        if name not in SECOND_FACTOR_FIRST | WAYS_IN and isinstance(request.user, User) and request.user.second_factor_due:
+            return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect("mfa_activate_totp")
         if not getattr(view, "login_required", True):
             return None
         if not request.user.is_authenticated:
             # A part of a page cannot sign in: the whole page is loaded again, and its answer leads there.
             return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect_to_login(request.get_full_path())
         account: Account | None = getattr(request, "account", None)
-        assert request.resolver_match is not None  # a view was found
         if account is None:
             return render(request, "accounts/no_account.html", status=403)
-        if cast("AccountRequest", request).user.second_factor_due and request.resolver_match.url_name not in SECOND_FACTOR_FIRST:
-            return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect("mfa_activate_totp")
         if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
             raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
         return None

@@ -78,7 +78,7 @@ class User(AbstractBaseUser):
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
     is_active = models.BooleanField(_("may sign in"), default=True)
     invited = models.BooleanField(_("has not been here yet"), default=False, db_default=False)
-    second_factor_due = models.BooleanField(_("has to set up a second factor"), default=False, db_default=False)
+    second_factor_required = models.BooleanField(_("has to have a second factor"), default=False, db_default=False)  # until cleared (A6)
     created = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -110,6 +110,13 @@ class User(AbstractBaseUser):
     def is_operator(self) -> bool:
         """Whether this person runs the installation rather than belonging to an account."""
         return self.account_id is None
+
+    @property
+    def second_factor_due(self) -> bool:
+        """Whether an Administrator requires a second factor that is not there: nothing but its set-up opens. Asks the database where one is required."""
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415 -- its models stand on this one
+
+        return self.second_factor_required and not Authenticator.objects.filter(user=self, type=Authenticator.Type.TOTP).exists()
 
 
 class Purpose(models.TextChoices):

@@ -47,7 +47,7 @@ class LastAdministrator(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """Someone who will sign in. account None: an operator, who belongs to no account. second_factor: has to be there."""
+    """Someone who will sign in. account None: an operator, who belongs to no account. second_factor: has to be there, and stays so until an Administrator clears it."""
 
     email: str
     name: str
@@ -123,16 +123,13 @@ def follow(purpose: Purpose, token: str, password: str, name: str | None = None)
 
 
 def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> User:
-    """Saves name, e-mail, role, and whether a second factor has to be there (without one it is removed). Raises NoSuchPerson, PersonRefused, LastAdministrator."""
+    """Saves name, e-mail, role, and whether a second factor has to be there. Raises NoSuchPerson, PersonRefused, LastAdministrator."""
     with _of(account, id) as row:
-        before, email, has = _shown(row), row.email, _has_second_factor(row)
+        before, email = _shown(row), row.email
         if facts.role != Role.ADMINISTRATOR:
             _leaves_an_administrator(row)
         row.name, row.email, row.role = facts.name.strip(), facts.email.strip().lower(), facts.role
-        row.second_factor_due = facts.second_factor and not has
-        if has and not facts.second_factor:
-            Authenticator.objects.filter(user=row).delete()
-            _note(row, Deed.SECOND_FACTOR_OFF, by)
+        row.second_factor_required = facts.second_factor
         _save(row)
         if row.email != email:
             EmailAddress.objects.filter(user=row).delete()
@@ -186,6 +183,14 @@ def sign_out(account: Account, id: int, *, by: str) -> User:
     return row
 
 
+def remove_second_factor(account: Account, id: int, *, by: str) -> User:
+    """Removes somebody's second factor with its recovery codes: for a lost phone. Where one is required they set up another first. Raises NoSuchPerson."""
+    with _of(account, id) as row:
+        if Authenticator.objects.filter(user=row).delete()[0]:
+            _note(row, Deed.SECOND_FACTOR_OFF, by)
+    return row
+
+
 def remove(account: Account, id: int, *, by: str) -> User:
     """Deletes a user. What they did keeps their name in the audit. Raises NoSuchPerson, LastAdministrator."""
     with _of(account, id) as row:
@@ -227,7 +232,7 @@ def _row(facts: PersonFacts) -> User:
         name=facts.name.strip(),
         role=facts.role,
         account=facts.account,
-        second_factor_due=facts.second_factor,
+        second_factor_required=facts.second_factor,
     )
 
 
@@ -263,12 +268,8 @@ def _leaves_an_administrator(row: User) -> None:
         raise LastAdministrator
 
 
-def _has_second_factor(row: User) -> bool:
-    return bool(Authenticator.objects.filter(user=row, type=Authenticator.Type.TOTP).exists())
-
-
 def _shown(row: User) -> dict[str, Any]:
-    return {"email": row.email, "name": row.name, "role": row.role}
+    return {"email": row.email, "name": row.name, "role": row.role, "second_factor_required": row.second_factor_required}
 
 
 def _note(row: User, what: Deed, by: str, before: Mapping[str, Any] | None = None, after: Mapping[str, Any] | None = None) -> None:

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
 from heliograph.accounts.views import joining, me, openid
-from heliograph.accounts.views.second_factor import Activate, Authenticate, Deactivate, NewCodes
+from heliograph.accounts.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Replace
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", account.login, name="account_login"),
@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("me/confirm/", account.reauthenticate, name="account_reauthenticate"),
     path("me/confirm/code/", second_factor.reauthenticate, name="mfa_reauthenticate"),
     path("me/second-factor/", never_cache(Activate.as_view()), name="mfa_activate_totp"),
+    path("me/second-factor/replace/", never_cache(Replace.as_view()), name="second-factor-replace"),
     path("me/second-factor/remove/", Deactivate.as_view(), name="mfa_deactivate_totp"),
     path("me/recovery-codes/", never_cache(view_recovery_codes), name="mfa_view_recovery_codes"),
     path("me/recovery-codes/new/", NewCodes.as_view(), name="mfa_generate_recovery_codes"),

@@ -121,6 +121,7 @@ PLACES: dict[str, str] = {
     "mfa_reauthenticate": "people#second-factor",
     "mfa_activate_totp": "people#second-factor",
     "mfa_deactivate_totp": "people#second-factor",
+    "second-factor-replace": "people#second-factor",
     "mfa_view_recovery_codes": "people#second-factor",
     "mfa_generate_recovery_codes": "people#second-factor",
     # the guide itself

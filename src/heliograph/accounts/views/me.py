@@ -88,7 +88,11 @@ def _second_factor(request: AccountRequest) -> dict[str, Any]:
     rows = {row.type: row for row in Authenticator.objects.filter(user=request.user)}
     codes = rows.get(Authenticator.Type.RECOVERY_CODES)
     found = rows.get(Authenticator.Type.TOTP)
-    return {"since": found.created_at if found else None, "left": len(codes.wrap().get_unused_codes()) if codes else 0}
+    return {
+        "since": found.created_at if found else None,
+        "left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "required": request.user.second_factor_required,
+    }
 
 
 def _sessions(request: AccountRequest) -> list[dict[str, Any]]:

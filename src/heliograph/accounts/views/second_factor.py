@@ -1,19 +1,24 @@
-"""The second factor: asked for at the door, set up, and taken away again. The steps are allauth's, the pages ours."""
+"""The second factor: asked for at the door, set up, replaced, and removed. The steps are allauth's, the pages ours."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.decorators import reauthentication_required
+from allauth.mfa import signals
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.internal.flows.trust import trust_browser
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
+from heliograph.accounts.models import User
 from heliograph.web.toasts import say
 
 
@@ -44,10 +49,42 @@ class Activate(ActivateTOTPView):  # type: ignore[misc]
         return reverse("mfa_view_recovery_codes") if self.did_generate_recovery_codes else reverse("me")
 
 
+class Replace(Activate):
+    """Another key in the place of the one that is there, which is good until the new one has shown its first code: a required one is never missing (A6)."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not _keys(request).exists():
+            return HttpResponseRedirect(reverse("mfa_activate_totp"))
+        response: HttpResponse = self._confirmed(request, *args, **kwargs)
+        return response
+
+    @method_decorator(reauthentication_required(app="allauth.mfa"))
+    def _confirmed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super(ActivateTOTPView, self).dispatch(request, *args, **kwargs)  # its own leads away who has one
+        return response
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=self.request.user.pk)  # of two at once the later one counts
+            for row in _keys(self.request):
+                row.delete()
+                signals.authenticator_removed.send(sender=Authenticator, request=self.request, user=self.request.user, authenticator=row)
+            response: HttpResponse = super().form_valid(form)
+        say(self.request, _("The second factor is replaced."))
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "replaces": True}
+
+
 class Deactivate(DeactivateTOTPView):  # type: ignore[misc]
-    """Whether it is really to go."""
+    """Whether it is really to go. One that an Administrator requires stays (`SecondFactorAdapter.can_delete_authenticator`)."""
 
     success_url = reverse_lazy("me")
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=409)
+        return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
@@ -57,3 +94,8 @@ class Deactivate(DeactivateTOTPView):  # type: ignore[misc]
 
 class NewCodes(GenerateRecoveryCodesView):  # type: ignore[misc]
     """Ten new recovery codes, in the place of what is left of the old ones."""
+
+
+def _keys(request: HttpRequest) -> Any:
+    """The authenticator app of whoever asks."""
+    return Authenticator.objects.filter(user=request.user, type=Authenticator.Type.TOTP)

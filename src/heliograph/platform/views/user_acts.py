@@ -1,4 +1,4 @@
-"""What is done to a user, asked first: another link, signing out everywhere, switching off and on, removing."""
+"""What is done to a user, asked first: another link, signing out everywhere, removing the second factor, switching off and on, removing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role, User
-from heliograph.accounts.people import LastAdministrator, NoSuchPerson, remove, sign_out, switch
+from heliograph.accounts.people import LastAdministrator, NoSuchPerson, remove, remove_second_factor, sign_out, switch
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.platform.views import users
 from heliograph.platform.views.asking import Breaks, question
@@ -41,6 +41,16 @@ ACTS: Final = {
         gettext_lazy("Sign out everywhere"),
         gettext_lazy("“%(name)s” is signed out everywhere."),
         sign_out,
+    ),
+    "second-factor": _Act(
+        gettext_lazy("Remove the second factor of %(name)s?"),
+        gettext_lazy(
+            "For a lost phone: their password alone lets them in. Where a second factor is required, nothing else opens until another is set up."
+        ),
+        gettext_lazy("Remove it"),
+        gettext_lazy("The second factor of “%(name)s” is removed."),
+        remove_second_factor,
+        danger=True,
     ),
     "off": _Act(
         gettext_lazy("Switch %(name)s off?"),

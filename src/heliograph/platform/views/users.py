@@ -90,7 +90,7 @@ def add(request: AccountRequest) -> HttpResponse:
         heading=_("Invite a user"),
         lead=_("They get a link that is good for 7 days, and choose their own password."),
         told=refused(len(errors)),
-        fields=_fields(values, errors, [Choice("1", _("Must be set up at the first sign-in"), values["second"] == "1")]),
+        fields=_fields(values, errors, [Choice("1", _("Required: set up at the first sign-in"), values["second"] == "1")]),
         button=_("Make the invitation"),
         cancel_href=reverse("users"),
         readonly="",
@@ -105,7 +105,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
     row = person(request, id)
     factor = _second_factor(row)
     values, errors = (
-        {"name": row.name, "email": row.email, "role": row.role, "second": "1" if factor or row.second_factor_due else ""},
+        {"name": row.name, "email": row.email, "role": row.role, "second": "1" if row.second_factor_required else ""},
         dict[str, str](),
     )
     if request.method == "POST":
@@ -121,9 +121,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
         else:
             say(request, _("“%(name)s” is saved.") % {"name": values["name"]})
             return HttpResponseRedirect(reverse("users"))
-    said = factor or (
-        _("To be set up at the next sign-in.") if row.second_factor_due else _("Off until now; to be set up at the next sign-in.")
-    )
+    said = factor or _("Not set up yet. While it is required, nothing else opens for them until it is.")
     actions = (
         []
         if not row.is_active
@@ -139,7 +137,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
         lead=_("You.") if row.pk == request.user.pk else "",
         actions=actions,
         told=refused(len(errors)),
-        fields=_fields(values, errors, [Choice("1", _("Asked for at each sign-in"), values["second"] == "1", said)]),
+        fields=_fields(values, errors, [Choice("1", _("Required"), values["second"] == "1", said)]),
         button=_("Save"),
         cancel_href=reverse("users"),
         readonly="",
@@ -274,7 +272,7 @@ def _second_factor(row: User) -> str:
         "left": len(codes.wrap().get_unused_codes()) if codes else 0,
         "all": 10,
     }
-    return _("Set up on %(since)s. %(left)s of %(all)s recovery codes are left. Cleared, it is removed: for a lost phone.") % words
+    return _("Set up on %(since)s. %(left)s of %(all)s recovery codes are left. While it is required, they can only replace it.") % words
 
 
 def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]:
@@ -294,17 +292,23 @@ def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]
             "role": row.get_role_display(),
             "me": row.pk == request.user.pk,
             "by": "" if row.invited else _signs_in_by(row, openid=row.pk in elsewhere),
-            "second": "" if row.invited else _("On") if row.pk in factors else _("To be set up") if row.second_factor_due else _("Off"),
+            "second": "" if row.invited else _second(row, has=row.pk in factors),
             "seen": max(filter(None, (seen.get(row.pk), row.last_login)), default=None),
             "off": not row.is_active,
             "invited": row.invited,
             "until": links[row.pk].expires if row.pk in links else None,
             "ran_out": row.invited and (row.pk not in links or links[row.pk].expires <= now),
-            "menu": _menu(row) if administers else [],
+            "menu": _menu(row, has_factor=row.pk in factors) if administers else [],
             "menu_label": _("More for %(name)s") % {"name": row.name},
         }
         for row in rows
     ]
+
+
+def _second(row: User, *, has: bool) -> str:
+    if row.second_factor_required:
+        return _("On, required") if has else _("To be set up")
+    return _("On") if has else _("Off")
 
 
 def _signs_in_by(row: User, *, openid: bool) -> str:
@@ -314,7 +318,7 @@ def _signs_in_by(row: User, *, openid: bool) -> str:
     return ", ".join(ways) or _("No password yet")
 
 
-def _menu(row: User) -> list[tuple[str, str]]:
+def _menu(row: User, *, has_factor: bool) -> list[tuple[str, str]]:
     def act(name: str) -> str:
         return reverse("user-act", args=(row.pk, quote(name)))
 
@@ -326,4 +330,5 @@ def _menu(row: User) -> list[tuple[str, str]]:
         ]
     switch = (_("Switch off"), act("off")) if row.is_active else (_("Switch on"), act("on"))
     more = [(_("Link for a new password"), act("link")), (_("Sign out everywhere"), act("sign-out"))] if row.is_active else []
-    return [(_("Edit"), reverse("user", args=(row.pk,))), *more, switch, (_("Remove"), act("remove"))]
+    lost = [(_("Remove the second factor"), act("second-factor"))] if has_factor else []
+    return [(_("Edit"), reverse("user", args=(row.pk,))), *more, *lost, switch, (_("Remove"), act("remove"))]
