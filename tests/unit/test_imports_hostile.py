@@ -58,7 +58,7 @@ def test_an_honest_workbook_of_this_making_is_read(tmp_path: Path) -> None:
         pytest.param(row(cell('r="A1"')) + row(cell(f'r{" " * 30}={" " * 30}"XFD1048576"')), id="spaces"),
         pytest.param(row(cell('r="A1"')) + row(cell(f'r{" " * 3_000}={" " * 3_000}"XFD1048576"')), id="many spaces"),
         pytest.param(row(cell('r="A1"')) + row(cell(f'r="XFD{"0" * 3_000}1048576"')), id="many zeros"),
-        pytest.param(row(cell(), "<c/>" * 16_382, cell()) + "<row/>" * 1_000_000 + row(cell()), id="no places at all"),
+        pytest.param(row(cell(), "<c/>" * 16_382, cell()) + "<row/>" * 100_000 + row(cell()), id="no places at all"),
         pytest.param(row(cell(), "<c/>" * 16_382, cell()) + f'<row r="1000000">{cell()}</row>', id="rows have places, cells have none"),
     ],
 )

@@ -120,7 +120,7 @@ def test_columns_of_one_name_are_told_apart(tmp_path):
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "Save it as .xlsx"),
         ("a.json", b'[{"event": "X"}]', "one JSON object per line"),
         ("a.xlsx", b"PK\x03\x04" + b"\0" * 100, "no sound .xlsx"),
-        ("a.csv", b'"never closed', "names of columns"),
+        ("a.csv", b'"never closed', "Names of columns"),
     ],
 )
 def test_what_is_no_table_is_refused_in_words(tmp_path, name, data, said):

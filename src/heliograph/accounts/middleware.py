@@ -9,11 +9,10 @@ from typing import Any, Final, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.defaults import page_not_found
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
@@ -21,7 +20,6 @@ from heliograph.accounts import door
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 
-LAST_ID: Final = 2**63 - 1
 SIGNAL = "signal/"
 """Where Signal's own pages begin; an operator can turn them off for an account (N4)."""
 
@@ -55,8 +53,6 @@ class AccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "\0" in request.path_info:  # nothing has such a name, and PostgreSQL refuses to look for it
-            return page_not_found(request, Http404())
         user = request.user
         door.seen(request)
         account: Account | None = user.account if isinstance(user, User) else None
@@ -70,10 +66,8 @@ class AccountMiddleware:
         response.setdefault("Cache-Control", "no-store")
         return response
 
-    def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, kwargs: dict[str, Any]) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Refuse what is nobody's. Silence means go on."""
-        if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
-            raise Http404  # no database has such an id, and SQLite would not even be asked for it
         assert request.resolver_match is not None  # a view was found
         name = request.resolver_match.url_name
         if name not in SECOND_FACTOR_FIRST | WAYS_IN and isinstance(request.user, User) and request.user.second_factor_due:

@@ -242,19 +242,18 @@ def _run_edge() -> None:
 
 def _run_pages() -> None:
     ready()
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
-
     from heliograph.accounts.door import sends_files  # noqa: PLC0415
     from heliograph.engine.supervisor import die_with_parent, say_ready  # noqa: PLC0415
     from heliograph.engine.wsgi import IngestApplication  # noqa: PLC0415
     from heliograph.web.server import serve_pages  # noqa: PLC0415
+    from heliograph.web.texts import pages_application  # noqa: PLC0415
     from heliograph.wiring import reception, telling  # noqa: PLC0415
 
     die_with_parent()
     options = Options.load()
     host, port = split_address(options.bind)
     with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
-        application = IngestApplication(get_wsgi_application(), received)
+        application = IngestApplication(pages_application(), received)
         serve_pages(
             host,
             port,

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.core.wsgi import get_wsgi_application
 from waitress import wasyncore
 from waitress.server import MultiSocketServer, create_server
 
 from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.web.limits import LARGEST_FILE, Admits, BoundedChannel, SlowOnes
+from heliograph.web.texts import pages_application
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -136,7 +136,7 @@ def serve_pages(
     server = pages_server(
         host,
         port,
-        application=application or get_wsgi_application(),
+        application=application or pages_application(),
         threads=threads,
         trusted_proxies=trusted_proxies,
         hosts=hosts,

@@ -23,7 +23,7 @@ from heliograph.insights import answers, rule_form, words
 from heliograph.insights.answers import Logged, NoAnswer, Said
 from heliograph.insights.reading import Reading, reading
 from heliograph.insights.rule_form import HOWS, Looks, Says
-from heliograph.platform.errors import Invalid
+from heliograph.platform.errors import Invalid, NotThere
 from heliograph.platform.services.saving import saving
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field, Pair
@@ -70,6 +70,8 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
                 return HttpResponseRedirect(reverse("connection", args=(connection,)))
         except Invalid as error:
             errors, rest = _errors(error)
+        except NotThere:  # deleted meanwhile
+            raise Http404 from None
     if chosen is not None and not errors and not rest:
         with reading(request.account.pk) as of:
             said = _tried(of, chosen[0], clauses)

@@ -7,14 +7,56 @@ one Latin code page for another, so these are weighed here by the letters that t
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
 
 from charset_normalizer import from_bytes
 
 from heliograph.platform.imports.errors import ImportFileError
+from heliograph.platform.imports.rows import shown
 
 BLOCK = 1 << 18
+
+
+def _by_name(names: str, label: str) -> dict[str, str]:
+    return {name: label.format(name.rpartition("-")[2].removeprefix("cp")) for name in names.split()}
+
+
+OFFERED: Final = {
+    "utf-8": "UTF-8",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16 (big-endian)",
+    "utf-32-le": "UTF-32",
+    "utf-32-be": "UTF-32 (big-endian)",
+    "ascii": "ASCII",
+    **_by_name("cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258", "Windows-{}"),
+    **_by_name(" ".join(f"iso8859-{n}" for n in range(1, 17) if n != 12), "ISO 8859-{}"),
+    "mac-roman": "Mac OS Roman",
+    "mac-latin2": "Mac OS Central European",
+    "mac-cyrillic": "Mac OS Cyrillic",
+    "mac-greek": "Mac OS Greek",
+    "mac-turkish": "Mac OS Turkish",
+    **_by_name("cp437 cp737 cp775 cp850 cp852 cp855 cp857 cp858 cp860 cp861 cp862 cp863 cp865 cp866 cp869 cp874", "DOS {}"),
+    "koi8-r": "KOI8-R",
+    "koi8-u": "KOI8-U",
+    "kz1048": "KZ-1048",
+    "cp932": "Shift-JIS (Windows)",
+    "shift_jis": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "gb18030": "GB 18030",
+    "gbk": "GBK",
+    "gb2312": "GB 2312",
+    "big5": "Big5",
+    "big5hkscs": "Big5-HKSCS",
+    "cp950": "Big5 (Windows)",
+    "cp949": "Korean (Windows)",
+    "euc_kr": "EUC-KR",
+    "johab": "Johab",
+}
+"""Encodings in which a file can be said to be written, with what people call them. Python has more codecs; some of them run code of their own, raise what
+no reader expects, or take another character for a separator (A8)."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:() -]{0,39}")
 _SAMPLE = 1 << 16  # bytes of lines with letters beyond ASCII that the guess is made of
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -35,7 +77,6 @@ _LATIN: Final = {
     "iso8859-2": {0.9: "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčéěířšúůýžÁČÉĚÍŘŠÚŮÝŽőűŐŰäöüßÄÖÜşţŞŢđĐ", 0.6: "ďňťĎŇŤăâîĂÂÎ"},
     "iso8859-15": {0.9: "äöüßÄÖÜéèêàçâîôûëÉÈÊÀÇñáíóúÁÍÓÚÑãÃåøæÅØÆ€", 0.6: "õÕùïœŒìò"},
 }
-_PROBE: Final = b'a,"b"\n+AOk-~{VP~}\x1b$B'
 _TYPOGRAPHY: Final = frozenset("’‘“”„‚–—…€£§°«»¿¡´·ªº™®©½¼¾²³¹\u00a0•†")
 _OTHERS: Final = ("cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874")
 _LATIN_AT_LEAST = 0.45  # the mean weight of a letter that makes a Latin code page believable
@@ -58,21 +99,21 @@ def detect(file: BinaryIO) -> tuple[str, int]:
         return "utf-8", 0
     for name in guesses(sample):
         if _decodes(file, name):
-            return name, 0
-    return next(iter(guesses(sample)), "cp1252"), 0
+            return codecs.lookup(name).name, 0
+    return codecs.lookup(next(iter(guesses(sample)), "cp1252")).name, 0
 
 
 def checked(name: str) -> str:
-    """An encoding that somebody named, as this module calls it. Raises ImportFileError for one that does not exist or is none of texts."""
+    """One of OFFERED, in any usual spelling. Raises ImportFileError for another."""
     try:
-        found = codecs.lookup(name)
-        "a,b\n".encode(found.name).decode(found.name)
-    except (LookupError, UnicodeError, TypeError):
-        raise ImportFileError(f"{name!r} is no encoding; give one such as utf-8, windows-1252 or shift_jis.") from None
-    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(found.name, found.name)
-    # separators and quotes must be the bytes that they are in ASCII, whatever stands before them
-    if plain not in WIDE and _PROBE.decode(plain, "replace") != _PROBE.decode("ascii"):
-        raise ImportFileError(f"{name!r} is no encoding that a table can be read in; save the file as UTF-8.")
+        found = codecs.lookup(name).name if _NAME.fullmatch(name) else ""
+    except LookupError:
+        found = ""
+    plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(found, found)
+    if plain not in OFFERED:
+        raise ImportFileError(
+            f"{shown(name, 40)!r} is no encoding that a table can be read in; give one such as utf-8, windows-1252 or shift_jis."
+        )
     return plain
 
 

@@ -2,7 +2,7 @@
 
 The workbook's reader keeps a sheet as one dense table from its first cell to its last: two cells in far corners, a kilobyte of XML, are
 half a terabyte of it, and the process ends. So the places that the XML names are looked through first, in flat memory. That says what is
-wrong; what holds against cells that name no place is the trial in a process of its own.
+wrong; what holds against cells that name no place is that a process of its own reads them first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 MOST_CELLS: Final = 20_000_000
 _BLOCK: Final = 1 << 18
 _CUT: Final = 160  # bytes: more than a place of the pattern is long
-# As the workbook's reader takes them: in either case, with zeros in front. What is written more oddly is left to the trial (trial.py).
+# As the workbook's reader takes them: in either case, with zeros in front. What is written more oddly is left to the process that reads it first (reading_process.py).
 _PLACE: Final = re.compile(rb"""\br\s{0,40}=\s{0,40}["']([A-Za-z]{0,3})0{0,40}([0-9]{1,7})["']""")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from heliograph.platform.imports import encodings
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.platform.imports.lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, Line, Lines, Place
 from heliograph.platform.imports.report import REPORT_COLUMNS, Restored
-from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
+from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, shown, unique_names, unusable
 from heliograph.platform.imports.workbook import WorkbookRows
 
 CSV, XLSX, NDJSON = "csv", "xlsx", "ndjson"
@@ -51,25 +52,12 @@ class Format:
         """As people are told it: "CSV, UTF-8, separated by commas"."""
         if self.kind == XLSX:
             return f"Excel workbook, sheet {self.sheet}"
-        name = _ENCODING_NAMES.get(self.encoding, self.encoding)
+        name = encodings.OFFERED.get(self.encoding, self.encoding)
         return (
             f"NDJSON, {name}"
             if self.kind == NDJSON
             else f"CSV, {name}, separated by {SEPARATOR_NAMES.get(self.separator, repr(self.separator))}"
         )
-
-
-_ENCODING_NAMES: Final[Mapping[str, str]] = {
-    "utf-8": "UTF-8",
-    "utf-16-le": "UTF-16",
-    "utf-16-be": "UTF-16",
-    "utf-32-le": "UTF-32",
-    "utf-32-be": "UTF-32",
-    **{f"cp{n}": f"Windows-{n}" for n in range(1250, 1259)},
-    "cp932": "Shift-JIS",
-    "mac_roman": "Mac OS Roman",
-    "mac-roman": "Mac OS Roman",
-}
 
 
 class Rows(Protocol):
@@ -88,14 +76,26 @@ class Rows(Protocol):
 
 def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> Format:
     """What the file is. encoding, separator, sheet: what somebody says of it; checked, not guessed. Raises ImportFileError."""
+    form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
+    if rows:
+        rows.close()
+    return form
+
+
+def look_and_open(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> tuple[Format, Rows]:
+    """Both at once: a workbook is read whole, so once is enough. Raises ImportFileError."""
+    form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
+    return form, _restored(rows) if rows else open_rows(path, form)
+
+
+def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[Format, Rows | None]:
     with _opened(path) as file:
         head = file.read(8)
         if not head:
             raise NoTable(f"{path.name} is empty.")
         if head.startswith(b"PK\x03\x04"):
             rows = WorkbookRows(path, sheet=sheet)
-            rows.close()
-            return Format(XLSX, sheet=rows.sheet)
+            return Format(XLSX, sheet=rows.sheet), rows
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
             raise NoTable(f"{path.name} is an old Excel file (.xls) or has a password. Save it as .xlsx without a password, or as CSV.")
         if encoding:
@@ -111,15 +111,18 @@ def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = ""
         _refuse_binary(path, file, found, sample)
         first = sample[0].text.lstrip()
         if first.startswith("{"):
-            return replace(found, kind=NDJSON)
+            return replace(found, kind=NDJSON), None
         if first.startswith("[") and path.suffix.casefold() != ".csv":
             raise NoTable(f"{path.name} is one JSON list. Give one JSON object per line (NDJSON), or a table.")
-        return replace(found, separator=_separator(separator) if separator else _guess_separator(sample))
+        return replace(found, separator=_separator(separator) if separator else _guess_separator(sample)), None
 
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> Rows:
     """The file's rows, from the cursor on. Raises ImportFileError."""
-    rows = _rows(path, form, cursor)
+    return _restored(_rows(path, form, cursor))
+
+
+def _restored(rows: Rows) -> Rows:
     return Restored(rows) if REPORT_COLUMNS[0] in rows.names else rows
 
 
@@ -169,7 +172,7 @@ def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[Li
 def _separator(text: str) -> str:
     named = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(text.casefold(), text)
     if len(named) != 1 or named in '"\r\n\0' or named.isalnum():
-        raise ImportFileError(f"{text!r} is no separator; give comma, semicolon, tab, pipe or one sign.")
+        raise ImportFileError(f"{shown(text, 20)!r} is no separator; give comma, semicolon, tab, pipe or one sign.")
     return named
 
 
@@ -181,13 +184,21 @@ def _guess_separator(sample: Sequence[Line]) -> str:
     texts = [line.text for line in sample if len(line.text) < MAX_CELL]
 
     def fit(separator: str) -> tuple[bool, float, int]:
-        widths = [len(cells) for cells in csv.reader(texts, delimiter=separator)][:_SAMPLE_ROWS] or [0]
+        widths = _widths(texts, separator)[:_SAMPLE_ROWS] or [0]
         head = widths[0]
         same = Counter(widths)[head] / len(widths)
         return head > 1 and same > 0.5, round(same, 1), head
 
     best = max(SEPARATORS, key=fit)
     return best if fit(best)[2] > 1 else ","
+
+
+def _widths(texts: Sequence[str], separator: str) -> list[int]:
+    """Cells of each row, as far as rows can be read: a quote that nobody closes makes one field of all that follows, which the csv module refuses."""
+    found: list[int] = []
+    with contextlib.suppress(csv.Error):
+        found.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
+    return found
 
 
 def _said_separator(first: str) -> str:
@@ -253,7 +264,9 @@ class TableRows:
             if row is None:
                 raise NoTable(f"{path.name} holds nothing but empty lines.")
             if row.problem is not None:
-                raise NoTable(f"The first line of {path.name} cannot be read as names of columns: {row.problem.reason}")
+                raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {row.problem.reason}")
+            if any(len(cell) > MAX_CELL for cell in row.cells):
+                raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {_LONG_CELL}")
             if row.line == 1 and _said_separator(self._separator.join(row.cells)) in (self._separator, "\t"):
                 continue
             if any(cell.strip() for cell in row.cells):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import itertools
 import json
 import re
 import shutil
@@ -23,16 +22,20 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 from django_scopes import scope
 
+from heliograph.accounts.models import Account
+from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, State
 from heliograph.platform.imports import columns as columns_module
-from heliograph.platform.imports.columns import SAMPLE, Column, Known, Mapper, check_together, guesses
+from heliograph.platform.imports.columns import Column, Known, Mapper, check_together, guesses
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError
 from heliograph.platform.imports.lacks import Choice, Lack
 from heliograph.platform.imports.preparing import KIND, Draft, Wishes, load_known, parameters, start
-from heliograph.platform.imports.reading import NDJSON, Format, look, open_rows
+from heliograph.platform.imports.reading import NDJSON, Format
+from heliograph.platform.imports.reading_process import Beginning, read_beginning
+from heliograph.platform.imports.reading_slots import Reading, ReadingBusy, reserved
 from heliograph.recording.sources import Committed
 from heliograph.store.database import of_django
 
@@ -82,16 +85,17 @@ class Sheet:
 
 
 def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:
-    """Stores a file and looks at it. Raises ImportFileError for one that is no table; then nothing is kept."""
-    forget_old(account)
+    """Stores a file and looks at it. Raises ImportFileError for one that is no table, ReadingBusy while another is read; then nothing is kept."""
     upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
     try:
-        upload.path.parent.mkdir(parents=True, mode=0o700)
-        with upload.path.open("wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        upload = replace(upload, form=look(upload.path).as_json())
-        sheet(upload)
+        with reserved(account, Reading(upload.id, upload.name, by)) as beat:
+            forget_old(account)
+            upload.path.parent.mkdir(parents=True, mode=0o700)
+            with upload.path.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+            save(upload)  # so that its page can say that it is being read
+            upload = _begin(upload, read_beginning(upload.path, beat=beat))
         save(upload)
     except OSError as error:
         _forget(upload)
@@ -124,23 +128,18 @@ def save(upload: Upload) -> None:
 
 
 def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name: str) -> Upload:
-    """Reads the file as somebody says it is; chosen columns are forgotten. Raises ImportFileError."""
-    form = look(upload.path, encoding=encoding, separator=separator, sheet=sheet_name)
-    found = replace(upload, form=form.as_json(), columns=None, checked=None)
-    sheet(found)
+    """Reads the file as somebody says it is; chosen columns are forgotten. Raises ImportFileError, ReadingBusy."""
+    with reserved(upload.account, Reading(upload.id, upload.name, upload.by)) as beat:
+        beginning = read_beginning(upload.path, encoding=encoding, separator=separator, sheet=sheet_name, beat=beat)
+        found = replace(_begin(upload, beginning), columns=None, checked=None)
     save(found)
     return found
 
 
 def sheet(upload: Upload) -> Sheet:
-    """The file with its columns: as they were chosen, as an import before chose them, or guessed. Raises ImportFileError."""
-    form = Format.from_json(upload.form or {})
-    rows = open_rows(upload.path, form)
-    try:
-        sample = [row.cells for row in itertools.islice(rows, SAMPLE) if row.problem is None]
-        names = list(rows.names)
-    finally:
-        rows.close()
+    """The file with its columns: as they were chosen, as an import before chose them, or guessed. Raises ImportFileError, ReadingBusy."""
+    beginning = _beginning(upload)
+    form, names, sample = Format.from_json(beginning.form), list(beginning.names), beginning.sample
     db = of_django(connections["default"])
     known = load_known(db, Committed(db), upload.account)
     if form.kind == NDJSON:
@@ -148,6 +147,30 @@ def sheet(upload: Upload) -> Sheet:
     if upload.columns is not None:
         return Sheet(form, names, sample, columns_module.from_json(upload.columns), known)
     return Sheet(form, names, sample, _before(upload.account, names) or guesses(names, sample, known), known)
+
+
+def _begin(upload: Upload, beginning: Beginning) -> Upload:
+    """Keeps what the file begins with, beside it: its pages read that, and never the file."""
+    part = _folder(upload.account, upload.id) / "beginning.part"
+    part.write_text(json.dumps(asdict(beginning)), "utf-8")
+    part.replace(part.with_suffix(".json"))
+    return replace(upload, form=beginning.form)
+
+
+def _beginning(upload: Upload) -> Beginning:
+    """It; read again where a process was killed before it was kept."""
+    try:
+        kept = Beginning(**json.loads((_folder(upload.account, upload.id) / "beginning.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        kept = None
+    if kept is not None and kept.form == upload.form:
+        return kept
+    with reserved(upload.account, Reading(upload.id, upload.name, upload.by)) as beat:
+        form = Format.from_json(upload.form or {})
+        said = {"encoding": form.encoding, "separator": form.separator, "sheet": form.sheet} if upload.form else {}
+        found = read_beginning(upload.path, **said, beat=beat)
+        save(_begin(upload, found))
+    return found
 
 
 def choose(upload: Upload, found: Sheet, targets: Sequence[str]) -> Upload:
@@ -172,11 +195,25 @@ def creatable(lack: Lack, *, administers: bool) -> bool:
 
 
 def check(upload: Upload, choice: Choice) -> Upload:
-    """Begins a dry run."""
-    job = start(upload.account, _parameters(upload, Wishes(dry_run=True, choice=choice)), by=upload.by)
-    checked = replace(upload, checked=job.pk)
+    """Begins a dry run, in the place of one of the same upload. Raises ReadingBusy while one of another upload of the account is under way."""
+    wanted = _parameters(upload, Wishes(dry_run=True, choice=choice))
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=upload.account)  # of two at once the second one finds the first
+        for job in _dry_runs(upload.account):
+            if job.parameters.get("upload") != upload.id:
+                raise ReadingBusy(Reading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
+            with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+                control.cancel(job.pk, upload.account)
+        begun = start(upload.account, wanted, by=upload.by)
+    checked = replace(upload, checked=begun.pk)
     save(checked)
     return checked
+
+
+def _dry_runs(account: int) -> list[Job]:
+    """The account's dry runs that wait or run; one that somebody has paused holds up nobody."""
+    with scope(account=account):
+        return list(Job.objects.filter(kind=KIND, state__in=(State.QUEUED, State.RUNNING), parameters__dry_run=True).order_by("pk"))
 
 
 def import_(upload: Upload, choice: Choice, *, quiet: bool, by: str) -> Job:

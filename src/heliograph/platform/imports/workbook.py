@@ -19,11 +19,16 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 from heliograph.platform.imports.cell_errors import cell_errors
 from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.platform.imports.extent import MOST_CELLS, reaches_too_far
-from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, unique_names, unusable
-from heliograph.platform.imports.trial import check_readable
+from heliograph.platform.imports.reading_process import check_readable
+from heliograph.platform.imports.rows import MAX_CELL, MAX_COLUMNS, Row, shown, unique_names, unusable
 
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
 MAX_PARTS: Final = 5_000
+MAX_RATIO: Final = 100
+"""Times its packed size that a part may unpack to: what a person typed stays below 30, a bomb comes to 1,000. Not asked of SMALL_PART bytes and less."""
+SMALL_PART: Final = 1_000_000
+LONGEST_SHEET: Final = 255
+"""Characters of a sheet's name; Excel allows 31."""
 _LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
 _EXCEL_FIRST_ROW: Final = 1
 UNREADABLE: Final = (CalamineError, OSError, ValueError)
@@ -105,9 +110,14 @@ class WorkbookRows:
 
 
 def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
-    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (trial.py)."""
+    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (reading_process.py)."""
     book = CalamineWorkbook.from_path(path)
-    return book, book.get_sheet_by_name(_sheet(book, wanted))
+    found = _sheet(book, wanted)
+    if len(found.name) > LONGEST_SHEET:
+        raise ImportFileError(
+            f"The sheet {shown(found.name, 40)!r} of {path.name} has a name of {len(found.name):,} characters; rename it."
+        )
+    return book, found
 
 
 def text_of(value: object) -> str:
@@ -131,30 +141,37 @@ def _trimmed(cells: list[str]) -> list[str]:
     return cells
 
 
-def _sheet(book: CalamineWorkbook, wanted: str) -> str:
+def _sheet(book: CalamineWorkbook, wanted: str) -> CalamineSheet:
     """The sheet of this name, or the first visible one that is a table."""
     if wanted:
         if wanted not in book.sheet_names:
-            raise ImportFileError(f"There is no sheet {wanted!r}; there are {', '.join(book.sheet_names[:20])}.")
-        return wanted
+            there = ", ".join(shown(name, 40) for name in book.sheet_names[:5])
+            raise ImportFileError(f"There is no sheet {shown(wanted, 40)!r}; there are {there}.")
+        return book.get_sheet_by_name(wanted)
     visible = python_calamine.SheetVisibleEnum.Visible
     sheets = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet]
     for name in sheets:
-        if book.get_sheet_by_name(name).height:
-            return name
+        sheet = book.get_sheet_by_name(name)
+        if sheet.height:
+            return sheet
     raise NoTable("The workbook has no visible sheet with a table.")
 
 
 def check_size(path: Path) -> None:
-    """Refuses an archive that unpacks to more than can be held. Raises NoTable for what is no archive."""
+    """Refuses an archive that unpacks to more than can be held, or to far more than a person types: by what it says of itself, then by unpacking it. Raises NoTable for what is no archive."""
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
             if len(parts) > MAX_PARTS or sum(p.file_size for p in parts) > MAX_UNPACKED:
                 raise _too_large(path)
+            if any(p.file_size > _most(p) for p in parts):
+                raise _too_dense(path)
             left = MAX_UNPACKED
             for part in parts:
-                left -= _unpacked(file, part, left)
+                size = _unpacked(file, part, min(left, _most(part)))
+                if size > _most(part):
+                    raise _too_dense(path)
+                left -= size
                 if left < 0:
                     raise _too_large(path)
             _check_extent(path, archive)
@@ -180,6 +197,16 @@ def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
 
 def _too_large(path: Path) -> ImportFileError:
     return ImportFileError(f"{path.name} holds more than {MAX_UNPACKED // 1_000_000} MB unpacked; save it as CSV, which has no such limit.")
+
+
+def _most(part: zipfile.ZipInfo) -> int:
+    return max(SMALL_PART, MAX_RATIO * part.compress_size)
+
+
+def _too_dense(path: Path) -> ImportFileError:
+    return ImportFileError(
+        f"{path.name} unpacks to more than {MAX_RATIO} times its size, which no table that was typed does. Delete what lies beyond the table, or save it as CSV."
+    )
 
 
 def _unpacked(file: BinaryIO, part: zipfile.ZipInfo, most: int) -> int:

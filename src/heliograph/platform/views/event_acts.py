@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from django.db import transaction
@@ -66,7 +67,8 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
 def _again(request: AccountRequest, event: EventConfig) -> None:
     job = marking.under_way(request.account.pk, event.id)
     if job is not None:
-        control.resume(job.pk, request.account.pk)
+        with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+            control.resume(job.pk, request.account.pk)
 
 
 def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status: Status) -> list[Breaks]:

@@ -25,10 +25,12 @@ from heliograph.jobs.models import Job, State
 from heliograph.platform.imports import job as import_job
 from heliograph.platform.imports import uploads
 from heliograph.platform.imports.creating import TAG_KINDS
+from heliograph.platform.imports.encodings import OFFERED
 from heliograph.platform.imports.errors import ImportFileError
 from heliograph.platform.imports.lacks import QUESTIONS, STATUSES, Choice, Lack
 from heliograph.platform.imports.preparing import KIND
 from heliograph.platform.imports.reading import CSV, NDJSON, XLSX
+from heliograph.platform.imports.reading_slots import ReadingBusy
 from heliograph.platform.imports.uploads import Sheet, Upload
 from heliograph.platform.views import import_words as words
 from heliograph.platform.views import jobs
@@ -69,7 +71,7 @@ def _event_field(request: AccountRequest, value: str) -> Field:
 @needs(Role.PLANNER)
 def upload(request: AccountRequest) -> HttpResponse:
     """A file is chosen; nothing of it is stored as registrations yet."""
-    event, error = request.POST.get("event", "")[:25], ""
+    event, error, told = request.POST.get("event", "")[:25], "", None
     if request.method == "POST":
         file = request.FILES.get("file")
         if file is None:
@@ -77,19 +79,26 @@ def upload(request: AccountRequest) -> HttpResponse:
         else:
             try:
                 kept = uploads.keep(request.account.pk, file.name or "file", file.chunks(), event=event, by=by(request))
+            except ReadingBusy as busy:
+                told = _busy(busy)
             except ImportFileError as refusal:
                 error = _(str(refusal))
             else:
                 return HttpResponseRedirect(reverse("import-columns", args=(kept.id,)))
+    return _upload_page(request, event, error, told)
+
+
+def _upload_page(request: AccountRequest, event: str, error: str = "", told: dict[str, Any] | None = None) -> HttpResponse:
     jobs_before = list(Job.objects.filter(kind=KIND).exclude(parameters__dry_run=True).order_by("-pk")[:BEFORE])
     ids = {int(job.created_by[5:]) for job in jobs_before if job.created_by.startswith("user:") and job.created_by[5:].isdecimal()}
     names = {f"user:{user.pk}": user.name or user.email for user in User.objects.filter(pk__in=ids, account=request.account)}
     return _page(
         request,
         "platform/import_upload.html",
-        status=422 if error else 200,
+        status=422 if error else 409 if told else 200,
         steps=words.steps_of("", 1),
         error=error,
+        told=told,
         fields=[_event_field(request, event)],
         before=[_before(job, names) for job in jobs_before],
     )
@@ -105,6 +114,15 @@ def _before(job: Job, names: Mapping[str, str]) -> dict[str, Any]:
         "refused": f"{refused:,}" if refused else "",
         "href": reverse("job", args=(job.pk,)),
     }
+
+
+def _busy(busy: ReadingBusy) -> dict[str, Any]:
+    """That another file has to be awaited, and where that one is."""
+    told: dict[str, Any] = {"tone": "wait", "title": _("Not begun: another file is being read"), "text": _(str(busy)), "items": []}
+    if busy.reading is not None:
+        place = reverse("job", args=(busy.reading.job,)) if busy.reading.job else reverse("import-columns", args=(busy.reading.upload,))
+        told |= {"link": _("Go to %(name)s") % {"name": busy.reading.name}, "href": place}
+    return told
 
 
 def _found(request: AccountRequest, id: str) -> Upload:
@@ -127,12 +145,16 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         given = {name: request.POST.get(name, "").strip() for name in ("encoding", "separator", "sheet")}
         try:
             uploads.read_otherwise(found, encoding=given["encoding"], separator=given["separator"], sheet_name=given["sheet"])
+        except ReadingBusy as busy:
+            told = _busy(busy)
         except ImportFileError as error:
             told = {"tone": "failed", "title": _("It cannot be read like this"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(request.path)
     try:
         sheet = uploads.sheet(found)
+    except ReadingBusy as busy:
+        return _being_read(request, found, busy)
     except ImportFileError as error:
         say(request, _(str(error)))
         return HttpResponseRedirect(reverse("import"))
@@ -142,11 +164,23 @@ def columns(request: AccountRequest, upload: str) -> HttpResponse:
         try:
             chosen = uploads.choose(replace(found, event=request.POST.get("event", "")[:25]), sheet, targets)
             uploads.check(chosen, _first_choice(request))
+        except ReadingBusy as busy:
+            told = _busy(busy)
         except ImportFileError as error:
             told = {"tone": "failed", "title": _("These columns do not do"), "text": _(str(error)), "items": []}
         else:
             return HttpResponseRedirect(reverse("import-dry-run", args=(upload,)))
     return _columns(request, found, sheet, targets, told)
+
+
+def _being_read(request: AccountRequest, found: Upload, busy: ReadingBusy) -> HttpResponse:
+    """In the place of the columns of an upload that is not read yet; looks again by itself in a moment."""
+    mine = busy.reading is not None and busy.reading.upload == found.id
+    title, text = (_("It is being read"), _("This page looks again by itself.")) if mine else (_("It waits to be read"), _(str(busy)))
+    told = {"tone": "wait", "title": title, "text": text, "items": [], "link": _("Look again"), "href": request.path}
+    response = _upload_page(request, found.event, told=told)
+    response["Refresh"] = "3"
+    return response
 
 
 def _first_choice(request: AccountRequest) -> Choice:
@@ -190,7 +224,7 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, targets: list
     return _page(
         request,
         "platform/import_columns.html",
-        status=422 if told and told["tone"] == "failed" else 200,
+        status=409 if told and told["tone"] == "wait" and request.method == "POST" else 422 if told and told["tone"] == "failed" else 200,
         steps=words.steps_of(found.id, 2),
         file=found.name,
         read=sheet.form.words,
@@ -206,9 +240,8 @@ def _reading(sheet: Sheet) -> list[Field | Pair]:
     form = sheet.form
     if form.kind == XLSX:
         return [Field(id="sheet", label=_("Sheet"), value=form.sheet, autocomplete="off")]
-    encoding = Field(
-        id="encoding", label=_("Encoding"), value=form.encoding, help=_("Such as utf-8, windows-1252 or utf-16."), autocomplete="off"
-    )
+    encodings = [Option(name, label) for name, label in OFFERED.items()]
+    encoding = Field(kind="select", id="encoding", label=_("Encoding"), value=form.encoding, options=encodings)
     if form.kind == NDJSON:
         return [encoding]
     separators = {",": _("Commas"), ";": _("Semicolons"), "\t": _("Tabs"), "|": _("Vertical bars")}
@@ -249,7 +282,10 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
     if request.POST.get("do") == "import":
         started = uploads.import_(found, choice, quiet=request.POST.get("quiet") == "1", by=by(request))
         return HttpResponseRedirect(reverse("job", args=(started.pk,)))
-    uploads.check(found, choice)
+    try:
+        uploads.check(found, choice)
+    except ReadingBusy as busy:
+        return _dry(request, found, job, config, lacks, told=_busy(busy))
     return HttpResponseRedirect(request.path)
 
 
@@ -286,7 +322,13 @@ def _tag_choices(lack: Lack, config: AccountConfig) -> TagChoices:
 
 
 def _dry(
-    request: AccountRequest, found: Upload, job: Job, config: AccountConfig, lacks: list[Lack], errors: Mapping[int, str] | None = None
+    request: AccountRequest,
+    found: Upload,
+    job: Job,
+    config: AccountConfig,
+    lacks: list[Lack],
+    errors: Mapping[int, str] | None = None,
+    told: dict[str, Any] | None = None,
 ) -> HttpResponse:
     counts = job.counts
     good = sum(int(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "stale"))
@@ -303,14 +345,14 @@ def _dry(
         if n
         else ""
     )
-    told = None
+    status = 422 if errors else 409 if told else 200
     if errors:
         told = {"tone": "failed", "title": _("Not begun: a tag is not known"), "text": _("What you chose is still here."), "items": []}
     quiet = request.POST.get("quiet") == "1"
     return _page(
         request,
         "platform/import_dry.html",
-        status=422 if errors else 200,
+        status=status,
         steps=words.steps_of(found.id, 3),
         file=found.name,
         told=told,

@@ -1,0 +1,99 @@
+"""The texts of a request, checked in one place before any view reads them: of its address, its query and its form (A8).
+
+A view finds texts that every database stores and every page shows: bounded, in UTF-8, without control characters. Line breaks and tabs are
+texts of several lines; what has to be one line says so where it is stored, and so does what is shorter than these bounds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import django
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.http import parse_header_parameters
+from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
+
+LAST_ID: Final = 2**63 - 1
+LONGEST_QUERY: Final = 4_000
+"""Characters of one text of a query. SQLite compares with no pattern of more than 50,000 bytes."""
+LONGEST_TEXT: Final = 100_000
+"""Characters of one text of a form: as long as a line of a mapping, or a certificate with its chain."""
+LONGEST_NAME: Final = 200
+_NO_TEXT: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Control characters without tab and line breaks, and halves of characters."""
+
+
+class TextRequest(WSGIRequest):
+    """Its query and form are UTF-8. Django decodes them by the codec that the sender names, any of Python's, as soon as the request is made: idna, hex and
+    unicode_escape raise there, where no middleware answers. Browsers name none."""
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        try:
+            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except ValueError:  # of a parameter that is encoded in a way of its own
+            self.content_type, self.content_params = "", {}
+
+
+class _Pages(WSGIHandler):
+    request_class = TextRequest
+
+
+def pages_application() -> WSGIHandler:
+    """Django's WSGI application, for requests of which every one is answered."""
+    django.setup(set_prefix=False)
+    return _Pages()
+
+
+class TextMiddleware:
+    """Refuses a request whose texts no page can mean. Stands before whatever reads the query or the form."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not _is_utf8(str((request.content_params or {}).get("charset", "utf-8"))):
+            return HttpResponse(_("Forms are read in UTF-8 only."), status=415, content_type="text/plain; charset=utf-8")
+        if "\0" in request.path_info:  # nothing has such a name, and PostgreSQL refuses to look for it
+            return page_not_found(request, Http404())
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], _args: Any, kwargs: dict[str, Any]) -> HttpResponse | None:
+        """Silence means go on. What is exempt from CSRF tokens is no page, and reads its body itself."""
+        if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
+            raise Http404  # no database has such an id, and SQLite would not even be asked for it
+        try:
+            flaws = [*_flaws(request.GET, LONGEST_QUERY)]
+            if not getattr(view, "csrf_exempt", False):
+                flaws += _flaws(request.POST, LONGEST_TEXT)
+        except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
+            return _refused(request, _("It holds more than any page sends."), status=413)
+        return _refused(request, flaws[0]) if flaws else None
+
+
+def _is_utf8(charset: str) -> bool:
+    return charset.strip().lower() in {"utf-8", "utf8"}
+
+
+def _flaws(given: QueryDict, longest: int) -> Iterator[str]:
+    """Sentences about texts that are none."""
+    for name, texts in given.lists():
+        if len(name) > LONGEST_NAME or _NO_TEXT.search(name):
+            yield _("One of its fields has a name that no page gives.")
+            continue
+        for text in texts:
+            if len(text) > longest:
+                words = {"name": name, "n": f"{len(text):,}", "most": f"{longest:,}"}
+                yield _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words
+            elif found := _NO_TEXT.search(text):
+                words = {"name": name, "sign": f"U+{ord(found[0]):04X}"}
+                yield _("The field “%(name)s” holds a control character (%(sign)s). Type it anew, without.") % words
+
+
+def _refused(request: HttpRequest, said: str, *, status: int = 400) -> HttpResponse:
+    return render(request, "400.html", {"said": said}, status=status)
