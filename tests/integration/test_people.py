@@ -158,11 +158,11 @@ def test_a_new_link_ends_the_old_one_and_withdrawing_ends_all(site: Site, client
     assert not User.objects.filter(pk=user.pk).exists()
 
 
-@pytest.mark.parametrize("token", ["x", "%00", "a" * 500, "../../etc", "☃"])
+@pytest.mark.parametrize("token", ["x", "%00", "a" * 500, "../../etc", "~2E~2E~2F~2E~2E~2Fetc", "☃"])
 def test_a_made_up_link_lets_nobody_in(site: Site, client: Client, token: str) -> None:
     invited(site)
     for kind in ("invitation", "new-password"):
-        assert client.get(f"/accounts/{kind}/{token}/").status_code in {404, 410}
+        assert client.get(f"/accounts/{kind}/{token}/").status_code in ({400} if token.startswith("..") else {404, 410})
 
 
 def test_a_link_is_good_for_its_own_purpose_only(site: Site, client: Client) -> None:
