@@ -18,7 +18,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from heliograph.commands.stage.ground import Ground, ground
+from heliograph.stage.ground import Ground, ground
 
 FIRST = ("Zoë", "花子", "Олена", "Joe", "Amélie", "محمد", "Priya", "Søren", "Chloé", "Иван", "Mary Jane", "José")
 LAST = ("Marin", "山田", "Шевченко", "Citizen", "Lefèvre", "الأحمد", "Nair", "Ångström", "Okafor", "Lindqvist", "O’Neill", "Nguyễn")
@@ -38,7 +38,7 @@ PAGES = {
 
 def fill(account: int, count: int) -> None:
     """Registrations without sending, through record()."""
-    from heliograph.commands.bench.work import EVENT
+    from heliograph.bench.work import EVENT
     from heliograph.options import Options
     from heliograph.recording.batches import record_batch
     from heliograph.recording.items import Item
@@ -82,10 +82,10 @@ def looked_at(pages: str, cookie: str, looks: int) -> dict[str, list[float]]:
 
 
 def measure(options: argparse.Namespace, stands: Ground) -> dict[str, Any]:
-    from heliograph.commands.bench.beside import signed_in
-    from heliograph.commands.bench.runs import posted
-    from heliograph.commands.bench.setting import Wanted, make
-    from heliograph.commands.bench.site import Receiver, Site, running
+    from heliograph.bench.beside import signed_in
+    from heliograph.bench.runs import posted
+    from heliograph.bench.setting import Wanted, make
+    from heliograph.bench.site import Receiver, Site, running
 
     with Receiver() as receiver, running(Site(stands)) as site:
         made = make(Wanted("PAGES", receiver.url, options.flows, min(5, options.flows)))

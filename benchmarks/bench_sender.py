@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pycurl
 
-from heliograph.domain.requests import Request
+from heliograph.domain.connection.request import Request
 from heliograph.outbound.exchange import Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.sender import Sender

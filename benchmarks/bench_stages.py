@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-from heliograph.commands.stage.ground import ground
+from heliograph.stage.ground import ground
 
 ANSWER = (b"HTTP/1.1 200 OK\r\n", b"Content-Type: application/json\r\n", b"Content-Length: 11\r\n", b"\r\n")
 
@@ -40,16 +40,16 @@ class Stages:
     """The parts of one engine on one thread. cpu: seconds by stage."""
 
     def __init__(self, receiver: str, *, flows: int, matching: int, profiled: str) -> None:
-        from heliograph.commands.bench.setting import Wanted, make
-        from heliograph.engine.batching import _Ahead
-        from heliograph.engine.bearers import Bearers
-        from heliograph.engine.composing import Composer
-        from heliograph.engine.flight import FlightFile
-        from heliograph.engine.memory import Memory
-        from heliograph.engine.present import Present
-        from heliograph.engine.reading import Reader
-        from heliograph.engine.settling import Settler
-        from heliograph.engine.slots import AllSlots, SharedSlots
+        from heliograph.bench.setting import Wanted, make
+        from heliograph.engine.ingest.batch_writer import _Ahead
+        from heliograph.engine.worker.completer import Settler
+        from heliograph.engine.worker.config_view import Present
+        from heliograph.engine.worker.inflight_journal import FlightFile
+        from heliograph.engine.worker.lane_reader import Reader
+        from heliograph.engine.worker.oauth_tokens import Bearers
+        from heliograph.engine.worker.request_builder import Composer
+        from heliograph.engine.worker.shared_lanes import Memory
+        from heliograph.engine.worker.slot_ownership import AllSlots, SharedSlots
         from heliograph.options import Options
         from heliograph.store.tokens import Grant
         from heliograph.wiring import flight_folder, open_database, snapshot_source, worker_setup
@@ -85,17 +85,17 @@ class Stages:
 
     def round(self, bodies: list[tuple[str, bytes]]) -> None:
         """A batch, from its bytes to its end."""
-        from heliograph.engine import ingest
-        from heliograph.engine.problems import reply_of
+        from heliograph.engine.ingest import request_rules
+        from heliograph.engine.ingest.problem_documents import reply_of
         from heliograph.outbound.exchange import Response, Timings
         from heliograph.recording.batches import record_batch
 
         with self.stage("accepted"):
-            items: list[Any] = [ingest.item_of(body, self.grant, key) for key, body in bodies]
+            items: list[Any] = [request_rules.item_of(body, self.grant, key) for key, body in bodies]
         with self.stage("resolved"):
             self.ahead.prepare(items)
         with self.stage("recorded"):
-            answers = record_batch(self.recorder, items, self.ahead.source, endpoint=ingest.PATH)
+            answers = record_batch(self.recorder, items, self.ahead.source, endpoint=request_rules.PATH)
         with self.stage("answered"):
             replies = [reply_of(answer).body for answer in answers]
         assert all(b'"changes":[' in reply for reply in replies), replies[0]
@@ -116,7 +116,7 @@ class Stages:
 
 def requests(count: int) -> Iterator[tuple[str, bytes]]:
     """Keys and bodies, as the load generator of `heliograph bench` makes them."""
-    from heliograph.commands.bench.work import document, encode
+    from heliograph.bench.work import document, encode
 
     for n in range(count // 2):
         for update in (False, True):

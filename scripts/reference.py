@@ -51,7 +51,7 @@ def commands() -> str:
 
 def presets() -> str:
     """A section for each preset: what it does, its blanks, what to ask for, a sample request."""
-    from heliograph.flows.preset_files import presets as shipped  # noqa: PLC0415
+    from heliograph.connections.preset_files import presets as shipped  # noqa: PLC0415
 
     sections = []
     for preset in shipped():

@@ -15,18 +15,18 @@ from itertools import count, islice, product
 from types import CodeType
 from typing import Any
 
-from heliograph.domain.documents import MAX_SESSIONS
-from heliograph.domain.fields import PROFILE_FIELDS
-from heliograph.domain.flows import FilterRow, Op, Watch
-from heliograph.engine import ingest
-from heliograph.engine.problems import Reply, reply_of
+from heliograph.domain.flow.flow import FilterRow, Op, Watch
+from heliograph.domain.registration.document import MAX_SESSIONS
+from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.engine.ingest import request_rules
+from heliograph.engine.ingest.problem_documents import Reply, reply_of
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Item
 from heliograph.store import configuration
 from heliograph.store.tokens import Grant
 from tests.world import ACCOUNT, World
 
-MEGABYTE = ingest.LARGEST_ONE
+MEGABYTE = request_rules.LARGEST_ONE
 QUESTIONS, OPTIONS, SESSIONS, PROPERTIES = 300, 1_000, 1_000, 30
 LABEL = "abcdefghijklmnop"
 GRANT = Grant(1, ACCOUNT, frozenset({"ingest"}))
@@ -83,7 +83,7 @@ class CostlyAccount:
     def record(self, body: bytes, code: str = "") -> Reply:
         """From the bytes to the commit, as a door and the batch writer do it on their threads. The body's code `?` is replaced."""
         body = body.replace(b'"code": "?"', f'"code": "{code or f"R{next(self._codes)}"}"'.encode(), 1)
-        item = ingest.item_of(body, GRANT, None)
+        item = request_rules.item_of(body, GRANT, None)
         if not isinstance(item, Item):
             return item
         return reply_of(record_batch(self.world.db, [item], self.world.source)[0])
@@ -91,7 +91,7 @@ class CostlyAccount:
     def record_many(self, body: bytes, n: int) -> None:
         """So many new registrations of one kind in one transaction."""
         made = [body.replace(b'"?"', f'"R{next(self._codes)}"'.encode(), 1) for _ in range(n)]
-        items = [item for item in (ingest.item_of(each, GRANT, None) for each in made) if isinstance(item, Item)]
+        items = [item for item in (request_rules.item_of(each, GRANT, None) for each in made) if isinstance(item, Item)]
         assert all(answer.is_recorded for answer in record_batch(self.world.db, items, self.world.source))
 
     def record_after(self, before: bytes, body: bytes) -> tuple[int, Reply]:

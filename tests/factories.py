@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.domain.changes import EventState
-from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
 from heliograph.domain.snapshot import AccountConfig, EventConfig, compile_account, compile_event
-from heliograph.domain.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
 from heliograph.recording.events import record_event
 from heliograph.recording.items import Item
 from heliograph.store import configuration

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from heliograph.domain.fields import Subject
-from heliograph.domain.flows import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping import Case, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueMap, ValueType
-from heliograph.domain.tags import TagKind
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
+from heliograph.domain.mapping.mapping import Case, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueMap, ValueType
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.mappings import save_mapping
-from heliograph.platform.services import setup
-from heliograph.platform.services.fields import FieldFacts, delete_field, save_field
-from heliograph.platform.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.mappings.services import save_mapping
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
+from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 from tests.planning import EVENT, Planned
 
 COUNTRIES = ValueMap((("Czechia", "CZ"), ("Austria", "AT"), ("Germany", "DE")), Otherwise.ERROR)
@@ -67,7 +67,7 @@ def make(site: Planned) -> Examples:
             ("topics", "Topics", "multi-select", ("Sustainability", "Venues"), "Topics"),
             ("allergies", "Allergies and intolerances", "text", (), "Diet"),
         ):
-            setup.save_question(s, acme.event, setup.QuestionFacts(code, label, kind, options, tags[tag]))
+            event_setup.save_question(s, acme.event, event_setup.QuestionFacts(code, label, kind, options, tags[tag]))
     site.record(
         HANA,
         profile={

@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain import lanes as rules
-from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
-from heliograph.domain.lanes import Flight
-from heliograph.domain.outcomes import Cause, Delivered, Invalid, Outcome, Refused
-from heliograph.domain.retry import Category, RetryPolicy
+from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.lanes import Flight
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Invalid, Outcome, Refused
+from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
 from heliograph.recording import sources
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer
-from heliograph.store import settling
 from heliograph.store.database import Database, open_postgres, open_sqlite
-from heliograph.store.lanes import lock_lanes, open_actions
-from heliograph.store.settling import Exchange, Settled
+from heliograph.store.queue import outcomes
+from heliograph.store.queue.lanes import lock_lanes, open_actions
+from heliograph.store.queue.outcomes import Exchange, Settled
 from tests.databases import DatabaseFacts
 from tests.factories import Setup, account_setup
 
@@ -86,7 +86,7 @@ class Site:
                 request=REQUEST,
                 response=RESPONSE if answered else "",
             )
-            settling.store(db, [Settled(settlement, stored, about, exchange, message)], now)
+            outcomes.store(db, [Settled(settlement, stored, about, exchange, message)], now)
 
     def does(self, destination: int) -> Does:
         """What a destination does."""

@@ -18,17 +18,17 @@ from django.test import Client
 from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Role, User
-from heliograph.domain.statuses import StatusClass
-from heliograph.domain.tags import TagKind
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.runner import Runner
-from heliograph.platform.models import Tag
-from heliograph.platform.services import fields, setup
-from heliograph.platform.services.tags import TagFacts, save_tag
 from heliograph.recording import sources
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.sources import Committed
+from heliograph.setup.models import Tag
+from heliograph.setup.services import custom_fields, event_setup
+from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store.database import Database
 from heliograph.wiring import job_kinds
 from tests.contract.setting_up import BY, Acme, acme
@@ -139,19 +139,19 @@ def made(store: Database) -> Planned:
     status_tag, type_tag = found.tags["Registered"], made.tag("Speaker", TagKind.ATTENDEE_TYPE)
     made.tag("VIP", TagKind.REGISTRATION_PROPERTY)
     with found.setting_up() as s:
-        fields.save_field(s, fields.FieldFacts("event", "region", "Region", "select", ("North", "South")))
-        fields.save_field(s, fields.FieldFacts("profile", "shirt", "Shirt", "select", ("S", "M")))
+        custom_fields.save_field(s, custom_fields.FieldFacts("event", "region", "Region", "select", ("North", "South")))
+        custom_fields.save_field(s, custom_fields.FieldFacts("profile", "shirt", "Shirt", "select", ("S", "M")))
     with found.planning() as s:
-        paid = setup.save_status(s, found.event, setup.StatusFacts("PAID", "Paid", StatusClass.ACCEPTED, (status_tag.pk,)))
-        partner = setup.save_status(s, found.event, setup.StatusFacts("PARTNER", "Invited by partner", StatusClass.PENDING))
-        speaker = setup.save_type(s, found.event, setup.TypeFacts("SPK", "Speaker", (type_tag.pk,)))
-        guest = setup.save_type(s, found.event, setup.TypeFacts("GST", "Guest"))
-        vip = setup.save_property(s, found.event, setup.PropertyFacts("VIP", "VIP guest"))
-        diet = setup.save_question(
-            s, found.event, setup.QuestionFacts("diet", "Dietary needs", "multi-select", ("Vegan", "Halal"), found.tags["Diet"].pk)
+        paid = event_setup.save_status(s, found.event, event_setup.StatusFacts("PAID", "Paid", StatusClass.ACCEPTED, (status_tag.pk,)))
+        partner = event_setup.save_status(s, found.event, event_setup.StatusFacts("PARTNER", "Invited by partner", StatusClass.PENDING))
+        speaker = event_setup.save_type(s, found.event, event_setup.TypeFacts("SPK", "Speaker", (type_tag.pk,)))
+        guest = event_setup.save_type(s, found.event, event_setup.TypeFacts("GST", "Guest"))
+        vip = event_setup.save_property(s, found.event, event_setup.PropertyFacts("VIP", "VIP guest"))
+        diet = event_setup.save_question(
+            s, found.event, event_setup.QuestionFacts("diet", "Dietary needs", "multi-select", ("Vegan", "Halal"), found.tags["Diet"].pk)
         )
-        arrival = setup.save_question(s, found.event, setup.QuestionFacts("arrival", "Day of arrival", "date"))
-        keynote = setup.save_session(s, found.event, setup.SessionFacts("KEYNOTE", "Opening", START))
+        arrival = event_setup.save_question(s, found.event, event_setup.QuestionFacts("arrival", "Day of arrival", "date"))
+        keynote = event_setup.save_session(s, found.event, event_setup.SessionFacts("KEYNOTE", "Opening", START))
     made.ids = {
         "Paid": paid.pk,
         "Invited by partner": partner.pk,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heliograph.domain.fields import Value
+from heliograph.domain.setup.fields import Value
 
 PERSON: dict[str, Value] = {
     "profile.first_name": "Zoë",

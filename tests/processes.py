@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heliograph.commands.stage.processes import Process, free_port
+from heliograph.stage.processes import Process, free_port
 from tests.databases import DatabaseFacts
 
 __all__ = ["PASSWORD", "Process", "Starter", "free_port"]

@@ -24,37 +24,37 @@ from django.db import connections
 from django_scopes import scope
 
 from heliograph.accounts.models import Account
-from heliograph.domain.changes import EventState
-from heliograph.domain.connections import Secret
-from heliograph.domain.delivery import ActionState, AttemptKind, Origin
+from heliograph.connections.services import connections as connection_services
+from heliograph.connections.services import pause as holding
+from heliograph.connections.services.connections import ConnectionFacts
+from heliograph.connections.vault import vault
+from heliograph.deliveries import submit as submitting
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin
+from heliograph.domain.delivery.lanes import LaneState, choose
+from heliograph.domain.delivery.outcomes import Lead
+from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
 from heliograph.domain.figures import ActionRow, AttemptRow, Delta, Figures, Period, RunRow, count, total
-from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
-from heliograph.domain.lanes import LaneState, choose
-from heliograph.domain.mapping import Kind, Row, Source, Subject, Text
-from heliograph.domain.mapping import Mapping as FieldMapping
-from heliograph.domain.outcomes import Lead
-from heliograph.domain.retry import MINUTE, SEVERITY, Category
-from heliograph.domain.tags import TagKind
-from heliograph.engine.slots import Lease
-from heliograph.engine.worker import Setup, Worker
-from heliograph.flows.services import connections as connection_services
+from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.mapping.mapping import Kind, Row, Source, Subject, Text
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.tags import TagKind
+from heliograph.engine.worker.slot_ownership import Lease
+from heliograph.engine.worker.worker import Setup, Worker
 from heliograph.flows.services import flows as flow_services
-from heliograph.flows.services import holding
-from heliograph.flows.services.connections import ConnectionFacts
-from heliograph.flows.services.mappings import mapping_row, save_mapping
 from heliograph.flows.snapshot import SnapshotSource
-from heliograph.flows.vault import vault
-from heliograph.insights import submitting
+from heliograph.mappings.services import mapping_row, save_mapping
 from heliograph.outbound.guard import Policy
-from heliograph.platform.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
-from heliograph.platform.services import events, setup, tagging, tags
-from heliograph.platform.services.accounts import AccountFacts, create_account
-from heliograph.platform.services.saving import Saving, saving
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.sources import forget
+from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
+from heliograph.setup.services import event_setup, events, object_tags, tags
+from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.saving import Saving, saving
 from heliograph.store.database import Database, open_postgres, open_sqlite
-from heliograph.store.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
+from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
 from tests.databases import DatabaseFacts
 from tests.receiver import Received, Receiver
 from tests.waiting import PATIENCE, until
@@ -97,8 +97,8 @@ class Story:
         for status, tag in (("Pre-Registered", "Registered"), ("Attended", "Attended"), ("Cancelled", "Cancelled")):
             self.tag_status(status, tag)
         with self.saving() as s:
-            tagging.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [self.tags["Present"]])
-            tagging.set_tags(s, TagKind.EVENT_STATUS, EventStatus.objects.get(name="Live").pk, [self.tags["On air"]])
+            object_tags.set_tags(s, TagKind.SESSION_STATUS, SessionStatus.objects.get(name="Attended").pk, [self.tags["Present"]])
+            object_tags.set_tags(s, TagKind.EVENT_STATUS, EventStatus.objects.get(name="Live").pk, [self.tags["On air"]])
         self.events = {code: self.make_event(code, status) for code, status in (("SUMMIT", "Live"), ("REHEARSAL", "Testing"))}
         self.lead = self.mapping("Lead", LEAD)
 
@@ -129,12 +129,12 @@ class Story:
         with self.saving() as s:
             id = events.save_event(s, EventState(code, code.capitalize(), self.event_status(status), timezone="Europe/Berlin"))
         with saving(self.account, by=BY, events=[id]) as s:
-            setup.save_property(s, id, setup.PropertyFacts("VIP", "VIP guest", (self.tags["VIP"],)))
-            setup.save_property(s, id, setup.PropertyFacts("PRESS", "Press"))
-            setup.save_session(s, id, setup.SessionFacts("KEYNOTE", "Opening keynote"))
-            setup.save_session(s, id, setup.SessionFacts("PANEL", "Panel"))
-            setup.save_question(
-                s, id, setup.QuestionFacts("dietary", "Dietary needs", "multi-select", ("Vegan", "Kosher"), self.tags["Dietary"])
+            event_setup.save_property(s, id, event_setup.PropertyFacts("VIP", "VIP guest", (self.tags["VIP"],)))
+            event_setup.save_property(s, id, event_setup.PropertyFacts("PRESS", "Press"))
+            event_setup.save_session(s, id, event_setup.SessionFacts("KEYNOTE", "Opening keynote"))
+            event_setup.save_session(s, id, event_setup.SessionFacts("PANEL", "Panel"))
+            event_setup.save_question(
+                s, id, event_setup.QuestionFacts("dietary", "Dietary needs", "multi-select", ("Vegan", "Kosher"), self.tags["Dietary"])
             )
         return id
 
@@ -153,13 +153,13 @@ class Story:
         """Sets the tags of a standard registration status."""
         with self.saving() as s:
             row = RegistrationStatus.objects.get(name=status, event=None)
-            tagging.set_tags(s, TagKind.REGISTRATION_STATUS, row.pk, [self.tags[name] for name in names])
+            object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, row.pk, [self.tags[name] for name in names])
 
     def tag_property(self, event: str, code: str, *names: str) -> None:
         """Sets the tags of a custom property."""
         with self.saving(event) as s:
             row = RegistrationProperty.objects.get(event=self.events[event], code=code)
-            tagging.set_tags(s, TagKind.REGISTRATION_PROPERTY, row.pk, [self.tags[name] for name in names])
+            object_tags.set_tags(s, TagKind.REGISTRATION_PROPERTY, row.pk, [self.tags[name] for name in names])
 
     def connection(self, name: str, path: str = "", *, url: str = "", secrets: Mapping[Secret, str] | None = None, **fields: Any) -> int:
         """A connection to the receiver's path, or to another URL. Keywords are fields of its body."""

@@ -19,18 +19,19 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from heliograph.domain.changes import EventState
-from heliograph.domain.flows import Destination, Does, Flow, Mode, Watch
-from heliograph.domain.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW
-from heliograph.engine.slots import Lease
-from heliograph.engine.worker import Setup, Worker
+from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW
+from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.registration.change import EventState
+from heliograph.engine.worker.slot_ownership import Lease
+from heliograph.engine.worker.worker import Setup, Worker
 from heliograph.flows.snapshot import SnapshotSource
 from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
 from heliograph.recording.events import record_event
 from heliograph.recording.items import Answer, Item
-from heliograph.store import configuration, curing, submitting
+from heliograph.store import configuration
 from heliograph.store.database import Database, open_postgres, open_sqlite
+from heliograph.store.queue import rescheduling, submissions
 from heliograph.store.secrets import Place, Vault, save_secret
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE, until
@@ -137,7 +138,7 @@ class World:
             self.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
             save_secret(self.db, self.vault, Place(ACCOUNT, "connection", number, "path"), rest)
-            curing.cure_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
+            rescheduling.cure_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
         return number
 
     def flow(self, *connections: int, does: Does = Does.UPDATES, **more: Any) -> Flow:
@@ -154,13 +155,13 @@ class World:
         changed = replace(flow, **more)
         with self.db.transaction():
             self.save_within({("flow", flow.id): changed.to_body()})
-            curing.cure_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
+            rescheduling.cure_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
         return changed
 
     def delete_flow(self, flow: Flow) -> None:
         with self.db.transaction():
             self.save_within({("flow", flow.id): None})
-            curing.end_flow(self.db, ACCOUNT, flow.id)
+            rescheduling.end_flow(self.db, ACCOUNT, flow.id)
 
     def pause(self, connection: int, *, paused: bool = True) -> None:
         with self.db.transaction():
@@ -193,7 +194,7 @@ class World:
 
     def submit(self, *actions: int) -> dict[int, str]:
         with self.db.transaction():
-            return submitting.submit(self.db, ACCOUNT, actions, self.does_of())
+            return submissions.submit(self.db, ACCOUNT, actions, self.does_of())
 
     @contextmanager
     def worker(self, **more: Any) -> Iterator[Worker]:

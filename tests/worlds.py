@@ -8,10 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from heliograph.domain.changes import KEEP, Change, EventState, Facet, RegistrationState, SessionState, SubjectKind, Upsert
-from heliograph.domain.flows import LISTS, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.flow.flow import LISTS, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.registration.change import KEEP, Change, EventState, Facet, RegistrationState, SessionState, SubjectKind, Upsert
+from heliograph.domain.setup.statuses import EVENT_STATUSES
 from heliograph.domain.snapshot import AccountConfig, Entry, EventConfig, compile_account, compile_event
-from heliograph.domain.statuses import EVENT_STATUSES
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 OLD = NOW - timedelta(days=3)

@@ -34,7 +34,7 @@ WSGI_APPLICATION = None
 INSTALLED_APPS = [
     "heliograph.accounts",
     "heliograph.store",
-    "heliograph.platform",
+    "heliograph.setup",
     "heliograph.flows",
     "heliograph.jobs",
     "heliograph.insights",

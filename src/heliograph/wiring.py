@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from heliograph import __version__
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.snapshot import Source
-from heliograph.engine.slots import Lease
-from heliograph.engine.worker import UNCLEAN, Setup
+from heliograph.engine.worker.slot_ownership import Lease
+from heliograph.engine.worker.worker import UNCLEAN, Setup
 from heliograph.flows.snapshot import SnapshotSource
 from heliograph.options import PREFIX, Options, split_address
-from heliograph.store import folding
 from heliograph.store.database import Database, open_postgres, open_sqlite
-from heliograph.store.news import Listener, Teller
+from heliograph.store.notify import Listener, Teller
+from heliograph.store.queue import figure_folding
 from heliograph.store.secrets import Vault
 
 if TYPE_CHECKING:
-    from heliograph.engine.edge import Door
-    from heliograph.engine.reception import Reception
+    from heliograph.engine.ingest.fast_door import Door
+    from heliograph.engine.ingest.reception import Reception
     from heliograph.jobs.registry import Kinds
 
 
@@ -68,7 +68,7 @@ def worker_setup(options: Options) -> Setup:
 
 def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Reception:
     """Where registrations come in by /ingest, for the doors of this process. A writer that dies takes the process with it; the supervisor starts it again."""
-    from heliograph.engine.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
+    from heliograph.engine.ingest.reception import Reception  # noqa: PLC0415 -- the engine does without, and without the memory of it
 
     return Reception(
         lambda: open_database(options),
@@ -81,7 +81,7 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 
 def telling(options: Options) -> Callable[[], object]:
     """Tells the workers that something was recorded: those of this start by its pipe, on PostgreSQL all of the database."""
-    from heliograph.engine.waking import ringer  # noqa: PLC0415
+    from heliograph.engine.supervisor.wakeup_pipe import ringer  # noqa: PLC0415
 
     ring = ringer()
     if options.on_sqlite:
@@ -102,7 +102,7 @@ def listening(options: Options) -> Callable[[Callable[[], object]], object]:
 
 def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: None) -> Door:
     """The door of HELIOGRAPH_INGEST_BIND. Raises StartError where the address is taken."""
-    from heliograph.engine.edge import Door  # noqa: PLC0415 -- as above
+    from heliograph.engine.ingest.fast_door import Door  # noqa: PLC0415 -- as above
 
     host, port = split_address(options.ingest_bind)
     try:
@@ -114,27 +114,28 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
 def job_kinds() -> Kinds:
     """Every kind of job; only after Django is set up, since they stand on models."""
     from heliograph.jobs.registry import Kinds  # noqa: PLC0415
-    from heliograph.platform import bulk, marking  # noqa: PLC0415
-    from heliograph.platform.imports import job as importing  # noqa: PLC0415
+    from heliograph.registrations import bulk_change  # noqa: PLC0415
+    from heliograph.registrations.imports import job as importing  # noqa: PLC0415
+    from heliograph.setup import mark_test_job  # noqa: PLC0415
 
-    return Kinds([importing.kind(), marking.kind(), bulk.kind()])
+    return Kinds([importing.kind(), mark_test_job.kind(), bulk_change.kind()])
 
 
 def paced_kinds() -> Kinds:
     """Kinds of jobs that mostly wait, for hours perhaps: they stand in no other's way, nor in each other's."""
-    from heliograph.flows import releasing  # noqa: PLC0415
+    from heliograph.connections import release_job  # noqa: PLC0415
     from heliograph.jobs.registry import Kinds  # noqa: PLC0415
 
-    return Kinds([releasing.kind()])
+    return Kinds([release_job.kind()])
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:
     """What runs on threads of the pages' process until it stops, by name: folding, the jobs, and the end of old uploads."""
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
-    from heliograph.platform.imports import uploads  # noqa: PLC0415
+    from heliograph.registrations.imports import uploads  # noqa: PLC0415
 
     return [
-        ("folding", lambda stop: folding.care(lambda: open_database(options), stop)),
+        ("folding", lambda stop: figure_folding.care(lambda: open_database(options), stop)),
         ("jobs", lambda stop: Runner(job_kinds()).run_forever(stop)),
         ("uploads", uploads.care),
         ("paced jobs", lambda stop: Runner(paced_kinds()).run_side_by_side(stop)),

@@ -11,8 +11,11 @@ import pytest
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("heliograph.__main__ heliograph.engine.process heliograph.wiring", "django uvicorn openpyxl allauth"),
-        ("heliograph.__main__ heliograph.engine.process heliograph.wiring heliograph.engine.edge", "django openpyxl allauth"),
+        ("heliograph.__main__ heliograph.engine.supervisor.processes heliograph.wiring", "django uvicorn openpyxl allauth"),
+        (
+            "heliograph.__main__ heliograph.engine.supervisor.processes heliograph.wiring heliograph.engine.ingest.fast_door",
+            "django openpyxl allauth",
+        ),
     ],
     ids=["engine", "edge"],
 )

@@ -10,16 +10,16 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.waiting import until
 
-from heliograph.commands.stage import content
-from heliograph.commands.stage.ground import Ground
-from heliograph.commands.stage.processes import Part
-from heliograph.commands.verify import scaling
-from heliograph.commands.verify.ledger import Ledger
-from heliograph.commands.verify.load import Load
-from heliograph.commands.verify.receiver import Receiver, Targets
-from heliograph.domain.flows import Does
+from heliograph.domain.flow.flow import Does
+from heliograph.stage import content
+from heliograph.stage.ground import Ground
+from heliograph.stage.processes import Part
 from heliograph.store.database import open_postgres
-from heliograph.store.lanes import unsettled
+from heliograph.store.queue.lanes import unsettled
+from heliograph.verify import scaling
+from heliograph.verify.ledger import Ledger
+from heliograph.verify.load import Load
+from heliograph.verify.receiver import Receiver, Targets
 
 TARGETS = {"record": True, "message": False, "other-record": True, "other-message": False}
 

@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from django_scopes import scope
 
 from heliograph.accounts.models import Account
-from heliograph.domain.changes import EventState
-from heliograph.domain.connections import Secret
-from heliograph.domain.flows import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping import Mapping, Row, Source
+from heliograph.connections.services.connections import ConnectionFacts, save_connection
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
+from heliograph.domain.mapping.mapping import Mapping, Row, Source
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.tags import TagKind
 from heliograph.domain.snapshot import AccountConfig, EventConfig
-from heliograph.domain.tags import TagKind
 from heliograph.flows.models import Connection
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.models import Mapping as MappingRow
-from heliograph.flows.services.connections import ConnectionFacts, save_connection
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.mappings import save_mapping
-from heliograph.platform.models import Tag
-from heliograph.platform.services.accounts import AccountFacts, create_account
-from heliograph.platform.services.events import save_event
-from heliograph.platform.services.saving import Saving, saving
-from heliograph.platform.services.tagging import set_tags
-from heliograph.platform.services.tags import TagFacts, save_tag
+from heliograph.mappings.services import save_mapping
+from heliograph.setup.models import Tag
+from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.object_tags import set_tags
+from heliograph.setup.services.saving import Saving, saving
+from heliograph.setup.services.tags import TagFacts, save_tag
 
 BY = "user:1"
 _numbers = itertools.count(1)

@@ -11,28 +11,28 @@ from django_scopes import scope
 from tests.contract.setting_up import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
-from heliograph.domain.completeness import Lack, Missing
-from heliograph.domain.connections import Secret
-from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping import Mapping, Row, Source, Subject, Text
-from heliograph.domain.statuses import StatusClass
-from heliograph.domain.tags import TagKind
-from heliograph.flows.errors import AsksFirst
+from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.flow.completeness import Lack, Missing
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.mapping.mapping import Mapping, Row, Source, Subject, Text
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination as DestinationRow
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services import flows
-from heliograph.flows.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
-from heliograph.flows.services.mappings import delete_mapping, mapping_uses, save_mapping
-from heliograph.flows.services.versions import history
 from heliograph.flows.snapshot import SnapshotSource
-from heliograph.platform.errors import InUse, Invalid, NotThere
-from heliograph.platform.models import CustomField
-from heliograph.platform.services import setup
-from heliograph.platform.services.fields import FieldFacts, delete_field, save_field
-from heliograph.platform.services.tagging import set_tags
-from heliograph.platform.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.mappings.services import delete_mapping, mapping_uses, save_mapping
 from heliograph.recording.items import Item
 from heliograph.recording.record import record
+from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.models import CustomField
+from heliograph.setup.save_questions import AsksFirst
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
+from heliograph.setup.services.object_tags import set_tags
+from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.setup.services.versions import history
 from heliograph.store.database import of_django
 from heliograph.store.models import Action, ConfigHistory, Judgement
 from heliograph.store.models import Secret as SecretRow
@@ -320,14 +320,14 @@ def test_the_audit_says_that_a_flow_was_switched(made: Acme) -> None:
 def test_F9_an_older_version_gives_the_older_configuration_tag_assignments_included(made: Acme) -> None:
     tag = made.tags["Registered"].pk
     with made.planning() as s:
-        vip = setup.save_status(s, made.event, setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
+        vip = event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
     account_then, event_then = made.config().version, made.event_config().version
     with made.setting_up() as s:
         flows.set_active(s, pk(made.flow), active=False)
         set_tags(s, TagKind.REGISTRATION_STATUS, made.status("New"), [])
     with made.planning() as s:
         set_tags(s, TagKind.REGISTRATION_STATUS, vip, [tag])
-        setup.save_status(s, made.event, setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip)
+        event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip)
     source = SnapshotSource(lambda: of_django(django_connection))
     now, then = source.account(made.pk), source.account(made.pk, account_then)
     assert now.version > account_then

@@ -11,19 +11,19 @@ from django_scopes import scope
 from tests.contract.setting_up import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
-from heliograph.domain.changes import EventState
-from heliograph.domain.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES, StatusClass
-from heliograph.domain.tags import TagKind
-from heliograph.platform.errors import InUse, Invalid, NotThere
-from heliograph.platform.models import RegistrationProperty
-from heliograph.platform.services import setup
-from heliograph.platform.services.accounts import AccountFacts, change_account, create_account
-from heliograph.platform.services.events import MarksFirst, copy_event, save_event, set_event_tags
-from heliograph.platform.services.fields import FieldFacts, delete_field, save_field
-from heliograph.platform.services.tagging import add_tag, set_question_tag, set_tags
-from heliograph.platform.services.tags import TagFacts, delete_tag, merge_tags, save_tag, tag_uses
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES, StatusClass
+from heliograph.domain.setup.tags import TagKind
 from heliograph.recording.items import Item
 from heliograph.recording.record import record
+from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.models import RegistrationProperty
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.create_account import AccountFacts, change_account, create_account
+from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
+from heliograph.setup.services.events import MarksFirst, copy_event, save_event, set_event_tags
+from heliograph.setup.services.object_tags import add_tag, set_question_tag, set_tags
+from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag, tag_uses
 from heliograph.store.models import Change
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_P4_no_tag_and_no_property_takes_a_standard_name(name: str, made: Acme) 
     with pytest.raises(Invalid, match="standard"), made.setting_up() as s:
         save_tag(s, TagFacts(name, frozenset({TagKind.EVENT})))
     with pytest.raises(Invalid, match="standard"), made.planning() as s:
-        setup.save_property(s, made.event, setup.PropertyFacts("X", name))
+        event_setup.save_property(s, made.event, event_setup.PropertyFacts("X", name))
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a\nb", "a\0b", "a\ud800b"])
@@ -119,14 +119,16 @@ def test_P12_a_kind_in_use_cannot_be_taken_from_a_tag(made: Acme) -> None:
 def test_P11_many_rows_get_a_tag_at_once(made: Acme) -> None:
     tag = made.tags["Registered"].pk
     with made.planning() as s:
-        ids = [setup.save_status(s, made.event, setup.StatusFacts(c, c, StatusClass.ACCEPTED)).pk for c in ("A", "B")]
+        ids = [event_setup.save_status(s, made.event, event_setup.StatusFacts(c, c, StatusClass.ACCEPTED)).pk for c in ("A", "B")]
         add_tag(s, TagKind.REGISTRATION_STATUS, ids, tag)
     assert all(made.event_config().statuses[id].tags == {tag} for id in ids)
 
 
 def test_P6_a_question_has_one_tag_or_none(made: Acme) -> None:
     with made.planning() as s:
-        question = setup.save_question(s, made.event, setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk))
+        question = event_setup.save_question(
+            s, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk)
+        )
     assert made.event_config().questions[question.pk].tag == made.tags["Diet"].pk
     with made.planning() as s:
         set_question_tag(s, question.pk, None)
@@ -214,9 +216,9 @@ def test_P2_a_copied_event_has_the_set_up_with_tags_and_no_registrations(made: A
     tag = made.tags["Registered"].pk
     with made.planning() as s:
         set_event_tags(s, made.event, [tag])
-        setup.save_status(s, made.event, setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED, (tag,)))
-        setup.save_question(s, made.event, setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk))
-        setup.save_session(s, made.event, setup.SessionFacts("KEY", "Keynote", datetime(2026, 5, 1, 9, tzinfo=UTC)))
+        event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED, (tag,)))
+        event_setup.save_question(s, made.event, event_setup.QuestionFacts("diet", "Diet?", "select", ("Vegan",), made.tags["Diet"].pk))
+        event_setup.save_session(s, made.event, event_setup.SessionFacts("KEY", "Keynote", datetime(2026, 5, 1, 9, tzinfo=UTC)))
     register(made, "S1")
     with made.planning() as s:
         copied = copy_event(s, made.event, code="SUMMIT-27", name="Summit 2027")
@@ -245,40 +247,40 @@ def test_P9_an_event_leaves_testing_only_after_its_registrations_are_marked(made
 
 @pytest.mark.parametrize("taken", ["NEW", "New", "no-show", "pre-registered"])
 def test_P3_a_custom_status_is_not_called_like_a_standard_one(taken: str, made: Acme) -> None:
-    for facts in (setup.StatusFacts(taken, "Other", StatusClass.DENIED), setup.StatusFacts("OTHER", taken, StatusClass.DENIED)):
+    for facts in (event_setup.StatusFacts(taken, "Other", StatusClass.DENIED), event_setup.StatusFacts("OTHER", taken, StatusClass.DENIED)):
         with pytest.raises(Invalid, match="standard"), made.planning() as s:
-            setup.save_status(s, made.event, facts)
+            event_setup.save_status(s, made.event, facts)
 
 
 def test_P4_at_most_30_custom_properties(made: Acme) -> None:
     with made.planning() as s:
         for n in range(RegistrationProperty.MOST):
-            setup.save_property(s, made.event, setup.PropertyFacts(f"P{n}", f"Property {n}"))
+            event_setup.save_property(s, made.event, event_setup.PropertyFacts(f"P{n}", f"Property {n}"))
     with pytest.raises(Invalid, match="30"), made.planning() as s:
-        setup.save_property(s, made.event, setup.PropertyFacts("P30", "Property 30"))
+        event_setup.save_property(s, made.event, event_setup.PropertyFacts("P30", "Property 30"))
 
 
 @pytest.mark.parametrize(
     "facts",
     [
-        setup.QuestionFacts("q", "Q", "select"),
-        setup.QuestionFacts("q", "Q", "text", ("A",)),
-        setup.QuestionFacts("q", "Q", "select", ("A", "a")),
-        setup.QuestionFacts("q", "Q", "colour"),
-        setup.QuestionFacts("-q", "Q"),
-        setup.QuestionFacts("q", ""),
+        event_setup.QuestionFacts("q", "Q", "select"),
+        event_setup.QuestionFacts("q", "Q", "text", ("A",)),
+        event_setup.QuestionFacts("q", "Q", "select", ("A", "a")),
+        event_setup.QuestionFacts("q", "Q", "colour"),
+        event_setup.QuestionFacts("-q", "Q"),
+        event_setup.QuestionFacts("q", ""),
     ],
     ids=str,
 )
-def test_P6_a_question_that_cannot_be_is_refused(facts: setup.QuestionFacts, made: Acme) -> None:
+def test_P6_a_question_that_cannot_be_is_refused(facts: event_setup.QuestionFacts, made: Acme) -> None:
     with pytest.raises(Invalid), made.planning() as s:
-        setup.save_question(s, made.event, facts)
+        event_setup.save_question(s, made.event, facts)
 
 
 def test_P6_a_code_that_is_left_out_is_made_of_the_label(made: Acme) -> None:
     with made.planning() as s:
-        questions = [setup.save_question(s, made.event, setup.QuestionFacts("", "What do you eat?")).code for _n in range(2)]
-        session = setup.save_session(s, made.event, setup.SessionFacts(" ", "基調講演")).code
+        questions = [event_setup.save_question(s, made.event, event_setup.QuestionFacts("", "What do you eat?")).code for _n in range(2)]
+        session = event_setup.save_session(s, made.event, event_setup.SessionFacts(" ", "基調講演")).code
     with made.setting_up() as s:
         fields = [save_field(s, FieldFacts(kind, "", "T-shirt size")).code for kind in ("profile", "event", "event")]
     assert (questions, session) == (["What-do-you-eat", "What-do-you-eat-2"], "基調講演")
@@ -287,11 +289,13 @@ def test_P6_a_code_that_is_left_out_is_made_of_the_label(made: Acme) -> None:
 
 def test_P12_what_registrations_use_is_not_deletable(made: Acme) -> None:
     with made.planning() as s:
-        status = setup.save_status(s, made.event, setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
-        kind = setup.save_type(s, made.event, setup.TypeFacts("SPK", "Speaker")).pk
-        flag = setup.save_property(s, made.event, setup.PropertyFacts("GALA", "Gala dinner")).pk
-        question = setup.save_question(s, made.event, setup.QuestionFacts("diet", "Diet?", "multi-select", ("Vegan", "None"))).pk
-        session = setup.save_session(s, made.event, setup.SessionFacts("KEY", "Keynote")).pk
+        status = event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "VIP guest", StatusClass.ACCEPTED)).pk
+        kind = event_setup.save_type(s, made.event, event_setup.TypeFacts("SPK", "Speaker")).pk
+        flag = event_setup.save_property(s, made.event, event_setup.PropertyFacts("GALA", "Gala dinner")).pk
+        question = event_setup.save_question(
+            s, made.event, event_setup.QuestionFacts("diet", "Diet?", "multi-select", ("Vegan", "None"))
+        ).pk
+        session = event_setup.save_session(s, made.event, event_setup.SessionFacts("KEY", "Keynote")).pk
     for used in (False, True):
         if used:
             register(
@@ -304,11 +308,11 @@ def test_P12_what_registrations_use_is_not_deletable(made: Acme) -> None:
                 sessions=[{"code": "KEY"}],
             )
         for delete, id in (
-            (setup.delete_status, status),
-            (setup.delete_type, kind),
-            (setup.delete_property, flag),
-            (setup.delete_question, question),
-            (setup.delete_session, session),
+            (event_setup.delete_status, status),
+            (event_setup.delete_type, kind),
+            (event_setup.delete_property, flag),
+            (event_setup.delete_question, question),
+            (event_setup.delete_session, session),
         ):
             if used:
                 with pytest.raises(InUse, match="1 registration of SUMMIT-26"), made.planning() as s:
@@ -352,7 +356,7 @@ def test_what_was_not_locked_cannot_be_changed(made: Acme) -> None:
     with pytest.raises(AssertionError), made.planning() as s:
         save_tag(s, TagFacts("X", frozenset({TagKind.EVENT})))
     with pytest.raises(NotThere), made.setting_up() as s:
-        setup.save_type(s, made.event, setup.TypeFacts("X", "X"))
+        event_setup.save_type(s, made.event, event_setup.TypeFacts("X", "X"))
 
 
 # --- audit

@@ -11,27 +11,28 @@ from tests.databases import DatabaseFacts, Databases
 from tests.factories import Compiled, Setup, account_setup
 from tests.plans import Explaining
 
-from heliograph.domain.delivery import QueueStatus, Rank
-from heliograph.domain.fields import Subject
-from heliograph.domain.flows import Does
-from heliograph.domain.lanes import Flight, settle
-from heliograph.domain.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
-from heliograph.domain.retry import Category, RetryPolicy
-from heliograph.engine import judge
+from heliograph.deliveries.database import Reading
+from heliograph.domain.delivery.action import QueueStatus, Rank
+from heliograph.domain.delivery.lanes import Flight, settle
+from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
+from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.flow.flow import Does
+from heliograph.domain.setup.fields import Subject
+from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
-from heliograph.flows.mapping_subjects import Subjects
 from heliograph.insights.feed import PARTS, Feed
 from heliograph.insights.feed import Result as FeedOf
 from heliograph.insights.feed import Wanted as FeedWanted
-from heliograph.insights.reading import Reading
-from heliograph.insights.retry_items import Wanted as QueueWanted
-from heliograph.insights.retry_queue import RetryQueue
-from heliograph.platform.registrations import MOST, Kind, Registrations, Sort
-from heliograph.platform.registrations import Wanted as ListOf
+from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.record import record
-from heliograph.store import configuration, curing, lanes, settling, slots, submitting
-from heliograph.store.lanes import Want
-from heliograph.store.settling import Exchange, Settled
+from heliograph.registrations.list import MOST, Kind, Registrations, Sort
+from heliograph.registrations.list import Wanted as ListOf
+from heliograph.retry.retry_items import Wanted as QueueWanted
+from heliograph.retry.retry_queue import RetryQueue
+from heliograph.store import configuration
+from heliograph.store.queue import lanes, outcomes, rescheduling, slots, submissions
+from heliograph.store.queue.lanes import Want
+from heliograph.store.queue.outcomes import Exchange, Settled
 from heliograph.web.cursor import Cursor
 
 ROWS = 20_000
@@ -142,27 +143,27 @@ def test_D2_settling_goes_by_lane_and_action(explaining: Explaining) -> None:
         outcome = Delivered(200) if n % 2 else Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
         wish = settle(Does.UPDATES, stored.lane, [a.action for a in about[number]], Flight(began, outcome), now, RetryPolicy())
         settled.append(Settled(wish, stored, about[number], EXCHANGE))
-    settling.store(explaining, settled, now)
-    settling.raise_begun(explaining, [(number, 9) for number in held])
-    assert settling.unclean_end(explaining, [(number, 9) for number in held]) == len(held)
+    outcomes.store(explaining, settled, now)
+    outcomes.raise_begun(explaining, [(number, 9) for number in held])
+    assert outcomes.unclean_end(explaining, [(number, 9) for number in held]) == len(held)
     assert len(settled) == 20
 
 
 def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     account = large[1]
     queued = [1_000_000 + n for n in range(1, 400, 20)]
-    said = submitting.submit(explaining, account, queued, lambda _: Does.UPDATES)
+    said = submissions.submit(explaining, account, queued, lambda _: Does.UPDATES)
     assert set(said.values()) == {""}
-    assert submitting.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
-    curing.cure_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
-    curing.cure_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
-    curing.cure_runs(explaining, account, 7)
-    assert curing.end_flow(explaining, account, 8)
+    assert submissions.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
+    rescheduling.cure_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
+    rescheduling.cure_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
+    rescheduling.cure_runs(explaining, account, 7)
+    assert rescheduling.end_flow(explaining, account, 8)
 
 
 def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     account = large[1]
-    assert judge.accounts_to_judge(explaining, range(64)) == [account]
+    assert reconsideration.accounts_to_judge(explaining, range(64)) == [account]
 
 
 def test_D2_moving_lanes_goes_by_destination(explaining: Explaining) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.factories import Compiled, Setup, account_setup
 from tests.waiting import until
 
-from heliograph.domain.documents import resolve
+from heliograph.domain.registration.document import resolve
 from heliograph.recording import batches
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Item, Outcome, Prepared

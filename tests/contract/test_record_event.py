@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from tests.factories import Setup, account_setup
 
-from heliograph.domain.changes import EventState, Facet, SubjectKind
-from heliograph.domain.flows import Destination, Flow, Mode, Watch
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
+from heliograph.domain.registration.change import EventState, Facet, SubjectKind
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
 from heliograph.recording.events import EventCodeTaken, record_event

@@ -9,13 +9,13 @@ from collections import Counter
 from pyroaring import BitMap
 from tests.factories import Setup, account_setup, replaced
 
-from heliograph.domain.changes import Facet
 from heliograph.domain.figures import Measure
-from heliograph.domain.flows import Flow, Mode, Watch
+from heliograph.domain.flow.flow import Flow, Mode, Watch
+from heliograph.domain.registration.change import Facet
 from heliograph.recording.batches import record_batch
 from heliograph.recording.record import record
-from heliograph.store import figures
 from heliograph.store.database import Database
+from heliograph.store.queue import figures
 
 KEYS = "minute, mode, integration, flow_id, connection_id, category, measure"
 

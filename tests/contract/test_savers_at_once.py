@@ -9,11 +9,11 @@ import pytest
 from django.db import connections
 from tests.contract.setting_up import BY, Acme, acme
 
-from heliograph.domain.tags import TagKind
-from heliograph.platform.errors import Invalid
-from heliograph.platform.services.events import save_event
-from heliograph.platform.services.saving import saving
-from heliograph.platform.services.tags import TagFacts, save_tag
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.errors import Invalid
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.tags import TagFacts, save_tag
 
 THREADS, SAVES = 4, 5
 

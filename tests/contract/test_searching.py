@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from heliograph.engine import searching
-from heliograph.engine.searching import LONGEST_REST, Search
+from heliograph.engine.worker import work_finder
+from heliograph.engine.worker.work_finder import LONGEST_REST, Search
 from heliograph.store.database import Database
 
 
 def test_D9_a_dear_look_is_not_repeated_at_once(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     search, now, clock = Search(), time.monotonic(), store.now()
-    monkeypatch.setattr(searching, "CHEAP", 60.0)
+    monkeypatch.setattr(work_finder, "CHEAP", 60.0)
     assert search.look(store, now, clock)
     assert search.look(store, now, clock)  # a cheap one is
-    monkeypatch.setattr(searching, "CHEAP", 0.0)
+    monkeypatch.setattr(work_finder, "CHEAP", 0.0)
     assert search.look(store, now, clock)
     assert not search.look(store, now, clock)
     assert search.look(store, time.monotonic() + LONGEST_REST, clock)

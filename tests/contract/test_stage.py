@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from tests.databases import DatabaseFacts
 
-from heliograph.commands.stage import ground
-from heliograph.commands.stage.ground import MARK, GroundError
+from heliograph.stage import ground
+from heliograph.stage.ground import MARK, GroundError
 
 
 def _tables(session: psycopg.Connection[Any]) -> set[str]:

@@ -10,8 +10,8 @@ from django.db import connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heliograph.store.bulk_insert import taken_apart
 from heliograph.store.database import Database, of_django
-from heliograph.store.many import taken_apart
 
 pytestmark = pytest.mark.django_db
 

@@ -12,14 +12,14 @@ from django_scopes import scope, scopes_disabled
 from django_scopes.exceptions import ScopeError
 from tests.contract.setting_up import BY, Acme, acme
 
-from heliograph.domain.tags import TagKind
+from heliograph.domain.setup.tags import TagKind
 from heliograph.flows import models as flows
 from heliograph.flows.services import flows as flow_services
-from heliograph.platform import models as platform
-from heliograph.platform.errors import Invalid, NotThere
-from heliograph.platform.services import setup, tagging
-from heliograph.platform.services.saving import saving
-from heliograph.platform.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.setup import models as platform
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services import event_setup, object_tags
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 
 pytestmark = pytest.mark.django_db
 
@@ -170,9 +170,9 @@ def test_services_do_not_find_what_is_not_the_accounts_own(ours: Acme, theirs: A
     with pytest.raises(NotThere), ours.setting_up() as s:
         flow_services.delete_flow(s, _pk(theirs.flow))
     with pytest.raises(NotThere), ours.planning() as s:
-        setup.save_type(s, theirs.event, setup.TypeFacts("X", "X"))
+        event_setup.save_type(s, theirs.event, event_setup.TypeFacts("X", "X"))
     with pytest.raises(Invalid, match="There is no tag"), ours.setting_up() as s:
-        tagging.set_tags(s, TagKind.REGISTRATION_STATUS, ours.status("Attended"), [theirs.tags["Registered"].pk])
+        object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, ours.status("Attended"), [theirs.tags["Registered"].pk])
     for part in ({"connection": _pk(theirs.connection)}, {"payload_mapping": _pk(theirs.mapping)}):
         facts = ours.flow_facts()
         with pytest.raises(Invalid), ours.setting_up() as s:

@@ -30,7 +30,7 @@ def people(site: Site) -> None:
     """Registrations of such people. Of each the first flow's action went another way."""
     from tests.pages import BUSY, INVALID, REFUSED, person
 
-    from heliograph.domain.outcomes import Delivered
+    from heliograph.domain.delivery.outcomes import Delivered
 
     site.record(*(person(*who) for who in PEOPLE))
     ends = (REFUSED, BUSY, INVALID, Delivered(200), REFUSED, REFUSED)
@@ -40,10 +40,10 @@ def people(site: Site) -> None:
 
 def flows(plan: Planned) -> dict[str, int]:
     """A flow of such names to two such connections, and others in other scripts. The id of the first one, by "Longest"."""
-    from heliograph.domain.connections import Secret
-    from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
-    from heliograph.flows.services import holding
-    from heliograph.flows.services.connections import ConnectionFacts, save_connection
+    from heliograph.connections.services import pause
+    from heliograph.connections.services.connections import ConnectionFacts, save_connection
+    from heliograph.domain.connection.connection import Secret
+    from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
     from heliograph.flows.services.flows import save_flow
 
     assert plan.acme.mapping is not None
@@ -60,7 +60,7 @@ def flows(plan: Planned) -> dict[str, int]:
                 (HEBREW, "https://he.example.com/hook"),
             )
         ]
-        holding.pause(s, made[0], LONG)
+        pause.pause(s, made[0], LONG)
         to = tuple(
             Destination(0, name, connection=c, payload_mapping=mapping) for c, name in zip(made, (LONG, ARABIC, HEBREW), strict=True)
         )

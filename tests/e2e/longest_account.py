@@ -9,13 +9,13 @@ from tests.planning import START, Planned
 
 from heliograph.accounts.models import Account, ApiToken, Role, TokenScope, User
 from heliograph.accounts.tokens import create_token
-from heliograph.domain.changes import EventState
-from heliograph.domain.statuses import StatusClass
-from heliograph.domain.tags import TagKind
-from heliograph.platform.services import fields, setup
-from heliograph.platform.services.events import save_event
-from heliograph.platform.services.tagging import set_tags
-from heliograph.platform.services.tags import TagFacts, save_tag
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.services import custom_fields, event_setup
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.object_tags import set_tags
+from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store.database import Database
 
 WORD: Final = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
@@ -61,8 +61,8 @@ def _of_account(plan: Planned) -> list[int]:
         set_tags(s, TagKind.REGISTRATION_STATUS, plan.acme.status("New"), tags)
         for n, name in enumerate(NAMES):
             options: tuple[Any, ...] = (name, "South")
-            fields.save_field(s, fields.FieldFacts("event", f"e{n}", name, "select", options))
-            fields.save_field(s, fields.FieldFacts("profile", f"p{n}", name, "multi-select", options))
+            custom_fields.save_field(s, custom_fields.FieldFacts("event", f"e{n}", name, "select", options))
+            custom_fields.save_field(s, custom_fields.FieldFacts("profile", f"p{n}", name, "multi-select", options))
             state = EventState("A" * 25 if n == 0 else f"EV-{n}", name, plan.acme.event_status("Live"), START, None, ZONE, name * 2)
             save_event(s, state)
     return tags
@@ -72,8 +72,12 @@ def _of_event(plan: Planned, tags: list[int]) -> None:
     with plan.acme.planning() as s:
         for n, name in enumerate(NAMES):
             carried = tuple(tags) if n % 2 else ()
-            setup.save_status(s, plan.acme.event, setup.StatusFacts("S" * 25 if n == 0 else f"S{n}", name, StatusClass.ACCEPTED, carried))
-            setup.save_type(s, plan.acme.event, setup.TypeFacts(f"T{n}", name, carried))
-            setup.save_property(s, plan.acme.event, setup.PropertyFacts(f"P{n}", name, carried))
-            setup.save_question(s, plan.acme.event, setup.QuestionFacts("q" * 50 if n == 0 else f"q{n}", name, "select", NAMES, tags[n]))
-            setup.save_session(s, plan.acme.event, setup.SessionFacts(f"SE{n}", name * 2, START))
+            event_setup.save_status(
+                s, plan.acme.event, event_setup.StatusFacts("S" * 25 if n == 0 else f"S{n}", name, StatusClass.ACCEPTED, carried)
+            )
+            event_setup.save_type(s, plan.acme.event, event_setup.TypeFacts(f"T{n}", name, carried))
+            event_setup.save_property(s, plan.acme.event, event_setup.PropertyFacts(f"P{n}", name, carried))
+            event_setup.save_question(
+                s, plan.acme.event, event_setup.QuestionFacts("q" * 50 if n == 0 else f"q{n}", name, "select", NAMES, tags[n])
+            )
+            event_setup.save_session(s, plan.acme.event, event_setup.SessionFacts(f"SE{n}", name * 2, START))

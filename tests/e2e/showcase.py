@@ -77,8 +77,8 @@ def main() -> None:
     from tests.e2e import longest, longest_account
 
     from heliograph.accounts.models import Account, Role, User
-    from heliograph.domain.outcomes import Delivered
-    from heliograph.platform.services.accounts import AccountFacts, create_account
+    from heliograph.domain.delivery.outcomes import Delivered
+    from heliograph.setup.services.create_account import AccountFacts, create_account
 
     settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
     settings.ALLOWED_HOSTS = ["*"]
@@ -156,12 +156,12 @@ def _set_up(plan: Planned) -> dict[str, int]:
     from tests import mapping_examples
     from tests.contract.setting_up import inside
 
-    from heliograph.domain.changes import EventState
-    from heliograph.domain.connections import Secret
-    from heliograph.flows.services.connections import ConnectionFacts, save_connection
+    from heliograph.connections.services.connections import ConnectionFacts, save_connection
+    from heliograph.domain.connection.connection import Secret
+    from heliograph.domain.registration.change import EventState
     from heliograph.jobs.models import Job, State
-    from heliograph.platform import marking
-    from heliograph.platform.services.events import save_event
+    from heliograph.setup import mark_test_job
+    from heliograph.setup.services.events import save_event
 
     live = plan.acme.event_status("Live")
     connections = _connections(plan)
@@ -170,7 +170,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
         with plan.acme.setting_up() as s:
             made[code] = save_event(s, EventState(code, code.title(), plan.acme.event_status("Testing")))
         plan.record(f"{code}-1", event=code, profile={"first_name": "Zoë"})
-    job = marking.start(plan.pk, made["STUCK"], live, by="test")
+    job = mark_test_job.start(plan.pk, made["STUCK"], live, by="test")
     with inside(plan.acme):
         Job.objects.filter(pk=job.pk).update(state=State.FAILED, error="The disk is full.")
     oauth = {
@@ -212,12 +212,12 @@ def _set_up(plan: Planned) -> dict[str, int]:
 
 def _connections(plan: Planned) -> dict[str, int]:
     """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
-    from heliograph.domain.connections import Secret
-    from heliograph.domain.flows import Destination, Flow, Mode, Watch
-    from heliograph.flows.services import holding, signing
-    from heliograph.flows.services.connections import ConnectionFacts, save_connection
+    from heliograph.connections.services import pause, signing
+    from heliograph.connections.services.connections import ConnectionFacts, save_connection
+    from heliograph.domain.connection.connection import Secret
+    from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
     from heliograph.flows.services.flows import save_flow
-    from heliograph.store import trials
+    from heliograph.store import connection_tests
 
     made = {}
     crm = {
@@ -254,17 +254,17 @@ def _connections(plan: Planned) -> dict[str, int]:
             Destination(0, name, connection=made[name], payload_mapping=plan.acme.mapping.pk) for name in ("Sales CRM", "Door display")
         )
         save_flow(s, Flow(0, 1, "Registered attendees to CRM", Mode.TEST, True, Watch.REGISTRATION, destinations=to))
-        holding.pause(s, made["Concierge desk"], "They move house")
-        holding.pause(s, made["Door display"], "A new display")
-        holding.release(s, made["Door display"], 1)
+        pause.pause(s, made["Concierge desk"], "They move house")
+        pause.pause(s, made["Door display"], "A new display")
+        pause.release(s, made["Door display"], 1)
     with plan.store.transaction():
-        trials.may_test(plan.store, plan.pk, made["Door display"])
+        connection_tests.may_test(plan.store, plan.pk, made["Door display"])
         body = {
             "since": plan.store.now() + 3_600_000_000,
             "at": "credentials",
             "steps": [["name", "done", 0.012], ["connect", "done", 0.048]],
         }
-        trials.keep(plan.store, plan.pk, made["Door display"], {"under_way": body})
+        connection_tests.keep(plan.store, plan.pk, made["Door display"], {"under_way": body})
     return made
 
 
@@ -305,7 +305,7 @@ def _flows(plan: Planned) -> dict[str, int]:
     """The account's flow with two versions, in Test so that its Test registration suits it; and one that is only begun."""
     from tests.e2e import longest
 
-    from heliograph.domain.flows import Flow, Mode, Watch
+    from heliograph.domain.flow.flow import Flow, Mode, Watch
     from heliograph.flows.services.flows import save_flow, set_mode
 
     assert plan.acme.flow is not None

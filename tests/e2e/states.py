@@ -118,8 +118,8 @@ def _conflict(visit: Visit) -> None:
     other.close()
 
 
-FLOWS, FEED, RETRY, LIST = "flows/flow_list.html", "insights/feed.html", "insights/retry.html", "platform/registrations.html"
-FORM, TIMELINE, ITEM = "platform/registration.html", "insights/timeline.html", "insights/retry_item.html"
+FLOWS, FEED, RETRY, LIST = "flows/list.html", "insights/feed.html", "retry/retry.html", "registrations/list.html"
+FORM, TIMELINE, ITEM = "registrations/registration.html", "timeline/timeline.html", "retry/item.html"
 SIGN_IN = "account/login.html"
 HELP = "guide/contents.html"
 JOE = "SUMMIT-26/S26-2/"
@@ -134,7 +134,7 @@ STATES = (
     State("second factor, refused", "mfa/authenticate.html", "Second factor", "/accounts/sign-in/", "", then=_wrong_code),
     State("access closed", "account/account_inactive.html", "You cannot sign in", "/accounts/sign-in/refused/", "", ("account_inactive",)),
     State("sign out", "account/logout.html", "Sign out?", "/accounts/sign-out/", names=("account_logout",)),
-    State("no account", "accounts/no_account.html", "No account", "/registrations/", "operator", status=403),
+    State("no account", "administration/no_account.html", "No account", "/registrations/", "operator", status=403),
     State("not allowed", "403.html", "This is not yours to do", "/signal/flows/", "quiet", status=403),
     State("stale form", "403_csrf.html", "This form has gone stale", "/accounts/sign-in/", "", then=_stale, after=403),
     State("not found", "404.html", "Not found", "/nowhere/", status=404),
@@ -144,10 +144,10 @@ STATES = (
     State("flows, as a Viewer", FLOWS, "Flow List", "/signal/flows/", "viewer"),
     State("flows, nothing matches", FLOWS, "Flow List", "/signal/flows/?q=nowhere"),
     State("flows, none", FLOWS, "Flow List", "/signal/flows/", "nothing"),
-    State("a flow is switched off", "flows/flow_switch_off.html", "Switch off All?", "/signal/flows/", then=_switch),
+    State("a flow is switched off", "flows/switch_off.html", "Switch off All?", "/signal/flows/", then=_switch),
     State(
         "access of a connection",
-        "flows/connection_access.html",
+        "connections/access.html",
         "Marketing list",
         lambda of: f"/signal/connections/{of.ids['OAuth2']}/access/",
         "setting-up",
@@ -155,7 +155,7 @@ STATES = (
     ),
     State(
         "on to an authority",
-        "flows/oauth_leave.html",
+        "connections/oauth_leave.html",
         "On to login.example.com",
         lambda of: f"/signal/connections/{of.ids['OAuth2']}/access/",
         "setting-up",
@@ -164,7 +164,7 @@ STATES = (
     ),
     State(
         "back from nowhere",
-        "flows/oauth_unknown.html",
+        "connections/oauth_unknown.html",
         "This sign-in is not known here",
         "/oauth/return?state=x",
         "setting-up",
@@ -206,7 +206,7 @@ STATES = (
     State("registration, not active", FORM, "Hana Kovář", "/registrations/SUMMIT-26/S26-8/"),
     State(
         "registration, to be cleared",
-        "platform/dialog.html",
+        "setup/dialog.html",
         "Clear Is Active of Joe Citizen?",
         f"/registration-active/{JOE}",
         names=("registration-active",),
@@ -214,7 +214,7 @@ STATES = (
     State("registration, as a Viewer", FORM, "Joe Citizen", f"/registrations/{JOE}", "viewer"),
     State(
         "registration, saved by two",
-        "platform/registration_conflict.html",
+        "registrations/conflict.html",
         "Mika Salo",
         "/registrations/SUMMIT-26/S26-6/",
         then=_conflict,

@@ -9,10 +9,10 @@ from tests.e2e.longest import LONG
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
-LIST, START, PRESET = "flows/connection_list.html", "flows/connection_start.html", "flows/connection_preset.html"
-SETUP, READ, DIALOG = "flows/connection_setup.html", "flows/connection_read.html", "flows/connection_dialog.html"
-RELEASE, SIGNING, RULE = "flows/connection_release.html", "flows/connection_signing.html", "insights/response_rule.html"
-VERSIONS = "flows/versions.html"
+LIST, START, PRESET = "connections/list.html", "connections/start.html", "presets/preset.html"
+SETUP, READ, DIALOG = "connections/setup.html", "connections/read.html", "connections/dialog.html"
+RELEASE, SIGNING, RULE = "connections/release.html", "connections/signing.html", "connections/response_rule.html"
+VERSIONS = "setup/versions.html"
 HEADING = "Connection Setup"
 
 

@@ -11,8 +11,8 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 
 LIST, EDITOR, QUESTION, ASKS = (f"flows/flow_{name}.html" for name in ("list", "editor", "question", "asks"))
-VERSIONS = "flows/versions.html"
-SEND = "insights/flow_send.html"
+VERSIONS = "setup/versions.html"
+SEND = "flows/send.html"
 
 
 def _flow(path: str = "") -> Callable[[Showcase], str]:

@@ -10,8 +10,8 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 from tests.mapping_examples import LONGEST
 
-LIST, EDITOR, READER = "flows/mapping_list.html", "flows/mapping.html", "flows/mapping_read.html"
-QUESTION, VERSIONS = "flows/mapping_question.html", "flows/versions.html"
+LIST, EDITOR, READER = "mappings/list.html", "mappings/mapping.html", "mappings/read.html"
+QUESTION, VERSIONS = "mappings/question.html", "setup/versions.html"
 PATIENCE = 30_000
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
-USERS, FORM, DIALOG, ONCE = "platform/users.html", "platform/form.html", "platform/dialog.html", "platform/shown_once.html"
-TOKENS, AUDIT, ME = "platform/tokens.html", "platform/audit.html", "accounts/me.html"
-JOINING, OVER = "accounts/joining.html", "accounts/link_over.html"
+USERS, FORM, DIALOG, ONCE = "administration/users.html", "setup/form.html", "setup/dialog.html", "administration/shown_once.html"
+TOKENS, AUDIT, ME = "administration/tokens.html", "administration/audit.html", "administration/me.html"
+JOINING, OVER = "administration/one_time_link.html", "administration/link_over.html"
 
 
 def _user(who: str, act: str = "") -> Callable[[Showcase], str]:
@@ -106,7 +106,7 @@ def _seen_codes(visit: Visit) -> None:
     visit.page.reload()
 
 
-FIRST = "flows/first.html"
+FIRST = "flows/first_steps.html"
 
 STATES = (
     State("four steps", FIRST, "Set Signal up in four steps", "/signal/first/", "setting-up", ("signal-first",)),
@@ -114,7 +114,7 @@ STATES = (
     State("four steps, as a Viewer", FIRST, "Set Signal up in four steps", "/signal/first/", "viewer"),
     State(
         "a first start that is over",
-        "platform/first_start_over.html",
+        "administration/first_start_over.html",
         "This link has run out",
         "/first-start/nothing/",
         "",

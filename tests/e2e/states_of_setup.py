@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 
-TAGS, ROWS, FORM, DIALOG = "platform/tags.html", "platform/rows.html", "platform/form.html", "platform/dialog.html"
-UPLOAD = "platform/import_upload.html"
-EVENT, EVENTS = "platform/event.html", "platform/events.html"
+TAGS, ROWS, FORM, DIALOG = "setup/tags.html", "setup/rows.html", "setup/form.html", "setup/dialog.html"
+UPLOAD = "registrations/import_upload.html"
+EVENT, EVENTS = "setup/event.html", "setup/events.html"
 
 # Lists of the account and of an event: address, heading.
 OF_ACCOUNT = {
@@ -87,16 +87,16 @@ def _empty_handed(visit: Visit) -> None:
 
 
 STATES = (
-    State("tag coverage", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "setting-up", ("tag-coverage",)),
-    State("tag coverage, as a Viewer", "platform/coverage.html", "Tag coverage", "/settings/tags/coverage/", "longest-reading"),
+    State("tag coverage", "setup/coverage.html", "Tag coverage", "/settings/tags/coverage/", "setting-up", ("tag-coverage",)),
+    State("tag coverage, as a Viewer", "setup/coverage.html", "Tag coverage", "/settings/tags/coverage/", "longest-reading"),
     State("import", UPLOAD, "Import", "/import/", "planning", ("import",)),
     State("import, refused", UPLOAD, "Import", "/import/", "planning", then=_empty_handed, after=422),
-    State("import, columns", "platform/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
-    State("import, dry run", "platform/import_dry.html", "Import", "/import/", "planning", ("import-dry-run",), then=dry_run),
-    State("import, begun", "platform/job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
+    State("import, columns", "registrations/import_columns.html", "Import", "/import/", "planning", ("import-columns",), then=_upload),
+    State("import, dry run", "registrations/import_dry_run.html", "Import", "/import/", "planning", ("import-dry-run",), then=dry_run),
+    State("import, begun", "administration/job.html", re.compile(".+"), "/import/", "planning", ("job",), then=_import),
     State(
         "registration, added",
-        "platform/registration.html",
+        "registrations/registration.html",
         re.compile(".+"),
         "/registrations/add/?event=SUMMIT-26",
         "planning",

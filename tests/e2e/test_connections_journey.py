@@ -14,7 +14,7 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.flows.services.networks import allow_networks
+from heliograph.connections.services.networks import allow_networks
 
 PASSWORD = "a sentence to remember"
 HOOK = "/services/T000/B000/XXXX"

@@ -19,7 +19,7 @@ from tests.e2e.visiting import State
 SOURCE = Path(__file__).parents[2] / "src" / "heliograph"
 # Frames that pages extend.
 # And what test_first_start.py and test_openid.py show, since they need an installation without users, or a provider.
-ELSEWHERE = {"platform/first_start.html", "accounts/not_invited.html", "accounts/openid_failed.html"}
+ELSEWHERE = {"administration/first_start.html", "administration/not_invited.html", "administration/openid_failed.html"}
 FRAMES = {"base.html", "entry.html", "guide/guide.html", "metrics.html", "platform.html", "signal.html"}
 
 

@@ -18,8 +18,8 @@ from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.connections import Secret
-from heliograph.flows.vault import vault
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Secret
 from heliograph.store import oauth
 
 PASSWORD = "a sentence to remember"

@@ -14,8 +14,8 @@ from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.connections import Connection, Secret
-from heliograph.flows.services.connections import ConnectionFacts, connection_row, delete_connection, save_connection
+from heliograph.connections.services.connections import ConnectionFacts, connection_row, delete_connection, save_connection
+from heliograph.domain.connection.connection import Connection, Secret
 
 PLANTED: dict[str, dict[str, Any]] = {
     "name": {"name": "N4me-of-it"},

@@ -20,11 +20,10 @@ from tests.story import LOOPBACK, Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.connections import Secret, signing_secret
-from heliograph.flows import outgoing
-from heliograph.flows.services import testing
-from heliograph.flows.services.connections import ConnectionFacts, save_connection
-from heliograph.insights import answers
+from heliograph.connections import answers, outgoing
+from heliograph.connections.services import save_and_test
+from heliograph.connections.services.connections import ConnectionFacts, save_connection
+from heliograph.domain.connection.connection import Secret, signing_secret
 
 SIGNING = signing_secret(bytes(range(190, 222)))
 PASSWORD = 'pl4nted "pass" wörd+/=&<x>'
@@ -102,7 +101,7 @@ def test_C5_A1_credentials_that_came_are_found_nowhere_in_any_spelling(story: St
         for code in codes:
             story.record(code, status="Attended")
         until(lambda: len(story.db.all("SELECT 1 FROM attempt")) == len(codes) * len(made))
-    reports = [json.dumps(testing.try_connection(story.account, id, sample=True).to_body()) for id in made.values()]
+    reports = [json.dumps(save_and_test.try_connection(story.account, id, sample=True).to_body()) for id in made.values()]
     came = received(receiver.requests) - {"/token"}  # the address where tokens are given is no secret
     needles = {text for credential in came for text in written(credential)} | signing_key(SIGNING)
     assert len(needles) > 300
@@ -163,7 +162,7 @@ def test_C5_A1_a_reason_loses_credentials_before_it_is_cut(story: Story, receive
     with story.worker():
         story.record("R1", status="Attended")
         story.wait_for(lambda: len(story.attempts(story.actions("R1")[0])) >= 1)
-    report = testing.try_connection(story.account, id, sample=True)
+    report = save_and_test.try_connection(story.account, id, sample=True)
     assert report.detail.startswith(f"It said: {'x' * before}")
     (action,) = story.actions("R1")
     said = answers.tried(story.db, story.account, action["id"], 1, [SHOWS])
@@ -194,7 +193,7 @@ def test_C5_A1_an_authority_that_repeats_the_request_is_not_quoted(story: Story,
     receiver.answer("/token", answer)
     receiver.answer("/crm", Repeating(401))
     story.flow("All", [story.to(id)])
-    report = testing.try_connection(story.account, id, sample=True)
+    report = save_and_test.try_connection(story.account, id, sample=True)
     with story.worker():
         story.record("R1", status="Attended")
         story.wait_for(lambda: len(story.attempts(story.actions("R1")[0])) >= 1)

@@ -19,10 +19,10 @@ from tests.waiting import until
 from tests.world import ACCOUNT, World
 
 from heliograph.domain.http_request import LOCAL, Hosts
-from heliograph.engine import batching, door_protocol, edge, ingest
-from heliograph.engine.edge import Door
-from heliograph.engine.reception import Reception
-from heliograph.engine.wsgi import IngestApplication
+from heliograph.engine.ingest import batch_writer, door_protocol, fast_door, request_rules
+from heliograph.engine.ingest.fast_door import Door
+from heliograph.engine.ingest.reception import Reception
+from heliograph.engine.ingest.wsgi_door import IngestApplication
 from heliograph.flows.snapshot import SnapshotSource
 from heliograph.recording import batches
 from heliograph.recording.items import Item
@@ -221,7 +221,7 @@ def test_I2_every_line_of_many_has_its_own_answer(sender: Sender) -> None:
 
 
 def test_I3_many_chunks_are_answered_in_the_order_of_their_lines(sender: Sender) -> None:
-    count = 2 * ingest.CHUNK + 7
+    count = 2 * request_rules.CHUNK + 7
     said = sender.many(*(document(f"R{n}") for n in range(count)))
     assert [line["line"] for line in said.lines] == list(range(1, count + 1))
     assert {line["status"] for line in said.lines} == {201}
@@ -297,8 +297,8 @@ def test_the_rest_of_http_is_answered_by_problem_documents(sender: Sender) -> No
 
 
 def test_I3_a_request_has_a_largest_size_and_most_lines(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "LARGEST_ONE", 2_000)
-    monkeypatch.setattr(ingest, "MOST_LINES", 10)
+    monkeypatch.setattr(request_rules, "LARGEST_ONE", 2_000)
+    monkeypatch.setattr(request_rules, "MOST_LINES", 10)
     assert sender.post(document(profile={"notes": "x" * 3_000})).status == 413
     assert sender.many(*(document(f"R{n}") for n in range(11))).status == 413
     assert sender.changes == 0
@@ -307,7 +307,7 @@ def test_I3_a_request_has_a_largest_size_and_most_lines(sender: Sender, monkeypa
 
 
 def test_I3_a_body_without_a_length_is_bounded_too(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "LARGEST_ONE", 2_000)
+    monkeypatch.setattr(request_rules, "LARGEST_ONE", 2_000)
 
     def parts(size: int) -> Iterator[bytes]:
         yield b'{"event": "SUMMIT", "code": "R1", "profile": {"notes": "'
@@ -324,7 +324,7 @@ def test_I3_a_body_without_a_length_is_bounded_too(sender: Sender, monkeypatch: 
 
 
 def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MOST_WAITING", 3)
+    monkeypatch.setattr(batch_writer, "MOST_WAITING", 3)
     held = sender.world.db  # nothing is recorded while this transaction is open
     first: list[Said] = []
     with held.transaction():
@@ -346,11 +346,11 @@ def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: 
 
 
 def test_O7_bulk_without_room_waits_and_is_then_429(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge, "ROOM", 1)
-    monkeypatch.setattr(edge, "ROOM_WITHIN", 0.1)
+    monkeypatch.setattr(fast_door, "ROOM", 1)
+    monkeypatch.setattr(fast_door, "ROOM_WITHIN", 0.1)
     first: list[Said] = []
     with opened(world, "fast") as sender:
-        held, two_chunks = world.db, [document(f"R{n}") for n in range(ingest.CHUNK + 1)]
+        held, two_chunks = world.db, [document(f"R{n}") for n in range(request_rules.CHUNK + 1)]
         with held.transaction():
             held.run("UPDATE registration SET version = version")
             if held.vendor == "postgresql":
@@ -367,7 +367,7 @@ def test_O7_bulk_without_room_waits_and_is_then_429(world: World, monkeypatch: p
 
 
 def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(batch_writer, "MOST_OF_ONE", 2)
     held, writer = sender.world.db, sender.reception.writer
     done = threading.Semaphore(0)
 
@@ -381,10 +381,10 @@ def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypat
         submit(ACCOUNT, ["R0"])
         until(lambda: writer.is_writing)
         submit(ACCOUNT, ["R1", "R2"])
-        with pytest.raises(batching.Busy):
+        with pytest.raises(batch_writer.Busy):
             submit(ACCOUNT, ["R3"])
         submit(ACCOUNT + 1, ["R1", "R2", "R3"])  # more at once than an account may have waiting: the first of it is always taken
-        with pytest.raises(batching.Busy):
+        with pytest.raises(batch_writer.Busy):
             submit(ACCOUNT + 1, ["R4"])
     for _ in range(3):
         assert done.acquire(timeout=20)
@@ -402,7 +402,7 @@ def test_O7_a_database_that_fails_is_503_and_it_goes_on_by_itself(world: World, 
             raise sqlite3.OperationalError("disk I/O error")
         return answers
 
-    monkeypatch.setattr("heliograph.engine.batching.record_batch", record_batch)
+    monkeypatch.setattr("heliograph.engine.ingest.batch_writer.record_batch", record_batch)
     with opened(world, kind) as sender:
         before = sender.changes
         broken.set()
@@ -421,7 +421,7 @@ def test_an_error_of_ours_spoils_no_neighbour(world: World, monkeypatch: pytest.
             raise RuntimeError("a bug")
         return batches.record_batch(db, items, source, endpoint=endpoint)
 
-    monkeypatch.setattr("heliograph.engine.batching.record_batch", record_batch)
+    monkeypatch.setattr("heliograph.engine.ingest.batch_writer.record_batch", record_batch)
     with opened(world, "fast") as sender:
         said = sender.many(*(document(code) for code in ("R1", "R2", "BAD", "R3")))
         assert [line["status"] for line in said.lines] == [201, 201, 500, 201]
@@ -440,7 +440,7 @@ def test_a_dead_writer_is_noticed(world: World) -> None:
 
 
 def test_a_request_that_does_not_come_in_time_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "BODY_WITHIN", 0.2)
+    monkeypatch.setattr(request_rules, "BODY_WITHIN", 0.2)
     monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.2)
     with opened(world, "fast") as sender:
         slow_body = socket.create_connection(("127.0.0.1", sender.port), timeout=10)

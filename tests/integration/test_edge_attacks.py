@@ -11,7 +11,7 @@ from tests.integration.test_edge import JSON, NDJSON, PATH, document, make_token
 from tests.waiting import until
 from tests.world import World
 
-from heliograph.engine import door_protocol, edge, ingest, reception, tokens
+from heliograph.engine.ingest import door_protocol, fast_door, reception, request_rules, token_cache
 from heliograph.store.tokens import find_grant, new_token
 
 __all__ = ["world"]
@@ -40,7 +40,7 @@ def is_closed(peer: socket.socket) -> bool:
 def test_D9_nobody_without_a_token_keeps_a_connection(world: World, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
     """What comes after an answer ended uvicorn's own keep-alive clock, and no other one ran: a few thousand such connections close the door to all."""
     monkeypatch.setattr(door_protocol, "HEAD_WITHIN", 0.5)
-    monkeypatch.setattr(edge, "IDLE", 1)
+    monkeypatch.setattr(fast_door, "IDLE", 1)
     with opened(world, "fast") as sender:
         peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
         peer.sendall(POST.encode() + b"Content-Length: 0\r\n\r\n")
@@ -64,7 +64,7 @@ def test_D9_a_body_that_nobody_waits_for_is_not_waited_for(world: World, monkeyp
 
 def test_D9_a_body_that_drips_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte in time, the whole never: the time counts from the body's beginning."""
-    monkeypatch.setattr(ingest, "BODY_WITHIN", 1.0)
+    monkeypatch.setattr(request_rules, "BODY_WITHIN", 1.0)
     with opened(world, "fast") as sender:
         peer = socket.create_connection(("127.0.0.1", sender.port), timeout=20)
         peer.sendall(POST.encode() + f"Authorization: Bearer {sender.token}\r\nContent-Length: 100000\r\n\r\n".encode())
@@ -87,7 +87,7 @@ def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch:
         "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (2, 'OTHER', 'Other', 'UTC', :yes, :now)",
         {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
     )
-    monkeypatch.setattr(reception, "Held", lambda: ingest.Held(200_000))
+    monkeypatch.setattr(reception, "Held", lambda: request_rules.Held(200_000))
     with opened(world, "fast") as sender:
         greedy = make_token(world.db, account=2)
         peers = []
@@ -112,13 +112,13 @@ def test_D9_guesses_do_not_keep_out_who_is_known(world: World, monkeypatch: pyte
         return find_grant(*asked)
 
     known = make_token(world.db)
-    asked = tokens.Tokens(lambda: world.open(read_only=True))
+    asked = token_cache.Tokens(lambda: world.open(read_only=True))
     try:
         first = asked.look_up(known)
         assert first is not None
         assert first.result(30)
-        monkeypatch.setattr(tokens, "find_grant", slowly)
-        guesses = [asked.look_up(new_token()) for _ in range(tokens.MOST_ASKED + 20)]
+        monkeypatch.setattr(token_cache, "find_grant", slowly)
+        guesses = [asked.look_up(new_token()) for _ in range(token_cache.MOST_ASKED + 20)]
         again = asked.look_up(known)
         go_on.set()
         assert guesses.count(None) == 20

@@ -19,10 +19,10 @@ from tests.processes import Starter
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.models import Account, EntryLink, Role, User
 from heliograph.accounts.people import PersonRefused
-from heliograph.domain.tags import TagKind
+from heliograph.domain.setup.tags import TagKind
 from heliograph.options import Options
-from heliograph.platform.services.accounts import AccountFacts
-from heliograph.platform.services.first_start import first_link, first_user, set_up
+from heliograph.setup.services.create_account import AccountFacts
+from heliograph.setup.services.first_start import first_link, first_user, set_up
 from heliograph.store.moments import to_micros
 
 GIVEN = {

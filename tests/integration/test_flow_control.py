@@ -13,15 +13,15 @@ from tests.processes import free_port
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
-from heliograph.engine.lines import CATCH_UP, FAILURES_TO_TRIP
-from heliograph.flows import releasing
-from heliograph.flows.services import holding
-from heliograph.flows.services.holding import NotPaused
+from heliograph.connections import release_job
+from heliograph.connections.services import pause
+from heliograph.connections.services.pause import NotPaused
+from heliograph.engine.worker.connection_limiter import CATCH_UP, FAILURES_TO_TRIP
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import Kinds
 from heliograph.jobs.runner import Runner
-from heliograph.platform.errors import Invalid
+from heliograph.setup.errors import Invalid
 
 
 def attend(story: Story, count: int, first: int = 0) -> list[str]:
@@ -39,7 +39,7 @@ def names(story: Story) -> list[str]:
 def runner() -> Iterator[None]:
     """What `heliograph serve` runs beside its pages for jobs of this kind."""
     stop = threading.Event()
-    thread = threading.Thread(target=Runner(Kinds([releasing.kind()])).run_side_by_side, args=(stop,), daemon=True)
+    thread = threading.Thread(target=Runner(Kinds([release_job.kind()])).run_side_by_side, args=(stop,), daemon=True)
     thread.start()
     try:
         yield
@@ -51,7 +51,7 @@ def runner() -> Iterator[None]:
 
 def release(story: Story, connection: int, rate: int) -> int:
     with story.saving() as s:
-        return int(holding.release(s, connection, rate).pk)
+        return int(pause.release(s, connection, rate).pk)
 
 
 def job(id: int) -> Job:

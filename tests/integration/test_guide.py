@@ -13,7 +13,7 @@ from tests.databases import DatabaseFacts
 
 from heliograph.guide.chapters import read
 from heliograph.guide.markdown import Addresses, rendered
-from heliograph.guide.searching import found
+from heliograph.guide.search import found
 
 CONTENTS = """# The guide
 

@@ -16,8 +16,8 @@ from tests.guide_names import PLACES, ROWS, Row
 from tests.named import names
 from tests.planning import EVENT, Planned, planned
 
-from heliograph.domain.fields import ATTENDEE_TYPE_TAGS
-from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS
 from heliograph.flows.services.flows import save_flow
 from heliograph.guide.folder import GUIDE
 

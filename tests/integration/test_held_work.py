@@ -13,11 +13,12 @@ from tests.databases import DatabaseFacts
 from tests.receiver import Receiver
 from tests.world import ACCOUNT, World
 
-from heliograph.domain.delivery import Rank
-from heliograph.domain.slots import slot_of
-from heliograph.store import connection_states, lanes
+from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.slots import slot_of
+from heliograph.store import connection_states
 from heliograph.store.database import Database, SqliteDatabase
-from heliograph.store.lanes import Want
+from heliograph.store.queue import lanes
+from heliograph.store.queue.lanes import Want
 
 log = structlog.get_logger(__name__)
 

@@ -18,11 +18,11 @@ from tests.receiver import Answer
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.tags import TagKind
+from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
-from heliograph.platform import bulk
-from heliograph.platform.services import setup, tags
+from heliograph.registrations import bulk_change
+from heliograph.setup.services import event_setup, tags
 
 PLAIN = re.compile(r"[A-Za-z0-9/_~-]*")
 """A path that every browser, proxy and server reads alike, whatever it decodes or normalises."""
@@ -108,10 +108,10 @@ def planted(story: Story) -> tuple[dict[str, str], str]:
         summit = story.events["SUMMIT"]
         kinds = frozenset(TagKind) - {TagKind.REGISTRATION_PROPERTY}
         tag = tags.save_tag(s, tags.TagFacts(f"T{evil}", kinds, label=f"T{evil}")).pk
-        setup.save_type(s, summit, setup.TypeFacts("a.b", f"Type {evil}", (tag,)))
-        setup.save_session(s, summit, setup.SessionFacts("a..b", f"Session {evil}"))
-        setup.save_question(s, summit, setup.QuestionFacts("c.d", f"Question {evil}", "select", (evil, "b"), tag))
-        setup.save_property(s, summit, setup.PropertyFacts("e.f", f"Property {evil}"))
+        event_setup.save_type(s, summit, event_setup.TypeFacts("a.b", f"Type {evil}", (tag,)))
+        event_setup.save_session(s, summit, event_setup.SessionFacts("a..b", f"Session {evil}"))
+        event_setup.save_question(s, summit, event_setup.QuestionFacts("c.d", f"Question {evil}", "select", (evil, "b"), tag))
+        event_setup.save_property(s, summit, event_setup.PropertyFacts("e.f", f"Property {evil}"))
     crm = story.connection(f"C {evil}", "/crm")
     story.flow(f"F {evil}", [story.to(crm)], statuses=["Attended"])
     mapping = story.mapping(f"M {evil}", {evil: "registration.code"}, required=[evil])
@@ -123,8 +123,8 @@ def planted(story: Story) -> tuple[dict[str, str], str]:
     story.receiver.answer("/crm", Answer(422, evil))
     with story.worker():  # every action fails for good, and so stands in Retry
         story.wait_for(lambda: all(action["sent"] for action in story.actions()), 60)
-    job = control.create(bulk.KIND, story.account, {"status": "Attended", "total": len(HOSTILE)}, by="user:1")
-    refused = [{"event": "SUMMIT", "code": code, "status": evil, "reason": bulk.LATER} for code in HOSTILE]
+    job = control.create(bulk_change.KIND, story.account, {"status": "Attended", "total": len(HOSTILE)}, by="user:1")
+    refused = [{"event": "SUMMIT", "code": code, "status": evil, "reason": bulk_change.LATER} for code in HOSTILE]
     with scope(account=story.account):
         Job.objects.filter(pk=job.pk).update(
             state=State.DONE, counts={"refused": len(HOSTILE)}, result={"refused": refused}, done=len(HOSTILE)

@@ -16,8 +16,8 @@ from tests.integration.test_edge import JSON, NDJSON, PATH, Sender, document, ma
 from tests.waiting import until
 from tests.world import World
 
-from heliograph.engine import tokens
-from heliograph.engine.operations import operations_port
+from heliograph.engine.ingest import token_cache
+from heliograph.engine.supervisor.operations_port import operations_port
 from heliograph.options import Options
 from heliograph.store.tokens import find_grant, new_token
 from heliograph.web.limits import LARGEST_UNASKED
@@ -287,8 +287,8 @@ def test_H3_A3_guesses_of_tokens_wait_in_one_line_whatever_host_they_name(world:
         assert go_on.wait(60)
         return find_grant(*asked)
 
-    monkeypatch.setattr(tokens, "find_grant", slowly)
-    monkeypatch.setattr(tokens, "MOST_ASKED", 2)
+    monkeypatch.setattr(token_cache, "find_grant", slowly)
+    monkeypatch.setattr(token_cache, "MOST_ASKED", 2)
     spelled = ("localhost", "LOCALHOST", "127.0.0.1", "[::1]", "localhost:{}")
     with opened(world, kind) as sender, ThreadPoolExecutor(2) as pool:
 

@@ -12,10 +12,10 @@ from tests import exports
 from tests.exports import STYLES, Export
 from tests.integration.test_imports_export import account, no_scope, run
 
-from heliograph.platform.imports.lacks import Choice
-from heliograph.platform.imports.preparing import Wishes
 from heliograph.recording.contents import read_state
 from heliograph.recording.sources import Committed, forget
+from heliograph.registrations.imports.missing_setup import Choice
+from heliograph.registrations.imports.preparation import Wishes
 from heliograph.store.database import of_django
 from heliograph.store.models import Change, Event, Registration
 

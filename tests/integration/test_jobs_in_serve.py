@@ -11,8 +11,9 @@ from tests.waiting import until
 
 from heliograph.jobs import control
 from heliograph.jobs.models import State
-from heliograph.platform import bulk, marking
-from heliograph.platform.registrations import Wanted
+from heliograph.registrations import bulk_change
+from heliograph.registrations.list import Wanted
+from heliograph.setup import mark_test_job
 
 
 def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, database: DatabaseFacts) -> None:
@@ -20,12 +21,12 @@ def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, dat
         event = event_in_testing(site)
         for n in range(3):
             site.record(f"G-{n}", event="GALA-26", properties={"Test": False})
-        live = marking.start(site.pk, event, site.acme.event_status("Live"), by=BY)
+        live = mark_test_job.start(site.pk, event, site.acme.event_status("Live"), by=BY)
         with site.store.transaction():
             now = site.store.now()
         wanted = Wanted(event=event).as_json()
         parameters = {"status": "Attended", "picked": [], "wanted": wanted, "asked": now, "total": 3, "by": BY}
-        attended = control.create(bulk.KIND, site.pk, parameters, by=BY)
+        attended = control.create(bulk_change.KIND, site.pk, parameters, by=BY)
         process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
         until(lambda: all(control.find(job.pk).state == State.DONE for job in (live, attended)), 45)
         assert process.terminate() == 0

@@ -15,11 +15,11 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
-from heliograph.domain.access import Denied
-from heliograph.domain.connections import Secret
-from heliograph.flows import outgoing
-from heliograph.flows.services import oauth as services
-from heliograph.flows.services.access import Asker
+from heliograph.connections import outgoing
+from heliograph.connections.services import oauth as services
+from heliograph.connections.services.access import Asker
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.oauth_access import Denied
 from heliograph.outbound.guard import Policy
 
 PASSWORD = "a sentence to remember"
@@ -259,7 +259,7 @@ def test_C5_tokens_never_go_where_they_were_not_meant_for(story: Story, receiver
     connects(client, authority, connection)
     with Receiver() as elsewhere:
         with story.saving() as s:
-            from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
+            from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 
             body = connection_row(connection).body
             facts = ConnectionFacts(body, url=elsewhere.url("/crm"), secrets=authority.secrets())

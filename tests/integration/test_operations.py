@@ -14,7 +14,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
 from tests.waiting import until
 
-from heliograph.engine.operations import RUNNING, operations_port
+from heliograph.engine.supervisor.operations_port import RUNNING, operations_port
 
 pytestmark = pytest.mark.once
 

@@ -14,9 +14,9 @@ from tests.receiver import Receiver
 from tests.waiting import until
 from tests.world import World
 
-from heliograph.engine import flight
-from heliograph.engine.process import FolderInUse, folder_lock
-from heliograph.engine.slots import Lease
+from heliograph.engine.supervisor.processes import FolderInUse, folder_lock
+from heliograph.engine.worker import inflight_journal
+from heliograph.engine.worker.slot_ownership import Lease
 
 
 def test_D2_what_an_orphan_left_behind_counts_as_begun_while_its_successor_runs(fresh_database: DatabaseFacts) -> None:
@@ -60,29 +60,29 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
     def looked_at_just_before(file: int, operation: int) -> None:
         if not seen:
             seen.append({})
-            seen.append(dict(flight.left_behind(tmp_path)))
+            seen.append(dict(inflight_journal.left_behind(tmp_path)))
         lock(file, operation)
 
     monkeypatch.setattr(fcntl, "flock", looked_at_just_before)
-    mine = flight.FlightFile(tmp_path, "successor")
+    mine = inflight_journal.FlightFile(tmp_path, "successor")
     monkeypatch.undo()
     assert seen == [{}, {}]
     mine.note(3, 4)
-    assert (flight.noted(tmp_path), dict(flight.left_behind(tmp_path))) == (1, {})
+    assert (inflight_journal.noted(tmp_path), dict(inflight_journal.left_behind(tmp_path))) == (1, {})
     mine.close()
     assert not list(tmp_path.iterdir())
 
 
 def test_D1_one_crash_is_told_once_by_two_that_look_at_the_same_time(tmp_path: Path) -> None:
-    mine = flight.FlightFile(tmp_path, "dead")
+    mine = inflight_journal.FlightFile(tmp_path, "dead")
     mine.note(3, 4)
     mine._map.close()  # as the end of its process does
     os.close(mine._file)
-    first = flight.left_behind(tmp_path)
+    first = inflight_journal.left_behind(tmp_path)
     path, lanes = next(first)
     assert lanes == [(3, 4)]
-    assert list(flight.left_behind(tmp_path)) == []
-    second = flight.left_behind(tmp_path)
+    assert list(inflight_journal.left_behind(tmp_path)) == []
+    second = inflight_journal.left_behind(tmp_path)
     path.unlink()
     assert list(first) == []
     assert list(second) == []

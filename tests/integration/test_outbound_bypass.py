@@ -15,14 +15,14 @@ from tests.receiver import Answer as Reply
 from tests.receiver import Receiver
 from tests.waiting import PATIENCE
 
-from heliograph.domain.outcomes import Cause
-from heliograph.domain.requests import Request
-from heliograph.outbound.checking import check_url
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.outbound.address_check import check_url
 from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Addresses, Answer, Resolver, look_up
+from heliograph.outbound.route_cache import Shelf
 from heliograph.outbound.sender import Sender
-from heliograph.outbound.shelf import Shelf
 from heliograph.outbound.target import Target
 from heliograph.outbound.transfer import Transfer
 

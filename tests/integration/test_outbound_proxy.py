@@ -16,10 +16,10 @@ from tests.proxy import Proxy
 from tests.receiver import Answer, Receiver
 from tests.waiting import PATIENCE
 
-from heliograph.domain.outcomes import Cause
-from heliograph.domain.requests import Request
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound import proxy as outbound_proxy
-from heliograph.outbound.checking import check_url
+from heliograph.outbound.address_check import check_url
 from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import ProxyError

@@ -16,8 +16,8 @@ from tests.authority import Authority
 from tests.receiver import Answer, Receiver
 from tests.waiting import PATIENCE, until
 
-from heliograph.domain.outcomes import Cause
-from heliograph.domain.requests import Request
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.exchange import CutOff, Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Resolver, look_up

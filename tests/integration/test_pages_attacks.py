@@ -14,9 +14,9 @@ from tests.routes import addresses, routes
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.tags import TagKind
-from heliograph.platform.services import setup, tags
-from heliograph.store import trials
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.services import event_setup, tags
+from heliograph.store import connection_tests
 
 PASSWORD = "a sentence to remember"
 EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}</script>"
@@ -35,10 +35,10 @@ def test_P1_a_hostile_name_is_text_on_every_page(story: Story, client: Client, s
         kinds = frozenset(TagKind) - {TagKind.REGISTRATION_PROPERTY}
         tag = tags.save_tag(s, tags.TagFacts(f"T {EVIL}"[:60], kinds, label=EVIL)).pk
         summit = story.events["SUMMIT"]
-        setup.save_type(s, summit, setup.TypeFacts("EVIL", EVIL, (tag,)))
-        setup.save_session(s, summit, setup.SessionFacts("EVIL", EVIL))
-        setup.save_question(s, summit, setup.QuestionFacts("evil", EVIL, "select", (EVIL, "b"), tag))
-        setup.save_property(s, summit, setup.PropertyFacts("EVIL", EVIL))
+        event_setup.save_type(s, summit, event_setup.TypeFacts("EVIL", EVIL, (tag,)))
+        event_setup.save_session(s, summit, event_setup.SessionFacts("EVIL", EVIL))
+        event_setup.save_question(s, summit, event_setup.QuestionFacts("evil", EVIL, "select", (EVIL, "b"), tag))
+        event_setup.save_property(s, summit, event_setup.PropertyFacts("EVIL", EVIL))
     User.objects.filter(pk=somebody.pk).update(name=EVIL)
     Account.objects.filter(pk=story.account).update(name=EVIL)
     crm = story.connection(EVIL, "/crm")
@@ -209,10 +209,10 @@ def test_H3_A3_links_and_tests_of_connections_look_at_nothing_that_a_request_say
             assert client.get(reverse(name, args=(f"guess-{n}",)), **from_elsewhere(n)).status_code in {404, 410}
     crm = story.connection("CRM", "/crm")
     client.force_login(somebody)
-    for n in range(2 * trials.OF_CONNECTION):
+    for n in range(2 * connection_tests.OF_CONNECTION):
         assert client.post(reverse("connection", args=(crm,)), {"do": "sample"}, **from_elsewhere(n)).status_code == 302
         ((tests,),) = story.db.all("SELECT tests FROM connection_state WHERE connection_id = :id", {"id": crm})
-        assert tests == min(n + 1, trials.OF_CONNECTION)
+        assert tests == min(n + 1, connection_tests.OF_CONNECTION)
 
 
 def test_P1_guesses_for_many_people_do_not_make_those_for_one_forgotten(client: Client, somebody: User) -> None:

@@ -21,16 +21,16 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
-from heliograph.domain.connections import Secret
-from heliograph.domain.flows import Does
-from heliograph.domain.outcomes import Delivered
+from heliograph.connections.services import signing, test_progress
+from heliograph.connections.services.connections import connection_row, connection_url
+from heliograph.connections.services.networks import allow_networks
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.delivery.outcomes import Delivered
+from heliograph.domain.flow.flow import Does
 from heliograph.flows.models import Connection, Flow, Mapping
-from heliograph.flows.services import signing, watching
-from heliograph.flows.services.connections import connection_row, connection_url
-from heliograph.flows.services.networks import allow_networks
-from heliograph.flows.vault import vault
 from heliograph.jobs.models import Job, State
-from heliograph.store import trials
+from heliograph.store import connection_tests
 from heliograph.store.secrets import load_secrets
 
 LIST = "/signal/connections/"
@@ -353,7 +353,7 @@ def test_C2_a_field_is_put_into_each_url_without_script(story: Story, receiver: 
 
 
 def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver, ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 0.2)  # seconds that the page waits for a quick end
+    monkeypatch.setattr(test_progress, "PATIENCE", 0.2)  # seconds that the page waits for a quick end
     gate = threading.Event()
     receiver.answer("/me", lambda _request: Answer(200 if gate.wait(60) else 500, "{}"))
     crm = story.connection("CRM", "/crm")
@@ -386,9 +386,9 @@ def test_C3_a_slow_test_is_watched_step_by_step(story: Story, receiver: Receiver
 def test_C3_a_test_whose_process_has_died_is_not_shown_for_ever(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     with story.db.transaction():
-        assert trials.may_test(story.db, story.account, crm)
-        long_ago = story.db.now() - watching.LONGEST - 1
-        trials.keep(story.db, story.account, crm, {"under_way": {"since": long_ago, "at": "answer", "steps": []}})
+        assert connection_tests.may_test(story.db, story.account, crm)
+        long_ago = story.db.now() - test_progress.LONGEST - 1
+        connection_tests.keep(story.db, story.account, crm, {"under_way": {"since": long_ago, "at": "answer", "steps": []}})
     page = text_of(ada.get(address(crm)).content)
     assert "Testing…" not in page
     assert "Not tried yet" in page

@@ -12,14 +12,14 @@ from tests.integration.test_pages_signal import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.changes import EventState
-from heliograph.domain.statuses import StatusClass
-from heliograph.domain.tags import TagKind
-from heliograph.platform import coverage
-from heliograph.platform.services import setup
-from heliograph.platform.services.events import save_event
-from heliograph.platform.services.saving import saving
-from heliograph.platform.services.tagging import set_tags
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup import coverage
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.object_tags import set_tags
+from heliograph.setup.services.saving import saving
 
 URL = "/settings/tags/coverage/"
 STATUS, PROPERTY = TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY
@@ -30,7 +30,7 @@ def elsewhere(site: Planned, code: str, *, tagged: bool = True) -> int:
     with saving(site.pk, by=BY, whole_account=True) as s:
         event = save_event(s, EventState(code, code, site.acme.event_status("Live")))
         tags = (site.acme.tags["Registered"].pk,) if tagged else ()
-        setup.save_status(s, event, setup.StatusFacts("P", "invited by PARTNER", StatusClass.PENDING, tags))
+        event_setup.save_status(s, event, event_setup.StatusFacts("P", "invited by PARTNER", StatusClass.PENDING, tags))
     return event
 
 

@@ -14,15 +14,16 @@ from tests.integration.test_pages_signal import text_of
 from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.changes import EventState, RegistrationState
-from heliograph.domain.tags import StandardProperty, TagKind
+from heliograph.domain.registration.change import EventState, RegistrationState
+from heliograph.domain.setup.tags import StandardProperty, TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
-from heliograph.platform import editing, marking
-from heliograph.platform.models import AttendeeType, Question, RegistrationProperty, Session
-from heliograph.platform.services.events import save_event
-from heliograph.platform.services.saving import saving
 from heliograph.recording.sources import Committed
+from heliograph.registrations import draft
+from heliograph.setup import mark_test_job
+from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, Session
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.saving import saving
 
 DETAILS = f"/events/{EVENT}/details/"
 
@@ -210,7 +211,7 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
 
 
 def registration(site: Planned, code: str, event: str = "GALA-26") -> RegistrationState:
-    found = editing.opened(site.store, site.pk, event, code)
+    found = draft.opened(site.store, site.pk, event, code)
     assert found is not None
     return found.state
 
@@ -219,8 +220,8 @@ def test_P9_who_comes_while_it_is_marked_is_marked_too(database: DatabaseFacts) 
     with planned(database) as site:
         event = event_in_testing(site)
         site.record("G-0", event="GALA-26", properties={"Test": False})
-        job = marking.start(site.pk, event, site.acme.event_status("On-Site"), by=BY)
-        run = marking.Marking(job)
+        job = mark_test_job.start(site.pk, event, site.acme.event_status("On-Site"), by=BY)
+        run = mark_test_job.Marking(job)
         site.record("G-1", event="GALA-26", properties={"Test": False})
         assert list(run.read().codes) == ["G-0", "G-1"]
         (done,) = site.run_jobs()
@@ -232,7 +233,7 @@ def test_P9_a_job_that_failed_can_be_tried_again(database: DatabaseFacts, client
     with planned(database) as site:
         event = event_in_testing(site)
         site.record("G-0", event="GALA-26", properties={"Test": False})
-        job = marking.start(site.pk, event, site.acme.event_status("Live"), by=BY)
+        job = mark_test_job.start(site.pk, event, site.acme.event_status("Live"), by=BY)
         with inside(site.acme):
             Job.objects.filter(pk=job.pk).update(state=State.FAILED, error="The disk was full.")
         site.signs_in(client, Role.PLANNER)

@@ -16,15 +16,15 @@ from tests.forms import posted
 from tests.planning import Planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.flows import GONE, Destination, Does, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping import Kind, Mapping, Row, Source
-from heliograph.domain.tags import TagKind
-from heliograph.flows.services.connections import ConnectionFacts, delete_connection, save_connection
+from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
+from heliograph.domain.flow.flow import GONE, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.mapping.mapping import Kind, Mapping, Row, Source
+from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
-from heliograph.flows.services.mappings import delete_mapping, save_mapping
-from heliograph.platform.services import setup
-from heliograph.platform.services.fields import delete_field
-from heliograph.platform.services.tags import delete_tag
+from heliograph.mappings.services import delete_mapping, save_mapping
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.custom_fields import delete_field
+from heliograph.setup.services.tags import delete_tag
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
 
@@ -396,7 +396,9 @@ def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Pla
     url = f"/signal/flows/{leads(plan)}/"
     assert "Several questions share" not in text_of(client.get(url))
     with plan.acme.planning() as s:
-        setup.save_question(s, plan.acme.event, setup.QuestionFacts("more", "Anything else", "text", (), plan.acme.tags["Diet"].pk))
+        event_setup.save_question(
+            s, plan.acme.event, event_setup.QuestionFacts("more", "Anything else", "text", (), plan.acme.tags["Diet"].pk)
+        )
     shown = text_of(client.get(url))
     assert "Several questions share the tag Dietary needs" in shown
     assert "In SUMMIT-26: “Dietary needs”, “Anything else”. Their answers are sent joined with “; ”." in shown

@@ -17,10 +17,10 @@ from tests.integration.test_pages_signal import text_of
 from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.changes import RegistrationState
+from heliograph.domain.registration.change import RegistrationState
 from heliograph.jobs.models import Job, State
-from heliograph.platform import bulk, editing
-from heliograph.platform.registrations import Wanted
+from heliograph.registrations import bulk_change, draft
+from heliograph.registrations.list import Wanted
 
 NAMES = {
     "R-1": ("Zoë", "Marin"),
@@ -39,7 +39,7 @@ def codes(page: str) -> list[str]:
 
 
 def state(site: Planned, code: str) -> RegistrationState:
-    found = editing.opened(site.store, site.pk, EVENT, code)
+    found = draft.opened(site.store, site.pk, EVENT, code)
     assert found is not None
     return found.state
 
@@ -244,18 +244,18 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
     with planned(database) as site:
         for n in range(5):
             site.record(f"R-{n}")
-        wish = bulk.Wish("Paid", wanted=Wanted(event=site.acme.event))
+        wish = bulk_change.Wish("Paid", wanted=Wanted(event=site.acme.event))
         with site.store.transaction():
             now = site.store.now()
         parameters = {"status": "Paid", "picked": [], "wanted": wish.wanted.as_json(), "asked": now, "total": 5, "by": "user:1"}
-        job = control.create(bulk.KIND, site.pk, parameters, by="user:1")
+        job = control.create(bulk_change.KIND, site.pk, parameters, by="user:1")
         ((third,),) = site.store.all("SELECT id FROM registration WHERE code = 'R-2'")
         with inside(site.acme):
             Job.objects.filter(pk=job.pk).update(cursor={"last": third}, done=3, counts={"changed": 3})
         (done,) = site.run_jobs()
         assert done.counts == {"changed": 5}
         assert state(site, "R-0").status == site.acme.status("New"), "what was done before is not done again"
-        waiting = control.create(bulk.KIND, site.pk, parameters, by="user:1")
+        waiting = control.create(bulk_change.KIND, site.pk, parameters, by="user:1")
         site.signs_in(client, Role.VIEWER)
         assert client.get(f"/jobs/{waiting.pk}/").status_code == 200
         assert client.post(f"/jobs/{waiting.pk}/", {"do": "stop"}).status_code == 403

@@ -11,8 +11,8 @@ from tests.integration.test_pages_signal import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Account, AuditEntry, Role
-from heliograph.domain.tags import TagKind
-from heliograph.platform.models import CustomField, Tag
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.models import CustomField, Tag
 
 STATUS = TagKind.REGISTRATION_STATUS.value
 
@@ -296,7 +296,7 @@ def test_N1_the_menu_leads_everywhere_and_signal_has_its_own_window(database: Da
 
 def test_an_empty_account_says_what_to_do(database: DatabaseFacts, client: Client) -> None:
     from heliograph.accounts.models import User
-    from heliograph.platform.services.accounts import AccountFacts, create_account
+    from heliograph.setup.services.create_account import AccountFacts, create_account
 
     with planned(database):
         account = create_account(AccountFacts("EMPTY", "Empty", "UTC"), by="test")

@@ -14,11 +14,11 @@ from tests.factories import replaced
 from tests.pages import Site
 from tests.waiting import until
 
-from heliograph.domain.flows import Mode
-from heliograph.domain.outcomes import Cause, Delivered, Refused
-from heliograph.domain.retry import Category
+from heliograph.deliveries.database import reading
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, Result, Wanted
-from heliograph.insights.reading import reading
 from heliograph.web.cursor import Cursor
 
 

@@ -27,10 +27,10 @@ from tests.rows import everything
 from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
-from heliograph.domain.connections import Secret, signing_secret
-from heliograph.domain.mapping import Kind
-from heliograph.flows import outgoing
-from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
+from heliograph.connections import outgoing
+from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
+from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.mapping.mapping import Kind
 from heliograph.outbound.guard import Policy
 
 PASSWORD = "a sentence to remember"

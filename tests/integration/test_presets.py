@@ -22,22 +22,22 @@ from tests.vendors import (
     Zapier,
 )
 
-from heliograph.domain.addresses import split_address
-from heliograph.domain.connections import Secret
-from heliograph.flows.services import presets
-from heliograph.flows.services.connections import ConnectionFacts, save_connection
-from heliograph.flows.services.mappings import mapping_row
-from heliograph.platform.errors import Invalid, NotThere
+from heliograph.connections.services.connections import ConnectionFacts, save_connection
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.target_url import split_address
+from heliograph.mappings.services import mapping_row
+from heliograph.presets import services
+from heliograph.setup.errors import Invalid, NotThere
 
 TOKENS = {"salesforce_upsert": "/services/oauth2/token", "marketo_leads": "/identity/oauth/token"}
 
 
 def prepare(story: Story, key: str, **values: str) -> int:
     """A flow that sends to what the preset makes, once its host is the receiver: path, query and all else stay as the preset has them."""
-    chosen = presets.preset(key)
+    chosen = services.preset(key)
     given = {**chosen.sample["blanks"], **values}
     with story.saving() as s:
-        made = presets.make(s, key, given)
+        made = services.make(s, key, given)
     filled = chosen.fill(given)
     fields = dict(made.connection.body)
     if key in TOKENS:
@@ -226,21 +226,21 @@ def test_B3_C8_a_full_queue_of_make_rests_the_connection(story: Story) -> None:
 def test_B3_a_preset_is_made_of_blanks_with_errors_for_each(story: Story) -> None:
     with story.saving() as s:
         with pytest.raises(NotThere):
-            presets.make(s, "nonsense", {})
+            services.make(s, "nonsense", {})
         with pytest.raises(Invalid) as wrong:
-            presets.make(s, "salesforce_upsert", {"domain": "https://example.org"})
+            services.make(s, "salesforce_upsert", {"domain": "https://example.org"})
         assert wrong.value.fields.keys() == {"domain", "external_id", "client_id", "client_secret"}
         with pytest.raises(Invalid) as long:
-            presets.make(s, "hubspot_contact", {"token": "x" * 3_999 + "é", "name": "n" * 300})
+            services.make(s, "hubspot_contact", {"token": "x" * 3_999 + "é", "name": "n" * 300})
         assert long.value.fields.keys() == {"name"}, long.value.fields
     values: dict[str, Any] = {"url": "https://hooks.slack.com/services/T/B/X"}
     with story.saving() as s:
-        first = presets.make(s, "slack_text", values)
+        first = services.make(s, "slack_text", values)
         assert (first.connection.name, first.mappings[0].name) == ("Slack message", "Slack message mapping")
     with story.saving() as s, pytest.raises(Invalid) as twice:
-        presets.make(s, "slack_text", values)
+        services.make(s, "slack_text", values)
     assert twice.value.fields.keys() == {"name"}
     with story.saving() as s:
-        second = presets.make(s, "slack_text", {**values, "name": "Slack #door"})
+        second = services.make(s, "slack_text", {**values, "name": "Slack #door"})
         assert mapping_row(second.mappings[0].pk).body["rows"] == mapping_row(first.mappings[0].pk).body["rows"]
         assert "services" not in str(second.connection.body)

@@ -13,11 +13,11 @@ from tests.processes import free_port
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.domain.connections import Secret
-from heliograph.domain.responses import Then
-from heliograph.flows.services import presets
-from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection, save_rule
-from heliograph.insights import answers
+from heliograph.connections import answers
+from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection, save_rule
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.response_rule import Then
+from heliograph.presets import services
 
 type Start = Callable[..., int]
 
@@ -49,7 +49,7 @@ def answers_at(port: int) -> bool:
         return False
 
 
-def flow_of(story: Story, made: presets.Made) -> int:
+def flow_of(story: Story, made: services.Made) -> int:
     story.flow(made.preset.name, [story.to(made.connection.pk, mapping=made.mappings[0].pk, does=made.preset.does)])
     return int(made.connection.pk)
 
@@ -62,7 +62,7 @@ def test_B3_ntfy_delivers_and_says_when_its_limit_is_used_up(story: Story, start
     )
     start(port, "ntfy", "serve", "--config", str(tmp_path / "server.yml"))
     with story.saving() as s:
-        made = presets.make(s, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door"}, http=True)
+        made = services.make(s, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door"}, http=True)
     crm = flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", profile={"first_name": "Zoë", "last_name": "Lindqvist"})
@@ -95,7 +95,7 @@ def test_B3_ntfy_refuses_a_protected_topic(story: Story, start: Start, tmp_path:
     )
     start(port, "ntfy", "serve", "--config", str(tmp_path / "server.yml"))
     with story.saving() as s:
-        made = presets.make(s, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door", "token": "tk_nonsense"}, http=True)
+        made = services.make(s, "ntfy", {"server": f"http://127.0.0.1:{port}", "topic": "summit-door", "token": "tk_nonsense"}, http=True)
     flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", first="Zoë")
@@ -120,7 +120,7 @@ def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(
     port = free_port()
     start(port, "webhook", "-hooks", str(tmp_path / "hooks.json"), "-ip", "127.0.0.1", "-port", str(port), "-verbose")
     with story.saving() as s:
-        made = presets.make(s, "generic_json", {"url": f"http://127.0.0.1:{port}/hooks/lead", "token": "b4d-token"}, http=True)
+        made = services.make(s, "generic_json", {"url": f"http://127.0.0.1:{port}/hooks/lead", "token": "b4d-token"}, http=True)
     crm = flow_of(story, made)
     with story.worker():
         story.record("R1", status="Attended", first="Zoë")

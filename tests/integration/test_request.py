@@ -19,14 +19,14 @@ from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import AuditEntry
-from heliograph.domain.connections import Secret, signing_secret
-from heliograph.domain.mapping import Kind
+from heliograph.connections.services import signing
+from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, save_connection
+from heliograph.connections.services.networks import allow_networks
+from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.mapping.mapping import Kind
 from heliograph.flows.models import Connection
-from heliograph.flows.services import signing
-from heliograph.flows.services.connections import ConnectionFacts, SecretsAgain, save_connection
-from heliograph.flows.services.networks import allow_networks
 from heliograph.outbound.guard import Policy
-from heliograph.platform.errors import Invalid
+from heliograph.setup.errors import Invalid
 
 ANSWERS = {"first": "profile.first_name", "diet": "answer.{}", "code": "registration.code"}
 

@@ -6,10 +6,10 @@ import pytest
 from tests.receiver import Answer
 from tests.story import Story
 
-from heliograph.domain.responses import Then
-from heliograph.flows.services import connections as connection_services
-from heliograph.insights import answers
-from heliograph.platform.errors import Invalid
+from heliograph.connections import answers
+from heliograph.connections.services import connections as connection_services
+from heliograph.domain.connection.response_rule import Then
+from heliograph.setup.errors import Invalid
 
 OK_FALSE = {"if": [{"in": "json", "name": "ok", "is": ["false"]}], "then": "failed", "shows": "error"}
 

@@ -20,17 +20,17 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.domain.access import Tokens
-from heliograph.domain.connections import Secret
-from heliograph.domain.diagnosis import Finding, Mark, Report, Step, Verdict
-from heliograph.flows import diagnosis_words as words
-from heliograph.flows import outgoing
-from heliograph.flows.services import signing, testing, waiting
-from heliograph.flows.services.connections import ConnectionFacts, connection_row, save_connection
-from heliograph.flows.services.networks import allow_networks
-from heliograph.flows.vault import vault
-from heliograph.platform.errors import Invalid, NotThere
-from heliograph.store import oauth, trials
+from heliograph.connections import diagnosis_words as words
+from heliograph.connections import outgoing
+from heliograph.connections.services import save_and_test, signing, test_limiter
+from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
+from heliograph.connections.services.networks import allow_networks
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.diagnosis import Finding, Mark, Report, Step, Verdict
+from heliograph.domain.connection.oauth_access import Tokens
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.store import connection_tests, oauth
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 LOGIN = "<!DOCTYPE html><html><form action='/in'><input name='u'><input type='password' name='p'></form></html>"
@@ -62,7 +62,7 @@ class Stage:
             return int(save_connection(s, facts, http=True).pk)
 
     def run(self, id: int, **more: Any) -> Report:
-        return testing.try_connection(self.story.account, id, **more)
+        return save_and_test.try_connection(self.story.account, id, **more)
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_C3_says_at_which_step_it_failed_and_what_mends_it(stage: Stage, kind: s
         assert secret not in said
     failed = next(each for each in report.steps if each.mark is Mark.FAILED)
     assert failed.seconds is not None
-    assert testing.last_reports(stage.story.db, stage.story.account)[id][1] == report
+    assert save_and_test.last_reports(stage.story.db, stage.story.account)[id][1] == report
 
 
 def test_C3_tested_by_its_test_url_with_its_credentials(stage: Stage) -> None:
@@ -375,7 +375,7 @@ def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
     authority.refresh.add("refresh-0")
     sign_in(stage, authority, id, refresh="refresh-0")
     authority.delay = 0.2
-    with ThreadPoolExecutor(waiting.MOST_OF_ACCOUNT) as pool:
+    with ThreadPoolExecutor(test_limiter.MOST_OF_ACCOUNT) as pool:
         reports = [run.result() for run in [pool.submit(_alone, stage, id) for _ in range(4)]]
     assert {report.verdict for report in reports} == {Verdict.TESTED}, reports
     assert authority.refresh  # the family lives
@@ -412,18 +412,18 @@ def test_C3_an_incomplete_connection_says_what_is_missing(stage: Stage) -> None:
 def test_C3_tests_are_no_traffic_generator(stage: Stage) -> None:
     receiver = stage.receiver()
     id = stage.connection(receiver.url("/hook"), receiver.url("/test"))
-    for _ in range(trials.OF_CONNECTION):
+    for _ in range(connection_tests.OF_CONNECTION):
         assert stage.run(id).verdict is Verdict.TESTED
-    with pytest.raises(testing.TooManyTests, match="Wait a minute"):
+    with pytest.raises(save_and_test.TooManyTests, match="Wait a minute"):
         stage.run(id)
     others = [stage.connection(receiver.url("/hook"), receiver.url("/test"), name=f"Other {n}") for n in range(4)]
-    for other in (others * trials.OF_CONNECTION)[: trials.OF_ACCOUNT - trials.OF_CONNECTION]:
+    for other in (others * connection_tests.OF_CONNECTION)[: connection_tests.OF_ACCOUNT - connection_tests.OF_CONNECTION]:
         assert stage.run(other).verdict is Verdict.TESTED
-    with pytest.raises(testing.TooManyTests):
+    with pytest.raises(save_and_test.TooManyTests):
         stage.run(others[-1])
-    assert len(receiver.requests) == trials.OF_ACCOUNT
+    assert len(receiver.requests) == connection_tests.OF_ACCOUNT
     with stage.story.db.transaction():
-        stage.story.db.run("UPDATE connection_state SET tests_since = tests_since - :window", {"window": trials.WINDOW})
+        stage.story.db.run("UPDATE connection_state SET tests_since = tests_since - :window", {"window": connection_tests.WINDOW})
     assert stage.run(id).verdict is Verdict.TESTED
 
 
@@ -431,10 +431,10 @@ def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
     receiver = stage.receiver()
     receiver.answer("/test", Answer(then="hang"))
     id = stage.connection(receiver.url("/hook"), receiver.url("/test"), total_timeout=20)
-    with ThreadPoolExecutor(waiting.MOST_OF_ACCOUNT) as pool:
-        slow = [pool.submit(_alone, stage, id) for _ in range(waiting.MOST_OF_ACCOUNT)]
-        receiver.wait_for(waiting.MOST_OF_ACCOUNT)
-        with pytest.raises(testing.TooManyTests, match="under way"):
+    with ThreadPoolExecutor(test_limiter.MOST_OF_ACCOUNT) as pool:
+        slow = [pool.submit(_alone, stage, id) for _ in range(test_limiter.MOST_OF_ACCOUNT)]
+        receiver.wait_for(test_limiter.MOST_OF_ACCOUNT)
+        with pytest.raises(save_and_test.TooManyTests, match="under way"):
             stage.run(id)
         receiver.drop_connections()
         assert {each.result().finding for each in slow} == {Finding.CLOSED}
@@ -445,12 +445,14 @@ def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
 def test_C3_save_and_test_saves_first(stage: Stage) -> None:
     receiver = stage.receiver()
     facts = ConnectionFacts({"name": "New", "auth": "Open / No Auth"}, url=receiver.url("/hook"))
-    id, report = testing.save_and_try(stage.story.account, facts, by="user:1")
+    id, report = save_and_test.save_and_try(stage.story.account, facts, by="user:1")
     assert isinstance(report, Report)
     assert (report.verdict, receiver.requests) == (Verdict.REACHED, [])
-    for _ in range(trials.OF_CONNECTION):
-        same, report = testing.save_and_try(stage.story.account, replace(facts, fields={**facts.fields, "parallel": 3}), id, by="user:1")
-    assert (same, type(report)) == (id, testing.TooManyTests)  # saved all the same
+    for _ in range(connection_tests.OF_CONNECTION):
+        same, report = save_and_test.save_and_try(
+            stage.story.account, replace(facts, fields={**facts.fields, "parallel": 3}), id, by="user:1"
+        )
+    assert (same, type(report)) == (id, save_and_test.TooManyTests)  # saved all the same
     with stage.story.saving():
         assert connection_row(id).body["parallel"] == 3
     assert connection_count(stage) == 1
@@ -476,7 +478,7 @@ def test_C6_hosts_are_saved_as_they_are_sent(stage: Stage) -> None:
 def test_C3_another_accounts_connection_is_not_there(stage: Stage) -> None:
     id = stage.connection(stage.story.receiver.url("/hook"))
     with pytest.raises(NotThere):
-        testing.try_connection(stage.story.account + 1, id)
+        save_and_test.try_connection(stage.story.account + 1, id)
     assert stage.story.receiver.connections == 0
 
 

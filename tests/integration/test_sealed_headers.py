@@ -20,15 +20,15 @@ from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note
 from heliograph.accounts.models import Account, Role, User
-from heliograph.domain.connections import Connection
-from heliograph.domain.mapping import Kind
+from heliograph.connections.services.connections import copy_connection, delete_connection, restore_connection
+from heliograph.connections.services.networks import allow_networks
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.mapping.mapping import Kind
 from heliograph.flows.models import Connection as ConnectionRow
 from heliograph.flows.models import Mapping as MappingRow
-from heliograph.flows.services.connections import copy_connection, delete_connection, restore_connection
-from heliograph.flows.services.mappings import copy_mapping, delete_mapping, restore_mapping
-from heliograph.flows.services.networks import allow_networks
-from heliograph.flows.vault import vault
-from heliograph.platform.errors import Invalid
+from heliograph.mappings.services import copy_mapping, delete_mapping, restore_mapping
+from heliograph.setup.errors import Invalid
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.rotation import renew

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 from tests.story import Story
 
-from heliograph.domain.connections import ContentType, Method
-from heliograph.domain.flows import FilterRow, Mode, Op, Watch
-from heliograph.domain.mapping import Kind, Subject
-from heliograph.platform.services.events import MarksFirst
+from heliograph.domain.connection.connection import ContentType, Method
+from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
+from heliograph.domain.mapping.mapping import Kind, Subject
+from heliograph.setup.services.events import MarksFirst
 
 STATUSES = ("Registered", "Attended", "Cancelled")
 

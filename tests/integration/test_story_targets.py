@@ -11,7 +11,7 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.domain.flows import Does
+from heliograph.domain.flow.flow import Does
 
 HELD = 1.0
 """Seconds that a Retry-After asks for."""

@@ -13,7 +13,7 @@ from tests.receiver import Answer, Receiver
 from tests.waiting import until
 from tests.world import World, body
 
-from heliograph.domain.flows import Does, Mode
+from heliograph.domain.flow.flow import Does, Mode
 from heliograph.store import log
 
 
@@ -301,7 +301,7 @@ def test_F8_a_destination_gets_another_connection(world: World, receiver: Receiv
 
 
 def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: World, receiver: Receiver) -> None:
-    from heliograph.store import curing
+    from heliograph.store.queue import rescheduling
 
     world.flow(world.connection(receiver.url("/crm")), statuses=(1, 2))
     with world.worker():
@@ -313,7 +313,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: Wor
         statuses["registration"] = [{**row, "tags": [1]} if row["name"] == "Odd" else row for row in rows]
         with world.db.transaction():
             world.save_within({("statuses", 1): statuses})
-            curing.cure_runs(world.db, 1)
+            rescheduling.cure_runs(world.db, 1)
         world.until_states("success")
     assert world.db.all("SELECT decision, reason FROM run") == [(2, "")]
     assert world.db.all("SELECT queue FROM judgement") == [(4,)]
@@ -323,7 +323,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: Wor
 def test_D1_a_graceful_stop_cuts_and_sends_again(world: World, receiver: Receiver) -> None:
     world.flow(world.connection(receiver.url("/crm")))
     receiver.answer("/crm", Answer(then="hang"), Answer(200))
-    with world.worker(total_timeout=60.0, lease=__import__("heliograph.engine.slots", fromlist=["Lease"]).Lease(90.0, 1.0)):
+    with world.worker(total_timeout=60.0, lease=__import__("heliograph.engine.worker.slot_ownership", fromlist=["Lease"]).Lease(90.0, 1.0)):
         world.record("R1")
         until(lambda: receiver.at("/crm"))
         began = time.monotonic()

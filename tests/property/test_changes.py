@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.worlds import NOW, OLD, PROPERTIES, STATUSES, flat, states, upserts
 
-from heliograph.domain.changes import KEEP, Change, Facet, RegistrationState, SubjectKind, Upsert, applied, event_diff, registration_facets
-from heliograph.domain.facts import state_before
+from heliograph.domain.registration.change import (
+    KEEP,
+    Change,
+    Facet,
+    RegistrationState,
+    SubjectKind,
+    Upsert,
+    applied,
+    event_diff,
+    registration_facets,
+)
+from heliograph.domain.registration.facts import state_before
 
 TEST = -5
 
@@ -151,7 +161,7 @@ _event = st.builds(
 
 @given(_event, _event)
 def test_P10_an_events_diff_is_empty_only_where_nothing_differs(one, other):
-    from heliograph.domain.changes import EventState
+    from heliograph.domain.registration.change import EventState
 
     before, after = EventState(code="E", **one), EventState(code="E", **other)
     diff = event_diff(before, after)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.domain.chips import LineError, read_line, write_line
-from heliograph.domain.mapping import DateFormat, Escape, Otherwise, Part, Source, Text, ValueMap
-from heliograph.flows.source_fields import any_key
+from heliograph.domain.mapping.chips import LineError, read_line, write_line
+from heliograph.domain.mapping.mapping import DateFormat, Escape, Otherwise, Part, Source, Text, ValueMap
+from heliograph.setup.source_fields import any_key
 
 keys = st.sampled_from(
     ["profile.email", "registration.status", "answer.12", "profile.custom.7", "property.-1", "previous.profile.city", "macro.change_id"]

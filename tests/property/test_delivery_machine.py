@@ -8,8 +8,33 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from heliograph.domain.changes import Facet
-from heliograph.domain.delivery import ActionState, AttemptKind, NotSubmittable, OpenAction, Origin, QueueStatus, Rank, new_action
+from heliograph.domain.delivery.action import ActionState, AttemptKind, NotSubmittable, OpenAction, Origin, QueueStatus, Rank, new_action
+from heliograph.domain.delivery.lanes import (
+    Flight,
+    Lane,
+    LaneState,
+    Settlement,
+    choose,
+    cure,
+    end,
+    in_flight_at_crash,
+    settle,
+    submit,
+    woken,
+)
+from heliograph.domain.delivery.outcomes import (
+    CURED_BY_CONNECTION,
+    CURED_BY_FLOW,
+    Cause,
+    CouldNotBegin,
+    Cut,
+    Delivered,
+    Invalid,
+    Outcome,
+    Refused,
+    may_have_left,
+)
+from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, SEVERITY, Category, RetryPolicy
 from heliograph.domain.figures import (
     ActionRow,
     AttemptRow,
@@ -28,33 +53,8 @@ from heliograph.domain.figures import (
     of_settlement,
     total,
 )
-from heliograph.domain.flows import Does
-from heliograph.domain.lanes import (
-    Flight,
-    Lane,
-    LaneState,
-    Settlement,
-    choose,
-    cure,
-    end,
-    in_flight_at_crash,
-    settle,
-    submit,
-    woken,
-)
-from heliograph.domain.outcomes import (
-    CURED_BY_CONNECTION,
-    CURED_BY_FLOW,
-    Cause,
-    CouldNotBegin,
-    Cut,
-    Delivered,
-    Invalid,
-    Outcome,
-    Refused,
-    may_have_left,
-)
-from heliograph.domain.retry import DAY, HOUR, MINUTE, SEVERITY, Category, RetryPolicy
+from heliograph.domain.flow.flow import Does
+from heliograph.domain.registration.change import Facet
 
 START = 28_000_000 * MINUTE
 POLICY = RetryPolicy()

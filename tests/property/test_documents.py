@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heliograph.domain import document_values, documents
-from heliograph.domain.changes import KEEP
-from heliograph.domain.document_values import Refused
-from heliograph.domain.documents import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
-from heliograph.domain.fields import PROFILE_FIELDS
+from heliograph.domain.registration import document as documents
+from heliograph.domain.registration import document_values
+from heliograph.domain.registration.change import KEEP
+from heliograph.domain.registration.document import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
+from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.snapshot import Entry, Field, compile_account, compile_event
 from heliograph.recording import json_documents
 from heliograph.recording.json_documents import NoDocument, read_document

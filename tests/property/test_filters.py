@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.worlds import accounts, changes, events, filter_rows
 
-from heliograph.domain.filters import actual_values, matches
-from heliograph.domain.flows import FilterRow, Op
+from heliograph.domain.flow.filters import actual_values, matches
+from heliograph.domain.flow.flow import FilterRow, Op
 
 texts = st.text(alphabet="aAbB éÉß", max_size=4)
 values = st.lists(texts, max_size=3).map(tuple)

@@ -10,10 +10,10 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heliograph.platform.imports import report
-from heliograph.platform.imports.errors import RowProblem
-from heliograph.platform.imports.reading import look, open_rows
-from heliograph.platform.imports.report import RefusedRow
+from heliograph.registrations.imports import report
+from heliograph.registrations.imports.errors import RowProblem
+from heliograph.registrations.imports.file_reader import look, open_rows
+from heliograph.registrations.imports.report import RefusedRow
 
 SEPARATORS = (",", ";", "\t", "|", ":", " ")
 """What Excel, LibreOffice, Numbers and Google's Sheets split at by themselves, or offer to."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heliograph.platform.imports.reading import Format, look, open_rows
+from heliograph.registrations.imports.file_reader import Format, look, open_rows
 
 pytestmark = pytest.mark.once
 
@@ -99,7 +99,7 @@ def test_lines_are_the_same_whatever_the_block(rows, small):
     data = written(rows, ",", "\r\n", "utf-8")
     whole = read(data, encoding="utf-8", separator=",")[2]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("heliograph.platform.imports.lines.BLOCK", small)
+        patch.setattr("heliograph.registrations.imports.text_lines.BLOCK", small)
         assert read(data, encoding="utf-8", separator=",")[2] == whole
         assert read(written(rows, ",", "\r\n", "utf-16"), encoding="utf-16", separator=",")[2] == whole
 

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from heliograph.domain import headers, transform
-from heliograph.domain.addresses import AddressError, masked, split_address
-from heliograph.domain.connections import Auth, Connection, ConnectionSetupError, ContentType, KeyPlace, Method, Secret
+from heliograph.domain.connection.connection import Auth, Connection, ConnectionSetupError, ContentType, KeyPlace, Method, Secret
+from heliograph.domain.connection.request import Request, prepare
+from heliograph.domain.connection.target_url import AddressError, masked, split_address
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.fields import Subject, Value, catalogue
-from heliograph.domain.mapping import (
+from heliograph.domain.mapping import headers, transform
+from heliograph.domain.mapping.mapping import (
     Case,
     DateFormat,
     EmptyPolicy,
@@ -30,11 +30,11 @@ from heliograph.domain.mapping import (
     ValueMap,
     ValueType,
 )
-from heliograph.domain.paths import ABSENT, MAX_INDEX, PathError, format_path, look_up, parse_path
-from heliograph.domain.rendering import Invalid, Rendered, render
-from heliograph.domain.requests import Request, prepare
-from heliograph.domain.samples import rows_from_sample
-from heliograph.domain.transform import boolean_of, number_of, proper_case, trim
+from heliograph.domain.mapping.paths import ABSENT, MAX_INDEX, PathError, format_path, look_up, parse_path
+from heliograph.domain.mapping.rendering import Invalid, Rendered, render
+from heliograph.domain.mapping.sample_json import rows_from_sample
+from heliograph.domain.mapping.transform import boolean_of, number_of, proper_case, trim
+from heliograph.domain.setup.fields import Subject, Value, catalogue
 
 SUBJECTS = st.sampled_from(Subject)
 KEYS = {subject: [f.key for group in catalogue(subject).values() for f in group] + ["event.custom.3"] for subject in Subject}

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.worlds import EVENT_STATUS_IDS, accounts, changes, events
 
-from heliograph.domain.changes import Change, Facet
-from heliograph.domain.completeness import is_complete
-from heliograph.domain.filters import actual_values, matches
-from heliograph.domain.flows import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.matching import Decision, GateName, Reason, Verdict, decide, explain, judge, mode_of
+from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.filters import actual_values, matches
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.flow.matching import Decision, GateName, Reason, Verdict, decide, explain, judge, mode_of
+from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 
 WATCHED = {

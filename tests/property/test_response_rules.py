@@ -8,11 +8,22 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.domain.bodies import Body
-from heliograph.domain.outcomes import Delivered, Refused, classify_response
-from heliograph.domain.proposing import propose
-from heliograph.domain.responses import Clause, Condition, How, Place, Reply, Rule, Then, classify_reply, first_match, read_rule
-from heliograph.domain.retry import Category
+from heliograph.domain.connection.response_rule import (
+    Clause,
+    Condition,
+    How,
+    Place,
+    Reply,
+    Rule,
+    Then,
+    classify_reply,
+    first_match,
+    read_rule,
+)
+from heliograph.domain.connection.rule_proposal import propose
+from heliograph.domain.delivery.outcomes import Delivered, Refused, classify_response
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.mapping.json_bodies import Body
 
 NOW = 1_800_000_000_000_000
 NAMES = st.sampled_from(["ok", "status", "result", "a"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.domain.fields import parse_source
-from heliograph.domain.mapping import Mapping, Part, Row, Source, Text
-from heliograph.domain.restoring import is_there, restorable
+from heliograph.domain.mapping.mapping import Mapping, Part, Row, Source, Text
+from heliograph.domain.mapping.restorable import is_there, restorable
+from heliograph.domain.setup.fields import parse_source
+from heliograph.domain.setup.tags import Tag, TagKind
 from heliograph.domain.snapshot import AccountConfig, Field
-from heliograph.domain.tags import Tag, TagKind
 
 CONFIG = AccountConfig(
     1,

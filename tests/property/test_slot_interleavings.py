@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from heliograph.domain import slots
+from heliograph.domain.delivery import slots
 
 LEASE, TIMEOUT = 3, 1
 """Ticks of a lease and the longest request."""

@@ -22,24 +22,24 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts
 
-from heliograph.domain.delivery import ActionState, Origin, Rank
+from heliograph.domain.delivery.action import ActionState, Origin, Rank
+from heliograph.domain.delivery.lanes import LaneState, choose
+from heliograph.domain.delivery.outcomes import Cause, Cut, Delivered, Outcome, Refused
+from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
+from heliograph.domain.delivery.slots import may_start, slot_of
 from heliograph.domain.figures import REPLAYED, Delta
-from heliograph.domain.flows import Does
-from heliograph.domain.lanes import LaneState, choose
-from heliograph.domain.outcomes import Cause, Cut, Delivered, Outcome, Refused
-from heliograph.domain.retry import Category, RetryPolicy
-from heliograph.domain.slots import may_start, slot_of
-from heliograph.engine.flight import FlightFile
-from heliograph.engine.memory import Landed, Memory, Taken
-from heliograph.engine.present import Present
-from heliograph.engine.recovery import recover
-from heliograph.engine.settling import Settler
-from heliograph.engine.slots import Lease, SharedSlots
-from heliograph.recording.queueing import Order, enqueue
-from heliograph.store import lanes, submitting
+from heliograph.domain.flow.flow import Does
+from heliograph.engine.worker.completer import Settler
+from heliograph.engine.worker.config_view import Present
+from heliograph.engine.worker.inflight_journal import FlightFile
+from heliograph.engine.worker.recovery import recover
+from heliograph.engine.worker.shared_lanes import Landed, Memory, Taken
+from heliograph.engine.worker.slot_ownership import Lease, SharedSlots
 from heliograph.store.database import Database
-from heliograph.store.figures import put_deltas
-from heliograph.store.lanes import ACTION_COLUMNS, LANE_COLUMNS, Want, action_of, lane_of
+from heliograph.store.queue import lanes, submissions
+from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, Want, action_of, lane_of
 
 LEASE, TOTAL = 5.0, 2.0
 SUBJECTS, CONNECTIONS = (11, 12), {1: 101, 2: 102}  # destination 1 updates a record, 2 adds
@@ -288,7 +288,7 @@ class Protocol(RuleBasedStateMachine):
         waiting = [id for (id,) in self.db.all("SELECT id FROM action WHERE state IN (2, 11) ORDER BY id")]
         if waiting:
             with self.db.transaction():
-                submitting.submit(self.db, 1, [data.draw(st.sampled_from(waiting))], DOES.__getitem__)
+                submissions.submit(self.db, 1, [data.draw(st.sampled_from(waiting))], DOES.__getitem__)
 
     # ---- what may never be
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from heliograph.accounts.audit import MASK
-from heliograph.domain.sentence import Names
-from heliograph.platform.views.audit_words import Reading
+from heliograph.administration.views.audit_words import Reading
+from heliograph.domain.flow.sentence import Names
 
 READING = Reading(
     tags={3: "Registered", 4: "Attended"},

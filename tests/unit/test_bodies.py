@@ -2,7 +2,7 @@
 
 import pytest
 
-from heliograph.domain.bodies import is_one_line
+from heliograph.domain.mapping.json_bodies import is_one_line
 
 
 @pytest.mark.parametrize(

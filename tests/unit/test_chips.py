@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.domain.chips import LineError, read_line, write_line
-from heliograph.domain.mapping import DateFormat, Part, Source, Text, ValueMap
-from heliograph.flows.source_fields import any_key
+from heliograph.domain.mapping.chips import LineError, read_line, write_line
+from heliograph.domain.mapping.mapping import DateFormat, Part, Source, Text, ValueMap
+from heliograph.setup.source_fields import any_key
 
 
 def read(text: str, *kept: Part) -> tuple[Part, ...]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from heliograph.domain.completeness import Lack, Missing, is_complete, missing
-from heliograph.domain.flows import OFFERED, REQUIRED, Destination, FilterRow, Flow, Op, Watch
+from heliograph.domain.flow.completeness import Lack, Missing, is_complete, missing
+from heliograph.domain.flow.flow import OFFERED, REQUIRED, Destination, FilterRow, Flow, Op, Watch
 from heliograph.domain.snapshot import Entry, compile_account
 
 LISTS = {"statuses": (1,), "properties": (-1,), "session_statuses": (2,), "event_statuses": (3,)}

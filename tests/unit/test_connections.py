@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.addresses import HOSTILE, browsed
 
-from heliograph.domain.addresses import AddressError, masked, parse_rest, split_address
-from heliograph.domain.connections import (
+from heliograph.domain.connection.connection import (
     Auth,
     Connection,
     ConnectionSetupError,
@@ -25,10 +24,11 @@ from heliograph.domain.connections import (
     Secret,
     check_secret,
 )
-from heliograph.domain.fields import Value
-from heliograph.domain.mapping import Kind, Mapping, Row, Source, Text, ValueType
-from heliograph.domain.rendering import Invalid, Problem, Rendered, render
-from heliograph.domain.requests import Request, compose, prepare
+from heliograph.domain.connection.request import Request, compose, prepare
+from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address
+from heliograph.domain.mapping.mapping import Kind, Mapping, Row, Source, Text, ValueType
+from heliograph.domain.mapping.rendering import Invalid, Problem, Rendered, render
+from heliograph.domain.setup.fields import Value
 
 ZONE = ZoneInfo("Europe/Vienna")
 SECRETS = {"path": "/v2/leads", "password": "påss:word", "key": "k3y-1234567"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from heliograph.domain.delivery import (
+from heliograph.domain.delivery.action import (
     FRONT,
     ActionState,
     AttemptKind,
@@ -22,8 +22,7 @@ from heliograph.domain.delivery import (
     stuck,
     submit_run,
 )
-from heliograph.domain.flows import Does
-from heliograph.domain.lanes import (
+from heliograph.domain.delivery.lanes import (
     Flight,
     Lane,
     LaneState,
@@ -36,7 +35,7 @@ from heliograph.domain.lanes import (
     submit,
     woken,
 )
-from heliograph.domain.outcomes import (
+from heliograph.domain.delivery.outcomes import (
     CURED_BY_CONNECTION,
     CURED_BY_FLOW,
     Cause,
@@ -47,7 +46,8 @@ from heliograph.domain.outcomes import (
     Outcome,
     Refused,
 )
-from heliograph.domain.retry import MINUTE, Category, RetryPolicy
+from heliograph.domain.delivery.retry_policy import MINUTE, Category, RetryPolicy
+from heliograph.domain.flow.flow import Does
 
 NOW = 1_000_000 * MINUTE
 POLICY = RetryPolicy()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from heliograph.domain.fields import (
+from heliograph.domain.setup.fields import (
     PROFILE_FIELDS,
     FieldError,
     Group,

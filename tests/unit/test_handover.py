@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from heliograph.engine.handover import Handover
+from heliograph.engine.worker.handover import Handover
 
 
 @contextmanager

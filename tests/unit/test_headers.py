@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.domain.connections import Auth, Connection
-from heliograph.domain.headers import SEALED, NotSealed, is_secret_name, sealed_texts
-from heliograph.domain.mapping import Kind, Mapping, MappingError, Otherwise, Row, Source, Text, ValueMap
+from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.mapping.headers import SEALED, NotSealed, is_secret_name, sealed_texts
+from heliograph.domain.mapping.mapping import Kind, Mapping, MappingError, Otherwise, Row, Source, Text, ValueMap
 
 SECRET = (
     *("Authorization", "X-Authorization", "Proxy-Authorisation", "Authentication", "X-Auth", "X-Auth-Token", "Cookie", "X-Cookie"),

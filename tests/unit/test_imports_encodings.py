@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.platform.imports.encodings import checked, detect
-from heliograph.platform.imports.errors import ImportFileError
+from heliograph.registrations.imports.encodings import checked, detect
+from heliograph.registrations.imports.errors import ImportFileError
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
 CZECH = (

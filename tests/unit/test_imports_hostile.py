@@ -11,11 +11,11 @@ import pytest
 from tests.costly import counted
 
 from heliograph.domain.snapshot import Entry, compile_account
-from heliograph.platform.imports import lacks, report
-from heliograph.platform.imports.census import Census
-from heliograph.platform.imports.columns import Known
-from heliograph.platform.imports.errors import ImportFileError, RowProblem
-from heliograph.platform.imports.reading import look, open_rows
+from heliograph.registrations.imports import missing_setup, report
+from heliograph.registrations.imports.columns import Known
+from heliograph.registrations.imports.errors import ImportFileError, RowProblem
+from heliograph.registrations.imports.file_profile import Census
+from heliograph.registrations.imports.file_reader import look, open_rows
 
 _TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _SCHEMAS = "http://schemas.openxmlformats.org"
@@ -122,13 +122,13 @@ def test_A4_looking_for_slips_has_a_bound_whatever_a_file_holds(questions: int, 
     known = Known(compile_account(1, 1, [Entry("account", 1, 1, {"code": "A", "name": "A"})]))
     census = odd_census(questions, length)
     with counted("difflib") as lines:
-        found = lacks.lacking(census, known)
+        found = missing_setup.lacking(census, known)
     assert len(found) > questions
     assert lines[0] < 10_000_000
 
 
 def test_I4_a_slip_is_still_found_among_names_of_a_usual_length() -> None:
-    likeness = lacks.Likeness()
+    likeness = missing_setup.Likeness()
     assert likeness.most_alike("Vegetarain", ["Vegan", "Vegetarian", "None"]) == "Vegetarian"
     assert likeness.most_alike("x" * 101, ["x" * 100]) == ""
-    assert lacks.Likeness(left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""
+    assert missing_setup.Likeness(left=0).most_alike("Vegetarain", ["Vegetarian"]) == ""

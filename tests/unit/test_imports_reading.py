@@ -9,10 +9,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from heliograph.platform.imports import workbook
-from heliograph.platform.imports.cell_errors import cell_errors
-from heliograph.platform.imports.errors import FileUnreadable, ImportFileError, NoTable
-from heliograph.platform.imports.reading import NDJSON, XLSX, look, open_rows
+from heliograph.registrations.imports import workbook
+from heliograph.registrations.imports.cell_errors import cell_errors
+from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
+from heliograph.registrations.imports.file_reader import NDJSON, XLSX, look, open_rows
 
 EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
 
@@ -241,7 +241,7 @@ def test_errors_of_excel_are_found_wherever_a_block_ends(tmp_path):
     expected = {n + 1: {2: "#DIV/0!"} for n in range(0, 400, 7)}
     for block in (700, 1_013, 1 << 18):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("heliograph.platform.imports.cell_errors._BLOCK", block)
+            patch.setattr("heliograph.registrations.imports.cell_errors._BLOCK", block)
             assert cell_errors(path, 0) == expected
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.platform.imports.values import DateOrder, DateSigns
+from heliograph.registrations.imports.values import DateOrder, DateSigns
 
 DAY, MONTH = DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.engine.lines import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, Line
+from heliograph.engine.worker.connection_limiter import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, Line
 
 
 def starts(line: Line[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:

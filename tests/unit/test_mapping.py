@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from heliograph.domain.fields import Subject
-from heliograph.domain.mapping import (
+from heliograph.domain.mapping.mapping import (
     Case,
     DateFormat,
     EmptyPolicy,
@@ -22,8 +21,9 @@ from heliograph.domain.mapping import (
     ValueMap,
     ValueType,
 )
-from heliograph.domain.paths import MAX_DEPTH, PathError, format_path, look_up, parse_path
-from heliograph.domain.samples import new_rows, rows_from_sample
+from heliograph.domain.mapping.paths import MAX_DEPTH, PathError, format_path, look_up, parse_path
+from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
+from heliograph.domain.setup.fields import Subject
 
 
 def mapping(*rows: Row, **more) -> Mapping:
@@ -168,7 +168,7 @@ def test_M2_a_path_finds_its_value() -> None:
     assert look_up(answer, parse_path("errors[0].code")) == "taken"
     assert look_up(answer, parse_path("ok")) is False
     for path in ("errors[1].code", "errors.code", "ok[0]", "none"):
-        assert repr(look_up(answer, parse_path(path))).startswith("<heliograph.domain.paths.Absent")
+        assert repr(look_up(answer, parse_path(path))).startswith("<heliograph.domain.mapping.paths.Absent")
 
 
 SAMPLE = """{"FirstName": "Ann", "Score": 12, "Newsletter": true, "entry.1": null, "billing": {"vat": "ATU0"}, "topics": ["a"], "ranks": [1, 2.5],

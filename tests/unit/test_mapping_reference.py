@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heliograph.domain import mapping as limits
-from heliograph.domain.fields import Value
-from heliograph.domain.headers import MAX_HEADERS
-from heliograph.domain.mapping import Case, DateFormat, Escape, Mapping, Otherwise, Row, Source, ValueMap, ValueType
-from heliograph.domain.paths import MAX_DEPTH, MAX_INDEX
-from heliograph.domain.rendering import MAX_RENDERED, Invalid, Rendered, render
-from heliograph.domain.requests import encode_json
+from heliograph.domain.connection.request import encode_json
+from heliograph.domain.mapping import mapping as limits
+from heliograph.domain.mapping.headers import MAX_HEADERS
+from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Mapping, Otherwise, Row, Source, ValueMap, ValueType
+from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX
+from heliograph.domain.mapping.rendering import MAX_RENDERED, Invalid, Rendered, render
+from heliograph.domain.setup.fields import Value
 
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "mapping.md").read_text("utf-8")
 VIENNA = ZoneInfo("Europe/Vienna")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from heliograph.domain.connections import signing_secret
-from heliograph.domain.masking import MASK, NOTHING, SHORTEST, masks_of
-from heliograph.domain.requests import Request
+from heliograph.domain.connection.connection import signing_secret
+from heliograph.domain.connection.masking import MASK, NOTHING, SHORTEST, masks_of
+from heliograph.domain.connection.request import Request
 
 ODD = 'p/ä"ss &wör<d>+=7'
 KEY = bytes(range(200, 232))

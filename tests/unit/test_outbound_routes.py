@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heliograph.domain.connections import Auth, Connection
+from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.outbound.exchange import KIB, Route
 from heliograph.outbound.routes import token_route
 

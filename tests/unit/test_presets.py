@@ -8,13 +8,13 @@ from datetime import UTC
 import pytest
 from tests.preset_person import Person
 
-from heliograph.domain.connections import Connection, ContentType, Secret
-from heliograph.domain.mapping import Kind, Mapping
-from heliograph.domain.presets import BlankKind, BlanksWrong, Filled, Preset
-from heliograph.domain.rendering import Rendered, render
-from heliograph.domain.requests import Request, compose
-from heliograph.domain.transform import Escape
-from heliograph.flows.preset_files import ORDER, presets
+from heliograph.connections.preset_files import ORDER, presets
+from heliograph.domain.connection.connection import Connection, ContentType, Secret
+from heliograph.domain.connection.presets import BlankKind, BlanksWrong, Filled, Preset
+from heliograph.domain.connection.request import Request, compose
+from heliograph.domain.mapping.mapping import Kind, Mapping
+from heliograph.domain.mapping.rendering import Rendered, render
+from heliograph.domain.mapping.transform import Escape
 
 BY_KEY = {preset.key: preset for preset in presets()}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.fields import Value
-from heliograph.domain.mapping import EmptyPolicy, Kind, Mapping, Row, Source, Text, ValueType
-from heliograph.domain.rendering import Hole, Preview, Rendered, preview, render
-from heliograph.flows.views.mapping_body import FORM, HEADERS, JSON, QUERY, written
+from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, Source, Text, ValueType
+from heliograph.domain.mapping.rendering import Hole, Preview, Rendered, preview, render
+from heliograph.domain.setup.fields import Value
+from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, written
 
 UTC = ZoneInfo("UTC")
 

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from heliograph.domain.fields import Value
-from heliograph.domain.mapping import (
+from heliograph.domain.mapping.mapping import (
     Case,
     DateFormat,
     EmptyPolicy,
@@ -23,9 +22,10 @@ from heliograph.domain.mapping import (
     ValueMap,
     ValueType,
 )
-from heliograph.domain.paths import Json
-from heliograph.domain.rendering import Invalid, Rendered, render
-from heliograph.domain.transform import ESCAPES, proper_case, trim
+from heliograph.domain.mapping.paths import Json
+from heliograph.domain.mapping.rendering import Invalid, Rendered, render
+from heliograph.domain.mapping.transform import ESCAPES, proper_case, trim
+from heliograph.domain.setup.fields import Value
 
 VIENNA = ZoneInfo("Europe/Vienna")
 CREATED = datetime(2026, 10, 14, 7, 20, 11, 999_999, tzinfo=UTC)

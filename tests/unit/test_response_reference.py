@@ -8,8 +8,8 @@ import re
 import pytest
 from tests.architecture import source
 
-from heliograph.domain.bodies import Body
-from heliograph.domain.responses import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, Reply, read_rule
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, Reply, read_rule
+from heliograph.domain.mapping.json_bodies import Body
 
 TEXT = (source.ROOT / "docs" / "reference" / "response-rules.md").read_text("utf-8")
 ANSWER = re.search(r"With the answer `(\{.*\})`", TEXT)[1]

@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
-from heliograph.domain.bodies import Body, BodyError
-from heliograph.domain.connections import Connection, ConnectionSetupError
-from heliograph.domain.outcomes import Cause, Delivered, Hold, Lead, Pause, Refused, effect_on_connection
-from heliograph.domain.proposing import propose
-from heliograph.domain.responses import Condition, Reply, Rule, Then, classify_reply, counts_leads, first_match, read_rule, refuses_token
-from heliograph.domain.retry import MINUTE, SECOND, Category
+from heliograph.domain.connection.connection import Connection, ConnectionSetupError
+from heliograph.domain.connection.response_rule import (
+    Condition,
+    Reply,
+    Rule,
+    Then,
+    classify_reply,
+    counts_leads,
+    first_match,
+    read_rule,
+    refuses_token,
+)
+from heliograph.domain.connection.rule_proposal import propose
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Hold, Lead, Pause, Refused, effect_on_connection
+from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, Category
+from heliograph.domain.mapping.json_bodies import Body, BodyError
 
 NOW = 1_800_000_000_000_000
 ANSWER: dict[str, Any] = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.domain.outcomes import (
+from heliograph.domain.delivery.outcomes import (
     Cause,
     CouldNotBegin,
     Cut,
@@ -22,7 +22,7 @@ from heliograph.domain.outcomes import (
     may_have_left,
     parse_retry_after,
 )
-from heliograph.domain.retry import (
+from heliograph.domain.delivery.retry_policy import (
     DAY,
     HOUR,
     MINUTE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.domain.flows import Destination, FilterRow, Flow, Op, Watch
-from heliograph.domain.sentence import Gate, Names, Part, State, Trouble, judged, parts, plain
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Op, Watch
+from heliograph.domain.flow.sentence import Gate, Names, Part, State, Trouble, judged, parts, plain
 
 NAMES = Names(
     tags={1: "Registered", 2: "Attended", 3: "Speaker", -1: "Complete"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.commands.verify.ledger import Arrival, Counts, Ledger, Version
+from heliograph.verify.ledger import Arrival, Counts, Ledger, Version
 
 RECORD, MESSAGE = "record", "message"
 V1, V2, V3 = (Version("R1", n) for n in (1, 2, 3))

@@ -7,37 +7,37 @@ import threading
 
 import pytest
 
-from heliograph.engine import waking
+from heliograph.engine.supervisor import wakeup_pipe
 
 
 def test_whoever_recorded_something_wakes_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    bell = waking.Bell()
+    bell = wakeup_pipe.Bell()
     for name, value in bell.environment.items():
         monkeypatch.setenv(name, value)
     woken = threading.Event()
-    waking.hear(woken.set)
-    ring = waking.ringer()
+    wakeup_pipe.hear(woken.set)
+    ring = wakeup_pipe.ringer()
     for _ in range(3):
         ring()
         assert woken.wait(30)
         woken.clear()
     os.close(bell.ring)
-    monkeypatch.delenv(waking.RING)
+    monkeypatch.delenv(wakeup_pipe.RING)
 
 
 def test_a_bell_that_nobody_hears_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    bell = waking.Bell()
-    monkeypatch.setenv(waking.RING, str(bell.ring))
-    ring = waking.ringer()
+    bell = wakeup_pipe.Bell()
+    monkeypatch.setenv(wakeup_pipe.RING, str(bell.ring))
+    ring = wakeup_pipe.ringer()
     for _ in range(100_000):  # more than a pipe holds
         ring()
     bell.close()
 
 
 def test_without_a_supervisor_nobody_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (waking.HEAR, waking.RING):
+    for name in (wakeup_pipe.HEAR, wakeup_pipe.RING):
         monkeypatch.delenv(name, raising=False)
     before = threading.active_count()
-    waking.hear(lambda: None)
-    waking.ringer()()
+    wakeup_pipe.hear(lambda: None)
+    wakeup_pipe.ringer()()
     assert threading.active_count() == before

@@ -79,7 +79,7 @@ class AccountMiddleware:
             return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect_to_login(request.get_full_path())
         account: Account | None = getattr(request, "account", None)
         if account is None:
-            return render(request, "accounts/no_account.html", status=403)
+            return render(request, "administration/no_account.html", status=403)
         if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
             raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
         return None

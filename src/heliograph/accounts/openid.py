@@ -40,7 +40,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Who is not known goes no further: there is nothing to sign up to, and nothing to connect."""
         known = sociallogin.is_existing and sociallogin.state.get("process") == AuthProcess.LOGIN
         if not known:
-            raise ImmediateHttpResponse(render(request, "accounts/not_invited.html", {"email": _email(sociallogin)}, status=403))
+            raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": _email(sociallogin)}, status=403))
         role = role_of(sociallogin.account.extra_data)
         if role is not None and sociallogin.user.is_active:
             self._takes(sociallogin.user, role)
@@ -74,7 +74,7 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 def failed(request: HttpRequest, reason: object) -> HttpResponse:
     """The page that says that it did not work; why stands in the log."""
     log.warning("openid_failed", reason=f"{type(reason).__name__}: {reason}"[:300])
-    return render(request, "accounts/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502)
+    return render(request, "administration/openid_failed.html", {"name": settings.HELIOGRAPH.oidc_name}, status=502)
 
 
 def role_of(extra: dict[str, Any]) -> Role | None:

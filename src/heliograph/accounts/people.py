@@ -24,8 +24,8 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.links import NewLink, make_link, take
 from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
-from heliograph.domain.bodies import is_one_line
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.store.database import of_django
 
 

@@ -12,8 +12,8 @@ from django_scopes import scope
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import ApiToken, TokenScope
-from heliograph.domain.bodies import is_one_line
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.tokens import digest_of, new_token, prefix_of

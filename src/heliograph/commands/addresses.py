@@ -23,12 +23,12 @@ def check_address(
 ) -> None:
     """Say whether an outgoing request to this URL would be let through, and why. Looks the name up and sends nothing."""
     from heliograph.options import Options  # noqa: PLC0415
-    from heliograph.outbound.checking import check_url  # noqa: PLC0415
+    from heliograph.outbound.address_check import check_url  # noqa: PLC0415
 
     policy = Options.load().everyones_policy  # without an account this needs neither a key nor a database
     if account:
         ready()
-        from heliograph.flows import outgoing  # noqa: PLC0415
+        from heliograph.connections import outgoing  # noqa: PLC0415
 
         policy = outgoing.policy(find_account(account).pk)
     checked = check_url(url, policy)
@@ -49,9 +49,9 @@ def allow_network(
 ) -> None:
     """Let one account's outgoing requests reach private networks, in force at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
     ready()
-    from heliograph.flows.services.networks import allow_networks  # noqa: PLC0415
-    from heliograph.platform.services.saving import saving  # noqa: PLC0415
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+    from heliograph.connections.services.networks import allow_networks  # noqa: PLC0415
+    from heliograph.setup.services.saving import saving  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()
     of = find_account(account)

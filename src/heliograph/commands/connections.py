@@ -41,9 +41,9 @@ def run_test(
 ) -> None:
     """Test a connection step by step. Without a test URL it only connects; nothing is posted unless --sample is given. Exit code 1 where it fails."""
     _start()
-    from heliograph.domain.diagnosis import Verdict  # noqa: PLC0415
-    from heliograph.flows import diagnosis_words as words  # noqa: PLC0415
-    from heliograph.flows.services.testing import try_connection  # noqa: PLC0415
+    from heliograph.connections import diagnosis_words as words  # noqa: PLC0415
+    from heliograph.connections.services.save_and_test import try_connection  # noqa: PLC0415
+    from heliograph.domain.connection.diagnosis import Verdict  # noqa: PLC0415
 
     of = find_account(account)
     id = find_connection(of, name)
@@ -85,8 +85,8 @@ def sign_connection(
 ) -> None:
     """Sign a connection's requests (Standard Webhooks) and change the secret. A new one is printed once, to be entered at the target."""
     _start()
-    from heliograph.flows.services import signing  # noqa: PLC0415
-    from heliograph.platform.services.saving import saving  # noqa: PLC0415
+    from heliograph.connections.services import signing  # noqa: PLC0415
+    from heliograph.setup.services.saving import saving  # noqa: PLC0415
 
     of = find_account(account)
     id = find_connection(of, name)
@@ -108,7 +108,7 @@ def find_connection(account: Account, name: str) -> int:
     from django_scopes import scope  # noqa: PLC0415
 
     from heliograph.flows.models import Connection  # noqa: PLC0415
-    from heliograph.platform.names import folded  # noqa: PLC0415
+    from heliograph.setup.names import folded  # noqa: PLC0415
 
     with scope(account=account.pk):
         rows = Connection.objects.filter(deleted_at=None)
@@ -123,6 +123,6 @@ def find_connection(account: Account, name: str) -> int:
 
 def _start() -> None:
     ready()
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()

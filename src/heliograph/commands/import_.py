@@ -17,7 +17,7 @@ import structlog
 import typer
 
 from heliograph.commands import ready
-from heliograph.commands.import_saying import console_of, json_of, say_end, say_file
+from heliograph.commands.import_output import console_of, json_of, say_end, say_file
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs.nice import be_nice
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from heliograph.jobs.models import Job
-    from heliograph.platform.imports.lacks import Choice
+    from heliograph.registrations.imports.missing_setup import Choice
 
 ASKED, REFUSED, PAUSED = 3, 4, 5  # exit codes
 
@@ -76,17 +76,17 @@ def import_(
     same command again goes on where it was, also after a crash.
     """
     _start()
-    from heliograph.platform.imports import preparing  # noqa: PLC0415
-    from heliograph.platform.imports.columns import read_given  # noqa: PLC0415
+    from heliograph.registrations.imports import preparation  # noqa: PLC0415
+    from heliograph.registrations.imports.columns import read_given  # noqa: PLC0415
 
     if write_plan and not dry_run:
         raise typer.BadParameter("--write-plan needs --dry-run")
     account_id = _account(account)
-    said = preparing.Said(encoding, separator, sheet, event, read_given(columns) if columns else None)
-    found = preparing.draft(file, account_id, said)
+    said = preparation.Said(encoding, separator, sheet, event, read_given(columns) if columns else None)
+    found = preparation.draft(file, account_id, said)
     choice, ask = _choice(create or [], plan)
-    wishes = preparing.Wishes(dry_run=dry_run, quiet=without_sending, choice=choice, ask=ask)
-    parameters = preparing.parameters(found, wishes)
+    wishes = preparation.Wishes(dry_run=dry_run, quiet=without_sending, choice=choice, ask=ask)
+    parameters = preparation.parameters(found, wishes)
     console = console_of(as_json)
     say_file(console, found)
     job = _run(console, account_id, parameters, anew=anew)
@@ -104,7 +104,7 @@ def _start() -> None:
     """At a low priority already while Django is loaded, which is long work, too."""
     be_nice()
     ready()
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     _quiet_logs()
     check_schema()
@@ -127,7 +127,7 @@ def _account(code: str) -> int:
 
 def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
     """What is created of what is lacking, and whether the import stops to ask first."""
-    from heliograph.platform.imports.lacks import KINDS, Choice, Lack  # noqa: PLC0415
+    from heliograph.registrations.imports.missing_setup import KINDS, Choice, Lack  # noqa: PLC0415
 
     if plan is not None:
         if create:
@@ -168,14 +168,14 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
     from heliograph.jobs.models import State  # noqa: PLC0415
     from heliograph.jobs.registry import Kinds  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
-    from heliograph.platform.imports import job as import_job  # noqa: PLC0415
-    from heliograph.platform.imports import preparing  # noqa: PLC0415
+    from heliograph.registrations.imports import job as import_job  # noqa: PLC0415
+    from heliograph.registrations.imports import preparation  # noqa: PLC0415
 
     runner = Runner(Kinds([import_job.kind()]))
     with scope(account=account):
-        job = None if anew else preparing.unfinished(account, parameters)
+        job = None if anew else preparation.unfinished(account, parameters)
     if job is None:
-        job = preparing.start(account, parameters, by="command", owner=runner.me)
+        job = preparation.start(account, parameters, by="command", owner=runner.me)
     elif control.is_alive(job, control.now()) and job.owner.split(":")[:2] != runner.me.split(":")[:2] and not _is_gone(job):
         raise ImportCommandError(f"This import runs already, as job {job.pk}: heliograph jobs show {job.pk}")
     else:

@@ -108,7 +108,7 @@ def cancel(job: Id, as_json: Json = False) -> None:
 
 def _start() -> None:
     ready()
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()
 

@@ -33,7 +33,7 @@ def rotate_key(
     options = Options.load()
     ready()
     from heliograph.store.keys import alone, write_keys  # noqa: PLC0415
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()
     if options.key.get_secret_value():

@@ -59,18 +59,18 @@ def migrate(
     ready(first_start=not check)
     from django.db import connection, transaction  # noqa: PLC0415
 
-    from heliograph.flows.vault import vault  # noqa: PLC0415
-    from heliograph.store import migrating  # noqa: PLC0415
+    from heliograph.connections.vault import vault  # noqa: PLC0415
+    from heliograph.store import schema  # noqa: PLC0415
     from heliograph.store.database import of_django  # noqa: PLC0415
     from heliograph.store.secrets import check_key  # noqa: PLC0415
 
     if check:
-        missing = migrating.unapplied()
+        missing = schema.unapplied()
         answer(as_json, {"missing": missing}, "\n".join(missing) or "The schema is up to date.")
         if missing:
             raise typer.Exit(1)
         return
-    applied = migrating.migrate(lambda name: None if as_json else typer.echo(f"Applying {name}"))
+    applied = schema.migrate(lambda name: None if as_json else typer.echo(f"Applying {name}"))
     with transaction.atomic():
         check_key(of_django(connection), vault())
     answer(as_json, {"applied": applied}, f"Applied {len(applied)} migrations." if applied else "The schema is up to date.")
@@ -84,7 +84,7 @@ def createaccount(
 ) -> None:
     """Make an account with its standard statuses."""
     _start()
-    from heliograph.platform.services.accounts import AccountFacts, create_account  # noqa: PLC0415
+    from heliograph.setup.services.create_account import AccountFacts, create_account  # noqa: PLC0415
 
     account = create_account(AccountFacts(code, name or code, timezone), by=BY)
     answer(
@@ -151,7 +151,7 @@ def createtoken(
 def setuplink(as_json: Json = False) -> None:
     """Print a one-time link for the first start, good for 30 minutes: account and Administrator. Only while there is no user."""
     _start()
-    from heliograph.platform.services.first_start import first_link  # noqa: PLC0415
+    from heliograph.setup.services.first_start import first_link  # noqa: PLC0415
 
     link = first_link()
     if link is None:
@@ -176,7 +176,7 @@ def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of t
 
 def _start() -> None:
     ready()
-    from heliograph.store.migrating import check_schema  # noqa: PLC0415
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()
 

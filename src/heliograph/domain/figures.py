@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from heliograph.domain.changes import Facet
-from heliograph.domain.delivery import ActionState, AttemptKind, Origin
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin
+from heliograph.domain.delivery.lanes import Attempted, Settlement
+from heliograph.domain.delivery.outcomes import Delivered, Invalid, Lead, Refused
+from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flows import Mode
-from heliograph.domain.lanes import Attempted, Settlement
-from heliograph.domain.outcomes import Delivered, Invalid, Lead, Refused
-from heliograph.domain.retry import MINUTE, Category
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.registration.change import Facet
 
 REPLAYED = 100
 """Added to the number of an action, attempt or retry measure where the action is a replay: so replays can be left out (Y1)."""

@@ -13,15 +13,15 @@ from datetime import datetime
 from typing import Any, Protocol
 from weakref import ref
 
-from heliograph.domain.changes import EventState, Facet, Values
-from heliograph.domain.completeness import is_complete
-from heliograph.domain.connections import Connection
-from heliograph.domain.document_values import NameIndex, choices_of
-from heliograph.domain.flows import Flow
-from heliograph.domain.mapping import Mapping as FieldMapping
-from heliograph.domain.retry import SECOND, SEVERITY, RetryPolicy
-from heliograph.domain.statuses import TEST_EVENT_STATUSES, StatusClass
-from heliograph.domain.tags import STANDARD_TAGS, Tag, TagKind
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.delivery.retry_policy import SECOND, SEVERITY, RetryPolicy
+from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.registration.change import EventState, Facet, Values
+from heliograph.domain.registration.document_values import NameIndex, choices_of
+from heliograph.domain.setup.statuses import TEST_EVENT_STATUSES, StatusClass
+from heliograph.domain.setup.tags import STANDARD_TAGS, Tag, TagKind
 
 
 @dataclass(frozen=True, slots=True)

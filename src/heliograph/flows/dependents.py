@@ -9,23 +9,23 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext
 
-from heliograph.domain import sentence
-from heliograph.domain.completeness import is_complete
-from heliograph.domain.fields import parse_source
-from heliograph.domain.flows import Flow as FlowFacts
-from heliograph.domain.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping import Source
-from heliograph.domain.tags import TagKind
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.flow import Flow as FlowFacts
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import Source
+from heliograph.domain.setup.fields import parse_source
+from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Connection, Flow, FlowField, FlowTag, Mapping, MappingField, MappingTag
-from heliograph.flows.services import cures
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.mappings import save_mapping
 from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
-from heliograph.platform.errors import InUse
-from heliograph.platform.models import Tag
-from heliograph.platform.services.saving import Saving
-from heliograph.platform.usage import Effect, Tagged, Thing, Use
+from heliograph.mappings.services import save_mapping
 from heliograph.recording.sources import Committed
+from heliograph.setup.errors import InUse
+from heliograph.setup.models import Tag
+from heliograph.setup.services import rescheduling
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.database import Database, of_django
 
 
@@ -91,7 +91,7 @@ class Flows:
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
         """Judges again what waited for these tags."""
-        cures.objects_tagged(db, account, objects)
+        rescheduling.objects_tagged(db, account, objects)
 
 
 def _facts(row: Flow) -> FlowFacts:

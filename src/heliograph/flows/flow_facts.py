@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain import sentence
-from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
-from heliograph.domain.flows import LISTS, Does, FilterRow, Flow, Mode, Op
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.flow import LISTS, Does, FilterRow, Flow, Mode, Op
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.models import Connection
 from heliograph.flows.models import Mapping as MappingRow

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from heliograph.domain import sentence
-from heliograph.domain.completeness import Missing, missing
-from heliograph.domain.delivery import ActionState
-from heliograph.domain.flows import Flow, Mode
-from heliograph.domain.retry import DAY
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.completeness import Missing, missing
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database

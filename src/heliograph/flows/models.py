@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from heliograph.accounts.models import Account
-from heliograph.domain.flows import Does, Mode, Watch
-from heliograph.domain.mapping import MAX_NAME, Kind, Subject
-from heliograph.platform.models import CustomField, Tag
-from heliograph.platform.names import NAME_LENGTH, FoldedField, storable
+from heliograph.domain.flow.flow import Does, Mode, Watch
+from heliograph.domain.mapping.mapping import MAX_NAME, Kind, Subject
+from heliograph.setup.models import CustomField, Tag
+from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
 
 FLOW_NAME_LENGTH = 200
 

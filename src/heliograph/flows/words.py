@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.completeness import Lack, Missing
-from heliograph.domain.flows import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
-from heliograph.domain.sentence import State, Trouble
+from heliograph.domain.flow.completeness import Lack, Missing
+from heliograph.domain.flow.flow import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
+from heliograph.domain.flow.sentence import State, Trouble
 from heliograph.flows.flow_list import Health
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.roles import AccountRequest
 from heliograph.guide.chapters import guide
 from heliograph.guide.markdown import Text
-from heliograph.guide.searching import LONGEST, found
+from heliograph.guide.search import LONGEST, found
 from heliograph.web.pages import page
 
 

@@ -8,9 +8,9 @@ from django.db import connections
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from heliograph.domain.retry import MINUTE
-from heliograph.insights.reading import READ
-from heliograph.insights.retry_queue import MOST
+from heliograph.deliveries.database import READ
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.retry.retry_queue import MOST
 from heliograph.store.database import of_django
 
 LATELY = 10 * MINUTE

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from heliograph.domain.changes import Change
-from heliograph.domain.delivery import ActionState, QueueStatus
+from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
+from heliograph.deliveries.database import Person, Reading
+from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.figures import mode_code
-from heliograph.domain.flows import Mode
-from heliograph.domain.matching import Reason
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.matching import Reason
+from heliograph.domain.registration.change import Change
 from heliograph.domain.snapshot import EventConfig
-from heliograph.insights.deliveries import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
-from heliograph.insights.reading import Person, Reading
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
 

@@ -12,7 +12,7 @@ import psycopg
 from django.db import Error, connections
 
 from heliograph.store.database import Database, of_django
-from heliograph.store.lanes import is_behind
+from heliograph.store.queue.lanes import is_behind
 from heliograph.store.registrations import last_change
 
 BEHIND: Final = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass, field
 
-from heliograph.domain.outcomes import Cause
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import Policy
 
 KIB = 1024

@@ -7,7 +7,7 @@ from typing import Final
 
 import pycurl
 
-from heliograph.domain.outcomes import Cause
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.target import Target
 
 _TLS: Final = frozenset(

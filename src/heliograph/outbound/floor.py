@@ -11,7 +11,7 @@ from typing import Final
 
 import pycurl
 
-from heliograph.domain.addresses import AddressError, split_address
+from heliograph.domain.connection.target_url import AddressError, split_address
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.poller import open_poller
 

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import Final
 
 from heliograph.outbound.exchange import Route
-from heliograph.outbound.kept import KeptConnections
-from heliograph.outbound.shelf import Shelf
+from heliograph.outbound.route_cache import Shelf
+from heliograph.outbound.stale_check import KeptConnections
 from heliograph.outbound.transfer import Transfer
 
 MOST_IDLE: Final = 512

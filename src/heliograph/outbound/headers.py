@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from heliograph.domain import headers as header_rules
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping import headers as header_rules
 
 OURS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 MOST: Final = header_rules.MAX_HEADERS + 10  # those of a mapping, and our own

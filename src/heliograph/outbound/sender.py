@@ -22,18 +22,18 @@ from typing import Final
 
 import pycurl
 
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.outcomes import Cause
-from heliograph.domain.requests import Request
 from heliograph.outbound import authorities
 from heliograph.outbound.exchange import CutOff, Failure, Route, Timings
 from heliograph.outbound.handles import Handles
 from heliograph.outbound.headers import BadHeader, header_lines
-from heliograph.outbound.job import Done, Job
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.proxy import NAMED, Proxy, Via
+from heliograph.outbound.request_job import Done, Job
 from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver
-from heliograph.outbound.shelf import Shelf
+from heliograph.outbound.route_cache import Shelf
 from heliograph.outbound.target import InvalidTarget, Target, read_target
 from heliograph.outbound.transfer import Transfer
 

@@ -12,13 +12,13 @@ from typing import Final
 
 import pycurl
 
-from heliograph.domain.outcomes import Cause
-from heliograph.domain.requests import Request
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.exchange import Failure, Response, Result, Timings
 from heliograph.outbound.failures import explain
-from heliograph.outbound.kept import KeptConnections
 from heliograph.outbound.proxy import NAMED, Via, refused
-from heliograph.outbound.shelf import Shelf
+from heliograph.outbound.route_cache import Shelf
+from heliograph.outbound.stale_check import KeptConnections
 from heliograph.outbound.target import Target
 
 # The most common keep-alive timeout of servers is 5 s (Apache, Node.js, uvicorn). A request that meets a connection which is just being closed fails, and we do not send it twice on our own: so a kept connection is used for less.

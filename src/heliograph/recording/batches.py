@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import psycopg
 import structlog
 
-from heliograph.domain.document_values import Problem
+from heliograph.domain.registration.document_values import Problem
 from heliograph.domain.snapshot import Source
 from heliograph.recording.items import Answer, Item, Outcome
 from heliograph.recording.record import record

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 
-from heliograph.domain.changes import Change, EventState, Facet, SubjectKind, event_diff
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.registration.change import Change, EventState, Facet, SubjectKind, event_diff
 from heliograph.domain.snapshot import EventConfig, Source, compile_event, event_body
-from heliograph.recording.writing import Recorded, write_changes
+from heliograph.recording.change_rows import Recorded, write_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros

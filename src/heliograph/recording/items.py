@@ -9,9 +9,9 @@ from enum import StrEnum
 
 import msgspec
 
-from heliograph.domain.changes import Upsert
-from heliograph.domain.document_values import Problem
-from heliograph.domain.documents import address
+from heliograph.domain.registration.change import Upsert
+from heliograph.domain.registration.document import address
+from heliograph.domain.registration.document_values import Problem
 
 MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")

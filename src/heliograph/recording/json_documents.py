@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from heliograph.domain.document_values import Problem, Refused, clean
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.registration.document_values import Problem, Refused, clean
 
 MOST_VALUES: Final = 2_000
 """Names and values of a document; a usual one has 40, and a table has at most 1,000 columns."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from heliograph.domain.changes import (
+from heliograph.domain.registration.change import (
     SESSION_STATUS,
     Change,
     Facet,
@@ -24,13 +24,13 @@ from heliograph.domain.changes import (
     applied,
     registration_facets,
 )
-from heliograph.domain.document_values import SHOWN_ALLOWED, Problem, Refused
-from heliograph.domain.documents import resolve
+from heliograph.domain.registration.document import resolve
+from heliograph.domain.registration.document_values import SHOWN_ALLOWED, Problem, Refused
+from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
-from heliograph.domain.statuses import NEW
+from heliograph.recording.change_rows import Recorded, write_changes
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import Answer, Item, Outcome, Prepared, read_answer, write_answer
-from heliograph.recording.writing import Recorded, write_changes
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH, from_micros, to_micros

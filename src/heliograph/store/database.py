@@ -19,10 +19,10 @@ from typing import Any, ClassVar, Literal, Protocol
 import psycopg
 
 from heliograph.domain.errors import HeliographError
-from heliograph.store.columns import Column, column_of
+from heliograph.store.bulk_insert import of_lists, of_values, taken_apart
 from heliograph.store.gate import Gate
 from heliograph.store.log import Log
-from heliograph.store.many import of_lists, of_values, taken_apart
+from heliograph.store.pg_arrays import Column, column_of
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]

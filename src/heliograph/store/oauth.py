@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from heliograph.domain.access import CLAIM, Access, Tokens, expiry
+from heliograph.domain.connection.oauth_access import CLAIM, Access, Tokens, expiry
 from heliograph.store.database import Database
 from heliograph.store.secrets import Place, Vault
 

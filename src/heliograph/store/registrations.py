@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from heliograph.domain.changes import RegistrationState
+from heliograph.domain.registration.change import RegistrationState
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
 

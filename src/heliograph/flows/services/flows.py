@@ -8,19 +8,20 @@ from dataclasses import replace
 from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.completeness import Missing, missing
-from heliograph.domain.flows import Destination as DestinationFacts
-from heliograph.domain.flows import Flow as FlowFacts
-from heliograph.domain.flows import Mode
+from heliograph.domain.flow.completeness import Missing, missing
+from heliograph.domain.flow.flow import Destination as DestinationFacts
+from heliograph.domain.flow.flow import Flow as FlowFacts
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.errors import SavedMeanwhile
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
-from heliograph.flows.services import cures, restoring
-from heliograph.flows.services.restoring import Restorable
+from heliograph.flows.services import restorable as restoring
+from heliograph.flows.services.restorable import Restorable
 from heliograph.flows.services.rules import checked, named_fields, named_tags
-from heliograph.flows.services.versions import Version, version, watching_flows, write
-from heliograph.platform.errors import Invalid, NotThere, check
-from heliograph.platform.services.saving import Saving
+from heliograph.setup.errors import Invalid, NotThere, check
+from heliograph.setup.save_questions import SavedMeanwhile
+from heliograph.setup.services import rescheduling
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.versions import Version, version, watching_flows, write
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
 """What decides whether a change triggers: where it changes, untagged runs are judged again."""
@@ -54,8 +55,10 @@ def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: b
         write(s, row)
     row.refresh_from_db(fields=["is_complete"])
     for destination in removed.gone:
-        cures.destination_removed(s, destination)
-    cures.flow_saved(s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES))
+        rescheduling.destination_removed(s, destination)
+    rescheduling.flow_saved(
+        s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES)
+    )
     s.note(_deed(shown, row.body), "flow", row, shown, row.body)
     return row
 
@@ -116,7 +119,7 @@ def delete_flow(s: Saving, id: int) -> None:
     FlowField.objects.filter(flow=row).delete()
     Destination.objects.filter(flow=row, removed_at=None).update(removed_at=timezone.now())
     write(s, row)
-    cures.flow_deleted(s, id)
+    rescheduling.flow_deleted(s, id)
     s.note(Deed.DELETED, "flow", row, row.body, None)
 
 

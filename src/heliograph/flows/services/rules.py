@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from heliograph.domain.bodies import BodyError, checked_text
-from heliograph.domain.completeness import SUBJECT_OF_WATCH
-from heliograph.domain.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, Group, SourceKey, Subject, parse_filter
-from heliograph.domain.flows import (
+from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
+from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
     GONE,
     LISTS,
@@ -21,12 +19,14 @@ from heliograph.domain.flows import (
     FilterRow,
     Flow,
 )
+from heliograph.domain.mapping.json_bodies import BodyError, checked_text
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, Group, SourceKey, Subject, parse_filter
+from heliograph.domain.setup.tags import TagKind
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.domain.tags import TagKind
 from heliograph.flows.models import FLOW_NAME_LENGTH
-from heliograph.platform.errors import Invalid
-from heliograph.platform.models.tags import KIND_NAMES
-from heliograph.platform.names import NAME_LENGTH
+from heliograph.setup.errors import Invalid
+from heliograph.setup.models.tags import KIND_NAMES
+from heliograph.setup.names import NAME_LENGTH
 
 MOST_DESTINATIONS = 20
 MOST_FILTERS = 50

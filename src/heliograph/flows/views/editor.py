@@ -16,32 +16,32 @@ from django.views.decorators.http import require_http_methods
 from django_scopes import scope
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
-from heliograph.domain import sentence
-from heliograph.domain.completeness import missing
-from heliograph.domain.flows import Does, Flow, Mode
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.flow import Does, Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import drafts, words
 from heliograph.flows.drafts import Draft
-from heliograph.flows.errors import AsksFirst, SavedMeanwhile
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
-from heliograph.flows.mapping_warnings import answer_tags, joined_answers
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.versions import version
 from heliograph.flows.views.flow_form import form_of, refused_items
-from heliograph.flows.views.people import names_of_users
-from heliograph.platform.errors import Invalid, NotThere
-from heliograph.platform.services.saving import saving
-from heliograph.platform.views.frame import account_config, by, check, reading, refused
+from heliograph.mappings.mapping_warnings import answer_tags, joined_answers
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.versions import version
+from heliograph.setup.views.frame import account_config, by, check, reading, refused
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
-EDITOR = "flows/flow_editor.html"
+EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
 """In the session: which destination of which flow a connection or mapping is being made for."""
 PARTS = ("connection", "payload", "header")
@@ -134,7 +134,7 @@ def _asks(request: AccountRequest, draft: Draft, error: AsksFirst) -> HttpRespon
             "missing": [words.lacking(m, draft.flow) for stop in error.stops for m in stop.missing],
             "waiting": found.undelivered(draft.flow.id),
         }
-    return page(request, "flows/flow_asks.html", here="flows", hidden=typed, action=request.path, **context)
+    return page(request, "flows/asks.html", here="flows", hidden=typed, action=request.path, **context)
 
 
 def _conflict(request: AccountRequest, draft: Draft, number: int) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The form of the flow editor, as flows/flow_editor.html shows it."""
+"""The form of the flow editor, as flows/editor.html shows it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
-from heliograph.domain.flows import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
+from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
+from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.drafts import Draft, hidden_lists, subject_of, tag_choices

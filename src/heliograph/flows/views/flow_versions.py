@@ -12,21 +12,21 @@ from django.views.decorators.http import require_http_methods
 from django_scopes import scope
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.domain import sentence
-from heliograph.domain.completeness import missing
-from heliograph.domain.flows import LISTS, Flow
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.flow import LISTS, Flow
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.flow_facts import differences, facts, field_name, names_of
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow
-from heliograph.flows.services.restoring import Gone, Part
+from heliograph.flows.services.restorable import Gone, Part
 from heliograph.flows.services.rules import named_tags
-from heliograph.flows.services.versions import Version, history
-from heliograph.flows.views.versions import MOST_LOOKED_UP, Difference, Listed, Question, Versioned, versions_page, worded
-from heliograph.platform.errors import NotThere
-from heliograph.platform.services.saving import Saving
-from heliograph.platform.views.frame import account_config, reading
 from heliograph.recording.sources import Committed
+from heliograph.setup.errors import NotThere
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.versions import Version, history
+from heliograph.setup.views.frame import account_config, reading
+from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Versioned, versions_page, worded
 from heliograph.store.database import Database
 
 

@@ -12,17 +12,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.domain import sentence
-from heliograph.domain.flows import Mode
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import words
 from heliograph.flows.flow_list import FlowList, Row, Wanted
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
-from heliograph.flows.views.people import names_of_users
-from heliograph.platform.errors import NotThere
-from heliograph.platform.services.saving import saving
+from heliograph.setup.errors import NotThere
+from heliograph.setup.services.saving import saving
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import ROWS
@@ -55,7 +55,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
     people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
         request,
-        "flows/flow_list.html",
+        "flows/list.html",
         here="flows",
         flows=[_row(row, names, people, edits=may(request.user, Role.ADMINISTRATOR)) for row in rows],
         matching=len(flows),
@@ -95,9 +95,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 parts = sentence.parts(known, sentence.Names.of(found.config), _)
                 asked = {"id": known.id, "name": known.name, "sentence": parts}
                 waiting = found.undelivered(flow)
-                return page(
-                    request, "flows/flow_switch_off.html", here="flows", flow=asked, waiting=waiting, back=back, leave=_back(back, flow)
-                )
+                return page(request, "flows/switch_off.html", here="flows", flow=asked, waiting=waiting, back=back, leave=_back(back, flow))
     try:
         with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
             row = set_active(s, flow, active)

@@ -14,12 +14,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.domain.flows import Mode
+from heliograph.deliveries import words
+from heliograph.deliveries.choices import chosen, events_field, flows_field
+from heliograph.deliveries.database import Reading, reading
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
-from heliograph.insights import words
 from heliograph.insights.feed import PARTS, Feed, Line, Result, Wanted
-from heliograph.insights.reading import Reading, reading
-from heliograph.insights.views.choices import chosen, events_field, flows_field
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import Cursor, address, asked
 from heliograph.web.fields import Choice, Field

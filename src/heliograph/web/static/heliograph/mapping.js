@@ -41,7 +41,7 @@
     timer = setTimeout(renew, 300);
   }
 
-  // ---- a line as text, as heliograph.domain.chips writes it
+  // ---- a line as text, as heliograph.domain.mapping.chips writes it
 
   const partsOf = (/** @type {Element} */ line) => [...line.querySelectorAll(":scope > .chip")].map((chip) => JSON.parse(/** @type {HTMLElement} */ (chip).dataset.part ?? "{}"));
   function written(/** @type {any[]} */ parts) {

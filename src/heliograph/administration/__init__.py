@@ -1,0 +1,1 @@
+"""Account Settings > Management, sign-in, the first start, one's own profile, and jobs."""

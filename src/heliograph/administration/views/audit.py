@@ -1,0 +1,163 @@
+"""Account Settings > Management > Users > Audit: who changed what, before and after.
+
+Secrets are masked where the entries are written (accounts/audit.py). What the pages of a connection say to Administrators alone, the audit says
+to no one else, and its search finds nobody else anything by it (C5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.db.models import CharField, Q, QuerySet
+from django.db.models.functions import Cast
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import AuditEntry, Role, User
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.administration.views.audit_words import TAGGED, Reading
+from heliograph.administration.views.users import tabs
+from heliograph.domain.connection.shown_connection import shown_body
+from heliograph.setup.models import Tag
+from heliograph.setup.views.frame import account_config, reading, settings_page
+from heliograph.web.cursor import address, asked, keyset
+from heliograph.web.fields import Choice, Field
+
+MOST: Final = 10_000
+"""What is counted exactly."""
+KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
+    "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
+    "tags": (
+        gettext_lazy("Tags and statuses"),
+        ("tag", "registration status", "session status", "event status", "session registration status"),
+    ),
+    "events": (
+        gettext_lazy("Events"),
+        ("event", "attendee type", "question", "session", "registration property", "custom property", "custom field"),
+    ),
+    "people": (gettext_lazy("Users and tokens"), ("user", "token")),
+    "account": (gettext_lazy("The account"), ("account",)),
+}
+SIGN_INS: Final = "sign-ins"
+VERBS: Final = {
+    Deed.CREATED: gettext_lazy("Made the %(kind)s"),
+    Deed.CHANGED: gettext_lazy("Changed the %(kind)s"),
+    Deed.DELETED: gettext_lazy("Deleted the %(kind)s"),
+    Deed.MERGED: gettext_lazy("Merged the %(kind)s"),
+    Deed.SWITCHED_ON: gettext_lazy("Switched on the %(kind)s"),
+    Deed.SWITCHED_OFF: gettext_lazy("Switched off the %(kind)s"),
+    Deed.REVOKED: gettext_lazy("Revoked the %(kind)s"),
+    Deed.CONNECTED: gettext_lazy("Connected the %(kind)s"),
+    Deed.INVITED: gettext_lazy("Invited the %(kind)s"),
+    Deed.LINKED: gettext_lazy("Made a link for the %(kind)s"),
+    Deed.JOINED: gettext_lazy("Took the invitation as"),
+    Deed.PASSWORD_CHANGED: gettext_lazy("Changed the password of"),
+    Deed.SIGNED_IN: gettext_lazy("Signed in as"),
+    Deed.SIGNED_OUT: gettext_lazy("Signed out everywhere"),
+    Deed.SECOND_FACTOR_ON: gettext_lazy("Set up the second factor of"),
+    Deed.SECOND_FACTOR_OFF: gettext_lazy("Removed the second factor of"),
+}
+PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
+
+
+@require_safe
+def audit(request: AccountRequest) -> HttpResponse:
+    """The newest first."""
+    q, who, kind = request.GET.get("q", "")[:200].replace("\0", ""), request.GET.get("who", ""), request.GET.get("kind", "")
+    whole = may(request.user, Role.ADMINISTRATOR)
+    found = _matching(q, who, kind, whole=whole)
+    rows = keyset(found, "id", "id", asked(request, (int, int)))
+    entries = list(rows.rows)
+    total = found.order_by()[: MOST + 1].count()
+    people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
+    actors = Actors.of(request.account, [*(row.by for row in entries), who])
+    names = Reading.of(account_config(request, reading()), _tags(entries))
+    options = [Choice("", _("Everybody")), *(Choice(f"user:{each.pk}", each.name) for each in people), Choice("command", _("The operator"))]
+    if who not in {option.value for option in options}:
+        options.append(Choice(who, actors.name(who)))
+    return settings_page(
+        request,
+        "administration/audit.html",
+        here="users",
+        tabs=tabs("audit"),
+        entries=[_entry(row, actors, names, whole=whole) for row in entries],
+        q=q,
+        filters=[
+            Field(kind="select", id="who", label=_("Who"), value=who, options=options),
+            Field(
+                kind="select",
+                id="kind",
+                label=_("Kind"),
+                value=kind,
+                options=[
+                    Choice("", _("Everything")),
+                    *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
+                    Choice(SIGN_INS, _("Sign-ins")),
+                ],
+            ),
+        ],
+        filtered=bool(q or who or kind),
+        total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
+        back=address(request, at=rows.newer) if rows.newer else "",
+        on=address(request, at=rows.older) if rows.older else "",
+    )
+
+
+def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
+    """whole: whether the fields of connections are searched as well, and not their names alone."""
+    found: QuerySet[AuditEntry] = AuditEntry.objects.all()
+    if who:
+        found = found.filter(by=who[:60].replace("\0", ""))
+    if kind in KINDS:
+        found = found.filter(kind__in=KINDS[kind][1]).exclude(what=Deed.SIGNED_IN)
+    elif kind == SIGN_INS:
+        found = found.filter(what=Deed.SIGNED_IN)
+    for word in q.split()[:8]:
+        found = found.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
+        # JSON keeps letters beyond ASCII as they are on PostgreSQL, and as \u.... on SQLite.
+        escaped = json.dumps(word)[1:-1]
+        within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
+        found = found.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
+    return found
+
+
+def _entry(row: AuditEntry, actors: Actors, words: Reading, *, whole: bool) -> dict[str, Any]:
+    before, after = row.before or {}, row.after or {}
+    if row.kind == "connection":
+        before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)
+    verb = VERBS[Deed(row.what)] if row.what in set(Deed) else gettext_lazy("%(kind)s")
+    return {
+        "at": row.at,
+        "who": actors.name(row.by),
+        "place": actors.place(row.by),
+        "did": str(verb) % {"kind": _(row.kind)},
+        "name": row.name,
+        "href": _place(row),
+        "fields": words.lines(row.kind, before, after),
+    }
+
+
+def _place(row: AuditEntry) -> str:
+    if row.kind == "flow":
+        return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
+    return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
+
+
+def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:
+    """Labels of the tags that are named by their ids."""
+    ids: set[int] = set()
+    for row in entries:
+        for side in (row.before, row.after):
+            known: Mapping[str, Any] = side or {}
+            for key in TAGGED & known.keys():
+                values: Sequence[Any] = known[key] if isinstance(known[key], list) else [known[key]]
+                ids |= {value for value in values if isinstance(value, int)}
+    return dict(Tag.objects.filter(pk__in=ids).values_list("pk", "label")) if ids else {}

@@ -1,0 +1,165 @@
+"""What an entry of the audit holds, in words: ids as the names they have today, and of lists only what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.audit import MASK
+from heliograph.accounts.models import TokenScope
+from heliograph.domain.connection.shown_connection import NOT_SHOWN
+from heliograph.domain.flow.sentence import Names
+from heliograph.domain.ids import read_id
+from heliograph.domain.mapping.headers import is_secret_name
+from heliograph.domain.setup.fields import Subject, catalogue
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.web.templatetags.moments import minute
+
+VALUE: Final = 400
+"""Characters of a value that are shown."""
+TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
+"""Fields that hold ids of tags."""
+CALLED: Final = {"cls": "class", "email": "e-mail", "scopes": "may", "expires": "ends"}
+"""Fields that the pages call otherwise than the code does."""
+INSTANTS: Final = frozenset({"expires", "start", "end"})
+"""Fields that hold an instant."""
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, [None])
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One field of an entry. before, after: "" for nothing."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What ids are called. tags: labels, of deleted ones as well."""
+
+    tags: Mapping[int, str]
+    names: Names
+    events: Mapping[int, str]
+    custom: Mapping[int, str]
+    sources: Mapping[str, str]
+
+    @classmethod
+    def of(cls, config: AccountConfig, tags: Mapping[int, str]) -> Self:
+        """The names in force today."""
+        profile_fields, event_fields = config.profile_fields.values(), config.event_fields.values()
+        custom = {field.id: field.label for field in (*profile_fields, *event_fields)}
+        offered = catalogue(
+            Subject.REGISTRATION,
+            profile_fields=profile_fields,
+            event_fields=event_fields,
+            question_tags=[tag for tag in config.tags.values() if TagKind.QUESTION in tag.kinds],
+            property_tags=[tag for tag in config.tags.values() if TagKind.REGISTRATION_PROPERTY in tag.kinds and tag.id > 0],
+        )
+        sources = {field.key: field.label for group in offered.values() for field in group}
+        events = {id: status.name for id, status in config.event_statuses.items()}
+        return cls(tags, Names.of(config), events, custom, sources)
+
+    def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
+        """The fields of an entry that say anything. kind: of the object."""
+        found = []
+        for key in dict.fromkeys([*before, *after]):
+            was, became = _differing(before.get(key), after.get(key))
+            line = Line(words(key), self.text(key, was, kind), self.text(key, became, kind))
+            if line.before or line.after:
+                found.append(line)
+        return found
+
+    def text(self, key: str, value: Any, kind: str = "") -> str:
+        """A value as text, "" for nothing."""
+        if value in _NOTHING:
+            return ""
+        text = self._text(key, value, kind)
+        return f"{text[:VALUE]}…" if len(text) > VALUE else text
+
+    def _text(self, key: str, value: Any, kind: str) -> str:
+        if value == MASK:
+            return _("A secret, never shown")
+        if value == NOT_SHOWN and kind == "connection":
+            return _("Shown to Administrators in its Connection Setup")
+        if isinstance(value, bool):
+            return _("Yes") if value else _("No")
+        if isinstance(value, list):
+            return (", " if all(isinstance(each, (str, int, float)) for each in value) else "; ").join(
+                self._text(key, each, kind) for each in value if each not in _NOTHING
+            )
+        if isinstance(value, Mapping):
+            return self._mapping(key, value)
+        if isinstance(value, int) and (known := self._called(key, kind)) is not None:
+            return known.get(value, f"({value})")
+        if key == "scopes" and value in TokenScope.values:
+            return str(TokenScope(value).label)
+        if key in INSTANTS and isinstance(value, str):
+            return _instant(value)
+        return _(value) if isinstance(value, str) and value else str(value)
+
+    def _called(self, key: str, kind: str) -> Mapping[int, str] | None:
+        """What the ids of a field are called; None where its numbers are numbers."""
+        if key in TAGGED:
+            return self.tags
+        if key in ("payload_mapping", "header_mapping"):
+            return self.names.mappings
+        if key == "connection":
+            return self.names.connections
+        return self.events if key == "status" and kind == "event" else None
+
+    def _mapping(self, key: str, value: Mapping[str, Any]) -> str:
+        """Parts of a flow and of a mapping as their pages call them, anything else name by name."""
+        if {"field", "op", "values"} <= value.keys():
+            return f"{self.names.fields.get(value['field'], value['field'])} {_(value['op'])} {self._text('', value['values'], '')}"
+        if "target" in value and "parts" in value:
+            rest = {name: each for name, each in value.items() if name not in ("target", "parts")}
+            more = f" ({self._mapping('', rest)})" if any(each not in _NOTHING and each is not False for each in rest.values()) else ""
+            return f"{value['target']}: {self._text('', _sealed(value['target'], value['parts']), '')}{more}"
+        if "source" in value:
+            return _(self.sources.get(value["source"], value["source"]))
+        if "text" in value and len(value) == 1:
+            return f"“{value['text']}”"
+        if key == "custom":
+            return "; ".join(
+                f"{self.custom.get(read_id(str(id)) or 0, id)}: {self._text('', each, '')}"
+                for id, each in value.items()
+                if each not in _NOTHING
+            )
+        said: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
+        return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in said)
+
+
+def _sealed(target: str, parts: Sequence[Any]) -> list[Any]:
+    """The parts of a row; typed text of one that is a credential by its name is none to show, in entries of any age."""
+    if not is_secret_name(target):
+        return list(parts)
+    return [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
+
+
+def words(key: str) -> str:
+    """signal_enabled as "Signal enabled"."""
+    text = CALLED.get(key) or key.replace("_", " ")
+    return _(text[:1].upper() + text[1:])
+
+
+def _instant(text: str) -> str:
+    """2026-12-01T21:52:02.068871+00:00 as the pages write a time; what is none, as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return minute(at) if at.tzinfo else text
+
+
+def _differing(before: Any, after: Any) -> tuple[Any, Any]:
+    """Of two lists of rows those that only one of them has."""
+    if not (isinstance(before, list) and isinstance(after, list)) or not any(isinstance(row, Mapping) for row in [*before, *after]):
+        return before, after
+    return [row for row in before if row not in after], [row for row in after if row not in before]

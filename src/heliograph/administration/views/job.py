@@ -1,0 +1,45 @@
+"""One job of the account: its page, and stopping it or trying it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRefresh
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.administration.views.job_page import JobPage, context
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, State
+from heliograph.registrations import bulk_change as bulk_jobs
+from heliograph.registrations.imports.preparation import KIND as IMPORT
+from heliograph.registrations.views import bulk, import_words
+from heliograph.setup.views.frame import check
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.toasts import say
+
+PAGES: Mapping[str, Callable[[Job], JobPage]] = {bulk_jobs.KIND: bulk.job_page, IMPORT: import_words.job_page}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def job(request: AccountRequest, id: int) -> HttpResponse:
+    """How far it is. The page fetches its middle again every two seconds, and is loaded whole once the job has ended."""
+    try:
+        row = control.find(id, request.account.pk)
+    except control.UnknownJob:
+        raise Http404 from None
+    if row.kind not in PAGES:
+        raise Http404
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        try:
+            control.resume(id, request.account.pk) if request.POST.get("do") == "again" else control.cancel(id, request.account.pk)
+        except control.NotPossible as error:
+            say(request, str(error))
+        return HttpResponseRedirect(request.path)
+    if asks_for_part(request) and row.state not in (State.QUEUED, State.RUNNING, State.CANCELLING):
+        return HttpResponseClientRefresh()
+    shown = context(row, PAGES[row.kind](row), request.path, may_act=may(request.user, Role.PLANNER))
+    return page(request, "administration/job.html", section="registrations", here="registrations", **shown)

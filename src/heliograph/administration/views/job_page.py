@@ -1,0 +1,117 @@
+"""What the page of a job shows (administration/job.html): how far it is, what it came to, what it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.jobs.models import Job, State
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One number. total: the line below the others."""
+
+    name: str
+    number: int
+    sub: str = ""
+    href: str = ""
+    tone: str = ""
+    total: bool = False
+
+    @property
+    def n(self) -> str:
+        """As pages write it."""
+        return f"{self.number:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the table of what was refused."""
+
+    head: str
+    text: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was refused. download: an address of all of it as a file."""
+
+    title: str
+    text: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    download: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """The page of one kind of job. label: of its progress; links: for when it has ended."""
+
+    heading: str
+    lead: str
+    crumbs: Sequence[tuple[str, str]]
+    label: str
+    sums: Sequence[Sum]
+    refused: Refused | None = None
+    links: Sequence[tuple[str, str, str]] = ()
+    note: str = ""
+    stop_note: str = ""
+    steps: Sequence[tuple[str, str]] = ()
+
+
+def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, Any]:
+    """The context of administration/job.html."""
+    going = job.state in (State.QUEUED, State.RUNNING, State.CANCELLING)
+    ended = job.is_over
+    progress = None
+    if going:
+        total = max(int(job.total or 0), 1)
+        progress = {
+            "label": shown.label,
+            "text": _waits(job) if job.state == State.QUEUED else progress_text(job.done, job.total, job.time_left),
+            "done": min(100, job.done * 100 // total) if job.total else 0,
+            "note": _("You can leave this page; it goes on, also after a restart."),
+            "poll": poll,
+        }
+    return {
+        "heading": shown.heading,
+        "lead": shown.lead if job.state != State.CANCELLED else f"{shown.lead} {_('Stopped before its end.')}",
+        "crumbs": shown.crumbs,
+        "steps": shown.steps,
+        "at": len(shown.steps) - 1 if going else len(shown.steps),
+        "progress": progress,
+        "failed": (job.error or _("The job stopped.")) if job.state == State.FAILED else "",
+        "sums_title": _("What happened") if ended else _("So far"),
+        "sums": shown.sums if job.state != State.QUEUED else [],
+        "refused": shown.refused,
+        "stop": may_act and not ended and job.state != State.CANCELLING,
+        "again": may_act and job.state in (State.FAILED, State.PAUSED),
+        "links": shown.links if ended else [],
+        "note": shown.note if ended else shown.stop_note,
+    }
+
+
+def _waits(job: Job) -> str:
+    return job.error or _("It begins in a moment")
+
+
+def progress_text(done: int, total: int | None, left: timedelta | None) -> str:
+    """ "1,950 of 4,812, about 1 minute left"."""
+    text = _("%(n)s of %(of)s") % {"n": f"{done:,}", "of": f"{total:,}"} if total else f"{done:,}"
+    if left is None:
+        return text
+    seconds = max(1, round(left.total_seconds()))
+    minutes = round(seconds / 60)
+    said = (
+        ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
+        if seconds >= 60
+        else ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
+    )
+    return _("%(done)s, about %(time)s left") % {"done": text, "time": said}

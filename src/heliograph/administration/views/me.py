@@ -1,0 +1,117 @@
+"""One's own profile: name, password, second factor, and where one is signed in."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from allauth.account.views import PasswordChangeView
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from heliograph.accounts.people import PersonRefused, end_sessions, rename
+from heliograph.accounts.roles import AccountRequest
+from heliograph.accounts.user_agents import device
+from heliograph.web.fields import Field
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+SHOWN = 50
+"""Sessions of the list; the rest ends with "Sign out everywhere else"."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def me(request: AccountRequest) -> HttpResponse:
+    """What somebody can settle about themselves. Role and e-mail are an Administrator's."""
+    user = request.user
+    error, name = "", user.name
+    if request.method == "POST":
+        name = request.POST.get("name", "")
+        try:
+            rename(user, name)
+        except PersonRefused as refused:
+            error = " ".join(refused.fields.get("name", [str(refused)]))
+        else:
+            say(request, _("Your name is saved."))
+            return HttpResponseRedirect(request.path)
+    return page(
+        request,
+        "administration/me.html",
+        status=422 if error else 200,
+        section="me",
+        here="me",
+        fields=[Field(id="name", label=_("Name"), value=name, error=error, autocomplete="name", required=True)],
+        has_password=user.has_usable_password(),
+        second=_second_factor(request),
+        sessions=_sessions(request),
+    )
+
+
+class Password(PasswordChangeView):  # type: ignore[misc]
+    """Another password, by the old one. Who signs in elsewhere has none to change."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not cast("AccountRequest", request).user.has_usable_password():
+            return HttpResponseRedirect(reverse("me"))
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "section": "me", "here": "me"}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        say(self.request, _("Your password is changed. Elsewhere you are signed out."))
+        return response
+
+
+@require_POST
+def end_session(request: AccountRequest) -> HttpResponse:
+    """Ends one session of one's own, or all but this one."""
+    user, wanted = request.user, request.POST.get("session", "")
+    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+    if wanted != "others":
+        others = others.filter(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else others.none()
+        if not others:
+            raise Http404
+    end_sessions(others)
+    say(request, _("Signed out there.") if wanted != "others" else _("Signed out everywhere else."))
+    return HttpResponseRedirect(reverse("me"))
+
+
+def _second_factor(request: AccountRequest) -> dict[str, Any]:
+    rows = {row.type: row for row in Authenticator.objects.filter(user=request.user)}
+    codes = rows.get(Authenticator.Type.RECOVERY_CODES)
+    found = rows.get(Authenticator.Type.TOTP)
+    return {
+        "since": found.created_at if found else None,
+        "left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "required": request.user.second_factor_required,
+    }
+
+
+def _sessions(request: AccountRequest) -> list[dict[str, Any]]:
+    known = list(UserSession.objects.filter(user=request.user).order_by("-last_seen_at")[:SHOWN])
+    alive = set(
+        Session.objects.filter(session_key__in=[row.session_key for row in known], expire_date__gt=timezone.now()).values_list(
+            "session_key", flat=True
+        )
+    )
+    current = request.session.session_key
+    return [
+        {
+            "id": row.pk,
+            "device": device(row.user_agent),
+            "address": row.ip,
+            "began": row.created_at,
+            "seen": row.last_seen_at,
+            "current": row.session_key == current,
+        }
+        for row in known
+        if row.session_key in alive
+    ]

@@ -1,0 +1,181 @@
+"""Account Settings > Management > Users > API tokens: keys for other programs. All read the list, an Administrator makes and revokes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from heliograph.accounts.actors import Actors
+from heliograph.accounts.models import ApiToken, Role, TokenScope
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
+from heliograph.administration.views.users import tabs
+from heliograph.setup.views.confirmation import Breaks, Item, question
+from heliograph.setup.views.frame import by, readonly, refused, settings_page
+from heliograph.web.fields import Choice, Field
+from heliograph.web.templatetags.moments import minute
+from heliograph.web.toasts import say
+
+ENDS: Final = {
+    "30": (gettext_lazy("In 30 days"), timedelta(days=30)),
+    "365": (gettext_lazy("In one year"), timedelta(days=365)),
+    "": (gettext_lazy("Never"), None),
+}
+SOON: Final = timedelta(days=7)
+SHOWN: Final = 200
+"""Tokens of the list, newest first; those that are revoked are not shown."""
+
+
+@require_safe
+def tokens(request: AccountRequest) -> HttpResponse:
+    """Tokens that are not revoked."""
+    rows = list(ApiToken.objects.filter(revoked=None)[:SHOWN])
+    actors = Actors.of(request.account, [row.created_by for row in rows])
+    now = timezone.now()
+    return settings_page(
+        request,
+        "administration/tokens.html",
+        here="users",
+        tabs=tabs("api-tokens"),
+        readonly=readonly(request, Role.ADMINISTRATOR),
+        tokens=[
+            {
+                "id": row.pk,
+                "name": row.name,
+                "begins": row.prefix,
+                "may": ", ".join(_may(row)),
+                "by": actors.name(row.created_by),
+                "made": row.created,
+                "used": row.last_used,
+                "ends": row.expires,
+                "over": row.expires is not None and row.expires <= now,
+                "soon": row.expires is not None and now < row.expires <= now + SOON,
+            }
+            for row in rows
+        ],
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def add(request: AccountRequest) -> HttpResponse:
+    """Makes a token, and shows it once."""
+    name, may, ends = request.POST.get("name", ""), request.POST.getlist("may"), request.POST.get("ends", "365")
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        lasts = ENDS.get(ends, ENDS["365"])[1]
+        if not may:
+            errors["may"] = _("Tick what it may do.")
+        else:
+            try:
+                made = create_token(request.account.pk, name, may, by=by(request), expires=timezone.now() + lasts if lasts else None)
+                return _shown(request, made)
+            except TokenRefused as error:
+                errors["name"] = _(str(error))
+    return settings_page(
+        request,
+        "setup/form.html",
+        here="users",
+        status=422 if errors else 200,
+        crumbs=[(_("API tokens"), reverse("api-tokens"))],
+        heading=_("Make a token"),
+        lead=_("For another program. It can do what you tick, in this account and nowhere else."),
+        told=refused(len(errors)),
+        fields=[
+            Field(
+                id="name",
+                label=_("Name"),
+                value=name,
+                error=errors.get("name", ""),
+                help=_("The program that will use it. It stands in Audit and in timelines."),
+                required=True,
+                autocomplete="off",
+            ),
+            Field(
+                kind="checks",
+                id="may",
+                label=_("May"),
+                error=errors.get("may", ""),
+                options=[Choice(scope.value, scope.label, scope.value in may) for scope in TokenScope],
+            ),
+            Field(
+                kind="select", id="ends", label=_("Ends"), value=ends, options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()]
+            ),
+        ],
+        button=_("Make the token"),
+        cancel_href=reverse("api-tokens"),
+        readonly="",
+        breaks=[],
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def revoke(request: AccountRequest, id: int) -> HttpResponse:
+    """Asks, and makes a token useless."""
+    row = ApiToken.objects.filter(pk=id, revoked=None).first()
+    if row is None:
+        raise Http404
+    if request.method == "POST":
+        revoke_token(request.account.pk, id, by=by(request))
+        say(request, _("“%(name)s” is revoked.") % {"name": row.name})
+        return HttpResponseRedirect(reverse("api-tokens"))
+    used = (
+        Breaks(
+            _("It is in use"),
+            _("Last on %(when)s.") % {"when": minute(row.last_used)},
+            items=[Item(_("See what it did, in Audit"), f"{reverse('audit')}?who=token:{id}")],
+        )
+        if row.last_used
+        else Breaks(_("It was never used"))
+    )
+    return settings_page(
+        request,
+        "setup/dialog.html",
+        here="users",
+        **question(
+            _("Revoke the token “%(name)s”?") % {"name": row.name},
+            lead=_("Requests with it are refused, within 2 seconds everywhere. This cannot be undone."),
+            crumbs=[(_("API tokens"), reverse("api-tokens"))],
+            breaks=[used],
+            button=_("Revoke it"),
+            button_class="danger",
+            cancel=_("Keep it"),
+            cancel_href=reverse("api-tokens"),
+        ),
+    )
+
+
+def _shown(request: AccountRequest, made: NewToken) -> HttpResponse:
+    row = made.row
+    return settings_page(
+        request,
+        "administration/shown_once.html",
+        here="users",
+        crumbs=[(_("API tokens"), reverse("api-tokens"))],
+        heading=_("Token “%(name)s”") % {"name": row.name},
+        lead=_("Made just now."),
+        told={
+            "title": _("Copy it now: it is shown once"),
+            "text": _("Only its first letters are kept. If it is lost, revoke it and make another."),
+        },
+        label=_("Token"),
+        secret=made.secret,
+        note=_("It goes into the header Authorization of each request, after the word Bearer and a space."),
+        facts=[(_("May"), ", ".join(_may(row))), (_("Ends"), minute(made.expires) if made.expires else _("Never"))],
+        done=_("I have copied it"),
+        done_href=reverse("api-tokens"),
+    )
+
+
+def _may(row: ApiToken) -> list[str]:
+    return [str(TokenScope(scope).label) for scope in row.scopes if scope in TokenScope.values]

@@ -1,0 +1,136 @@
+"""What is done to a user, asked first: another link, signing out everywhere, removing the second factor, switching off and on, removing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.people import LastAdministrator, NoSuchPerson, remove, remove_second_factor, sign_out, switch
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.administration.views import users
+from heliograph.setup.views.confirmation import Breaks, question
+from heliograph.setup.views.frame import by, settings_page
+from heliograph.web.toasts import say
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """What is asked, and what is said once it is done; texts have %(name)s."""
+
+    heading: str | Promise
+    lead: str | Promise
+    button: str | Promise
+    done: str | Promise
+    do: Callable[..., User]
+    danger: bool = False
+
+
+ACTS: Final = {
+    "sign-out": _Act(
+        gettext_lazy("Sign %(name)s out everywhere?"),
+        gettext_lazy("Every browser in which they are signed in asks for the password again."),
+        gettext_lazy("Sign out everywhere"),
+        gettext_lazy("“%(name)s” is signed out everywhere."),
+        sign_out,
+    ),
+    "second-factor": _Act(
+        gettext_lazy("Remove the second factor of %(name)s?"),
+        gettext_lazy(
+            "For a lost phone: their password alone lets them in. Where a second factor is required, nothing else opens until another is set up."
+        ),
+        gettext_lazy("Remove it"),
+        gettext_lazy("The second factor of “%(name)s” is removed."),
+        remove_second_factor,
+        danger=True,
+    ),
+    "off": _Act(
+        gettext_lazy("Switch %(name)s off?"),
+        gettext_lazy("They are signed out at once and cannot sign in until you switch them on again. Nothing else changes."),
+        gettext_lazy("Switch off"),
+        gettext_lazy("“%(name)s” is switched off."),
+        lambda account, id, by: switch(account, id, on=False, by=by),
+        danger=True,
+    ),
+    "on": _Act(
+        gettext_lazy("Switch %(name)s on?"),
+        gettext_lazy("They can sign in again, with the password that they had."),
+        gettext_lazy("Switch on"),
+        gettext_lazy("“%(name)s” is switched on."),
+        lambda account, id, by: switch(account, id, on=True, by=by),
+    ),
+    "remove": _Act(
+        gettext_lazy("Remove %(name)s?"),
+        gettext_lazy(
+            "They are signed out at once, and an open invitation is worth nothing. What they did stays in Audit and in timelines."
+        ),
+        gettext_lazy("Remove"),
+        gettext_lazy("“%(name)s” is removed."),
+        remove,
+        danger=True,
+    ),
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def act(request: AccountRequest, id: int, act: str) -> HttpResponse:
+    """Asks, and does it."""
+    row = users.person(request, id)
+    if act == "link":
+        return _link(request, row)
+    known = ACTS.get(act)
+    if known is None:
+        raise Http404
+    words = {"name": row.name}
+    last = False
+    if request.method == "POST":
+        try:
+            known.do(request.account, id, by=by(request))
+        except NoSuchPerson:
+            raise Http404 from None
+        except LastAdministrator:
+            last = True
+        else:
+            say(request, str(known.done) % words)
+            return HttpResponseRedirect("/" if row.pk == request.user.pk else reverse("users"))
+    why = Breaks(_("It is the only Administrator"), _("Make somebody else one first."), "wait")
+    return _asked(
+        request,
+        status=409 if last else 200,
+        **question(
+            str(known.heading) % words,
+            lead=str(known.lead),
+            breaks=[why] if last else [],
+            button="" if last else str(known.button),
+            button_class="danger" if known.danger else "primary",
+        ),
+    )
+
+
+def _link(request: AccountRequest, row: User) -> HttpResponse:
+    if not row.is_active:
+        raise Http404
+    if request.method == "POST":
+        response: HttpResponse = users.link(request, row.pk)
+        return response
+    heading = _("Make another invitation for %(name)s?") if row.invited else _("Make %(name)s a link for a new password?")
+    lead = (
+        _("It is good for 7 days and for one use. The link that they have is worth nothing then.")
+        if row.invited
+        else _("It is good for one day and for one use. The password that they have goes on until they choose another.")
+    )
+    return _asked(request, **question(heading % {"name": row.name}, lead=lead, button=_("Make the link")))
+
+
+def _asked(request: AccountRequest, *, status: int = 200, **context: Any) -> HttpResponse:
+    context |= {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
+    return settings_page(request, "setup/dialog.html", here="users", status=status, **context)

@@ -1,0 +1,334 @@
+"""Account Settings > Management > Users: who may do what in the account (P1). All read it, an Administrator changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import Max
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from heliograph.accounts.links import NewLink
+from heliograph.accounts.models import EntryLink, Purpose, Role, User
+from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused, change_user, invite, new_link
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.setup.views.frame import by, readonly, refused, settings_page
+from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.templatetags.moments import minute
+from heliograph.web.toasts import say
+
+TABS: Final = (("users", gettext_lazy("Users")), ("api-tokens", gettext_lazy("API tokens")), ("audit", gettext_lazy("Audit")))
+ROLES: Final = {
+    Role.ADMINISTRATOR: (gettext_lazy("Everything, account settings too"), gettext_lazy("Everything")),
+    Role.PLANNER: (
+        gettext_lazy("Events and registrations with their tags"),
+        gettext_lazy("Reads everything; Submit to Retry Queue, sync now"),
+    ),
+    Role.VIEWER: (gettext_lazy("Reads"), gettext_lazy("Reads")),
+}
+OFFERED: Final = {
+    Role.ADMINISTRATOR: gettext_lazy("Everything"),
+    Role.PLANNER: gettext_lazy("Events and registrations with their tags; in Signal reads, retries and syncs"),
+    Role.VIEWER: gettext_lazy("Reads"),
+}
+NAMES: Final = ("name", "email", "role")
+
+
+def tabs(at: str) -> list[tuple[str | Promise, str, bool]]:
+    """The three pages about who gets in: text, address, whether it is open."""
+    return [(text, reverse(name), name == at) for name, text in TABS]
+
+
+@require_safe
+def users(request: AccountRequest) -> HttpResponse:
+    """Everybody of the account, invited ones too."""
+    rows = list(User.objects.filter(account=request.account).order_by("invited", "name", "pk"))
+    return settings_page(
+        request,
+        "administration/users.html",
+        here="users",
+        tabs=tabs("users"),
+        users=_rows(request, rows),
+        roles=[(role.label, *ROLES[role]) for role in Role],
+        readonly=readonly(request, Role.ADMINISTRATOR),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def add(request: AccountRequest) -> HttpResponse:
+    """Invites somebody. The link is shown, and mailed where mail is set up."""
+    values, errors = {"name": "", "email": "", "role": Role.PLANNER.value, "second": "1"}, dict[str, str]()
+    if request.method == "POST":
+        values = _posted(request)
+        try:
+            user, link = invite(_facts(request, values), by=by(request))
+        except PersonRefused as error:
+            errors = _sentences(request, error, values)
+        else:
+            return _shown(request, user, link)
+    return settings_page(
+        request,
+        "setup/form.html",
+        here="users",
+        status=422 if errors else 200,
+        crumbs=[(_("Users"), reverse("users"))],
+        heading=_("Invite a user"),
+        lead=_("They get a link that is good for 7 days, and choose their own password."),
+        told=refused(len(errors)),
+        fields=_fields(values, errors, [Choice("1", _("Required: set up at the first sign-in"), values["second"] == "1")]),
+        button=_("Make the invitation"),
+        cancel_href=reverse("users"),
+        readonly="",
+        breaks=[],
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def user(request: AccountRequest, id: int) -> HttpResponse:
+    """Somebody's name, e-mail, role and second factor."""
+    row = person(request, id)
+    factor = _second_factor(row)
+    values, errors = (
+        {"name": row.name, "email": row.email, "role": row.role, "second": "1" if row.second_factor_required else ""},
+        dict[str, str](),
+    )
+    if request.method == "POST":
+        values = _posted(request)
+        try:
+            change_user(request.account, id, _facts(request, values), by=by(request))
+        except NoSuchPerson:
+            raise Http404 from None
+        except LastAdministrator:
+            errors = {"role": _("Not saved: this is the only Administrator. Make somebody else one first.")}
+        except PersonRefused as error:
+            errors = _sentences(request, error, values)
+        else:
+            say(request, _("“%(name)s” is saved.") % {"name": values["name"]})
+            return HttpResponseRedirect(reverse("users"))
+    said = factor or _("Not set up yet. While it is required, nothing else opens for them until it is.")
+    actions = (
+        []
+        if not row.is_active
+        else [(_("Invitation link") if row.invited else _("Link for a new password"), reverse("user-act", args=(row.pk, "link")))]
+    )
+    return settings_page(
+        request,
+        "setup/form.html",
+        here="users",
+        status=422 if errors else 200,
+        crumbs=[(_("Users"), reverse("users"))],
+        heading=row.name,
+        lead=_("You.") if row.pk == request.user.pk else "",
+        actions=actions,
+        told=refused(len(errors)),
+        fields=_fields(values, errors, [Choice("1", _("Required"), values["second"] == "1", said)]),
+        button=_("Save"),
+        cancel_href=reverse("users"),
+        readonly="",
+        breaks=[],
+    )
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def link(request: AccountRequest, id: int) -> HttpResponse:
+    """Another link: the one before it is worth nothing then."""
+    try:
+        row, made = new_link(request.account, id, by=by(request))
+    except NoSuchPerson:
+        raise Http404 from None
+    return _shown(request, row, made)
+
+
+def person(request: AccountRequest, id: int) -> User:
+    """A user of this account. Raises Http404."""
+    row = User.objects.filter(pk=id, account=request.account).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def _shown(request: AccountRequest, row: User, made: NewLink) -> HttpResponse:
+    """The link, once; and a mail with it where the operator has set mail up."""
+    invited = made.row.purpose == Purpose.INVITATION
+    mailed = _mailed(request, row, made)
+    told = {
+        True: _("It was also mailed to %(email)s."),
+        False: _("It could not be mailed to %(email)s: give it to them yourself."),
+        None: _("Give it to %(email)s yourself: no mail server is set up."),
+    }[mailed] % {"email": row.email}
+    return settings_page(
+        request,
+        "administration/shown_once.html",
+        here="users",
+        crumbs=[(_("Users"), reverse("users"))],
+        heading=_("Invitation for %(name)s") % {"name": row.name} if invited else _("New password for %(name)s") % {"name": row.name},
+        lead=_("Good for one use, until %(until)s.") % {"until": minute(made.expires)},
+        told={"title": _("Copy it now: it is shown once"), "text": told},
+        label=_("Link"),
+        secret=made.address,
+        note="",
+        facts=[(_("E-mail"), row.email), (_("Role"), row.get_role_display())],
+        done=_("Back to Users"),
+        done_href=reverse("users"),
+    )
+
+
+def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
+    """Whether it went out; None where no mail server is set up."""
+    if not settings.HELIOGRAPH.smtp_url.get_secret_value():
+        return None
+    words = {
+        "account": request.account.name,
+        "who": request.user.name,
+        "link": made.address,
+        "until": f"{made.expires:%Y-%m-%d %H:%M} UTC",
+    }
+    if made.row.purpose == Purpose.INVITATION:
+        subject = _("Your invitation to %(account)s") % words
+        text = _("%(who)s invites you to %(account)s on Heliograph. Choose your password here, until %(until)s:\n\n%(link)s\n") % words
+    else:
+        subject = _("A new password for %(account)s") % words
+        text = _("%(who)s made this link for you. Choose a new password here, until %(until)s:\n\n%(link)s\n") % words
+    try:
+        return bool(EmailMessage(" ".join(subject.split()), text, to=[row.email]).send())
+    except OSError:  # SMTPException is one
+        return False
+
+
+def _posted(request: AccountRequest) -> dict[str, str]:
+    return {name: request.POST.get(name, "") for name in (*NAMES, "second")}
+
+
+def _facts(request: AccountRequest, values: Mapping[str, str]) -> PersonFacts:
+    return PersonFacts(values["email"], values["name"], values["role"], request.account, second_factor=values["second"] == "1")
+
+
+def _sentences(request: AccountRequest, error: PersonRefused, values: Mapping[str, str]) -> dict[str, str]:
+    """What was refused, by field; who has the address already is told only of one's own account."""
+    found = {name: " ".join(said) for name, said in error.fields.items()}
+    email = values["email"].strip().lower()
+    if "email" in found and "\0" not in email:
+        owner = User.objects.filter(email=email).first()
+        if owner is not None:
+            mine = owner.account_id == request.account.pk
+            found["email"] = _("%(name)s has this address already.") % {"name": owner.name} if mine else _("This address cannot be used.")
+    return found
+
+
+def _fields(values: Mapping[str, str], errors: Mapping[str, str], second: list[Choice]) -> list[Field | Pair]:
+    return [
+        Pair(
+            (
+                Field(id="name", label=_("Name"), value=values["name"], error=errors.get("name", ""), required=True, autocomplete="off"),
+                Field(
+                    id="email",
+                    label=_("E-mail"),
+                    value=values["email"],
+                    error=errors.get("email", ""),
+                    required=True,
+                    type="email",
+                    autocomplete="off",
+                ),
+            )
+        ),
+        Field(
+            kind="checks",
+            id="role",
+            label=_("Role"),
+            input="radio",
+            error=errors.get("role", ""),
+            options=[Choice(role.value, role.label, role.value == values["role"], OFFERED[role]) for role in Role],
+        ),
+        Field(kind="checks", id="second", label=_("Second factor"), options=second),
+    ]
+
+
+def _second_factor(row: User) -> str:
+    """ "" for none, else since when and how many recovery codes are left."""
+    found = {each.type: each for each in Authenticator.objects.filter(user=row)}
+    if Authenticator.Type.TOTP not in found:
+        return ""
+    codes = found.get(Authenticator.Type.RECOVERY_CODES)
+    words = {
+        "since": minute(found[Authenticator.Type.TOTP].created_at),
+        "left": len(codes.wrap().get_unused_codes()) if codes else 0,
+        "all": 10,
+    }
+    return _("Set up on %(since)s. %(left)s of %(all)s recovery codes are left. While it is required, they can only replace it.") % words
+
+
+def _rows(request: AccountRequest, rows: Iterable[User]) -> list[dict[str, Any]]:
+    rows = list(rows)
+    ids = [row.pk for row in rows]
+    factors = set(Authenticator.objects.filter(user__in=ids, type=Authenticator.Type.TOTP).values_list("user_id", flat=True))
+    seen = dict(UserSession.objects.filter(user__in=ids).values_list("user_id").annotate(last=Max("last_seen_at")))
+    links = {link.user_id: link for link in EntryLink.objects.filter(user__in=ids, purpose=Purpose.INVITATION, used=None)}
+    elsewhere = set(SocialAccount.objects.filter(user__in=ids).values_list("user_id", flat=True))
+    administers = may(request.user, Role.ADMINISTRATOR)
+    now = timezone.now()
+    return [
+        {
+            "id": row.pk,
+            "name": row.name,
+            "email": row.email,
+            "role": row.get_role_display(),
+            "me": row.pk == request.user.pk,
+            "by": "" if row.invited else _signs_in_by(row, openid=row.pk in elsewhere),
+            "second": "" if row.invited else _second(row, has=row.pk in factors),
+            "seen": max(filter(None, (seen.get(row.pk), row.last_login)), default=None),
+            "off": not row.is_active,
+            "invited": row.invited,
+            "until": links[row.pk].expires if row.pk in links else None,
+            "ran_out": row.invited and (row.pk not in links or links[row.pk].expires <= now),
+            "menu": _menu(row, has_factor=row.pk in factors) if administers else [],
+            "menu_label": _("More for %(name)s") % {"name": row.name},
+        }
+        for row in rows
+    ]
+
+
+def _second(row: User, *, has: bool) -> str:
+    if row.second_factor_required:
+        return _("On, required") if has else _("To be set up")
+    return _("On") if has else _("Off")
+
+
+def _signs_in_by(row: User, *, openid: bool) -> str:
+    ways = [_("Password")] if row.has_usable_password() else []
+    if openid:
+        ways.append(settings.HELIOGRAPH.oidc_name)
+    return ", ".join(ways) or _("No password yet")
+
+
+def _menu(row: User, *, has_factor: bool) -> list[tuple[str, str]]:
+    def act(name: str) -> str:
+        return reverse("user-act", args=(row.pk, quote(name)))
+
+    if row.invited:
+        return [
+            (_("Edit"), reverse("user", args=(row.pk,))),
+            (_("Make another link"), act("link")),
+            (_("Withdraw the invitation"), act("remove")),
+        ]
+    switch = (_("Switch off"), act("off")) if row.is_active else (_("Switch on"), act("on"))
+    more = [(_("Link for a new password"), act("link")), (_("Sign out everywhere"), act("sign-out"))] if row.is_active else []
+    lost = [(_("Remove the second factor"), act("second-factor"))] if has_factor else []
+    return [(_("Edit"), reverse("user", args=(row.pk,))), *more, *lost, switch, (_("Remove"), act("remove"))]

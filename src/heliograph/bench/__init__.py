@@ -1,0 +1,5 @@
+"""`heliograph bench`: a load generator, the product and a receiver on this machine, measured in turn with the floor."""
+
+from heliograph.bench.command import register
+
+__all__ = ["register"]

@@ -1,0 +1,51 @@
+"""One scenario in a process of its own: Django reads its settings once a process, and each scenario has ground of its own.
+
+Reads a job (JSON) from stdin, prints lines (JSON): {"said": …} as it goes, at the end {"figures": …, "machine": …} or {"error": …}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from heliograph.bench import machine
+from heliograph.bench.scenario import Scenario
+from heliograph.domain.errors import HeliographError
+from heliograph.stage.ground import ground
+
+
+def tell(**what: Any) -> None:
+    """A line for the parent."""
+    print(json.dumps(what), flush=True)  # noqa: T201
+
+
+def run(job: dict[str, Any]) -> None:
+    """Sets the ground, starts the product, runs the scenario."""
+    under = Path(job["under"]) if job["under"] else None
+    tell(said="making a database")
+    with ground("bench", job["database_url"], under=under, settings={"log_level": "error"}) as stands:
+        from heliograph.bench.scenarios import Bench  # noqa: PLC0415 -- models, which need the ground's settings
+        from heliograph.bench.site import Receiver, Site, alone, running  # noqa: PLC0415
+
+        with Receiver() as receiver, running(Site(stands)) as site:
+            tell(said="asking the receiver what it takes alone")
+            takes = alone(receiver)
+            bench = Bench(stands, site, receiver, lambda said: tell(said=said), job["registrations"], job["pairs"], job["queued"])
+            figures = bench.run(Scenario(job["scenario"])).as_json()
+            database = "sqlite" if stands.on_sqlite else "postgresql"
+            tell(figures=figures, machine=machine.described(database) | {"receiver_per_s": takes})
+
+
+def main() -> None:
+    """Answers one job."""
+    try:
+        run(json.loads(sys.stdin.readline()))
+    except HeliographError as error:
+        tell(error=str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

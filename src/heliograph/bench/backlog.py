@@ -1,0 +1,93 @@
+"""A queue that is filled and delivered from, part by part, with what became of it: nothing of it may be lost, however long it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Final
+
+from heliograph.bench.beside import paused
+from heliograph.bench.runs import Run
+from heliograph.bench.setting import Made
+from heliograph.bench.site import BenchError, Receiver, Site
+from heliograph.options import Options
+
+SEEN: Final = 0.5
+"""Seconds after which a worker has surely seen that a connection is paused."""
+SETTLES: Final = 10.0
+"""Seconds for what was on its way when the connection was paused."""
+
+
+@dataclass(slots=True)
+class Queue:
+    """Of one account, whose connection is paused but while a part is delivered. post: queues so many; how many were accepted."""
+
+    site: Site
+    receiver: Receiver
+    made: Made
+    post: Callable[[int], int]
+    _accepted: int = 0
+    _delivered: set[int] = field(default_factory=set)
+    _lost: int = 0
+
+    def fill(self, count: int) -> int:
+        """Queues `count`."""
+        time.sleep(SEEN)
+        self._accepted += self.post(count)
+        return count
+
+    def drained(self, count: int) -> Run:
+        """Queues `count` and delivers them; what the delivering took."""
+        self.fill(count)
+        return self.part(count)
+
+    def part(self, count: int) -> Run:
+        """Delivers `count` of what is queued, or a little more, then pauses again. Lost is what was accepted and is neither delivered nor queued any more."""
+        before, began = self.site.cpu(), time.monotonic()
+        self.receiver.ask("reset")
+        with paused(self.made.account, self.made.connections, after=True):
+            received = self.receiver.until_received(count)
+            took, after = time.monotonic() - began, self.site.cpu()
+        if received < count:
+            raise BenchError(f"Of {count:,} that were queued only {received:,} were delivered.")
+        cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
+        cpu |= {"receiver": self.receiver.counts()["cpu"]}
+        lost, duplicated = self._missing()
+        return Run(received, took, lost, duplicated, cpu)
+
+    def _missing(self) -> tuple[int, int]:
+        """What this part has lost and what it has delivered more than once, when what was on its way has ended."""
+        deadline = time.monotonic() + SETTLES
+        while True:
+            keys, _ = self.receiver.arrivals()
+            delivered = self._delivered.union(keys)
+            missing = self._accepted - len(delivered) - _queued(self.made)
+            if not missing or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        duplicated = len(keys) - (len(delivered) - len(self._delivered))
+        self._delivered, lost, self._lost = delivered, missing - self._lost, missing
+        return lost, duplicated
+
+
+def _queued(made: Made) -> int:
+    """Actions of the account's connections that are still to be delivered."""
+    from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
+
+    with closing(open_database(Options.load(), read_only=True)) as db:
+        ((count,),) = db.all("SELECT count(*) FROM action WHERE account_id = :account AND state < 10", {"account": made.account})
+        return int(count)
+
+
+def together(runs: Sequence[Run]) -> Run:
+    """Several small runs as one."""
+    cpu = {name: sum(run.cpu.get(name, 0.0) for run in runs) for name in runs[0].cpu}
+    return Run(
+        sum(run.deliveries for run in runs),
+        sum(run.seconds for run in runs),
+        sum(run.lost for run in runs),
+        sum(run.duplicated for run in runs),
+        cpu,
+    )

@@ -1,0 +1,104 @@
+"""`heliograph bench`: how fast this machine delivers, end to end, beside the fastest that its sender could (spec B6)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from heliograph.bench.scenario import Scenario
+from heliograph.domain.errors import HeliographError
+
+
+class BenchFailed(HeliographError):
+    """The bench could not be run."""
+
+
+SCENARIO: Final = typer.Option("--scenario", help="What to run; may be repeated. Default: single and bulk.")
+REGISTRATIONS: Final = typer.Option(
+    help="Registrations of a run, half of them creations. Fewer make a quick look, no measurement.", min=128
+)
+DATABASE: Final = typer.Option("--database-url", help="An empty PostgreSQL database: a web and two workers run on it. Default: SQLite.")
+UNDER: Final = typer.Option("--data", help="Folder in which the bench makes its own. Default: the system's for temporary files.")
+COMPARE: Final = typer.Option(
+    "--compare", help="A file with an earlier report (--json), to show beside this one.", exists=True, dir_okay=False
+)
+
+
+def bench(
+    scenario: Annotated[list[Scenario] | None, SCENARIO] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON object, for scripts.")] = False,
+    compare: Annotated[Path | None, COMPARE] = None,
+    database_url: Annotated[str, DATABASE] = "",
+    registrations: Annotated[int, REGISTRATIONS] = 10_000,
+    pairs: Annotated[int, typer.Option(help="How often everything is run in turn; medians are reported.", min=1)] = 5,
+    queued: Annotated[int, typer.Option(help="What waits in the scenario backlog.", min=1_000)] = 1_000_000,
+    under: Annotated[Path | None, UNDER] = None,
+) -> None:
+    """Measure deliveries on this machine: a load generator, Heliograph and a receiver, in a data folder of their own.
+
+    The work is always the same: 64 clients post registrations of 40 fields and 2 KB, half of them new, with an Idempotency-Key; of 10 flows one
+    triggers. The floor is a bare libcurl loop that posts the same bodies to the same receiver, in turn with it: compare ratios, not rates,
+    between machines. single: one registration a request. bulk: 100. many-flows: 500 flows of which 5 trigger, beside 5. backlog: with 1,000,000
+    queued, beside 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
+    a dead, a hanging, a resetting, a busy, a dripping and an unknown one that all get every change, beside a healthy one. pages: people, a full read and an import beside it.
+    """
+    earlier = None
+    if compare is not None:
+        from heliograph.bench.report import read_report  # noqa: PLC0415
+
+        earlier = read_report(compare)
+    wanted = list(dict.fromkeys(scenario or [Scenario.SINGLE, Scenario.BULK]))
+    report = _run(wanted, database_url, under, {"registrations": registrations, "pairs": pairs, "queued": queued})
+    if as_json:
+        typer.echo(json.dumps(report))
+        return
+    from heliograph.bench.report import show  # noqa: PLC0415
+
+    show(report, earlier, Console())
+
+
+def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:
+    """Each scenario on ground of its own, one after the other."""
+    load = round(os.getloadavg()[0], 2)
+    report: dict[str, Any] = {}
+    machine: dict[str, Any] = {}
+    with Console(stderr=True).status("") as status:
+        for each in wanted:
+            job = {"scenario": each.value, "database_url": database_url, "under": str(under) if under else "", **size}
+            for line in _apart(job):
+                if "said" in line:
+                    status.update(f"{each.value}: {line['said']}")
+                else:
+                    report[each.value], machine = line["figures"], line["machine"]
+    return {**report, "machine": {**machine, "load": load}}
+
+
+def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a scenario's process says. Raises BenchFailed."""
+    argv = [sys.executable, "-m", f"{__package__}.apart"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own module
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.close()
+        last: dict[str, Any] = {}
+        for text in process.stdout:
+            last = json.loads(text)
+            if "error" in last:
+                raise BenchFailed(last["error"])
+            yield last
+    if "figures" not in last:
+        raise BenchFailed(f"The scenario {job['scenario']} ended with {process.returncode}.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(bench)

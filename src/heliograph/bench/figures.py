@@ -1,0 +1,92 @@
+"""What a scenario found: the figures of a bench, medians of its pairs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from heliograph.bench.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the scenario is compared with, run in turn with it: 5 flows beside 500, alone beside slow targets."""
+
+    what: str
+    deliveries_per_s: float
+    latency_ms: Mapping[str, Mapping[str, float]]
+    cpu_us_per_delivery: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One scenario. latency_ms: from accepted to delivered, by the share of the rate at which it was measured, in percent."""
+
+    deliveries_per_s: float
+    floor_per_s: float
+    ratio: float
+    latency_ms: Mapping[str, Mapping[str, float]]
+    cpu_us_per_delivery: Mapping[str, float]
+    rss_mb: Mapping[str, float]
+    lost: int
+    duplicated: int
+    beside: Beside | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields, `beside` only where there is something."""
+        found = asdict(self)
+        if self.beside is None:
+            del found["beside"]
+        return found
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Runs of a scenario, and of what it is compared with, as they come."""
+
+    ours: list[Run] = field(default_factory=list)
+    floors: list[float] = field(default_factory=list)
+    others: list[Run] = field(default_factory=list)
+    paced: dict[str, list[Run]] = field(default_factory=dict)
+    others_paced: dict[str, list[Run]] = field(default_factory=dict)
+
+    def figures(self, rss: Mapping[str, float], what: str = "") -> Figures:
+        """The medians. what: names what the scenario is compared with."""
+        beside = None
+        if self.others:
+            beside = Beside(what, _rate(self.others), _latencies(self.others_paced), _cpu(self.others))
+        everything = [*self.ours, *self.others, *(run for runs in (*self.paced.values(), *self.others_paced.values()) for run in runs)]
+        floor = statistics.median(self.floors) if self.floors else 0.0
+        ratios = [run.per_s / per_s for run, per_s in zip(self.ours, self.floors, strict=False) if per_s]
+        return Figures(
+            _rate(self.ours),
+            round(floor, 1),
+            round(statistics.median(ratios), 4) if ratios else 0.0,
+            _latencies(self.paced),
+            _cpu(self.ours),
+            rss,
+            sum(run.lost for run in everything),
+            sum(run.duplicated for run in everything),
+            beside,
+        )
+
+
+def _rate(runs: Sequence[Run]) -> float:
+    return round(statistics.median(run.per_s for run in runs), 1) if runs else 0.0
+
+
+def _latencies(paced: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, float]]:
+    return {
+        share: {f"p{p}": round(statistics.median(run.latency(p / 100) for run in runs), 2) for p in (50, 99)}
+        for share, runs in paced.items()
+    }
+
+
+def _cpu(runs: Iterable[Run]) -> dict[str, float]:
+    by_name: dict[str, list[float]] = {}
+    for run in runs:
+        for name, value in run.cpu_us.items():
+            by_name.setdefault(name, []).append(value)
+    return {name: round(statistics.median(values), 1) for name, values in by_name.items()}

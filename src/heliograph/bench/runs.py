@@ -1,0 +1,89 @@
+"""One run of a bench: work is posted, everything is delivered and settled, and what came is compared with what was accepted."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from heliograph.bench.receiver import PLACES
+from heliograph.bench.setting import Made
+from heliograph.bench.site import Helper, Receiver, Site, until_settled
+
+WARM_UP: Final = 2_000
+"""Registrations of the run that is not counted: it compiles, connects and fills caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run reached. accepted: registrations; cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
+
+    deliveries: int
+    seconds: float
+    lost: int
+    duplicated: int
+    cpu: Mapping[str, float]
+    latencies: tuple[float, ...] = field(default=(), repr=False)
+    accepted: int = 0
+
+    @property
+    def per_s(self) -> float:
+        return self.deliveries / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_us(self) -> dict[str, float]:
+        """Microseconds of CPU for each delivery, by process."""
+        return {name: seconds / max(1, self.deliveries) * 1e6 for name, seconds in self.cpu.items()}
+
+    def latency(self, share: float) -> float:
+        """The latency that this share of deliveries does not exceed."""
+        if not self.latencies:
+            return 0.0
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+def posted(
+    site: Site,
+    receiver: Receiver,
+    made: Made,
+    *,
+    tag: str,
+    count: int,
+    lines: int = 1,
+    rate: float = 0.0,
+    small: bool = False,
+    position: str = "",
+) -> Run:
+    """Posts `count` registrations and waits until everything that was accepted is delivered and settled.
+
+    tag, small, position: as in Work. lines: registrations a request. rate: a second; 0 = as fast as they are accepted.
+    An account without connections is posted to only.
+    """
+    receiver.ask("reset")
+    with tempfile.TemporaryDirectory() as folder, Helper("load") as load:
+        into = Path(folder) / "answers.json"
+        job = {"tag": tag, "count": count, "lines": lines, "rate": rate, "small": small, "position": position}
+        load.tell(json.dumps(job | {"port": site.door, "token": made.token, "into": str(into)}))
+        load.hear()
+        before = site.cpu()
+        load.tell()
+        load.hear()
+        said = json.loads(into.read_text("utf-8"))
+    accepted: dict[int, int] = dict(said["accepted"])
+    wanted = len(accepted) * len(made.connections)
+    receiver.until_received(wanted)
+    until_settled(made.connections)
+    after = site.cpu()
+    cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
+    cpu |= {"load": said["cpu"], "receiver": receiver.counts()["cpu"]}
+    keys, times = receiver.arrivals()
+    first: dict[int, int] = {}
+    for key, at in zip(keys, times, strict=True):
+        first.setdefault(key, at)
+    mine = {key: at for key, at in first.items() if key // PLACES in accepted}
+    latencies = sorted(max(0, at - accepted[key // PLACES]) / 1e6 for key, at in mine.items())
+    seconds = (max(times, default=said["began"]) - said["began"]) / 1e9
+    return Run(len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted))

@@ -1,0 +1,207 @@
+"""The scenarios: what each sets up, and what it runs in turn. The work of `single` and `bulk` is fixed; the others put something beside it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.bench.backlog import Queue, together
+from heliograph.bench.beside import Busy, paused
+from heliograph.bench.figures import Figures, Gathered
+from heliograph.bench.runs import WARM_UP, Run, posted
+from heliograph.bench.scenario import Scenario
+from heliograph.bench.setting import Made, Wanted, make
+from heliograph.bench.site import Receiver, Site, floor
+from heliograph.bench.work import CLIENTS, LINES
+from heliograph.stage.ground import Ground
+
+SHARES: Final = (30, 80)
+"""Percent of the rate reached, at which latencies are measured."""
+LONGEST_PACED: Final = 15.0
+"""Seconds of a run at a given rate."""
+SLOW: Final = 1_000
+"""Connections of slow-targets, the healthy one among them."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """A scenario while it runs. say: told of each step. pairs: how often everything is run in turn."""
+
+    ground: Ground
+    site: Site
+    receiver: Receiver
+    say: Callable[[str], None]
+    registrations: int
+    pairs: int
+    queued: int
+    _tags: int = 0
+
+    def run(self, scenario: Scenario) -> Figures:
+        """Sets it up and runs it."""
+        runs = {
+            Scenario.SINGLE: lambda: self._basic(1),
+            Scenario.BULK: lambda: self._basic(LINES),
+            Scenario.MANY_FLOWS: self._many_flows,
+            Scenario.BACKLOG: self._backlog,
+            Scenario.SLOW_TARGETS: self._slow_targets,
+            Scenario.BAD_TARGETS: self._bad_targets,
+            Scenario.PAGES: self._pages,
+        }
+        return runs[scenario]()
+
+    # --- what all are made of
+
+    def _post(self, made: Made, count: int, *, lines: int = 1, rate: float = 0.0, small: bool = False, position: str = "") -> Run:
+        self._tags += 1
+        tag = f"{chr(65 + self._tags // 26 % 26)}{chr(65 + self._tags % 26)}-"
+        return posted(self.site, self.receiver, made, tag=tag, count=count, lines=lines, rate=rate, small=small, position=position)
+
+    def _warm_up(self, made: Made, lines: int = 1) -> list[str]:
+        """A run that is not counted; the bodies that it delivered, for the floor."""
+        self.say("warming up")
+        self._post(made, min(WARM_UP, self.registrations), lines=lines)
+        bodies: list[str] = json.loads(self.receiver.ask("bodies"))
+        return bodies
+
+    def _floor(self, bodies: list[str]) -> float:
+        return floor(self.receiver, bodies, max(1_000, self.registrations), CLIENTS)["per_s"]
+
+    def _paced_count(self, rate: float) -> int:
+        return max(CLIENTS * 2, min(self.registrations, int(rate * LONGEST_PACED)))
+
+    def _basic(self, lines: int) -> Figures:
+        """10 flows of which 1 triggers, 1 destination."""
+        made = make(Wanted("BENCH", self.receiver.url))
+        found, bodies = Gathered(), self._warm_up(made, lines)
+        for n in range(self.pairs):
+            self.say(f"pair {n + 1} of {self.pairs}")
+            if n % 2:
+                found.floors.append(self._floor(bodies))
+            found.ours.append(self._post(made, self.registrations, lines=lines))
+            if not n % 2:
+                found.floors.append(self._floor(bodies))
+        rate = found.figures({}).deliveries_per_s
+        for share in SHARES:
+            self.say(f"latency at {share} % of {rate:,.0f}/s")
+            paced = rate * share / 100
+            found.paced[str(share)] = [self._post(made, self._paced_count(paced), lines=lines, rate=paced)]
+        return found.figures(self.site.rss())
+
+    # --- what stands beside
+
+    def _many_flows(self) -> Figures:
+        """500 flows of which 5 trigger, and in turn 5 flows that all do."""
+        self.say("making 500 flows")
+        few = make(Wanted("FEW", self.receiver.url, flows=5, matching=5))
+        many = make(Wanted("MANY", self.receiver.url, flows=500, matching=5))
+        found, bodies = Gathered(), self._warm_up(few)
+        self._warm_up(many)
+        for n in range(self.pairs):
+            self.say(f"pair {n + 1} of {self.pairs}")
+            for made, into in ((few, found.others), (many, found.ours)) if n % 2 else ((many, found.ours), (few, found.others)):
+                into.append(self._post(made, self.registrations // 5))
+            found.floors.append(self._floor(bodies))
+        return found.figures(self.site.rss(), "5 flows")
+
+    def _backlog(self) -> Figures:
+        """Deliveries alone, from a queue of 1,000 first, then from one of 1,000,000: in this order, since what was queued stays. The queue is filled while
+        its connection is paused."""
+        made = make(Wanted("BACKLOG", self.receiver.url))
+        found, bodies = Gathered(), self._warm_up(made)
+        queue = Queue(self.site, self.receiver, made, lambda count: self._post(made.silent, count, lines=LINES, small=True).accepted)
+        found.floors.append(self._floor(bodies))
+        rounds = max(1, self.registrations // 1_000)
+        with paused(made.account, made.connections, after=True):
+            pass
+        for n in range(self.pairs):
+            self.say(f"1,000 queued, {n + 1} of {self.pairs}")
+            found.others.append(together([queue.drained(min(1_000, self.registrations)) for _ in range(rounds)]))
+        at = 0
+        while at < self.queued:
+            self.say(f"{at:,} of {self.queued:,} queued")
+            at += queue.fill(min(50_000, self.queued - at))
+        for n in range(self.pairs):
+            self.say(f"{self.queued:,} queued, {n + 1} of {self.pairs}")
+            found.ours.append(queue.part(self.registrations))
+        return found.figures(self.site.rss(), "1,000 queued")
+
+    def _slow_targets(self) -> Figures:
+        """One healthy target among 1,000: a third of the others is dead, a third never answers, a third cuts off. In turn alone."""
+        self.say(f"making {SLOW:,} connections")
+        dead = _dead_port()
+        urls = tuple(
+            (f"http://127.0.0.1:{dead}/", f"{self.receiver.url}/hang", f"{self.receiver.url}/reset")[n % 3] for n in range(SLOW - 1)
+        )
+        made = make(Wanted("SLOW", self.receiver.url, slow=urls))
+        return self._with_and_without(made, "without slow targets", self._slow_ones)
+
+    @contextmanager
+    def _slow_ones(self, made: Made, *, there: bool) -> Iterator[None]:
+        if not there:
+            with paused(made.account, made.slow):
+                yield
+            return
+        self._post(made, 20, position="slow")
+        yield
+
+    def _bad_targets(self) -> Figures:
+        """A healthy target among six bad ones that get every change as well; in turn alone, of an account that has no other."""
+        url = self.receiver.url
+        bad = (
+            f"http://127.0.0.1:{_dead_port()}/",
+            *(f"{url}/{path}" for path in ("hang", "reset", "busy", "drip")),
+            "http://no-such-name.invalid/",
+        )
+        alone = make(Wanted("ALONE", url))
+        among = make(Wanted("AMONG", url, slow=bad, all_hear=True))
+        found, bodies = Gathered(), self._warm_up(alone)
+        rate = self._post(among, max(CLIENTS * 2, self.registrations // 5)).per_s * SHARES[0] / 100
+        for n in range(self.pairs):
+            self.say(f"pair {n + 1} of {self.pairs}, {rate:,.0f}/s")
+            for made in (alone, among) if n % 2 else (among, alone):
+                runs, paced = (found.others, found.others_paced) if made is alone else (found.ours, found.paced)
+                with paused(among.account, among.slow) if made is alone else nullcontext():
+                    run = self._post(made, self._paced_count(rate), rate=rate)
+                paced.setdefault(str(SHARES[0]), []).append(run)
+                runs.append(run)
+            found.floors.append(self._floor(bodies))
+        return found.figures(self.site.rss(), "alone")
+
+    def _pages(self) -> Figures:
+        """People on the pages, a full read of the registrations and an import, all at once; in turn without them."""
+        made = make(Wanted("PAGES", self.receiver.url))
+        return self._with_and_without(made, "without pages and import", self._busy_ones)
+
+    @contextmanager
+    def _busy_ones(self, made: Made, *, there: bool) -> Iterator[None]:
+        if not there:
+            yield
+            return
+        with Busy(self.ground, self.site, made.account):
+            yield
+
+    def _with_and_without(self, made: Made, what: str, beside: Callable[..., object]) -> Figures:
+        """Runs at half of the rate reached alone, for the latencies, and at the full rate, with and without something beside them."""
+        found, bodies = Gathered(), self._warm_up(made)
+        with beside(made, there=False):  # type: ignore[attr-defined]
+            half = self._post(made, self.registrations).per_s / 2
+        for n in range(self.pairs):
+            self.say(f"pair {n + 1} of {self.pairs}")
+            for there in (False, True) if n % 2 else (True, False):
+                runs, paced = (found.ours, found.paced) if there else (found.others, found.others_paced)
+                with beside(made, there=there):  # type: ignore[attr-defined]
+                    paced.setdefault("50", []).append(self._post(made, self._paced_count(half), rate=half))
+                    runs.append(self._post(made, self.registrations))
+            found.floors.append(self._floor(bodies))
+        return found.figures(self.site.rss(), what)
+
+
+def _dead_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

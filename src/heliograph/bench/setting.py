@@ -1,0 +1,171 @@
+"""The account of a scenario: an event with questions and custom fields, a mapping, connections to the receiver, and flows of which few trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from heliograph.accounts.tokens import create_token
+from heliograph.bench.work import CUSTOM, EVENT, QUESTIONS
+from heliograph.connections.services.connections import ConnectionFacts, save_connection
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.mapping.mapping import Mapping, Row, Source, Text, ValueType
+from heliograph.domain.mapping.transform import Case
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import QuestionType
+from heliograph.flows.services.flows import save_flow
+from heliograph.flows.services.rules import MOST_DESTINATIONS
+from heliograph.mappings.services import save_mapping
+from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
+from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
+from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.saving import Saving, saving
+
+BY: Final = "bench"
+SLOW: Final = "slow"
+"""The position of whose registrations the slow targets hear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An account to make. matching: flows that trigger on each change, each with a destination; flows: all of them; slow: URLs of
+    further targets that hear of few registrations, or, where all_hear, of all of them."""
+
+    code: str
+    receiver: str
+    flows: int = 10
+    matching: int = 1
+    slow: tuple[str, ...] = ()
+    all_hear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An account that was made. connections: of the flows that trigger; slow: of the slow targets."""
+
+    account: int
+    token: str
+    connections: tuple[int, ...]
+    slow: tuple[int, ...] = ()
+
+    @property
+    def silent(self) -> Made:
+        """The same account where nobody waits for deliveries."""
+        return Made(self.account, self.token, ())
+
+
+def make(wanted: Wanted) -> Made:
+    """Makes the account with all of it, through the services that the pages use."""
+    account = create_account(AccountFacts(wanted.code, f"Bench {wanted.code}"), by=BY).pk
+    with saving(account, by=BY, whole_account=True) as s:
+        chosen, other = (
+            tags.save_tag(s, tags.TagFacts(name, frozenset({TagKind.REGISTRATION_STATUS, TagKind.SESSION_STATUS}))).pk
+            for name in ("Registered", "Other")
+        )
+        for status in RegistrationStatus.objects.filter(event=None):
+            wears = chosen if status.name in ("Pre-Registered", "Attended") else other
+            object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, status.pk, [wears])
+        for of_session in SessionStatus.objects.all():
+            object_tags.set_tags(s, TagKind.SESSION_STATUS, of_session.pk, [chosen])
+        custom = [custom_fields.save_field(s, custom_fields.FieldFacts("profile", name, name.capitalize())).pk for name in CUSTOM]
+        questions = [tags.save_tag(s, tags.TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in QUESTIONS]
+    _make_event(account, questions)
+    with saving(account, by=BY, whole_account=True) as s:
+        mapping = save_mapping(s, _mapping(custom, questions)).pk
+        urls = [f"{wanted.receiver}/d/{n}" for n in range(1, wanted.matching + 1)]
+        connections = [_connect(s, f"Target {n}", url) for n, url in enumerate(urls, 1)]
+        slow = [_connect(s, f"Slow target {n}", url) for n, url in enumerate(wanted.slow, 1)]
+        for n, connection in enumerate(connections, 1):
+            _flow(s, f"Matches {n}", (chosen,), [connection], mapping)
+        for n in range(wanted.flows - wanted.matching):
+            _passes_by(s, n, (chosen, other), connections[:1], mapping)
+        for n in range(0, len(slow), MOST_DESTINATIONS):
+            rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
+            _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
+    token = create_token(account, "bench", ["ingest"], by=BY).secret
+    return Made(account, token, tuple(connections), tuple(slow))
+
+
+def _make_event(account: int, questions: list[int]) -> None:
+    start = datetime(2030, 5, 2, 9, tzinfo=UTC)
+    with saving(account, by=BY) as s:
+        live = EventStatus.objects.get(name="Live").pk
+        event = events.save_event(
+            s, EventState(EVENT, "Annual Summit", live, start, start.replace(hour=18), "Europe/Stockholm", "Stockholm")
+        )
+    with saving(account, by=BY, events=[event]) as s:
+        event_setup.save_type(s, event, event_setup.TypeFacts("speaker", "Speaker"))
+        for name, tag in zip(QUESTIONS, questions, strict=True):
+            event_setup.save_question(s, event, event_setup.QuestionFacts(name, name.capitalize(), QuestionType.TEXT, (), tag))
+
+
+def _mapping(custom: list[int], questions: list[int]) -> Mapping:
+    """What a CRM is told of a registrant, about 700 bytes. The change's number stands first: the receiver reads it there."""
+    return Mapping(
+        "CRM",
+        rows=(
+            Row("change", (Source("macro.change_id"),), ValueType.NUMBER),
+            Row("ExternalId", (Source("profile.external_key"),), required=True),
+            Row("FirstName", (Source("profile.first_name"),), trim=True),
+            Row("LastName", (Source("profile.last_name"),), trim=True),
+            Row("Email", (Source("profile.email"),), trim=True, case=Case.LOWER, required=True),
+            Row("Phone", (Source("profile.phone"),)),
+            Row("Company", (Source("profile.organization"),)),
+            Row("Title", (Source("profile.position"), Text(" @ "), Source("profile.organization"))),
+            Row("City", (Source("profile.city"),), case=Case.UPPER),
+            Row("Country", (Source("profile.country"),)),
+            Row("Status", (Source("registration.status"),)),
+            Row("Type", (Source("registration.attendee_type"),)),
+            Row("Event", (Source("event.name"),)),
+            Row("Start", (Source("event.start"),)),
+            Row("Complete", (Source("property.-1"),), ValueType.BOOLEAN),
+            Row("Modified", (Source("registration.modified"),)),
+            Row("Custom", (Source(f"profile.custom.{custom[0]}"),)),
+            Row("Answer", (Source(f"answer.{questions[0]}"),)),
+        ),
+    )
+
+
+def _connect(s: Saving, name: str, url: str) -> int:
+    row = save_connection(
+        s, ConnectionFacts({"name": name, "auth": "Open / No Auth", "content_type": "application/json"}, url=url), confirmed=True, http=True
+    )
+    return int(row.pk)
+
+
+def _flow(
+    s: Saving,
+    name: str,
+    statuses: tuple[int, ...],
+    connections: Sequence[int],
+    mapping: int,
+    *,
+    watch: Watch = Watch.REGISTRATION,
+    mode: Mode = Mode.LIVE,
+    filters: tuple[FilterRow, ...] = (),
+) -> None:
+    lists = {"session_statuses": statuses} if watch is Watch.SESSION_STATUS else {"statuses": statuses}
+    to = tuple(Destination(0, f"CRM {n}", connection=connection, payload_mapping=mapping) for n, connection in enumerate(connections, 1))
+    save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
+
+
+def _passes_by(s: Saving, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
+    """A flow that does not trigger, of the kinds that an account has: for another event, for people that there are none of, in Test, for
+    sessions; and one in each hundred that wants another tag, so that each change is stored as not triggered for it."""
+    chosen, other = known
+    name = f"Passes by {n}"
+    if n % 100 == 0:
+        _flow(s, name, (other,), connections, mapping)
+    elif n % 5 == 1:
+        _flow(s, name, (chosen,), connections, mapping, mode=Mode.TEST)
+    elif n % 5 == 2:
+        _flow(s, name, (chosen,), connections, mapping, watch=Watch.SESSION_STATUS)
+    elif n % 5 == 3:
+        row = FilterRow("profile.country", Op.IS_ANY_OF, (f"Country {n}",))
+        _flow(s, name, (chosen,), connections, mapping, filters=(row,))
+    else:
+        row = FilterRow("event.code", Op.IS_ANY_OF, (f"EVENT-{n}",))
+        _flow(s, name, (chosen,), connections, mapping, filters=(row,))

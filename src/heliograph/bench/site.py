@@ -1,0 +1,222 @@
+"""The product as it runs during a bench, and the processes around it: `serve`, or a `web` and two `worker`s on PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, Final, Self
+
+from heliograph.bench import machine
+from heliograph.bench.receiver import ANSWER
+from heliograph.domain.errors import HeliographError
+from heliograph.options import Options
+from heliograph.stage.ground import Ground
+from heliograph.stage.processes import Part
+
+STALLED: Final = 20.0
+"""Seconds without an arrival after which what is missing is taken for lost."""
+
+
+class BenchError(HeliographError):
+    """The bench cannot go on."""
+
+
+class Helper:
+    """A process of the bench's own: a module of this package, spoken to by lines."""
+
+    def __init__(self, name: str) -> None:
+        module = f"{__package__}.{name}"
+        self.process = subprocess.Popen([sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        self.name = name
+
+    def tell(self, line: str = "") -> None:
+        """Sends a line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> str:
+        """The next line. Raises BenchError where it has ended."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise BenchError(f"The bench's {self.name} ended with {self.process.wait()}.")
+        return line
+
+    def end(self) -> None:
+        """Nothing of it is left."""
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+class Receiver(Helper):
+    """The target."""
+
+    def __init__(self) -> None:
+        super().__init__("receiver")
+        self.port = int(self.hear())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def ask(self, name: str) -> bytes:
+        """What it says to a question of its control."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with closing(connection):
+            connection.request("GET", f"/control/{name}")
+            return connection.getresponse().read()
+
+    def counts(self) -> dict[str, Any]:
+        """received, last (ns), cpu (s) since the last reset."""
+        found: dict[str, Any] = json.loads(self.ask("count"))
+        return found
+
+    def arrivals(self) -> tuple[array[int], array[int]]:
+        """Keys and times of what came."""
+        data = self.ask("arrivals")
+        keys, times = array("q"), array("q")
+        keys.frombytes(data[: len(data) // 2])
+        times.frombytes(data[len(data) // 2 :])
+        return keys, times
+
+    def until_received(self, count: int) -> int:
+        """Waits until so many have come, or until nothing comes any more; how many."""
+        before, since = -1, time.monotonic()
+        while True:
+            received = int(self.counts()["received"])
+            if received >= count:
+                return received
+            if received != before:
+                before, since = received, time.monotonic()
+            elif time.monotonic() - since > STALLED:
+                return received
+            time.sleep(0.05)
+
+
+class Site:
+    """The running product. parts: its commands; the first one has the door."""
+
+    def __init__(self, ground: Ground, workers: int = 2) -> None:
+        if ground.on_sqlite:
+            self.parts = [Part(ground, "serve", log_level="warning")]
+        else:
+            names = [("web", "web"), *(("worker", f"worker-{n}") for n in range(1, workers + 1))]
+            self.parts = [Part(ground, command, name, log_level="warning") for command, name in names]
+        self._url = ground.database_url
+        self.door = int(self.parts[0].door.rpartition(":")[2])
+        self.pages = self.parts[0].pages
+
+    def start(self) -> None:
+        """Starts it and waits until it serves."""
+        for part in self.parts:
+            part.start()
+        for part in self.parts:
+            part.until_ready()
+
+    def stop(self) -> None:
+        """As an operator does."""
+        for part in self.parts:
+            part.running.ask_to_stop()
+        for part in self.parts:
+            part.running.wait(15)
+
+    def end(self) -> None:
+        """Nothing of it is left."""
+        for part in self.parts:
+            part.end()
+
+    def pids(self) -> dict[str, int]:
+        """Its processes by name: engine, pages, edge; supervisors under their command's name; a worker's engine under the worker's."""
+        found: dict[str, int] = {}
+        for part in self.parts:
+            for name, pid in part.pids().items():
+                if name == part.command:
+                    found[f"{part.name} supervisor" if len(self.parts) > 1 else "supervisor"] = pid
+                else:
+                    found[part.name if part.command == "worker" else name] = pid
+        return found
+
+    def cpu(self) -> dict[str, float]:
+        """CPU seconds so far by process; on PostgreSQL with the database's."""
+        found = {name: machine.cpu_seconds(pid) for name, pid in self.pids().items()}
+        if self._url and (database := machine.postgres_cpu_seconds(self._url)):
+            found["database"] = database
+        return found
+
+    def rss(self) -> dict[str, float]:
+        """The most memory so far by process, MB."""
+        return {name: round(machine.peak_rss(pid) / 1e6, 1) for name, pid in self.pids().items()}
+
+
+@contextmanager
+def running(site: Site) -> Iterator[Site]:
+    """The product, from its start to its end. What it has logged stands in the error of a bench that fails."""
+    try:
+        site.start()
+        yield site
+        site.stop()
+    except BenchError as error:
+        logged = "\n".join(f"{part.name}: {part.running.output[-3000:]}" for part in site.parts)
+        raise BenchError(f"{error}\n{logged}") from error
+    finally:
+        site.end()
+
+
+def until_settled(connections: Sequence[int]) -> None:
+    """Waits until nothing of these connections is to be sent any more. Raises BenchError."""
+    from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
+
+    with closing(open_database(Options.load(), read_only=True)) as db:
+        deadline = time.monotonic() + STALLED
+        sql = f"SELECT 1 FROM lane WHERE state = 1 AND {db.member('connection_id', 'connections')} LIMIT 1"  # noqa: S608
+        while db.all(sql, {"connections": list(connections)}):
+            if time.monotonic() > deadline:
+                raise BenchError("What was delivered was not settled.")
+            time.sleep(0.02)
+
+
+def alone(receiver: Receiver) -> float:
+    """What the receiver takes from a sender that costs next to nothing: pipelined requests on raw sockets, a second long, requests a second."""
+    body = b'{"change":1,"x":"' + b"x" * 500 + b'"}'
+    request = b"POST /d/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    batch = request * 50
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port))) for _ in range(8)]
+        receiver.ask("reset")
+        began, sent = time.monotonic(), 0
+        while time.monotonic() - began < 1.0:
+            for each in sockets:
+                each.sendall(batch)
+            sent += 50 * len(sockets)
+            for each in sockets:
+                _read_answers(each, 50)
+        return round(sent / (time.monotonic() - began), 1)
+
+
+def _read_answers(connection: socket.socket, count: int) -> None:
+    left = count * len(ANSWER)
+    while left > 0:
+        left -= len(connection.recv(65_536))
+
+
+def floor(receiver: Receiver, bodies: Sequence[str], count: int, opened: int) -> dict[str, float]:
+    """What the bare libcurl loop reaches with these bodies: per_s, cpu_us."""
+    with Helper("floor") as helper:
+        helper.tell(json.dumps({"url": f"{receiver.url}/d/1", "bodies": list(bodies), "count": count, "opened": opened}))
+        found: dict[str, float] = json.loads(helper.hear())
+        return found

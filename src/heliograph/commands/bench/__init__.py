@@ -1,5 +1,0 @@
-"""`heliograph bench`: a load generator, the product and a receiver on this machine, measured in turn with the floor."""
-
-from heliograph.commands.bench.command import register
-
-__all__ = ["register"]

@@ -1,0 +1,151 @@
+"""What `heliograph import` says: on a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from heliograph.jobs.models import Job
+    from heliograph.registrations.imports.missing_setup import Lack
+    from heliograph.registrations.imports.preparation import Draft
+
+_SHOWN = 40
+
+
+def console_of(as_json: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    stream = sys.stderr if as_json else sys.stdout
+    return Console(stderr=as_json, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
+
+
+def say_file(console: Console, found: Draft) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    console.print(
+        f"[bold]{escape(found.path.name)}[/bold]: {escape(found.form.words)}" + (f", {len(found.names)} columns" if found.columns else "")
+    )
+    for column in found.doubts:
+        where = f" goes to {column.target}." if column.target else ""
+        console.print(f"  {escape(column.name)}{escape(where)} {escape(column.doubt)}", style="yellow")
+    plain = [c.name for c in found.left_out if not c.doubt]
+    if plain:
+        console.print(f"  Left out, nothing here has these names: {escape(', '.join(plain[:_SHOWN]))}", style="yellow")
+
+
+def say_end(console: Console, job: Job, file: Path, place: Path | None, account: str) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    from heliograph.jobs.models import State  # noqa: PLC0415
+    from heliograph.registrations.imports.missing_setup import Lack  # noqa: PLC0415
+
+    if job.state == State.PAUSED:
+        console.print(
+            f"Paused after {job.done:,} rows; they stay. Give the same command to go on, or: heliograph jobs resume {job.pk} --here"
+        )
+        return
+    if job.state == State.FAILED:
+        console.print(f"[red]Failed:[/red] {escape(job.error)}\nMended, the same command goes on: heliograph jobs resume {job.pk} --here")
+        return
+    if job.state != State.DONE:
+        console.print(f"The import is {job.state}. {escape(job.error)} heliograph jobs show {job.pk}")
+        return
+    rows = job.result.get("lacks", [])
+    lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in rows]
+    _say_lacks(console, lacks, [bool(row["created"]) for row in rows], account)
+    if job.result.get("stopped"):
+        console.print(
+            "\nNothing was stored. Say what to create: [bold]--create all[/bold] (all that is not in doubt), --create statuses,types,"
+            f" --create 'status:NAME', or --create none; first try: heliograph import {escape(str(file))} --account {escape(account)} --create all --dry-run"
+        )
+        return
+    _say_counts(console, job)
+    if place is not None:
+        console.print(f"The refused rows, with reasons: {escape(str(place))}. Corrected, that file can be imported.")
+
+
+def _say_lacks(console: Console, lacks: Sequence[Lack], created: Sequence[bool], account: str) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    if not lacks:
+        return
+    table = Table("", "Name in the file", "Becomes", "Event", "Rows", title=f"What {account} lacks", title_justify="left", box=None)
+    table.columns[4].justify = "right"
+    alike: dict[tuple[bool, str, str, str, bool, str], list[Lack]] = {}
+    for lack, made in zip(lacks, created, strict=True):  # the same thing in several events is one line
+        name = f"{lack.event}: {lack.name}" if lack.kind == "events" else lack.name
+        alike.setdefault((made, lack.kind, name, lack.parent, bool(lack.doubt), str(lack.facts)), []).append(lack)
+    for (made, _, name, _, _, _), group in list(alike.items())[:_SHOWN]:
+        doubt = f"\n[yellow]{escape(group[0].doubt)}[/yellow]" if group[0].doubt else ""
+        events = "" if group[0].kind == "events" else ", ".join(lack.event for lack in group[:5]) + (" …" if len(group) > 5 else "")
+        rows = f"{sum(lack.rows for lack in group):,}"
+        table.add_row("✓" if made else "–", escape(str(name)) + doubt, escape(_becomes(group[0])), escape(events), rows)
+    console.print(table)
+    if len(alike) > _SHOWN:
+        console.print(f"… and {len(alike) - _SHOWN} more; --dry-run --write-plan FILE writes them all.")
+
+
+def _becomes(lack: Lack) -> str:
+    if lack.kind == "statuses":
+        return f"{lack.words}, class {lack.facts['class']}"
+    if lack.facts.get("type"):
+        return f"{lack.words}, {lack.facts['type']}"
+    return lack.words
+
+
+_WORDS = (
+    ("created", "New registrations"),
+    ("updated", "Changed registrations"),
+    ("unchanged", "The same as stored"),
+    ("stale", "Older than what is stored"),
+    ("refused", "Refused"),
+)
+
+
+def _say_counts(console: Console, job: Job) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    dry = job.parameters["dry_run"]
+    table = Table(show_header=False, box=None, title="What would happen" if dry else "What happened", title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    for name, words in _WORDS:
+        n = job.counts.get(name, 0)
+        if n or name in ("created", "updated", "refused"):
+            table.add_row(words, f"{n:,}")
+    table.add_row("Rows in the file", f"{job.counts.get('rows', 0):,}", style="bold")
+    console.print(table)
+    if dry and job.counts.get("cleared"):
+        console.print(f"Empty cells clear {job.counts['cleared']:,} values in {job.counts['rows_cleared']:,} of the changed registrations.")
+    groups = job.result.get("refused", [])
+    if groups:
+        reasons = Table("Column", "Reason", "Rows", "For example", "Would be accepted", title="Refused", title_justify="left", box=None)
+        reasons.columns[2].justify = "right"
+        for group in groups[:_SHOWN]:
+            first = group["first"][0]
+            accepted = ", ".join(first["accepted"][:6]) + (" …" if len(first["accepted"]) > 6 else "")
+            example = f"line {first['line']:,}: {first['value']}" if first["value"] else f"line {first['line']:,}"
+            reasons.add_row(escape(group["field"]), escape(group["reason"]), f"{group['rows']:,}", escape(example), escape(accepted))
+        console.print(reasons)
+
+
+def json_of(job: Job, found: Draft, place: Path | None) -> dict[str, Any]:
+    from heliograph.registrations.imports import columns as columns_module  # noqa: PLC0415
+
+    return {
+        "job": job.pk,
+        "state": str(job.state),
+        "error": job.error,
+        "format": found.form.as_json(),
+        "columns": columns_module.as_json(found.columns),
+        "counts": job.counts,
+        "result": job.result,
+        "report": str(place) if place else None,
+    }

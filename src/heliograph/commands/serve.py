@@ -1,0 +1,284 @@
+"""Commands that run the product: serve, web, worker, and the processes that they keep (architecture: Processes; O1-O3)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import structlog
+import typer
+
+from heliograph.commands import ready
+from heliograph.domain.errors import HeliographError
+from heliograph.options import PREFIX, Options, split_address
+
+if TYPE_CHECKING:
+    from heliograph.engine.supervisor.supervisor import Child
+
+log = structlog.get_logger(__name__)
+
+DEMO_MARK = "demo.json"
+PAGES_NICE = 5
+
+
+class StartError(HeliographError):
+    """Heliograph cannot start like this."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(serve)
+    app.command()(web)
+    app.command()(worker)
+    process = typer.Typer(help="The processes that serve, web and worker keep running.")
+    process.command("engine")(_engine)
+    process.command("pages")(_pages)
+    process.command("edge")(_edge)
+    app.add_typer(process, name="process", hidden=True)
+
+
+def serve() -> None:
+    """Run everything on this machine: pages, REST, deliveries and jobs. One command, SQLite in the data folder unless a database is named.
+
+    Brings the schema up to date first. Ctrl-C or SIGTERM drains and stops within 10 seconds.
+    """
+    options = _checked(first_start=True)
+    if options.demo_targets:
+        from heliograph.engine.supervisor.supervisor import die_with_parent  # noqa: PLC0415
+
+        die_with_parent()  # a demo that is killed leaves nothing behind
+    with contextlib.ExitStack() as stack:
+        if options.on_sqlite:
+            from heliograph.engine.supervisor.processes import folder_lock  # noqa: PLC0415
+
+            stack.enter_context(folder_lock(options.data, "serve"))
+        _migrate()
+        names = ["engine", *_doors(options)]
+        _keep(options, [_child(name, options) for name in names], f"Heliograph serves {options.base_url}{_first_start(options)}")
+
+
+def web() -> None:
+    """Run pages, REST and /ingest only, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
+    options = _shared("web")
+    _keep(options, [_child(name, options) for name in _doors(options)], f"Heliograph serves {options.base_url}")
+
+
+def worker() -> None:
+    """Run deliveries only: as many workers as wanted, on as many machines as wanted. Needs PostgreSQL; run `heliograph migrate` first."""
+    options = _shared("worker")
+    _keep(options, [_child("engine", options)], "Heliograph delivers.")
+
+
+def _doors(options: Options) -> list[str]:
+    """The processes through which registrations come in."""
+    return ["edge", "pages"] if options.ingest_bind else ["pages"]
+
+
+# ---- what is checked before anything runs ----------------------------------------------------------------------------------
+
+
+def _checked(*, first_start: bool) -> Options:
+    """Options of a production start: what is unsafe is refused with a sentence each."""
+    options = Options.load()
+    if unsafe := options.unsafe():
+        raise StartError("\n".join(unsafe))
+    if (options.data / DEMO_MARK).exists() and not options.demo_targets:
+        raise StartError(f"{options.data} holds the data of `heliograph demo`. Give {PREFIX}DATA another folder.")
+    ready(first_start=first_start)
+    for said in options.doubtful():
+        log.warning("doubtful_setting", said=said)
+    if options.on_sqlite:
+        from heliograph.store.health import folder_is_local  # noqa: PLC0415
+
+        local = folder_is_local(options.data)
+        if not local.ok:
+            raise StartError(f"{local.said} {local.cure}")
+    return options
+
+
+def _shared(command: str) -> Options:
+    options = _checked(first_start=False)
+    if options.on_sqlite:
+        raise StartError(f"`heliograph {command}` needs PostgreSQL: set {PREFIX}DATABASE_URL. With SQLite, `heliograph serve` does it all.")
+    from heliograph.store.schema import check_schema  # noqa: PLC0415
+
+    check_schema()
+    _check_key()
+    return options
+
+
+def _migrate() -> None:
+    from heliograph.store import schema  # noqa: PLC0415
+
+    schema.migrate(lambda name: log.info("migrating", migration=name))
+    _check_key()
+
+
+def _first_start(options: Options) -> str:
+    """What is said where there is nobody yet: the link that makes the first account, unless the settings have made it (O6)."""
+    from django.db import connection  # noqa: PLC0415
+
+    from heliograph.setup.services.first_start import first_link, first_user  # noqa: PLC0415
+
+    if options.admin_email:
+        first_user(options.admin_email, options.admin_password.get_secret_value(), options.admin_account)
+    link = first_link()
+    connection.close()
+    return f"\nThere is nobody yet. Set it up here, within 30 minutes: {link.address}" if link else ""
+
+
+def _check_key() -> None:
+    from django.db import connection, transaction  # noqa: PLC0415
+
+    from heliograph.connections.vault import vault  # noqa: PLC0415
+    from heliograph.store.database import of_django  # noqa: PLC0415
+    from heliograph.store.secrets import check_key  # noqa: PLC0415
+
+    with transaction.atomic():
+        check_key(of_django(connection), vault())
+    connection.close()
+
+
+# ---- the supervisor --------------------------------------------------------------------------------------------------------
+
+
+def _child(name: str, options: Options) -> Child:
+    from heliograph.engine.supervisor.supervisor import Child  # noqa: PLC0415
+
+    argv = [sys.executable, "-m", "heliograph", "process", name]
+    if name == "engine":
+        return Child(name, argv, before=lambda: _recover(options))
+    return Child(name, argv, nice=PAGES_NICE if name == "pages" else 0)
+
+
+def _recover(options: Options) -> None:
+    from heliograph.engine.worker.recovery import recover  # noqa: PLC0415
+    from heliograph.wiring import flight_folder, open_database  # noqa: PLC0415
+
+    with contextlib.closing(open_database(options)) as db:
+        recover(db, flight_folder(options))
+
+
+def _keep(options: Options, children: list[Child], said: str) -> None:
+    from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
+    from heliograph.store.gate import Gate, Holder  # noqa: PLC0415
+
+    holder: Callable[[], Holder | None] | None = (lambda: Gate.holding(options.sqlite_file)) if options.on_sqlite else None
+    supervisor = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder)
+    with _operations(options, supervisor.states):
+        status = supervisor.run()
+    if status:
+        raise typer.Exit(status)
+
+
+@contextlib.contextmanager
+def _operations(options: Options, states: Callable[[], Mapping[str, str]]) -> Iterator[None]:
+    """The operations port. A usual one that is taken, by a worker beside `web`, is no reason not to deliver; one that was asked for is. Raises StartError."""
+    from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(operations_port(*split_address(options.operations_bind), states, options.hosts))
+        except OSError as error:
+            said = f"{options.operations_bind} cannot be opened for /health: {error.strerror}. Give {PREFIX}OPERATIONS_BIND another port."
+            if "operations_bind" in options.model_fields_set:
+                raise StartError(said) from None
+            log.warning("no_operations_port", reason=said)
+        yield
+
+
+# ---- the processes ---------------------------------------------------------------------------------------------------------
+
+
+def _engine() -> None:
+    """Deliveries."""
+    _or_fatal(_run_engine)
+
+
+def _pages() -> None:
+    """Pages, REST and jobs."""
+    _or_fatal(_run_pages)
+
+
+def _edge() -> None:
+    """The fast door for /ingest."""
+    _or_fatal(_run_edge)
+
+
+def _or_fatal(run: Callable[[], None]) -> None:
+    """An error of ours here is the operator's to mend: the supervisor does not try it again."""
+    from heliograph.engine.supervisor.supervisor import FATAL  # noqa: PLC0415
+
+    try:
+        run()
+    except HeliographError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(FATAL) from None
+
+
+def _run_engine() -> None:
+    ready(django=False)
+    from heliograph.engine.supervisor.processes import run_engine  # noqa: PLC0415
+    from heliograph.wiring import listening, worker_setup  # noqa: PLC0415
+
+    options = Options.load()
+    run_engine(worker_setup(options), listening(options), sqlite_file=options.sqlite_file if options.on_sqlite else None)
+
+
+def _run_edge() -> None:
+    ready(django=False)
+    from heliograph.engine.supervisor.processes import folder_lock, run_door  # noqa: PLC0415
+    from heliograph.engine.supervisor.supervisor import STOP  # noqa: PLC0415
+    from heliograph.wiring import fast_door, telling  # noqa: PLC0415
+
+    options = Options.load()
+    # One whose supervisor was killed answers what it has in hand first: this one's supervisor may be its successor.
+    with folder_lock(options.data, f"edge-{split_address(options.ingest_bind)[1]}", patience=STOP + 2.0):
+        run_door(lambda: fast_door(options, on_recorded=telling(options)))
+
+
+def _run_pages() -> None:
+    ready()
+    from heliograph.accounts.door import sends_files  # noqa: PLC0415
+    from heliograph.engine.ingest.wsgi_door import IngestApplication  # noqa: PLC0415
+    from heliograph.engine.supervisor.supervisor import die_with_parent, say_ready  # noqa: PLC0415
+    from heliograph.web.server import serve_pages  # noqa: PLC0415
+    from heliograph.web.texts import pages_application  # noqa: PLC0415
+    from heliograph.wiring import reception, telling  # noqa: PLC0415
+
+    die_with_parent()
+    options = Options.load()
+    host, port = split_address(options.bind)
+    with _beside_pages(options), contextlib.closing(reception(options, on_recorded=telling(options))) as received:
+        application = IngestApplication(pages_application(), received)
+        serve_pages(
+            host,
+            port,
+            threads=options.page_threads,
+            trusted_proxies=options.trusted_proxies,
+            on_ready=lambda *_: say_ready(),
+            application=application,
+            hosts=options.hosts,
+            sends_files=sends_files,
+            admits=application.admits,
+        )
+
+
+@contextlib.contextmanager
+def _beside_pages(options: Options) -> Iterator[None]:
+    """Jobs and housekeeping, on threads of the pages' process."""
+    from heliograph.wiring import beside_pages  # noqa: PLC0415
+
+    stop = threading.Event()
+    threads = [threading.Thread(target=run, args=(stop,), name=name, daemon=True) for name, run in beside_pages(options)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5.0)

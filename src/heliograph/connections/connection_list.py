@@ -1,0 +1,234 @@
+"""The Connection List (guide: Adding a Connection; N2): each connection with how it is, its last attempt and test, and the flows that use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from heliograph.connections.services import oauth as access
+from heliograph.connections.services.save_and_test import last_reports
+from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.connection.diagnosis import Report, Verdict
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.recording.sources import Committed
+from heliograph.store import oauth
+from heliograph.store.connection_states import State
+from heliograph.store.database import Database
+from heliograph.store.registrations import folded
+
+COUNTED = 50_000
+"""Items of Retry that are counted for the list, of all connections together."""
+REMEMBERED = 500
+"""Entries of the audit in which one looks for who has paused."""
+MOST_HELD = 10_000
+"""Held records of a paused connection that are counted."""
+
+
+class Health(StrEnum):
+    """How a connection is, the most pressing first."""
+
+    PAUSED = "paused"
+    INCOMPLETE = "incomplete"
+    LOST = "lost"
+    """Its OAuth2 access was taken back, or nobody has connected yet."""
+    RESTS = "rests"
+    REFUSES = "refuses"
+    ANSWERS = "answers"
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. text: of its name, its host and the flows that use it."""
+
+    text: str = ""
+    auth: Auth | None = None
+    health: Health | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than all connections."""
+        return self != Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last attempt over a connection. at: microseconds; took: microseconds; category: of its failure."""
+
+    at: int
+    took: int
+    state: ActionState
+    category: Category | None
+    status: int | None
+    message: str
+
+    @property
+    def delivered(self) -> bool:
+        return self.state is ActionState.SUCCESS
+
+    @property
+    def left(self) -> bool:
+        """Whether it says something of the target: what never fitted the mapping does not."""
+        return self.state is not ActionState.VALIDATION
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why, by whom and since when (microseconds; 0 where nobody has: a 410) a connection is paused; held: records that wait, at most MOST_HELD + 1."""
+
+    why: str
+    by: str
+    at: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One connection. tested: when (microseconds) and with which result; flows: (id, name); waiting, failed: its items in Retry."""
+
+    id: int
+    connection: Connection
+    health: Health
+    state: State
+    attempt: Attempt | None
+    tested: tuple[int, Report] | None
+    flows: Sequence[tuple[int, str]]
+    waiting: int
+    failed: int
+    pause: Pause | None
+    access: oauth.Shown | None
+
+
+@dataclass
+class ConnectionList:
+    """The connections of one account. In a number of statements that does not grow with them."""
+
+    db: Database
+    account: int
+
+    def __post_init__(self) -> None:
+        self.config: AccountConfig = Committed(self.db).account(self.account)
+
+    def rows(self, wanted: Wanted) -> list[Row]:
+        """The connections that are asked for, by name."""
+        found = [row for row in self._rows() if self._matches(row, wanted)]
+        return sorted(found, key=lambda row: (row.connection.name.casefold(), row.id))
+
+    def row(self, id: int) -> Row | None:
+        """One connection."""
+        return next((row for row in self._rows(id) if row.id == id), None)
+
+    def _rows(self, only: int | None = None) -> list[Row]:
+        states, attempts, tests = self._states(), self._attempts(only), last_reports(self.db, self.account)
+        counts, used, accesses = self._counts(), self._flows(), oauth.shown_accesses(self.db, self.account)
+        ids = [id for id in self.config.connections if only in (None, id)]
+        paused = [id for id in ids if states.get(id, (State(), ""))[0].paused]
+        pauses, held = self._paused_by(paused), self._held(paused)
+        out = []
+        for id in ids:
+            connection = self.config.connections[id]
+            state, why = states.get(id, (State(), ""))
+            about = accesses.get(id)
+            health = self._health(connection, state, attempts.get(id), tests.get(id), about)
+            by, at = pauses.get(id, ("", 0))
+            pause = Pause(why, by, at, held.get(id, 0)) if state.paused else None
+            waiting, failed = counts.get(id, (0, 0))
+            out.append(Row(id, connection, health, state, attempts.get(id), tests.get(id), used.get(id, ()), waiting, failed, pause, about))
+        return out
+
+    def _health(
+        self, connection: Connection, state: State, attempt: Attempt | None, tested: tuple[int, Report] | None, about: oauth.Shown | None
+    ) -> Health:
+        if state.paused:
+            return Health.PAUSED
+        if set(connection.lacks) - {"connected"}:
+            return Health.INCOMPLETE
+        if connection.needs_connecting and access.state_of(connection, about) is not access.State.CONNECTED:
+            return Health.LOST
+        if state.held_until > self.db.now():
+            return Health.RESTS
+        if attempt is not None and attempt.left and (tested is None or attempt.at >= tested[0]):
+            return Health.ANSWERS if attempt.delivered else Health.REFUSES
+        if tested is not None:
+            return Health.REFUSES if tested[1].verdict is Verdict.FAILED else Health.ANSWERS
+        return Health.UNTRIED
+
+    @staticmethod
+    def _matches(row: Row, wanted: Wanted) -> bool:
+        if wanted.auth not in (None, row.connection.auth) or wanted.health not in (None, row.health):
+            return False
+        text = folded(" ".join([row.connection.name, row.connection.shown, *(name for _, name in row.flows)]))
+        return all(word in text for word in folded(wanted.text).split())
+
+    def _states(self) -> dict[int, tuple[State, str]]:
+        rows = self.db.all(
+            "SELECT connection_id, paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
+            " WHERE account_id = :account",
+            {"account": self.account},
+        )
+        return {
+            id: (State(bool(paused), held or 0, failures, rate, until or 0), why) for id, paused, held, failures, rate, until, why in rows
+        }
+
+    def _attempts(self, only: int | None) -> dict[int, Attempt]:
+        """The last attempt of each connection: one look into its index apiece."""
+        rows = self.db.all(
+            "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message FROM connection c"
+            " JOIN attempt t ON t.connection_id = c.id AND t.at = (SELECT max(m.at) FROM attempt m WHERE m.connection_id = c.id)"
+            " WHERE c.account_id = :account AND c.deleted_at IS NULL" + ("" if only is None else " AND c.id = :only"),
+            {"account": self.account} | ({} if only is None else {"only": only}),
+        )
+        return {
+            id: Attempt(at, took, ActionState(state), Category.of_code(category), status, message)
+            for id, at, took, state, category, status, message in rows
+        }
+
+    def _counts(self) -> dict[int, tuple[int, int]]:
+        """(waiting, failed) items in Retry by connection."""
+        rows = self.db.all(
+            "SELECT l.connection_id, i.queue, count(*) FROM (SELECT lane_id, queue FROM action WHERE account_id = :account AND queue > 0"
+            f" AND queue < :done ORDER BY id DESC LIMIT {COUNTED}) i JOIN lane l ON l.id = i.lane_id GROUP BY l.connection_id, i.queue",
+            {"account": self.account, "done": QueueStatus.DONE.code},
+        )
+        out: dict[int, list[int]] = {}
+        for id, queue, n in rows:
+            out.setdefault(id, [0, 0])[QueueStatus.of_code(queue) is QueueStatus.FAILED] += n
+        return {id: (waiting, failed) for id, (waiting, failed) in out.items()}
+
+    def _flows(self) -> dict[int, list[tuple[int, str]]]:
+        used: dict[int, dict[int, str]] = {}
+        for flow in sorted(self.config.flows.values(), key=lambda flow: (flow.name.casefold(), flow.id)):
+            for destination in flow.destinations:
+                if destination.connection is not None:
+                    used.setdefault(destination.connection, {})[flow.id] = flow.name
+        return {id: list(flows.items()) for id, flows in used.items()}
+
+    def _held(self, paused: Sequence[int]) -> dict[int, int]:
+        """Records that wait for each of these connections, up to MOST_HELD + 1 of all of them together."""
+        if not paused:
+            return {}
+        rows = self.db.all(
+            f"SELECT connection_id, count(*) FROM (SELECT connection_id FROM lane WHERE state = 1 AND {self.db.member('connection_id', 'paused')}"
+            f" LIMIT {MOST_HELD + 1}) held GROUP BY connection_id",
+            {"paused": list(paused)},
+        )
+        return {id: n for id, n in rows}  # noqa: C416 - rows are no pairs to the type checker
+
+    def _paused_by(self, paused: Sequence[int]) -> Mapping[int, tuple[str, int]]:
+        """Who has paused these connections, and when; a 410 has nobody."""
+        if not paused:
+            return {}
+        rows = self.db.all(
+            "SELECT object_id, by, at, CAST(after AS text) FROM audit_entry WHERE account_id = :account AND kind = 'connection'"
+            f" AND {self.db.member('object_id', 'paused')} ORDER BY id DESC LIMIT {REMEMBERED}",
+            {"account": self.account, "paused": list(paused)},
+        )
+        found: dict[int, tuple[str, int]] = {}
+        for id, by, at, after in rows:
+            if id not in found and (json.loads(after or "null") or {}).get("paused") is True:
+                found[id] = by, at
+        return found

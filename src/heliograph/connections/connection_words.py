@@ -1,0 +1,141 @@
+"""How a connection is, in words (C3, C8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from heliograph.connections import diagnosis_words
+from heliograph.connections.connection_list import MOST_HELD, Attempt, Health, Pause, Row
+from heliograph.domain.connection.connection import Auth, Connection, Secret
+from heliograph.domain.connection.diagnosis import Finding, Report, Verdict
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.store.moments import from_micros
+from heliograph.web.templatetags.moments import short_moment, soon
+
+HEALTH: Final[Mapping[Health, Promise]] = {
+    Health.ANSWERS: gettext_lazy("Answers"),
+    Health.REFUSES: gettext_lazy("Refuses"),
+    Health.PAUSED: gettext_lazy("Paused"),
+    Health.RESTS: gettext_lazy("Rests"),
+    Health.LOST: gettext_lazy("Not connected"),
+    Health.INCOMPLETE: gettext_lazy("Incomplete"),
+    Health.UNTRIED: gettext_lazy("Not tried yet"),
+}
+TONES: Final[Mapping[Health, str]] = {
+    Health.ANSWERS: "",
+    Health.REFUSES: "failed",
+    Health.PAUSED: "wait",
+    Health.RESTS: "wait",
+    Health.LOST: "wait",
+    Health.INCOMPLETE: "wait",
+    Health.UNTRIED: "quiet",
+}
+ICONS: Final[Mapping[Health, str]] = {Health.LOST: "missing", Health.INCOMPLETE: "missing"}
+_SILENT: Final = (Finding.NO_SUCH_NAME, Finding.REFUSED, Finding.UNREACHABLE, Finding.PROXY, Finding.SLOW, Finding.CLOSED)
+_LACKS: Final[Mapping[str, Promise]] = {
+    Secret.PATH: gettext_lazy("URL"),
+    Secret.PASSWORD: gettext_lazy("Password"),
+    Secret.KEY: gettext_lazy("API Key / Token"),
+    Secret.CLIENT_SECRET: gettext_lazy("Client Secret"),
+    "user_name": gettext_lazy("User Name"),
+    "client_id": gettext_lazy("Client Id"),
+    "access_token_url": gettext_lazy("Access Token URL"),
+    "authorization_url": gettext_lazy("Authorization URL"),
+}
+
+
+def headline(row: Row) -> str:
+    """How it is, in two or three words."""
+    if row.health is Health.PAUSED and row.state.release_rate is not None:
+        return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
+    if row.health is Health.RESTS:
+        return _("Rests until %(time)s") % {"time": soon(from_micros(row.state.held_until))}
+    if row.health is Health.REFUSES and _is_silent(row):
+        return _("Does not answer")
+    if row.health is Health.LOST:
+        return _("No longer connected") if row.access is not None and row.access.lost else _("Not connected yet")
+    return str(HEALTH[row.health])
+
+
+def _is_silent(row: Row) -> bool:
+    """Whether the last that was heard of it is that nothing was heard."""
+    if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
+        return row.tested[1].finding in _SILENT
+    return row.attempt is not None and row.attempt.category is Category.CONNECTION
+
+
+def note(row: Row) -> str:
+    """What is wrong and what mends it; "" where nothing is."""
+    if row.health is Health.PAUSED:
+        if row.state.release_rate is not None:
+            return _("What was held goes out at this rate, in its order; then the connection is open as before.")
+        return paused(row.pause) if row.pause else ""
+    if row.health is Health.INCOMPLETE:
+        return _("Missing: %(fields)s.") % {"fields": ", ".join(lacking(row.connection))}
+    if row.health is Health.RESTS:
+        return _("The target application asked for a rest. What waits is sent afterwards by itself.")
+    if row.health is Health.LOST:
+        return _("Somebody has to press Connect and sign in there.")
+    if row.health is Health.REFUSES and row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
+        return diagnosis_words.remedy(row.tested[1])
+    if row.health is Health.REFUSES:
+        return _("Test it: Save & Test says what is wrong and what mends it.")
+    return ""
+
+
+def lacking(connection: Connection) -> list[str]:
+    """What it lacks, by the names of the form."""
+    return [str(_LACKS.get(name, name)) for name in connection.lacks if name != "connected"]
+
+
+def paused(pause: Pause) -> str:
+    """Why nothing is sent."""
+    said = _("It holds what would be sent, in its order, and loses nothing.")
+    return f"{pause.why.rstrip('.')}. {said}" if pause.why else said
+
+
+def held(pause: Pause) -> str:
+    """ "3 held"; "" where nothing is."""
+    if not pause.held:
+        return ""
+    if pause.held > MOST_HELD:
+        return _("more than %(n)s held") % {"n": f"{MOST_HELD:,}"}
+    return ngettext("%(n)s held", "%(n)s held", pause.held) % {"n": f"{pause.held:,}"}
+
+
+def kind(connection: Connection) -> str:
+    """Its Authentication Type, with the Grant Type."""
+    return f"{_(connection.auth.value)}, {_(connection.grant.value)}" if connection.auth is Auth.OAUTH2 else _(connection.auth.value)
+
+
+def attempt(last: Attempt | None) -> str:
+    """The last attempt in one line."""
+    if last is None:
+        return _("None yet")
+    when = short_moment(from_micros(last.at))
+    if last.delivered:
+        return _("%(when)s: delivered, %(ms)s ms") % {"when": when, "ms": f"{max(1, round(last.took / 1000)):,}"}
+    return f"{when}: {last.message.rstrip('.')}" if last.message else _("%(when)s: not delivered") % {"when": when}
+
+
+def test(row: Row) -> str:
+    """The last test in one line."""
+    if row.tested is None:
+        return _("None yet")
+    at, report = row.tested
+    return f"{short_moment(from_micros(at))}: {result(report)}"
+
+
+def result(report: Report) -> str:
+    """How a test went, short."""
+    if report.verdict is Verdict.TESTED:
+        return _("passed")
+    if report.verdict is Verdict.REACHED:
+        return _("reached, credentials not tried")
+    step = report.failed_at
+    return _("failed at “%(step)s”") % {"step": diagnosis_words.step_name(step)} if step else _("failed")

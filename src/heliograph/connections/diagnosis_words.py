@@ -1,0 +1,256 @@
+"""What a test of a connection found out, in words that a marketer understands, and what mends it (spec C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.connection.diagnosis import Finding, Mark, Report, Step, Verdict
+
+_STEPS: Final = {
+    Step.NAME: gettext_lazy("Look up the name"),
+    Step.CONNECT: gettext_lazy("Connect"),
+    Step.TLS: gettext_lazy("Secure the connection (TLS)"),
+    Step.CREDENTIALS: gettext_lazy("Sign in"),
+    Step.ANSWER: gettext_lazy("Read the answer"),
+}
+_MARKS: Final = {
+    Mark.DONE: gettext_lazy("done"),
+    Mark.FAILED: gettext_lazy("failed"),
+    Mark.NOT_TRIED: gettext_lazy("not tried"),
+    Mark.NOT_NEEDED: gettext_lazy("not needed"),
+}
+
+# (what is wrong, what mends it). %(target)s: host and port; %(detail)s: a sentence of the sender's or the authority's; %(status)s; %(moved)s.
+_WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
+    Finding.INCOMPLETE: (
+        gettext_lazy("The connection is incomplete: %(detail)s is missing."),
+        gettext_lazy("Fill in what is missing, and save."),
+    ),
+    Finding.URL: (
+        gettext_lazy("The URL cannot be used. %(detail)s"),
+        gettext_lazy("Copy the whole address again from the target application."),
+    ),
+    Finding.NO_SUCH_NAME: (
+        gettext_lazy("Nobody knows a server called %(target)s."),
+        gettext_lazy(
+            "Check the URL for typing mistakes. If it is right, the name may be known only inside a company's network: ask who hosts Heliograph."
+        ),
+    ),
+    Finding.BLOCKED: (
+        gettext_lazy("%(detail)s"),
+        gettext_lazy(
+            "Heliograph sends to public addresses only. If the target is in your own network, ask who hosts Heliograph to allow that network."
+        ),
+    ),
+    Finding.REFUSED: (
+        gettext_lazy("%(target)s is there, but does not take connections."),
+        gettext_lazy(
+            "Check the port in the URL. If it is right, the target application is not running, or a firewall turns us away: ask its administrator."
+        ),
+    ),
+    Finding.UNREACHABLE: (
+        gettext_lazy("%(target)s cannot be reached: nothing came back in time."),
+        gettext_lazy("Ask the target's administrator whether it is running, and whether its firewall lets Heliograph in."),
+    ),
+    Finding.PROXY: (gettext_lazy("%(detail)s"), gettext_lazy("Ask who hosts Heliograph: its proxy for outgoing requests does not work.")),
+    Finding.CERTIFICATE_NAME: (
+        gettext_lazy("%(target)s shows a certificate that was made for another name."),
+        gettext_lazy("Check the host in the URL. If it is right, ask the target's administrator for a certificate with this name in it."),
+    ),
+    Finding.CERTIFICATE_EXPIRED: (
+        gettext_lazy("The certificate of %(target)s has expired."),
+        gettext_lazy("The target's administrator has to renew it. Nothing is sent before that."),
+    ),
+    Finding.CERTIFICATE_EARLY: (
+        gettext_lazy("The certificate of %(target)s is not valid yet."),
+        gettext_lazy(
+            "Ask the target's administrator for its certificate, and who hosts Heliograph whether the clock of its machine is right."
+        ),
+    ),
+    Finding.SELF_SIGNED: (
+        gettext_lazy("%(target)s vouches for itself: its certificate is self-signed."),
+        gettext_lazy(
+            "Ask the target's administrator for a certificate of a known authority, or paste this one under Certificate Authorities."
+        ),
+    ),
+    Finding.UNTRUSTED: (
+        gettext_lazy("The certificate of %(target)s was issued by an authority that is not known here."),
+        gettext_lazy(
+            "Ask the target's administrator for the certificate of their authority and paste it under Certificate Authorities."
+            " If the authority is a well-known one, the target forgets to send the certificates between: tell its administrator."
+        ),
+    ),
+    Finding.TLS: (
+        gettext_lazy("No secure connection to %(target)s could be made."),
+        gettext_lazy(
+            "Check that the URL begins as the target's documentation says, and its port. The target may also want a client certificate, or know only outdated encryption: ask its administrator."
+        ),
+    ),
+    Finding.CLIENT: (
+        gettext_lazy("The Client Id or the Client Secret was not accepted. %(detail)s"),
+        gettext_lazy("Copy both once more from the target's administration, and save."),
+    ),
+    Finding.SCOPE: (
+        gettext_lazy("The Scope was not granted. %(detail)s"),
+        gettext_lazy("Ask the target's administrator which scope this client may ask for, and enter that."),
+    ),
+    Finding.CONNECT_AGAIN: (
+        gettext_lazy("The access was withdrawn, or has ended. %(detail)s"),
+        gettext_lazy("Press Connect and sign in at the target once more."),
+    ),
+    Finding.TOKEN: (
+        gettext_lazy("There is no access token. %(detail)s"),
+        gettext_lazy(
+            "Check Grant Type, Access Token URL and Refresh Token URL, letter by letter, or ask the target's administrator for them."
+        ),
+    ),
+    Finding.UNAUTHORIZED: (
+        gettext_lazy("%(target)s did not accept the credentials (401)."),
+        gettext_lazy("Enter user name and password, or the key, again. Check that the Authentication Type is the one the target asks for."),
+    ),
+    Finding.FORBIDDEN: (
+        gettext_lazy("%(target)s knows us, but does not allow this (403)."),
+        gettext_lazy(
+            "Ask the target's administrator to give this user or key the right to write. Some targets also want our server's address on a list."
+        ),
+    ),
+    Finding.LOGIN: (
+        gettext_lazy("%(target)s sends us to a page where people sign in."),
+        gettext_lazy(
+            "This address is for people with a browser. Ask the target's administrator for the address of its API or webhook, and which credentials it takes."
+        ),
+    ),
+    Finding.MOVED: (
+        gettext_lazy(
+            "%(target)s says that the address has moved (%(status)s). Heliograph does not follow: your data would go where nobody has looked."
+        ),
+        gettext_lazy("Enter the new address as the URL. It is on: %(moved)s"),
+    ),
+    Finding.PAGE: (
+        gettext_lazy("%(target)s answered with a web page, where an application would answer with data."),
+        gettext_lazy(
+            "This is probably the address of a page for people. Look in the target's documentation for the address of its API or webhook."
+        ),
+    ),
+    Finding.NOT_FOUND: (
+        gettext_lazy("%(target)s is there, but knows nothing at this address (404)."),
+        gettext_lazy(
+            "Check what follows the host in the URL, letter by letter. A webhook that was deleted at the target has to be made anew there."
+        ),
+    ),
+    Finding.METHOD: (
+        gettext_lazy("%(target)s does not take this Request Method at this address (405)."),
+        gettext_lazy("Choose the method that the target's documentation names. A Test Connection URL is always asked by GET."),
+    ),
+    Finding.GONE: (
+        gettext_lazy("%(target)s says that this address is gone for good (410)."),
+        gettext_lazy("Make a new webhook at the target and enter its address."),
+    ),
+    Finding.TOO_LARGE: (
+        gettext_lazy("What was sent is too large for %(target)s (413)."),
+        gettext_lazy("Send fewer fields by the mapping, or ask the target's administrator for a higher limit."),
+    ),
+    Finding.CONTENT_TYPE: (
+        gettext_lazy("%(target)s does not take this Content Type (415)."),
+        gettext_lazy(
+            "Choose the other Content Type: application/json or application/x-www-form-urlencoded, as the target's documentation says."
+        ),
+    ),
+    Finding.BUSY: (
+        gettext_lazy("%(target)s has had too many requests (429)."),
+        gettext_lazy("Wait some minutes and test again. If it happens in use, set a rate limit in the connection."),
+    ),
+    Finding.NOT_UNDERSTOOD: (
+        gettext_lazy("%(target)s was reached, but did not accept the request (%(status)s)."),
+        gettext_lazy("Its answer below usually names what is missing or wrong: most often a field of the mapping."),
+    ),
+    Finding.BROKEN: (
+        gettext_lazy("%(target)s has had an error of its own (%(status)s)."),
+        gettext_lazy("Nothing is wrong here. Test again later; if it stays, tell the target's administrator, with its answer below."),
+    ),
+    Finding.AWAY: (
+        gettext_lazy("%(target)s is not available just now. %(detail)s"),
+        gettext_lazy("Nothing is wrong here. Test again in some minutes; what is sent meanwhile is kept and tried again."),
+    ),
+    Finding.SLOW: (
+        gettext_lazy("%(target)s took the request, but did not answer in time."),
+        gettext_lazy("Test again. If it is always so slow, set a longer timeout in the connection, or tell the target's administrator."),
+    ),
+    Finding.CLOSED: (
+        gettext_lazy("%(target)s took the connection and closed it without an answer."),
+        gettext_lazy(
+            "Check the URL's port and whether it begins with https://. The target may also ask for a client certificate: ask its administrator."
+        ),
+    ),
+    Finding.NOT_HTTP: (
+        gettext_lazy("What answers at %(target)s is no web server. %(detail)s"),
+        gettext_lazy("Check the port in the URL, and whether it begins with https://."),
+    ),
+    Finding.LONG_ANSWER: (
+        gettext_lazy("The answer of %(target)s is longer than what is read of it."),
+        gettext_lazy("Choose a Test Connection URL with a short answer, such as one that says who is signed in."),
+    ),
+    Finding.RULE: (
+        gettext_lazy("%(target)s answered %(status)s, and the response rule calls that a failure. %(detail)s"),
+        gettext_lazy("Its answer below says why. If it is really a success, change the response rule."),
+    ),
+    Finding.DATA: (
+        gettext_lazy("No sample could be made: %(detail)s."),
+        gettext_lazy("Use Preview Mapping with a real registration, or test without a sample."),
+    ),
+    Finding.OURSELVES: (
+        gettext_lazy("Heliograph itself could not send. %(detail)s"),
+        gettext_lazy("Test again; if it stays, tell who hosts Heliograph."),
+    ),
+}
+
+
+def step_name(step: Step) -> str:
+    """What a step does."""
+    return str(_STEPS[step])
+
+
+def mark_name(mark: Mark) -> str:
+    """How a step went."""
+    return str(_MARKS[mark])
+
+
+def summary(report: Report) -> str:
+    """The test in one sentence."""
+    named = {"target": report.target}
+    match report.verdict:
+        case Verdict.TESTED if report.sample:
+            return _("Tested: %(target)s took the sample.") % named
+        case Verdict.TESTED:
+            return _("Tested: %(target)s answered as it should.") % named
+        case Verdict.REACHED:
+            if any(each.step is Step.CREDENTIALS and each.mark is Mark.DONE for each in report.steps):
+                return _("Reached: %(target)s is there and gives us access. Nothing was sent.") % named
+            return _("Reached: %(target)s is there. Nothing was sent, so the credentials were not tried.") % named
+        case Verdict.FAILED:
+            number = next((n for n, each in enumerate(report.steps, 1) if each.mark is Mark.FAILED), 0)
+            return _("Failed at step %(number)d: %(wrong)s") % {"number": number, "wrong": wrong(report)}
+
+
+def wrong(report: Report) -> str:
+    """What is wrong; "" where nothing is."""
+    return _filled(report, 0)
+
+
+def remedy(report: Report) -> str:
+    """What mends it; "" where nothing is wrong."""
+    if report.verdict is Verdict.REACHED:
+        return _("To try the credentials as well, enter a Test Connection URL, or send a sample.")
+    return _filled(report, 1)
+
+
+def _filled(report: Report, which: int) -> str:
+    if report.finding is None:
+        return ""
+    facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved or "?"}
+    return (str(_WRONG[report.finding][which]) % facts).strip()

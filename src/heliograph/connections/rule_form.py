@@ -1,0 +1,160 @@
+"""A response rule as a form: read from a post, changed by its buttons, and the other way round (C7).
+
+    c0.then, c0.lead, c0.category, c0.says, c0.shows, c0.retry_after, c0.renew    the first clause
+    c0.0.in, c0.0.name, c0.0.how, c0.0.values                                     its first condition; values stand one a line
+
+It holds whatever was typed: only `domain.responses` says what a rule may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, How, Place, Then
+from heliograph.domain.delivery.retry_policy import Category
+
+HOWS: Final[Mapping[str, tuple[How, bool]]] = {
+    "is": (How.IS, False),
+    "is not": (How.IS, True),
+    "contains": (How.CONTAINS, False),
+    "does not contain": (How.CONTAINS, True),
+    "is filled": (How.FILLED, False),
+    "is empty": (How.FILLED, True),
+}
+_OF_HOW: Final = {found: name for name, found in HOWS.items()}
+LONGEST: Final = 12_000
+
+
+@dataclass(slots=True)
+class Looks:
+    """A condition as it is typed. values: one a line."""
+
+    place: str = Place.STATUS.value
+    name: str = ""
+    how: str = "is"
+    values: str = ""
+
+
+@dataclass(slots=True)
+class Says:
+    """A clause as it is typed."""
+
+    conditions: list[Looks] = field(default_factory=lambda: [Looks()])
+    then: str = Then.FAILED.value
+    lead: str = ""
+    category: str = Category.GENERAL.value
+    says: str = ""
+    shows: str = ""
+    retry_after: str = ""
+    renew: bool = False
+
+
+def of_body(rule: Sequence[Any]) -> list[Says]:
+    """The form of a rule's body, which is one that was read or proposed before."""
+    return [
+        Says(
+            [_looks(each) for each in clause["if"]],
+            clause["then"],
+            clause.get("lead", ""),
+            clause.get("category", Category.GENERAL.value),
+            clause.get("says", ""),
+            clause.get("shows", ""),
+            str(clause.get("retry_after", "")),
+            bool(clause.get("renew")),
+        )
+        for clause in rule
+    ]
+
+
+def _looks(body: Mapping[str, Any]) -> Looks:
+    how = next(how for how in How if how.value in body)
+    values = "" if how is How.FILLED else "\n".join(body[how.value])
+    return Looks(body["in"], body.get("name", ""), _OF_HOW[how, bool(body.get("unless"))], values)
+
+
+def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
+    """The rule's body, to be checked by `insights.answers.checked`."""
+    out: list[dict[str, object]] = []
+    for clause in clauses:
+        body: dict[str, object] = {"if": [_condition(each) for each in clause.conditions], "then": clause.then}
+        if clause.then == Then.DELIVERED.value:
+            body |= {"lead": clause.lead} if clause.lead else {}
+        else:
+            body["category"] = clause.category or Category.GENERAL.value
+            body |= {name: text.strip() for name, text in (("says", clause.says), ("shows", clause.shows)) if text.strip()}
+            if clause.retry_after.strip():
+                body["retry_after"] = _number(clause.retry_after.strip())
+            if clause.renew:
+                body["renew"] = True
+        out.append(body)
+    return out
+
+
+def _number(text: str) -> object:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else text
+
+
+def _condition(looks: Looks) -> dict[str, object]:
+    how, unless = HOWS.get(looks.how, (How.IS, False))
+    body: dict[str, object] = {"in": looks.place}
+    if looks.name.strip() and looks.place in (Place.JSON.value, Place.HEADER.value):
+        body["name"] = looks.name.strip()
+    body[how.value] = True if how is How.FILLED else [line.strip() for line in looks.values.splitlines() if line.strip()]
+    return body | ({"unless": True} if unless else {})
+
+
+def read(post: Mapping[str, str]) -> list[Says]:
+    """The clauses of a post, in their order."""
+    clauses = []
+    for i in range(MAX_CLAUSES):
+        if f"c{i}.then" not in post:
+            break
+
+        def text(name: str, i: int = i) -> str:
+            return post.get(f"c{i}.{name}", "")[:LONGEST]
+
+        conditions = []
+        for j in range(MAX_CONDITIONS):
+            if f"c{i}.{j}.in" not in post:
+                break
+            conditions.append(Looks(text(f"{j}.in"), text(f"{j}.name"), text(f"{j}.how"), text(f"{j}.values")))
+        clauses.append(
+            Says(
+                conditions,
+                text("then"),
+                text("lead"),
+                text("category"),
+                text("says"),
+                text("shows"),
+                text("retry_after"),
+                bool(text("renew")),
+            )
+        )
+    return clauses
+
+
+def changed(clauses: list[Says], do: str) -> bool:
+    """Does what one of the form's own buttons says: "add", "up 1", "down 1", "drop 1", "more 1", "less 1 0". Whether it was one."""
+    what, *numbers = do.split()
+    if not all(number.isascii() and number.isdigit() and len(number) < 3 for number in numbers):
+        return False
+    match what, [int(number) for number in numbers]:
+        case "add", []:
+            if len(clauses) < MAX_CLAUSES:
+                clauses.append(Says())
+        case "up", [i] if 0 < i < len(clauses):
+            clauses[i - 1], clauses[i] = clauses[i], clauses[i - 1]
+        case "down", [i] if i + 1 < len(clauses):
+            clauses[i + 1], clauses[i] = clauses[i], clauses[i + 1]
+        case "drop", [i] if i < len(clauses):
+            del clauses[i]
+        case "more", [i] if i < len(clauses):
+            if len(clauses[i].conditions) < MAX_CONDITIONS:
+                clauses[i].conditions.append(Looks())
+        case "less", [i, j] if i < len(clauses) and j < len(clauses[i].conditions):
+            del clauses[i].conditions[j]
+        case _:
+            return False
+    return True

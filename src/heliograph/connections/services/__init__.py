@@ -1,0 +1,1 @@
+"""What can be done to connections, without a page."""

@@ -1,0 +1,96 @@
+"""An access token for a page or command that tests an OAuth2 connection (spec C3, C4).
+
+A test asks for a fresh one, so that it tries what is set up now and not what was good an hour ago. The worker and other processes may be asking
+at the same moment: one of them claims the row, asks, and stores; the others take what it has brought. No transaction is open meanwhile.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from django.db import connection as database
+from django.db import transaction
+
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Connection, Secret
+from heliograph.domain.connection.oauth_access import Access, Ask, Busy, Closed, Denied, Needed, Tokens, Usable, oauth_refused, stand
+from heliograph.outbound.exchange import Route
+from heliograph.outbound.oauth_protocol import TokenExchange
+from heliograph.outbound.one_request import GRACE
+from heliograph.outbound.routes import token_route
+from heliograph.outbound.sender import Sender, SenderStopped
+from heliograph.store import oauth
+from heliograph.store.database import of_django
+
+LOOK_AGAIN: Final = 0.1
+LONGEST_WAIT: Final = 45.0
+"""Seconds for another process that is asking: as long as its claim can last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A connection whose token is wanted. route: as its requests go out."""
+
+    account: int
+    id: int
+    connection: Connection
+    secrets: Mapping[str, str]
+    route: Route
+    sender: Sender
+
+    def fresh_token(self) -> str | Denied:
+        """A token that was given just now, stored for the worker as well; or why there is none."""
+        who, until = f"test-{uuid4()}"[:40], time.monotonic() + LONGEST_WAIT
+        unwanted: int | None = None
+        while time.monotonic() < until:
+            db = of_django(database)
+            access, now = oauth.read_access(db, vault(), self.account, self.id), db.now()
+            if unwanted is None:
+                unwanted = access.generation
+            match stand(self.connection, access, now, refused=unwanted):
+                case Usable(token=token):
+                    return token
+                case Closed(why=why):
+                    held = stand(self.connection, access, now)
+                    if isinstance(held, Usable) and not access.lost:  # good until its end, though nobody can renew it
+                        return held.token
+                    return Denied(oauth_refused(why), lost=True)
+                case Busy():
+                    time.sleep(LOOK_AGAIN)
+                case Needed(by=by):
+                    found = self._ask(access, by, who)
+                    if found is not None:
+                        return found
+        return Denied(oauth_refused(f"Another process has been asking {self.connection.authority} for too long. Test again."))
+
+    def _ask(self, access: Access, by: Ask, who: str) -> str | Denied | None:
+        """None: another process was quicker."""
+        with transaction.atomic():
+            if not oauth.claim(of_django(database), self.account, self.id, access.generation, who):
+                return None
+            asked_at = of_django(database).now()
+        found = self.exchange(access, by)
+        with transaction.atomic():
+            db = of_django(database)
+            if isinstance(found, Denied):
+                oauth.fail(db, self.account, self.id, found.refused.message, lost=found.lost, who=who)
+                return found
+            bond = self.connection.bond
+            kept = oauth.keep(db, vault(), self.account, self.id, found, bond, before=access, asked_at=asked_at, who=who)
+        return found.access_token if kept else None
+
+    def exchange(self, access: Access, by: Ask) -> Tokens | Denied:
+        """Asks the authority, whatever is stored, and stores nothing. Waits for its answer. access: for what is known of its ways."""
+        came: queue.SimpleQueue[Tokens | Denied] = queue.SimpleQueue()
+        secret = self.secrets.get(Secret.CLIENT_SECRET, "")
+        try:
+            route = token_route(self.route, self.connection)
+            TokenExchange(self.sender, route, self.connection, secret, by, in_body=access.in_body, done=came.put).start()
+            return came.get(timeout=2 * self.route.total_timeout + GRACE)
+        except (SenderStopped, queue.Empty):
+            return Denied(oauth_refused("Heliograph itself could not ask for an access token."))

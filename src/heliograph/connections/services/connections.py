@@ -1,0 +1,280 @@
+"""Saving connections (guide: Setting up a Connection; C1, C5, P12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.utils import timezone
+
+from heliograph.accounts.audit import Deed
+from heliograph.connections import outgoing
+from heliograph.connections.vault import vault
+from heliograph.domain.connection import connection as rules
+from heliograph.domain.connection.connection import ConnectionSetupError, Secret
+from heliograph.domain.connection.target_url import AddressError, parse_rest, split_address
+from heliograph.domain.mapping import headers as header_rules
+from heliograph.flows.models import Connection, Destination
+from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
+from heliograph.outbound.target import with_ascii_host
+from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.setup.services import rescheduling
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.usage import Use
+from heliograph.store import oauth
+from heliograph.store.database import Database
+from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+
+OWNER = "connection"
+_OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """A connection as a form gives it.
+
+    fields: those of the connection's body, but for origins and secrets; of headers that are credentials by their names the values entered now,
+    SEALED or "" = as it was. url, test_url: whole, None = as it was. secrets: those entered
+    now, "" or absent = as it was. forget: secrets to delete.
+    """
+
+    fields: Mapping[str, object] = field(repr=False)
+    url: str | None = None
+    test_url: str | None = None
+    secrets: Mapping[Secret, str] = field(default_factory=dict, repr=False)
+    forget: frozenset[Secret] = frozenset()
+
+
+class SecretsAgain(Invalid):
+    """The host changed: the secrets were meant for the old one and have to be entered again (C5). names: which; headers: names of sealed ones."""
+
+    def __init__(self, names: frozenset[Secret], headers: Sequence[str] = ()) -> None:
+        self.names = names
+        found: dict[str, list[str]] = {name.value: ["The host changed, so this has to be entered again."] for name in sorted(names)}
+        if headers:
+            found["headers"] = [f"The host changed, so this has to be entered again: {', '.join(headers)}."]
+        super().__init__(found)
+
+
+def save_connection(
+    s: Saving, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
+) -> Connection:
+    """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
+    judges the address itself once more: without TLS it goes only to what was allowed.
+
+    Raises Invalid (SecretsAgain), NotThere, AsksFirst.
+    """
+    s.needs_account()
+    row = Connection(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else connection_row(id)
+    shown = dict(row.body)
+    stored = {} if id is None else load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    before = rules.Connection.from_body(row.body) if id is not None else None
+    entered = {name: value for name, value in facts.secrets.items() if value}
+    origins = _take_urls(facts, before, entered, http=may_be_plain(s.account) if http is None else http)
+    try:
+        entered = {name: rules.check_secret(name, value) for name, value in entered.items()}
+        _check_certificates(entered, facts)
+        kept = (
+            (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
+        )
+        have = kept | frozenset(entered)
+        connected = before.connected if before else ""  # settled by services.oauth alone
+        body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
+        after = rules.Connection.from_body(body)
+        typed = _typed_headers(facts)
+        sealed = header_rules.sealed_texts(typed, _of_headers(stored))
+    except ConnectionSetupError as error:
+        raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+    except header_rules.NotSealed as error:
+        raise Invalid({"headers": [f"Type the value: none is stored for {', '.join(error.names)}."]}) from None
+    if before is not None and after.asks_secrets_again(before):
+        again = frozenset(kept - frozenset(entered) - frozenset(_OF_URLS))
+        headers_again = [name for name, text in typed.items() if text in ("", header_rules.SEALED)]
+        if again or headers_again:
+            raise SecretsAgain(again, headers_again)
+    with watching_flows(s, confirmed=confirmed):
+        row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
+        check(row)
+        row.save()
+        changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
+        if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
+            oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
+        row.body |= _kept_beside(shown, changed, entered)
+        write(s, row)
+    rescheduling.connection_saved(s, row.pk)
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
+    return row
+
+
+def restorable(now: rules.Connection, version: Version) -> rules.Connection:
+    """A past version as it would be saved over what is in force: with the URLs and the secrets of today, since old ones are not kept (C5).
+    Raises ConnectionSetupError for what no connection can be any more."""
+    then = rules.Connection.from_body(version.body)
+    kept = now.secrets - _foreign(then.auth)
+    return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
+
+
+def restore_connection(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Connection:
+    """Makes a past version the newest (F10), with the URLs and the secrets of today. Raises NotThere, AsksFirst, and Invalid where its secrets would
+    go to another host by it, or its name is taken by now."""
+    now = rules.Connection.from_body(connection_row(id).body)
+    try:
+        then = restorable(now, version(s.db, s.account, "connection", id, number))
+    except ConnectionSetupError as error:
+        raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
+    try:
+        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed)
+    except SecretsAgain:
+        raise Invalid(
+            {
+                "": [
+                    "Its token URLs are at another host, which must not get the secrets of today. Change them in Connection Setup, with the secrets."
+                ]
+            }
+        ) from None
+
+
+def _foreign(auth: rules.Auth) -> frozenset[Secret]:
+    """Credentials of other Authentication Types."""
+    return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
+
+
+def save_rule(s: Saving, id: int, rule: Sequence[object]) -> Connection:
+    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
+    return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
+
+
+def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
+    """The URLs of OAuth2 with their hosts as they are sent."""
+    names = ("authorization_url", "access_token_url", "refresh_token_url")
+    return {name: with_ascii_host(url.strip()) for name in names if isinstance(url := facts.fields.get(name), str)}
+
+
+def may_be_plain(account: int) -> bool:
+    """Whether addresses without TLS can be entered: where the operator allowed networks (C6)."""
+    policy = outgoing.policy(account)
+    return bool(policy.networks or policy.endpoints)
+
+
+def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered: dict[Secret, str], *, http: bool) -> dict[str, str]:
+    """The origins of both URLs; path and query go to the secrets. Raises Invalid."""
+    origins = {"origin": before.origin if before else "", "test_origin": before.test_origin if before else ""}
+    for secret, name, url in ((Secret.PATH, "url", facts.url), (Secret.TEST_PATH, "test_url", facts.test_url)):
+        if url is None:
+            continue
+        entered.pop(secret, None)
+        origins[_OF_URLS[secret]] = ""
+        if not url.strip():
+            if secret is Secret.PATH:
+                raise Invalid({name: ["The URL is missing."]})
+            continue
+        try:
+            address = split_address(with_ascii_host(url.strip()), http=http)
+        except AddressError as error:
+            raise Invalid({name: [str(error)]}) from None
+        origins[_OF_URLS[secret]], entered[secret] = address.origin, address.rest
+    return origins
+
+
+def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -> None:
+    """Raises ConnectionSetupError for certificates that no TLS could use."""
+    authorities = facts.fields.get("authorities")
+    for name, text, check_it in (
+        ("authorities", authorities if isinstance(authorities, str) else "", check_authorities),
+        (Secret.CLIENT_CERTIFICATE, entered.get(Secret.CLIENT_CERTIFICATE, ""), check_identity),
+    ):
+        try:
+            if text:
+                check_it(text)
+        except BadCertificate as error:
+            raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+
+
+def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
+    """What was entered for headers that are kept sealed, by name; SEALED or "" = as it was. Raises ConnectionSetupError, which never repeats a value."""
+    typed: dict[str, str] = {}
+    given = facts.fields.get("headers")
+    for name, value in given if isinstance(given, (list, tuple)) else ():
+        text = value.strip()
+        if not header_rules.is_secret_name(name):
+            continue
+        if header_rules.SEALED in text and text != header_rules.SEALED:
+            raise ConnectionSetupError("headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value anew")
+        if problem := header_rules.value_problem(text):
+            raise ConnectionSetupError("headers", f"the value of {name} {problem}")
+        typed[name] = text
+    return typed
+
+
+def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
+    """Of what the vault keeps for a connection the texts of its headers, by field."""
+    return {name: text for name, text in stored.items() if name not in set(Secret)}
+
+
+def _keep_secrets(s: Saving, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
+    """Stores what was entered and removes what is not needed; whether anything differs from before. stored: what there was; have: all that is to be
+    there, by field."""
+    remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
+    different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
+    for name, value in different.items():
+        save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, name), value)
+    return bool(different) or bool(set(stored) - have)
+
+
+def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
+    """What the body holds beside what the domain reads: a new edition of the secrets is a new version (D7), and the fields in the URL."""
+    chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
+    return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})
+
+
+def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
+    """(URL, test URL), whole: for the form of an Administrator alone (C5). Raises NotThere."""
+    row = connection_row(id)
+    secrets = load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
+    body = rules.Connection.from_body(row.body)
+    return body.origin + secrets.get(Secret.PATH, ""), body.test_origin + secrets.get(Secret.TEST_PATH, "") if body.test_origin else ""
+
+
+def copy_connection(s: Saving, id: int, name: str) -> Connection:
+    """Another connection to the same place, with the same secrets, under a name of its own. OAuth2 access by sign-in is its own: somebody connects
+    the copy. Raises Invalid, NotThere."""
+    s.needs_account()
+    of = connection_row(id)
+    stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    body = rules.Connection.from_body(of.body)
+    url, test_url = connection_url(s.db, s.account, id)
+    secrets = {secret: stored[secret.value] for secret in body.secrets - frozenset(_OF_URLS) if secret.value in stored}
+    headers = [[header, stored.get(header_rules.sealed_field(header), value)] for header, value in body.headers]
+    return save_connection(
+        s, ConnectionFacts({**of.body, "name": name, "headers": headers}, url=url, test_url=test_url, secrets=secrets), http=True
+    )
+
+
+def users(id: int) -> list[Use]:
+    """The flows that send over a connection (P12)."""
+    used = Destination.objects.filter(connection=id, removed_at=None, flow__deleted_at=None).select_related("flow").order_by("flow_id")
+    return list({d.flow_id: Use("flow", d.flow_id, d.flow.name) for d in used}.values())
+
+
+def delete_connection(s: Saving, id: int) -> None:
+    """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
+    s.needs_account()
+    row = connection_row(id)
+    uses = users(id)
+    if uses:
+        raise InUse(row.name, uses)
+    row.deleted_at = timezone.now()
+    write(s, row)
+    remove_secrets(s.db, s.account, OWNER, id)
+    oauth.forget(s.db, s.account, id)
+    s.note(Deed.DELETED, "connection", row, row.body, None)
+
+
+def connection_row(id: int) -> Connection:
+    """The connection that is not deleted. Raises NotThere."""
+    row: Connection | None = Connection.objects.filter(pk=id, deleted_at=None).first()
+    if row is None:
+        raise NotThere(f"There is no connection {id}.")
+    return row

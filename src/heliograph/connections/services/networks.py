@@ -1,0 +1,31 @@
+"""What the operator lets one account reach beyond public addresses (C6). For commands alone: no account widens this for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import Account
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.outbound.guard import GuardError, Policy
+from heliograph.setup.errors import Invalid
+from heliograph.setup.services.rescheduling import does_of
+from heliograph.setup.services.saving import Saving
+from heliograph.store.queue import rescheduling
+
+
+def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
+    """Replaces the account's list: networks, single addresses, or address and port. What was blocked is due at once (D7). Raises Invalid."""
+    s.needs_account()
+    wanted = list(dict.fromkeys(network.strip() for network in networks if network.strip()))
+    try:
+        Policy.parse(wanted)
+    except GuardError as error:
+        raise Invalid({"allowed_networks": [str(error)]}) from None
+    row = Account.objects.get(pk=s.account)
+    before = {"allowed_networks": row.allowed_networks or []}
+    row.allowed_networks = wanted or None
+    row.save(update_fields=["allowed_networks"])
+    rescheduling.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), does_of())
+    s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
+    return wanted

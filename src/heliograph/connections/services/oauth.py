@@ -1,0 +1,203 @@
+"""Connecting OAuth2 connections by the grant Authorization Code (C4).
+
+    begin    → the authority's sign-in page, and what to keep in the session until somebody comes back
+    finish   ← what they came back with: their code is exchanged for tokens
+    access   how a connection's access stands
+
+No transaction is open while an authority thinks. A token for a test is `services.access`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import connection as database
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django_scopes import scope
+
+from heliograph.accounts.audit import Deed
+from heliograph.connections import outgoing
+from heliograph.connections.services.access import Asker
+from heliograph.connections.services.connections import OWNER, connection_row
+from heliograph.connections.services.test_limiter import NoRoom, room
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Auth, Connection
+from heliograph.domain.connection.oauth_access import ByCode, Denied, Tokens
+from heliograph.domain.delivery.retry_policy import SECOND
+from heliograph.domain.errors import HeliographError
+from heliograph.outbound.oauth_protocol import SignInRefused, authorization, read_return
+from heliograph.outbound.routes import Limits, route_of
+from heliograph.setup.services import rescheduling
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.versions import watching_flows, write
+from heliograph.store import oauth
+from heliograph.store.database import Database, of_django
+from heliograph.store.secrets import Place, SecretError, load_secrets
+
+log = structlog.get_logger(__name__)
+
+SIGN_IN_FOR: Final = 15 * 60 * SECOND
+"""How long somebody may take to sign in at the authority."""
+STATE_BYTES: Final = 32
+
+
+class NotConnected(HeliographError):
+    """Connecting came to nothing. The sentence says why and what to do; it holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in that has begun. url: where the browser goes; state: what will come back; pending: sealed, for the session."""
+
+    url: str = field(repr=False)
+    authority: str
+    state: str = field(repr=False)
+    pending: str = field(repr=False)
+
+
+def redirect_url() -> str:
+    """Where authorities send people back to: from HELIOGRAPH_BASE_URL, whatever a request says of its host."""
+    return f"{settings.HELIOGRAPH.base_url}{reverse('oauth-return')}"
+
+
+def begin(account: int, id: int) -> Begun:
+    """Begins a sign-in for an Authorization Code connection. Raises NotThere, and NotConnected for one that lacks something first."""
+    client = asker(account, id)
+    facts = client.connection
+    lacking = [name for name in facts.lacks if name != "connected"]
+    if not facts.needs_connecting or lacking:
+        raise NotConnected(
+            _("Fill in the connection first: it needs OAuth2 with the Grant Type Authorization Code, and all of its fields.")
+        )
+    db = of_django(database)
+    started = authorization(facts, redirect_url(), state=secrets.token_urlsafe(STATE_BYTES))
+    text = json.dumps({"state": started.state, "verifier": started.verifier, "bond": facts.bond, "at": db.now()})
+    pending = vault().seal(_pending_place(account, id), text).decode("ascii")
+    return Begun(started.url, facts.authorization_host, started.state, pending)
+
+
+def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
+    """Connects: exchanges the code of a return for tokens, and makes what waited for it due. pending: what `begin` gave, of this session.
+
+    Returns whom the access is of, "" where the authority does not say. Raises NotConnected, NotThere.
+    """
+    try:
+        begun = json.loads(vault().open(_pending_place(account, id), pending.encode("ascii", "replace")))
+    except SecretError:
+        raise NotConnected(_("This sign-in cannot be continued. Press Connect again.")) from None
+    client = asker(account, id)
+    db = of_django(database)
+    asked_at = db.now()
+    if asked_at - int(begun["at"]) > SIGN_IN_FOR:
+        raise NotConnected(_("The sign-in took longer than 15 minutes. Press Connect again."))
+    if begun["bond"] != client.connection.bond:
+        raise NotConnected(_("The OAuth2 settings were changed during the sign-in. Press Connect again."))
+    try:
+        code = read_return(query, state=begun["state"], verifier=begun["verifier"])
+    except SignInRefused as refused:
+        raise NotConnected(_refusal(client.connection, refused)) from None
+    ask = ByCode(code, begun["verifier"], redirect_url())
+    try:
+        with room(account):
+            found = client.exchange(oauth.read_access(db, vault(), account, id), ask)
+    except NoRoom:
+        raise NotConnected(_("Other tests or sign-ins are under way. Wait until they have ended, and press Connect again.")) from None
+    if isinstance(found, Denied):
+        log.warning("connect_denied", connection=id, category=found.refused.category.value)
+        raise NotConnected(found.refused.message)
+    _keep(client, found, asked_at, by)
+    log.info("connected", connection=id)
+    return found.holder
+
+
+def _keep(client: Asker, tokens: Tokens, asked_at: int, by: str) -> None:
+    """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for want of it is due."""
+    with saving(client.account, by=by, whole_account=True) as s:
+        row = connection_row(client.id)
+        before = dict(row.body)
+        if Connection.from_body(row.body).bond != client.connection.bond:
+            raise NotConnected(_("The OAuth2 settings were changed during the sign-in. Press Connect again."))
+        oauth.connect(s.db, vault(), s.account, row.pk, tokens, client.connection.bond, asked_at=asked_at, by=by)
+        with watching_flows(s, confirmed=True):
+            row.body = {**row.body, "connected": client.connection.bond, "edition": int(row.body.get("edition", 0)) + 1}
+            write(s, row)
+        rescheduling.connection_saved(s, row.pk)
+        s.note(Deed.CONNECTED, "connection", row, before, row.body)
+
+
+class State(StrEnum):
+    """How a connection's access stands, as pages show it."""
+
+    NOT_YET = "not yet"
+    CONNECTED = "connected"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A connection's access for pages. about: what is stored, None where nothing is."""
+
+    name: str
+    authority: str
+    needs_connecting: bool
+    lacks: tuple[str, ...]
+    state: State
+    about: oauth.Shown | None
+
+
+def state_of(facts: Connection, about: oauth.Shown | None) -> State:
+    """How a connection's access stands. about: what is stored; what was given under other settings does not count."""
+    usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
+    return State.NOT_YET if about is None or not usable else State.LOST if about.lost else State.CONNECTED
+
+
+def access(db: Database, account: int, id: int) -> Shown:
+    """How the access of an OAuth2 connection stands. Raises NotThere, also for a connection of another kind."""
+    with scope(account=account):
+        facts = Connection.from_body(connection_row(id).body)
+    about = oauth.shown_access(db, account, id)
+    state = state_of(facts, about)
+    if about is not None and about.bond != facts.bond:
+        about = None
+    lacks = tuple(name for name in facts.lacks if name != "connected")
+    if facts.auth is not Auth.OAUTH2:
+        lacks = ("auth",)
+    return Shown(facts.name, facts.authority, facts.needs_connecting, lacks, state, about)
+
+
+def asker(account: int, id: int) -> Asker:
+    """What it takes to ask for a connection's tokens. Raises NotThere."""
+    with scope(account=account):
+        facts = Connection.from_body(connection_row(id).body)
+    stored = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
+    route = route_of(account, id, facts, stored, outgoing.policy(account), Limits())
+    return Asker(account, id, facts, stored, route, outgoing.sender())
+
+
+def _pending_place(account: int, id: int) -> Place:
+    return Place(account, oauth.KIND, id, "sign-in")
+
+
+def _refusal(facts: Connection, refused: SignInRefused) -> str:
+    who = facts.authorization_host
+    if refused.error == "access_denied":
+        return _("The sign-in at %(who)s was cancelled, or access was not granted. Nothing has changed.") % {"who": who}
+    if refused.error == "invalid_scope":
+        return _("%(who)s does not know the scope “%(scope)s”. Ask its administrator for the right one.") % {
+            "who": who,
+            "scope": facts.scope,
+        }
+    if not refused.error:
+        return _("%(who)s sent you back without a code. Press Connect again.") % {"who": who}
+    said = refused.description or refused.error
+    return _("%(who)s refused the sign-in: %(said)s. Check the OAuth2 settings with its administrator.") % {
+        "who": who,
+        "said": said.rstrip("."),
+    }

@@ -1,0 +1,327 @@
+"""Save & Test, and Send a sample (guide: Setting up a Connection; spec C3).
+
+    name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
+
+Saving is another's business and comes first, whatever the test says. No transaction is open while something is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic, time_ns
+from uuid import uuid4
+
+from django.db import connection as database
+from django.db import transaction
+from django_scopes import scope
+
+from heliograph.connections import outgoing
+from heliograph.connections.services.access import Asker
+from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
+from heliograph.connections.services.test_limiter import NoRoom, room
+from heliograph.connections.vault import vault
+from heliograph.domain.connection import diagnosis
+from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
+from heliograph.domain.connection.diagnosis import Finding, Mark, Report, Step, Stepped, Verdict
+from heliograph.domain.connection.masking import Masks, masks_of
+from heliograph.domain.connection.oauth_access import Denied
+from heliograph.domain.connection.request import Prepared, Request, prepare
+from heliograph.domain.connection.response_rule import Reply, classify_reply, first_match
+from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping import rendering
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.flows.models import Destination
+from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
+from heliograph.outbound.one_request import ask
+from heliograph.outbound.routes import Limits, route_of
+from heliograph.outbound.sender import Sender
+from heliograph.outbound.signature import signed
+from heliograph.outbound.target import InvalidTarget, read_target
+from heliograph.setup.errors import SetupError
+from heliograph.setup.services.saving import saving
+from heliograph.store import connection_tests
+from heliograph.store.database import Database, of_django
+from heliograph.store.secrets import load_secrets
+
+SHOWN = 600
+"""Characters of an answer that are kept and shown."""
+
+
+class TooManyTests(SetupError):
+    """This connection, or the account's connections together, were tested too often in the last minute. Wait a minute and test again."""
+
+
+def try_connection(
+    account: int,
+    id: int,
+    *,
+    sample: bool = False,
+    sender: Sender | None = None,
+    told: Callable[[Sequence[Stepped], Step], None] | None = None,
+) -> Report:
+    """Tests a saved connection and keeps the report. sample: sends one real request, with sample values, instead of asking the test URL.
+    told: hears of the steps that are done and of the one that comes next, as they happen.
+
+    Raises NotThere, TooManyTests, and HeliographError where its secrets cannot be read. Takes as long as the connection's timeouts allow.
+    """
+    with transaction.atomic(), scope(account=account):
+        connection = Connection.from_body(connection_row(id).body)
+        if set(connection.lacks) - {"connected"}:  # whether somebody has connected is found out with the other steps
+            return _incomplete(connection, sample=sample)
+        about = _read(account, id, connection, sample=sample)
+        if not connection_tests.may_test(of_django(database), account, id):
+            raise TooManyTests(TooManyTests.__doc__ or "")
+    try:
+        with room(account):
+            report = _Trial(about, sender or outgoing.sender(), told).run()
+    except NoRoom as error:
+        raise TooManyTests(str(error)) from None
+    with transaction.atomic():  # its row is there since the test was counted
+        connection_tests.keep(of_django(database), account, id, report.to_body())
+    return report
+
+
+def save_and_try(
+    account: int, facts: ConnectionFacts, id: int | None = None, *, by: str, confirmed: bool = False, sample: bool = False
+) -> tuple[int, Report | TooManyTests]:
+    """Save & Test: what is valid is saved, whatever the test says then. Gives the connection's id. Raises as `save_connection` does."""
+    with saving(account, by=by, whole_account=True) as s:
+        saved = save_connection(s, facts, id, confirmed=confirmed).pk
+    try:
+        return saved, try_connection(account, saved, sample=sample)
+    except TooManyTests as error:
+        return saved, error
+
+
+def last_reports(db: Database, account: int) -> dict[int, tuple[int, Report]]:
+    """The last report of each of the account's connections, with when it was made (microseconds)."""
+    found = {}
+    for connection, (at, body) in connection_tests.last(db, account).items():
+        try:
+            found[connection] = at, Report.from_body(body)
+        except (HeliographError, KeyError, ValueError, TypeError):
+            continue  # another release's
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What is tested."""
+
+    account: int
+    id: int
+    connection: Connection
+    prepared: Prepared = field(repr=False)
+    secrets: dict[str, str] = field(repr=False)
+    route: Route
+    sample: bool
+    mapping: FieldMapping
+
+
+def _incomplete(connection: Connection, *, sample: bool) -> Report:
+    steps = tuple(Stepped(step, Mark.FAILED if step is Step.CREDENTIALS else Mark.NOT_TRIED) for step in Step)
+    detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
+    return Report(Verdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
+
+
+def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
+    secrets = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
+    route = route_of(account, id, connection, secrets, outgoing.policy(account), Limits())
+    return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, _mapping(id))
+
+
+def _mapping(id: int) -> FieldMapping:
+    """The payload mapping of the first flow that sends through the connection: a strict target takes nothing else."""
+    used = Destination.objects.filter(connection=id, removed_at=None, flow__deleted_at=None, payload_mapping__deleted_at=None)
+    first = used.select_related("payload_mapping").order_by("pk").first()
+    return (
+        FieldMapping.from_body(first.payload_mapping.body) if first is not None and first.payload_mapping is not None else sample_mapping()
+    )
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One test under way."""
+
+    about: _About
+    sender: Sender
+    told: Callable[[Sequence[Stepped], Step], None] | None = None
+    steps: dict[Step, Stepped] = field(default_factory=dict)
+    masks: Masks = field(init=False, repr=False)
+    """Of everything that has left so far."""
+
+    def __post_init__(self) -> None:
+        self.masks = masks_of(self.about.secrets.values())
+
+    def run(self) -> Report:
+        connection = self.about.connection
+        asks = self.about.sample or bool(connection.test_origin)
+        bearer = None
+        self._tell(Step.NAME)
+        if not asks or connection.auth is Auth.OAUTH2:
+            only = Request("GET", f"{self._origin}/", (), None)
+            reached = ask(self.sender, only, _connecting(self.about.route))
+            if not isinstance(reached, Response):
+                return self._unanswered(reached)
+            self._connected(reached)
+        if connection.auth is Auth.OAUTH2:
+            self._tell(Step.CREDENTIALS)
+            began = monotonic()
+            about = self.about
+            token = Asker(about.account, about.id, connection, about.secrets, about.route, self.sender).fresh_token()
+            if isinstance(token, Denied):
+                finding = diagnosis.token_finding(token.refused, lost=token.lost, client=token.client, error=token.error)
+                return self._failed(Step.CREDENTIALS, finding, token.refused.message, monotonic() - began)
+            bearer = token
+            self.masks = self.masks.also(secrets=[token])
+            self._mark(Step.CREDENTIALS, Mark.DONE, monotonic() - began)
+            self._tell(Step.ANSWER)
+        if not asks:
+            if connection.auth is Auth.OPEN:
+                self._mark(Step.CREDENTIALS, Mark.NOT_NEEDED)
+            return self._report(Verdict.REACHED)
+        request = self._request(bearer)
+        if not isinstance(request, Request):
+            return self._failed(Step.ANSWER, Finding.DATA, "; ".join(map(str, request)))
+        self.masks = self.masks.also(request)
+        result = ask(self.sender, request, self.about.route)
+        return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
+
+    def _tell(self, step: Step) -> None:
+        if self.told is not None:
+            self.told(tuple(self.steps.values()), step)
+
+    @property
+    def _origin(self) -> str:
+        connection = self.about.connection
+        return connection.test_origin if connection.test_origin and not self.about.sample else connection.origin
+
+    def _request(self, bearer: str | None) -> Request | tuple[rendering.Problem, ...]:
+        now = datetime.now(UTC)
+        facts = SampleFacts(now)
+        if not self.about.sample:
+            made = ask_test_url(self.about.prepared, self.about.secrets.get(Secret.TEST_PATH, "/"), facts, bearer=bearer)
+            return made if isinstance(made, Request) else (made,)
+        payload = rendering.render(self.about.mapping, facts, timezone=UTC)
+        if isinstance(payload, rendering.Invalid):
+            return payload.problems
+        composed = self.about.prepared.compose(payload, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
+        if isinstance(composed, rendering.Invalid):
+            return composed.problems
+        names = (Secret.SIGNING, Secret.SIGNING_BEFORE)
+        return signed(composed, [self.about.secrets[name] for name in names if self.about.secrets.get(name)], now)
+
+    # What became of it.
+
+    def _unanswered(self, result: Failure | CutOff) -> Report:
+        if isinstance(result, CutOff):
+            return self._failed(Step.CONNECT, Finding.OURSELVES, "Heliograph is stopping.")
+        timings, secure = result.timings, self._is_secure
+        step, finding = diagnosis.failed(result.cause, left=result.left, connected=timings.connect > 0, secure=secure, verify=result.verify)
+        spent = {Step.NAME: timings.name, Step.CONNECT: timings.connect, Step.TLS: timings.tls}
+        for before in list(Step)[: list(Step).index(step)]:
+            if before is Step.CREDENTIALS:  # nobody has said anything about them
+                self.steps.setdefault(before, Stepped(before, Mark.NOT_TRIED))
+            else:
+                self._mark(before, Mark.DONE if before is not Step.TLS or secure else Mark.NOT_NEEDED, spent.get(before))
+        took = timings.total - sum(seconds for before, seconds in spent.items() if list(Step).index(before) < list(Step).index(step))
+        return self._failed(step, finding, result.message, max(0.0, took))
+
+    def _answered(self, response: Response) -> Report:
+        connection = self.about.connection
+        self._connected(response)
+        took = response.timings.total - response.timings.sent
+        headers = dict(reversed(response.headers))
+        ruled = self._ruled(response)
+        if isinstance(ruled, Refused):
+            step = Step.CREDENTIALS if ruled.cause is Cause.OAUTH else Step.ANSWER  # a 200 that means: no such token
+            return self._failed(step, Finding.RULE, ruled.message, took, response=response)
+        wrong = (
+            None
+            if ruled
+            else diagnosis.judged(response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON)
+        )
+        if wrong is None and response.truncated and not self.about.sample:
+            wrong = Step.ANSWER, Finding.LONG_ANSWER
+        if wrong is None:
+            self._mark(Step.CREDENTIALS, Mark.NOT_NEEDED if connection.auth is Auth.OPEN else Mark.DONE)
+            self._mark(Step.ANSWER, Mark.DONE, took)
+            return self._report(Verdict.TESTED, response=response)
+        step, finding = wrong
+        return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(_host(headers.get("location", ""))))
+
+    def _ruled(self, response: Response) -> Delivered | Refused | None:
+        """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
+        reply = Reply(response.status, response.headers, response.body, self.masks.blotted)
+        rule = self.about.connection.rule if self.about.sample else ()
+        return None if first_match(rule, reply) is None else classify_reply(rule, reply, time_ns() // 1_000)
+
+    def _connected(self, response: Response) -> None:
+        timings = response.timings
+        if not response.reused and Step.CONNECT not in self.steps:
+            self._mark(Step.NAME, Mark.DONE, timings.name)
+            self._mark(Step.CONNECT, Mark.DONE, timings.connect)
+        for step in (Step.NAME, Step.CONNECT):
+            self.steps.setdefault(step, Stepped(step, Mark.DONE))
+        self.steps.setdefault(
+            Step.TLS, Stepped(Step.TLS, Mark.DONE, timings.tls) if self._is_secure else Stepped(Step.TLS, Mark.NOT_NEEDED)
+        )
+
+    @property
+    def _is_secure(self) -> bool:
+        return self._origin.startswith("https://")
+
+    def _mark(self, step: Step, mark: Mark, seconds: float | None = None) -> None:
+        self.steps[step] = Stepped(step, mark, None if seconds is None or mark is Mark.NOT_NEEDED else round(seconds, 4))
+
+    def _failed(
+        self, step: Step, finding: Finding, detail: str, took: float | None = None, *, response: Response | None = None, moved: str = ""
+    ) -> Report:
+        self._mark(step, Mark.FAILED, took)
+        return self._report(Verdict.FAILED, finding=finding, detail=detail, response=response, moved=moved)
+
+    def _report(
+        self, verdict: Verdict, *, finding: Finding | None = None, detail: str = "", response: Response | None = None, moved: str = ""
+    ) -> Report:
+        body, cut = text_of(response.body, len(response.body), truncated=response.truncated) if response is not None else ("", False)
+        return Report(
+            verdict,
+            tuple(self.steps.get(step, Stepped(step, Mark.NOT_TRIED)) for step in Step),
+            self._origin.partition("://")[2],
+            self.about.sample,
+            finding,
+            _plain(self.masks.blotted(detail)),
+            response.status if response is not None else None,
+            _plain(self.masks.blotted(body, cut=cut))[:SHOWN],
+            moved,
+        )
+
+
+def _plain(text: str) -> str:
+    """Without what no database takes."""
+    return text.replace("\0", "\ufffd")
+
+
+def _connecting(route: Route) -> Route:
+    return Route(
+        route.account,
+        route.connection,
+        route.policy,
+        route.connect_timeout,
+        route.total_timeout,
+        authorities=route.authorities,
+        identity=route.identity,
+        connect_only=True,
+    )
+
+
+def _host(location: str) -> str:
+    """The host that a redirect names; its path may be a secret, or anything."""
+    try:
+        return str(read_target(location))
+    except InvalidTarget:
+        return ""

@@ -1,0 +1,266 @@
+"""What is done with a connection beside changing it: pause and release (C8), sign (C7), copy, delete (P12). Each asks on a page of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRefresh
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.connections import release_job
+from heliograph.connections.connection_list import Row
+from heliograph.connections.services import connections as services
+from heliograph.connections.services import pause as holding
+from heliograph.connections.services import signing
+from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
+from heliograph.connections.views.connections import flow_href, found_row, people_of, redirect, standing
+from heliograph.domain.connection.connection import Secret
+from heliograph.jobs.models import ENDED, Job, State
+from heliograph.setup.errors import InUse, Invalid
+from heliograph.setup.names import NAME_LENGTH
+from heliograph.setup.services.saving import saving
+from heliograph.web.fields import Field
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.toasts import say
+
+DIALOG = "connections/dialog.html"
+USUAL_RATE = 60
+
+
+def _saving(request: AccountRequest) -> Any:
+    return saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True)
+
+
+def _dialog(request: AccountRequest, row: Row, heading: str, *, status: int = 200, **more: Any) -> HttpResponse:
+    """A question as a page. lead, notes: sentences; fields; flows: (name, address); button, danger; cancel."""
+    shown: dict[str, Any] = {
+        "lead": "",
+        "notes": [],
+        "fields": [],
+        "flows": [],
+        "button": "",
+        "danger": False,
+        "cancel": _("Cancel"),
+        "cancel_href": reverse("connection", args=(row.id,)),
+    }
+    return page(
+        request,
+        DIALOG,
+        here="connections",
+        status=status,
+        connection={"id": row.id, "name": row.connection.name},
+        heading=heading,
+        **shown | more,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def pause(request: AccountRequest, connection: int) -> HttpResponse:
+    """Holds what the connection would send."""
+    row = found_row(request, connection)
+    if request.method == "POST":
+        with _saving(request) as s:
+            holding.pause(s, connection, request.POST.get("why", "").strip().replace("\0", ""))
+        say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
+        return redirect("connection", connection)
+    flows = [(name or _("Without a name"), flow_href(id)) for id, name in row.flows]
+    return _dialog(
+        request,
+        row,
+        _("Pause %(name)s?") % {"name": row.connection.name},
+        lead=_(
+            "Nothing is sent over it until somebody releases it. What would be sent is held in its order; nothing is lost, and no try is used up."
+        ),
+        fields=[
+            Field(
+                id="why",
+                label=_("Why"),
+                optional=True,
+                help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH},
+            )
+        ],
+        flows=flows,
+        button=_("Pause it"),
+        danger=True,
+        cancel=_("Leave it on"),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def release(request: AccountRequest, connection: int) -> HttpResponse:
+    """Lets a paused connection send again: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
+    row = found_row(request, connection)
+    error = ""
+    if request.method == "POST":
+        error = _release(request, row)
+        if not error:
+            return redirect("connection-release" if request.POST.get("do") == "rate" else "connection", connection)
+    job = Job.objects.filter(kind=release_job.KIND, account=request.account, parameters__connection=connection).order_by("-pk").first()
+    going = job is not None and job.state not in ENDED and row.pause is not None and row.state.release_rate is not None
+    if asks_for_part(request) and not going:
+        return HttpResponseClientRefresh()
+    progress = None
+    if going:
+        assert job is not None
+        total = max(int(job.total or 0), 1)
+        progress = {
+            "done": min(100, job.done * 100 // total) if job.total else 0,
+            "text": _("%(n)s sent, %(left)s still held") % {"n": f"{job.done:,}", "left": f"{max(0, int(job.total or 0) - job.done):,}"},
+            "failed": job.error if job.state == State.FAILED else "",
+        }
+    return page(
+        request,
+        "connections/release.html",
+        here="connections",
+        status=422 if error else 200,
+        connection={"id": row.id, "name": row.connection.name},
+        standing=standing(row, people_of(request, [row.pause.by] if row.pause else [])),
+        paused=row.pause is not None,
+        progress=progress,
+        rate=Field(
+            id="rate",
+            label=_("Requests a minute"),
+            value=request.POST.get("rate", "") or str(row.connection.rate or USUAL_RATE),
+            error=error,
+            extra="short",
+            inputmode="numeric",
+            help=_("What was held goes out at this rate, in its order; then the connection is open as before."),
+        ),
+    )
+
+
+def _release(request: AccountRequest, row: Row) -> str:
+    """Does what was pressed. A sentence where the rate is none."""
+    text = request.POST.get("rate", "").strip()
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    try:
+        with _saving(request) as s:
+            if request.POST.get("do") == "hold":
+                holding.pause(s, row.id, row.pause.why if row.pause else "")
+            elif request.POST.get("do") == "rate":
+                holding.release(s, row.id, number)
+            else:
+                holding.resume(s, row.id)
+                say(request, _("“%(name)s” sends again.") % {"name": row.connection.name})
+    except Invalid:
+        return _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"}
+    except NotPaused:
+        say(request, _("“%(name)s” is not paused.") % {"name": row.connection.name})
+    return ""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def copy(request: AccountRequest, connection: int) -> HttpResponse:
+    """Another connection like this one."""
+    row = found_row(request, connection)
+    name, error, status = request.POST.get("name", "")[: 2 * NAME_LENGTH], "", 200
+    if request.method == "POST":
+        try:
+            with _saving(request) as s:
+                made = services.copy_connection(s, connection, name.strip())
+        except Invalid as refused:
+            error, status = " ".join(_(said) for sentences in refused.fields.values() for said in sentences), 422
+        else:
+            say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
+            return redirect("connection", made.pk)
+    else:
+        name = _("%(name)s (copy)") % {"name": row.connection.name}
+    notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
+    if row.connection.needs_connecting:
+        notes.append(_("The sign-in is not copied: press Connect in the copy."))
+    return _dialog(
+        request,
+        row,
+        _("Copy %(name)s") % {"name": row.connection.name},
+        status=status,
+        notes=notes,
+        fields=[Field(id="name", label=_("Connection Name"), value=name, error=error, required=True)],
+        button=_("Copy it"),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def delete(request: AccountRequest, connection: int) -> HttpResponse:
+    """Deletes a connection that no flow uses; otherwise says which ones do (P12)."""
+    row = found_row(request, connection)
+    uses = services.users(connection)
+    if request.method == "POST" and not uses:
+        try:
+            with _saving(request) as s:
+                services.delete_connection(s, connection)
+        except InUse as error:  # a flow took it meanwhile
+            uses = list(error.uses)
+        else:
+            say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})
+            return HttpResponseRedirect(reverse("connection-list"))
+    if uses:
+        n = len(uses)
+        return _dialog(
+            request,
+            row,
+            _("“%(name)s” is in use") % {"name": row.connection.name},
+            status=409 if request.method == "POST" else 200,
+            lead=ngettext(
+                "%(n)d flow sends over it. Choose another connection there, or delete the flow, and it can be deleted.",
+                "%(n)d flows send over it. Choose another connection there, or delete the flows, and it can be deleted.",
+                n,
+            )
+            % {"n": n},
+            flows=[(use.name or _("Without a name"), flow_href(use.id)) for use in uses],
+            cancel=_("Back"),
+        )
+    return _dialog(
+        request,
+        row,
+        _("Delete %(name)s?") % {"name": row.connection.name},
+        lead=_("Its settings and credentials are deleted. What was sent over it stays in Metrics, under its name."),
+        button=_("Delete it"),
+        danger=True,
+        cancel=_("Keep it"),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def sign(request: AccountRequest, connection: int) -> HttpResponse:
+    """Signing requests (Standard Webhooks): a new secret is shown once, in the answer to the post that made it."""
+    row = found_row(request, connection)
+    secret = ""
+    if request.method == "POST":
+        with _saving(request) as s:
+            match request.POST.get("do"):
+                case "new":
+                    secret = signing.rotate(s, connection)
+                case "finish":
+                    signing.finish(s, connection)
+                case "stop":
+                    signing.stop(s, connection)
+        if not secret:
+            say(request, _("Saved."))
+            return redirect("connection-signing", connection)
+        row = found_row(request, connection)
+    return page(
+        request,
+        "connections/signing.html",
+        here="connections",
+        connection={"id": row.id, "name": row.connection.name},
+        secret=secret,
+        signed=row.connection.is_signed,
+        rotating=Secret.SIGNING_BEFORE in row.connection.secrets,
+    )

@@ -1,0 +1,307 @@
+"""Connection Setup (guide: Adding a Connection; C1-C3): the form of a new or a stored connection, Save & Test, Send a sample, Connect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.connections import connection_words, diagnosis_words, rule_words
+from heliograph.connections.connection_list import Health, Row
+from heliograph.connections.services import oauth, test_progress
+from heliograph.connections.services.connections import connection_url, save_connection
+from heliograph.connections.services.save_and_test import TooManyTests
+from heliograph.connections.views import connection_form, connection_values, typed_secrets
+from heliograph.connections.views import oauth as access_views
+from heliograph.connections.views.connection_values import Values
+from heliograph.connections.views.connections import flow_href, found_row, menu, people_of, standing
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.diagnosis import Mark, Report, Step, Verdict
+from heliograph.domain.setup.fields import Subject
+from heliograph.recording.sources import Committed
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.save_questions import AsksFirst
+from heliograph.setup.services.saving import saving
+from heliograph.setup.source_fields import SourceFields
+from heliograph.store.database import of_django
+from heliograph.store.moments import from_micros
+from heliograph.web.fields import Choice
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.return_to_flow import Errand
+from heliograph.web.templatetags.moments import moment
+from heliograph.web.toasts import say
+
+SETUP = "connections/setup.html"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def connection_add(request: AccountRequest) -> HttpResponse:
+    """The form of a connection to any webhook."""
+    errand = Errand.of(request)
+    if request.method != "POST":
+        return _form(request, None, connection_values.blank(), errand)
+    return _post(request, None, errand)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def connection(request: AccountRequest, connection: int) -> HttpResponse:
+    """A stored connection: its form for an Administrator, and what it is in words for all others."""
+    row = found_row(request, connection)
+    errand = Errand.of(request)
+    if asks_for_part(request) and errand.flow is not None and _has_passed(request, row):
+        return HttpResponseClientRedirect(errand.back("", connection=connection))
+    if not may(request.user, Role.ADMINISTRATOR):
+        if request.method == "POST":
+            return _refuse(request)
+        return page(request, "connections/read.html", here="connections", **_read(request, row))
+    if request.method == "POST":
+        return _post(request, row, errand)
+    return _form(request, row, _stored(request, row), errand)
+
+
+@needs(Role.ADMINISTRATOR)
+def _refuse(_request: AccountRequest) -> HttpResponse:
+    raise AssertionError  # whoever comes here is no Administrator
+
+
+def _stored(request: AccountRequest, row: Row) -> Values:
+    with transaction.atomic(using="read"):
+        url, test_url = connection_url(of_django(connections["read"]), request.account.pk, row.id)
+    return connection_values.values_of(row.connection, url, test_url)
+
+
+def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpResponse:
+    do = request.POST.get("do", "")
+    if do == "sample" and row is not None:
+        return _tested(request, row.id, errand, sample=True)
+    body = row.connection.to_body() if row else {}
+    rule = body.get("rule", [])
+    form = f"connection {row.id if row else 'new'}"
+    typed = connection_values.secrets_of(request.POST, typed_secrets.recall(request, form))
+    values, facts = connection_values.posted(
+        request.POST, row.connection.secrets if row else frozenset(), rule if isinstance(rule, list) else [], typed
+    )
+
+    def again(**parts: Any) -> Values:
+        """The form with what was typed; a secret that was itself refused is not kept."""
+        kept = {name: text for name, text in typed.items() if text and name not in parts.get("errors", {})}
+        return replace(values, typed=frozenset(kept), waiting=typed_secrets.keep(request, form, kept), **parts)
+
+    into = do.removeprefix("insert:")
+    if into != do:
+        return _form(request, row, again(texts=inserted(request, values.texts, into)), errand)
+    try:
+        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+            saved = save_connection(s, facts, row.id if row else None, confirmed=bool(request.POST.get("confirmed"))).pk
+    except Invalid as error:
+        errors, rest = connection_values.errors_of(error)
+        return _form(request, row, again(errors=errors), errand, rest=rest, status=422)
+    except AsksFirst as error:
+        return _form(request, row, again(), errand, stops=error, status=409)
+    except NotThere:
+        raise Http404 from None
+    typed_secrets.forget(request)
+    if do == "connect":
+        return access_views.connect(request, saved)
+    return _tested(request, saved, errand)
+
+
+def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = False) -> HttpResponse:
+    """Tests what is saved, and leads to where that is read: the connection, or the flow that waits for it."""
+    try:
+        report = test_progress.begin(request.account.pk, id, sample=sample)
+    except TooManyTests as error:
+        say(request, f"{_('Saved.')} {_(str(error))}")
+        return HttpResponseRedirect(errand.address(reverse("connection", args=(id,))))
+    except NotThere:  # deleted meanwhile
+        raise Http404 from None
+    if errand.flow is not None and report is not None and report.verdict is not Verdict.FAILED:
+        say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
+        return HttpResponseRedirect(errand.back("", connection=id))
+    return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")
+
+
+def _form(
+    request: AccountRequest,
+    row: Row | None,
+    values: Values,
+    errand: Errand,
+    *,
+    rest: list[str] | None = None,
+    stops: AsksFirst | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page of the form. rest: what was refused and belongs to no field; stops: flows that would stop, to be confirmed."""
+    n = len(values.errors)
+    refused = ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
+    shown: dict[str, Any] = {
+        "is_new": row is None,
+        "form": connection_form.sections(values, url_fields(request)),
+        "asks": [(kind, sentences) for kind, sentences in connection_form.ASK.items()],
+        "refused": refused if n or rest else "",
+        "rest": rest or [],
+        "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
+        "redirect_url": oauth.redirect_url(),
+        "errand": errand,
+        "cancel": errand.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
+        "plain": _plain(values),
+        "result": None,
+        "going": None,
+        "going_href": "",
+        "incomplete": "",
+        "access": None,
+        "rule": [],
+        "callout": None,
+    }
+    if row is not None:
+        shown |= _about(request, row)
+        shown["rule"] = rule_words.sentences(row.connection.rule)
+        complete = row.health is not Health.INCOMPLETE  # what was tested before it lacked something says nothing of it
+        shown["going"] = None if n or stops else going(request, row.id)
+        shown["result"] = result_of(row) if complete and not n and not stops else None
+        shown["going_href"] = errand.address(reverse("connection", args=(row.id,)))
+        shown["incomplete"] = "" if complete else shown["standing"]["note"]
+    return page(request, SETUP, here="connections", status=status, **shown)
+
+
+def _plain(values: Values) -> bool:
+    """Whether requests would go without TLS."""
+    return values.text("url").lower().startswith("http://")
+
+
+def _about(request: AccountRequest, row: Row) -> dict[str, Any]:
+    """What a stored connection's page says of it, whoever reads it."""
+    people = people_of(request, [row.pause.by] if row.pause else [])
+    facts = row.connection
+    shown: dict[str, Any] = {
+        "id": row.id,
+        "name": facts.name,
+        "standing": standing(row, people),
+        "flows": [(name or _("Without a name"), flow_href(id)) for id, name in row.flows],
+        "menu": menu(row),
+        "signed": facts.is_signed,
+        "rotating": Secret.SIGNING_BEFORE in facts.secrets,
+        "access": None,
+    }
+    if facts.needs_connecting:
+        state = oauth.state_of(facts, row.access)
+        shown["access"] = {
+            "state": state.name.lower(),
+            "holder": row.access.holder if row.access else "",
+            "since": from_micros(row.access.connected_at) if row.access and row.access.connected_at else None,
+            "failure": row.access.failure if row.access else "",
+            "failed": from_micros(row.access.failed_at) if row.access and row.access.failed_at else None,
+            "href": reverse("connection-access", args=(row.id,)),
+        }
+    return shown
+
+
+def _read(request: AccountRequest, row: Row) -> dict[str, Any]:
+    """A connection in words: no secret, no path, and no header's value is among them."""
+    facts = row.connection
+    said = [
+        (_("Target"), _("Webhook")),
+        (_("Authentication Type"), connection_words.kind(facts)),
+        (_("URL"), facts.shown),
+        (_("Content Type"), facts.content_type.value),
+        (_("Request Method"), facts.method.value),
+        (_("Test Connection URL"), f"{facts.test_origin.partition('://')[2]}/…" if facts.test_origin else _("None")),
+        (_("Is this a primary connection"), _("Yes") if facts.primary else _("No")),
+        (_("At most per minute"), f"{facts.rate:,}" if facts.rate else _("No limit")),
+        (_("At once"), f"{facts.parallel:,}" if facts.parallel else _("No limit")),
+        (_("Retries"), _("Patient: after 2, 22 and 48 hours") if facts.patient else _("As the account has it")),
+        (_("Fixed headers"), ", ".join(name for name, _value in facts.headers) or _("None")),
+        (_("Signing"), _("Each request is signed (Standard Webhooks)") if facts.is_signed else _("Not signed")),
+        (_("Last attempt"), connection_words.attempt(row.attempt)),
+    ]
+    return {
+        **_about(request, row),
+        "facts": said,
+        "rule": rule_words.sentences(facts.rule),
+        "result": result_of(row),
+        "readonly": WHO[Role.ADMINISTRATOR],
+    }
+
+
+def result_of(row: Row) -> dict[str, Any] | None:
+    """The last test as the page shows it, step by step; None where there was none."""
+    if row.tested is None:
+        return None
+    at, report = row.tested
+    steps = [
+        {
+            "name": diagnosis_words.step_name(each.step),
+            "state": {Mark.DONE: "passed", Mark.FAILED: "failed"}.get(each.mark, "unread"),
+            "detail": diagnosis_words.wrong(report) if each.mark is Mark.FAILED else "",
+            "is": _took(each.seconds) or diagnosis_words.mark_name(each.mark),
+        }
+        for each in report.steps
+    ]
+    failed = report.verdict is Verdict.FAILED
+    return {
+        "title": _("The test failed at “%(step)s”") % {"step": _step(report)} if failed else diagnosis_words.summary(report),
+        "tone": "failed" if failed else "",
+        "when": moment(from_micros(at)),
+        "steps": steps,
+        "remedy": diagnosis_words.remedy(report),
+        "sample": report.sample,
+        "answer": report.answer,
+        "status": report.status,
+    }
+
+
+def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
+    """A test that goes on, as far as it is; None where none does."""
+    with transaction.atomic(using="read"):
+        found = test_progress.under_way(of_django(connections["read"]), request.account.pk, id)
+    if found is None:
+        return None
+    done = {each.step: each for each in found.steps}
+    steps = []
+    for step in Step:
+        state, said = ("wait", _("under way")) if step is found.at else ("unread", _("not tried yet"))
+        if step in done:
+            state, said = "passed", _took(done[step].seconds) or diagnosis_words.mark_name(done[step].mark)
+        steps.append({"name": diagnosis_words.step_name(step), "state": state, "detail": "", "is": said})
+    return {"when": moment(from_micros(found.since)), "steps": steps}
+
+
+def _has_passed(request: AccountRequest, row: Row) -> bool:
+    """Whether the test that a page watches has ended well."""
+    return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not Verdict.FAILED
+
+
+def _step(report: Report) -> str:
+    return diagnosis_words.step_name(report.failed_at) if report.failed_at else ""
+
+
+def _took(seconds: float | None) -> str:
+    return "" if seconds is None else _("%(n)s ms") % {"n": f"{max(1, round(seconds * 1000)):,}"}
+
+
+def url_fields(request: AccountRequest) -> list[tuple[str, list[Choice]]]:
+    """The source fields that a URL may hold, by group (C2)."""
+    with transaction.atomic(using="read"):
+        config = Committed(of_django(connections["read"])).account(request.account.pk)
+    groups = SourceFields.of(config, Subject.REGISTRATION).groups
+    return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]
+
+
+def inserted(request: AccountRequest, texts: Mapping[str, str], into: str) -> dict[str, str]:
+    """What was typed, with the chosen field at the end of the URL of this name: the way without script."""
+    field = request.POST.get(f"{into}-field", "")
+    return {**texts, into: f"{texts[into]}{{{field}}}"} if field and into in texts else dict(texts)

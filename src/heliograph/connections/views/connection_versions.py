@@ -1,0 +1,87 @@
+"""The versions of a connection (F10): what each says, with its secrets masked, and restoring one with the secrets of today (C5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.connections import connection_words
+from heliograph.connections.connection_facts import facts
+from heliograph.connections.connection_list import Row
+from heliograph.connections.services.connections import restorable, restore_connection
+from heliograph.connections.views.connections import found_row
+from heliograph.domain.connection.connection import Connection, ConnectionSetupError
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.versions import Version
+from heliograph.setup.views.versions_page import Difference, Listed, Question, Side, Versioned, versions_page, worded
+
+BULLETS: Final = "••••"
+"""A secret, as both sides of a difference show it."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def connection_versions(request: AccountRequest, connection: int) -> HttpResponse:
+    """Every version with who made it when, and what one of them changed."""
+    row = found_row(request, connection)
+    name, href, whole = row.connection.name, reverse("connection", args=(connection,)), may(request.user, Role.ADMINISTRATOR)
+
+    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+        saved = restore_connection(s, connection, version.number, confirmed=sure)
+        lacks = connection_words.lacking(Connection.from_body(saved.body))
+        told = [_("Its URLs and secrets are those it had before that.")]
+        return [*told, _("Missing: %(fields)s.") % {"fields": ", ".join(lacks)}] if lacks else told
+
+    return versions_page(
+        request,
+        Versioned(
+            kind="connection",
+            id=connection,
+            name=name,
+            here="connections",
+            crumbs=[(_("Connection List"), reverse("connection-list")), (name, href)],
+            href=href,
+            differences=lambda old, new: _differences(old, new, whole=whole),
+            question=lambda version: _question(row, version),
+            restore=restore,
+            note=_("Secrets are never shown."),
+        ),
+    )
+
+
+def _question(row: Row, version: Version) -> Question:
+    said = [_("URL, Test Connection URL and every secret stay as they are now: old ones are not kept.")]
+    names = list(dict.fromkeys(name or _("Without a name") for _id, name in row.flows))
+    if names:
+        text = ngettext(
+            "The flow that uses it sends by it at once: %(flows)s.", "The flows that use it send by it at once: %(flows)s.", len(names)
+        )
+        said.append(text % {"flows": ", ".join(names)})
+    else:
+        said.append(_("No flow uses this connection yet."))
+    try:
+        lacks = connection_words.lacking(restorable(row.connection, version))
+    except ConnectionSetupError:  # of an older release, with what none can be today; restoring says why
+        lacks = []
+    return Question(said, [Listed(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
+
+
+def _differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[Difference]:
+    try:
+        old, new = (facts(Connection.from_body(body), whole=whole) for body in (old_body, new_body))
+    except ConnectionSetupError:  # of an older release, with what none can be today
+        return []
+    found = [worded(name, old.get(name, ""), new.get(name, "")) for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)]
+    if old_body.get("edition", 0) != new_body.get("edition", 0):
+        masked = Side(text=BULLETS)
+        found.append(Difference(_("A secret, or the path of a URL"), _("Changed"), masked, masked))
+    return found

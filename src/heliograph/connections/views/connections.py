@@ -1,0 +1,195 @@
+"""The Connection List, Add A Connection and Connection Setup (guide: Setting up a Connection; C1-C8, N2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.connections import connection_words as words
+from heliograph.connections.connection_list import ConnectionList, Health, Row, Wanted
+from heliograph.connections.preset_files import presets
+from heliograph.domain.connection.connection import Auth
+from heliograph.store.database import of_django
+from heliograph.store.moments import from_micros
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import page
+from heliograph.web.return_to_flow import Errand
+from heliograph.web.templatetags.moments import short_moment
+
+
+@require_safe
+def connection_list(request: AccountRequest) -> HttpResponse:
+    """Where flows send their data, and how that goes."""
+    ask = request.GET
+    wanted = Wanted(
+        text=ask.get("q", "")[:200],
+        auth=next((auth for auth in Auth if auth.value == ask.get("type")), None),
+        health=next((health for health in Health if health.value == ask.get("health")), None),
+    )
+    with transaction.atomic(using="read"):
+        found = ConnectionList(of_django(connections["read"]), request.account.pk)
+        rows = found.rows(wanted)
+    total = len(found.config.connections)
+    people = people_of(request, [row.pause.by for row in rows if row.pause])
+    can = may(request.user, Role.ADMINISTRATOR)
+    return page(
+        request,
+        "connections/list.html",
+        here="connections",
+        rows=[_row(row, people, can=can) for row in rows],
+        none=not total,
+        can=can,
+        q=wanted.text,
+        filtered=wanted.narrows,
+        filters=_filters(wanted),
+        result=ngettext("%(shown)s of %(all)s connection", "%(shown)s of %(all)s connections", total)
+        % {"shown": f"{len(rows):,}", "all": f"{total:,}"},
+    )
+
+
+def _filters(wanted: Wanted) -> list[Field]:
+    return [
+        Field(
+            kind="select",
+            id="type",
+            label=_("Authentication Type"),
+            value=wanted.auth.value if wanted.auth else "",
+            options=[Choice("", _("All types")), *(Choice(auth.value, _(auth.value)) for auth in Auth)],
+        ),
+        Field(
+            kind="select",
+            id="health",
+            label=_("Health"),
+            value=wanted.health.value if wanted.health else "",
+            options=[Choice("", _("Any health")), *(Choice(health.value, word) for health, word in words.HEALTH.items())],
+        ),
+    ]
+
+
+def people_of(request: AccountRequest, marks: list[str]) -> dict[str, str]:
+    """Names of people by their marks ("user:7")."""
+    ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
+    users = User.objects.filter(pk__in=ids, account=request.account) if ids else ()
+    return {f"user:{user.pk}": user.name or user.email for user in users}
+
+
+def _row(row: Row, people: Mapping[str, str], *, can: bool) -> dict[str, Any]:
+    connection = row.connection
+    extra = []
+    if row.access is not None and row.access.holder and row.health is not Health.LOST:
+        extra.append(_("Connected as %(holder)s") % {"holder": row.access.holder})
+    if connection.primary:
+        extra.append(_("Is a primary connection"))
+    return {
+        "id": row.id,
+        "name": connection.name,
+        "href": reverse("connection", args=(row.id,)),
+        "kind": words.kind(connection),
+        "host": connection.shown,
+        "extra": extra,
+        **standing(row, people),
+        "attempt": words.attempt(row.attempt),
+        "test": words.test(row),
+        "flows": [(name or _("Without a name"), flow_href(id)) for id, name in row.flows],
+        "menu": menu(row) if can else [],
+        "menu_label": _("More for %(name)s") % {"name": connection.name},
+    }
+
+
+def standing(row: Row, people: Mapping[str, str]) -> dict[str, Any]:
+    """How a connection is, as the list and its own page say it."""
+    retry = reverse("retry")
+    return {
+        "word": words.headline(row),
+        "tone": "failed" if row.health is Health.LOST and row.access is not None and row.access.lost else words.TONES[row.health],
+        "icon": words.ICONS.get(row.health, ""),
+        "note": words.note(row),
+        "paused": _paused_by(row, people),
+        "release": reverse("connection-release", args=(row.id,)) if row.pause else "",
+        "releasing": row.state.release_rate is not None,
+        "held": words.held(row.pause) if row.pause else "",
+        "waits": ngettext("%(n)s waiting", "%(n)s waiting", row.waiting) % {"n": f"{row.waiting:,}"} if row.waiting else "",
+        "waits_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'waiting'})}",
+        "failed": ngettext("%(n)s failed", "%(n)s failed", row.failed) % {"n": f"{row.failed:,}"} if row.failed else "",
+        "failed_href": f"{retry}?{urlencode({'connection': row.id, 'status': 'Failed'})}",
+    }
+
+
+def _paused_by(row: Row, people: Mapping[str, str]) -> str:
+    if row.pause is None or not row.pause.at:
+        return ""
+    when = short_moment(from_micros(row.pause.at))
+    name = people.get(row.pause.by, "")
+    return _("Paused by %(name)s, %(when)s.") % {"name": name, "when": when} if name else _("Paused %(when)s.") % {"when": when}
+
+
+def menu(row: Row) -> list[tuple[str, str]]:
+    """What an Administrator can do with a connection, beside changing it."""
+    id = row.id
+    pause = (
+        (_("Release"), reverse("connection-release", args=(id,))) if row.pause else (_("Pause"), reverse("connection-pause", args=(id,)))
+    )
+    return [
+        (_("Connection Setup"), reverse("connection", args=(id,))),
+        (_("Response rule"), reverse("connection-rule", args=(id,))),
+        (_("Signing"), reverse("connection-signing", args=(id,))),
+        pause,
+        (_("Versions"), reverse("connection-versions", args=(id,))),
+        (_("Copy"), reverse("connection-copy", args=(id,))),
+        (_("Delete"), reverse("connection-delete", args=(id,))),
+    ]
+
+
+def flow_href(id: int) -> str:
+    """Where a flow is found."""
+    return reverse("flow", args=(id,))
+
+
+@require_http_methods(["GET", "HEAD"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def connection_new(request: AccountRequest) -> HttpResponse:
+    """Add A Connection: any webhook, or an application whose settings and first mapping are filled in."""
+    errand = Errand.of(request)
+    return page(
+        request,
+        "connections/start.html",
+        here="connections",
+        any_href=errand.address(reverse("connection-add", args=("webhook",))),
+        presets=[
+            {
+                "href": errand.address(reverse("connection-add", args=(each.key,))),
+                "name": each.name,
+                "what": each.what,
+                "needs": each.needs,
+                "sets": each.sets,
+            }
+            for each in presets()
+        ],
+        errand=errand,
+    )
+
+
+def found_row(request: AccountRequest, id: int) -> Row:
+    """One connection of the account with how it is. Raises Http404."""
+    with transaction.atomic(using="read"):
+        row = ConnectionList(of_django(connections["read"]), request.account.pk).row(id)
+    if row is None:
+        raise Http404
+    return row
+
+
+def redirect(name: str, *args: object) -> HttpResponseRedirect:
+    """To one of our own pages."""
+    return HttpResponseRedirect(reverse(name, args=args))

@@ -1,0 +1,131 @@
+"""Connect, return, and how a connection's access stands (C4).
+
+What a sign-in at an authority leaves in the session is sealed, found by a digest of the state, and used once. The address to come back to is
+ours (`services.oauth.redirect_url`), and what came back is taken out of the browser's address by the next redirect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.connections.services import oauth
+from heliograph.connections.services.oauth import NotConnected
+from heliograph.setup.errors import NotThere
+from heliograph.store.database import of_django
+from heliograph.store.moments import from_micros
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+PENDING: Final = "oauth_pending"
+OUTCOME: Final = "oauth_outcome"
+MOST_PENDING: Final = 5
+LONGEST_QUERY: Final = 16_000
+
+
+@require_safe
+def connection_access(request: AccountRequest, connection: int) -> HttpResponse:
+    """How the access stands, and Connect."""
+    try:
+        with transaction.atomic(using="read"):
+            shown = oauth.access(of_django(connections["read"]), request.account.pk, connection)
+    except NotThere:
+        raise Http404 from None
+    outcome = request.session.get(OUTCOME)
+    problem = ""
+    if isinstance(outcome, list) and outcome[:1] == [connection]:
+        problem = str(outcome[1])
+        del request.session[OUTCOME]
+    about = shown.about
+    return page(
+        request,
+        "connections/access.html",
+        here="connections",
+        connection={"id": connection, "name": shown.name},
+        authority=shown.authority,
+        state=shown.state.name.lower(),
+        can_connect=shown.needs_connecting and not shown.lacks and may(request.user, Role.ADMINISTRATOR),
+        by_itself=not shown.needs_connecting and not shown.lacks,
+        lacks=bool(shown.lacks),
+        problem=problem,
+        redirect_url=oauth.redirect_url(),
+        holder=about.holder if about else "",
+        scope=about.scope if about else "",
+        since=from_micros(about.connected_at) if about and about.connected_at else None,
+        by=_name_of(request, about.connected_by) if about else "",
+        renewed=from_micros(about.obtained_at) if about else None,
+        failed=from_micros(about.failed_at) if about and about.failed_at else None,
+        failure=about.failure if about else "",
+    )
+
+
+@require_POST
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def connect(request: AccountRequest, connection: int) -> HttpResponse:
+    """Begins the sign-in: a page that says where it leads, and goes there. (A redirect would not do: our policy lets forms lead nowhere else.)"""
+    try:
+        begun = oauth.begin(request.account.pk, connection)
+    except NotThere:
+        raise Http404 from None
+    except NotConnected as error:
+        return _came_to_nothing(request, connection, error)
+    pending = dict(list(request.session.get(PENDING, {}).items())[1 - MOST_PENDING :])
+    request.session[PENDING] = {**pending, _digest(begun.state): [connection, begun.pending]}
+    response = page(
+        request, "connections/oauth_leave.html", here="connections", url=begun.url, authority=begun.authority, connection=connection
+    )
+    response["Refresh"] = f"0; url={begun.url}"
+    return response
+
+
+@login_not_required  # so that the code does not travel on through the sign-in's address
+@require_safe
+@never_cache
+def oauth_return(request: AccountRequest) -> HttpResponse:
+    """Where authorities send people back to. Whoever comes must be who left: same session, still an Administrator."""
+    pending = request.session.get(PENDING, {})
+    found = pending.pop(_digest(request.GET.get("state", "")), None)
+    if found is None or not may(request.user, Role.ADMINISTRATOR):
+        return page(request, "connections/oauth_unknown.html", status=400, here="connections")
+    request.session[PENDING] = pending  # used once, whatever becomes of it
+    request.session.save()
+    connection, sealed = int(found[0]), str(found[1])
+    query = request.META.get("QUERY_STRING", "")[:LONGEST_QUERY]
+    try:
+        holder = oauth.finish(request.account.pk, connection, sealed, query, by=f"user:{request.user.pk}")
+    except NotThere:
+        raise Http404 from None
+    except NotConnected as error:
+        return _came_to_nothing(request, connection, error)
+    said = _("Connected as %(holder)s. What waited for it is sent now.") if holder else _("Connected. What waited for it is sent now.")
+    say(request, said % {"holder": holder})
+    return HttpResponseRedirect(reverse("connection-access", args=[connection]))
+
+
+def _came_to_nothing(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:
+    """The next page says why: a redirect, so that no code stays in the browser's address."""
+    request.session[OUTCOME] = [connection, str(error)]
+    return HttpResponseRedirect(reverse("connection-access", args=[connection]))
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()
+
+
+def _name_of(request: AccountRequest, by: str) -> str:
+    """Name of who connected."""
+    if not by.startswith("user:") or not by[5:].isdecimal():
+        return ""
+    user = User.objects.filter(pk=int(by[5:]), account=request.account).first()
+    return (user.name or user.email) if user else ""

@@ -1,0 +1,305 @@
+"""The response rule of a connection (C7): edited, made from an answer that is logged, and tried on it before it is saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.connections import answers, rule_form, rule_words
+from heliograph.connections.answers import Logged, NoAnswer, Said
+from heliograph.connections.rule_form import HOWS, Looks, Says
+from heliograph.connections.services.connections import save_rule
+from heliograph.deliveries import words
+from heliograph.deliveries.database import Reading, reading
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.response_rule import FAILURES, Place, Then
+from heliograph.domain.delivery.outcomes import Lead
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services.saving import saving
+from heliograph.store.moments import from_micros
+from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.pages import page
+from heliograph.web.templatetags.moments import short_moment
+from heliograph.web.toasts import say
+
+OFFERED = 20
+"""Answers that the page offers, the newest."""
+SHOWN = 4_000
+"""Characters of an answer that the page shows."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+@never_cache
+def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
+    """The rule's clauses in their order, beside an answer that they are tried on."""
+    with reading(request.account.pk) as of:
+        found = of.config.connections.get(connection)
+        if found is None:
+            raise Http404
+        offered = _offered(of, connection)
+        chosen = _chosen(request, of, connection)
+    post = request.POST
+    errors: dict[str, str] = {}
+    rest: list[str] = []
+    clauses = rule_form.read(post.dict()) if request.method == "POST" else rule_form.of_body([c.to_body() for c in found.rule])
+    do = post.get("do", "save") if request.method == "POST" else ""
+    said: Said | None = None
+    if do in (Then.DELIVERED.value, Then.FAILED.value):
+        with reading(request.account.pk) as of:
+            if chosen is not None:
+                _connection, proposed = answers.proposed(of.db, of.account, *chosen[0], Then(do))
+                clauses = rule_form.of_body(proposed) + clauses
+    elif do and not rule_form.changed(clauses, do):
+        try:
+            rule = rule_form.to_body(clauses)
+            answers.checked(rule)
+            if do != "try":
+                with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+                    save_rule(s, connection, rule)
+                say(request, _("The response rule is saved. It holds for every answer from now on."))
+                return HttpResponseRedirect(reverse("connection", args=(connection,)))
+        except Invalid as error:
+            errors, rest = _errors(error)
+        except NotThere:  # deleted meanwhile
+            raise Http404 from None
+    if chosen is not None and not errors and not rest:
+        with reading(request.account.pk) as of:
+            said = _tried(of, chosen[0], clauses)
+    return _page(request, connection, found, clauses, errors, rest, offered=offered, chosen=chosen, said=said)
+
+
+def _tried(of: Reading, which: tuple[int, int], clauses: Sequence[Says]) -> Said | None:
+    """What the rule says of an answer; None while the form holds no rule."""
+    try:
+        return answers.tried(of.db, of.account, *which, rule_form.to_body(clauses))
+    except (Invalid, NoAnswer):
+        return None
+
+
+def _offered(of: Reading, connection: int) -> list[Choice]:
+    """The newest answers of a connection, as "action.n"."""
+    rows = of.db.all(
+        "SELECT t.action_id, t.n, t.at, t.status FROM attempt t WHERE t.account_id = :account AND t.connection_id = :connection"
+        f" AND t.status IS NOT NULL ORDER BY t.at DESC LIMIT {OFFERED}",
+        {"account": of.account, "connection": connection},
+    )
+    return [Choice(f"{action}.{n}", f"{short_moment(from_micros(at))}: {words.answered(status)}") for action, n, at, status in rows]
+
+
+def _chosen(request: HttpRequest, of: Reading, connection: int) -> tuple[tuple[int, int], Logged] | None:
+    """The answer that was asked for, if it is one of this connection."""
+    text = request.POST.get("answer", "") or request.GET.get("answer", "")
+    found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
+    if found is None:
+        return None
+    which = int(found[1]), int(found[2])
+    try:
+        logged = answers.logged(of.db, of.account, *which)
+    except NoAnswer:
+        return None
+    return (which, logged) if logged.connection == connection else None
+
+
+def _errors(error: Invalid) -> tuple[dict[str, str], list[str]]:
+    """Sentences by field of the form ("c0.0.values"), and those that belong to none."""
+    fields: dict[str, str] = {}
+    rest = []
+    for where, sentences in error.fields.items():
+        text = " ".join(_(sentence) for sentence in sentences)
+        found = re.match(r"rule\[(\d+)\](?:\.if\[(\d+)\])?(?:\.(\w+))?", where)
+        if found is None:
+            rest.append(text)
+            continue
+        clause, condition, name = found[1], found[2], found[3] or ""
+        if condition is not None:
+            fields[f"c{clause}.{condition}.{name if name == 'name' else 'values'}"] = text
+        else:
+            fields[f"c{clause}.{name if name in ('says', 'shows', 'retry_after', 'category', 'lead') else 'then'}"] = text
+    return fields, rest
+
+
+def _page(
+    request: AccountRequest,
+    id: int,
+    connection: Connection,
+    clauses: Sequence[Says],
+    errors: dict[str, str],
+    rest: Sequence[str],
+    *,
+    offered: Sequence[Choice],
+    chosen: tuple[tuple[int, int], Logged] | None,
+    said: Said | None,
+) -> HttpResponse:
+    key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
+    options = list(offered)
+    if key and key not in {each.value for each in options}:
+        options.append(Choice(key, _("The answer that you came from")))
+    return page(
+        request,
+        "connections/response_rule.html",
+        here="connections",
+        status=422 if errors or rest else 200,
+        connection={"id": id, "name": connection.name},
+        clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
+        refused=bool(errors or rest),
+        rest=rest,
+        offered=Field(
+            kind="select", id="answer", label=_("An answer that is logged"), value=key, placeholder=_("Choose one"), options=options
+        )
+        if options
+        else None,
+        answer=_answer(chosen[1]) if chosen else None,
+        said=_said(said) if said else "",
+        said_tone="" if said is None or said.delivered else "failed",
+        today=rule_words.sentences(connection.rule),
+    )
+
+
+def _answer(logged: Logged) -> dict[str, Any]:
+    return {
+        "status": words.answered(logged.reply.status),
+        "headers": "\n".join(f"{name}: {value}" for name, value in logged.reply.headers),
+        "body": logged.reply.text[:SHOWN],
+        "cut": logged.cut,
+    }
+
+
+def _said(said: Said) -> str:
+    """What the rule, as it stands in the form, makes of the answer."""
+    by = _("by its status, no clause fits") if said.clause is None else _("by clause %(n)d") % {"n": said.clause + 1}
+    if said.delivered:
+        return _("Delivered, %(by)s.") % {"by": by}
+    return _("Failed, %(by)s: %(why)s") % {"by": by, "why": said.message}
+
+
+def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:
+    """One clause's fields. n counts from 1 for people."""
+
+    def of(name: str, **more: Any) -> Field:
+        return _field(i, name, errors, **more)
+
+    failed = clause.then != Then.DELIVERED.value
+    return {
+        "i": i,
+        "n": i + 1,
+        "first": i == 0,
+        "last": i == last,
+        "conditions": [_condition(i, j, looks, errors, alone=len(clause.conditions) == 1) for j, looks in enumerate(clause.conditions)],
+        "then": of(
+            "then",
+            kind="select",
+            label=_("Then the answer counts as"),
+            value=clause.then,
+            options=[Choice(Then.FAILED.value, _("failed")), Choice(Then.DELIVERED.value, _("delivered"))],
+        ),
+        "lead": of(
+            "lead",
+            kind="select",
+            label=_("Of what is delivered"),
+            value=clause.lead,
+            options=[
+                Choice("", _("Nothing more is known")),
+                Choice(Lead.CREATED.value, _("A lead was created")),
+                Choice(Lead.UPDATED.value, _("A lead was updated")),
+            ],
+        ),
+        "failed": _failed(i, clause, errors),
+        "is_failed": failed,
+    }
+
+
+def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> Field:
+    return Field(id=f"c{i}.{name}", error=errors.get(f"c{i}.{name}", ""), **more)
+
+
+def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[Field | Pair]:
+    """What is said of an answer that counts as failed."""
+
+    def of(name: str, **more: Any) -> Field:
+        return _field(i, name, errors, **more)
+
+    return [
+        of(
+            "category",
+            kind="select",
+            label=_("Category"),
+            value=clause.category,
+            options=[Choice(each.value, _(each.value)) for each in FAILURES],
+            help=_("It decides when it is tried again: Connection the soonest, Config the latest."),
+        ),
+        Pair(
+            (
+                of("says", label=_("What the item says"), value=clause.says, optional=True),
+                of("shows", label=_("The reason stands in"), value=clause.shows, optional=True, placeholder="errors[0].message"),
+            )
+        ),
+        Pair(
+            (
+                of(
+                    "retry_after",
+                    label=_("The connection rests"),
+                    value=clause.retry_after,
+                    optional=True,
+                    inputmode="numeric",
+                    help=_("Seconds, at most a day."),
+                ),
+                Field(
+                    kind="checks",
+                    id=f"c{i}.renew",
+                    label=_("Access token"),
+                    options=[Choice("1", _("It was refused: ask for another one"), clause.renew, _("OAuth2 only"))],
+                ),
+            )
+        ),
+    ]
+
+
+def _condition(i: int, j: int, looks: Looks, errors: dict[str, str], *, alone: bool) -> dict[str, Any]:
+    at = f"c{i}.{j}"
+    named = {"n": i + 1, "m": j + 1}
+    return {
+        "j": j,
+        "alone": alone,
+        "place": Field(
+            kind="select",
+            id=f"{at}.in",
+            label=_("Clause %(n)d, condition %(m)d looks at") % named,
+            value=looks.place,
+            options=[
+                Choice(Place.STATUS.value, _("the status")),
+                Choice(Place.BODY.value, _("the answer’s text")),
+                Choice(Place.JSON.value, _("JSON, at")),
+                Choice(Place.HEADER.value, _("the header")),
+            ],
+        ),
+        "name": Field(
+            id=f"{at}.name",
+            label=_("Clause %(n)d, condition %(m)d: path or header") % named,
+            value=looks.name,
+            error=errors.get(f"{at}.name", ""),
+        ),
+        "how": Field(
+            kind="select",
+            id=f"{at}.how",
+            label=_("Clause %(n)d, condition %(m)d compares") % named,
+            value=looks.how,
+            options=[Choice(name, _(name)) for name in HOWS],
+        ),
+        "values": Field(
+            kind="textarea",
+            id=f"{at}.values",
+            label=_("Clause %(n)d, condition %(m)d: any of") % named,
+            value=looks.values,
+            error=errors.get(f"{at}.values", ""),
+        ),
+    }

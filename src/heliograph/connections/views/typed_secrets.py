@@ -1,0 +1,73 @@
+"""Secrets that were typed into a form that was refused: nobody types them twice, and no page ever holds one (C5).
+
+They wait in the session, sealed for the account, the user and the form, for a quarter of an hour or until the form is saved. The page carries a random name for them
+and nothing else. Signing out ends the session and them with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from secrets import token_urlsafe
+from typing import Any, Final
+
+from django.utils import timezone
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.connections.vault import vault
+from heliograph.store.secrets import Place, SecretError
+
+FIELD: Final = "typed"
+"""The hidden field that carries the name."""
+MINUTES: Final = 15
+MOST: Final = 4
+"""Forms of one session whose secrets wait at a time: a tab each. The oldest go first."""
+_KEY: Final = "typed-secrets"
+
+
+def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
+    """Keeps what was typed; the name to give back with the form, "" where nothing was. form: which one, with the id of what it changes."""
+    forget(request)
+    typed = {name: text for name, text in secrets.items() if text}
+    if not typed:
+        return ""
+    name = token_urlsafe(16)
+    sealed = vault().seal(_place(request, form), json.dumps(typed)).decode("ascii")
+    others = _alive(request)
+    kept = dict(list(others.items())[-(MOST - 1) :]) | {name: {"until": _now() + 60 * MINUTES, "sealed": sealed}}
+    request.session[_KEY] = kept
+    return name
+
+
+def recall(request: AccountRequest, form: str) -> dict[str, str]:
+    """What was typed into this form before, by field; nothing where it is another's, too old, or sealed with a key that is gone."""
+    found = _alive(request).get(request.POST.get(FIELD, ""))
+    if found is None:
+        return {}
+    try:
+        return dict(json.loads(vault().open(_place(request, form), found["sealed"].encode("ascii"))))
+    except SecretError:
+        return {}
+
+
+def forget(request: AccountRequest, name: str = "") -> None:
+    """Once the form is saved, or its secrets are kept under another name. name: where it is not the one that was posted."""
+    if _KEY not in request.session:
+        return
+    kept = {each: found for each, found in _alive(request).items() if each not in (request.POST.get(FIELD), name)}
+    if kept:
+        request.session[_KEY] = kept
+    else:
+        del request.session[_KEY]
+
+
+def _alive(request: AccountRequest) -> dict[str, Any]:
+    return {name: each for name, each in request.session.get(_KEY, {}).items() if each["until"] > _now()}
+
+
+def _now() -> int:
+    return int(timezone.now().timestamp())
+
+
+def _place(request: AccountRequest, form: str) -> Place:
+    return Place(request.account.pk, "typed", request.user.pk, form)

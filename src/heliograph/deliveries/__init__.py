@@ -1,0 +1,1 @@
+"""What happened, and what can be done about it: actions, attempts, why / why not, Submit to Retry Queue."""

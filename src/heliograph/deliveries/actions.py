@@ -1,0 +1,120 @@
+"""Actions and their attempts as lists and items show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.store.database import Database, Row
+
+KINDS = {kind.code: kind for kind in AttemptKind}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action. Instants are microseconds; due None = at once or never; connection: the one that it goes, or went, to."""
+
+    id: int
+    uid: str
+    created: int
+    change: int
+    run: int | None
+    registration: int | None
+    event: int
+    flow: int
+    connection: int
+    destination: int
+    mode: int
+    state: ActionState
+    queue: QueueStatus | None
+    origin: Origin
+    due: int | None
+    tries: int
+    looks: int
+    sent: int
+    category: Category | None
+    cause: Cause | None
+    message: str
+    names: int | None
+    ended: int | None
+
+
+COLUMNS = (
+    "a.id, a.uid, a.created, a.change_id, a.run_id, a.registration_id, a.event_id, a.flow_id, l.connection_id, a.destination_id, a.mode,"
+    " a.state, a.queue, a.origin, a.due_at, a.tries, a.looks, a.sent, a.category, a.cause, a.message, a.names, a.ended"
+)
+FROM = "action a JOIN lane l ON l.id = a.lane_id"
+
+
+def action_of(row: Row) -> Action:
+    """An action from a row of COLUMNS."""
+    (id, uid, created, change, run, registration, event, flow, connection, destination, mode, state, queue, origin, due, *rest) = row
+    tries, looks, sent, category, cause, message, names, ended = rest
+    return Action(
+        id=id,
+        uid=uid,
+        created=created,
+        change=change,
+        run=run,
+        registration=registration,
+        event=event,
+        flow=flow,
+        connection=connection,
+        destination=destination,
+        mode=mode,
+        state=ActionState(state),
+        queue=QueueStatus.of_code(queue),
+        origin=Origin(origin),
+        due=due,
+        tries=tries,
+        looks=looks,
+        sent=sent,
+        category=Category.of_code(category),
+        cause=Cause(cause) if cause else None,
+        message=message,
+        names=names,
+        ended=ended,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try. took: microseconds; status: of the response, None where there was none; state: the action's after it; numbers: versions used."""
+
+    action: int
+    n: int
+    kind: AttemptKind
+    at: int
+    took: int
+    state: ActionState
+    category: Category | None
+    status: int | None
+    message: str
+    connection: int
+    numbers: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the target took it."""
+        return self.state is ActionState.SUCCESS
+
+
+def attempts_of(db: Database, account: int, actions: Iterable[int]) -> dict[int, list[Attempt]]:
+    """The attempts of actions, by action, in their order."""
+    wanted = sorted(set(actions))
+    out: dict[int, list[Attempt]] = {}
+    if not wanted:
+        return out
+    rows = db.all(
+        "SELECT action_id, n, kind, at, took, state, category, status, message, connection_id, numbers FROM attempt"
+        f" WHERE +account_id = :account AND {db.member('action_id', 'ids')} ORDER BY action_id, n",
+        {"account": account, "ids": wanted},
+    )
+    for action, n, kind, at, took, state, category, status, message, connection, numbers in rows:
+        out.setdefault(action, []).append(
+            Attempt(action, n, KINDS[kind], at, took, ActionState(state), Category.of_code(category), status, message, connection, numbers)
+        )
+    return out

@@ -1,0 +1,95 @@
+"""What the services of Insights read with: one short transaction on the reading connection, and the names of what rows only number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from django.db import connections, transaction
+
+from heliograph.domain.registration.change import Change
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.recording.contents import read_changes
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database, Row, of_django
+
+READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a row is about: a registration by its code, and the name that it has today ("" for none)."""
+
+    code: str
+    name: str
+
+
+@dataclass
+class Reading:
+    """One account, read through one connection. Names are today's: what has been deleted since keeps its last one."""
+
+    db: Database
+    account: int
+    source: Committed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.source = Committed(self.db)
+
+    @cached_property
+    def config(self) -> AccountConfig:
+        """The account's configuration of now."""
+        return self.source.account(self.account)
+
+    def events(self, ids: Iterable[int]) -> dict[int, EventConfig]:
+        """Configuration of events of this account, by id."""
+        return {id: event for id, event in self.source.events(set(ids)).items() if event.account == self.account}
+
+    def people(self, ids: Iterable[int | None]) -> dict[int, Person]:
+        """Registrations by id. One that was erased is not in it."""
+        wanted = sorted({id for id in ids if id is not None})
+        rows = self._rows("SELECT id, code, name FROM registration", wanted)
+        return {id: Person(code, name) for id, code, name in rows}
+
+    def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Flows by id, deleted ones too."""
+        return self._names("flow", set(ids), {id: flow.name for id, flow in self.config.flows.items()})
+
+    def connection_names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Connections by id, deleted ones too."""
+        return self._names("connection", set(ids), {id: connection.name for id, connection in self.config.connections.items()})
+
+    def user_names(self, marks: Iterable[str]) -> dict[str, str]:
+        """Users by the mark under which they saved ("user:7")."""
+        ids = {int(mark[5:]): mark for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
+        if not ids:
+            return {}
+        rows = self.db.all(
+            f"SELECT id, name, email FROM accounts_user WHERE account_id = :account AND {self.db.member('id', 'ids')}",
+            {"account": self.account, "ids": sorted(ids)},
+        )
+        return {ids[id]: name or email for id, name, email in rows}
+
+    def changes(self, ids: Iterable[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
+        """Changes of this account by id, with (account, event, account version, event version); None where their content is gone (X6)."""
+        found = read_changes(self.db, sorted(set(ids)))
+        return {id: (change, of) for id, (change, of) in found.items() if of[0] == self.account}
+
+    def _names(self, table: str, ids: set[int], known: dict[int, str]) -> dict[int, str]:
+        lost = sorted(ids - known.keys())
+        return {id: known[id] for id in ids & known.keys()} | dict(self._rows(f"SELECT id, name FROM {table}", lost))
+
+    def _rows(self, select: str, ids: list[int]) -> list[Row]:
+        if not ids:
+            return []
+        return self.db.all(
+            f"{select} WHERE +account_id = :account AND {self.db.member('id', 'ids')}", {"account": self.account, "ids": ids}
+        )
+
+
+@contextmanager
+def reading(account: int) -> Iterator[Reading]:
+    """A short transaction on the reading connection."""
+    with transaction.atomic(using=READ):
+        yield Reading(of_django(connections[READ]), account)

@@ -1,0 +1,176 @@
+"""Submit to Retry Queue, sync now and Send this one now: what people can do about deliveries (D8, X5). The same calls for pages, REST and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.db import connection, transaction
+
+from heliograph.domain.delivery.action import Origin
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.figures import Delta, mode_code
+from heliograph.domain.flow.flow import Does, Flow, Mode
+from heliograph.domain.flow.matching import Verdict, judge, mode_of
+from heliograph.domain.ids import read_id
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
+from heliograph.recording.sources import Committed
+from heliograph.store import configuration
+from heliograph.store.database import Database, of_django
+from heliograph.store.queue import submissions
+from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.figures import put_deltas
+
+AT_ONCE = 500
+"""Items that one call submits; a group that is larger is submitted in several."""
+
+
+class NothingToSync(HeliographError):
+    """There is nothing to send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What came of it. done: items at the front; refused: a sentence by item key."""
+
+    done: tuple[str, ...]
+    refused: dict[str, str]
+
+
+def submit(account: int, keys: Sequence[str]) -> Submitted:
+    """Puts items (a12, r34) at the front of their connections' queues, in one transaction. What is no item of the account is refused."""
+    actions, runs = _numbers(keys, "a"), _numbers(keys, "r")
+    with transaction.atomic():
+        db = of_django(connection)
+        config = Committed(db).account(account)
+        does = {d.id: d.does for flow in config.flows.values() for d in flow.destinations}
+        # Runs before lanes, as where they are judged again.
+        said = {f"r{id}": text for id, text in submissions.submit_runs(db, account, runs).items()}
+        said |= {f"a{id}": text for id, text in submissions.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
+    return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
+
+
+def _numbers(keys: Sequence[str], kind: str) -> list[int]:
+    found = [key[1:] for key in keys if key[:1] == kind]
+    return sorted({id for number in found if (id := read_id(number)) is not None})[:AT_ONCE]
+
+
+def sync_now(account: int, registration: int) -> list[int]:
+    """Sends a registration as it is now to every destination whose flow takes it; the connections that it goes to, one per action.
+
+    New actions, each naming the last one that went there (D1). Raises NothingToSync with a sentence.
+    """
+    with transaction.atomic():
+        db = of_django(connection)
+        configuration.lock_shared(db, [account])
+        change, event = _latest(db, account, registration)
+        source = Committed(db)
+        config, of_event = source.account(account), source.event(event)
+        orders = _orders(db, change, config, of_event, registration)
+        if not orders:
+            raise NothingToSync("No flow takes this registration as it is now.")
+        deltas: list[Delta] = []
+        enqueue(db, orders, db.now(), deltas)
+        put_deltas(db, deltas)
+    return [order.connection for order in orders]
+
+
+def _latest(db: Database, account: int, registration: int) -> tuple[Change, int]:
+    """The registration's own last change, which holds its present state, and its event."""
+    rows = db.all(
+        f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.subject_id = :registration AND c.registration_id = :registration"
+        " ORDER BY c.version DESC LIMIT 1",
+        {"account": account, "registration": registration},
+    )
+    if not rows:
+        raise NothingToSync("There is no such registration.")
+    change = read_change(rows[0])
+    if change is None or change.registration is None:
+        raise NothingToSync("The content of its last change is no longer kept; save the registration, then sync it.")
+    if not change.registration.active:
+        raise NothingToSync("It is not active: no flow takes it.")
+    return change, rows[0][11]
+
+
+def send_now(account: int, flow: int, change: int) -> list[int]:
+    """Sends one change by one flow, by hand: to every destination of it; the connections that it goes to.
+
+    A new action each, as for sync now: its first attempt, its retries and its order are those of any other. The flow has to be on and complete and
+    to take the change; one that was recorded without being judged counts as if it had been. Raises NothingToSync with a sentence.
+    """
+    with transaction.atomic():
+        db = of_django(connection)
+        configuration.lock_shared(db, [account])
+        found = read_changes(db, [change]).get(change)
+        if found is None or found[1][0] != account:
+            raise NothingToSync("There is no such change.")
+        if found[0] is None:
+            raise NothingToSync("The content of this change is no longer kept.")
+        source = Committed(db)
+        config, event = source.account(account), source.event(found[1][1])
+        asked = replace(found[0], quiet=False)
+        known = config.flows.get(flow)
+        mode = mode_of(asked, config, event)
+        decision = judge(known, asked, config, event, mode=mode) if known else None
+        if known is None or decision is None or decision.verdict is not Verdict.TRIGGERED:
+            raise NothingToSync("The flow does not take it any more: look at its test again.")
+        registration = None if asked.kind is SubjectKind.EVENT else _registration(db, change)
+        orders = _orders_of(db, known, asked, config, event, registration, mode)
+        deltas: list[Delta] = []
+        enqueue(db, orders, db.now(), deltas)
+        put_deltas(db, deltas)
+    return [order.connection for order in orders]
+
+
+def _registration(db: Database, change: int) -> int | None:
+    ((found,),) = db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
+    registration: int | None = found
+    return registration
+
+
+def _orders(db: Database, change: Change, config: AccountConfig, event: EventConfig, registration: int) -> list[Order]:
+    asked = replace(change, facets=Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED, quiet=False)
+    mode = mode_of(asked, config, event)
+    orders = []
+    for flow in config.flows.values():
+        decision = judge(flow, asked, config, event, mode=mode)
+        if decision is not None and decision.verdict is Verdict.TRIGGERED:
+            orders += _orders_of(db, flow, change, config, event, registration, mode)
+    return orders
+
+
+def _orders_of(
+    db: Database, flow: Flow, change: Change, config: AccountConfig, event: EventConfig, registration: int | None, mode: Mode
+) -> list[Order]:
+    """One action for each destination of a flow."""
+    return [
+        Order(
+            account=config.id,
+            change=change.id,
+            run=None,
+            registration=registration,
+            event=event.id,
+            flow=flow.id,
+            destination=destination.id,
+            connection=destination.connection,
+            subject=change.subject_id,
+            version=change.version,
+            mode=mode_code(mode),
+            origin=Origin.RESENT,
+            names=_last(db, destination.id, change.subject_id),
+        )
+        for destination in flow.destinations
+        if destination.connection is not None
+    ]
+
+
+def _last(db: Database, destination: int, subject: int) -> int | None:
+    """The last action of this subject there."""
+    rows = db.all(
+        "SELECT max(a.id) FROM action a JOIN lane l ON l.id = a.lane_id WHERE l.destination_id = :destination AND l.subject_id = :subject",
+        {"destination": destination, "subject": subject},
+    )
+    last: int | None = rows[0][0]
+    return last

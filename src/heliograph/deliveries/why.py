@@ -1,0 +1,166 @@
+"""Why, or why not (F9): the gates of a flow for one change, by the configuration that was in force when it was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from heliograph.deliveries.database import Reading
+from heliograph.deliveries.words import isolated, shown
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
+from heliograph.domain.flow.matching import Explanation, Gate, GateName, Reason, Verdict, explain
+from heliograph.domain.registration.change import Change
+from heliograph.domain.snapshot import AccountConfig
+
+LISTS = {
+    STATUSES: gettext_lazy("Registration Statuses"),
+    PROPERTIES: gettext_lazy("Registration Properties"),
+    SESSION_STATUSES: gettext_lazy("Session Registration Statuses"),
+    EVENT_STATUSES: gettext_lazy("Event Statuses"),
+}
+
+
+_UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName.ACTIVATION: gettext_lazy("The flow asks for no tags.")}
+"""What is said of a gate that asks for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One gate as components/gates.html shows it. state: passed, stopped, wait, unread. note: said instead of what was wanted and what was."""
+
+    name: str
+    state: str
+    wanted: str = ""
+    actual: str = ""
+    fix: str = ""
+    fix_href: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The flow's sentence with its chips marked, the answer in one sentence, and the gates.
+
+    stopped: the gate that stopped it, None = none did; curable: it did so for want of a tag.
+    """
+
+    sentence: Sequence[sentence.Part]
+    answer: str
+    gates: Sequence[Row]
+    flow: Flow
+    verdict: Verdict
+    stopped: GateName | None = None
+    curable: bool = False
+
+
+def why(reading: Reading, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
+    """Why a flow took a change or did not, by the configuration of these versions (0: of today); None where the flow did not exist yet."""
+    account = reading.source.account(reading.account, account_version or None)
+    event = reading.source.event(event_id, event_version or None)
+    flow = account.flows.get(flow_id)
+    if flow is None or event.account != reading.account:
+        return None
+    return told(explain(flow, change, account, event), account)
+
+
+def told(explanation: Explanation, account: AccountConfig) -> Why:
+    """An explanation in words."""
+    flow, stopped = explanation.flow, explanation.stopped_at
+    parts = sentence.parts(flow, sentence.Names.of(account), _)
+    curable = explanation.reason is not None and explanation.reason.can_be_cured
+    of = stopped.of if stopped and stopped.name in (GateName.FILTERS, GateName.ACTIVATION) else ""
+    marked = sentence.judged(parts, sentence.Gate(stopped.name.value) if stopped else None, of)
+    if curable:
+        marked = [replace(p, state=sentence.State.WAITS) if p.state is sentence.State.STOPPED else p for p in marked]
+    rows: list[Row] = []
+    for name in GateName:
+        asked = [_row(gate, flow, account, curable=curable) for gate in explanation.gates if gate.name is name]
+        reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
+        rows += asked or [Row(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
+    rows.append(Row(_("Send"), "passed" if explanation.verdict is Verdict.TRIGGERED else "unread"))
+    return Why(marked, answer(explanation, account), rows, flow, explanation.verdict, stopped.name if stopped else None, curable)
+
+
+def answer(explanation: Explanation, account: AccountConfig) -> str:
+    """The outcome in one sentence."""
+    flow, stopped = explanation.flow, explanation.stopped_at
+    if explanation.verdict is Verdict.TRIGGERED:
+        found = [account.connections.get(d.connection or 0) for d in flow.destinations]
+        names = [isolated(connection.name) for connection in found if connection]
+        return ngettext("Triggered: one request to %(connections)s.", "Triggered: one request each to %(connections)s.", len(names)) % {
+            "connections": ", ".join(names)
+        }
+    if explanation.reason is Reason.UNTAGGED:
+        return _("Not triggered yet: the status carries no tag.")
+    if explanation.reason is Reason.UNTAGGED_PROPERTY:
+        return _("Not triggered yet: a property that is set carries no tag.")
+    actual = _tags_or_words(stopped, account) if stopped else ""
+    if explanation.verdict is Verdict.NOT_TRIGGERED:
+        return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
+    if stopped is None:
+        return _("Filtered.")
+    if stopped.name is GateName.WATCH:
+        return _("Recorded without being judged.") if stopped.of == "quiet" else _("Filtered: this flow does not watch such changes.")
+    if stopped.name is GateName.ACTIVE:
+        return _("Filtered: the flow was off.") if stopped.of == "inactive" else _("Filtered: the flow was incomplete.")
+    if stopped.name is GateName.MODE:
+        return _("Filtered: the flow takes %(wanted)s, and this was %(actual)s.") % {"wanted": flow.mode.value, "actual": actual}
+    return _("Filtered: it was %(actual)s.") % {"actual": actual or _("empty")}
+
+
+def _name(name: GateName) -> str:
+    return {
+        GateName.WATCH: _("Watch"),
+        GateName.ACTIVE: _("Active and complete"),
+        GateName.MODE: _("Live or Test"),
+        GateName.FILTERS: _("Filters"),
+        GateName.ACTIVATION: _("Activate for"),
+    }[name]
+
+
+def _row(gate: Gate, flow: Flow, account: AccountConfig, *, curable: bool) -> Row:
+    state = "passed" if gate.passed else "wait" if curable else "stopped"
+    name = _name(gate.name)
+    if gate.name is GateName.ACTIVATION and gate.of in LISTS:
+        name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
+    wanted = _wanted(gate, flow, account)
+    return Row(name, state, wanted, _tags_or_words(gate, account) or _nothing(gate))
+
+
+def _wanted(gate: Gate, flow: Flow, account: AccountConfig) -> str:
+    if gate.name is GateName.ACTIVE:
+        return _("On, nothing missing")
+    if gate.name is GateName.ACTIVATION:
+        return _(" or ").join(_label(tag, account) for tag in gate.wanted)
+    if gate.name is GateName.FILTERS:
+        row = flow.filters[int(gate.of)]
+        names = sentence.Names.of(account)
+        field = names.fields.get(row.field, row.field)
+        values = [_label(v, account) if row.field.endswith(".tags") else v for v in row.values]
+        return " ".join(part for part in (field, row.op.value, _(" or ").join(values)) if part)
+    return _(" or ").join(gate.wanted)
+
+
+def _tags_or_words(gate: Gate, account: AccountConfig) -> str:
+    if gate.name is GateName.ACTIVATION:
+        return ", ".join(_label(tag, account) for tag in gate.actual)
+    if gate.name is GateName.ACTIVE:
+        if gate.passed:
+            return _("On, complete")
+        return _("Off") if gate.of == "inactive" else ", ".join(gate.actual)
+    if gate.name is GateName.WATCH:
+        return ", ".join(word.replace("_", " ") for word in gate.actual)
+    return shown(gate.actual)
+
+
+def _nothing(gate: Gate) -> str:
+    return _("no tag") if gate.name is GateName.ACTIVATION else _("empty")
+
+
+def _label(tag: str, account: AccountConfig) -> str:
+    found = account.tags.get(int(tag)) if tag.lstrip("-").isdecimal() else None
+    return found.label if found else _("a tag that is gone")

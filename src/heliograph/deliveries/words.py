@@ -1,0 +1,395 @@
+"""What happened, in words of events and people: the sentences of the feed, of Retry and of the timeline.
+
+Services give facts, pages say them here. Everything goes through gettext; names of tags, statuses, flows and connections are the account's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from http import HTTPStatus
+from unicodedata import bidirectional
+from zoneinfo import ZoneInfo
+
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from heliograph.deliveries.actions import Action, Attempt
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.matching import Reason
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.registration.facts import field_name, state_before
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.store.moments import from_micros
+from heliograph.web.templatetags.moments import soon
+
+type Toned = tuple[str, str]
+"""A tone of components/status.html, and the word."""
+
+TONES = {QueueStatus.RETRY: "wait", QueueStatus.ERROR: "wait", QueueStatus.FAILED: "failed", QueueStatus.DONE: "quiet"}
+
+
+def isolated(name: str) -> str:
+    """A name within a sentence. Written from right to left it would take a number or a stop that follows it to its other side (UAX #9)."""
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" if any(bidirectional(c) in ("R", "AL") for c in name) else name
+
+
+# --- changes
+
+
+def happened(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
+    """What a change was, as a part of a sentence: "status became Cancelled"."""
+    if change is None or event is None:
+        return _("changed; the details are no longer kept")
+    if change.facets & Facet.CREATED:
+        return _("created")
+    if change.facets & Facet.EVENT_CREATED:
+        return _("event created")
+    if change.facets & Facet.SESSION_STATUS_CHANGED and change.session:
+        session = event.sessions.get(change.session.session)
+        status = account.session_statuses.get(change.session.status)
+        return _("session %(session)s became %(status)s") % {
+            "session": session.code if session else _("that is gone"),
+            "status": isolated(status.name) if status else _("one that is gone"),
+        }
+    if change.facets & Facet.STATUS_CHANGED and change.registration:
+        return _("status became %(status)s") % {"status": _status(change.registration.status, account, event)}
+    names = [field_name(name, account, event) for name in change.before]
+    if "status" in change.before and change.event_state:
+        status = account.event_statuses.get(change.event_state.status)
+        return _("event status became %(status)s") % {"status": isolated(status.name) if status else _("one that is gone")}
+    if len(names) == 1:
+        return _("%(field)s changed") % {"field": names[0]}
+    return ngettext("%(n)d field changed", "%(n)d fields changed", len(names)) % {"n": len(names)}
+
+
+def sentence_of(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
+    """The same as a title: "Status became Cancelled"."""
+    text = happened(change, account, event)
+    return text[:1].upper() + text[1:]
+
+
+def _status(id: int, account: AccountConfig, event: EventConfig) -> str:
+    status = account.status(id, event)
+    return isolated(status.name) if status else _("one that is gone")
+
+
+def with_tags(name: str, tags: Iterable[int], account: AccountConfig) -> str:
+    """A status with the tags that it carries: "New (tagged New)", "Press hold (no tag)"."""
+    labels = [account.tags[tag].label for tag in sorted(tags) if tag in account.tags]
+    if not labels:
+        return _("%(name)s (no tag)") % {"name": name}
+    return _("%(name)s (tagged %(tags)s)") % {"name": name, "tags": ", ".join(labels)}
+
+
+def diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
+    """What changed: (field, before, after), "" for empty. Of a creation, all that it came with."""
+    if change.kind is SubjectKind.SESSION_REGISTRATION and change.session:
+        session = event.sessions.get(change.session.session)
+        old = change.before.get("session_status")
+        before = _session_status(int(str(old)), account) if old is not None else ""
+        return [
+            (
+                _("Session %(code)s") % {"code": session.code if session else _("that is gone")},
+                before,
+                _session_status(change.session.status, account),
+            )
+        ]
+    if change.registration is not None:
+        return _registration_diff(change, account, event)
+    return _event_diff(change, account, event)
+
+
+def _session_status(id: int, account: AccountConfig) -> str:
+    status = account.session_statuses.get(id)
+    return with_tags(status.name, status.tags, account) if status else _("one that is gone")
+
+
+def _registration_diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
+    after = change.registration
+    assert after is not None
+    created = bool(change.facets & Facet.CREATED)
+    before = None if created else state_before(change)
+    fields: list[str] = list(change.before)
+    if created:
+        fields = ["status"]
+        fields += ["attendee_type"] if after.attendee_type is not None else []
+        fields += ["order_code"] if after.order_code else []
+        fields += [f"profile.{name}" for name in after.profile]
+        fields += [f"custom.{id}" for id in after.custom]
+        fields += [f"answer.{id}" for id in after.answers]
+        fields += [f"property.{id}" for id in after.properties]
+    return [
+        (field_name(field, account, event), _value(field, before, account, event) if before else "", _value(field, after, account, event))
+        for field in fields
+    ]
+
+
+def _value(field: str, state: object, account: AccountConfig, event: EventConfig) -> str:
+    area, dot, name = field.partition(".")
+    if area == "status":
+        status = account.status(state.status, event)  # type: ignore[attr-defined]
+        return with_tags(status.name, status.tags, account) if status else ""
+    if area == "attendee_type":
+        found = event.types.get(state.attendee_type or 0)  # type: ignore[attr-defined]
+        return found.name if found else ""
+    if area == "property":
+        return _("Yes") if int(name) in state.properties else _("No")  # type: ignore[attr-defined]
+    if area == "active":
+        return _("Yes") if state.active else _("No")  # type: ignore[attr-defined]
+    if not dot:
+        return shown(getattr(state, area, ""))
+    values = {"profile": "profile", "custom": "custom", "answer": "answers"}[area]
+    known = getattr(state, values)
+    return shown(known.get(name if area == "profile" else int(name), ""))
+
+
+def _event_diff(change: Change, account: AccountConfig, event: EventConfig) -> list[tuple[str, str, str]]:
+    state = change.event_state
+    if state is None:
+        return []
+    out = []
+    for field, was in change.before.items():
+        area, dot, id = field.partition(".")
+        now = state.custom.get(int(id), ()) if dot else getattr(state, area)
+        if area == "status":
+            was, now = (_event_status(int(str(v)), account) for v in (was, now))  # noqa: PLW2901
+        if area == "tags":
+            was, now = (", ".join(account.tags[t].label for t in v if t in account.tags) for v in (was, now))  # type: ignore[union-attr] # noqa: PLW2901
+        out.append((field_name(field, account, event), shown(was), shown(now)))
+    return out
+
+
+def _event_status(id: int, account: AccountConfig) -> str:
+    status = account.event_statuses.get(id)
+    return with_tags(status.name, status.tags, account) if status else _("one that is gone")
+
+
+def shown(value: object) -> str:
+    """A value as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(v) for v in value)
+    if isinstance(value, datetime):
+        return formats.date_format(value.astimezone(ZoneInfo("UTC")), "j M Y, H:i") + " UTC"
+    return str(value)
+
+
+def saved_by(mark: str, names: dict[str, str]) -> str:
+    """Who saved a change: a user's name, or what the mark says ("import 12")."""
+    if mark in names:
+        return _("by %(name)s, by hand") % {"name": names[mark]}
+    kind, _colon, number = mark.partition(":")
+    words = {
+        "user": _("by a user who is gone"),
+        "token": _("by an API token"),
+        "import": _("by import %(number)s") % {"number": number},
+        "demo": _("by the demo"),
+        "command": _("by command line"),
+    }
+    return words.get(kind) or _("by %(name)s") % {"name": mark}
+
+
+# --- deliveries
+
+
+def did(action: Action, attempt: Attempt | None, connection: str) -> str:
+    """What became of an action, in one sentence."""
+    where = {"connection": isolated(connection)}
+    if action.state is ActionState.SUPERSEDED:
+        return _("Not needed any more: a newer change was sent first.")
+    if action.state is ActionState.PENDING:
+        return _("On its way to %(connection)s.") % where
+    if attempt is not None and action.state is ActionState.SUCCESS:
+        return _("Sent to %(connection)s, %(status)s in %(ms)s ms.") % (
+            where | {"status": attempt.status or "", "ms": milliseconds(attempt.took)}
+        )
+    if action.state is ActionState.SUCCESS:
+        return _("Sent to %(connection)s.") % where
+    if action.state is ActionState.VALIDATION and action.message:
+        return _("%(problem)s; nothing was sent to %(connection)s.") % (where | {"problem": action.message.rstrip(".")})
+    return why(action, attempt, connection)
+
+
+def why(action: Action, attempt: Attempt | None, connection: str) -> str:
+    """Why an action failed, in one sentence that names the connection."""
+    if action.cause is Cause.ANSWER and attempt is not None and attempt.status:
+        return _("%(connection)s answered %(status)s.") % {"connection": isolated(connection), "status": answered(attempt.status)}
+    return cause_of(action.cause, connection, action.message)
+
+
+CAUSES = {
+    Cause.DNS: gettext_lazy("The address of %(connection)s was not found."),
+    Cause.REFUSED: gettext_lazy("%(connection)s refused the connection."),
+    Cause.TLS: gettext_lazy("No safe connection to %(connection)s was possible."),
+    Cause.TIMEOUT: gettext_lazy("%(connection)s did not answer in time."),
+    Cause.RESET: gettext_lazy("%(connection)s closed the connection."),
+    Cause.GARBLED: gettext_lazy("%(connection)s did not answer in HTTP."),
+    Cause.BLOCKED: gettext_lazy("The address of %(connection)s is one that requests must not reach."),
+    Cause.FLOW_INACTIVE: gettext_lazy("The flow is off."),
+    Cause.FLOW_INCOMPLETE: gettext_lazy("The flow is incomplete."),
+    Cause.FLOW_MODE: gettext_lazy("It was made in the flow’s other mode, Live or Test."),
+    Cause.FLOW_WATCH: gettext_lazy("The flow watches something else now."),
+    Cause.CONNECTION_GONE: gettext_lazy("The connection is gone."),
+    Cause.MAPPING_GONE: gettext_lazy("The mapping is gone."),
+    Cause.FLOW_DELETED: gettext_lazy("The flow was deleted."),
+    Cause.DESTINATION_REMOVED: gettext_lazy("The destination was removed from the flow."),
+    Cause.ERASED: gettext_lazy("The person was erased."),
+    Cause.EXCEPTION: gettext_lazy("Heliograph itself failed with it."),
+    Cause.POISON: gettext_lazy("Heliograph itself failed with it."),
+}
+
+
+def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
+    """A cause in one sentence; message: what was kept of it, for a cause that has no words of its own."""
+    words = CAUSES.get(cause) if cause else None
+    if words is None:
+        return f"{message.rstrip('.')}." if message else _("It failed.")
+    return str(words) % {"connection": isolated(connection)}
+
+
+def cure_of(cause: Cause | None, status: int | None = None, *, used_up: bool = False) -> str:
+    """What cures a cause, in one or two sentences; "" where nothing is to be said. used_up: it is sent again only by hand."""
+    if used_up and cause not in _FINAL:
+        return _("Look what its cause was, then submit it again.")
+    if credentials_refused(cause, status):
+        return _("Its credentials are not accepted. Once new ones are saved, all are sent at once, in order.")
+    if request_refused(cause, status):
+        return _("It does not take the request. Correct the mapping or the connection, then submit them again.")
+    match cause:
+        case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
+            return _("Usually passes by itself.")
+        case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
+            return _("Look at the connection’s setup.")
+        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_MODE | Cause.FLOW_WATCH:
+            return _("Once the flow runs again as it did, all are sent at once, in order.")
+        case Cause.CONNECTION_GONE:
+            return _("Choose another connection in the flow.")
+        case Cause.MAPPING_GONE:
+            return _("Choose another mapping in the flow.")
+        case Cause.UNTAGGED:
+            return _("Once it carries a tag, it is judged again at once.")
+        case Cause.FLOW_DELETED | Cause.DESTINATION_REMOVED | Cause.ERASED:
+            return _("Nothing is left to send.")
+        case _:
+            return ""
+
+
+def credentials_refused(cause: Cause | None, status: int | None) -> bool:
+    """Whether the target did not accept who sends."""
+    return cause is Cause.ANSWER and status in (401, 403)
+
+
+def request_refused(cause: Cause | None, status: int | None) -> bool:
+    """Whether the target did not accept what is sent: another try of the same would be refused again."""
+    passing = status is None or not 300 <= status < 500 or status in (408, 425, 429)
+    return cause is Cause.ANSWER and not passing and not credentials_refused(cause, status)
+
+
+_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED)
+
+
+def state_of(action: Action) -> Toned:
+    """Where an action is, in a word or two."""
+    match action.state:
+        case ActionState.SUCCESS:
+            return "", _("Success")
+        case ActionState.QUEUED:
+            return "wait", _("Will be retried")
+        case ActionState.FAILED:
+            return "failed", _("Failed")
+        case ActionState.VALIDATION:
+            return "invalid", _("Validation error")
+        case ActionState.SUPERSEDED:
+            return "quiet", _("Superseded")
+        case _:
+            return "", _("Pending")
+
+
+def not_triggered(
+    reason: Reason | None, queue: QueueStatus | None, change: Change | None, account: AccountConfig, event: EventConfig | None
+) -> tuple[str, Toned]:
+    """Why a run has no action, in one sentence, and its state."""
+    waits = queue in (QueueStatus.RETRY, QueueStatus.ERROR)
+    state = (
+        ("wait", _("Will be retried"))
+        if waits
+        else ("failed", _("Failed"))
+        if queue is QueueStatus.FAILED
+        else ("quiet", _("Not triggered"))
+    )
+    if reason is Reason.UNTAGGED:
+        return _("Not judged to the end: its status carries no tag."), state
+    if reason is Reason.UNTAGGED_PROPERTY:
+        return _("Not judged to the end: a property that is set carries no tag."), state
+    if reason is Reason.FAILED:
+        return _("It could not be judged: Heliograph itself failed with it."), state
+    status = _status_of(change, account, event)
+    if status:
+        return _("This flow does not act on %(status)s.") % {"status": status}, state
+    return _("It is tagged, but this flow does not act on it."), state
+
+
+def _status_of(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
+    """The name of the status that a change left behind, "" where it is not known any more."""
+    if change is None:
+        return ""
+    if change.session is not None:
+        known = account.session_statuses.get(change.session.status)
+    elif change.registration is not None and event is not None:
+        known = account.status(change.registration.status, event)
+    else:
+        known = account.event_statuses.get(change.event_state.status) if change.event_state else None
+    return known.name if known else ""
+
+
+def attempt_state(attempt: Attempt) -> Toned:
+    """What came of one try."""
+    if attempt.succeeded:
+        return "", _("Delivered")
+    if attempt.state is ActionState.VALIDATION:
+        return "invalid", _("Validation error")
+    return "failed", _("Failed")
+
+
+def attempt_name(attempt: Attempt, number: int) -> str:
+    """Which try it was; number: of the automatic retries so far."""
+    match attempt.kind:
+        case AttemptKind.FIRST:
+            return _("First attempt")
+        case AttemptKind.AUTO:
+            return _("Retry %(n)d") % {"n": number}
+        case AttemptKind.MANUAL:
+            return _("Submitted by hand")
+
+
+def origin_of(action: Action) -> str:
+    """How an action came to be, where that is not the ordinary way."""
+    return {Origin.REPLAY: _("Replay"), Origin.RESENT: _("Sent by hand"), Origin.JUDGED_AGAIN: _("Judged again")}.get(action.origin, "")
+
+
+def next_try(due: int | None, *, looks: bool = False) -> str:
+    """When it is tried, or looked at, again: "Next try 14:33"."""
+    if due is None:
+        return ""
+    if due <= 0:
+        return _("Next, at the front")
+    return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon(from_micros(due))}
+
+
+def answered(status: int) -> str:
+    """A status code with its name: "401 Unauthorized"."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def milliseconds(micros: int) -> int:
+    """Rounded, at least 1."""
+    return max(1, round(micros / 1000))

@@ -1,0 +1,234 @@
+"""`heliograph demo`: the real `serve` as a child, and beside it the targets, the stream of registrations and the screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from heliograph.commands import ready
+from heliograph.demo.receiver import Targets, start
+from heliograph.domain.errors import HeliographError
+from heliograph.options import PREFIX, Options, default_data
+
+MARK = "demo.json"  # in the data folder: what it holds is invented, and `serve` refuses it
+USER = "demo@example.org"
+# Seconds; the real ones are minutes, and nobody watches a demo for an hour (D5 lets an account set them).
+RETRY_INTERVALS = {
+    "System": [2.0, 5.0, 10.0],
+    "Connection": [5.0, 10.0, 20.0],
+    "Source API": [6.0, 12.0, 25.0],
+    "General": [8.0, 15.0, 30.0],
+    "Config": [15.0, 30.0, 60.0],
+}
+FIRST = 40  # documents at once, so that the first page has something to show
+PACE = (0.3, 2.5)  # seconds between two registrations
+
+PORT = typer.Option(help="Port of the pages on 127.0.0.1; 0: 8700, or the next one that is free.", min=0, max=65534)
+DATA = typer.Option(help="Folder of the demo's data; default: `demo` in the usual data folder (HELIOGRAPH_DATA).")
+FRESH = typer.Option("--fresh", help="Throw away what an earlier demo left and begin anew.")
+
+
+class DemoError(HeliographError):
+    """The demo cannot start."""
+
+
+def demo(
+    port: Annotated[int, PORT] = 0,
+    data: Annotated[Path | None, DATA] = None,
+    fresh: Annotated[bool, FRESH] = False,
+    seconds: Annotated[float, typer.Option(help="Stop by itself after so many seconds; 0: run until Ctrl-C.", hidden=True)] = 0,
+) -> None:
+    """Show everything on this machine, with invented people: pages, flows, three targets with their troubles.
+
+    Listens on 127.0.0.1 only and reaches nothing but its own targets. Ctrl-C ends it; the next start goes on with the same data.
+    """
+    folder = (data or Path(os.environ.get(f"{PREFIX}DATA") or default_data()) / "demo").absolute()
+    console = Console()
+    stop = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: stop.set())
+    port = _free_port(port)
+    _prepare_folder(folder, fresh=fresh)
+    targets = Targets()
+    receiver_port = start(targets)
+    _set_environment(folder, port, receiver_port)
+    ready(first_start=True)
+    password = secrets.token_urlsafe(9)
+    console.print("Preparing the demo …", style="dim")
+    account = _prepare_data(receiver_port, password)
+    with _served(folder) as child:
+        _wait_until_ready(port, child, stop)
+        _greet(console, port, password, folder)
+        if seconds:
+            timer = threading.Timer(seconds, stop.set)
+            timer.daemon = True
+            timer.start()
+        threading.Thread(target=_register, args=(account, stop), name="registrations", daemon=True).start()
+        _show(account, console, stop)
+    console.print("The demo has ended. `heliograph demo` goes on from here; `heliograph demo --fresh` begins anew.", style="dim")
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port, or from 8700 on the next one that is free with its neighbour (operations). Raises DemoError."""
+    for port in (wanted,) if wanted else range(8700, 8900, 2):
+        with socket.socket() as pages, socket.socket() as operations:
+            try:
+                for each in (pages, operations):
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was ours a moment ago is free
+                pages.bind(("127.0.0.1", port))
+                operations.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise DemoError(f"Port {wanted} or {wanted + 1} is in use." if wanted else "No port from 8700 to 8899 is free. Choose one with --port.")
+
+
+def _prepare_folder(folder: Path, *, fresh: bool) -> None:
+    """Only a folder that is empty, or that an earlier demo made, is used: this command deletes and invents."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark = folder / MARK
+    if any(folder.iterdir()) and not mark.exists():
+        raise DemoError(f"{folder} holds something that is no demo. Give another folder with --data.")
+    if fresh:
+        for file in folder.iterdir():
+            if file.is_file():
+                file.unlink()
+    mark.write_text(json.dumps({"made by": "heliograph demo"}) + "\n")
+
+
+def _set_environment(folder: Path, port: int, receiver_port: int) -> None:
+    """The demo's own settings, whatever the environment says: loopback only, and nothing reachable but its targets."""
+    for name in [n for n in os.environ if n.startswith(PREFIX)]:
+        del os.environ[name]
+    os.environ |= {
+        f"{PREFIX}DATA": str(folder),
+        f"{PREFIX}BIND": f"127.0.0.1:{port}",
+        f"{PREFIX}BASE_URL": f"http://127.0.0.1:{port}",
+        f"{PREFIX}OPERATIONS_BIND": f"127.0.0.1:{port + 1}",
+        f"{PREFIX}DEMO_TARGETS": f"127.0.0.1:{receiver_port}",
+        f"{PREFIX}LOG_LEVEL": "error",
+    }
+
+
+def _prepare_data(receiver_port: int, password: str) -> int:
+    """Migrates, sets the account up at the first start, points its connections to the targets, and gives the user a new password; the account's id."""
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from heliograph.accounts.models import Account, Role, User  # noqa: PLC0415
+    from heliograph.demo.content import ACCOUNT, make_account  # noqa: PLC0415
+    from heliograph.demo.flows import connect, make_flows  # noqa: PLC0415
+
+    call_command("migrate", verbosity=0, interactive=False)
+    known = Account.objects.filter(code=ACCOUNT.code).first()
+    account = known or make_account(RETRY_INTERVALS)
+    connect(account.pk, receiver_port)
+    if known is None:
+        make_flows(account.pk)
+    user = User.objects.filter(email=USER).first()
+    if user is None:
+        User.objects.create_user(USER, password, name="Dana Demo", account=account, role=Role.ADMINISTRATOR)
+    else:
+        user.set_password(password)
+        user.save()
+    return int(account.pk)
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`heliograph serve` as a child with a log of its own; ended as an operator would end it."""
+    with (folder / "serve.log").open("ab") as log:
+        child = subprocess.Popen([sys.executable, "-m", "heliograph", "serve"], stdout=log, stderr=log, start_new_session=True)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(15)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _wait_until_ready(port: int, child: subprocess.Popen[bytes], stop: threading.Event, timeout: float = 60) -> None:
+    """Until the pages answer. Raises DemoError."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise DemoError("`heliograph serve` did not start. Does another demo run on this folder? serve.log in it says more.")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=2):
+                return
+        except (OSError, urllib.error.URLError):
+            if stop.wait(0.1):
+                return
+    raise DemoError(
+        f"The pages do not answer on port {port}. Is it in use? Choose another with --port; serve.log in the data folder says more."
+    )
+
+
+def _greet(console: Console, port: int, password: str, folder: Path) -> None:
+    console.print()
+    console.print(f"  Heliograph's demo runs at  [bold]http://127.0.0.1:{port}[/bold]")
+    console.print(f"  User      [bold]{USER}[/bold]")
+    console.print(f"  Password  [bold]{password}[/bold]", highlight=False)
+    console.print(f"  Data      {folder}   (Ctrl-C ends the demo)", style="dim", highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _source(path: Path) -> tuple[Any, Any]:
+    from heliograph.store.database import open_sqlite  # noqa: PLC0415
+    from heliograph.wiring import snapshot_source  # noqa: PLC0415
+
+    db = open_sqlite(path)
+    return db, snapshot_source(lambda: db)
+
+
+def _register(account: int, stop: threading.Event) -> None:
+    """The stream: a handful at once where there are none yet, then one at a time, as on a busy day."""
+    from itertools import islice  # noqa: PLC0415
+
+    from heliograph.demo.stream import Stream  # noqa: PLC0415
+    from heliograph.recording.batches import record_batch  # noqa: PLC0415
+    from heliograph.recording.items import Item  # noqa: PLC0415
+
+    db, source = _source(Options.load().sqlite_file)
+    pace = random.Random()  # noqa: S311
+    ((known,),) = db.all("SELECT COUNT(*) FROM registration")
+    stream = iter(Stream(seed=known, made=known))
+    if not known:
+        record_batch(db, [Item(account, document, "demo") for document in islice(stream, FIRST)], source)
+    for document in stream:
+        if stop.wait(pace.uniform(*PACE)):
+            return
+        record_batch(db, [Item(account, document, "demo")], source)
+
+
+def _show(account: int, console: Console, stop: threading.Event) -> None:
+    from heliograph.accounts.models import Account  # noqa: PLC0415
+    from heliograph.demo.screen import Screen  # noqa: PLC0415
+
+    db, source = _source(Options.load().sqlite_file)
+    screen = Screen(db, source, account, Account.objects.get(pk=account).timezone, console)
+    while not stop.wait(0.4):
+        screen.look()
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("demo")(demo)

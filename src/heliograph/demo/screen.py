@@ -1,0 +1,142 @@
+"""What the demo's terminal shows, live: what was recorded, delivered, not triggered and retried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.text import Text
+
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.registration.facts import field_name
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.recording.contents import read_changes
+from heliograph.store.database import Database
+from heliograph.store.moments import from_micros
+
+MOST_LINES = 200  # of one kind a look; a burst is shown as it comes
+STYLES = {
+    "recorded": "bold",
+    "delivered": "green",
+    "not triggered": "yellow",
+    "waits": "yellow",
+    "failed": "red",
+    "invalid": "magenta",
+    "superseded": "dim",
+}
+
+
+@dataclass(slots=True)
+class Line:
+    """One thing that happened."""
+
+    at: int
+    word: str
+    text: str
+
+
+@dataclass(slots=True)
+class Screen:
+    """Reads what is new since the last look and prints it. db: a read-only connection of its own."""
+
+    db: Database
+    source: Source
+    account: int
+    timezone: str
+    console: Console = field(default_factory=Console)
+    _change: int = 0
+    _run: int = 0
+    _attempt: int = 0
+
+    def skip(self) -> None:
+        """Begins with what happens from now on."""
+        ((self._change,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM change")
+        ((self._run,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM run")
+        ((self._attempt,),) = self.db.all("SELECT COALESCE(MAX(id), 0) FROM attempt")
+
+    def look(self) -> int:
+        """Prints what is new, in the order in which it happened; how many lines."""
+        lines = sorted([*self._changes(), *self._not_triggered(), *self._attempts()], key=lambda line: line.at)
+        zone = ZoneInfo(self.timezone)
+        for line in lines:
+            at: datetime = from_micros(line.at).astimezone(zone)
+            text = Text(f"{at:%H:%M:%S}  ", style="dim")
+            text.append(f"{line.word:<14}", style=STYLES.get(line.word, ""))
+            text.append(line.text, style="")
+            self.console.print(text, soft_wrap=True, highlight=False)
+        return len(lines)
+
+    def _changes(self) -> Iterator[Line]:
+        rows = self.db.all(
+            "SELECT c.id, c.at, r.code, r.name FROM change c LEFT JOIN registration r ON r.id = c.registration_id"
+            " WHERE c.account_id = :account AND c.id > :last ORDER BY c.id LIMIT :most",
+            {"account": self.account, "last": self._change, "most": MOST_LINES},
+        )
+        found = read_changes(self.db, [row[0] for row in rows])
+        account = self.source.account(self.account)
+        for id, at, code, name in rows:
+            self._change = id
+            change, (_, event_id, _, _) = found[id]
+            if change is None:
+                continue
+            event = self.source.event(event_id)
+            who = f"{code} {name}".strip() if code else event.code
+            what = (
+                "registered" if change.registration and not change.before and not change.session else _what(change.before, account, event)
+            )
+            if change.session:
+                session = event.sessions.get(change.session.session)
+                status = account.session_statuses.get(change.session.status)
+                what = f"{session.name if session else 'session'}: {status.name if status else ''}"
+            elif change.registration and "status" in change.before:
+                status = account.status(change.registration.status, event)
+                what = f"status is now {status.name if status else '?'}"
+            yield Line(at, "recorded", f"{who} ({event.code}): {what}")
+
+    def _not_triggered(self) -> Iterator[Line]:
+        rows = self.db.all(
+            "SELECT u.id, u.at, u.flow_id, u.reason, r.code, r.name FROM run u JOIN change c ON c.id = u.change_id"
+            " LEFT JOIN registration r ON r.id = c.registration_id"
+            " WHERE u.account_id = :account AND u.id > :last AND u.decision = 1 ORDER BY u.id LIMIT :most",
+            {"account": self.account, "last": self._run, "most": MOST_LINES},
+        )
+        flows = self.source.account(self.account).flows if rows else {}
+        for id, at, flow, reason, code, name in rows:
+            self._run = id
+            yield Line(at, "not triggered", f"{code or ''} {name or ''}: {flows[flow].name if flow in flows else flow}, {reason}")
+
+    def _attempts(self) -> Iterator[Line]:
+        rows = self.db.all(
+            "SELECT t.id, t.at, t.n, t.state, t.status, t.message, t.took, a.destination_id, a.flow_id, a.due_at, r.code, r.name"
+            " FROM attempt t JOIN action a ON a.id = t.action_id LEFT JOIN registration r ON r.id = a.registration_id"
+            " WHERE t.account_id = :account AND t.id > :last ORDER BY t.id LIMIT :most",
+            {"account": self.account, "last": self._attempt, "most": MOST_LINES},
+        )
+        flows = self.source.account(self.account).flows if rows else {}
+        for id, at, n, state, status, message, took, destination, flow, due_at, code, name in rows:
+            self._attempt = id
+            known = flows.get(flow)
+            where = next((d.name for d in known.destinations if d.id == destination), "?") if known else "?"
+            try_ = f", try {n}" if n > 1 else ""
+            who = f"{code or ''} {name or ''} → {where}"
+            if state == ActionState.SUCCESS:
+                yield Line(at, "delivered", f"{who}: {status}{try_} in {took / 1000:.0f} ms")
+            elif state == ActionState.VALIDATION:
+                yield Line(at, "invalid", f"{who}: {message}")
+            elif state == ActionState.FAILED:
+                yield Line(at, "failed", f"{who}: {_short(message) or status}{try_}, given up")
+            else:
+                again = f", again at {from_micros(due_at).astimezone(ZoneInfo(self.timezone)):%H:%M:%S}" if due_at else ""
+                yield Line(at, "waits", f"{who}: {_short(message) or status}{try_}{again}")
+
+
+def _short(message: str) -> str:
+    return message.removesuffix(".")
+
+
+def _what(before: object, account: AccountConfig, event: EventConfig) -> str:
+    names = [field_name(f, account, event) for f in before] if isinstance(before, dict) else []
+    return f"{', '.join(names)} changed" if names else "saved"

@@ -1,0 +1,102 @@
+"""Registrations as they come in on a busy day: people register, are confirmed, change their mind, arrive, get a badge."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from heliograph.demo.people import PEOPLE, Person
+
+EVENTS = ("SUMMIT-26", "FORUM-26", "WEBINAR-11", "ROADSHOW-TYO")
+WEIGHTS = (6, 3, 2, 1)
+TYPES = {
+    "SUMMIT-26": ("Attendee", "Speaker", "Press"),
+    "FORUM-26": ("Attendee", "Partner"),
+    "WEBINAR-11": ("Attendee",),
+    "ROADSHOW-TYO": ("Attendee", "Speaker"),
+}
+SESSIONS = {"SUMMIT-26": ("KEYNOTE", "WORKSHOP-A"), "FORUM-26": ("ROUNDTABLE",)}
+DIETS = ("Vegan", "Vegetarian", "Gluten free", "Kosher", "Halal")
+# What a registration does next, by where it is; the last of each row ends it.
+NEXT = {
+    "New": ("Pre-Registered", "Registered - invoice", "Waitlist Hold", "Invited by partner", "Cancelled"),
+    "Waitlist Hold": ("Pre-Registered", "Cancelled"),
+    "Invited by partner": ("Pre-Registered", "Cancelled"),
+    "Pre-Registered": ("Attended", "No-show", "Cancelled"),
+    "Registered - invoice": ("Attended", "Cancelled"),
+}
+CUSTOM = {"SUMMIT-26": ("Registered - invoice", "Invited by partner"), "FORUM-26": ("Registered - invoice",)}
+
+
+@dataclass(slots=True)
+class _Known:
+    event: str
+    code: str
+    person: Person
+    status: str = "New"
+    badge: bool = False
+
+
+@dataclass(slots=True)
+class Stream:
+    """An endless, believable sequence of registration documents (I2). seed: the same seed gives the same day."""
+
+    seed: int = 26
+    made: int = 0  # registrations made before: numbers go on from there
+    _random: random.Random = field(init=False)
+    _known: list[_Known] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 -- a story, not a secret
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        while True:
+            yield self._next()
+
+    def _next(self) -> dict[str, Any]:
+        open_ = [k for k in self._known if k.status in NEXT or not k.badge]
+        if not open_ or self._random.random() < 0.45:
+            return self._registers()
+        known = self._random.choice(open_[-60:])
+        if known.status == "Attended" and not known.badge:
+            known.badge = True
+            return self._document(known) | {"properties": {"Badge Printed": True}}
+        if known.status not in NEXT:
+            known.badge = True
+            return self._document(known) | {"profile": {"phone": f"+49 30 {self._random.randrange(10**6, 10**7)}"}}
+        choices = [s for s in NEXT[known.status] if s in CUSTOM.get(known.event, ()) or (" - " not in s and s != "Invited by partner")]
+        known.status = self._random.choices(choices, weights=[4, *[2] * (len(choices) - 2), 1][: len(choices)])[0]
+        document = self._document(known) | {"status": known.status}
+        if known.status == "Attended" and known.event in SESSIONS:
+            document["sessions"] = [{"code": self._random.choice(SESSIONS[known.event]), "status": "Attended"}]
+        return document
+
+    def _registers(self) -> dict[str, Any]:
+        event = self._random.choices(EVENTS, weights=WEIGHTS)[0]
+        self.made += 1
+        known = _Known(event, f"{event[:3]}{self.made:06}", self._random.choice(PEOPLE))
+        self._known.append(known)
+        p = known.person
+        profile: dict[str, Any] = {
+            "first_name": p.first,
+            "last_name": p.last,
+            "email": "" if self._random.random() < 0.06 else p.mail,  # some leave it out: a required field is missing then
+            "organization": p.organization,
+            "position": p.position,
+            "country": p.country,
+            "custom": {"tshirt": self._random.choice(("S", "M", "L", "XL"))},
+        }
+        document = self._document(known) | {"status": "New", "attendee_type": self._random.choice(TYPES[event]), "profile": profile}
+        document["answers"] = {
+            "dietary": self._random.sample(DIETS, self._random.choice((0, 1, 1, 2))),
+            "consent_marketing": self._random.choice(("Yes", "No")),
+        }
+        if event == "SUMMIT-26" and self._random.random() < 0.15:
+            document["properties"] = {"VIP guest": True}
+        return document
+
+    @staticmethod
+    def _document(known: _Known) -> dict[str, Any]:
+        return {"event": known.event, "code": known.code}

@@ -1,0 +1,419 @@
+"""A connection: how to reach the target application (guide: Setting up a Connection; spec C1, C5, C7).
+
+The body of a connection holds no secret: passwords, keys, client secrets, path and query of its URLs, and values of headers whose names say that
+they are credentials, are kept elsewhere, encrypted; the body only names those that are there. `requests` composes what is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain.connection.response_rule import Rule, read_rule
+from heliograph.domain.connection.target_url import AddressError, masked, split_address
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping import headers as header_rules
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+
+
+class Auth(StrEnum):
+    """Authentication Type."""
+
+    BASIC = "Basic Authentication"
+    OPEN = "Open / No Auth"
+    KEY = "API Key / Token"
+    OAUTH2 = "OAuth2"
+
+
+class ContentType(StrEnum):
+    """What a payload is written as."""
+
+    JSON = "application/json"
+    FORM = "application/x-www-form-urlencoded"
+
+
+class Method(StrEnum):
+    """Request Method; PUT and PATCH are beyond the guide."""
+
+    POST = "POST"
+    GET = "GET"
+    PUT = "PUT"
+    PATCH = "PATCH"
+
+
+class KeyPlace(StrEnum):
+    """Where an API Key / Token goes: `Authorization: Bearer`, a header of its own, or a query parameter."""
+
+    BEARER = "bearer"
+    HEADER = "header"
+    QUERY = "query"
+
+
+class Grant(StrEnum):
+    """OAuth2 Grant Type."""
+
+    CLIENT_CREDENTIALS = "Client Credentials"
+    AUTHORIZATION_CODE = "Authorization Code"
+
+
+class ClientAuth(StrEnum):
+    """How the authority is told who asks (RFC 6749 §2.3.1). Automatic: Basic, and in the body where that is refused; what worked is remembered."""
+
+    AUTOMATIC = "Automatic"
+    BASIC = "Basic"
+    BODY = "Body"
+
+
+class Secret(StrEnum):
+    """The secrets that a connection may have. PATH and TEST_PATH: path and query of its URLs, which can be a credential by themselves (C5)."""
+
+    PATH = "path"
+    TEST_PATH = "test_path"
+    PASSWORD = "password"  # noqa: S105 - the name of a secret
+    KEY = "key"
+    CLIENT_SECRET = "client_secret"  # noqa: S105
+    CLIENT_CERTIFICATE = "client_certificate"
+    """What the connection proves itself with in TLS: a certificate, those between it and its authority, and the private key, as PEM."""
+    SIGNING = "signing_secret"
+    """Signs every request (Standard Webhooks), where it is there (C7)."""
+    SIGNING_BEFORE = "signing_secret_before"
+    """While the target learns a new one, requests are signed with this one as well."""
+
+
+CREDENTIAL: Final[Mapping[Auth, Secret]] = {Auth.BASIC: Secret.PASSWORD, Auth.KEY: Secret.KEY, Auth.OAUTH2: Secret.CLIENT_SECRET}
+"""What each type authenticates with; that of another one is forgotten."""
+
+_NOT_PEM: Final = "are texts that begin with -----BEGIN and end with -----END; paste the whole text of the file"
+
+
+class ConnectionSetupError(HeliographError):
+    """A connection cannot be as it was asked for. field: its name in the body; reason: what is wrong."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}." if field else f"{reason}.")
+        self.field = field
+        self.reason = reason
+
+
+MAX_SECRET: Final = 8_000
+MAX_PEM: Final = 64_000
+LONGEST_CONNECT: Final = 10  # seconds
+LONGEST_TOTAL: Final = 20  # seconds: a request has to end before the lease of its slot does
+LARGEST_ANSWER: Final = 1_024  # KiB
+
+_SIGNING_PREFIX: Final = "whsec_"
+_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----[\x20-\x7e\n\t]+-----END [A-Z0-9 ]+-----")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of an account. Raises ConnectionSetupError for what no connection can be.
+
+    origin: scheme, host and port of the URL. headers: extra fixed ones; the value of one that is a credential by its name is SEALED, whatever was
+    given. rate: requests a minute, parallel: requests at once; None = no limit of
+    its own. patient: retries after 2, 22 and 48 hours. rule: what its answers mean where the status does not say it. secrets: the names of
+    those that are stored. connected: the bond under which somebody has connected (Authorization Code); it counts only while it is the bond.
+
+    connect_timeout, total_timeout: seconds; answer_cap: KiB of an answer that are read; None = as usual. authorities: certificates (PEM) of those
+    whose word counts for this target, instead of the public ones.
+    """
+
+    name: str
+    origin: str
+    auth: Auth = Auth.OPEN
+    content_type: ContentType = ContentType.JSON
+    method: Method = Method.POST
+    test_origin: str = ""
+    primary: bool = False
+    user_name: str = ""
+    key_place: KeyPlace = KeyPlace.BEARER
+    key_name: str = ""
+    grant: Grant = Grant.CLIENT_CREDENTIALS
+    client_id: str = ""
+    authorization_url: str = ""
+    access_token_url: str = ""
+    refresh_token_url: str = ""
+    scope: str = ""
+    client_auth: ClientAuth = ClientAuth.AUTOMATIC
+    connected: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    rate: int | None = None
+    parallel: int | None = None
+    patient: bool = False
+    connect_timeout: int | None = None
+    total_timeout: int | None = None
+    answer_cap: int | None = None
+    authorities: str = ""
+    rule: Rule = ()
+    secrets: frozenset[Secret] = frozenset()
+
+    def __post_init__(self) -> None:
+        if any(header_rules.is_secret_name(name) for name, _ in self.headers):
+            object.__setattr__(
+                self, "headers", tuple((n, header_rules.SEALED if header_rules.is_secret_name(n) else v) for n, v in self.headers)
+            )
+        if not self.name.strip():
+            raise ConnectionSetupError("name", "a connection needs a name")
+        for field in ("origin", "test_origin"):
+            _check_origin(field, getattr(self, field), optional=field != "origin")
+        for field in ("authorization_url", "access_token_url", "refresh_token_url"):
+            _check_url(field, getattr(self, field))
+        if ":" in self.user_name or header_rules.value_problem(self.user_name):
+            raise ConnectionSetupError("user_name", "a user name holds no colon and no line break")
+        if self.authorities and not _PEM.search(self.authorities):
+            raise ConnectionSetupError("authorities", f"certificates {_NOT_PEM}")
+        self._check_key()
+        self._check_headers()
+
+    def _check_key(self) -> None:
+        if self.auth is not Auth.KEY or self.key_place is KeyPlace.BEARER:
+            return
+        if not self.key_name:
+            raise ConnectionSetupError("key_name", "the name of the header or parameter that the key goes in is missing")
+        if self.key_place is KeyPlace.HEADER and (problem := header_rules.name_problem(self.key_name)):
+            raise ConnectionSetupError("key_name", f"{self.key_name!r} {problem}")
+
+    def _check_headers(self) -> None:
+        seen = {self.auth_header}
+        for name, value in self.headers:
+            if problem := header_rules.name_problem(name):
+                raise ConnectionSetupError("headers", f"{name!r} {problem}")
+            if name.lower() in ("authorization", "cookie"):
+                raise ConnectionSetupError(
+                    "headers", f"{name} is a credential: choose the authentication type that sends it, so that it is kept encrypted"
+                )
+            if name.lower() in seen:
+                raise ConnectionSetupError("headers", f"{name} is given twice, or is what the connection authenticates with")
+            if problem := header_rules.value_problem(value):
+                raise ConnectionSetupError("headers", f"the value of {name} {problem}")
+            seen.add(name.lower())
+
+    @property
+    def sealed_headers(self) -> tuple[str, ...]:
+        """The fixed headers whose values are kept sealed."""
+        return tuple(name for name, _ in self.headers if header_rules.is_secret_name(name))
+
+    @property
+    def stored_fields(self) -> frozenset[str]:
+        """Under which names the vault keeps what belongs to it."""
+        return frozenset(name.value for name in self.secrets) | {header_rules.sealed_field(name) for name in self.sealed_headers}
+
+    @property
+    def auth_header(self) -> str | None:
+        """The header that it authenticates with, in small letters; no mapping may set it (M9)."""
+        if self.auth is Auth.OPEN:
+            return None
+        if self.auth is Auth.KEY and self.key_place is not KeyPlace.BEARER:
+            return self.key_name.lower() if self.key_place is KeyPlace.HEADER else None
+        return "authorization"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its requests carry a Standard Webhooks signature (C7)."""
+        return Secret.SIGNING in self.secrets
+
+    @property
+    def is_https(self) -> bool:
+        return self.origin.startswith("https://")
+
+    @property
+    def shown(self) -> str:
+        """Its URL as anyone may see it: host and "…" (C5)."""
+        return masked(self.origin)
+
+    @property
+    def authority(self) -> str:
+        """The host that gives its tokens, as anyone may see it."""
+        return masked(self.access_token_url).removesuffix("/…")
+
+    @property
+    def authorization_host(self) -> str:
+        """The host where somebody signs in to connect it, as anyone may see it."""
+        return masked(self.authorization_url).removesuffix("/…")
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The fields and secrets without which it is not usable (F2), by name."""
+        needed: list[str] = [Secret.PATH]
+        if self.auth is Auth.BASIC:
+            needed += ["user_name", Secret.PASSWORD]
+        elif self.auth is Auth.KEY:
+            needed.append(Secret.KEY)
+        elif self.auth is Auth.OAUTH2:
+            needed += ["client_id", Secret.CLIENT_SECRET, "access_token_url"]
+            if self.grant is Grant.AUTHORIZATION_CODE:
+                needed.append("authorization_url")
+        lacking = tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
+        return lacking or (("connected",) if self.needs_connecting and self.connected != self.bond else ())
+
+    @property
+    def needs_connecting(self) -> bool:
+        """Whether somebody has to sign in at the authority before it can be used."""
+        return self.auth is Auth.OAUTH2 and self.grant is Grant.AUTHORIZATION_CODE
+
+    @property
+    def bond(self) -> str:
+        """What its tokens are bound to: who gave them to which client, what for, and where they are sent. Once it is another, none of them is used (C5)."""
+        places = sorted({self.origin, self.test_origin} - {""})
+        facts = [self.grant, self.client_id, self.authorization_url, self.access_token_url, self.refresh_token_url, self.scope, places]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+    def asks_secrets_again(self, before: Connection) -> bool:
+        """Whether a change sends secrets to a place that they were not meant for, so that they have to be entered again (C5)."""
+        requests = {self.origin, self.test_origin} - {before.origin, before.test_origin, ""}
+        tokens = {_place(self.access_token_url), _place(self.refresh_token_url)} - {
+            _place(before.access_token_url),
+            _place(before.refresh_token_url),
+            "",
+        }
+        return bool(requests or tokens)
+
+    def to_body(self) -> dict[str, object]:
+        """The JSON that a version of the connection is (F10), without secrets. What is as usual is left out."""
+        body: dict[str, object] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "headers":
+                value = [list(pair) for pair in value]
+            elif field.name == "rule":
+                value = [clause.to_body() for clause in value]
+            elif field.name == "secrets":
+                value = sorted(secret.value for secret in value)
+            elif isinstance(value, StrEnum):
+                value = value.value
+            if field.name in ("name", "origin", "auth", "content_type", "method") or value not in ("", [], None, False):
+                body[field.name] = value
+        return body
+
+    @classmethod
+    def from_body(cls, value: object) -> Connection:
+        """Reads a body. Raises ConnectionSetupError with the field and the reason."""
+        try:
+            body = Body(value)
+            return cls(
+                name=body.text("name"),
+                origin=body.text("origin"),
+                auth=body.choice("auth", Auth),
+                content_type=body.choice("content_type", ContentType, ContentType.JSON),
+                method=body.choice("method", Method, Method.POST),
+                test_origin=body.text("test_origin"),
+                primary=body.flag("primary"),
+                user_name=body.text("user_name"),
+                key_place=body.choice("key_place", KeyPlace, KeyPlace.BEARER),
+                key_name=body.text("key_name"),
+                grant=body.choice("grant", Grant, Grant.CLIENT_CREDENTIALS),
+                client_id=body.text("client_id", longest=1_000),
+                authorization_url=body.text("authorization_url", longest=2_000),
+                access_token_url=body.text("access_token_url", longest=2_000),
+                refresh_token_url=body.text("refresh_token_url", longest=2_000),
+                scope=body.text("scope", longest=2_000),
+                client_auth=body.choice("client_auth", ClientAuth, ClientAuth.AUTOMATIC),
+                connected=body.text("connected"),
+                headers=body.pairs("headers", most=header_rules.MAX_HEADERS, longest=header_rules.MAX_VALUE),
+                rate=body.number("rate", least=1, most=1_000_000),
+                parallel=body.number("parallel", least=1, most=1_000),
+                patient=body.flag("patient"),
+                connect_timeout=body.number("connect_timeout", least=1, most=LONGEST_CONNECT),
+                total_timeout=body.number("total_timeout", least=1, most=LONGEST_TOTAL),
+                answer_cap=body.number("answer_cap", least=1, most=LARGEST_ANSWER),
+                authorities=body.text("authorities", longest=MAX_PEM),
+                rule=read_rule(body),
+                secrets=frozenset(_secret(where, item) for where, item in body.items("secrets", most=50)),
+            )
+        except BodyError as error:
+            raise ConnectionSetupError(error.where or "connection", error.reason) from None
+
+
+class MissingSecret(HeliographError):
+    """A secret of the connection is not stored. name: which one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The connection has no {name.replace('_', ' ')}.")
+        self.name = name
+
+
+def read_secret(secrets: Mapping[str, str], name: str) -> str:
+    """A secret that has to be there. Raises MissingSecret."""
+    value = secrets.get(name, "")
+    if not value:
+        raise MissingSecret(name)
+    return value
+
+
+def check_secret(name: Secret, value: str) -> str:
+    """A secret as it is stored: without outer spaces. Raises ConnectionSetupError (which never repeats it) for what no request could carry."""
+    value = value.strip()
+    if name is Secret.CLIENT_CERTIFICATE:
+        return _checked_pem(name, value)
+    if name in (Secret.SIGNING, Secret.SIGNING_BEFORE):
+        _check_signing(name, value)
+    if len(value) > MAX_SECRET:
+        raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
+    if header_rules.value_problem(value):
+        raise ConnectionSetupError(name, "it holds a line break or another control character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConnectionSetupError(name, "it holds half a character (a lone surrogate)") from None
+    return value
+
+
+def _checked_pem(name: Secret, value: str) -> str:
+    """Its form only: `outbound.certificates` reads it."""
+    value = value.replace("\r\n", "\n")
+    if len(value) > MAX_PEM:
+        raise ConnectionSetupError(name, f"it is longer than {MAX_PEM:,} characters")
+    if not _PEM.search(value) or not value.isascii():
+        raise ConnectionSetupError(name, f"a certificate and its key {_NOT_PEM}")
+    return value
+
+
+def _check_signing(name: Secret, value: str) -> None:
+    """The Standard Webhooks specification: `whsec_` and 24 to 64 bytes in base64."""
+    try:
+        key = base64.b64decode(value.removeprefix(_SIGNING_PREFIX), validate=True) if value.startswith(_SIGNING_PREFIX) else b""
+    except ValueError:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ConnectionSetupError(name, f"a signing secret is {_SIGNING_PREFIX} and 24 to 64 bytes in base64")
+
+
+def signing_secret(key: bytes) -> str:
+    """A signing secret as people copy it. key: 24 to 64 random bytes."""
+    return _SIGNING_PREFIX + base64.b64encode(key).decode()
+
+
+def _secret(where: str, item: object) -> Secret:
+    try:
+        return Secret(str(item))
+    except ValueError:
+        raise BodyError(where, f"expected one of {', '.join(Secret)}") from None
+
+
+def _check_origin(field: str, origin: str, *, optional: bool) -> None:
+    if optional and not origin:
+        return
+    try:
+        if split_address(origin, http=True).origin == origin:
+            return
+    except AddressError as error:
+        raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
+    raise ConnectionSetupError(field, "it has to be scheme, host and port in small letters, nothing more")
+
+
+def _check_url(field: str, url: str) -> None:
+    try:
+        if url and "{" in split_address(url, http=True).rest:
+            raise ConnectionSetupError(field, "this URL cannot hold a source field")
+    except AddressError as error:
+        raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
+
+
+def _place(url: str) -> str:
+    return split_address(url, http=True).origin if url else ""

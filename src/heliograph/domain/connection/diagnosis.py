@@ -1,0 +1,235 @@
+"""What a test of a connection found out (guide: Save & Test; spec C3): five steps, each with what it took, and what is wrong in one word.
+
+    name → connect → TLS → credentials → answer
+
+    tested     the target has answered, with our credentials
+    reached    there is a connection, nothing was sent: its credentials were not tried
+    failed     at one of the steps
+
+Words for people, with what mends it, are `flows.diagnosis_words`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from heliograph.domain.delivery.outcomes import Cause, Refused
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.mapping.json_bodies import Body
+
+
+class Step(StrEnum):
+    """The steps, in their order."""
+
+    NAME = "name"
+    CONNECT = "connect"
+    TLS = "tls"
+    CREDENTIALS = "credentials"
+    ANSWER = "answer"
+
+
+class Mark(StrEnum):
+    """How a step went."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+    NOT_NEEDED = "not needed"
+
+
+class Verdict(StrEnum):
+    """How the test went."""
+
+    TESTED = "tested"
+    REACHED = "reached"
+    FAILED = "failed"
+
+
+class Finding(StrEnum):
+    """What is wrong."""
+
+    INCOMPLETE = "incomplete"
+    URL = "url"
+    NO_SUCH_NAME = "no_such_name"
+    BLOCKED = "blocked"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    PROXY = "proxy"
+    CERTIFICATE_NAME = "certificate_name"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_EARLY = "certificate_early"
+    SELF_SIGNED = "self_signed"
+    UNTRUSTED = "untrusted"
+    TLS = "tls"
+    CLIENT = "client"
+    SCOPE = "scope"
+    CONNECT_AGAIN = "connect_again"
+    TOKEN = "token"  # noqa: S105 - the authority gave none
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    LOGIN = "login"
+    MOVED = "moved"
+    PAGE = "page"
+    NOT_FOUND = "not_found"
+    METHOD = "method"
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    CONTENT_TYPE = "content_type"
+    BUSY = "busy"
+    NOT_UNDERSTOOD = "not_understood"
+    BROKEN = "broken"
+    AWAY = "away"
+    SLOW = "slow"
+    CLOSED = "closed"
+    NOT_HTTP = "not_http"
+    LONG_ANSWER = "long_answer"
+    RULE = "rule"
+    DATA = "data"
+    OURSELVES = "ourselves"
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """One step. seconds: what it took, None where that is not known."""
+
+    step: Step
+    mark: Mark
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A test of a connection.
+
+    target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
+    status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names.
+    """
+
+    verdict: Verdict
+    steps: tuple[Stepped, ...]
+    target: str
+    sample: bool = False
+    finding: Finding | None = None
+    detail: str = ""
+    status: int | None = None
+    answer: str = ""
+    moved: str = ""
+
+    @property
+    def failed_at(self) -> Step | None:
+        return next((each.step for each in self.steps if each.mark is Mark.FAILED), None)
+
+    def to_body(self) -> dict[str, object]:
+        """The JSON that is kept of it."""
+        return {
+            "verdict": self.verdict.value,
+            "steps": [[each.step.value, each.mark.value, each.seconds] for each in self.steps],
+            "target": self.target,
+            "sample": self.sample,
+            "finding": self.finding.value if self.finding else None,
+            "detail": self.detail,
+            "status": self.status,
+            "answer": self.answer,
+            "moved": self.moved,
+        }
+
+    @classmethod
+    def from_body(cls, value: Mapping[str, Any]) -> Report:
+        """Reads what was kept. Raises BodyError, KeyError or ValueError for what is none."""
+        body = Body(value)
+        return cls(
+            body.choice("verdict", Verdict),
+            tuple(Stepped(Step(step), Mark(mark), seconds) for step, mark, seconds in value["steps"]),
+            body.text("target", longest=1_000),
+            body.flag("sample"),
+            body.choice("finding", Finding) if body.has("finding") else None,
+            body.text("detail", longest=2_000),
+            body.number("status", least=0, most=999),
+            body.text("answer", longest=4_000),
+            body.text("moved", longest=1_000),
+        )
+
+
+# OpenSSL's results (X509_V_ERR_…) for a certificate that was not accepted.
+_CERTIFICATE: Final = {
+    1: Finding.CERTIFICATE_NAME,
+    9: Finding.CERTIFICATE_EARLY,
+    10: Finding.CERTIFICATE_EXPIRED,
+    18: Finding.SELF_SIGNED,
+    19: Finding.UNTRUSTED,
+    20: Finding.UNTRUSTED,
+    21: Finding.UNTRUSTED,
+    62: Finding.CERTIFICATE_NAME,
+}
+_FAILED: Final = {
+    Cause.BAD_REQUEST: (Step.NAME, Finding.URL),
+    Cause.DNS: (Step.NAME, Finding.NO_SUCH_NAME),
+    Cause.BLOCKED: (Step.CONNECT, Finding.BLOCKED),
+    Cause.REFUSED: (Step.CONNECT, Finding.REFUSED),
+    Cause.PROXY: (Step.CONNECT, Finding.PROXY),
+    Cause.GARBLED: (Step.ANSWER, Finding.NOT_HTTP),
+    Cause.EXCEPTION: (Step.CONNECT, Finding.OURSELVES),
+}
+
+
+def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[Step, Finding]:
+    """Where and why there was no answer. left: the request was written; connected: TCP was there; secure: TLS is wanted; verify: OpenSSL's result."""
+    if cause is Cause.TLS:
+        return Step.TLS, _CERTIFICATE.get(verify, Finding.TLS)
+    if cause in (Cause.TIMEOUT, Cause.RESET):
+        if left:
+            return Step.ANSWER, Finding.SLOW if cause is Cause.TIMEOUT else Finding.CLOSED
+        return (Step.TLS, Finding.TLS) if connected and secure else (Step.CONNECT, Finding.UNREACHABLE)
+    return _FAILED.get(cause, (Step.CONNECT, Finding.OURSELVES))
+
+
+_STATUSES: Final = {
+    401: (Step.CREDENTIALS, Finding.UNAUTHORIZED),
+    403: (Step.CREDENTIALS, Finding.FORBIDDEN),
+    404: (Step.ANSWER, Finding.NOT_FOUND),
+    405: (Step.ANSWER, Finding.METHOD),
+    408: (Step.ANSWER, Finding.SLOW),
+    410: (Step.ANSWER, Finding.GONE),
+    413: (Step.ANSWER, Finding.TOO_LARGE),
+    415: (Step.ANSWER, Finding.CONTENT_TYPE),
+    429: (Step.ANSWER, Finding.BUSY),
+    502: (Step.ANSWER, Finding.AWAY),
+    503: (Step.ANSWER, Finding.AWAY),
+    504: (Step.ANSWER, Finding.AWAY),
+}
+_SIGN_IN: Final = re.compile(
+    r"(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|accounts?)(?:$|[/._?&=-])", re.IGNORECASE
+)
+_PASSWORD: Final = re.compile(rb"""<input[^>]{0,500}type\s*=\s*["']?password""", re.IGNORECASE)
+_PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
+
+
+def judged(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[Step, Finding] | None:
+    """What is wrong with an answer; None: nothing. headers: by name in small letters."""
+    if 200 <= status < 300:
+        is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None
+        if is_page and _PASSWORD.search(body):
+            return Step.CREDENTIALS, Finding.LOGIN
+        return (Step.ANSWER, Finding.PAGE) if is_page and wants_json else None
+    if 300 <= status < 400:
+        return (Step.CREDENTIALS, Finding.LOGIN) if _SIGN_IN.search(headers.get("location", "")) else (Step.ANSWER, Finding.MOVED)
+    if status in _STATUSES:
+        return _STATUSES[status]
+    return Step.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
+
+
+def token_finding(refused: Refused, *, lost: bool, client: bool, error: str) -> Finding:
+    """What an authority's refusal means. error: its word (RFC 6749 §5.2)."""
+    if client:
+        return Finding.CLIENT
+    if lost or error == "invalid_grant":
+        return Finding.CONNECT_AGAIN
+    if error == "invalid_scope":
+        return Finding.SCOPE
+    if refused.cause is Cause.BLOCKED:
+        return Finding.BLOCKED
+    return Finding.AWAY if refused.category is Category.CONNECTION and refused.cause is Cause.OAUTH else Finding.TOKEN

@@ -1,0 +1,290 @@
+"""Credentials blotted out of texts that are stored, shown or logged (spec C5).
+
+    masks = masks_of(secrets, request)    everything that left with a request, or could have
+    masks.blotted(text)                   the text without it; to be asked before a text is cut
+
+Targets repeat what they were sent, decoded, encoded and quoted. So each credential is looked for in several *readings* (itself, its base64 at any
+offset, its hexadecimal digits, the bytes of a signing key …), and each reading in every *spelling* that one or two writers make of it
+(percent-encoding, HTML, JSON …), in capital or small letters. What is not found stands in docs/reference/security.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Final
+from urllib.parse import quote, quote_plus, unquote
+
+from heliograph.domain.connection.request import Request
+
+MASK: Final = "…"
+SHORTEST: Final = 4
+"""A shorter secret would blot out half of every answer. Also the shortest beginning of one that is found where a text was cut off."""
+SHORTEST_PIECE: Final = 12
+"""Of a part of a path, or of a header: shorter ones are words, not credentials."""
+SHORTEST_CODE: Final = 6
+"""Of what base64 or hexadecimal digits make of a secret."""
+LONGEST_TWICE: Final = 1_000
+"""A longer text is looked for in the spelling of one writer, not of one inside another."""
+MOST_BEGINNINGS: Final = 64
+"""Places that may be the beginning of a secret that was cut off. A text with more of them is made to be slow: it loses all from the first on."""
+
+_BREAKS: Final = re.compile(r"[/?&=#{}]")
+_SPEAKING: Final = re.compile(r"[?&][^=&]*(?:key|token|secret|sig|pass|pwd|auth|code|hash)[^=&]*=([^&]+)", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[\s,;\"=]+")
+_RUNS: Final = re.compile(r"[0-9A-Za-z]+")
+_LONG_RUN: Final = re.compile(r"[0-9A-Za-z]{10,}")
+_KEY_LINES: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
+_CODED: Final = ("whsec_", "v1,")
+"""What stands before the base64 of a signing secret, and of a signature (Standard Webhooks)."""
+_URL_SAFE: Final = str.maketrans("+/", "-_")
+
+
+GIVEN_BY_TARGETS: Final = frozenset({"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"})
+"""Headers of answers whose values are credentials, whoever made them: nothing of them is kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masks:
+    """What is looked for. It is made of secrets: never logged, never stored.
+
+    given: the texts it was made of. readings: each with a run of its letters and digits, in small letters. No writer changes that run, so a text
+    without it does not hold the reading in any spelling: for most texts that is all there is to look for.
+    """
+
+    given: frozenset[str] = field(default=frozenset(), repr=False)
+    readings: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def also(self, request: Request | None = None, *, secrets: Iterable[str] = (), credentials: Iterable[str] = ()) -> Masks:
+        """These masks, and those of what else left. request: what its hidden headers and its URL carry. credentials: values of such headers."""
+        wanted = {text for text in _all_of(request, secrets, credentials) if len(text) >= SHORTEST} - self.given
+        if not wanted:
+            return self
+        return Masks(self.given | wanted, self.readings + tuple(reading for text in wanted for reading in _readings(text)))
+
+    def may_be_in(self, text: str) -> bool:
+        """False: none of them is in this text. True: `blotted` has to look. Costs about as much as reading the text."""
+        folded = _folded(text)
+        return any(run in folded for run, _ in self.readings)
+
+    def blotted(self, text: str, *, cut: bool = False) -> str:
+        """The text with "…" in their place. cut: the text was cut off, so its end may be the beginning of one."""
+        folded = _folded(text)
+        spans = [span for run, each in self.readings if run in folded for word in _spellings(each) for span in _at(word, folded)]
+        if cut:
+            spans += [span for _, each in self.readings for word in _spellings(each) for span in _begun(word, folded)]
+        return _without(text, spans) if spans else text
+
+    def blotted_answer(
+        self, headers: Iterable[tuple[str, str]], body: str, *, cut: bool = False, hidden: frozenset[str] = frozenset()
+    ) -> tuple[list[list[str]], str]:
+        """Headers and body without it. hidden: names of headers, in small letters, of which no value is kept; those of cookies never are.
+
+        Looked for in all of it at once, since nearly always there is none.
+        """
+        kept = [[name, MASK if name.lower() in hidden or name.lower() in GIVEN_BY_TARGETS else value] for name, value in headers]
+        if not cut and not self.may_be_in("\0".join([body, *itertools.chain.from_iterable(kept)])):
+            return kept, body
+        return [[self.blotted(name), self.blotted(value)] for name, value in kept], self.blotted(body, cut=cut)
+
+
+NOTHING: Final = Masks()
+
+
+def masks_of(secrets: Iterable[str], request: Request | None = None, *, credentials: Iterable[str] = ()) -> Masks:
+    """The masks of everything that left with a request, or could have. The only place where masks are made.
+
+    secrets: as they are stored or were given (passwords, keys, tokens, signing secrets, path and query of a URL, private keys).
+    request: the values of its hidden headers with their parts (for Basic also the pair), and its path. credentials: values of such headers.
+    """
+    return NOTHING.also(request, secrets=secrets, credentials=credentials)
+
+
+# What left.
+
+
+def _all_of(request: Request | None, secrets: Iterable[str], credentials: Iterable[str]) -> Iterator[str]:
+    for secret in secrets:
+        yield from _parts_of_secret(secret)
+    for value in credentials:
+        yield from _parts_of_header(value)
+    if request is not None:
+        path = request.url.partition("://")[2].partition("/")[2].partition("?")[0]
+        yield f"/{path}"
+        for name, value in request.headers:
+            if name.lower() in request.hidden:
+                yield from _parts_of_header(value)
+
+
+def _parts_of_secret(secret: str) -> Iterator[str]:
+    """A secret, and what of a path, a query or a private key is a credential by itself."""
+    if secret.startswith("-----BEGIN"):
+        for block in _KEY_LINES.findall(secret):
+            yield from (line for line in block.split() if len(line) >= SHORTEST_PIECE)
+        return
+    yield secret
+    if secret.startswith("/"):
+        yield unquote(secret)
+        yield secret.partition("?")[0]
+        for piece in _BREAKS.split(secret):
+            if len(piece) >= SHORTEST_PIECE and any(c.isdigit() for c in piece):
+                yield from (piece, unquote(piece))
+        for value in _SPEAKING.findall(secret):
+            yield from (value, unquote(value))
+
+
+def _parts_of_header(value: str) -> Iterator[str]:
+    """The value, or its credentials without the scheme; its long words; of Basic what the base64 holds, too."""
+    scheme, _, credentials = value.partition(" ")
+    yield credentials.strip()
+    words = value.split()
+    if len(words) != 2 or len(credentials) < SHORTEST:
+        yield value
+    for word in words:
+        if len(word) >= SHORTEST_PIECE:
+            yield word
+            if not word.startswith(_CODED):  # their parts are readings
+                yield from (piece for piece in _SEPARATORS.split(word) if len(piece) >= SHORTEST_PIECE)
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            pair = base64.b64decode(credentials).decode()
+            password = pair.partition(":")[2]
+            yield password if len(password) >= SHORTEST else pair
+
+
+# How it is read.
+
+
+@lru_cache(maxsize=1024)
+def _readings(secret: str) -> tuple[tuple[str, str], ...]:
+    """Each reading of a secret that is long enough, with the run that finds it."""
+    coded = next((len(prefix) for prefix in _CODED if secret.startswith(prefix)), 0)
+    found = [secret[coded:].rstrip("=")]
+    raw = secret[coded:].encode("utf-8", "surrogatepass")
+    codes = _codes(raw)
+    if not secret.isascii():
+        found.append(raw.decode("latin-1"))  # UTF-8 in a header, which is read as Latin-1
+        with suppress(UnicodeEncodeError):
+            found.append(secret.encode("latin-1").decode("utf-8", "replace"))
+    if coded:
+        with suppress(ValueError):
+            key = base64.b64decode(secret[coded:], validate=True)
+            codes += _codes(key)
+            if secret.startswith(_CODED[0]):
+                found += [key.decode("latin-1"), key.decode("utf-8", "replace").strip("\ufffd")]
+    kept = [text for text in found if len(text) >= SHORTEST] + [code for code in codes if len(code) >= SHORTEST_CODE]
+    return tuple((_run(text), text) for text in dict.fromkeys(kept))
+
+
+def _run(text: str) -> str:
+    """A long run of letters and digits, the longest where none is."""
+    long = _LONG_RUN.search(text)
+    return (long[0] if long else max(_RUNS.findall(text), key=len, default="")).lower()
+
+
+def _codes(raw: bytes) -> list[str]:
+    """Bytes in hexadecimal digits, and in base64 wherever they stand in what is encoded: only the characters that nothing beside them changes."""
+    whole, second, third = (base64.b64encode(bytes(before) + raw).decode() for before in (0, 1, 2))
+    size = len(raw)
+    return [raw.hex(), whole.rstrip("="), whole[: size * 8 // 6], second[2 : (size + 1) * 8 // 6], third[3 : (size + 2) * 8 // 6]]
+
+
+# How it is spelled.
+
+
+def _json(text: str, *, plain: bool = False, more: Iterable[str] = ()) -> str:
+    """plain: in ASCII. more: characters that are written as escapes though they need not be."""
+    written = json.dumps(text, ensure_ascii=plain)[1:-1]
+    for char in more:
+        written = written.replace('\\"' if char == '"' else char, "\\/" if char == "/" else f"\\u{ord(char):04x}")
+    return written
+
+
+_WRITERS: Final[tuple[Callable[[str], str], ...]] = (
+    partial(quote, safe=""),
+    quote,
+    quote_plus,
+    partial(quote, safe="!'()*"),  # JavaScript's encodeURIComponent
+    partial(quote, safe="!$&'()*+,;=:@/?"),  # what a path or a query may hold (RFC 3986)
+    partial(quote, safe="", encoding="latin-1"),
+    html.escape,
+    partial(html.escape, quote=False),
+    lambda text: html.escape(text, quote=False).replace('"', "&#34;").replace("'", "&#39;"),
+    lambda text: html.escape(text, quote=False).replace('"', "&quot;").replace("'", "&#039;"),
+    lambda text: text.encode("ascii", "xmlcharrefreplace").decode(),
+    *(partial(_json, plain=plain, more=more) for plain in (True, False) for more in ("", "/", "<>&", "<>&'", "<>&'\"+`")),
+    lambda text: text.translate(_URL_SAFE),
+    lambda text: repr(text)[1:-1],
+    lambda text: repr(text.encode())[2:-1],
+)
+"""None of them touches letters and digits of ASCII."""
+
+
+@lru_cache(maxsize=256)
+def _spellings(text: str) -> tuple[str, ...]:
+    """A reading as each writer spells it, and each inside another, in small letters."""
+    once = _written([text])
+    spelled = _written(once) if len(text) <= LONGEST_TWICE else once
+    return tuple({_folded(each) for each in spelled})
+
+
+def _written(texts: Iterable[str]) -> set[str]:
+    found = set(texts)
+    for text in tuple(found):
+        if text.isascii() and text.isalnum():
+            continue
+        if not text.isascii():  # escapes of capital letters are others
+            found |= {text.upper(), text.lower()}
+        for write in _WRITERS:
+            with suppress(UnicodeError):
+                found.add(write(text))
+    return found
+
+
+def _folded(text: str) -> str:
+    """In small letters, of the same length: what case folding makes longer stays as it is."""
+    folded = text.casefold()
+    if len(folded) == len(text):
+        return folded
+    return "".join(small if len(small := char.casefold()) == 1 else char for char in text)
+
+
+# Where it stands.
+
+
+def _at(word: str, folded: str) -> Iterator[tuple[int, int]]:
+    start = folded.find(word)
+    while start >= 0:
+        yield start, start + len(word)
+        start = folded.find(word, start + 1)
+
+
+def _begun(word: str, folded: str) -> Iterator[tuple[int, int]]:
+    """The end of a text that is the beginning of a word."""
+    first = start = folded.find(word[:SHORTEST], max(0, len(folded) - len(word) + 1))
+    for _ in range(MOST_BEGINNINGS):
+        if start < 0:
+            return
+        if word.startswith(folded[start:]):
+            yield start, len(folded)
+            return
+        start = folded.find(word[:SHORTEST], start + 1)
+    yield first, len(folded)
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Spans that overlap or touch become one mask."""
+    kept: list[str] = []
+    end = 0
+    for start, stop in sorted(spans):
+        if start > end or not kept:
+            kept += [text[end:start], MASK]
+        end = max(end, stop)
+    return "".join([*kept, text[end:]])

@@ -1,0 +1,202 @@
+"""Access to a target by OAuth2: which token is sent, when it is renewed, what an authority's refusal means (spec C4, D4).
+
+The authority is the server behind the connection's token URLs. Tokens lie in `store.oauth`, sealed; `outbound.auth` asks for them.
+Instants and durations are microseconds, instants on the database's clock: what a token says of its end is counted from when it was asked
+for, so the authority's clock is never looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from heliograph.domain.connection.connection import Connection, Grant
+from heliograph.domain.delivery.outcomes import Cause, Refused
+from heliograph.domain.delivery.retry_policy import SECOND, Category
+
+LONGEST_EARLY: Final = 120 * SECOND
+"""So long before its end a token is renewed, at most: it is still used meanwhile."""
+LONGEST_MARGIN: Final = 10 * SECOND
+"""So long before its end a token is not sent any more, at most: requests take time, clocks drift."""
+LONGEST_LIFE: Final = 10 * 365 * 86_400 * SECOND
+CLAIM: Final = 45 * SECOND
+"""How long asking for tokens may be one process's own business: longer than two requests can take (20 s each, at most)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What an authority gave. life: how long the access token is good for, None where it did not say. refresh_token "": none, or the old one stays.
+
+    in_body: whether the client's secret went in the body. holder: whom the access is of, as the authority calls them; "" where it does not say.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    life: int | None = None
+    scope: str = ""
+    in_body: bool = False
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is stored of a connection's access. generation: rises with each new token. bond: what the tokens are good for (`Connection.bond`).
+
+    lost: the sentence since when no new token is given, until somebody connects again. refreshing_until: another process asks until then.
+    """
+
+    generation: int = 0
+    bond: str = ""
+    access_token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    in_body: bool | None = None
+    obtained_at: int = 0
+    expires_at: int | None = None
+    refreshing_until: int | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ByCredentials:
+    """The client's own access (RFC 6749 §4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByCode:
+    """Somebody has signed in and came back with a code (RFC 6749 §4.1, RFC 7636)."""
+
+    code: str = field(repr=False)
+    verifier: str = field(repr=False)
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByRefresh:
+    """A new token for the old one's refresh token (RFC 6749 §6)."""
+
+    refresh_token: str = field(repr=False)
+
+
+type Ask = ByCredentials | ByCode | ByRefresh
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A token to send. until: not after this instant; early: from then on the next one is asked for; renew: it is time, by this."""
+
+    token: str = field(repr=False)
+    generation: int
+    until: int | None = None
+    early: int | None = None
+    renew: Ask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """There is no token that could be sent; ask for one by this."""
+
+    by: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another process is asking; look again soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nobody can ask: somebody has to connect (again)."""
+
+    why: str
+
+
+type Standing = Usable | Needed | Busy | Closed
+
+
+def stand(connection: Connection, access: Access, now: int, *, refused: int = 0) -> Standing:
+    """How a connection's access stands. refused: the generation of a token that the target has answered 401 to; 0: none."""
+    by = _way(connection, access)
+    busy = access.refreshing_until is not None and access.refreshing_until > now
+    if access.access_token and access.bond == connection.bond and access.generation != refused:
+        until, early = _ends(access)
+        if until is None or now < until:
+            due = early is not None and now >= early and not busy and not access.lost
+            return Usable(access.access_token, access.generation, until, early, by if due and not isinstance(by, Closed) else None)
+    if isinstance(by, Closed):
+        return by
+    return Busy() if busy else Needed(by)
+
+
+def _way(connection: Connection, access: Access) -> Ask | Closed:
+    if connection.grant is Grant.CLIENT_CREDENTIALS:
+        return ByCredentials()
+    if access.bond != connection.bond:
+        return Closed("This connection is not connected yet, or its OAuth2 settings have changed since. Connect again.")
+    if access.lost:
+        return Closed(access.lost)
+    if not access.refresh_token:
+        return Closed(f"No longer connected: {connection.authority} gave no means to renew the access. Connect again.")
+    return ByRefresh(access.refresh_token)
+
+
+def _ends(access: Access) -> tuple[int | None, int | None]:
+    """Until when the token is sent, and from when the next is asked for; None for a token of which nobody knows the end."""
+    if access.expires_at is None:
+        return None, None
+    life = max(0, access.expires_at - access.obtained_at)
+    return access.expires_at - min(LONGEST_MARGIN, life // 10), access.expires_at - min(LONGEST_EARLY, life // 5)
+
+
+def expiry(asked_at: int, life: int | None) -> int | None:
+    """When a token ends that was asked for at that instant. What is no length of time (0, a negative number) says nothing."""
+    return None if life is None or life <= 0 else asked_at + min(life, LONGEST_LIFE)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No token was given. lost: none ever will be for this refresh token. client: the client itself was refused, so that it may be worth telling its secret in another way.
+
+    error: the authority's word for it (RFC 6749 §5.2), "" where it said none.
+    """
+
+    refused: Refused
+    lost: bool = False
+    client: bool = False
+    error: str = ""
+
+
+def denied(connection: Connection, ask: Ask, error: str, description: str) -> Denied:
+    """What an authority's error means (RFC 6749 §5.2), in words. description: its own, already without secrets."""
+    who = connection.authority
+    more = f" It says: {description}" if description else ""
+    match error:
+        case "invalid_client":
+            said = f"{who} does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup.{more}"
+        case "invalid_grant":
+            said = f"{_no_longer(who, ask)} (invalid_grant). Connect again.{more}"
+        case "invalid_scope":
+            scope = f"the scope “{connection.scope}”" if connection.scope else "access without a scope"
+            said = f"{who} does not grant {scope} (invalid_scope). Ask its administrator for the right one.{more}"
+        case "unauthorized_client" | "unsupported_grant_type":
+            said = f"{who} does not allow the Grant Type “{connection.grant}” for this client ({error}).{more}"
+        case _:
+            said = f"{who} refused to give access ({error}).{more}"
+    lost = error == "invalid_grant" and not isinstance(ask, ByCredentials)
+    return Denied(oauth_refused(said), lost=lost, client=error == "invalid_client", error=error)
+
+
+def _no_longer(who: str, ask: Ask) -> str:
+    match ask:
+        case ByRefresh():
+            return f"No longer connected: {who} does not renew the access"
+        case ByCode():
+            return f"{who} did not accept the sign-in"
+        case ByCredentials():
+            return f"{who} refused to give access"
+        case _:
+            assert_never(ask)
+
+
+def oauth_refused(said: str) -> Refused:
+    """A failure that somebody has to mend in the set-up (D4: OAuth refused is Config). Nothing went to the target."""
+    return Refused(Category.CONFIG, Cause.OAUTH, said, left=False)

@@ -1,0 +1,241 @@
+"""Presets: a connection, its mapping and its response rule for a well-known target, with blanks to fill (spec B3).
+
+A preset is data; `connections/presets` has one file each. `{{name}}` stands for what was filled in: percent-encoded within a URL, as it is elsewhere.
+Source fields in a URL keep their single braces. What comes out is a connection's body and mappings' bodies: saved like any other, and free to be
+changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote
+
+from heliograph.domain.connection.target_url import AddressError, split_address
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.flow import Does
+from heliograph.domain.mapping.json_bodies import Body, BodyError, checked_text
+from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS
+
+LONGEST: Final = 4_000
+_PLACE: Final = re.compile(r"\{\{([a-z_]+)\}\}")
+_FORM_FIELDS: Final[Mapping[str, str]] = {
+    label.casefold(): f"{area}.{name}"
+    for area, fields in (("event", EVENT_FIELDS), ("registration", REGISTRATION_FIELDS), ("profile", PROFILE_FIELDS))
+    for name, label in fields.items()
+}
+
+
+class BlankKind(StrEnum):
+    """What a blank takes."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SECRET = "secret"  # noqa: S105 - a kind of blank
+    URL = "url"
+    ORIGIN = "origin"
+    """An address of which only scheme, host and port count."""
+    FORM = "form"
+    """A form's pre-filled link: each answer in it names the field that goes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A field to fill. hosts: names that the URL's host has to be, or to end in; path: how its path has to begin. default: what stands there at first."""
+
+    name: str
+    label: str
+    kind: BlankKind = BlankKind.TEXT
+    help: str = ""
+    default: str = ""
+    required: bool = True
+    hosts: tuple[str, ...] = ()
+    path: str = ""
+
+    @property
+    def takes_fields(self) -> bool:
+        """Whether it is a URL that may be of any application, and so hold source fields (C2). Those of one application are given whole by it."""
+        return self.kind is BlankKind.URL and not self.hosts
+
+
+class BlanksWrong(HeliographError):
+    """Some blanks cannot be as they were filled. reasons: a sentence by name of the blank."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+        self.reasons = dict(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a preset comes to. fields: of the connection's body; secrets: by name."""
+
+    url: str = field(repr=False)
+    fields: Mapping[str, object]
+    secrets: Mapping[str, str] = field(repr=False)
+    mappings: tuple[Mapping[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset. what, needs, sets: sentences for the page where one chooses; ask: what to ask of the target's administrator; does: what a request does there.
+
+    sources: where the vendor's facts are from. sample: the blanks of an example, and the request that it makes.
+    """
+
+    key: str
+    name: str
+    what: str
+    needs: str
+    sets: str
+    does: Does
+    blanks: tuple[Blank, ...]
+    connection: Mapping[str, Any]
+    mappings: tuple[Mapping[str, Any], ...]
+    sample: Mapping[str, Any]
+    ask: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    def fill(self, values: Mapping[str, str], *, http: bool = False) -> Filled:
+        """The connection and the mappings with the blanks filled. http: whether addresses without TLS are possible. Raises BlanksWrong."""
+        wrong: dict[str, str] = {}
+        clean: dict[str, str] = {}
+        rows: list[dict[str, object]] = []
+        for blank in self.blanks:
+            try:
+                clean[blank.name], more = _take(blank, str(values.get(blank.name, blank.default)), http=http)
+                rows += more
+            except BodyError as error:
+                wrong[blank.name] = f"{error.reason[:1].upper()}{error.reason[1:]}."
+        if wrong:
+            raise BlanksWrong(wrong)
+        connection = {key: value for key, value in self.connection.items() if key != "when"}
+        for name, more_fields in self.connection.get("when", {}).items():
+            if clean.get(name):
+                connection |= more_fields
+        whole = {blank.name for blank in self.blanks if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM)}
+        url = _PLACE.sub(lambda m: clean[m[1]] if m[1] in whole else quote(clean[m[1]], safe=""), connection.pop("url"))
+        secrets = {name: _filled(text, clean) for name, text in connection.pop("secrets", {}).items()}
+        return Filled(url, _filled(connection, clean), secrets, tuple(_mapping(body, clean, rows) for body in self.mappings))
+
+    def start(self) -> tuple[Mapping[str, object], ...]:
+        """The mappings alone, for somebody whose connection is there already: a row that is made of an empty blank has no source yet."""
+        clean = {blank.name: blank.default for blank in self.blanks}
+        return tuple(_without_empty_texts(_mapping(body, clean, ())) for body in self.mappings)
+
+    @property
+    def url_blank(self) -> str:
+        """The blank that a wrong URL is about."""
+        return next(iter(_PLACE.findall(self.connection["url"])), "name")
+
+
+def read_preset(key: str, data: Mapping[str, Any]) -> Preset:
+    """A preset from its file. Raises BodyError."""
+    body = Body(data)
+    own = Blank("name", "Connection Name", default=body.text("name"))
+    return Preset(
+        key=key,
+        name=body.text("name"),
+        what=body.text("what"),
+        needs=body.text("needs"),
+        sets=body.text("sets"),
+        does=body.choice("does", Does),
+        blanks=(own, *(_blank(Body(item, where)) for where, item in body.items("blank", most=20))),
+        connection=data["connection"],
+        mappings=tuple(data["mapping"]),
+        sample=data["sample"],
+        ask=body.texts("ask", most=10, longest=500),
+        notes=body.texts("notes", most=10, longest=500),
+        sources=body.texts("sources", most=10),
+    )
+
+
+def _blank(body: Body) -> Blank:
+    return Blank(
+        name=body.text("name"),
+        label=body.text("label"),
+        kind=body.choice("kind", BlankKind, BlankKind.TEXT),
+        help=body.text("help", longest=500),
+        default=body.text("default", longest=500),
+        required=body.flag("required", default=True),
+        hosts=body.texts("hosts", most=10),
+        path=body.text("path"),
+    )
+
+
+def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, object]]]:
+    """What was filled in, checked, and the rows that a form's link makes. Raises BodyError."""
+    value = checked_text(text.strip(), blank.name, longest=LONGEST)
+    if not value:
+        if blank.required:
+            raise BodyError(blank.name, f"{blank.label} is missing")
+        return "", []
+    if blank.kind is BlankKind.NUMBER and not (value.isascii() and value.isdigit()):
+        raise BodyError(blank.name, "this is a number; it holds digits only")
+    if blank.kind not in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM):
+        if any(ord(char) < 32 for char in value):
+            raise BodyError(blank.name, "it holds a line break or another control character")
+        return value, []
+    try:
+        address = split_address(value if "://" in value else f"https://{value}", http=http)
+    except AddressError as error:
+        raise BodyError(blank.name, str(error).removesuffix(".")) from None
+    host = address.origin.partition("://")[2].partition(":")[0]
+    if blank.hosts and not any(host == name or host.endswith(f".{name}") for name in blank.hosts):
+        raise BodyError(
+            blank.name, f"its host is {' or '.join(blank.hosts)}, this one is {host}; for another host, start from Generic JSON"
+        )
+    path, _, query = address.rest.partition("?")
+    if not path.startswith(blank.path):
+        raise BodyError(blank.name, f"its path begins with {blank.path}; copy the whole address")
+    if blank.kind is BlankKind.ORIGIN:
+        return address.origin, []
+    if blank.kind is BlankKind.URL:
+        return f"{address.origin}{address.rest}", []
+    return f"{address.origin}{path.rpartition('/')[0]}/formResponse", list(_form_rows(blank, query))
+
+
+def _form_rows(blank: Blank, query: str) -> Iterator[dict[str, object]]:
+    """A row for each answer of a pre-filled link: `entry.123=First+Name` takes the registrant's first name."""
+    found = [(name, value.strip()) for name, value in parse_qsl(query) if name.startswith("entry.")]
+    if not found:
+        raise BodyError(
+            blank.name, 'it has no answers: in the form choose "Get pre-filled link", answer with names of fields such as First Name'
+        )
+    seen: set[str] = set()
+    for name, label in found:
+        key = _FORM_FIELDS.get(label.casefold())
+        if key is None:
+            raise BodyError(
+                blank.name, f"{name}: there is no field {label[:60]!r}; names are such as First Name, Last Name, E-mail, Event Name"
+            )
+        if name not in seen:
+            yield {"target": name, "parts": [{"source": key}]}
+        seen.add(name)
+
+
+def _mapping(body: Mapping[str, Any], clean: Mapping[str, str], form: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """A mapping's body; a row with `if` is left out where that blank is empty."""
+    rows = [
+        _filled({key: value for key, value in row.items() if key != "if"}, clean)
+        for row in body.get("rows", [])
+        if "if" not in row or clean.get(row["if"])
+    ]
+    return {**_filled({key: value for key, value in body.items() if key != "rows"}, clean), "rows": [*rows, *form]}
+
+
+def _without_empty_texts(body: dict[str, Any]) -> dict[str, object]:
+    rows = [{**row, "parts": [part for part in row["parts"] if part.get("text") != ""]} for row in body["rows"]]
+    return {**body, "rows": rows}
+
+
+def _filled(value: Any, clean: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _PLACE.sub(lambda found: clean[found[1]], value)
+    if isinstance(value, Mapping):
+        return {key: _filled(entry, clean) for key, entry in value.items()}
+    return [_filled(entry, clean) for entry in value] if isinstance(value, list) else value

@@ -1,0 +1,209 @@
+"""Composes the request that carries a payload to a connection (guide: Adding a Connection; spec C1, C2, M9).
+
+`prepare` does once per version of a connection what does not depend on the change; `Prepared.compose` runs for each action. A header or URL
+that a change's data would make impossible is an `Invalid`: a validation error, never retried.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from heliograph.domain.connection.connection import (
+    Auth,
+    Connection,
+    ContentType,
+    KeyPlace,
+    Method,
+    MissingSecret,
+    Secret,
+    check_secret,
+    read_secret,
+)
+from heliograph.domain.connection.target_url import LONGEST_URL, URL, Rest, masked, parse_rest
+from heliograph.domain.mapping import headers as header_rules
+from heliograph.domain.mapping.paths import Json
+from heliograph.domain.mapping.rendering import Facts, Invalid, Problem, Rendered
+
+WEBHOOK_ID: Final = "webhook-id"
+AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
+NO_TEXT: Final = "holds half a character (a lone surrogate)"
+
+_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def encode_json(tree: Json) -> bytes:
+    """JSON in UTF-8, as short as it can be."""
+    return _json.encode(tree).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A composed request. body None: none is sent. hidden: the names of headers that hold credentials, in small letters."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as anyone may see it (C5)."""
+        return masked(self.url)
+
+    @property
+    def shown_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers without credentials."""
+        return tuple((name, "…" if name.lower() in self.hidden else value) for name, value in self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A connection with its secrets, ready to compose requests. It is a secret itself: never logged, never stored."""
+
+    connection: Connection
+    rest: Rest = field(repr=False)
+    auth: tuple[tuple[str, str], ...] = field(repr=False)  # headers
+    query: tuple[tuple[str, str], ...] = field(repr=False)  # parameters
+    fixed: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the fixed headers, with those that were sealed
+    hidden: frozenset[str] = frozenset()  # names of its own headers that hold credentials, in small letters
+
+    @property
+    def credentials(self) -> list[str]:
+        """Values of headers that authenticate, fixed ones among them."""
+        return [value for name, value in (*self.auth, *self.fixed) if name.lower() in self.hidden]
+
+    @property
+    def sends_json(self) -> bool:
+        return self.connection.method is not Method.GET and self.connection.content_type is ContentType.JSON
+
+    def compose(
+        self,
+        payload: Rendered,
+        headers: Rendered | None,
+        facts: Facts,
+        *,
+        webhook_id: str,
+        timezone: tzinfo = UTC,
+        bearer: str | None = None,
+        encode: Callable[[Json], bytes] = encode_json,
+    ) -> Request | Invalid:
+        """The request for one change.
+
+        webhook_id: the action's stable id (D1). timezone: the event's, for dates in the URL. bearer: the access token of an OAuth2
+        connection, which its caller fetches; without one the request carries no credentials. encode: writes the JSON.
+        """
+        problems: list[Problem] = []
+        rest = self.rest.fill(facts, timezone)
+        if isinstance(rest, Problem):
+            problems.append(rest)
+            rest = ""
+        pairs = list(self.query)
+        body = None
+        try:
+            if self.connection.method is Method.GET:
+                pairs = payload.pairs() + pairs
+            else:
+                body = encode(payload.tree()) if self.sends_json else urlencode(payload.pairs()).encode()
+            query = urlencode(pairs, quote_via=quote, safe="")
+        except UnicodeEncodeError:
+            problems.append(Problem("payload", NO_TEXT))
+            query = ""
+        glue = "" if not query or rest.endswith(("?", "&")) else "&" if "?" in rest else "?"
+        url = f"{self.connection.origin}{rest}{glue}{query}"
+        if len(url) > LONGEST_URL:
+            problems.append(Problem(URL, f"is longer than {LONGEST_URL:,} characters"))
+        if not self.query_is_free(payload):
+            problems.append(Problem(self.connection.key_name, AUTHENTICATES))
+        sent = self._headers(headers, webhook_id, bearer, problems)
+        if problems:
+            return Invalid(tuple(problems))
+        hidden = self.hidden | headers.sealed if headers is not None else self.hidden
+        return Request(self.connection.method.value, url, sent, body, hidden)
+
+    def query_is_free(self, payload: Rendered) -> bool:
+        """Whether a query's payload leaves the parameter alone that the key goes in."""
+        if not self.query or self.connection.method is not Method.GET:
+            return True
+        return all(name != self.connection.key_name for name, _ in payload.pairs())
+
+    def _headers(
+        self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[Problem]
+    ) -> tuple[tuple[str, str], ...]:
+        """All headers in order. What a mapping sets comes instead of a fixed one or the content type of the same name."""
+        found: dict[str, tuple[str, str]] = {}
+        if self.connection.method is not Method.GET:
+            found["content-type"] = ("Content-Type", self.connection.content_type.value)
+        for name, value in self.fixed:
+            found[name.lower()] = (name, value)
+        for name, value in mapped.headers() if mapped else ():
+            if name.lower() == self.connection.auth_header:
+                problems.append(Problem(name, AUTHENTICATES))
+            elif problem := header_rules.name_problem(name) or header_rules.value_problem(value):
+                problems.append(Problem(name, problem))
+            else:
+                found[name.lower()] = (name, value.strip(" \t"))
+        for name, value in self.auth:
+            found[name.lower()] = (name, value)
+        if self.connection.auth is Auth.OAUTH2 and bearer is not None:
+            found["authorization"] = ("Authorization", f"Bearer {check_secret(Secret.KEY, bearer)}")
+        found[WEBHOOK_ID] = (WEBHOOK_ID, webhook_id)
+        if sum(len(name) + len(value) for name, value in found.values()) > header_rules.MAX_TOGETHER:
+            problems.append(Problem("headers", header_rules.TOO_LONG))
+        return tuple(found.values())
+
+
+def prepare(connection: Connection, secrets: Mapping[str, str]) -> Prepared:
+    """Joins a connection and its secrets, by name. Raises MissingSecret, and AddressError or ConnectionSetupError for a secret that no request can carry."""
+    auth: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    if connection.auth is Auth.BASIC:
+        credentials = f"{connection.user_name}:{read_secret(secrets, Secret.PASSWORD)}".encode()
+        auth = (("Authorization", f"Basic {base64.b64encode(credentials).decode()}"),)
+    elif connection.auth is Auth.KEY:
+        key = check_secret(Secret.KEY, read_secret(secrets, Secret.KEY))
+        if connection.key_place is KeyPlace.BEARER:
+            auth = (("Authorization", f"Bearer {key}"),)
+        elif connection.key_place is KeyPlace.HEADER:
+            auth = ((connection.key_name, key),)
+        else:
+            query = ((connection.key_name, key),)
+    fixed = tuple((name, _fixed_value(name, value, secrets)) for name, value in connection.headers)
+    rest = parse_rest(read_secret(secrets, Secret.PATH))
+    return Prepared(connection, rest, auth, query, fixed, _hidden(connection))
+
+
+def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
+    """A fixed header's value; that of a credential is never in the connection itself."""
+    if not header_rules.is_secret_name(name):
+        return value
+    found = secrets.get(header_rules.sealed_field(name), "")
+    if not found:
+        raise MissingSecret(name)
+    return found
+
+
+def compose(
+    connection: Connection,
+    secrets: Mapping[str, str],
+    payload: Rendered,
+    headers: Rendered | None,
+    facts: Facts,
+    *,
+    webhook_id: str,
+    timezone: tzinfo = UTC,
+    bearer: str | None = None,
+) -> Request | Invalid:
+    """`prepare` and `compose` at once, for a preview or a test; whoever sends many keeps the prepared connection."""
+    return prepare(connection, secrets).compose(payload, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer)
+
+
+def _hidden(connection: Connection) -> frozenset[str]:
+    sealed = (name.lower() for name in connection.sealed_headers)
+    return frozenset({"authorization", "cookie", connection.auth_header or "authorization", *sealed})

@@ -1,0 +1,340 @@
+"""Response rules: what a target's answer means where its status code does not say it (spec C7, D3, X2).
+
+A rule is a list of clauses. The first whose conditions all hold decides; where none does, the status decides as ever. Conditions look at the
+status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule
+can make the engine stand still. Nothing here raises, whatever a target answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, assert_never
+
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Lead, Refused, classify_response, parse_retry_after
+from heliograph.domain.delivery.retry_policy import SECOND, Category
+from heliograph.domain.mapping import headers as header_rules
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.paths import ABSENT, Path, PathError, look_up, parse_path
+
+MAX_CLAUSES: Final = 20
+MAX_CONDITIONS: Final = 10
+MAX_VALUES: Final = 20
+MAX_TEXT: Final = 500
+LONGEST_REASON: Final = 200
+"""Characters of what the target gives as its reason."""
+LONGEST_HOLD: Final = 86_400
+FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
+"""What a clause may call a failure."""
+
+
+class Place(StrEnum):
+    """Where a condition looks."""
+
+    STATUS = "status"
+    BODY = "body"
+    JSON = "json"
+    HEADER = "header"
+
+
+class How(StrEnum):
+    """How it compares what it finds there."""
+
+    IS = "is"
+    CONTAINS = "contains"
+    FILLED = "filled"
+    """It is there, and is neither null nor empty."""
+
+
+class Then(StrEnum):
+    """What a clause makes of an answer."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as rules see it. headers: names in small letters. body: as much as was read. blotted: takes credentials out of a text that is kept of it."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    blotted: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    _seen: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _matches: dict[int, tuple[Rule, int | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is no UTF-8 is replaced."""
+        if "text" not in self._seen:
+            self._seen["text"] = self.body.decode("utf-8", "replace")
+        return str(self._seen["text"])
+
+    @property
+    def json(self) -> object:
+        """The body's JSON, or ABSENT for what is none, or is nested too deep to be read."""
+        if "json" not in self._seen:
+            try:
+                self._seen["json"] = json.loads(self.body)
+            except (ValueError, RecursionError):
+                self._seen["json"] = ABSENT
+        return self._seen["json"]
+
+    @property
+    def folded(self) -> str:
+        """The text as it is compared: folded once, however many conditions look at it."""
+        if "folded" not in self._seen:
+            self._seen["folded"] = _folded(self.text)
+        return str(self._seen["folded"])
+
+    def match(self, rule: Rule) -> int | None:
+        """The number of the rule's clause that decides, None where none does: looked for once, however many ask."""
+        known = self._matches.get(id(rule))
+        if known is None or known[0] is not rule:
+            known = self._matches[id(rule)] = rule, next((number for number, clause in enumerate(rule) if clause.holds(self)), None)
+        return known[1]
+
+    def found(self, path: Path) -> list[str]:
+        """The texts at a path: one, those of a list, or none. Objects have no text."""
+        value = look_up(self.json, path)
+        return [text for entry in (value if isinstance(value, list) else [value]) if (text := _scalar(entry)) is not None]
+
+
+def _scalar(value: object) -> str | None:
+    """A plain JSON value as a rule writes it: true, false, null, 12, 1.5, or the text itself."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, (bool, int, float)):
+        try:
+            return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+        except ValueError:  # a number with more digits than Python writes
+            return None
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One look at an answer. name: a path in JSON, or a header. values: any of them fits; of a status also ranges (200-299). unless: turns it round.
+
+    Raises BodyError for what no condition can be.
+    """
+
+    place: Place
+    how: How
+    name: str = ""
+    values: tuple[str, ...] = ()
+    unless: bool = False
+    path: Path = field(default=(), init=False, compare=False, repr=False)
+    ranges: tuple[tuple[int, int], ...] = field(default=(), init=False, compare=False, repr=False)
+    texts: tuple[str, ...] = field(default=(), init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.how is How.FILLED and (self.values or self.place is Place.STATUS):
+            raise BodyError("", "say which status, or what the text is compared with")
+        if self.how is not How.FILLED and (not self.values or any(not value.strip() for value in self.values)):
+            raise BodyError(self.how.value, "say what to compare with")
+        if self.name and self.place in (Place.STATUS, Place.BODY):
+            raise BodyError("name", f"the {self.place} has no parts with names")
+        if self.place is Place.STATUS:
+            if self.how is not How.IS:
+                raise BodyError("contains", "a status is one, or in a range such as 200-299")
+            object.__setattr__(self, "ranges", tuple(_range(value) for value in self.values))
+        elif self.place is Place.JSON:
+            try:
+                object.__setattr__(self, "path", parse_path(self.name, in_list=True))
+            except PathError as error:
+                raise BodyError("name", str(error).removesuffix(".")) from None
+        elif self.place is Place.HEADER and not header_rules.is_name(self.name):
+            raise BodyError("name", f"{self.name!r} is no name of a header")
+        object.__setattr__(self, "texts", tuple(_folded(value) for value in self.values))
+
+    def holds(self, reply: Reply) -> bool:
+        """Whether the answer is as the condition says."""
+        return self._fits(reply) != self.unless
+
+    def _fits(self, reply: Reply) -> bool:
+        match self.place:
+            case Place.STATUS:
+                return any(first <= reply.status <= last for first, last in self.ranges)
+            case Place.BODY:
+                return self._compare([reply.folded])
+            case Place.JSON:
+                if self.how is How.FILLED:
+                    return look_up(reply.json, self.path) not in (ABSENT, None, "", [], {})
+                return self._compare([_folded(text) for text in reply.found(self.path)])
+            case Place.HEADER:
+                name = self.name.lower()
+                return self._compare([_folded(value) for key, value in reply.headers if key == name])
+            case _:
+                assert_never(self.place)
+
+    def _compare(self, folded: Sequence[str]) -> bool:
+        if self.how is How.FILLED:
+            return any(folded)
+        if self.how is How.IS:
+            return any(text in self.texts for text in folded)
+        return any(wanted in text for text in folded for wanted in self.texts)
+
+    def to_body(self) -> dict[str, object]:
+        """JSON that `from_body` reads back: {"in": "json", "name": "result[0].status", "is": ["created"]}."""
+        body: dict[str, object] = {"in": self.place.value}
+        if self.name:
+            body["name"] = self.name
+        body[self.how.value] = True if self.how is How.FILLED else list(self.values)
+        if self.unless:
+            body["unless"] = True
+        return body
+
+    @classmethod
+    def from_body(cls, value: object, where: str) -> Condition:
+        """Reads a condition. Raises BodyError."""
+        body = Body(value, where)
+        given = [how for how in How if body.has(how.value)]
+        if len(given) != 1:
+            raise BodyError(where, f"expected one of {', '.join(How)}")
+        (how,) = given
+        values: tuple[str, ...] = ()
+        if how is not How.FILLED:
+            values = body.texts(how.value, most=MAX_VALUES, longest=MAX_TEXT)
+        elif not body.flag("filled"):
+            raise BodyError(body.at("filled"), "expected true; what is not filled has unless")
+        place, name, unless = body.choice("in", Place), body.text("name", longest=MAX_TEXT), body.flag("unless")
+        try:
+            return cls(place, how, name, values, unless)
+        except BodyError as error:
+            raise _within(body, error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Where all conditions hold, the answer means `then`.
+
+    lead: what the target did with the record, of a delivery (X2). category, says (a sentence), shows (the path of the target's own reason),
+    retry_after (seconds that the connection rests) and renew (the access token was refused: as after a 401, C4) belong to a failure.
+    Raises BodyError for what no clause can be.
+    """
+
+    conditions: tuple[Condition, ...]
+    then: Then
+    lead: Lead | None = None
+    category: Category = Category.GENERAL
+    says: str = ""
+    shows: str = ""
+    retry_after: int = 0
+    renew: bool = False
+    path: Path = field(default=(), init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.conditions:
+            raise BodyError("if", "a clause needs a condition")
+        if self.then is Then.DELIVERED and (
+            self.says or self.shows or self.retry_after or self.renew or self.category is not Category.GENERAL
+        ):
+            raise BodyError("then", "a category, a reason and a rest belong to what failed")
+        if self.then is Then.FAILED and self.lead is not None:
+            raise BodyError("lead", "what failed has created and updated nothing")
+        if self.category not in FAILURES:
+            raise BodyError("category", f"expected one of {', '.join(FAILURES)}")
+        if self.shows:
+            try:
+                object.__setattr__(self, "path", parse_path(self.shows, in_list=True))
+            except PathError as error:
+                raise BodyError("shows", str(error).removesuffix(".")) from None
+
+    def holds(self, reply: Reply) -> bool:
+        return all(condition.holds(reply) for condition in self.conditions)
+
+    def message(self, reply: Reply) -> str:
+        """What the item page says: the clause's sentence and the target's own reason, which loses credentials before anything else."""
+        said = self.says or f"The response rule says that this answer ({reply.status}) is a failure."
+        reason = " ".join(reply.blotted(" ".join(reply.found(self.path))).split()) if self.path else ""
+        if not reason:
+            return said
+        return f"{said.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"
+
+    def to_body(self) -> dict[str, object]:
+        """JSON that `from_body` reads back. What is as usual is left out."""
+        body: dict[str, object] = {"if": [condition.to_body() for condition in self.conditions], "then": self.then.value}
+        if self.lead is not None:
+            body["lead"] = self.lead.value
+        if self.category is not Category.GENERAL:
+            body["category"] = self.category.value
+        return body | {name: value for name in ("says", "shows", "retry_after", "renew") if (value := getattr(self, name))}
+
+    @classmethod
+    def from_body(cls, value: object, where: str) -> Clause:
+        """Reads a clause. Raises BodyError."""
+        body = Body(value, where)
+        conditions = tuple(Condition.from_body(item, at) for at, item in body.items("if", most=MAX_CONDITIONS))
+        then = body.choice("then", Then)
+        lead = body.choice("lead", Lead) if body.has("lead") else None
+        category = body.choice("category", Category, Category.GENERAL)
+        says, shows = body.text("says", longest=LONGEST_REASON), body.text("shows", longest=MAX_TEXT)
+        rest, renew = body.number("retry_after", least=1, most=LONGEST_HOLD) or 0, body.flag("renew")
+        try:
+            return cls(conditions, then, lead, category, says, shows, rest, renew)
+        except BodyError as error:
+            raise _within(body, error) from None
+
+
+type Rule = tuple[Clause, ...]
+
+
+def read_rule(body: Body, key: str = "rule") -> Rule:
+    """The rule at a key of a body. Raises BodyError with the place and the reason."""
+    return tuple(Clause.from_body(item, where) for where, item in body.items(key, most=MAX_CLAUSES))
+
+
+def first_match(rule: Rule, reply: Reply) -> int | None:
+    """The number of the clause that decides, counted from 0; None: the status does."""
+    return reply.match(rule)
+
+
+def classify_reply(rule: Rule, reply: Reply, now: int) -> Delivered | Refused:
+    """What an answer means to a connection with this rule. now: microseconds, for a Retry-After that is a date."""
+    asked = next((value for name, value in reply.headers if name == "retry-after"), None)
+    number = first_match(rule, reply)
+    if number is None:
+        return classify_response(reply.status, retry_after=asked, now=now)
+    clause = rule[number]
+    if clause.then is Then.DELIVERED:
+        return Delivered(reply.status, clause.lead)
+    return Refused(
+        Category.CONFIG if clause.renew else clause.category,
+        Cause.OAUTH if clause.renew else Cause.RULE,
+        clause.message(reply),
+        left=True,
+        status=reply.status,
+        retry_after=clause.retry_after * SECOND or parse_retry_after(asked, now),
+    )
+
+
+def refuses_token(rule: Rule, reply: Reply) -> bool:
+    """Whether the answer says that the access token is not (or no longer) good, though its status is not 401 (C4)."""
+    number = first_match(rule, reply)
+    return number is not None and rule[number].renew
+
+
+def counts_leads(rule: Rule) -> bool:
+    """Whether the target tells what it created and updated; where no connection does, pages show "-" (X2)."""
+    return any(clause.lead is not None for clause in rule)
+
+
+def _within(body: Body, error: BodyError) -> BodyError:
+    return BodyError(body.at(error.where) if error.where else body.where, error.reason)
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, dash, last = text.strip().partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) == 3 for part in (first, last or first)) or (dash and not last):
+        raise BodyError("is", f"{text!r} is no status such as 200, and no range such as 200-299")
+    if int(first) > int(last or first):
+        raise BodyError("is", f"{text!r} begins after its end")
+    return int(first), int(last or first)

@@ -1,0 +1,155 @@
+"""A response rule made from one answer, for a person to look at (spec C7): "answers like this one are a failure", or "only these are a success"."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, Place, Reply, Rule, Then
+from heliograph.domain.delivery.outcomes import Lead
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up
+
+FLAGS: Final = (
+    "ok",
+    "success",
+    "successful",
+    "succeeded",
+    "accepted",
+    "valid",
+    "status",
+    "state",
+    "result",
+    "outcome",
+    "code",
+    "error",
+    "errorCode",
+)
+"""Names under which answers say how it went, the plainest first."""
+REASONS: Final = (
+    "message",
+    "msg",
+    "error",
+    "errors",
+    "detail",
+    "details",
+    "reason",
+    "reasons",
+    "description",
+    "error_description",
+    "title",
+)
+INSIDE: Final = ("result", "results", "data", "response", "errors", "error")
+"""Where the answer about the one record stands, if not at the top."""
+CREATED: Final = frozenset({"created", "updated"})
+SUCCESS: Final = "200-299"
+SHORT: Final = 100
+"""Characters of a text that is compared as a whole."""
+
+
+def propose(reply: Reply, then: Then) -> Rule:
+    """A rule by which this answer, and others like it, mean `then`.
+
+    What it goes by: a flag in JSON, else that it is a web page, else its text, else its status alone. Of success it also makes the rest of
+    2xx a failure, and it counts what the target created and updated where it says so.
+    """
+    marks = _marks(reply)
+    status = Condition(Place.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
+    if then is Then.FAILED:
+        category = Category.CONFIG if marks and marks[0].place is Place.HEADER else Category.GENERAL
+        return (Clause((status, *marks), then, category=category, says=_sentence(marks), shows=_reason(reply)),)
+    leads = _leads(reply, status)
+    rest = () if not marks or not 200 <= reply.status < 300 else (Clause((status,), Then.FAILED, says=_OTHER, shows=_reason(reply)),)
+    return (*(leads or (Clause((status, *marks), then),)), *rest)
+
+
+_OTHER: Final = "The target did not confirm it."
+
+
+def _marks(reply: Reply) -> tuple[Condition, ...]:
+    """What tells this answer from others."""
+    flag = _flag(reply)
+    if flag is not None:
+        path, text = flag
+        return (Condition(Place.JSON, How.IS, format_path(path), (text,)),)
+    if reply.json is not ABSENT:
+        return ()
+    if _is_page(reply):
+        return (Condition(Place.HEADER, How.CONTAINS, "content-type", ("text/html",)),)
+    text = reply.text.strip()
+    if not text:
+        return ()
+    if len(text) <= SHORT:
+        return (Condition(Place.BODY, How.IS, values=(text,)),)
+    line = text.splitlines()[0].strip()[:SHORT]
+    return (Condition(Place.BODY, How.CONTAINS, values=(line or text[:SHORT].strip(),)),)
+
+
+def _is_page(reply: Reply) -> bool:
+    return any(name == "content-type" and "text/html" in value.lower() for name, value in reply.headers)
+
+
+def _flag(reply: Reply) -> tuple[Path, str] | None:
+    """The first plain value that says how it went: (where, what)."""
+    for start in _starts(reply):
+        for name in FLAGS:
+            path = (*start, name)
+            value = look_up(reply.json, path)
+            found = reply.found(path)
+            if not isinstance(value, list) and len(found) == 1 and found[0].strip() and len(found[0]) <= MAX_TEXT and _is_writable(path):
+                return path, found[0]
+    return None
+
+
+def _starts(reply: Reply) -> list[Path]:
+    """The objects in which to look: the answer itself, and the first record in it."""
+    top: Path = (0,) if isinstance(reply.json, list) else ()
+    starts: list[Path] = [top] if not top or isinstance(look_up(reply.json, top), dict) else []
+    for name in INSIDE:
+        inside: tuple[Path, ...] = ((*top, name), (*top, name, 0))
+        starts += [path for path in inside if isinstance(look_up(reply.json, path), dict)]
+    return starts
+
+
+def _is_writable(path: Path) -> bool:
+    return len(format_path(path)) <= MAX_LENGTH
+
+
+def _reason(reply: Reply) -> str:
+    """The path of the target's own words about it; "" where there are none."""
+    for start in reversed(_starts(reply)):  # what is said of the record says more than what is said of the whole
+        for name in REASONS:
+            path = (*start, name)
+            if any(len(text.strip()) > 2 for text in reply.found(path)) and _is_writable(path):
+                return format_path(path)
+    return ""
+
+
+def _leads(reply: Reply, status: Condition) -> tuple[Clause, ...]:
+    """A clause for what was created and one for what was updated, where the answer tells."""
+    for start in _starts(reply):
+        created = (*start, "created")
+        if isinstance(look_up(reply.json, created), bool):
+            return tuple(
+                Clause((status, Condition(Place.JSON, How.IS, format_path(created), (text,))), Then.DELIVERED, lead)
+                for text, lead in (("true", Lead.CREATED), ("false", Lead.UPDATED))
+            )
+        for name in ("status", "action", "operation"):
+            path = (*start, name)
+            value = look_up(reply.json, path)
+            if isinstance(value, str) and value.strip().lower() in CREATED:
+                return tuple(
+                    Clause((status, Condition(Place.JSON, How.IS, format_path(path), (lead.value,))), Then.DELIVERED, lead) for lead in Lead
+                )
+    return ()
+
+
+def _sentence(marks: tuple[Condition, ...]) -> str:
+    if not marks:
+        return "The response rule says that this answer is a failure."
+    mark = marks[0]
+    if mark.place is Place.JSON:
+        text = f"The target said {mark.name}: {mark.values[0]}"
+        return f"{text[:140]}."
+    if mark.place is Place.HEADER:
+        return "The target answered with a web page: it may be a sign-in page, or the URL is wrong."
+    return f"The target said: {mark.values[0][:120]}"

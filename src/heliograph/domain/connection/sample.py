@@ -1,0 +1,81 @@
+"""A registration that nobody has made, for what is tried before anything has happened: Send a sample, the test URL (spec C3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from heliograph.domain.connection.connection import Auth
+from heliograph.domain.connection.request import Prepared, Request
+from heliograph.domain.connection.target_url import parse_rest
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import Row, Text
+from heliograph.domain.mapping.rendering import Problem
+from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, SESSION_FIELDS, Group, Value, parse_source
+
+_PROFILE: Final[Mapping[str, str]] = {
+    "pin": "SAMPLE-1",
+    "first_name": "Ada",
+    "last_name": "Sample",
+    "badge_name": "Ada Sample",
+    "email": "ada.sample@example.org",
+    "phone": "+44 20 7946 0000",
+    "mobile": "+44 7700 900000",
+    "organization": "Example Ltd",
+    "city": "London",
+    "postal_code": "SW1A 1AA",
+    "country": "United Kingdom",
+    "website": "https://example.org",
+}
+_CODES: Final[Mapping[str, str]] = {"registration": "SAMPLE-1", "event": "SAMPLE-EVENT", "session": "SAMPLE-SESSION", "account": "SAMPLE"}
+_INSTANTS: Final = frozenset({"start", "end", "created", "modified", "status_modified", "current_datetime"})
+_LABELS: Final = {"registration": REGISTRATION_FIELDS, "event": EVENT_FIELDS, "session": SESSION_FIELDS}
+
+
+class SampleFacts:
+    """Every source field has a value that looks like its own, and is seen to be a sample."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def value(self, source: str, /) -> Value:
+        """Raises FieldError for what is no key at all."""
+        key = parse_source(source)
+        area, _, name = source.removeprefix("previous.").partition(".")
+        if area == "profile" and name in PROFILE_FIELDS:
+            return _PROFILE.get(name, f"Sample {PROFILE_FIELDS[name]}")
+        if key.group in (Group.STANDARD_PROPERTIES, Group.CUSTOM_PROPERTIES):
+            return False
+        if name in _INSTANTS:
+            return self._now
+        if name == "current_date":
+            return self._now.date()
+        if name in ("active", "test"):
+            return True
+        if name == "timezone":
+            return "UTC"
+        if name == "code":
+            return _CODES.get(area, "SAMPLE")
+        return f"Sample {_LABELS.get(area, {}).get(name, 'answer')}"
+
+
+def sample_mapping() -> FieldMapping:
+    """What is sent through a connection that no flow uses yet."""
+    said = "This is a sample from Heliograph. Nobody has registered."
+    return FieldMapping("Sample", rows=(Row("text", (Text(said),)), Row("sample", (Text("yes"),))))
+
+
+def ask_test_url(prepared: Prepared, rest: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC) -> Request | Problem:
+    """A GET of the test URL as the connection authenticates. rest: the URL's path and query. Raises AddressError."""
+    connection = prepared.connection
+    filled = parse_rest(rest).fill(facts, zone)
+    if isinstance(filled, Problem):
+        return filled
+    query = urlencode(prepared.query, quote_via=quote, safe="")
+    glue = "" if not query or filled.endswith(("?", "&")) else "&" if "?" in filled else "?"
+    headers = {name.lower(): (name, value) for name, value in (*prepared.fixed, *prepared.auth) if name.lower() != "content-type"}
+    if connection.auth is Auth.OAUTH2 and bearer is not None:
+        headers["authorization"] = ("Authorization", f"Bearer {bearer}")
+    return Request("GET", f"{connection.test_origin}{filled}{glue}{query}", tuple(headers.values()), None, prepared.hidden)

@@ -1,0 +1,47 @@
+"""What may be said of a connection's body to whom (spec C5): the audit says no more of it than the connection's own pages do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from heliograph.domain.connection.target_url import masked
+from heliograph.domain.mapping.headers import SEALED, is_secret_name
+
+NOT_SHOWN: Final = "…"
+"""Stands for what whoever reads may not see."""
+_FOR_ALL: Final = frozenset(
+    {"name", "auth", "content_type", "method", "primary", "grant", "rate", "parallel", "patient", "rule", "secrets", "edition"}
+    | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at"}
+)
+"""What the pages of a connection say of it to every role."""
+_SIGNS_IN: Final = frozenset({"user_name", "key_place", "key_name", "client_id", "scope", "client_auth", "chips"})
+"""What they say to those who may change it."""
+_PLACES: Final = frozenset({"origin", "test_origin"})
+_TOKEN_PLACES: Final = frozenset({"authorization_url", "access_token_url", "refresh_token_url"})
+
+
+def shown_body(body: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+    """A body, or those fields of it that changed, as the connection's pages say them (C5). whole: to those who may change it.
+
+    A field that is not known here, of another release, is not shown.
+    """
+    return {name: value if value in _NOTHING else _shown_field(name, value, whole=whole) for name, value in body.items()}
+
+
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], False)
+
+
+def _shown_field(name: str, value: Any, *, whole: bool) -> Any:
+    if name in _FOR_ALL or (whole and name in _SIGNS_IN):
+        return value
+    if name in _PLACES or (whole and name in _TOKEN_PLACES):
+        return masked(str(value))
+    if name == "headers":
+        return [_shown_header(pair, whole=whole) for pair in value]
+    return True if name == "authorities" else NOT_SHOWN
+
+
+def _shown_header(pair: Sequence[str], *, whole: bool) -> str:
+    name, value = pair
+    return f"{name}: {SEALED if is_secret_name(name) else value}" if whole else name

@@ -1,0 +1,155 @@
+"""The URL of a connection: an origin that nothing can change, and a path and query that may hold source fields (spec C2, C5).
+
+Written, a source field stands in braces, which no URL holds otherwise: `https://crm.example.com/v2/events/{event.code}/leads`. Scheme, host
+and port never hold one. Path and query may be a secret (Slack, Teams): they are kept apart from the origin, and shown as "…".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
+from typing import Final
+from urllib.parse import quote
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping.rendering import Facts, Problem, problem_of
+from heliograph.domain.mapping.transform import Unfit, text_of
+from heliograph.domain.setup.fields import FieldError, parse_source
+
+LONGEST_URL: Final = 8_192
+DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+URL: Final = "URL"  # what a validation error names
+
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[^/?#\[\]:@\\%{}]{1,253})(?::(?P<port>[0-9]{1,5}))?"
+)
+_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_CONTROL: Final = re.compile(r"[\x00-\x20\x7f\\]")
+_CHIP: Final = re.compile(r"\{([^{}]*)\}")
+_KEPT: Final = "".join(chr(code) for code in range(0x21, 0x7F))  # typed text stays as typed, only what is not ASCII is encoded
+
+
+class AddressError(HeliographError):
+    """This URL cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL, taken apart. origin: `https://host` or `https://host:port`, in small letters; rest: path and query as written, with chips."""
+
+    origin: str
+    rest: str
+
+
+def split_address(text: str, *, http: bool = False) -> Address:
+    """Takes a URL apart. http: whether an address without TLS is allowed (the operator says so per network, C6).
+
+    Raises AddressError with a sentence that never repeats path or query. Host names have to be ASCII: the form encodes others first.
+    """
+    if len(text) > LONGEST_URL:
+        raise AddressError(f"The URL is longer than {LONGEST_URL:,} characters.")
+    if _CONTROL.search(text):
+        raise AddressError("The URL holds a space, a line break, a backslash or another control character.")
+    head, slash, _ = text.partition("://")
+    authority = re.split(r"[/?#]", text[len(head) + 3 :], maxsplit=1)[0] if slash else ""
+    if "@" in authority:
+        raise AddressError("The URL holds a user name or password before the host; use a connection with Basic Authentication.")
+    if "{" in head or "{" in authority:
+        raise AddressError("Scheme, host and port of the URL cannot hold a source field; only path and query can.")
+    found = _ORIGIN.fullmatch(f"{head}://{authority}")
+    if found is None:
+        raise AddressError("The URL has no readable host; it has to look like https://example.org/path.")
+    rest = text[len(head) + 3 + len(authority) :]
+    if "#" in rest:
+        raise AddressError("What follows # in a URL is never sent; leave it out.")
+    parse_rest(rest)
+    return Address(_origin(found, http=http), rest if rest.startswith("/") else f"/{rest}")
+
+
+def _origin(found: re.Match[str], *, http: bool) -> str:
+    scheme, host = found["scheme"].lower(), found["host"].lower()
+    if scheme not in DEFAULT_PORTS:
+        raise AddressError("The address must start with https://.")
+    if scheme == "http" and not http:
+        raise AddressError("The address must start with https://. Without it everybody on the way can read and change what is sent.")
+    if host.startswith("["):
+        try:
+            host = f"[{IPv6Address(host[1:-1])}]"
+        except AddressValueError:
+            raise AddressError("The URL's host is no valid IPv6 address.") from None
+    elif not all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
+        raise AddressError("The URL's host name is not valid.")
+    port = int(found["port"] or DEFAULT_PORTS[scheme])
+    if not 0 < port < 65_536:
+        raise AddressError("The URL's port is not a number from 1 to 65535.")
+    return f"{scheme}://{host}" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}"
+
+
+@lru_cache(maxsize=1024)
+def masked(url: str) -> str:
+    """A URL as it may be shown to anyone: host, port if it is not the usual one, and "…" (C5). Never raises."""
+    authority = re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
+    return f"{authority}/…" if authority and not _CONTROL.search(authority) else "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Path and query, parsed: texts and the chips between them (one text more than chips)."""
+
+    texts: tuple[str, ...]
+    chips: tuple[str, ...]
+
+    def fill(self, facts: Facts, zone: tzinfo) -> str | Problem:
+        """Path and query with the chips' values, percent-encoded; an empty one is a validation error (C2)."""
+        if not self.chips:
+            return self.texts[0]
+        filled = [self.texts[0]]
+        for chip, text in zip(self.chips, self.texts[1:], strict=True):
+            try:
+                value = text_of(facts.value(chip), zone).strip()
+            except Unfit as error:
+                return problem_of(URL, error)
+            if not value:
+                return Problem(URL, f"holds the field {chip}, which is empty")
+            try:
+                filled += [quote(value, safe=""), text]
+            except UnicodeEncodeError:
+                return Problem(URL, f"holds the field {chip}, which is no valid text")
+        whole = "".join(filled)
+        if _has_dots(whole):
+            return Problem(URL, "would lead to another path, because a field in it holds /./, /../ or only dots")
+        return whole
+
+
+def parse_rest(rest: str) -> Rest:
+    """Parses path and query. Raises AddressError for chips that name no field, stray braces and dot segments."""
+    pieces = _CHIP.split(rest)
+    texts, chips = pieces[::2], pieces[1::2]
+    if any("{" in text or "}" in text for text in texts):
+        raise AddressError("The URL holds a brace that is not closed; a source field looks like {event.code}.")
+    for chip in chips:
+        try:
+            parse_source(chip)
+        except FieldError as error:
+            raise AddressError(f"{error} A source field in a URL looks like {{event.code}}.") from None
+    if _has_dots("x".join(texts)):
+        raise AddressError("The path of the URL holds /./ or /../; write the address without it.")
+    try:
+        return Rest(tuple(quote(text, safe=_KEPT) for text in texts), tuple(chips))
+    except UnicodeEncodeError:
+        raise AddressError("The URL holds half a character (a lone surrogate).") from None
+
+
+_STEP: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
+_DOTS: Final = re.compile(rf"(?:\A|{_STEP})(?:\.|%(?:25)*2e){{1,2}}(?:\Z|(?={_STEP}))", re.IGNORECASE)
+
+
+def _has_dots(rest: str) -> bool:
+    """Whether a reader would take a part of the path for "here" or "one up"; also one that decodes %2F first, once or more, as many servers do."""
+    path = rest.partition("?")[0]
+    if "." not in path and "%2" not in path:
+        return False
+    return _DOTS.search(path) is not None

@@ -1,0 +1,344 @@
+r"""The life of an action from the decision to its end (guide: The Retry Queue; spec D1-D8).
+
+    pending --delivered--> success
+       |----invalid------> validation
+       |----failed, or could not begin--> queued --delivered--> success (Done)
+       |                                    |  \--failed again, more left--> queued (Error)
+       |                                    |--used up--> failed (Failed) --submitted by hand--> queued
+       \----a newer version may have been sent-----\--> superseded (Done)
+
+Pure: instants are microseconds since the epoch and are parameters, like jitter. `lanes` joins the actions of one lane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from typing import assert_never
+
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Invalid, Outcome, Refused
+from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category, GiveUp, RetryAt, RetryPolicy
+from heliograph.domain.errors import HeliographError
+
+POISON_MARKS = 3
+"""In flight at so many crashes of its worker, an action is taken for their cause (D4)."""
+
+
+class NotSubmittable(HeliographError):
+    """This item cannot be submitted to the Retry Queue."""
+
+
+class ActionState(IntEnum):
+    """Where an action is; below 10 it is open (D2)."""
+
+    PENDING = 1
+    QUEUED = 2
+    SUCCESS = 10
+    FAILED = 11
+    VALIDATION = 12
+    SUPERSEDED = 13
+
+    @property
+    def is_open(self) -> bool:
+        return self < 10
+
+
+class Origin(IntEnum):
+    """How an action came to be."""
+
+    RECORDED = 0
+    JUDGED_AGAIN = 1
+    REPLAY = 2
+    RESENT = 3
+    """Resent by hand, or sync now."""
+
+
+class Rank(IntEnum):
+    """Which goes first on a connection: the lower."""
+
+    SUBMITTED = 0
+    LIVE = 20
+    REPLAY = 30
+
+
+class QueueStatus(StrEnum):
+    """What the Retry page shows (D6); an action that never failed has none."""
+
+    RETRY = "Retry"
+    ERROR = "Error"
+    FAILED = "Failed"
+    DONE = "Done"
+
+    @property
+    def code(self) -> int:
+        """The number that stands for it in tables; 0 there means: never in the queue."""
+        return _QUEUE_CODES[self]
+
+    @classmethod
+    def of_code(cls, code: int) -> QueueStatus | None:
+        """The status of a number from a table."""
+        return _QUEUE_OF_CODE[code] if code else None
+
+
+_QUEUE_CODES = {status: number for number, status in enumerate(QueueStatus, start=1)}
+_QUEUE_OF_CODE = {number: status for status, number in _QUEUE_CODES.items()}
+
+
+class AttemptKind(StrEnum):
+    """Which kind of try an attempt was (spec section 1)."""
+
+    FIRST = "first"
+    AUTO = "auto"
+    MANUAL = "manual"
+
+    @property
+    def code(self) -> int:
+        """The number that stands for it in tables."""
+        return _KIND_CODES[self]
+
+
+_KIND_CODES = {kind: number for number, kind in enumerate(AttemptKind, start=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAction:
+    """An action as its lane sees it.
+
+    due_at: None = due at once. tries: tries used (the first attempt counts, one by hand does not). looks: how often it could not
+    begin. sent: attempts that ended, of any kind; an outcome counts only while this is what it was at the start (D1).
+    """
+
+    id: int
+    version: int
+    rank: Rank = Rank.LIVE
+    state: ActionState = ActionState.PENDING
+    origin: Origin = Origin.RECORDED
+    due_at: int | None = None
+    tries: int = 0
+    looks: int = 0
+    sent: int = 0
+    queue: QueueStatus | None = None
+    category: Category | None = None
+    cause: Cause | None = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Its place in the subject's history (D2)."""
+        return (self.version, self.id)
+
+    def is_due(self, now: int) -> bool:
+        return self.due_at is None or self.due_at <= now
+
+    @property
+    def next_kind(self) -> AttemptKind:
+        """The kind of the attempt that would begin now."""
+        if self.rank == Rank.SUBMITTED:
+            return AttemptKind.MANUAL
+        return AttemptKind.FIRST if self.tries == 0 else AttemptKind.AUTO
+
+
+def new_action(number: int, version: int, origin: Origin = Origin.RECORDED) -> OpenAction:
+    """An action as it is made, due at once."""
+    return OpenAction(number, version, Rank.REPLAY if origin == Origin.REPLAY else Rank.LIVE, origin=origin)
+
+
+def counts(current: OpenAction, began: OpenAction) -> bool:
+    """Whether an outcome of what began as `began` is news: it is settled once, also where a COMMIT's answer was lost."""
+    return current.sent == began.sent and current.looks == began.looks
+
+
+def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> OpenAction:
+    """The action after an attempt of it has ended.
+
+    current: as it is now, under the lock: a page may have submitted or ended it meanwhile. began: as it was when it was taken.
+    What is true wins: a delivery counts although its flow was deleted meanwhile; a failure does not reopen what has ended.
+    """
+    manual = began.rank == Rank.SUBMITTED
+    if isinstance(outcome, Delivered):  # almost always; and dataclasses.replace() takes three times as long
+        return OpenAction(
+            current.id,
+            current.version,
+            Rank.REPLAY if current.origin == Origin.REPLAY else Rank.LIVE,
+            ActionState.SUCCESS,
+            current.origin,
+            None,
+            current.tries + (not manual),
+            current.looks,
+            current.sent + 1,
+            QueueStatus.DONE if current.queue is not None else None,
+            current.category,
+            current.cause,
+        )
+    tried = replace(current, sent=current.sent + 1, tries=current.tries + (not manual))
+    match outcome:
+        case Cut():
+            return current
+        case Invalid():
+            if not current.state.is_open:
+                return tried
+            return replace(_at_rest(tried), state=ActionState.VALIDATION, queue=None, category=Category.VALIDATION, cause=Cause.INVALID)
+        case Refused():
+            return tried if not current.state.is_open else _failed(tried, began, outcome, now, policy, jitter)
+        case CouldNotBegin():
+            return current if not current.state.is_open else _could_not_begin(current, began, outcome, now, policy, jitter)
+        case _:
+            assert_never(outcome)
+
+
+def _failed(tried: OpenAction, began: OpenAction, outcome: Refused, now: int, policy: RetryPolicy, jitter: float) -> OpenAction:
+    failed = replace(tried, category=outcome.category, cause=outcome.cause)
+    what = policy.decide(outcome.category, max(tried.tries - 1, 0), now, jitter=jitter, retry_after=outcome.retry_after)
+    status = QueueStatus.RETRY if began.next_kind is AttemptKind.FIRST else QueueStatus.ERROR
+    at_once = outcome.stale and outcome.category is Category.CONFIG
+    return _waiting(failed, began, what, status, now, at_once=at_once)
+
+
+def _could_not_begin(
+    current: OpenAction, began: OpenAction, outcome: CouldNotBegin, now: int, policy: RetryPolicy, jitter: float
+) -> OpenAction:
+    manual = began.rank == Rank.SUBMITTED
+    found = replace(current, category=Category.CONFIG, cause=outcome.cause)
+    status = QueueStatus.ERROR if current.queue is QueueStatus.ERROR else QueueStatus.RETRY
+    if outcome.stale:  # looked at through yesterday's configuration: no look at all
+        return _waiting(found, began, RetryAt(now), status, now, at_once=True)
+    looks = current.looks + (not manual)
+    used_up = current.tries > AUTOMATIC_RETRIES  # submitted by hand after its last retry: there is none to wait for
+    what = GiveUp() if used_up else policy.look_again(max(looks - 1, 0), now, jitter=jitter)
+    return _waiting(replace(found, looks=looks), began, what, status, now, at_once=False)
+
+
+def _waiting(action: OpenAction, began: OpenAction, what: RetryAt | GiveUp, status: QueueStatus, now: int, *, at_once: bool) -> OpenAction:
+    """The action in the Retry Queue, or given up."""
+    again = _submitted_since(action, began)
+    if isinstance(what, GiveUp) and not again:
+        return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
+    if again:  # submitted while this attempt was under way: that wish is still to be met
+        return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED)
+    due = now if at_once or _cured_since(action, began) else what.due if isinstance(what, RetryAt) else now
+    return replace(_at_rest(action), state=ActionState.QUEUED, queue=status, due_at=due)
+
+
+def _submitted_since(action: OpenAction, began: OpenAction) -> bool:
+    return action.rank == Rank.SUBMITTED and (began.rank != Rank.SUBMITTED or action.due_at != began.due_at)
+
+
+def _cured_since(action: OpenAction, began: OpenAction) -> bool:
+    """A saved fix made it due while this attempt, which did not know the fix, was under way (D7)."""
+    return action.category is Category.CONFIG and action.due_at != began.due_at
+
+
+def _at_rest(action: OpenAction) -> OpenAction:
+    """Back at its ordinary rank: a submit is good for one try."""
+    return replace(action, rank=Rank.REPLAY if action.origin == Origin.REPLAY else Rank.LIVE, due_at=None)
+
+
+def superseded(action: OpenAction) -> OpenAction:
+    """The action after a request for a newer version may have left (D2)."""
+    return replace(_at_rest(action), state=ActionState.SUPERSEDED, queue=QueueStatus.DONE, cause=Cause.SUPERSEDED)
+
+
+def submitted(action: OpenAction, now: int) -> OpenAction:
+    """Submit to Retry Queue (D8): to the front, once. Neither uses up nor resets the automatic retries.
+
+    Raises NotSubmittable for what is not waiting or failed, or whose flow, destination or person is gone.
+    """
+    if action.state not in (ActionState.QUEUED, ActionState.FAILED):
+        raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
+    if action.cause in (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED):
+        raise NotSubmittable("Its flow, destination or registration is gone: there is nothing left to send, or nowhere to send it.")
+    status = action.queue if action.queue is QueueStatus.ERROR else QueueStatus.RETRY
+    return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED, due_at=now)
+
+
+def ended(action: OpenAction, cause: Cause) -> OpenAction:
+    """Flow deleted, destination removed (P12) or erased (B7): an open action ends as Failed, an ended one stays as it is."""
+    if cause not in (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED):
+        raise ValueError(f"{cause} does not end an action")
+    if not action.state.is_open:
+        return action
+    return replace(
+        _at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, category=action.category or Category.CONFIG, cause=cause
+    )
+
+
+def cured(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
+    """The action after a fix for `causes` was saved (D7): a waiting Config item of such a cause is due at once."""
+    if action.state is not ActionState.QUEUED or action.category is not Category.CONFIG or action.cause not in causes:
+        return action
+    return action if action.is_due(now) else replace(action, due_at=now)
+
+
+# ---- runs without an action ------------------------------------------------------------------------------------------------
+
+
+FRONT = 0
+"""The instant at which a submitted run is due: before all others."""
+
+
+class Verdict(StrEnum):
+    """What judging a stuck run again says (F7, D7)."""
+
+    TRIGGERED = "triggered"
+    NOT_SELECTED = "not selected"
+    UNTAGGED = "untagged"
+    RAISED = "raised"
+    """The decision itself failed: our own exception, category System."""
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRun:
+    """A run that could not be decided: untagged (Config), or its decision raised (System). A Retry item without an action.
+
+    tries: judgings used, the one that recorded the change not counted. due_at None: no longer waiting; FRONT: submitted by hand.
+    """
+
+    id: int
+    queue: QueueStatus
+    category: Category
+    cause: Cause
+    due_at: int | None
+    tries: int = 0
+
+    @property
+    def by_hand(self) -> bool:
+        return self.due_at == FRONT
+
+    @property
+    def is_open(self) -> bool:
+        return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
+
+
+def stuck(run: int, verdict: Verdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
+    """The Retry item of a run that its first decision left undecided."""
+    category, cause = _stuck_by(verdict)
+    first = policy.decide(category, 0, now, jitter=jitter)
+    assert isinstance(first, RetryAt)
+    return StuckRun(run, QueueStatus.RETRY, category, cause, first.due)
+
+
+def judged_again(run: StuckRun, verdict: Verdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
+    """The item after one more judging. Three by itself; one by hand uses none of them."""
+    if not run.is_open:
+        return run
+    if verdict is Verdict.TRIGGERED:
+        return replace(run, queue=QueueStatus.DONE, due_at=None)
+    if verdict is Verdict.NOT_SELECTED:
+        return replace(run, queue=QueueStatus.DONE, cause=Cause.NOT_SELECTED, due_at=None)
+    category, cause = _stuck_by(verdict)
+    tries = run.tries + (not run.by_hand)
+    what = policy.decide(category, tries, now, jitter=jitter)
+    now_is = replace(run, category=category, cause=cause, tries=tries)
+    if isinstance(what, GiveUp):
+        return replace(now_is, queue=QueueStatus.FAILED, due_at=None)
+    return replace(now_is, queue=QueueStatus.ERROR, due_at=what.due)
+
+
+def submit_run(run: StuckRun) -> StuckRun:
+    """Submit to Retry Queue, for a run: judged again at once."""
+    if run.queue is QueueStatus.DONE or run.cause in (Cause.FLOW_DELETED, Cause.ERASED):
+        raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
+    return replace(run, queue=QueueStatus.ERROR if run.queue is QueueStatus.ERROR else QueueStatus.RETRY, due_at=FRONT)
+
+
+def _stuck_by(verdict: Verdict) -> tuple[Category, Cause]:
+    return (Category.SYSTEM, Cause.EXCEPTION) if verdict is Verdict.RAISED else (Category.CONFIG, Cause.UNTAGGED)

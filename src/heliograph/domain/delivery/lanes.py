@@ -1,0 +1,257 @@
+"""What a lane sends next, and what an outcome does to it (spec D2; tried by exhaustion in tests/property/test_lane_interleavings.py).
+
+A lane is one destination × one subject; it has at most one request in flight. One function, `choose`, says what goes next, what is
+superseded, and in which state that leaves the lane: the read-ahead asks it what to send, settle and the pages ask it what to store.
+
+A version has *begun* once a request for it may have left. At a destination that updates a record, what is older than a begun version
+is never sent: the newer one's answer may have been lost, but its data was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from heliograph.domain.delivery.action import (
+    POISON_MARKS,
+    ActionState,
+    AttemptKind,
+    OpenAction,
+    Origin,
+    Rank,
+    after,
+    counts,
+    cured,
+    ended,
+    submitted,
+    superseded,
+)
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Outcome, may_have_left
+from heliograph.domain.delivery.retry_policy import RetryPolicy
+from heliograph.domain.flow.flow import Does
+
+
+class LaneState(IntEnum):
+    """In flight is not a state: it is in its owner's memory."""
+
+    IDLE = 0
+    READY = 1
+    WAITING = 2
+    """Until `due_at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One destination × one subject. rank: the least of its open actions. due_at only while waiting. marks: crashes of a worker
+    that had it in flight, since its last settled outcome."""
+
+    id: int
+    destination: int
+    subject: int
+    state: LaneState = LaneState.IDLE
+    rank: Rank = Rank.LIVE
+    due_at: int | None = None
+    begun_version: int = 0
+    marks: int = 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """The one order in which lanes are locked (architecture rule 4)."""
+        return (self.destination, self.subject)
+
+    @property
+    def is_poison(self) -> bool:
+        """What it would send was in flight at three crashes of its worker: it fails as System instead (D4)."""
+        return self.marks >= POISON_MARKS
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a lane does next: the action to send, if any, what is superseded, and the state to store."""
+
+    action: OpenAction | None
+    superseded: tuple[OpenAction, ...]
+    state: LaneState
+    rank: Rank
+    due_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An action that was taken, as it was then, and how that ended."""
+
+    began: OpenAction
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An action before and after."""
+
+    old: OpenAction
+    new: OpenAction
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt to store. number: how many of this action ended before it."""
+
+    action: int
+    number: int
+    kind: AttemptKind
+    outcome: Outcome
+    retried: OpenAction
+    """The action as it was when the attempt began: its category is what a retry was made for."""
+    abandoned: bool = False
+    """It used up the automatic retries (guide: Retried Abandoned)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What to store of a lane. fresh_position: it goes to the end of its rank (it became ready, or its rank fell)."""
+
+    lane: Lane
+    moves: tuple[Move, ...] = ()
+    attempt: Attempted | None = None
+    fresh_position: bool = True
+
+
+_NOTHING = Choice(None, (), LaneState.IDLE, Rank.LIVE, None)
+
+
+def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: int) -> Choice:
+    """What a lane with these open actions does next.
+
+    Updates a record: the lowest first attempt that record() made and that is due; else the highest open version, once it is due.
+    Adds a message or row: the lowest of due first attempts and submits, then the lowest due retry, then the lowest due replay.
+    """
+    opened = [action for action in actions if action.state < 10]
+    if not opened:
+        return _NOTHING
+    old = tuple(a for a in opened if a.version < begun_version) if does is Does.UPDATES else ()
+    rest = [a for a in opened if a.version >= begun_version] if does is Does.UPDATES else opened
+    if not rest:
+        return Choice(None, old, LaneState.IDLE, Rank.LIVE, None)
+    best, wait = _updates(rest, now) if does is Does.UPDATES else _adds(rest, now)
+    rank = min(action.rank for action in rest)
+    if best is not None:
+        return Choice(best, old, LaneState.READY, rank, None)
+    return Choice(None, old, LaneState.WAITING, rank, wait)
+
+
+def _updates(rest: Sequence[OpenAction], now: int) -> tuple[OpenAction | None, int | None]:
+    first = [a for a in rest if a.origin == Origin.RECORDED and a.state is ActionState.PENDING and a.is_due(now)]
+    if first:
+        return min(first, key=_order), None
+    top = max(rest, key=_order)
+    return (top, None) if top.is_due(now) else (None, top.due_at)
+
+
+def _adds(rest: Sequence[OpenAction], now: int) -> tuple[OpenAction | None, int | None]:
+    due = [a for a in rest if a.is_due(now)]
+    firsts = [a for a in due if a.rank == Rank.SUBMITTED or (a.state is ActionState.PENDING and a.origin != Origin.REPLAY)]
+    retries = [a for a in due if a.state is ActionState.QUEUED and a.origin != Origin.REPLAY]
+    for group in (firsts, retries, due):
+        if group:
+            return min(group, key=_order), None
+    return None, min(a.due_at for a in rest if a.due_at is not None)
+
+
+def _order(action: OpenAction) -> tuple[int, int]:
+    return action.order
+
+
+def settle(
+    does: Does, lane: Lane, actions: Iterable[OpenAction], flight: Flight | None, now: int, policy: RetryPolicy, *, jitter: float = 0.0
+) -> Settlement:
+    """What a lane's outcome leaves behind. To be called under the lane's lock and the slot's epoch.
+
+    actions: those open now, and the one that was in flight even if it has ended meanwhile. flight None: nothing was sent.
+    Calling it again with the same outcome changes nothing more.
+    """
+    before = {action.id: action for action in actions}
+    now_are = dict(before)
+    begun = lane.begun_version
+    attempt: Attempted | None = None
+    if flight is not None:
+        began, outcome = flight.began, flight.outcome
+        left = may_have_left(outcome)
+        if left:
+            begun = max(begun, began.version)
+        current = before.get(began.id)
+        if current is not None and counts(current, began):
+            now_are[began.id] = after(current, began, outcome, now, policy, jitter=jitter)
+            if not isinstance(outcome, (Cut, CouldNotBegin)):
+                gave_up = now_are[began.id].state is ActionState.FAILED and current.state.is_open
+                abandoned = gave_up and began.next_kind is not AttemptKind.MANUAL
+                attempt = Attempted(began.id, current.sent, began.next_kind, outcome, began, abandoned)
+        if left and does is Does.UPDATES and len(before) > 1:
+            now_are |= {a.id: superseded(a) for a in now_are.values() if a.state.is_open and a.order < began.order}
+    marks = lane.marks if flight is not None and isinstance(flight.outcome, Cut) else 0
+    if begun != lane.begun_version or marks != lane.marks:
+        lane = Lane(lane.id, lane.destination, lane.subject, lane.state, lane.rank, lane.due_at, begun, marks)
+    return _stored(does, lane, before, now_are, now, attempt=attempt)
+
+
+def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now: int) -> Settlement:
+    """Submit to Retry Queue (D8), under the lane's lock. actions: those open now and the submitted one.
+
+    Where newer data may have been sent already, the item ends superseded. At a destination that updates a record it is the highest
+    open version that goes: if that is another item, both are made due, and the one submitted ends with it.
+    Raises NotSubmittable.
+    """
+    before = {action.id: action for action in actions}
+    now_are = dict(before)
+    wanted = submitted(before[item], now)
+    if does is Does.UPDATES and wanted.version < lane.begun_version:
+        now_are[item] = superseded(wanted)
+        return _stored(does, lane, before, now_are, now, page=True)
+    now_are[item] = wanted
+    if does is Does.UPDATES:
+        top = max((a for a in now_are.values() if a.state.is_open), key=_order)
+        if top.id != item and top.state is ActionState.QUEUED:
+            now_are[top.id] = submitted(top, now)
+    return _stored(does, lane, before, now_are, now, page=True)
+
+
+def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now: int) -> Settlement:
+    """Flow deleted, destination removed (P12) or person erased (B7): what is open ends as Failed. One in flight may still arrive."""
+    before = {action.id: action for action in actions}
+    return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
+
+
+def cure(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:
+    """A fix was saved (D7): the waiting Config items of these causes are due at once."""
+    before = {action.id: action for action in actions}
+    return _stored(does, lane, before, {i: cured(a, causes, now) for i, a in before.items()}, now, page=True)
+
+
+def woken(lane: Lane, rank: Rank) -> Lane:
+    """The lane once an action of `rank` was added: what record()'s INSERT … ON CONFLICT does in SQL."""
+    least = rank if lane.state is LaneState.IDLE else min(lane.rank, rank)
+    return replace(lane, state=LaneState.READY, rank=least, due_at=None)
+
+
+def in_flight_at_crash(lane: Lane, version: int) -> Lane:
+    """After an unclean end of its worker, for each lane in the file of lanes in flight: begun, and marked."""
+    return replace(lane, begun_version=max(lane.begun_version, version), marks=lane.marks + 1)
+
+
+def _stored(
+    does: Does,
+    lane: Lane,
+    before: Mapping[int, OpenAction],
+    now_are: dict[int, OpenAction],
+    now: int,
+    *,
+    attempt: Attempted | None = None,
+    page: bool = False,
+) -> Settlement:
+    """The lane as `choose` would have it. A page leaves a ready lane its place unless its rank falls."""
+    choice = choose(does, lane.begun_version, now_are.values(), now)
+    now_are |= {action.id: superseded(action) for action in choice.superseded}
+    moves = tuple(Move(old, new) for i, old in before.items() if (new := now_are[i]) is not old and new != old)
+    after_ = Lane(lane.id, lane.destination, lane.subject, choice.state, choice.rank, choice.due_at, lane.begun_version, lane.marks)
+    keeps_place = page and lane.state is LaneState.READY and lane.rank <= after_.rank
+    return Settlement(after_, moves, attempt, fresh_position=not keeps_place)

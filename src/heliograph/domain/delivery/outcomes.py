@@ -1,0 +1,258 @@
+"""How an attempt ends, and what that means (guide: The Retry Queue; spec D3, D4).
+
+The type decides what happens next:
+
+    Delivered       the target took it
+    Refused         it failed: category and cause say when it is tried again and what cures it
+    Invalid         the mapping could not make a request of it; never retried
+    CouldNotBegin   nothing was tried: its flow, connection or mapping is not there to be used
+    Cut             we stopped while it was under way; it is sent again
+
+Each says whether the request may have *left*: then a newer version counts as begun (D2), whatever was answered.
+Durations are microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import assert_never
+
+from heliograph.domain.delivery.retry_policy import LONGEST_RETRY_AFTER, SECOND, Category
+
+
+class Cause(StrEnum):
+    """Why an action failed or ended: what the Retry page groups by, and what decides which saved fix cures it (D7)."""
+
+    ANSWER = "answer"
+    """The target's status code says so."""
+    RULE = "rule"
+    """The response rule of the connection says so (C7)."""
+    DNS = "dns"
+    REFUSED = "refused"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    GARBLED = "garbled"
+    """What came back is not HTTP."""
+    PROXY = "proxy"
+    BLOCKED = "blocked"
+    """The address is one that outgoing requests never reach (C6)."""
+    OAUTH = "oauth"
+    """The token service refused us (C4)."""
+    BAD_REQUEST = "bad_request"
+    """The connection's address or headers cannot make a request."""
+    EXCEPTION = "exception"
+    """An exception of our own."""
+    POISON = "poison"
+    """In flight at three crashes of its worker."""
+    SOURCE = "source"
+    """A source could not be read; a Retry item without a flow."""
+    UNTAGGED = "untagged"
+    FLOW_INACTIVE = "flow_inactive"
+    FLOW_INCOMPLETE = "flow_incomplete"
+    FLOW_MODE = "flow_mode"
+    """Made in one mode, and the flow is in the other now."""
+    FLOW_WATCH = "flow_watch"
+    """The flow watches something else now."""
+    CONNECTION_GONE = "connection_gone"
+    MAPPING_GONE = "mapping_gone"
+    INVALID = "invalid"
+    FLOW_DELETED = "flow_deleted"
+    DESTINATION_REMOVED = "destination_removed"
+    ERASED = "erased"
+    SUPERSEDED = "superseded"
+    """A newer version was sent (D2)."""
+    NOT_SELECTED = "not_selected"
+    """Tagged by now, but not for this flow (F7)."""
+
+
+CONNECTION_STATUSES = frozenset({408, 425, 429, 502, 503, 504, *range(520, 525)})
+CONFIG_STATUSES = frozenset({401, 403, 404, 405, 410, 415, *range(300, 400)})
+
+_TRANSPORT: dict[Cause, Category] = {
+    Cause.DNS: Category.CONNECTION,
+    Cause.REFUSED: Category.CONNECTION,
+    Cause.TLS: Category.CONNECTION,
+    Cause.TIMEOUT: Category.CONNECTION,
+    Cause.RESET: Category.CONNECTION,
+    Cause.GARBLED: Category.CONNECTION,
+    Cause.PROXY: Category.CONNECTION,
+    Cause.BLOCKED: Category.CONFIG,
+    Cause.OAUTH: Category.CONFIG,
+    Cause.BAD_REQUEST: Category.CONFIG,
+    Cause.EXCEPTION: Category.SYSTEM,
+    Cause.POISON: Category.SYSTEM,
+    Cause.SOURCE: Category.SOURCE_API,
+    Cause.RULE: Category.GENERAL,
+}
+
+NEVER_LEFT = frozenset({Cause.DNS, Cause.REFUSED, Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.EXCEPTION})
+"""Failures before the first byte of a request was written. Whoever knows better (a connect timeout) says so itself."""
+
+CURED_BY_FLOW = frozenset(
+    {
+        Cause.FLOW_INACTIVE,
+        Cause.FLOW_INCOMPLETE,
+        Cause.FLOW_MODE,
+        Cause.FLOW_WATCH,
+        Cause.CONNECTION_GONE,
+        Cause.MAPPING_GONE,
+        Cause.UNTAGGED,
+    }
+)
+CURED_BY_CONNECTION = frozenset(
+    {Cause.ANSWER, Cause.RULE, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST, Cause.CONNECTION_GONE, Cause.FLOW_INCOMPLETE}
+)
+CURED_BY_MAPPING = frozenset({Cause.MAPPING_GONE, Cause.FLOW_INCOMPLETE, Cause.ANSWER, Cause.RULE, Cause.BAD_REQUEST})
+CURED_BY_TAG = frozenset({Cause.UNTAGGED})
+
+
+class Lead(StrEnum):
+    """What the target says that it did with the record (guide: Leads Created, Leads Updated; X2)."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+
+    @property
+    def code(self) -> int:
+        """The number that stands for it in tables; 0 there means: it did not say."""
+        return 1 if self is Lead.CREATED else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The target took it (D3). lead: what it did with the record, where a response rule tells."""
+
+    status: int
+    lead: Lead | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The attempt failed. `message` is a sentence for the item page, without secrets. `status` where there was an answer."""
+
+    category: Category
+    cause: Cause
+    message: str
+    left: bool
+    status: int | None = None
+    retry_after: int = 0
+    stale: bool = False
+    """It used an older flow, mapping or connection than today's: a Config failure is then due at once (D7)."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target itself was there, whatever it said: for the breaker. A gateway's apology is not the target."""
+        return self.category is not Category.CONNECTION or self.status == 429 or (self.status is not None and self.cause is Cause.RULE)
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """The mapping found problems in the data (M5, M9): one sentence each."""
+
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CouldNotBegin:
+    """Flow inactive, incomplete or in another mode, connection or mapping gone: looked at again later, uses up no try (D5)."""
+
+    cause: Cause
+    message: str
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """We stopped it while it was under way: uses up no try and is sent again."""
+
+    left: bool = True
+
+
+type Outcome = Delivered | Refused | Invalid | CouldNotBegin | Cut
+
+
+def may_have_left(outcome: Outcome) -> bool:
+    """Whether a request may have reached the target: then older versions of the subject are never sent there again (D2)."""
+    match outcome:
+        case Delivered():
+            return True
+        case Refused(left=left) | Cut(left=left):
+            return left
+        case Invalid() | CouldNotBegin():
+            return False
+        case _:
+            assert_never(outcome)
+
+
+def category_of_status(status: int) -> Category | None:
+    """The category of a target's answer, None for success (D3, D4). Anything that is no final status of HTTP is General."""
+    if 200 <= status < 300:
+        return None
+    if status in CONNECTION_STATUSES:
+        return Category.CONNECTION
+    if status in CONFIG_STATUSES:
+        return Category.CONFIG
+    return Category.GENERAL
+
+
+def classify_response(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
+    """What an answer means by its status; `responses.classify_reply` asks the connection's response rule first.
+
+    retry_after: the header as it came. now: microseconds since the epoch, for a Retry-After that is a date.
+    """
+    category = category_of_status(status)
+    if category is None:
+        return Delivered(status)
+    return Refused(
+        category, Cause.ANSWER, f"The target answered {status}.", left=True, status=status, retry_after=parse_retry_after(retry_after, now)
+    )
+
+
+def classify_transport_error(cause: Cause, message: str, *, left: bool | None = None) -> Refused:
+    """What a failure without an answer means. `left`: whether the request may have been written; None: by the cause."""
+    return Refused(_TRANSPORT[cause], cause, message, left=cause not in NEVER_LEFT if left is None else left)
+
+
+def parse_retry_after(value: str | None, now: int) -> int:
+    """A Retry-After header (RFC 9110 §10.2.3) as microseconds from now, at most 24 h; 0 when absent or not understood."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = int(text) if len(text) < 10 else LONGEST_RETRY_AFTER // SECOND
+        return min(seconds * SECOND, LONGEST_RETRY_AFTER)
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return 0
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    try:
+        wait = round((when - datetime.fromtimestamp(now / SECOND, UTC)).total_seconds() * SECOND)
+    except OverflowError:
+        return 0
+    return max(0, min(wait, LONGEST_RETRY_AFTER))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The target asked for a rest: nothing is sent through the connection before `until` (C8)."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The target says that it is gone for good (410): the connection is paused, and says so (C8)."""
+
+
+def effect_on_connection(outcome: Outcome, now: int) -> Hold | Pause | None:
+    """What an outcome teaches about the whole connection."""
+    if isinstance(outcome, Refused):
+        if outcome.status == 410 and outcome.cause is Cause.ANSWER:
+            return Pause()
+        if outcome.retry_after > 0:
+            return Hold(now + min(outcome.retry_after, LONGEST_RETRY_AFTER))
+    return None

@@ -1,0 +1,1 @@
+"""Flows: which changes they act on, and why (guide: Setting Up Flows; spec F1-F9)."""

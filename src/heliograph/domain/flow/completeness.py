@@ -1,0 +1,100 @@
+"""What a flow still lacks before it runs (spec F2; guide: "You can always save an incomplete Flow").
+
+Complete = name, watch, its required lists, at least one destination, and every destination with name, usable connection, action
+and a fitting payload mapping. A filter row without values, or a list whose last tag was deleted, never widens a rule: it makes
+the flow incomplete (P12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from heliograph.domain.flow.flow import REQUIRED, Flow, Watch
+
+if TYPE_CHECKING:
+    from heliograph.domain.snapshot import AccountConfig
+
+
+class Lack(StrEnum):
+    """What can be missing; pages say it in words and lead to the place."""
+
+    NAME = "name"
+    WATCH = "watch"
+    LIST = "list"
+    FILTER_VALUES = "filter values"
+    DESTINATION = "destination"
+    DESTINATION_NAME = "destination name"
+    CONNECTION = "connection"
+    ACTION = "action"
+    PAYLOAD_MAPPING = "payload mapping"
+    FITTING_MAPPING = "fitting mapping"
+    HEADER_MAPPING = "header mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One thing that a flow lacks: `of` names the list, the filter row (its number) or the destination (its id)."""
+
+    lack: Lack
+    of: str = ""
+
+
+SUBJECT_OF_WATCH = {Watch.REGISTRATION: "registration", Watch.STATUS: "registration", Watch.SESSION_STATUS: "session", Watch.EVENT: "event"}
+
+
+def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
+    """Everything that the flow lacks, in the order of the page; empty = complete."""
+    found: list[Missing] = []
+    if not flow.name.strip():
+        found.append(Missing(Lack.NAME))
+    if flow.watch is None:
+        found.append(Missing(Lack.WATCH))
+    else:
+        found += [Missing(Lack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
+    found += [Missing(Lack.LIST, name) for name in flow.emptied if Missing(Lack.LIST, name) not in found]
+    found += [
+        Missing(Lack.FILTER_VALUES, str(i))
+        for i, row in enumerate(flow.filters)
+        if row.op.takes_values and not any(map(str.strip, row.values))
+    ]
+    if not flow.destinations:
+        found.append(Missing(Lack.DESTINATION))
+    for d in flow.destinations:
+        of = str(d.id)
+        if not d.name.strip():
+            found.append(Missing(Lack.DESTINATION_NAME, of))
+        connection = config.connections.get(d.connection) if d.connection is not None else None
+        if connection is None or connection.lacks:
+            found.append(Missing(Lack.CONNECTION, of))
+        if not d.action:
+            found.append(Missing(Lack.ACTION, of))
+        found += _mappings(flow, d.payload_mapping, d.header_mapping, of, config)
+    return tuple(found)
+
+
+def _mappings(flow: Flow, payload: int | None, header: int | None, of: str, config: AccountConfig) -> list[Missing]:
+    subject = SUBJECT_OF_WATCH[flow.watch] if flow.watch else None
+    if payload is None or payload not in config.mappings:
+        return [Missing(Lack.PAYLOAD_MAPPING, of)]
+    if not _fits(config, payload, "payload", subject):
+        return [Missing(Lack.FITTING_MAPPING, of)]
+    if header is not None and (header not in config.mappings or not _fits(config, header, "header", subject)):
+        return [Missing(Lack.HEADER_MAPPING, of)]
+    return []
+
+
+def _fits(config: AccountConfig, id: int, kind: str, subject: str | None) -> bool:
+    mapping = config.mappings[id]
+    return mapping.kind == kind and (subject is None or fits(mapping.subject, subject))
+
+
+def fits(mapping_subject: str, watched: str) -> bool:
+    """Whether a mapping made for one kind of subject can serve a flow that watches another: a session registration has a registration too (M1)."""
+    return mapping_subject == watched or (mapping_subject == "registration" and watched == "session")
+
+
+def is_complete(flow: Flow, config: AccountConfig) -> bool:
+    """Whether the flow lacks nothing (F2)."""
+    return not missing(flow, config)

@@ -1,0 +1,207 @@
+"""A flow: what it watches, for whom it activates, what it filters, where it sends (guide: Setting Up Flows; spec F1-F8).
+
+The body that `to_body` writes is what a version of a flow is (F10): ids only, so that a renamed tag or connection keeps its flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from heliograph.domain.registration.change import Facet
+
+
+class Mode(StrEnum):
+    """Live flows take live registrations of live events, Test flows everything else (guide: 'Live' or 'Test'; F3)."""
+
+    LIVE = "Live"
+    TEST = "Test"
+
+
+class Watch(StrEnum):
+    """What a flow watches for, exactly one (guide: Available sources)."""
+
+    REGISTRATION = "Registration Create Update"
+    STATUS = "Registration Status Change"
+    SESSION_STATUS = "Session Registration Status Change"
+    EVENT = "Event Create Update"
+
+    @property
+    def facets(self) -> Facet:
+        """The facets of a change that this watch sees."""
+        return _FACETS[self]
+
+
+_FACETS: dict[Watch, Facet] = {
+    Watch.REGISTRATION: Facet.CREATED | Facet.UPDATED,
+    Watch.STATUS: Facet.STATUS_CHANGED,
+    Watch.SESSION_STATUS: Facet.SESSION_STATUS_CHANGED,
+    Watch.EVENT: Facet.EVENT_CREATED | Facet.EVENT_UPDATED,
+}
+
+STATUSES, PROPERTIES, SESSION_STATUSES, EVENT_STATUSES = "statuses", "properties", "session_statuses", "event_statuses"
+LISTS = (STATUSES, PROPERTIES, SESSION_STATUSES, EVENT_STATUSES)
+# F4: which lists a watch offers; the first of the required ones must be filled.
+OFFERED: dict[Watch, tuple[str, ...]] = {
+    Watch.REGISTRATION: (STATUSES, PROPERTIES),
+    Watch.STATUS: (STATUSES, PROPERTIES),
+    Watch.SESSION_STATUS: (SESSION_STATUSES, STATUSES, PROPERTIES),
+    Watch.EVENT: (EVENT_STATUSES,),
+}
+REQUIRED: dict[Watch, tuple[str, ...]] = {
+    Watch.REGISTRATION: (),
+    Watch.STATUS: (STATUSES,),
+    Watch.SESSION_STATUS: (SESSION_STATUSES,),
+    Watch.EVENT: (EVENT_STATUSES,),
+}
+
+
+GONE = 0
+"""In the place of a header mapping that a restored version named and that was deleted: without one the request would be another. Ids begin at 1."""
+
+
+class Does(StrEnum):
+    """What a request does at its target (F8): it decides whether older versions may be left out (D2)."""
+
+    UPDATES = "updates"  # updates a record
+    ADDS = "adds"  # adds a message or row
+
+
+class Op(StrEnum):
+    """How a filter row compares (F6)."""
+
+    IS_ANY_OF = "is any of"
+    IS_NONE_OF = "is none of"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts with"
+    IS_EMPTY = "is empty"
+    IS_NOT_EMPTY = "is not empty"
+
+    @property
+    def takes_values(self) -> bool:
+        return self not in (Op.IS_EMPTY, Op.IS_NOT_EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRow:
+    """One row of Flow Filters. field: `event.code`, `event.custom.7`, `event.tags`, `profile.position`, `profile.custom.9`, `attendee_type.tags`; tags are given by id."""
+
+    field: str
+    op: Op
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a triggered change goes (guide: Flow Destination; F8). Unset parts are None: an incomplete flow may be saved."""
+
+    id: int
+    name: str = ""
+    integration: str = "Webhooks"
+    connection: int | None = None
+    action: str = "Webhook"
+    payload_mapping: int | None = None
+    header_mapping: int | None = None  # GONE: it lacks one, and somebody has to say which or that there is none
+    does: Does = Does.UPDATES
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One version of a flow. `number` is the version's (F10), `lists` holds tag ids by list name (F5)."""
+
+    id: int
+    number: int = 0
+    name: str = ""
+    mode: Mode = Mode.TEST
+    active: bool = True
+    watch: Watch | None = None
+    statuses: tuple[int, ...] = ()
+    properties: tuple[int, ...] = ()
+    session_statuses: tuple[int, ...] = ()
+    event_statuses: tuple[int, ...] = ()
+    filters: tuple[FilterRow, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    emptied: tuple[
+        str, ...
+    ] = ()  # P12: lists that lost their last tag to a deletion; until they are filled or left empty on purpose the flow is incomplete
+
+    def tags_of(self, name: str) -> tuple[int, ...]:
+        """The tag ids of a list by its name; lists that the watch does not offer count as not filled."""
+        if self.watch is None or name not in OFFERED[self.watch]:
+            return ()
+        found: tuple[int, ...] = getattr(self, name)
+        return found
+
+    def to_body(self) -> dict[str, object]:
+        """The version's body as JSON-ready data; `from_body` reads it back."""
+        return {
+            "name": self.name,
+            "mode": self.mode.value,
+            "active": self.active,
+            "watch": self.watch.value if self.watch else None,
+            **{name: list(getattr(self, name)) for name in LISTS},
+            "emptied": list(self.emptied),
+            "filters": [{"field": f.field, "op": f.op.value, "values": list(f.values)} for f in self.filters],
+            "destinations": [
+                {
+                    "id": d.id,
+                    "name": d.name,
+                    "integration": d.integration,
+                    "connection": d.connection,
+                    "action": d.action,
+                    "payload_mapping": d.payload_mapping,
+                    "header_mapping": d.header_mapping,
+                    "does": d.does.value,
+                }
+                for d in self.destinations
+            ],
+        }
+
+    @classmethod
+    def from_body(cls, id: int, number: int, body: Mapping[str, object]) -> Flow:
+        """Reads what `to_body` wrote."""
+        watch = body.get("watch")
+        return cls(
+            id=id,
+            number=number,
+            name=str(body.get("name", "")),
+            mode=Mode(str(body.get("mode", Mode.TEST))),
+            active=bool(body.get("active", True)),
+            watch=Watch(str(watch)) if watch else None,
+            statuses=_ids(body.get(STATUSES)),
+            properties=_ids(body.get(PROPERTIES)),
+            session_statuses=_ids(body.get(SESSION_STATUSES)),
+            event_statuses=_ids(body.get(EVENT_STATUSES)),
+            filters=tuple(
+                FilterRow(str(f["field"]), Op(str(f["op"])), tuple(str(v) for v in f.get("values", ()))) for f in _rows(body.get("filters"))
+            ),
+            emptied=tuple(str(n) for n in _rows(body.get("emptied"))),
+            destinations=tuple(_destination(d) for d in _rows(body.get("destinations"))),
+        )
+
+
+def _rows(value: object) -> Sequence[Mapping[str, Any]]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _ids(value: object) -> tuple[int, ...]:
+    return tuple(int(v) for v in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _optional_id(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _destination(body: Mapping[str, object]) -> Destination:
+    return Destination(
+        id=int(str(body["id"])),
+        name=str(body.get("name", "")),
+        integration=str(body.get("integration", "")),
+        connection=_optional_id(body.get("connection")),
+        action=str(body.get("action", "")),
+        payload_mapping=_optional_id(body.get("payload_mapping")),
+        header_mapping=_optional_id(body.get("header_mapping")),
+        does=Does(str(body.get("does", Does.UPDATES))),
+    )

@@ -1,0 +1,287 @@
+"""Whether a flow acts on a change, and why or why not (guide: Activate for; spec F3, F5, F7, F9).
+
+A change passes five gates in order: what is watched, active and complete, mode, filters, activation. `decide` asks only the
+flows that an index by facet, mode, event and status offers and stops at the first gate that says no; `explain` runs the same gates and keeps each answer.
+A change that a gate before activation stops is *filtered*: it is stored nowhere. At activation it is triggered, or not triggered
+with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+
+from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.filters import Compared, actual_values, is_of_event, matches
+from heliograph.domain.flow.flow import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
+from heliograph.domain.registration.change import Change, Facet
+from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+
+
+class Verdict(StrEnum):
+    """What became of a change at a flow (spec section 1: Flow run)."""
+
+    FILTERED = "filtered"
+    NOT_TRIGGERED = "not_triggered"
+    TRIGGERED = "triggered"
+
+
+class Reason(StrEnum):
+    """Why a run was not triggered (F7). Untagged can be cured, the other is final."""
+
+    NOT_SELECTED = "not selected"
+    UNTAGGED = "untagged"
+    UNTAGGED_PROPERTY = "untagged property"
+    FAILED = "decision failed"
+
+    @property
+    def can_be_cured(self) -> bool:
+        return self is not Reason.NOT_SELECTED
+
+
+class GateName(StrEnum):
+    """The gates in the order in which a change meets them (F9)."""
+
+    WATCH = "watch"
+    ACTIVE = "active"
+    MODE = "mode"
+    FILTERS = "filters"
+    ACTIVATION = "activation"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words."""
+
+    name: GateName
+    passed: bool
+    of: str = ""
+    wanted: tuple[str, ...] = ()
+    actual: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A stored outcome: a run that is triggered, or not with a reason."""
+
+    flow: Flow
+    verdict: Verdict
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Every gate up to and including the first that said no."""
+
+    flow: Flow
+    verdict: Verdict
+    reason: Reason | None
+    gates: tuple[Gate, ...]
+
+    @property
+    def stopped_at(self) -> Gate | None:
+        return next((g for g in self.gates if not g.passed), None)
+
+
+def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
+    """F3: Live = the event is not in Planning or Testing, and the registration is not Test. Judged on the state after the change."""
+    status = (change.event_state or event.state).status
+    if account.is_test_event(status) or (change.registration is not None and change.registration.is_test):
+        return Mode.TEST
+    return Mode.LIVE
+
+
+def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> list[Decision]:
+    """The runs of a change, in the order of the flows' ids: only flows that take it (F6: a filtered run is not stored). mode: of the change, where it is known."""
+    if not change.is_judged:
+        return []
+    out = []
+    compared = Compared(change, account, event)
+    for candidate in _candidates(change, account, event, mode or mode_of(change, account, event)):
+        decision = candidate.decision
+        if candidate.rows or decision is None:
+            flow = candidate.flow
+            try:
+                if not compared.passes(candidate.rows):
+                    continue
+                decision = decision or _activated(flow, change, account, event)
+            except Exception:  # noqa: BLE001 -- one flow that cannot be decided becomes a Retry item; the change and the other flows go on
+                decision = Decision(flow, Verdict.NOT_TRIGGERED, Reason.FAILED)
+        out.append(decision)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A flow that may take a change. rows: filters that are still to be asked; decision: what follows where they pass, None = to be worked out."""
+
+    flow: Flow
+    rows: tuple[FilterRow, ...]
+    decision: Decision | None
+
+
+def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:
+    """The flows that may take a change, found by its facets, its mode, its event and its statuses: 500 flows of which 5 match cost what 5 do.
+
+    What the event and the judged statuses say is the same for all changes that have them, and is worked out once.
+    """
+    if change.event_state is not None:  # the event itself changed: each such change has a state of its own
+        return [_Candidate(flow, flow.filters, None) for flow in _offered(change.facets, account) if flow.mode is mode]
+    status = change.registration.status if change.registration is not None else None
+    key = (_Candidate, int(change.facets), mode, status, change.session.status if change.session is not None else None)
+    kept = event.beside(account)
+    found: tuple[_Candidate, ...] | None = kept.get(key)
+    if found is None:
+        found = kept[key] = tuple(_looked_up(change, account, event, mode))
+    return found
+
+
+def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[_Candidate]:
+    compared = Compared(change, account, event)
+    shared: dict[tuple[int, Verdict | None, Reason | None], _Candidate] = vars(account).setdefault("_shared_candidates", {})
+    for flow in _offered(change.facets, account):
+        if flow.mode is not mode:
+            continue
+        try:
+            if not compared.passes(row for row in flow.filters if is_of_event(row.field)):
+                continue
+            decision = None if flow.tags_of(PROPERTIES) else _activated(flow, change, account, event)
+        except Exception:  # noqa: BLE001 -- it fails for each change, and is said so for each
+            yield _Candidate(flow, flow.filters, None)
+            continue
+        rows = tuple(row for row in flow.filters if not is_of_event(row.field))
+        verdict, reason = (decision.verdict, decision.reason) if decision else (None, None)
+        yield shared.setdefault((flow.id, verdict, reason), _Candidate(flow, rows, decision))
+
+
+def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> Decision | None:
+    """One flow's decision on a change, None = filtered. So an untagged run is judged again (D7), in the mode that it was made in."""
+    if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
+        return None
+    return _narrowed(flow, change, account, event)
+
+
+def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, as_if_running: bool = False) -> Explanation:
+    """Why, or why not (F9): by the configuration that is given, so by that of its time or by today's.
+
+    as_if_running: does not ask whether the flow is active and complete, for one that is still being edited.
+    """
+    gates: list[Gate] = []
+    try:
+        mode = mode_of(change, account, event)
+        for gate in chain(_gates_of_the_flow(flow, change, account, mode), _filter_gates(flow, change, account, event)):
+            if as_if_running and gate.name is GateName.ACTIVE:
+                continue
+            gates.append(gate)
+            if not gate.passed:
+                return Explanation(flow, Verdict.FILTERED, None, tuple(gates))
+        lists = list(_activation(flow, change, account, event))
+    except Exception:  # noqa: BLE001 -- as in decide()
+        return Explanation(flow, Verdict.NOT_TRIGGERED, Reason.FAILED, tuple(gates))
+    gates += [Gate(GateName.ACTIVATION, a.answer is _Answer.YES, a.name, _texts(a.wanted), _texts(sorted(a.carried))) for a in lists]
+    reason = _reason({a.answer for a in lists})
+    return Explanation(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason, tuple(gates))
+
+
+def _texts(ids: Iterable[int]) -> tuple[str, ...]:
+    return tuple(str(id) for id in ids)
+
+
+def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
+    """The flows that watch for a facet of the change, and are active and complete."""
+    if facets in account.by_facet:  # a single facet, the common case
+        return account.by_facet[facets]
+    found = {flow.id: flow for facet in facets for flow in account.by_facet.get(facet, ())}
+    return [found[id] for id in sorted(found)]
+
+
+def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision | None:
+    """Filters and activation, for a flow that watches, runs and is of the change's mode."""
+    return _activated(flow, change, account, event) if Compared(change, account, event).passes(flow.filters) else None
+
+
+def _activated(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision:
+    reason = _reason({a.answer for a in _activation(flow, change, account, event)})
+    return Decision(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason)
+
+
+def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode: Mode) -> Iterator[Gate]:
+    watched = flow.watch is not None and bool(change.facets & flow.watch.facets) and change.is_judged
+    yield Gate(GateName.WATCH, watched, "" if change.is_judged else "quiet", (flow.watch.value,) if flow.watch else (), change.facets.words)
+    lacks = missing(flow, account) if flow.active else ()
+    running = flow.active and not lacks and account.signal_enabled
+    yield Gate(GateName.ACTIVE, running, "" if flow.active else "inactive", ("active", "complete"), tuple(m.lack.value for m in lacks))
+    yield Gate(GateName.MODE, flow.mode is mode, "", (flow.mode.value,), (mode.value,))
+
+
+def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[Gate]:
+    for i, row in enumerate(flow.filters):
+        actual = actual_values(row.field, change, account, event)
+        yield Gate(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
+
+
+class _Answer(StrEnum):
+    YES, NO, UNTAGGED, UNTAGGED_PROPERTY = "yes", "no", "untagged", "untagged property"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one filled list of a flow says: the tags that it wants, those that the record carries."""
+
+    name: str
+    wanted: tuple[int, ...]
+    carried: frozenset[int]
+    answer: _Answer
+
+
+def _activation(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[_Asked]:
+    """F5: any of the tags in one list, and all lists that are filled."""
+    for name in OFFERED[flow.watch] if flow.watch is not None else ():
+        wanted = flow.tags_of(name)
+        if not wanted:
+            continue
+        carried, untagged = _property_tags(change, event) if name == PROPERTIES else _status_tags(name, change, account, event)
+        if not carried.isdisjoint(wanted):
+            answer = _Answer.YES
+        else:
+            answer = _Answer.NO if not untagged else _Answer.UNTAGGED_PROPERTY if name == PROPERTIES else _Answer.UNTAGGED
+        yield _Asked(name, wanted, carried, answer)
+
+
+def _reason(answers: set[_Answer]) -> Reason | None:
+    """F7: a status without any tag is curable whatever else is said; an untagged property only where no other list says no."""
+    if _Answer.UNTAGGED in answers:
+        return Reason.UNTAGGED
+    if _Answer.NO in answers:
+        return Reason.NOT_SELECTED
+    return Reason.UNTAGGED_PROPERTY if _Answer.UNTAGGED_PROPERTY in answers else None
+
+
+def _status_tags(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[frozenset[int], bool]:
+    """The tags that the judged status carries, and whether it carries none at all."""
+    if name == EVENT_STATUSES:
+        status = account.event_statuses.get((change.event_state or event.state).status)
+    elif name == SESSION_STATUSES:
+        status = account.session_statuses.get(change.session.status) if change.session else None
+    else:
+        status = account.status(change.registration.status, event) if change.registration else None
+    tags = status.tags if status else frozenset()
+    return tags, not tags
+
+
+def _property_tags(change: Change, event: EventConfig) -> tuple[frozenset[int], bool]:
+    """The tags of the properties that are set after the change, and whether a set custom one carries none."""
+    tags: set[int] = set()
+    untagged = False
+    for id in change.registration.properties if change.registration else ():
+        if id < 0:
+            tags.add(StandardProperty(id).value)
+            continue
+        found = event.properties.get(id)
+        if found is not None:
+            tags |= found.tags
+            untagged = untagged or not found.tags
+    return frozenset(tags), untagged

@@ -1,0 +1,253 @@
+"""The rule of a flow as one sentence: "When status becomes Registered, send Lead mapping to Sales CRM" (spec F1, F4, F5).
+
+Pages, API and command line all take it from here. `parts` gives texts and chips in order; `judged` marks how far a change came (F9);
+`plain` writes the sentence without chips. Texts are templates, so that a translation can put its words in another order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Destination, FilterRow, Flow, Op, Watch
+from heliograph.domain.setup import fields
+from heliograph.domain.snapshot import AccountConfig
+
+
+class Gate(StrEnum):
+    """What a change passes, in this order (F9)."""
+
+    WATCH = "watch"
+    ACTIVE = "active"
+    MODE = "mode"
+    FILTERS = "filters"
+    ACTIVATION = "activation"
+    DESTINATION = "destination"
+
+
+class State(StrEnum):
+    """How a chip looks. MISSING: to be filled before the flow runs; FAILED and WAITS: the connection's trouble; the rest after `judged`."""
+
+    PLAIN = ""
+    MISSING = "missing"
+    FAILED = "failed"
+    WAITS = "wait"
+    PASSED = "passed"
+    STOPPED = "stopped"
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text, or a chip. gate, of: the list, filter row or destination that it stands for. link: the kind and id of what it names (mapping, connection)."""
+
+    text: str
+    chip: bool = False
+    state: State = State.PLAIN
+    gate: Gate | None = None
+    of: str = ""
+    link: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a connection now, in two or three words: "refused, 401"."""
+
+    state: State
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the ids in a flow are called. What is not in it any more is shown as its key in brackets."""
+
+    tags: Mapping[int, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    connections: Mapping[int, str] = field(default_factory=dict)
+    mappings: Mapping[int, str] = field(default_factory=dict)
+    troubles: Mapping[int, Trouble] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: AccountConfig, troubles: Mapping[int, Trouble] | None = None) -> Names:
+        """The names in force in an account's configuration. troubles: by connection id."""
+        offered = fields.filter_fields(
+            fields.Subject.REGISTRATION, profile_fields=config.profile_fields.values(), event_fields=config.event_fields.values()
+        )
+        return cls(
+            tags={tag.id: tag.label or tag.name for tag in config.tags.values()},
+            fields={f.key: f.label for f in offered},
+            connections={id_: connection.name for id_, connection in config.connections.items()},
+            mappings={id_: mapping.name for id_, mapping in config.mappings.items()},
+            troubles=troubles or {},
+        )
+
+
+type Translate = Callable[[str], str]
+
+
+def _(message: str) -> str:
+    """Marks a text for translation; `parts` translates it."""
+    return message
+
+
+_OPENINGS: Final[Mapping[Watch, str]] = {
+    Watch.REGISTRATION: _("When a registration is created or updated"),
+    Watch.STATUS: _("When status becomes {tags}"),
+    Watch.SESSION_STATUS: _("When session status becomes {tags}"),
+    Watch.EVENT: _("When an event is created or updated, and its status is {tags}"),
+}
+_OPENING_LIST: Final[Mapping[Watch, str]] = {
+    Watch.STATUS: STATUSES,
+    Watch.SESSION_STATUS: SESSION_STATUSES,
+    Watch.EVENT: EVENT_STATUSES,
+}
+_CHOOSE: Final[Mapping[str, str]] = {
+    STATUSES: _("choose statuses"),
+    PROPERTIES: _("choose properties"),
+    SESSION_STATUSES: _("choose session statuses"),
+    EVENT_STATUSES: _("choose event statuses"),
+}
+_ROWS: Final[Mapping[Op, str]] = {
+    Op.IS_ANY_OF: _(", and {field} is {values}"),
+    Op.IS_NONE_OF: _(", and {field} is not {values}"),
+    Op.CONTAINS: _(", and {field} contains {values}"),
+    Op.STARTS_WITH: _(", and {field} starts with {values}"),
+    Op.IS_EMPTY: _(", and {field} is empty"),
+    Op.IS_NOT_EMPTY: _(", and {field} is not empty"),
+}
+_TAG_FIELDS: Final[Mapping[str, str]] = {fields.EVENT_TAGS: _("event tag"), fields.ATTENDEE_TYPE_TAGS: _("attendee type tag")}
+_HOLE: Final = re.compile(r"\{([a-z]+)\}")
+
+
+def parts(flow: Flow, names: Names, translate: Translate = str) -> list[Part]:
+    """The sentence of a flow, complete or not, without the full stop."""
+    return _Writer(names, translate).sentence(flow)
+
+
+def judged(found: Iterable[Part], gate: Gate | None, of: str = "") -> list[Part]:
+    """The sentence with each chip marked: passed, stopped or not reached; what is missing stays missing. gate: where the change stopped, None = nowhere; of: which list or row of it."""
+    order = list(Gate)
+    end = len(order) if gate is None else order.index(gate)
+    marked = []
+    for part in found:
+        if part.chip and part.gate is not None and part.state is not State.MISSING:
+            at = order.index(part.gate)
+            stopped = at == end and (not of or part.of == of)
+            part = replace(part, state=State.PASSED if at < end else State.STOPPED if stopped else State.UNREAD)  # noqa: PLW2901
+        marked.append(part)
+    return marked
+
+
+def plain(found: Iterable[Part]) -> str:
+    """The sentence as text, with its full stop. What is missing stands in brackets."""
+    return "".join(f"[{part.text}]" if part.state is State.MISSING else part.text for part in found) + "."
+
+
+class _Writer:
+    """Writes one sentence."""
+
+    def __init__(self, names: Names, translate: Translate) -> None:
+        self.names = names
+        self.translate = translate
+
+    def sentence(self, flow: Flow) -> list[Part]:
+        out = self._opening(flow)
+        if flow.watch not in (None, Watch.EVENT):
+            out += self._more_lists(flow)
+        for number, row in enumerate(flow.filters):
+            out += self._filter(row, str(number))
+        return [*out, *self._destinations(flow.destinations)]
+
+    def _opening(self, flow: Flow) -> list[Part]:
+        if flow.watch is None:
+            return self._filled(_("When {watch}"), watch=[self._missing(_("choose what to watch"), Gate.WATCH, "watch")])
+        if flow.watch is Watch.REGISTRATION:
+            if flow.statuses or flow.properties or {STATUSES, PROPERTIES} & set(flow.emptied):
+                return self._filled(_OPENINGS[flow.watch])
+            anyone = Part(self.translate(_("any registration")), chip=True, gate=Gate.ACTIVATION, of=STATUSES)
+            return self._filled(_("When {anyone} is created or updated"), anyone=[anyone])
+        name = _OPENING_LIST[flow.watch]
+        return self._filled(_OPENINGS[flow.watch], tags=self._tags(flow, name))
+
+    def _more_lists(self, flow: Flow) -> list[Part]:
+        out: list[Part] = []
+        templates = {
+            Watch.REGISTRATION: (STATUSES, _(", and its status is {tags}")),
+            Watch.SESSION_STATUS: (STATUSES, _(", and registration status is {tags}")),
+        }
+        for name, template in (
+            *([templates[flow.watch]] if flow.watch in templates else []),
+            (PROPERTIES, _(", and property {tags} is set")),
+        ):
+            if flow.tags_of(name) or name in flow.emptied:
+                out += self._filled(template, tags=self._tags(flow, name))
+        return out
+
+    def _tags(self, flow: Flow, name: str) -> list[Part]:
+        tags = [self.names.tags.get(tag, f"({tag})") for tag in flow.tags_of(name)]
+        return self._any_of(tags, Gate.ACTIVATION, name) if tags else [self._missing(_CHOOSE[name], Gate.ACTIVATION, name)]
+
+    def _filter(self, row: FilterRow, of: str) -> list[Part]:
+        label = Part(self._field(row.field))
+        if not row.op.takes_values:
+            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=Gate.FILTERS, of=of)])
+        values = row.values
+        if row.field in _TAG_FIELDS:
+            values = tuple(self.names.tags.get(int(v), f"({v})") if v.isdecimal() else f"({v})" for v in values)
+        chips = self._any_of(values, Gate.FILTERS, of) if values else [self._missing(_("choose values"), Gate.FILTERS, of)]
+        return self._filled(_ROWS[row.op], field=[label], values=chips)
+
+    def _field(self, key: str) -> str:
+        if key in _TAG_FIELDS:
+            return self.translate(_TAG_FIELDS[key])
+        label = self.names.fields.get(key, f"({key})")
+        return label if ".custom." in key else self.translate(label)
+
+    def _destinations(self, destinations: tuple[Destination, ...]) -> list[Part]:
+        if not destinations:
+            destinations = (Destination(id=0),)
+        out: list[Part] = []
+        for number, destination in enumerate(destinations):
+            template = _(", send {mapping} to {connection}")
+            if number:
+                template = _(" and {mapping} to {connection}") if number == len(destinations) - 1 else _(", {mapping} to {connection}")
+            out += self._filled(template, mapping=[self._mapping(destination)], connection=[self._connection(destination)])
+        return out
+
+    def _mapping(self, destination: Destination) -> Part:
+        id_, of = destination.payload_mapping, str(destination.id)
+        if id_ is None or id_ not in self.names.mappings:
+            return self._missing(_("choose a mapping"), Gate.DESTINATION, of)
+        return Part(self.names.mappings[id_], chip=True, gate=Gate.DESTINATION, of=of, link=("mapping", id_))
+
+    def _connection(self, destination: Destination) -> Part:
+        id_, of = destination.connection, str(destination.id)
+        if id_ is None or id_ not in self.names.connections:
+            return self._missing(_("choose a connection"), Gate.DESTINATION, of)
+        found = Part(self.names.connections[id_], chip=True, gate=Gate.DESTINATION, of=of, link=("connection", id_))
+        trouble = self.names.troubles.get(id_)
+        return replace(found, text=f"{found.text}: {trouble.words}", state=trouble.state) if trouble else found
+
+    def _any_of(self, values: Iterable[str], gate: Gate, of: str) -> list[Part]:
+        out: list[Part] = []
+        for value in values:
+            if out:
+                out.append(Part(self.translate(_(" or ")), gate=gate, of=of))
+            out.append(Part(value, chip=True, gate=gate, of=of))
+        return out
+
+    def _missing(self, text: str, gate: Gate, of: str) -> Part:
+        return Part(self.translate(text), chip=True, state=State.MISSING, gate=gate, of=of)
+
+    def _filled(self, template: str, **holes: list[Part]) -> list[Part]:
+        """The translated template, with parts in its holes. A hole that a translation misspells stays as it stands."""
+        out: list[Part] = []
+        for number, piece in enumerate(_HOLE.split(self.translate(template))):
+            if number % 2:
+                out += holes.get(piece, [Part(f"{{{piece}}}")])
+            elif piece:
+                out.append(Part(piece))
+        return out

@@ -1,0 +1,395 @@
+"""A mapping: how each target field is made of source fields and typed text (guide: Mappings; spec M1-M9).
+
+A `Mapping` that exists is valid: its rows fit together, its fields are offered for its subject, its sizes are within bounds. `rendering`
+turns it and the facts of one change into what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Texts
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping import headers
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.paths import Path, PathError, parse_path, without_index
+from heliograph.domain.mapping.transform import Case, DateFormat, Escape
+from heliograph.domain.setup.fields import FieldError, Subject, is_offered, parse_source
+
+MAX_ROWS: Final = 500
+MAX_PARTS: Final = 50
+MAX_TEXT: Final = 10_000
+MAX_VALUE_MAP: Final = 500
+MAX_TARGET: Final = 500
+MAX_NAME: Final = 100
+
+
+NO_OPEN_TEXTS: Final = (
+    "a header that is a credential by its name has no value map and no text if empty: they would be readable. "
+    "Type the credential itself, which is kept sealed, or keep it in the connection"
+)
+
+
+class Kind(StrEnum):
+    """What the mapping makes: the payload, or HTTP headers."""
+
+    PAYLOAD = "payload"
+    HEADER = "header"
+
+
+class ValueType(StrEnum):
+    """The type of a target field, as the target's sample has it (M2)."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    LIST = "list"
+    NUMBERS = "list of numbers"
+
+    @property
+    def is_list(self) -> bool:
+        return self in (ValueType.LIST, ValueType.NUMBERS)
+
+
+class EmptyPolicy(StrEnum):
+    """What is sent for an empty optional field (M6)."""
+
+    KEY = "empty"  # an empty text; null for a number, a yes/no and a list
+    LEAVE_OUT = "leave out"
+    NULL = "null"
+
+
+class Otherwise(StrEnum):
+    """What a value map makes of a value that it does not list (M4)."""
+
+    KEEP = "keep"
+    TEXT = "text"
+    ERROR = "error"
+
+
+class MappingError(HeliographError):
+    """A mapping cannot be as it was asked for. row: counted from 1, None = the mapping itself; field: what of it; reason: what is wrong."""
+
+    def __init__(self, row: int | None, field: str, reason: str) -> None:
+        super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
+        self.row = row
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMap:
+    """From → to. Outer spaces and case do not count where no exact entry fits."""
+
+    entries: tuple[tuple[str, str], ...]
+    otherwise: Otherwise = Otherwise.KEEP
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
+
+    key: str
+    value_map: ValueMap | None = None
+    date_format: DateFormat | None = None
+    if_empty: str = ""
+    escape: Escape | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A chip with typed text, sent as typed."""
+
+    text: str
+
+
+type Part = Source | Text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). Raises MappingError."""
+
+    target: str
+    parts: tuple[Part, ...] = ()
+    type: ValueType = ValueType.TEXT
+    nested: bool = False
+    trim: bool = False
+    case: Case | None = None
+    required: bool = False
+    path: Path = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            path = parse_path(self.target) if self.nested else (self.target,)
+        except PathError as error:
+            raise MappingError(None, "target", str(error).removesuffix(".")) from None
+        object.__setattr__(self, "path", path)
+
+    @property
+    def sources(self) -> Iterator[Source]:
+        return (part for part in self.parts if isinstance(part, Source))
+
+    @property
+    def form_name(self) -> str:
+        """The key in a form or query: `a[b]` for a nested row; the entries of a list repeat one key (M2)."""
+        first, *rest = without_index(self.path)
+        return f"{first}{''.join(f'[{step}]' for step in rest)}"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A mapping of an account. Raises MappingError for what no mapping can be.
+
+    The typed text of a header whose name says that it is a credential is kept sealed beside the mapping: in a body SEALED stands for it (C5).
+    """
+
+    name: str
+    kind: Kind = Kind.PAYLOAD
+    subject: Subject = Subject.REGISTRATION
+    empty: EmptyPolicy = EmptyPolicy.KEY
+    rows: tuple[Row, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise MappingError(None, "name", "a mapping needs a name")
+        if len(self.name) > MAX_NAME:
+            raise MappingError(None, "name", f"a name is at most {MAX_NAME} characters long")
+        if len(self.rows) > MAX_ROWS:
+            raise MappingError(None, "rows", f"at most {MAX_ROWS} rows are possible, there are {len(self.rows)}")
+        for number, row in enumerate(self.rows, 1):
+            self._check_target(number, row)
+            self._check_parts(number, row)
+        if self.kind is Kind.HEADER:
+            if len(self.rows) > headers.MAX_HEADERS:
+                raise MappingError(None, "rows", f"at most {headers.MAX_HEADERS} headers are possible, there are {len(self.rows)}")
+            _refuse_twice(self.rows)
+        else:
+            _refuse_conflicts(self.rows)
+
+    def _check_target(self, number: int, row: Row) -> None:
+        if not row.target.strip():
+            raise MappingError(number, "target", "the name of the target field is missing")
+        if len(row.target) > MAX_TARGET:
+            raise MappingError(number, "target", f"a name is at most {MAX_TARGET} characters long")
+        if self.kind is Kind.HEADER:
+            if row.nested:
+                raise MappingError(number, "target", "a header cannot be nested")
+            if problem := headers.name_problem(row.target):
+                raise MappingError(number, "target", f"{row.target!r} {problem}")
+
+    def _check_parts(self, number: int, row: Row) -> None:
+        if len(row.parts) > MAX_PARTS:
+            raise MappingError(number, "source", f"at most {MAX_PARTS} fields and texts are possible, there are {len(row.parts)}")
+        if self.seals(row):
+            _check_sealed(number, row)
+        for source in row.sources:
+            try:
+                key = parse_source(source.key)
+            except FieldError as error:
+                raise MappingError(number, "source", str(error).removesuffix(".")) from None
+            if not is_offered(key, self.subject):
+                raise MappingError(number, "source", f"a mapping for a {self.subject} has no field {source.key!r}")
+            if self.seals(row) and (source.value_map or source.if_empty):
+                raise MappingError(number, "source", NO_OPEN_TEXTS)
+            if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
+                raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
+
+    def seals(self, row: Row) -> bool:
+        """Whether the typed text of this row is kept sealed."""
+        return self.kind is Kind.HEADER and headers.is_secret_name(row.target)
+
+    @cached_property
+    def typed_secrets(self) -> dict[str, str]:
+        """Names of headers whose text is kept sealed, with what stands there now: the text itself while it is being saved or sent, else SEALED."""
+        return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, Text)}
+
+    @property
+    def sealed(self) -> Mapping:
+        """The mapping with SEALED for every text that is kept sealed: all that bodies, pages and previews ever hold."""
+        return self.with_texts(dict.fromkeys(map(headers.sealed_field, self.typed_secrets), headers.SEALED))
+
+    def with_texts(self, texts: Texts[str, str]) -> Mapping:
+        """The mapping with these texts in the rows that are kept sealed. texts: by field of the vault. Raises headers.NotSealed for one that is missing."""
+        wanted = self.typed_secrets
+        if missing := [name for name in wanted if headers.sealed_field(name) not in texts]:
+            raise headers.NotSealed(missing)
+        return replace(self, rows=tuple(_with_text(row, texts) if row.target in wanted else row for row in self.rows)) if wanted else self
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The keys of all source fields that it uses (P12: what is in use; M8: the tags of its answers)."""
+        return frozenset(source.key for row in self.rows for source in row.sources)
+
+    @property
+    def unfilled(self) -> tuple[str, ...]:
+        """Targets of rows without a source: they may be saved, and are always empty."""
+        return tuple(row.target for row in self.rows if not row.parts)
+
+    def to_body(self) -> dict[str, object]:
+        """The JSON that a version of the mapping is (F10); `from_body` reads it back. What is as usual is left out."""
+        body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}
+        if self.empty is not EmptyPolicy.KEY:
+            body["empty"] = self.empty.value
+        body["rows"] = [_row_body(row) for row in self.sealed.rows]
+        return body
+
+    @classmethod
+    def from_body(cls, value: object) -> Mapping:
+        """Reads a body. Raises MappingError with the row, the field and the reason."""
+        number: int | None = None
+        try:
+            body = Body(value)
+            name, kind, subject = body.text("name"), body.choice("kind", Kind, Kind.PAYLOAD), body.choice("subject", Subject)
+            empty = body.choice("empty", EmptyPolicy, EmptyPolicy.KEY)
+            rows = []
+            for number, (_, item) in enumerate(body.items("rows", most=MAX_ROWS), 1):  # noqa: B007 - the error below names it
+                rows.append(_read_row(Body(item)))
+            number = None
+        except BodyError as error:
+            raise MappingError(number, error.where or "mapping", error.reason) from None
+        except MappingError as error:
+            raise MappingError(number, error.field, error.reason) from None
+        return cls(name=name, kind=kind, subject=subject, empty=empty, rows=tuple(rows)).sealed
+
+
+def _check_sealed(number: int, row: Row) -> None:
+    texts = [part.text for part in row.parts if isinstance(part, Text)]
+    if len(texts) > 1:
+        raise MappingError(number, "source", "a header that is a credential by its name holds one typed text at most, which is kept sealed")
+    if any(headers.SEALED in text and text != headers.SEALED for text in texts):
+        raise MappingError(number, "source", f"{headers.SEALED} stands for the text that is kept sealed; type the whole text anew")
+
+
+def _with_text(row: Row, texts: Texts[str, str]) -> Row:
+    text = texts[headers.sealed_field(row.target)]
+    return replace(row, parts=tuple(Text(text) if isinstance(part, Text) else part for part in row.parts))
+
+
+def _refuse_twice(rows: Sequence[Row]) -> None:
+    seen: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        if row.target.lower() in seen:
+            raise MappingError(number, "target", f"there is a row {row.target!r} already")
+        seen.add(row.target.lower())
+
+
+def _refuse_conflicts(rows: Sequence[Row]) -> None:
+    """M2: two rows of one target, `a` beside `a.b`, a list that is an object too; and names that would be one in a form."""
+    found: dict[Path, str] = {}  # every path and its beginnings: what stands there
+    form_names: dict[str, Path] = {}
+    for number, row in enumerate(rows, 1):
+        path = row.path
+        for end in range(1, len(path)):
+            shape = "a list" if isinstance(path[end], int) else "an object"
+            there = found.setdefault(path[:end], shape)
+            if there != shape:
+                raise MappingError(
+                    number, "target", f"{row.target!r} would make {shape} of {'.'.join(map(str, path[:end]))!r}, which is {there}"
+                )
+        if path in found:
+            reason = (
+                f"there is a row {row.target!r} already"
+                if found[path] == "a value"
+                else f"{row.target!r} has rows within it, so it cannot have a value"
+            )
+            raise MappingError(number, "target", reason)
+        found[path] = "a value"
+        base = without_index(path)
+        if base != path and row.type.is_list:
+            raise MappingError(number, "type", "an entry of a list cannot be a list itself")
+        if form_names.setdefault(row.form_name, base) != base:
+            raise MappingError(number, "target", f"in a form {row.target!r} would have the same name as another row, {row.form_name!r}")
+    for number, row in enumerate(rows, 1):
+        for end, step in enumerate(row.path):
+            if isinstance(step, int) and step > 0 and (*row.path[:end], step - 1) not in found:
+                raise MappingError(number, "target", f"entry {step} of the list has a row, entry {step - 1} has none")
+
+
+def _row_body(row: Row) -> dict[str, object]:
+    body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
+    if row.type is not ValueType.TEXT:
+        body["type"] = row.type.value
+    if row.case is not None:
+        body["case"] = row.case.value
+    for name in ("nested", "trim", "required"):
+        if getattr(row, name):
+            body[name] = True
+    return body
+
+
+def part_body(part: Part) -> dict[str, object]:
+    """The JSON of one chip; `read_part` reads it back."""
+    if isinstance(part, Text):
+        return {"text": part.text}
+    body: dict[str, object] = {"source": part.key}
+    if part.value_map is not None:
+        body["map"] = [list(entry) for entry in part.value_map.entries]
+        body["otherwise"] = part.value_map.otherwise.value
+        if part.value_map.text:
+            body["otherwise_text"] = part.value_map.text
+    if part.date_format is not None:
+        body["date"] = part.date_format.value
+    if part.if_empty:
+        body["if_empty"] = part.if_empty
+    if part.escape is not None:
+        body["escape"] = part.escape.value
+    return body
+
+
+def _read_row(body: Body) -> Row:
+    return Row(
+        target=body.text("target", longest=MAX_TARGET),
+        parts=tuple(read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
+        type=body.choice("type", ValueType, ValueType.TEXT),
+        nested=body.flag("nested"),
+        trim=body.flag("trim"),
+        case=body.choice("case", Case) if body.has("case") else None,
+        required=body.flag("required"),
+    )
+
+
+def read_part(body: Body) -> Part:
+    """A chip from its body. Raises BodyError."""
+    if body.has("text"):
+        return Text(body.text("text", longest=MAX_TEXT))
+    if not body.has("source"):
+        raise BodyError(body.where, "a part is a source or a text")
+    value_map = None
+    if body.has("map"):
+        value_map = ValueMap(
+            body.pairs("map", most=MAX_VALUE_MAP, longest=MAX_TEXT),
+            body.choice("otherwise", Otherwise, Otherwise.KEEP),
+            body.text("otherwise_text", longest=MAX_TEXT),
+        )
+    return Source(
+        key=body.text("source"),
+        value_map=value_map,
+        date_format=body.choice("date", DateFormat) if body.has("date") else None,
+        if_empty=body.text("if_empty", longest=MAX_TEXT),
+        escape=body.choice("escape", Escape) if body.has("escape") else None,
+    )
+
+
+__all__ = [
+    "Case",
+    "DateFormat",
+    "EmptyPolicy",
+    "Escape",
+    "Kind",
+    "Mapping",
+    "MappingError",
+    "Otherwise",
+    "Part",
+    "Row",
+    "Source",
+    "Subject",
+    "Text",
+    "ValueMap",
+    "ValueType",
+]

@@ -1,0 +1,294 @@
+"""Turns a mapping and the facts of one change into what is sent (guide: Mappings, Preview Mapping; spec M4-M9).
+
+A mapping is compiled once, to one closure per row; `render` runs them. It gives a `Rendered`, which can be had as a JSON object, as the pairs
+of a form or query, or as headers, or an `Invalid` with every problem found: a validation error, never retried (M5). It raises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Final, Protocol
+
+from heliograph.domain.mapping import headers
+from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, ValueType
+from heliograph.domain.mapping.paths import Json
+from heliograph.domain.mapping.source_readers import EMPTY, LEFT_OUT, Mark, ReadRow, compile_row
+from heliograph.domain.mapping.transform import Unfit, text_of_plain
+from heliograph.domain.setup.fields import Value
+
+MAX_RENDERED: Final = 1_000_000  # characters of all values together
+
+
+class Facts(Protocol):
+    """What is known of one change, by source key."""
+
+    def value(self, source: str, /) -> Value: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One validation error. `reason` holds nothing personal and may be counted and logged; `value` is the registrant's text, cut short."""
+
+    target: str
+    reason: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.target}: “{self.value}” {self.reason}" if self.value else f"{self.target} {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Nothing can be sent for this change; trying again would change nothing."""
+
+    problems: tuple[Problem, ...]
+
+
+REQUIRED_AND_EMPTY: Final = "is required and empty"
+TOO_LONG: Final = f"makes the request longer than {MAX_RENDERED:,} characters"
+_SHOWN: Final = 80
+
+
+def problem_of(target: str, error: Unfit) -> Problem:
+    """The validation error that an unfit value makes in this target field."""
+    value = error.value
+    return Problem(target, error.reason, value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """An object or a list of the JSON body: members by name or in order, each another node or the number of a row."""
+
+    is_list: bool
+    members: dict[str | int, _Node | int]
+
+    def build(self, values: list[Json | Mark]) -> dict[str, Json] | list[Json] | Mark:
+        """The object or list with the rows' values; what has only left-out rows is left out itself."""
+        built = ((name, member.build(values) if isinstance(member, _Node) else values[member]) for name, member in self.members.items())
+        kept = [(name, value) for name, value in built if not isinstance(value, Mark)]
+        if not kept:
+            return LEFT_OUT
+        return [value for _, value in kept] if self.is_list else {str(name): value for name, value in kept}
+
+    def rows(self) -> Iterable[int]:
+        for member in self.members.values():
+            if isinstance(member, _Node):
+                yield from member.rows()
+            else:
+                yield member
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A compiled row."""
+
+    target: str
+    read: ReadRow
+    empty: Json | Mark  # what an empty one sends; EMPTY = it is required
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A compiled mapping."""
+
+    kind: Kind
+    steps: tuple[_Step, ...]
+    names: tuple[str, ...]  # as in a form
+    flat: bool  # no row is nested: the names are the members
+    root: _Node
+    sealed: frozenset[str]  # names of headers whose texts are kept sealed, in small letters
+    order: tuple[int, ...]  # rows as they stand in the JSON body, list entries in their order
+
+
+def _compile(mapping: Mapping) -> _Template:
+    root = _Node(is_list=False, members={})
+    for number, row in enumerate(mapping.rows):
+        node = root
+        for step, following in zip(row.path, row.path[1:], strict=False):
+            child = node.members.setdefault(step, _Node(is_list=isinstance(following, int), members={}))
+            assert isinstance(child, _Node), "the mapping has refused a value beside its own members"
+            node = child
+        node.members[row.path[-1]] = number
+    _sort_lists(root)
+    return _Template(
+        kind=mapping.kind,
+        steps=tuple(_Step(row.target, compile_row(row), _when_empty(row, mapping)) for row in mapping.rows),
+        names=tuple(row.form_name for row in mapping.rows),
+        flat=all(len(row.path) == 1 for row in mapping.rows),
+        root=root,
+        sealed=frozenset(name.lower() for name in mapping.typed_secrets),
+        order=tuple(root.rows()),
+    )
+
+
+def _sort_lists(node: _Node) -> None:
+    if node.is_list:
+        members = sorted(node.members.items(), key=lambda item: int(item[0]))
+        node.members.clear()
+        node.members.update(members)
+    for member in node.members.values():
+        if isinstance(member, _Node):
+            _sort_lists(member)
+
+
+def _when_empty(row: Row, mapping: Mapping) -> Json | Mark:
+    if row.required:
+        return EMPTY
+    if mapping.empty is EmptyPolicy.LEAVE_OUT:
+        return LEFT_OUT
+    return "" if mapping.empty is EmptyPolicy.KEY and row.type is ValueType.TEXT else None
+
+
+_COMPILED: Final = "_compiled"
+
+
+def _template(mapping: Mapping) -> _Template:
+    """The mapping, compiled at its first use and kept with it."""
+    kept = vars(mapping)
+    template: _Template | None = kept.get(_COMPILED)
+    if template is None:
+        template = kept[_COMPILED] = _compile(mapping)
+    return template
+
+
+class Rendered:
+    """The values of a mapping's rows for one change."""
+
+    __slots__ = ("_template", "_values")
+
+    def __init__(self, template: _Template, values: list[Json | Mark]) -> None:
+        self._template = template
+        self._values = values
+
+    def tree(self) -> dict[str, Json]:
+        """The JSON body: an object, nested rows nested (M2)."""
+        if self._template.flat:
+            return {name: value for name, value in zip(self._template.names, self._values, strict=True) if not isinstance(value, Mark)}
+        built = self._template.root.build(self._values)
+        return built if isinstance(built, dict) else {}
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """A form or query, in order: nested rows as `a[b]`, a list as a repeated key, null as an empty value (C2, M2)."""
+        found: list[tuple[str, str]] = []
+        for number in self._template.order:
+            value, name = self._values[number], self._template.names[number]
+            if isinstance(value, list):
+                found += [(name, _form_text(entry)) for entry in value]
+            elif not isinstance(value, Mark):
+                found.append((name, _form_text(value)))
+        return found
+
+    @property
+    def sealed(self) -> frozenset[str]:
+        """The headers whose values are shown to nobody, in small letters: their texts are kept sealed."""
+        return self._template.sealed
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers, in the order of the rows; the entries of a list in one, after commas."""
+        found = []
+        for name, value in zip(self._template.names, self._values, strict=True):
+            if isinstance(value, list):
+                found.append((name, ", ".join(_form_text(entry) for entry in value)))
+            elif not isinstance(value, Mark):
+                found.append((name, _form_text(value)))
+        return found
+
+    def values(self) -> list[tuple[str, Json]]:
+        """Target and value of each row that is sent, in the order of the rows: what a preview shows beside them."""
+        return [(step.target, value) for step, value in zip(self._template.steps, self._values, strict=True) if not isinstance(value, Mark)]
+
+
+def _form_text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return text_of_plain(value) if isinstance(value, (int, float)) else ""
+
+
+def render(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Rendered | Invalid:
+    """Works out every row for one change. timezone: the event's, for dates and instants (M9)."""
+    template = _template(mapping)
+    value_of = facts.value
+    values: list[Json | Mark] = []
+    problems: list[Problem] = []
+    size = 0
+    for step in template.steps:
+        try:
+            value = step.read(value_of, timezone)
+        except Unfit as error:
+            problems.append(problem_of(step.target, error))
+            continue
+        if value is EMPTY:
+            value = step.empty
+            if value is EMPTY:
+                problems.append(Problem(step.target, REQUIRED_AND_EMPTY))
+        elif type(value) is str:
+            size += len(value)
+        elif isinstance(value, list):
+            size += sum(len(entry) for entry in value if isinstance(entry, str))
+        if size > MAX_RENDERED:
+            problems.append(Problem(step.target, TOO_LONG))
+            break
+        values.append(value)
+    if template.kind is Kind.HEADER and not problems:
+        problems = _header_problems(template, values)
+    return Invalid(tuple(problems)) if problems else Rendered(template, values)
+
+
+def _header_problems(template: _Template, values: list[Json | Mark]) -> list[Problem]:
+    return [Problem(name, reason) for name, value in Rendered(template, values).headers() if (reason := headers.value_problem(value))]
+
+
+# --- Preview Mapping
+
+
+class Hole(str):
+    """Stands in a preview for a value that cannot be sent; its text says why."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a mapping would send for one change, with holes where a row has a validation error (M7).
+
+    values: of each row, in their order; problems: by the row's place, from 0; left_out: rows that are not sent (M6).
+    """
+
+    rendered: Rendered
+    values: tuple[Json, ...]
+    problems: dict[int, Problem]
+    left_out: frozenset[int]
+
+
+def preview(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Preview:
+    """Works out every row as `render` does, each by itself: one that fails leaves a hole, and the others are shown all the same."""
+    template = _template(mapping)
+    values: list[Json | Mark] = []
+    problems: dict[int, Problem] = {}
+    for number, step in enumerate(template.steps):
+        value: Json | Mark
+        try:
+            value = step.read(facts.value, timezone)
+        except Unfit as error:
+            problems[number] = problem_of(step.target, error)
+            value = Hole(error.reason)
+        if value is EMPTY:
+            value = step.empty
+        if value is EMPTY:
+            problems[number] = Problem(step.target, REQUIRED_AND_EMPTY)
+            value = Hole(REQUIRED_AND_EMPTY)
+        if template.kind is Kind.HEADER and not isinstance(value, (Mark, Hole)):
+            ((_, text),) = Rendered(replace(template, names=(template.names[number],)), [value]).headers()
+            if reason := headers.value_problem(text):
+                problems[number] = Problem(step.target, reason)
+                value = Hole(reason)
+        values.append(value)
+    if not problems and isinstance(whole := render(mapping, facts, timezone=timezone), Invalid):
+        number = next(n for n, step in enumerate(template.steps) if step.target == whole.problems[0].target)
+        problems[number] = whole.problems[0]  # all rows together are too long
+    shown = tuple(None if isinstance(value, Mark) else value for value in values)
+    return Preview(Rendered(template, values), shown, problems, frozenset(n for n, value in enumerate(values) if isinstance(value, Mark)))

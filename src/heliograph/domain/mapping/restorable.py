@@ -1,0 +1,73 @@
+"""A past version of a mapping as it can be saved now: without the chips of fields that are gone, and with those named (F10, P12).
+
+A row that loses its last field loses its typed text, too: it is then empty, which is what a field without a value makes of it even beside typed
+text (M5), while typed text alone is never empty and would be sent as half a value. A header whose sealed text is gone loses all it is made of, for the
+same reason. Every row stays, with its target and type, to be filled anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from heliograph.domain.mapping.headers import sealed_field
+from heliograph.domain.mapping.mapping import Mapping, Row, Source, Text
+from heliograph.domain.setup.fields import Group, SourceKey, parse_source
+from heliograph.domain.snapshot import AccountConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A chip that is left out. row: its number, from 0; key: of its source field, "" of a text that was kept sealed; alone: the row has no field without it; text: what goes with it."""
+
+    row: int
+    target: str
+    key: str
+    alone: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """A version as it would be saved now, and what it lost by it."""
+
+    mapping: Mapping
+    gone: tuple[Gone, ...] = ()
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Targets that are required and have no source by it: until they have one, everything is a validation error (M5)."""
+        return tuple(dict.fromkeys(each.target for each in self.gone if each.alone and self.mapping.rows[each.row].required))
+
+
+def is_there(key: SourceKey, config: AccountConfig) -> bool:
+    """Whether the account has the field: a standard one, a custom one, or a tag for this kind of objects."""
+    if key.id is None or key.id < 0:
+        return True
+    if key.tag_kind is not None:
+        return key.id in config.tags and key.tag_kind in config.tags[key.id].kinds
+    return key.id in (config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields)
+
+
+def restorable(mapping: Mapping, config: AccountConfig, sealed: Iterable[str] = ()) -> Restorable:
+    """mapping: a past version. sealed: the fields of texts that are kept sealed today."""
+    gone: list[Gone] = []
+    lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
+    rows = tuple(_without_text(n, row, gone) if row.target in lost else _row(n, row, config, gone) for n, row in enumerate(mapping.rows))
+    return Restorable(replace(mapping, rows=rows), tuple(gone))
+
+
+def _without_text(n: int, row: Row, gone: list[Gone]) -> Row:
+    gone.append(Gone(n, row.target, "", alone=True))
+    return replace(row, parts=())
+
+
+def _row(n: int, row: Row, config: AccountConfig, gone: list[Gone]) -> Row:
+    lost = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
+    if not lost:
+        return row
+    parts = tuple(part for part in row.parts if isinstance(part, Text) or part.key not in lost)
+    alone = not any(isinstance(part, Source) for part in parts)
+    text = "".join(part.text for part in parts if isinstance(part, Text)) if alone else ""
+    gone += [Gone(n, row.target, key, alone, text) for key in dict.fromkeys(lost)]
+    return replace(row, parts=() if alone else parts)

@@ -1,0 +1,221 @@
+"""How one row of a mapping is read from the facts of a change: compiled once, to closures (spec M4-M6, M9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
+from typing import Final
+
+from heliograph.domain.mapping.mapping import Otherwise, Row, Source, Text, ValueMap, ValueType
+from heliograph.domain.mapping.paths import Json
+from heliograph.domain.mapping.transform import CASES, ESCAPES, Unfit, boolean_of, formatted, number_of, text_of, texts_of, trim
+from heliograph.domain.setup.fields import Value
+
+NOT_MAPPED: Final = "is not in the value map"
+
+
+class Mark:
+    """A value that is none."""
+
+
+EMPTY: Final = Mark()  # all source parts of the row are empty
+LEFT_OUT: Final = Mark()  # the row is not sent
+
+type ValueOf = Callable[[str], Value]
+type ReadRow = Callable[[ValueOf, tzinfo], Json | Mark]
+type _Read = Callable[[Value, tzinfo], str]
+type _Change = Callable[[str], str]
+
+
+# --- one source
+
+
+def _value_map(value_map: ValueMap, unlisted: _Change) -> _Change:
+    """unlisted: what is still done to a value that the map keeps."""
+    exact = dict(value_map.entries)
+    folded = {old.strip().casefold(): new for old, new in reversed(value_map.entries)}
+
+    def change(text: str) -> str:
+        found = exact.get(text)
+        if found is None:
+            found = folded.get(text.strip().casefold())
+        if found is not None:
+            return found
+        if value_map.otherwise is Otherwise.KEEP:
+            return unlisted(text)
+        if value_map.otherwise is Otherwise.TEXT:
+            return value_map.text
+        raise Unfit(NOT_MAPPED, text)
+
+    return change
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _chain(changes: list[_Change]) -> _Change:
+    if not changes:
+        return _same
+    if len(changes) == 1:
+        return changes[0]
+
+    def change(text: str) -> str:
+        for each in changes:
+            text = each(text)
+        return text
+
+    return change
+
+
+def _entry_change(source: Source, row: Row, case: _Change | None) -> _Change:
+    """What is done to each text of a source: trim, value map, case, escape. `case` is given where it has to come before an escape."""
+    escape = [ESCAPES[source.escape]] if source.escape else []
+    before = [trim] if row.trim else []
+    cased = [case] if case else []
+    if source.value_map is None:
+        return _chain([*before, *cased, *escape])
+    # what a map gives is typed text: it takes the case, but no escape
+    if case is None or not escape:
+        return _chain([*before, _value_map(source.value_map, _chain(escape)), *cased])
+    plain_case = case
+    keep = _chain([plain_case, *escape])
+    listed = ValueMap(
+        tuple((old, plain_case(new)) for old, new in source.value_map.entries),
+        source.value_map.otherwise,
+        plain_case(source.value_map.text),
+    )
+    return _chain([*before, _value_map(listed, keep)])
+
+
+def _texts_reader(source: Source, row: Row, case: _Change | None) -> Callable[[Value, tzinfo], list[str]]:
+    """Reads a source as the entries of a list; none = empty."""
+    change, date_format = _entry_change(source, row, case), source.date_format
+    if_empty = [case(source.if_empty) if case else source.if_empty] if source.if_empty else []
+
+    def read(value: Value, zone: tzinfo) -> list[str]:
+        if date_format and value is not None and value not in ("", ()):
+            texts: Iterable[str] = (formatted(value, date_format, zone),)
+        else:
+            texts = texts_of(value, zone)
+        found = [text for text in (change(text) for text in texts if not text.isspace()) if text and not text.isspace()]
+        return found or if_empty
+
+    return read
+
+
+def _reader(source: Source, row: Row, case: _Change | None) -> _Read:
+    """Reads a source as one text; "" = empty."""
+    if not (source.value_map or source.date_format or source.if_empty or source.escape or case):
+        if not row.trim:
+            return text_of
+
+        def read_trimmed(value: Value, zone: tzinfo) -> str:
+            if isinstance(value, tuple):
+                return ", ".join(text for text in map(trim, value) if text)
+            return trim(value if type(value) is str else text_of(value, zone))
+
+        return read_trimmed
+    texts = _texts_reader(source, row, case)
+
+    def read(value: Value, zone: tzinfo) -> str:
+        found = texts(value, zone)
+        return found[0] if len(found) == 1 else ", ".join(found)
+
+    return read
+
+
+# --- one row
+
+
+def _typed(row: Row) -> Callable[[str], Json]:
+    if row.type in (ValueType.NUMBER, ValueType.NUMBERS):
+        return number_of
+    return boolean_of if row.type is ValueType.BOOLEAN else _same
+
+
+def compile_row(row: Row) -> ReadRow:
+    """What reads the row: its value, or EMPTY where all its source parts are. Raises Unfit for a value that does not fit."""
+    case = CASES[row.case] if row.case else None
+    # An escape writes letters of its own (&amp;), which a later case would break: there each part takes the case by itself, before.
+    early = case if any(source.escape for source in row.sources) else None
+    if row.type.is_list:
+        return _list_row(row, case)
+    if not row.parts:
+        return lambda _value_of, _zone: EMPTY
+    late = None if early else case
+    if len(row.parts) == 1 and isinstance(row.parts[0], Source):
+        return _single(row, row.parts[0], early, late)
+    return _line(row, early, late)
+
+
+def _single(row: Row, source: Source, early: _Change | None, late: _Change | None) -> ReadRow:
+    key, read, typed = source.key, _reader(source, row, early), _typed(row)
+    ends = row.trim
+    if read is text_of and typed is _same and not late and not ends:  # the usual row: a field as it is
+
+        def read_plain(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+            value = value_of(key)
+            text = value if type(value) is str else text_of(value, zone)
+            return EMPTY if not text or text.isspace() else text
+
+        return read_plain
+
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+        text = read(value_of(key), zone)
+        if not text or text.isspace():
+            return EMPTY
+        if late:
+            text = late(text)
+        return typed(text.strip() if ends else text)
+
+    return read_row
+
+
+def _line(row: Row, early: _Change | None, late: _Change | None) -> ReadRow:
+    typed, ends, has_sources = _typed(row), row.trim, any(row.sources)
+    pieces: list[tuple[str, _Read | None]] = [  # typed text, or a source key with its reader
+        ((early(part.text) if early else part.text), None) if isinstance(part, Text) else (part.key, _reader(part, row, early))
+        for part in row.parts
+    ]
+
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+        texts, filled = [], not has_sources
+        for text, read in pieces:
+            found = text if read is None else read(value_of(text), zone)
+            texts.append(found)
+            if read is not None and found and not found.isspace():
+                filled = True
+        if not filled:
+            return EMPTY
+        whole = "".join(texts)
+        if late:
+            whole = late(whole)
+        return typed(whole.strip() if ends else whole)
+
+    return read_row
+
+
+def _list_row(row: Row, case: _Change | None) -> ReadRow:
+    """Each part adds its entries; trim and case are for each entry."""
+    typed, has_sources = _typed(row), any(row.sources)
+    pieces: list[tuple[str, Callable[[Value, tzinfo], list[str]] | None]] = [
+        (_chain([*([case] if case else []), *([str.strip] if row.trim else [])])(part.text), None)
+        if isinstance(part, Text)
+        else (part.key, _texts_reader(part, row, case))
+        for part in row.parts
+    ]
+
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+        entries: list[Json] = []
+        filled = bool(pieces) and not has_sources
+        for text, read in pieces:
+            if read is None:
+                entries.append(typed(text))
+                continue
+            found = read(value_of(text), zone)
+            filled = filled or bool(found)
+            entries += [typed(entry) for entry in found]
+        return entries if filled else EMPTY
+
+    return read_row

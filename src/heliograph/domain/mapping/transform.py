@@ -1,0 +1,225 @@
+"""What a mapping does to values: trim and case, date formats, escapes, and the types of a target field (guide: Mappings, step 4; spec M4, M9).
+
+Everything here is a pure function of text or of one value. Regular expressions are fixed and linear; none comes from a user.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain.setup.fields import Value
+
+
+class Case(StrEnum):
+    """At most one of these per row, on the whole result."""
+
+    LOWER = "lower case"
+    PROPER = "Proper Case"
+    UPPER = "UPPER CASE"
+
+
+class DateFormat(StrEnum):
+    """How a date or an instant is written; instants are in the event's timezone."""
+
+    ISO = "ISO 8601"
+    DATE = "Date only"
+    WORDS = "In words"
+    EPOCH = "Epoch, ms"
+
+
+class Escape(StrEnum):
+    """What keeps a registrant's text from acting as markup in the target application."""
+
+    SLACK = "Slack"
+    HTML = "HTML"
+    MARKDOWN = "Markdown"
+
+
+class Unfit(Exception):
+    """A value does not fit its row: `reason` is what it is, or is not. Caught within rendering; it never leaves the domain."""
+
+    def __init__(self, reason: str, value: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.value = value
+
+
+# --- trim and case
+
+# Runs of spaces of any width, but not line breaks: notes keep their lines.
+_SPACES: Final = re.compile(r"[^\S\n\r\v\f\x1c-\x1e\x85\u2028\u2029]{2,}")
+_MARKS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_PIECE: Final = rf"(?:[^\W_]|[{_MARKS}])+"
+_WORD: Final = re.compile(rf"{_PIECE}(?:['’]{_PIECE})*")
+_TITLE_AGREES: Final = "\u0180"  # beyond Latin Extended-A str.title() begins a new word after letters that have no case
+_APOSTROPHE: Final = re.compile(r"(['’])")
+_ENDINGS: Final = frozenset({"s", "t", "d", "m", "re", "ve", "ll"})  # it's, don't, we're: no new name begins after these apostrophes
+
+
+def trim(text: str) -> str:
+    """Without spaces at the ends, and with one space where several were."""
+    text = text.strip()
+    return text if " ".join(text.split()) == text else _SPACES.sub(" ", text)
+
+
+def proper_case(text: str) -> str:
+    """Each word with a capital and the rest small: O'Brien, Jean-Luc, Élodie D'Angelo, don't as Don't, 3rd as 3rd."""
+    if text.replace(" ", "").replace("-", "").isalpha() and max(text) < _TITLE_AGREES:
+        return text.title()  # the usual name, four times as fast
+    return _WORD.sub(_proper_word, text)
+
+
+def _proper_word(found: re.Match[str]) -> str:
+    word = found[0]
+    if "'" not in word and "’" not in word:
+        return _capitalised(word)
+    first, *rest = _APOSTROPHE.split(word)
+    return _capitalised(first) + "".join(piece.lower() if piece.lower() in _ENDINGS else _capitalised(piece) for piece in rest)
+
+
+def _capitalised(piece: str) -> str:
+    first = piece[:1]
+    # title(), not upper(): ǆ becomes ǅ. The rest is cut from the whole in small, so that a final sigma is one
+    return first.title() + piece.lower()[len(first.lower()) :]
+
+
+CASES: Final[Mapping[Case, Callable[[str], str]]] = {Case.LOWER: str.lower, Case.PROPER: proper_case, Case.UPPER: str.upper}
+
+
+# --- escapes
+
+_MARKDOWN: Final = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()<>#|~&"})
+_LINE_START: Final = re.compile(r"^(\s*(?:\d{1,9})?)([-+=.)])", re.MULTILINE)  # what begins a list or underlines a heading
+
+
+def _slack(text: str) -> str:
+    return html.escape(text, quote=False)  # exactly & < >, as Slack asks for
+
+
+def _markdown(text: str) -> str:
+    return _LINE_START.sub(r"\1\\\2", text.translate(_MARKDOWN))
+
+
+ESCAPES: Final[Mapping[Escape, Callable[[str], str]]] = {
+    Escape.SLACK: _slack,
+    Escape.HTML: html.escape,
+    Escape.MARKDOWN: _markdown,
+}
+
+
+# --- dates
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def formatted(value: Value, how: DateFormat, zone: tzinfo) -> str:
+    """A date, an instant or the ISO text of one, as wanted. Raises Unfit for what is no date."""
+    moment = _moment(value)
+    try:
+        if isinstance(moment, datetime):
+            moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+        if how is DateFormat.EPOCH:
+            start = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day, tzinfo=zone)
+            return str((start - _EPOCH) // _MILLISECOND)
+    except (OverflowError, ValueError):
+        raise Unfit("is too far away for a date", str(value)) from None
+    if how is DateFormat.ISO:
+        return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
+    if how is DateFormat.DATE:
+        return f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+
+
+def _moment(value: Value) -> date:
+    if isinstance(value, date):
+        return value
+    text = text_of_plain(value).strip()
+    try:
+        return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+    except ValueError:
+        raise Unfit("is not a date", text) from None
+
+
+# --- values as text
+
+
+def texts_of(value: Value, zone: tzinfo) -> tuple[str, ...]:
+    """The value's texts: several only for a multi-select; empty ones are left out."""
+    if isinstance(value, tuple):
+        return tuple(text for text in value if text)
+    text = text_of(value, zone)
+    return (text,) if text else ()
+
+
+def text_of(value: Value, zone: tzinfo) -> str:
+    """The value as text (M9): Yes/No for flags, ISO 8601 in the event's timezone, ", " between the values of a multi-select."""
+    if type(value) is str:
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, date):
+        return formatted(value, DateFormat.ISO, zone)
+    return text_of_plain(value)
+
+
+def text_of_plain(value: Value) -> str:
+    """The text of a value that is no date."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, tuple):
+        return ", ".join(text for text in value if text)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, int):
+        return _digits(value)
+    return "" if value is None else str(value)
+
+
+def _digits(number: int) -> str:
+    if abs(number).bit_length() > 1024:  # Python refuses to write endless numbers
+        raise Unfit("is too large a number")
+    return str(number)
+
+
+# --- text as what the target wants
+
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_TRUE: Final = frozenset({"yes", "true", "1", "on"})
+_FALSE: Final = frozenset({"no", "false", "0", "off"})
+_LARGEST: Final = 2**63
+
+
+def number_of(text: str) -> int | float:
+    """The number that a text is. Raises Unfit: "1,000", "2 and a baby", what has no end and what no target could hold."""
+    stripped = text.strip()
+    if len(stripped) > 40 or not _NUMBER.fullmatch(stripped):
+        raise Unfit("is not a number", text)
+    if stripped.lstrip("+-").isdigit():
+        whole = int(stripped)
+        if -_LARGEST <= whole < _LARGEST:
+            return whole
+        raise Unfit("is too large a number", text)
+    number = float(stripped)
+    if abs(number) == float("inf"):
+        raise Unfit("is too large a number", text)
+    return number
+
+
+def boolean_of(text: str) -> bool:
+    """True for Yes, true, 1 and on, False for their opposites, in any case. Raises Unfit for anything else."""
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise Unfit("is neither Yes nor No", text)

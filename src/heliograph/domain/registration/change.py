@@ -1,0 +1,246 @@
+"""Changes: one saved change of a subject, with its facets, its changed fields and the state after it (spec section 1, P8-P10).
+
+A state names everything by id; names come from the configuration in force. Diffs are keyed by field: `status`, `active`,
+`profile.first_name`, `custom.7`, `answer.12`, `property.-5`, ... and hold the values before the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum, IntFlag
+from typing import Final
+
+from heliograph.domain.setup.tags import StandardProperty
+
+
+class SubjectKind(IntEnum):
+    """What a change is a change of."""
+
+    REGISTRATION = 1
+    SESSION_REGISTRATION = 2
+    EVENT = 3
+
+
+class Facet(IntFlag):
+    """The sides of a change that flows watch for (spec section 1)."""
+
+    CREATED = 1
+    UPDATED = 2
+    STATUS_CHANGED = 4
+    SESSION_STATUS_CHANGED = 8
+    EVENT_CREATED = 16
+    EVENT_UPDATED = 32
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The names of the set facets, as the API and the timeline show them."""
+        return tuple(str(f.name).lower() for f in Facet if f & self)
+
+
+class Keep(Enum):
+    """Marks a field that an upsert does not mention: it stays as it is (I2)."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
+_TEST: Final = StandardProperty.TEST.value
+SESSION_STATUS: Final = "session_status"
+"""The one field of a session registration's change."""
+Values = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationState:
+    """A registration as it is stored and as a change shows it (P8). Empty profile fields and answers are not in the mappings."""
+
+    code: str
+    status: int
+    created: datetime
+    modified: datetime
+    status_modified: datetime
+    attendee_type: int | None = None
+    active: bool = True
+    order_code: str = ""
+    profile: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[int, Values] = field(default_factory=dict)
+    answers: Mapping[int, Values] = field(default_factory=dict)
+    properties: tuple[int, ...] = ()
+
+    @property
+    def is_test(self) -> bool:
+        """P9: the flag that keeps Live flows away."""
+        return _TEST in self.properties
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """One session registration (P5)."""
+
+    session: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventState:
+    """An event as a change of it shows it (P2): its own facts, its status and its tags."""
+
+    code: str
+    name: str
+    status: int
+    start: datetime | None = None
+    end: datetime | None = None
+    timezone: str = "UTC"
+    location: str = ""
+    custom: Mapping[int, Values] = field(default_factory=dict)
+    tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One recorded change, immutable. Exactly one of `registration` (also with `session`) and `event_state` describes the subject; `before` holds the old values of what changed."""
+
+    id: int
+    kind: SubjectKind
+    subject_id: int
+    version: int
+    facets: Facet
+    at: datetime
+    by: str
+    quiet: bool = False
+    registration: RegistrationState | None = None
+    session: SessionState | None = None
+    event_state: EventState | None = None
+    before: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether flows look at it: not when quiet (P9), nor when it was saved on an inactive registration (P8)."""
+        if self.quiet:
+            return False
+        return self.registration is None or self.registration.active or "active" in self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """What a sender wants a registration to be, resolved to ids. KEEP = not mentioned; None or () = cleared (I2). sessions: None as status = no longer registered is not offered; only statuses."""
+
+    status: int | Keep = KEEP
+    attendee_type: int | Keep | None = KEEP
+    active: bool | Keep = KEEP
+    order_code: str | Keep = KEEP
+    profile: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[int, Values] = field(default_factory=dict)
+    answers: Mapping[int, Values] = field(default_factory=dict)
+    properties: Mapping[int, bool] = field(default_factory=dict)
+    sessions: Mapping[int, int] = field(default_factory=dict)
+    modified: datetime | None = None
+
+
+def applied(
+    state: RegistrationState | None, code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool
+) -> tuple[RegistrationState, dict[str, object]]:
+    """The state after an upsert and the old values of what really changed (P10: an empty diff = no change).
+
+    state: None for a registration that is created. new_status: the status of a registration saved without one (P3: New). marks_test: its event is Planning or Testing (P9; at creation only).
+    A creation's diff is empty too; its facet tells it apart.
+    """
+    if state is None:
+        return _created(code, upsert, now, new_status=new_status, marks_test=marks_test), {}
+    before: dict[str, object] = {}
+    status, attendee_type, active, order_code = state.status, state.attendee_type, state.active, state.order_code
+    if upsert.status is not KEEP and upsert.status != status:
+        before["status"], status = status, upsert.status
+    if upsert.attendee_type is not KEEP and upsert.attendee_type != attendee_type:
+        before["attendee_type"], attendee_type = attendee_type, upsert.attendee_type
+    if upsert.active is not KEEP and upsert.active != active:
+        before["active"], active = active, upsert.active
+    if upsert.order_code is not KEEP and upsert.order_code != order_code:
+        before["order_code"], order_code = order_code, upsert.order_code
+    profile = _merged(state.profile, upsert.profile, "", "profile", before)
+    custom = _merged(state.custom, upsert.custom, (), "custom", before)
+    answers = _merged(state.answers, upsert.answers, (), "answer", before)
+    properties_after = set(state.properties)
+    for p, on in upsert.properties.items():
+        if on != (p in properties_after):
+            before[f"property.{p}"] = not on
+            (properties_after.add if on else properties_after.discard)(p)
+    if not before:
+        return state, before
+    after = RegistrationState(
+        code=state.code,
+        created=state.created,
+        status=status,
+        attendee_type=attendee_type,
+        active=active,
+        order_code=order_code,
+        profile=profile,
+        custom=custom,
+        answers=answers,
+        properties=tuple(sorted(properties_after)),
+        modified=now,
+        status_modified=now if "status" in before else state.status_modified,
+    )
+    return after, before
+
+
+def _created(code: str, upsert: Upsert, now: datetime, *, new_status: int, marks_test: bool) -> RegistrationState:
+    """A registration that was not there before."""
+    properties = {p for p, on in upsert.properties.items() if on}
+    if marks_test and StandardProperty.TEST.value not in upsert.properties:
+        properties.add(StandardProperty.TEST.value)
+    return RegistrationState(
+        code=code,
+        status=new_status if upsert.status is KEEP else upsert.status,
+        created=now,
+        modified=now,
+        status_modified=now,
+        attendee_type=None if upsert.attendee_type is KEEP else upsert.attendee_type,
+        active=True if upsert.active is KEEP else upsert.active,
+        order_code="" if upsert.order_code is KEEP else upsert.order_code,
+        profile={k: v for k, v in upsert.profile.items() if v},
+        custom={k: v for k, v in upsert.custom.items() if v},
+        answers={k: v for k, v in upsert.answers.items() if v},
+        properties=tuple(sorted(properties)),
+    )
+
+
+def _merged[K, V](old: Mapping[K, V], wanted: Mapping[K, V], empty: V, name: str, before: dict[str, object]) -> Mapping[K, V]:
+    merged = None
+    for key, value in wanted.items():
+        was = old.get(key, empty)
+        if was == value:
+            continue
+        before[f"{name}.{key}"] = was
+        merged = dict(old) if merged is None else merged
+        if value:
+            merged[key] = value
+        else:
+            merged.pop(key, None)
+    return old if merged is None else merged
+
+
+def registration_facets(*, created: bool, before: Mapping[str, object]) -> Facet:
+    """P10: a creation is `created` + `status_changed`; a later status change is `updated` + `status_changed`."""
+    if created:
+        return _CREATION
+    return _STATUS_UPDATE if "status" in before else Facet.UPDATED
+
+
+_CREATION: Final = Facet.CREATED | Facet.STATUS_CHANGED
+_STATUS_UPDATE: Final = Facet.UPDATED | Facet.STATUS_CHANGED
+
+
+def event_diff(before: EventState, after: EventState) -> dict[str, object]:
+    """The old values of what changed in an event, keyed by field; custom answers as `custom.<field id>`."""
+    old: dict[str, object] = {}
+    for name in ("code", "name", "status", "start", "end", "timezone", "location", "tags"):
+        was = getattr(before, name)
+        if was != getattr(after, name):
+            old[name] = was
+    for key in {**before.custom, **after.custom}:
+        if before.custom.get(key, ()) != after.custom.get(key, ()):
+            old[f"custom.{key}"] = before.custom.get(key, ())
+    return old

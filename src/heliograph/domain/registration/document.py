@@ -1,0 +1,252 @@
+"""The registration document and what it may say (spec I2): everywhere the same, from a form, REST, NDJSON, a file or a source.
+
+Resolving turns the document's codes and names into ids, and refuses with the field and the allowed values; `document_values` reads one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from heliograph.domain.registration.change import KEEP, Upsert, Values
+from heliograph.domain.registration.document_values import NO, YES, NameIndex, Reader, shown
+from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Session, Status
+
+MAX_CODE = 100  # characters of a registration code
+MAX_TEXT = 1_000  # characters of a profile field or order code
+MAX_LONG_TEXT = 20_000  # characters of notes and of answers
+MAX_VALUES = 200  # values of one multi-select
+MAX_SESSIONS = 200  # of one document: each is a change of its own, with runs and deliveries
+KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
+
+
+def address(document: Mapping[str, object]) -> tuple[str, str]:
+    """(event code, registration code) that a document names. Raises Refused."""
+    reader = Reader()
+    event = reader.code(document.get("event"), "event", 25)
+    code = reader.code(document.get("code"), "code", MAX_CODE)
+    reader.stop()
+    return event, code
+
+
+def resolve(document: Mapping[str, object], account: AccountConfig, event: EventConfig) -> Upsert:
+    """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises Refused with every problem that it has, at most MOST_PROBLEMS."""
+    read = Reader()
+    for name in document:
+        if name not in KNOWN:
+            read.problem(str(name), "is not a field of a registration.", KNOWN, name)
+    known = names_of(account, event)
+    profile, custom = _profile(read, document.get("profile", {}), known)
+    upsert = Upsert(
+        status=read.chosen(document, "status", known.statuses),
+        attendee_type=read.chosen_or_none(document, "attendee_type", known.types),
+        active=read.flag(document["active"], "active") if "active" in document else KEEP,
+        order_code=read.text(document["order_code"], "order_code", MAX_TEXT) if "order_code" in document else KEEP,
+        profile=profile,
+        custom=custom,
+        answers=_answers(read, document.get("answers", {}), "answers", known.questions),
+        properties=_properties(read, document.get("properties", {}), known),
+        sessions=_sessions(read, document["sessions"], known) if "sessions" in document else {},
+        modified=read.instant(document.get("modified"), "modified"),
+    )
+    read.stop()
+    return upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What documents may name in an event."""
+
+    statuses: NameIndex[int]
+    types: NameIndex[int]
+    properties: NameIndex[int]
+    sessions: NameIndex[int]
+    session_statuses: NameIndex[int]
+    default_session_status: int | None
+    profile: NameIndex[Field]
+    questions: NameIndex[Field]
+
+
+def names_of(account: AccountConfig, event: EventConfig) -> Names:
+    """Folded once per version of both."""
+    kept = event.beside(account)
+    found: Names | None = kept.get(Names)
+    if found is None:
+        found = kept[Names] = Names(
+            _by_name([*account.statuses.values(), *event.statuses.values()]),
+            _by_name(event.types.values()),
+            NameIndex({p.label: p.value for p in StandardProperty} | _codes_and_names(event.properties.values())),
+            _by_name(event.sessions.values()),
+            _by_name(account.session_statuses.values()),
+            next(iter(account.session_statuses), None),  # P5: Registered stands first
+            _by_label(account.profile_fields.values()),
+            _by_label(event.questions.values()),
+        )
+    return found
+
+
+def _codes_and_names(things: Iterable[Status | Named | Session]) -> dict[str, int]:
+    """Codes and names to ids; names win, since they are what people see."""
+    rows = list(things)
+    return {row.code: row.id for row in rows if row.code} | {row.name: row.id for row in rows}
+
+
+def _by_name(things: Iterable[Status | Named | Session]) -> NameIndex[int]:
+    return NameIndex(_codes_and_names(things))
+
+
+def _by_label(fields: Iterable[Field]) -> NameIndex[Field]:
+    """Fields by code as it is, and by label in any case; where two have one label, the last."""
+    rows = list(fields)
+    return NameIndex({f.code: f for f in rows if f.code}, [(f.label, f) for f in reversed(rows)])
+
+
+def _profile(read: Reader, value: object, known: Names) -> tuple[dict[str, str], dict[int, Values]]:
+    profile: dict[str, str] = {}
+    given = read.mapping(value, "profile")
+    for name, text in given.items():
+        if name == "custom":
+            continue
+        if name not in PROFILE_FIELDS:
+            read.problem(f"profile.{name}", "is not a profile field.", (*PROFILE_FIELDS, "custom"))
+            continue
+        profile[name] = read.text(text, f"profile.{name}", MAX_LONG_TEXT if name == "notes" else MAX_TEXT)
+    return profile, _answers(read, given.get("custom", {}), "profile.custom", known.profile)
+
+
+def _answers(read: Reader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
+    out: dict[int, Values] = {}
+    names: dict[int, str] = {}
+    what = "question" if where == "answers" else "custom field"
+    for name, given in read.mapping(value, where).items():
+        field = fields.find(name)
+        if field is None:
+            read.problem(f"{where}.{name}", f"there is no such {what} here.", fields.exact)
+        elif field.id in names:
+            read.second(f"{where}.{name}", name, names[field.id], what)
+        else:
+            names[field.id] = name
+            out[field.id] = answer(read, given, field, f"{where}.{name}")
+    return out
+
+
+def answer(read: Reader, value: object, field: Field, where: str) -> Values:
+    """The values of one answer, checked by its type (P6); () = cleared."""
+    if type(value) is str and field.type == QuestionType.TEXT and not field.options:
+        plain = read.text(value, where, MAX_LONG_TEXT)
+        return (plain,) if plain else ()
+    if value is None or value in ("", []):
+        return ()
+    items = list(value) if isinstance(value, (list, tuple)) else [value]
+    if len(items) > MAX_VALUES:
+        read.problem(where, f"has {len(items):,} values, at most {MAX_VALUES}.")
+        return ()
+    many = field.type in QuestionType.MANY and bool(field.options)
+    if len(items) > 1 and not many:
+        read.problem(where, "takes one value only.")
+        return ()
+    if field.type == QuestionType.CHECKBOX and not field.options:
+        return (YES if read.flag(items[0], where) else NO,)
+    check = _CHECKS.get(field.type)
+    texts = [read.text(item, where, MAX_LONG_TEXT) for item in items]
+    if field.options:
+        return _chosen_options(read, texts, field, where)
+    if check and texts[0]:
+        said = check(texts[0])
+        if said:
+            read.problem(where, said[0], (said[1],), texts[0])
+    return tuple(t for t in texts if t)
+
+
+def _chosen_options(read: Reader, texts: Iterable[str], field: Field, where: str) -> Values:
+    """The options that texts name, exactly or but for case."""
+    chosen: dict[str, None] = {}
+    for text in texts:
+        if not text:
+            continue
+        found = field.choices.find(text)
+        if found is None:
+            read.problem(where, f"{shown(text)!r} is not an option.", field.options, text)
+        else:
+            chosen[found] = None
+    return tuple(chosen)
+
+
+def _number(text: str) -> tuple[str, str] | None:
+    try:
+        ok = abs(float(text)) < 1e300 and text.isascii() and "_" not in text  # what Python alone reads as a number is none elsewhere
+    except ValueError:
+        ok = False
+    return None if ok else ("is not a number.", "12.5")
+
+
+def _date(text: str) -> tuple[str, str] | None:
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return "is not a date.", "2026-03-01"
+    return None
+
+
+_CHECKS: Mapping[str, Callable[[str], tuple[str, str] | None]] = {QuestionType.NUMBER: _number, QuestionType.DATE: _date}
+
+
+def _properties(read: Reader, value: object, known: Names) -> dict[int, bool]:
+    out: dict[int, bool] = {}
+    names: dict[int, str] = {}
+    for name, on in read.mapping(value, "properties").items():
+        id = read.one_of(name, f"properties.{name}", known.properties)
+        if id is None:
+            continue
+        if id in names:
+            read.second(f"properties.{name}", name, names[id], "property")
+            continue
+        names[id] = name
+        out[id] = on is not None and on != "" and read.flag(on, f"properties.{name}")
+    return out
+
+
+def _sessions(read: Reader, value: object, known: Names) -> dict[int, int]:
+    if value is None:
+        return {}
+    if not isinstance(value, (list, tuple)):
+        read.problem("sessions", "must be a list of objects with code and status.")
+        return {}
+    if len(value) > MAX_SESSIONS:
+        read.problem("sessions", f"has {len(value):,} sessions, at most {MAX_SESSIONS} in one document. Send the rest in another.")
+        return {}
+    default = known.default_session_status
+    out: dict[int, int] = {}
+    names: dict[int, object] = {}
+    for i, row in enumerate(value):
+        where = f"sessions[{i}]"
+        if not isinstance(row, Mapping):
+            read.problem(where, "must be an object with code and status.")
+            continue
+        name = row.get("code")
+        id = read.one_of(name, f"{where}.code", known.sessions)
+        status = default if row.get("status") in (None, "") else read.one_of(row["status"], f"{where}.status", known.session_statuses)
+        if id is None or status is None:
+            continue
+        if id in names:
+            read.second(where, name, names[id], "session")
+            continue
+        names[id] = name
+        out[id] = status
+    return out
+
+
+def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
+    """Answers by field id, as an event's set-up page saves them; empty ones are left out. Raises Refused with every problem."""
+    read = Reader()
+    out: dict[int, Values] = {}
+    for id, values in given.items():
+        if id not in fields:
+            read.problem(f"{where}.{id}", "there is no such field.")
+            continue
+        out[id] = answer(read, values, fields[id], f"{where}.{fields[id].code}")
+    read.stop()
+    return {id: values for id, values in out.items() if values}

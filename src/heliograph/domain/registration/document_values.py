@@ -1,0 +1,238 @@
+"""Reading one value of a document, and saying what is wrong with it (spec I2).
+
+It refuses here what a database would refuse later (architecture rule 2): NUL, lone surrogates, what is too long or too large.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
+from math import isfinite
+from typing import Final
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.registration.change import KEEP, Keep
+
+MAX_NAME = 1_000  # characters of what names a field, a status, an option; the longest of them has 300
+MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
+SHOWN_ALLOWED = 50  # allowed values that a message names
+MOST_PROBLEMS = 25  # of one document; reading ends there, or a megabyte of unknown names would be answered by twenty
+YES, NO = "Yes", "No"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a document is refused: the field (`answers.dietary`), the reason as a sentence, and what would be accepted."""
+
+    field: str
+    reason: str
+    allowed: tuple[str, ...] = ()
+    value: str = ""
+
+
+class Refused(HeliographError):
+    """The document is refused; nothing of it was recorded."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(f"{p.field}: {p.reason}" for p in self.problems))
+
+
+MOST_MARKS: Final = 30
+"""Accents on one letter, in no language more (UAX #15): where there are more, ordering them takes the square of their number."""
+_MARKS: Final = re.compile(rf"([^\w\s\x00-\x7f]{{{MOST_MARKS + 1},}})")
+
+
+def composed(text: str) -> str:
+    """NFC, in time that grows with the length alone: longer runs of accents, and of signs, stay as they are."""
+    if text.isascii():
+        return text
+    if len(text) <= MOST_MARKS:
+        return unicodedata.normalize("NFC", text)
+    return "".join(part if i % 2 else unicodedata.normalize("NFC", part) for i, part in enumerate(_MARKS.split(text)))
+
+
+def code_of(text: str) -> str:
+    """A code as it is compared: NFC and trimmed (I2)."""
+    return composed(text).strip()
+
+
+class NameIndex[T]:
+    """What can be named in a document: by exact name, and by label or name but for case. Folded once, at the first name that is not exact.
+
+    exact: names as they are set up; folded: pairs that are found in any case, the first of equal ones; those of exact where there are none.
+    """
+
+    __slots__ = ("_folded", "_pairs", "exact")
+
+    def __init__(self, exact: Mapping[str, T], folded: Sequence[tuple[str, T]] | None = None) -> None:
+        self.exact = exact
+        self._pairs = folded
+        self._folded: dict[str, T] | None = None
+
+    def find(self, name: str) -> T | None:
+        """What is named so, exactly before but for case: two may differ by that alone. Too long a name is not even folded."""
+        found = self.exact.get(name)
+        if found is None and len(name) <= MAX_NAME:
+            code = code_of(name)
+            found = self.exact.get(code)
+            if found is None:
+                found = (self._folded or self._fold()).get(code.casefold())
+        return found
+
+    def _fold(self) -> dict[str, T]:
+        pairs = list(self.exact.items()) if self._pairs is None else self._pairs
+        self._folded = {code_of(name).casefold(): thing for name, thing in reversed(pairs)}
+        return self._folded
+
+
+@lru_cache(maxsize=4096)
+def choices_of(options: tuple[str, ...]) -> NameIndex[str]:
+    """Options by what names them; kept also where other things of their configuration are saved."""
+    return NameIndex({option: option for option in options})
+
+
+class Reader:
+    """Reads values of a document and gathers what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
+        """Notes it. Raises Refused where there are MOST_PROBLEMS before it."""
+        if len(self.problems) == MOST_PROBLEMS:
+            raise Refused([*self.problems, Problem("", f"has more problems than these {MOST_PROBLEMS}.")])
+        self.problems.append(Problem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
+
+    def stop(self) -> None:
+        """Raises Refused if anything was wrong."""
+        if self.problems:
+            raise Refused(self.problems)
+
+    def code(self, value: object, field: str, longest: int) -> str:
+        if isinstance(value, str) and len(value) > MAX_NAME:  # before it is composed
+            self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
+            return ""
+        code = code_of(value) if isinstance(value, str) else ""
+        if not code:
+            self.problem(field, "is missing: a code is needed.")
+            return ""
+        text = self.text(code, field, longest)
+        if not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text):
+            self.problem(field, "must not contain control characters.", value=value)
+        return text
+
+    def text(self, value: object, field: str, longest: int) -> str:
+        """A text as it is, null as empty; numbers and yes/no become text."""
+        if type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value:  # almost all of them
+            return value
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return YES if value else NO
+        if isinstance(value, (int, float)):
+            value = _digits(value)
+        if not isinstance(value, str):
+            self.problem(field, "must be a text.", value=value)
+            return ""
+        if len(value) > longest:
+            self.problem(field, f"is too long: {len(value):,} characters, at most {longest:,}.", value=value)
+        elif "\0" in value:
+            self.problem(field, "contains a NUL character.", value=value)
+        elif not _is_encodable(value):
+            self.problem(field, "contains a half of a surrogate pair, which is no character.", value=value)
+        else:
+            return value
+        return ""
+
+    def flag(self, value: object, field: str) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.strip().casefold() in ("yes", "no"):
+            return value.strip().casefold() == "yes"
+        self.problem(field, "is neither yes nor no.", (YES, NO), value)
+        return False
+
+    def instant(self, value: object, field: str) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            self.problem(field, "is not a time with an offset.", ("2026-03-01T09:30:00Z",), value)
+            return None
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            self.problem(field, "is out of range.", value=value)
+            return None
+
+    def chosen(self, document: Mapping[str, object], field: str, known: NameIndex[int]) -> int | Keep:
+        """One of the named things; null or empty leaves it alone: a registration always has a status (P3)."""
+        found = self.chosen_or_none(document, field, known)
+        return KEEP if found is None else found
+
+    def chosen_or_none(self, document: Mapping[str, object], field: str, known: NameIndex[int]) -> int | Keep | None:
+        if field not in document:
+            return KEEP
+        value = document[field]
+        if value is None or value == "":
+            return None
+        return self.one_of(value, field, known)
+
+    def one_of(self, value: object, field: str, known: NameIndex[int]) -> int | None:
+        found = known.find(value) if isinstance(value, str) else None
+        if found is None:
+            self.problem(field, f"{shown(value)!r} is not known here.", known.exact, value)
+        return found
+
+    def second(self, field: str, name: object, first: object, what: str) -> None:
+        """Notes that a thing of the document is named twice: which of the two is meant, nobody knows."""
+        self.problem(field, f"names the same {what} as {shown(first)!r}. Name it once.", value=name)
+
+    def mapping(self, value: object, field: str) -> Mapping[str, object]:
+        if type(value) is dict:
+            return value
+        if value is None:
+            return {}
+        if isinstance(value, Mapping):
+            return value
+        self.problem(field, "must be an object.", value=value)
+        return {}
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: object) -> str:
+    """A value for a message: short, and of characters that every database and encoder takes."""
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return clean(_digits(value) or "a number", 100)
+    return clean(value if isinstance(value, str) else type(value).__name__ if not isinstance(value, bool) else (YES if value else NO), 100)
+
+
+def clean(text: str, longest: int) -> str:
+    """A text for a message: cut, and of characters that every database and encoder takes."""
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return cut.encode("utf-8", "replace").decode().replace("\0", "�")
+
+
+def _digits(value: float) -> str | None:
+    """A number as text; None for what has no digits to store: not a number, infinite, or of thousands of digits."""
+    fits = value.bit_length() <= MAX_BITS if isinstance(value, int) else isfinite(value)
+    return str(value) if fits else None

@@ -1,0 +1,250 @@
+"""What is known about one change: the value of every source field (spec M3, M8, M9).
+
+Facts belong to the change (its own after-state and old values); names and questions come from the configuration that is given,
+today's for a retry (D7), that of its time for an explanation (F9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from heliograph.domain.registration.change import SESSION_STATUS, Change, EventState, Facet, RegistrationState, Values
+from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, Group, Value, parse_source
+from heliograph.domain.setup.tags import StandardProperty
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
+
+_UNKNOWN: Final = object()
+JOINED = "; "  # M8: answers of several questions with one tag
+
+
+class Facts:
+    """The values of one change for one flow. `now` is the time of rendering, aware."""
+
+    __slots__ = ("_account", "_before", "_change", "_event", "_flow", "_memo", "_now", "_state", "event_state")
+
+    def __init__(self, change: Change, account: AccountConfig, event: EventConfig, *, flow_name: str = "", now: datetime) -> None:
+        self._change, self._account, self._event, self._flow, self._now = change, account, event, flow_name, now
+        self._state = change.registration
+        self.event_state: EventState = change.event_state or event.state
+        self._memo: dict[str, object] = {}
+        self._before: Facts | None = None
+
+    @property
+    def timezone(self) -> str:
+        """The event's timezone, which dates are shown in (M9)."""
+        return self.event_state.timezone or self._account.timezone
+
+    def value(self, source: str) -> Value:
+        """The value of a source key; None for what is empty or does not exist for this subject. Raises FieldError for what is no key at all."""
+        found = self._memo.get(source, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = self._memo[source] = _look_up(source)(self)
+        return found  # type: ignore[return-value]
+
+    def _profile(self, name: str) -> Value:
+        return (self._state.profile.get(name) or None) if self._state else None
+
+    def _profile_custom(self, id: int | None) -> Value:
+        return _custom(self._account.profile_fields, self._state.custom if self._state else {}, id)
+
+    def _event_custom(self, id: int | None) -> Value:
+        return _custom(self._account.event_fields, self.event_state.custom, id)
+
+    def _account_value(self, name: str) -> Value:
+        return {"code": self._account.code, "name": self._account.name, "timezone": self._account.timezone}[name] or None
+
+    def _flow_name(self) -> Value:
+        return self._flow or None
+
+    def _registration(self, name: str) -> Value:
+        state = self._state
+        if state is None:
+            return None
+        if name == "status":
+            status = self._account.status(state.status, self._event)
+            return status.name if status else None
+        if name == "status_class":
+            status = self._account.status(state.status, self._event)
+            return status.cls.value if status and status.cls else None
+        if name == "attendee_type":
+            found = self._event.types.get(state.attendee_type or 0)
+            return found.name if found else None
+        if name == "test":
+            return state.is_test
+        if name == "active":
+            return state.active
+        return getattr(state, name) or None
+
+    def _event_value(self, name: str) -> Value:
+        if name == "status":
+            status = self._account.event_statuses.get(self.event_state.status)
+            return status.name if status else None
+        if name in ("start", "end"):
+            at: datetime | None = getattr(self.event_state, name)
+            return at.astimezone(ZoneInfo(self.timezone)) if at else None
+        return getattr(self.event_state, name) or None
+
+    def _session(self, name: str) -> Value:
+        registered = self._change.session
+        if registered is None:
+            return None
+        if name == "status":
+            status = self._account.session_statuses.get(registered.status)
+            return status.name if status else None
+        session = self._event.sessions.get(registered.session)
+        return (getattr(session, name) or None) if session else None
+
+    def _questions(self, tag: int | None) -> Sequence[Field]:
+        """The event's questions with this tag, looked up once per version of the event."""
+        kept = self._event.beside(self._account)
+        found: tuple[Field, ...] | None = kept.get((Group.QUESTION_TAGS, tag))
+        if found is None:
+            found = kept[Group.QUESTION_TAGS, tag] = tuple(q for q in self._event.questions.values() if q.tag == tag)
+        return found
+
+    def _question(self, tag: int | None) -> Value:
+        return JOINED.join(q.label for q in self._questions(tag)) or None
+
+    def _answer(self, tag: int | None) -> Value:
+        state = self._state
+        if state is None:
+            return None
+        found = [(q, state.answers[q.id]) for q in self._questions(tag) if state.answers.get(q.id)]
+        if len(found) == 1:
+            return _typed(*found[0])
+        return JOINED.join(", ".join(values) for _, values in found) or None
+
+    def _property(self, tag: int | None) -> Value:
+        if self._state is None or tag is None:
+            return None
+        if tag < 0:
+            return tag in self._state.properties
+        return any(tag in p.tags for p in map(self._event.properties.get, self._state.properties) if p)
+
+    def _macro(self, name: str) -> Value:
+        if name == "change_id":
+            return self._change.id
+        local = self._now.astimezone(ZoneInfo(self.timezone))
+        simple: Mapping[str, Callable[[], Value]] = {
+            "current_date": local.date,
+            "current_datetime": lambda: local,
+            "change_type": lambda: ", ".join(self._change.facets.words),
+            "changed_fields": lambda: tuple(field_name(f, self._account, self._event) for f in self._change.before),
+            "previous_status": lambda: self._previous("registration.status"),
+        }
+        return simple[name]()
+
+    def _previous(self, source: str) -> Value:
+        """The value before the change: the old one where it changed, else the present one; nothing before a creation."""
+        if self._change.facets & (Facet.CREATED | Facet.EVENT_CREATED) or self._state is None:
+            return None
+        if self._before is None:  # put together once: a state may be long, and each row of a mapping may ask for it
+            self._before = self._as_before()
+        return self._before.value(source)
+
+    def _as_before(self) -> Facts:
+        return Facts(
+            replace(self._change, registration=state_before(self._change), before={}),
+            self._account,
+            self._event,
+            flow_name=self._flow,
+            now=self._now,
+        )
+
+
+@lru_cache(maxsize=4096)  # mappings ask for the same few keys for every change
+def _look_up(source: str) -> Callable[[Facts], Value]:
+    """What finds the value of a source key. Raises FieldError for what is no key at all."""
+    area, _, profile_field = source.partition(".")
+    if area == "profile" and profile_field in PROFILE_FIELDS:  # by far the most common
+        return lambda self: self._profile(profile_field)
+    key = parse_source(source)
+    if key.previous:
+        before = source.removeprefix("previous.")
+        return lambda self: self._previous(before)
+    name, id = key.name, key.id
+    found: dict[Group, Callable[[Facts], Value]] = {
+        Group.PROFILE_CUSTOM: lambda self: self._profile_custom(id),
+        Group.EVENT_CUSTOM: lambda self: self._event_custom(id),
+        Group.QUESTION_TAGS: lambda self: self._question(id) if name == "question" else self._answer(id),
+        Group.STANDARD_PROPERTIES: lambda self: self._property(id),
+        Group.CUSTOM_PROPERTIES: lambda self: self._property(id),
+        Group.REGISTRATION: lambda self: self._registration(name),
+        Group.ACCOUNT: lambda self: self._account_value(name),
+        Group.EVENT: lambda self: self._event_value(name),
+        Group.SESSION: lambda self: self._session(name),
+        Group.FLOW: lambda self: self._flow_name(),
+        Group.MACROS: lambda self: self._macro(name),
+    }
+    if key.group not in found:
+        raise FieldError(f"There is no field {source!r}.")
+    return found[key.group]
+
+
+def state_before(change: Change) -> RegistrationState | None:
+    """The registration as it was before the change, put together from the after-state and the old values."""
+    state = change.registration
+    if state is None or not change.before:
+        return state
+    simple: dict[str, object] = {}
+    profile, custom, answers, properties = dict(state.profile), dict(state.custom), dict(state.answers), set(state.properties)
+    for field, was in change.before.items():
+        area, _, name = field.partition(".")
+        if field == SESSION_STATUS:
+            continue  # a session registration's own
+        if not name:
+            simple[area] = was
+        elif area == "profile":
+            _put(profile, name, str(was))
+        elif area in ("custom", "answer"):
+            _put(custom if area == "custom" else answers, int(name), _tuple(was))
+        elif area == "property":
+            (properties.add if was else properties.discard)(int(name))
+    return replace(state, **simple, profile=profile, custom=custom, answers=answers, properties=tuple(sorted(properties)))  # type: ignore[arg-type]
+
+
+def _put[K, V](values: dict[K, V], key: K, was: V) -> None:
+    """Puts an old value back; what was empty was not there."""
+    if was:
+        values[key] = was
+    else:
+        values.pop(key, None)
+
+
+def _tuple(value: object) -> Values:
+    return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else ((str(value),) if value else ())
+
+
+def _custom(fields: Mapping[int, Field], values: Mapping[int, Values], id: int | None) -> Value:
+    field, found = fields.get(id or 0), values.get(id or 0)
+    if not found:
+        return None
+    return _typed(field, found) if field else ", ".join(found)
+
+
+def _typed(field: Field, values: Values) -> Value:
+    if field.type in QuestionType.MANY and field.options:
+        return values
+    if field.type == QuestionType.CHECKBOX:
+        return values[0] == "Yes"
+    return values[0] if len(values) == 1 else ", ".join(values)
+
+
+def field_name(field: str, account: AccountConfig, event: EventConfig) -> str:
+    """The name of a changed field (`profile.email`, `custom.7`, `answer.12`, `property.-5`, `status`) as pages and requests show it."""
+    area, _, name = field.partition(".")
+    if not name:
+        return REGISTRATION_FIELDS.get(field) or EVENT_FIELDS.get(field) or field.replace("_", " ").capitalize()
+    if area == "profile":
+        return PROFILE_FIELDS.get(name, name)
+    id = int(name)
+    if area == "property":
+        known = event.properties.get(id)
+        return known.name if known else StandardProperty(id).label if id < 0 else name
+    found = event.questions.get(id) if area == "answer" else account.event_fields.get(id) or account.profile_fields.get(id)
+    return found.label if found else name

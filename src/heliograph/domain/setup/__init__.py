@@ -1,0 +1,1 @@
+"""What is set up in an account and in an event: tags, statuses, fields, questions (guide: What Are Tags?)."""

@@ -1,0 +1,394 @@
+"""The fields of the platform: what a mapping can take its values from, and what a flow can filter by (guide: Mappings, Flow Filters; spec M3, F6, P7).
+
+A field is named by its key (`profile.email`, `answer.12`, `macro.current_date`); keys hold ids, never names, so that a renamed tag or
+custom field keeps its mappings. Groups stand in the guide's order and carry the guide's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Protocol
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, TagKind
+
+# What a source gives: None = empty; datetimes are aware, a tuple holds the values of a multi-select.
+type Value = str | bool | int | float | datetime | date | tuple[str, ...] | None
+
+# P7: the standard profile fields, here and nowhere else: documents (I2), imports, filters, forms and mappings read this list.
+PROFILE_FIELDS: Final[Mapping[str, str]] = {
+    "pin": "Pin",
+    "external_key": "External Key",
+    "prefix": "Prefix",
+    "first_name": "First Name",
+    "middle_name": "Middle Name",
+    "last_name": "Last Name",
+    "suffix": "Suffix",
+    "badge_name": "Badge Name",
+    "email": "E-mail",
+    "phone": "Phone",
+    "mobile": "Mobile",
+    "fax": "Fax",
+    "organization": "Organization",
+    "department": "Department",
+    "position": "Position",
+    "address_1": "Address Line 1",
+    "address_2": "Address Line 2",
+    "address_3": "Address Line 3",
+    "city": "City",
+    "state": "State",
+    "postal_code": "Postal Code",
+    "country": "Country",
+    "website": "Website",
+    "notes": "Notes",
+}
+REGISTRATION_FIELDS: Final[Mapping[str, str]] = {
+    "code": "Registration Code",
+    "status": "Registration Status",
+    "status_class": "Status Class",
+    "attendee_type": "Attendee Type",
+    "active": "Is Active",
+    "order_code": "Order Code",
+    "created": "Date Created",
+    "modified": "Date Modified",
+    "status_modified": "Status Modified",
+    "test": "Is Test",
+}
+ACCOUNT_FIELDS: Final[Mapping[str, str]] = {"code": "Account Code", "name": "Account Name", "timezone": "Account Timezone"}
+EVENT_FIELDS: Final[Mapping[str, str]] = {
+    "code": "Event Code",
+    "name": "Event Name",
+    "status": "Event Status",
+    "start": "Event Start",
+    "end": "Event End",
+    "timezone": "Event Timezone",
+    "location": "Event Location",
+}
+SESSION_FIELDS: Final[Mapping[str, str]] = {
+    "code": "Session Code",
+    "name": "Session Name",
+    "start": "Session Start",
+    "end": "Session End",
+    "status": "Session Registration Status",
+}
+FLOW_FIELDS: Final[Mapping[str, str]] = {"name": "Flow Name"}
+MACROS: Final[Mapping[str, str]] = {
+    "current_date": "Current Date",
+    "current_datetime": "Current Date and Time",
+    "change_id": "Change Id",
+    "change_type": "Change Type",
+    "changed_fields": "Changed Fields",
+    "previous_status": "Previous Status",
+}
+
+# Question and custom field types that have pre-configured answers; only these can be filtered by (guide: Flow Filters, Note; F6).
+ENUMERATED: Final = frozenset({"select", "multi-select", "checkbox", "radio"})
+_LISTS: Final = frozenset({"multi-select", "checkbox"})
+
+
+class Subject(StrEnum):
+    """What a mapping is for, and what a watch is about (M1)."""
+
+    REGISTRATION = "registration"
+    SESSION = "session"
+    EVENT = "event"
+
+
+class Shape(StrEnum):
+    """What a field's value looks like; it decides what a chip's panel offers."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    YES_NO = "yes/no"
+    DATE = "date"
+    INSTANT = "date and time"
+    LIST = "list"
+
+
+class Group(StrEnum):
+    """The groups of source fields, in the guide's order and under its names."""
+
+    PROFILE = "Profile Standard Fields"
+    PROFILE_CUSTOM = "Profile Custom Fields"
+    REGISTRATION = "Registration Standard Fields"
+    QUESTION_TAGS = "Registration Custom Question Tags"
+    STANDARD_PROPERTIES = "Registration Standard Properties"
+    CUSTOM_PROPERTIES = "Registration Custom Properties"
+    ACCOUNT = "Account Standard Fields"
+    EVENT = "Event Standard Fields"
+    EVENT_CUSTOM = "Event Custom Fields"
+    SESSION = "Session Fields"
+    FLOW = "Flow Fields"
+    MACROS = "Macros"
+    PREVIOUS = "Previous Values"
+
+
+# M3: an event flow has no registration at hand, and only a session watch has a session.
+_OFFERED: Final[Mapping[Subject, frozenset[Group]]] = {
+    Subject.REGISTRATION: frozenset(Group) - {Group.SESSION},
+    Subject.SESSION: frozenset(Group),
+    Subject.EVENT: frozenset({Group.EVENT, Group.EVENT_CUSTOM, Group.ACCOUNT, Group.FLOW, Group.MACROS}),
+}
+
+
+class FieldError(HeliographError):
+    """There is no such field."""
+
+
+class CustomField(Protocol):
+    """A custom profile or event field of the account. type: text, number, date, select, multi-select, checkbox or radio (P6)."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def options(self) -> tuple[str, ...]: ...
+
+
+class Labelled(Protocol):
+    """A tag: its id and what pages show."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def label(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A source key, taken apart. id: of the custom field or tag, else None. previous: the value before the change."""
+
+    key: str
+    group: Group
+    name: str
+    id: int | None = None
+    previous: bool = False
+
+    @property
+    def tag_kind(self) -> TagKind | None:
+        """The kind of objects that the tag of its id is for; None where the id is a custom field's or a standard property's."""
+        return _TAG_KINDS.get(self.name) if self.group in (Group.QUESTION_TAGS, Group.CUSTOM_PROPERTIES, Group.PREVIOUS) else None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceField:
+    """One entry of the field list of a mapping row."""
+
+    key: str
+    label: str
+    group: Group
+    shape: Shape = Shape.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """One entry of the field list of a filter row. group: Event, Profile or Attendee Type Tags (the guide's filter types).
+
+    options: what may be chosen, as (value, label); empty where any text may be typed. tags: the values are tag ids.
+    """
+
+    key: str
+    label: str
+    group: str
+    options: tuple[tuple[str, str], ...] = ()
+    tags: bool = False
+
+
+_STANDARD: Final[Mapping[str, tuple[Group, Mapping[str, str]]]] = {
+    "profile": (Group.PROFILE, PROFILE_FIELDS),
+    "registration": (Group.REGISTRATION, REGISTRATION_FIELDS),
+    "account": (Group.ACCOUNT, ACCOUNT_FIELDS),
+    "event": (Group.EVENT, EVENT_FIELDS),
+    "session": (Group.SESSION, SESSION_FIELDS),
+    "flow": (Group.FLOW, FLOW_FIELDS),
+    "macro": (Group.MACROS, MACROS),
+}
+_TAG_KINDS: Final[Mapping[str, TagKind]] = {
+    "question": TagKind.QUESTION,
+    "answer": TagKind.QUESTION,
+    "property": TagKind.REGISTRATION_PROPERTY,
+}
+_CUSTOM: Final[Mapping[str, Group]] = {"profile": Group.PROFILE_CUSTOM, "event": Group.EVENT_CUSTOM}
+_SHAPES: Final[Mapping[str, Shape]] = {
+    "registration.active": Shape.YES_NO,
+    "registration.test": Shape.YES_NO,
+    "registration.created": Shape.INSTANT,
+    "registration.modified": Shape.INSTANT,
+    "registration.status_modified": Shape.INSTANT,
+    "event.start": Shape.INSTANT,
+    "event.end": Shape.INSTANT,
+    "session.start": Shape.INSTANT,
+    "session.end": Shape.INSTANT,
+    "macro.current_date": Shape.DATE,
+    "macro.current_datetime": Shape.INSTANT,
+    "macro.change_id": Shape.NUMBER,
+    "macro.changed_fields": Shape.LIST,
+}
+_MAX_KEY = 100
+
+
+@lru_cache(maxsize=4096)  # facts ask for the same few keys for every change
+def parse_source(key: str) -> SourceKey:
+    """Takes a source key apart. Raises FieldError for what names no field; whether an id exists in the account is not known here."""
+    if len(key) > _MAX_KEY:
+        raise FieldError("A field's key is at most 100 characters long.")
+    if key.startswith("previous."):
+        found = _parse(key.removeprefix("previous."), key)
+        if found.group not in (Group.PROFILE, Group.PROFILE_CUSTOM, Group.REGISTRATION) and found.name != "answer":
+            raise FieldError(f"There is no previous value of {found.key}.")
+        return SourceKey(key, Group.PREVIOUS, found.name, found.id, previous=True)
+    return _parse(key, key)
+
+
+def _parse(key: str, whole: str) -> SourceKey:
+    area, _, name = key.partition(".")
+    if area in _CUSTOM and name.startswith("custom."):
+        return SourceKey(key, _CUSTOM[area], name, _id(name.removeprefix("custom."), whole))
+    if area in ("question", "answer"):
+        return SourceKey(key, Group.QUESTION_TAGS, area, _id(name, whole))
+    if area == "property":
+        number = _id(name, whole, standard=True)
+        return SourceKey(key, Group.STANDARD_PROPERTIES if number < 0 else Group.CUSTOM_PROPERTIES, area, number)
+    if area in _STANDARD and name in _STANDARD[area][1]:
+        return SourceKey(key, _STANDARD[area][0], name)
+    raise FieldError(f"There is no field {whole!r}.")
+
+
+def _id(text: str, whole: str, *, standard: bool = False) -> int:
+    digits = text.removeprefix("-") if standard else text
+    # one spelling per id ("7", never "07" or "٧"), so that equal keys are equal texts
+    if (
+        digits.isascii()
+        and digits.isdigit()
+        and digits[0] != "0"
+        and len(digits) <= 18
+        and (not text.startswith("-") or int(text) in STANDARD_PROPERTY_NAMES)
+    ):
+        return int(text)
+    raise FieldError(f"There is no field {whole!r}.")
+
+
+def is_offered(key: SourceKey, subject: Subject) -> bool:
+    """Whether a mapping for this subject may use the field (M3: event flows offer event, account, flow and macros only)."""
+    return key.group in _OFFERED[subject]
+
+
+def catalogue(
+    subject: Subject,
+    *,
+    profile_fields: Iterable[CustomField] = (),
+    event_fields: Iterable[CustomField] = (),
+    question_tags: Iterable[Labelled] = (),
+    property_tags: Iterable[Labelled] = (),
+) -> dict[Group, tuple[SourceField, ...]]:
+    """The source fields that a mapping for `subject` offers, by group, in the guide's order; groups without a field are left out.
+
+    question_tags, property_tags: the account's tags of those kinds, without the standard properties' own.
+    """
+    questions = tuple(question_tags)
+    profile = _standard("profile")
+    profile_custom = _custom("profile", Group.PROFILE_CUSTOM, profile_fields)
+    registration = _standard("registration")
+    answers = [SourceField(f"answer.{t.id}", f"{t.label} (answer)", Group.QUESTION_TAGS) for t in questions]
+    groups: dict[Group, list[SourceField]] = {
+        Group.PROFILE: profile,
+        Group.PROFILE_CUSTOM: profile_custom,
+        Group.REGISTRATION: registration,
+        Group.QUESTION_TAGS: [
+            field
+            for tag, answer in zip(questions, answers, strict=True)
+            for field in (SourceField(f"question.{tag.id}", f"{tag.label} (question)", Group.QUESTION_TAGS), answer)
+        ],
+        Group.STANDARD_PROPERTIES: [
+            SourceField(f"property.{p.value}", label, Group.STANDARD_PROPERTIES, Shape.YES_NO)
+            for p, label in STANDARD_PROPERTY_NAMES.items()
+        ],
+        Group.CUSTOM_PROPERTIES: [SourceField(f"property.{t.id}", t.label, Group.CUSTOM_PROPERTIES, Shape.YES_NO) for t in property_tags],
+        Group.ACCOUNT: _standard("account"),
+        Group.EVENT: _standard("event"),
+        Group.EVENT_CUSTOM: _custom("event", Group.EVENT_CUSTOM, event_fields),
+        Group.SESSION: _standard("session"),
+        Group.FLOW: _standard("flow"),
+        Group.MACROS: _standard("macro"),
+        Group.PREVIOUS: [
+            SourceField(f"previous.{f.key}", f"{f.label} (before)", Group.PREVIOUS, f.shape)
+            for f in (*profile, *profile_custom, *registration, *answers)
+        ],
+    }
+    return {group: tuple(fields) for group, fields in groups.items() if fields and group in _OFFERED[subject]}
+
+
+def _standard(area: str) -> list[SourceField]:
+    group, names = _STANDARD[area]
+    return [SourceField(f"{area}.{name}", label, group, _SHAPES.get(f"{area}.{name}", Shape.TEXT)) for name, label in names.items()]
+
+
+def _custom(area: str, group: Group, fields: Iterable[CustomField]) -> list[SourceField]:
+    return [SourceField(f"{area}.custom.{f.id}", f.label, group, _shape(f)) for f in fields]
+
+
+def _shape(field: CustomField) -> Shape:
+    if field.type in _LISTS and field.options:
+        return Shape.LIST
+    return {"number": Shape.NUMBER, "date": Shape.DATE, "checkbox": Shape.YES_NO}.get(field.type, Shape.TEXT)
+
+
+EVENT_TAGS: Final = "event.tags"
+ATTENDEE_TYPE_TAGS: Final = "attendee_type.tags"
+
+
+def filter_fields(
+    subject: Subject,
+    *,
+    profile_fields: Iterable[CustomField] = (),
+    event_fields: Iterable[CustomField] = (),
+    event_tags: Iterable[Labelled] = (),
+    attendee_type_tags: Iterable[Labelled] = (),
+) -> tuple[FilterField, ...]:
+    """The fields that a flow about `subject` can filter by (F6; guide: Flow Filters). Event flows: event filters only.
+
+    Custom fields are offered only where their answers are pre-configured.
+    """
+    event = [
+        *(FilterField(f"event.{name}", label, "Event") for name, label in EVENT_FIELDS.items()),
+        *_filter_custom("event", "Event", event_fields),
+        FilterField(EVENT_TAGS, "Event Tags", "Event", _tag_options(event_tags), tags=True),
+    ]
+    if subject is Subject.EVENT:
+        return tuple(event)
+    return (
+        *event,
+        *(FilterField(f"profile.{name}", label, "Profile") for name, label in PROFILE_FIELDS.items()),
+        *_filter_custom("profile", "Profile", profile_fields),
+        FilterField(ATTENDEE_TYPE_TAGS, "Attendee Type Tags", "Attendee Type Tags", _tag_options(attendee_type_tags), tags=True),
+    )
+
+
+def _filter_custom(area: str, group: str, fields: Iterable[CustomField]) -> list[FilterField]:
+    return [
+        # a checkbox without options is a Yes/No
+        FilterField(f"{area}.custom.{f.id}", f.label, group, tuple((o, o) for o in f.options or ("Yes", "No")))
+        for f in fields
+        if f.type in ENUMERATED
+    ]
+
+
+def _tag_options(tags: Iterable[Labelled]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(t.id), t.label) for t in tags)
+
+
+def parse_filter(key: str) -> SourceKey | str:
+    """Takes the key of a filter field apart: EVENT_TAGS or ATTENDEE_TYPE_TAGS itself, else its source key. Raises FieldError for what cannot be filtered by."""
+    if key in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
+        return key
+    found = parse_source(key)
+    if found.group not in (Group.EVENT, Group.EVENT_CUSTOM, Group.PROFILE, Group.PROFILE_CUSTOM):
+        raise FieldError(f"A flow cannot filter by {key!r}.")
+    return found

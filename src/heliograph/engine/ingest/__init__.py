@@ -1,0 +1,1 @@
+"""The fast door and the pages' /ingest: what a request must look like, and the batch writer."""

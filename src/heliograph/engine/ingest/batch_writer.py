@@ -1,0 +1,317 @@
+"""The batch writer: what many senders post at once is recorded in few transactions (architecture rule 8; spec I3, O7).
+
+    submit() from any thread → queue, bounded → one thread: takes what has arrived, resolves it, records it, commits → done()
+
+Batches are small when idle and large when loaded: while one commits, the next gathers. Senders that wait for their answers send again once they have
+them, all at about the same time; so after a batch of several the next one waits for as many, but no longer than GATHER.
+`done` is called after the commit. A database that fails, or whose answer to a COMMIT is lost, makes its batch UNAVAILABLE; an error
+of our own in one document is looked for by halves, so that it does not spoil its neighbours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import psycopg
+import structlog
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.engine.worker.handover import Handover
+from heliograph.recording.batches import record_batch
+from heliograph.recording.items import Answer, Item
+from heliograph.recording.record import event_ids, prepare
+from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store.tokens import note_use
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE: Final = 300
+"""Documents per transaction: beyond this a batch is hardly cheaper, and pages wait longer for their turn."""
+FEW: Final = 4
+"""Requests of a batch up to which the next one waits for nobody."""
+MOST_WAITING: Final = 8_000
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
+MOST_OF_ONE: Final = MOST_WAITING // 2
+"""Documents of one account among them: however much it sends, there is room for the others."""
+GATHER: Final = 0.005
+CONFIRM_EVERY: Final = 0.25
+NOTE_EVERY: Final = 60.0
+"""Seconds between writes of when tokens were last used."""
+
+
+class Busy(HeliographError):
+    """More arrives than can be recorded; nothing of this was taken."""
+
+
+class Mishap(Enum):
+    """Why a document has no answer of record()."""
+
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+
+
+type Result = Answer | Mishap
+type Done = Callable[[Sequence[Result]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """Documents that came together, of one account. size: their bytes."""
+
+    items: Sequence[Item]
+    size: int
+    done: Done
+
+    @property
+    def account(self) -> int:
+        return self.items[0].account if self.items else 0
+
+
+class BatchWriter:
+    """One thread with a connection of its own. `on_recorded` is called after a commit that made changes."""
+
+    def __init__(
+        self,
+        open_database: Callable[[], Database],
+        source: Callable[[Database], Source],
+        *,
+        endpoint: str,
+        on_recorded: Callable[[], object] = lambda: None,
+        on_death: Callable[[BaseException], object] = lambda _: None,
+    ) -> None:
+        self._open, self._source_of, self._endpoint = open_database, source, endpoint
+        self._on_recorded, self._on_death = on_recorded, on_death
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._expected = 0
+        self._enough = threading.Event()
+        self._lock = threading.Lock()
+        self._waiting = self._bytes = 0
+        self._of: Counter[int] = Counter()
+        self._closed = self._writing = False
+        self.handover: Handover | None = None
+        """To the thread of the edge's event loop, once there is one: on SQLite it records, and this thread waits for documents and for the gate."""
+        self._db: Database | None = None
+        self._ahead: _Ahead | None = None
+        self._used: set[int] = set()
+        self._noted = time.monotonic()
+        self._warned = float("-inf")
+        self.batches = self.recorded = 0
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+        self._thread.start()
+
+    # From any thread.
+
+    def submit(self, items: Sequence[Item], size: int, done: Done) -> None:
+        """Records the documents of one account, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises Busy."""
+        wanted = _Submission(items, size, done)
+        with self._lock:
+            if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
+                raise Busy
+            if (mine := self._of[wanted.account]) and mine + len(items) > MOST_OF_ONE:
+                raise Busy
+            self._waiting += len(items)
+            self._of[wanted.account] += len(items)
+            self._bytes += size
+            self._queue.put(wanted)
+            if 0 < self._expected <= self._waiting:
+                self._enough.set()
+
+    def note_use(self, token: int) -> None:
+        """This token was used now."""
+        self._used.add(token)
+
+    def stop(self, seconds: float) -> None:
+        """Takes nothing more, records what waits, ends. Callable again."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+                self._enough.set()
+        self._thread.join(seconds)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a batch is being recorded just now."""
+        return self._writing
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    # The writer's thread.
+
+    def _run(self) -> None:
+        try:
+            while batch := self._take():
+                self._record(batch)
+                self._note()
+        except BaseException as error:  # whatever it is, the process must not go on half alive
+            log.critical("batch_writer_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
+            self._on_death(error)
+        finally:
+            self._close()
+
+    def _take(self) -> list[_Submission]:
+        """What has arrived, at least one; empty at the end."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        if self._expected:
+            self._enough.wait(GATHER)
+        batch, items = [first], len(first.items)
+        while items < MOST_AT_ONCE:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                self._queue.put(None)
+                break
+            batch.append(more)
+            items += len(more.items)
+        with self._lock:
+            self._waiting -= items
+            self._bytes -= sum(each.size for each in batch)
+            for each in batch:
+                self._of[each.account] -= len(each.items)
+            self._of += Counter()  # without those of which nothing waits
+            self._expected = min(items * 3 // 4, MOST_AT_ONCE) if len(batch) > FEW else 0
+            self._enough.clear()
+            if self._waiting >= self._expected or self._closed:
+                self._enough.set()
+        return batch
+
+    def _record(self, batch: Sequence[_Submission]) -> None:
+        items = batch[0].items if len(batch) == 1 else [item for each in batch for item in each.items]
+        self._writing = True
+        results = self._write(items)
+        self._writing = False
+        self.batches += 1
+        self.recorded += len(items)
+        if any(isinstance(result, Answer) and result.changes for result in results):
+            self._on_recorded()
+        at = 0
+        for each in batch:
+            each.done(results[at : at + len(each.items)])
+            at += len(each.items)
+
+    def _write(self, items: Sequence[Item]) -> Sequence[Result]:
+        try:
+            db = self._db or self._connect()
+            handover = self.handover
+            if handover is None or not isinstance(db, SqliteDatabase):
+                return self._write_on(db, items)
+            handover.do(lambda: self._resolve(items))
+            with db.admitted():
+                return handover.do(lambda: self._write_on(db, items))
+        except (sqlite3.Error, psycopg.Error, OSError) as error:
+            self._trouble(error)
+            return [Mishap.UNAVAILABLE] * len(items)
+
+    def _resolve(self, items: Sequence[Item]) -> None:
+        """Before the gate. What goes wrong with one goes wrong again where it is looked for by halves."""
+        assert self._ahead is not None
+        try:
+            self._ahead.prepare(items)
+        except (sqlite3.Error, psycopg.Error, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 -- see above
+            log.debug("not_resolved_ahead", error=type(error).__name__)
+
+    def _write_on(self, db: Database, items: Sequence[Item]) -> Sequence[Result]:
+        if self._db is not db or self._ahead is None:  # it was lost with the half before: a new connection would not be admitted
+            return [Mishap.UNAVAILABLE] * len(items)
+        try:
+            self._ahead.prepare(items)
+            return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
+        except (sqlite3.Error, psycopg.Error, OSError) as error:
+            self._trouble(error)
+            return [Mishap.UNAVAILABLE] * len(items)
+        except Exception as error:
+            if len(items) == 1:
+                log.exception("recording_failed", error=type(error).__name__)
+                return [Mishap.FAILED]
+            middle = len(items) // 2
+            return [*self._write_on(db, items[:middle]), *self._write_on(db, items[middle:])]
+
+    def _connect(self) -> Database:
+        self._db = self._open()
+        self._ahead = _Ahead(self._db, self._source_of(self._db))
+        return self._db
+
+    def _trouble(self, error: BaseException) -> None:
+        """The next batch begins on a new connection: whatever state this one is in, nothing of it is kept."""
+        now = time.monotonic()
+        if now - self._warned > 5.0:
+            self._warned = now
+            log.warning("recording_unavailable", error=type(error).__name__, message=str(error)[:200])
+        self._close()
+
+    def _close(self) -> None:
+        db, self._db, self._ahead = self._db, None, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error, psycopg.Error):
+                db.close()
+
+    def _note(self) -> None:
+        now = time.monotonic()
+        if now - self._noted < NOTE_EVERY or not self._used or self._db is None:
+            return
+        self._noted, used, self._used = now, self._used, set()
+        try:
+            with self._db.transaction():
+                note_use(self._db, used, self._db.now())
+        except (sqlite3.Error, psycopg.Error) as error:
+            self._trouble(error)
+
+
+class _Ahead:
+    """Resolves documents before the transaction, by the configuration of a moment ago; record() does it again where that has changed."""
+
+    def __init__(self, db: Database, source: Source) -> None:
+        self._db, self.source = db, source
+        self._accounts: dict[int, AccountConfig] = {}
+        self._events: dict[tuple[int, str], EventConfig | None] = {}
+        self._confirmed = float("-inf")
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        now = time.monotonic()
+        if now - self._confirmed > CONFIRM_EVERY:
+            self._accounts.clear()
+            self._events.clear()
+            self._confirmed = now
+        for item in items:
+            try:
+                event_code, code = item.address
+            except Refused:
+                continue
+            event = self._event(item.account, event_code)
+            if event is not None:
+                prepare(item, code, self._account(item.account), event)
+            if item.key is not None:
+                _ = item.problem  # its hash is known from then on
+
+    def _account(self, account: int) -> AccountConfig:
+        found = self._accounts.get(account)
+        if found is None:
+            found = self._accounts[account] = self.source.account(account)
+        return found
+
+    def _event(self, account: int, code: str) -> EventConfig | None:
+        key = (account, code)
+        if key not in self._events:
+            id = event_ids(self._db, {key}).get(key)
+            self._events[key] = None if id is None else self.source.event(id)
+        return self._events[key]

@@ -1,0 +1,320 @@
+"""The fast door: a plain ASGI callable on uvicorn, on a thread of its own process (architecture: Processes; spec I2, I3, O7).
+
+The event loop reads, looks and answers; everything that waits for the database happens on the batch writer's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, cast
+from weakref import WeakValueDictionary
+
+import structlog
+import uvicorn
+
+from heliograph.domain.http_request import LOCAL, Hosts
+from heliograph.engine.ingest import problem_documents, request_rules
+from heliograph.engine.ingest.batch_writer import Busy, Mishap, Result
+from heliograph.engine.ingest.door_protocol import DoorProtocol
+from heliograph.engine.ingest.problem_documents import Reply, reply_of
+from heliograph.engine.ingest.reception import Reception
+from heliograph.engine.ingest.request_rules import Head, Wanted
+from heliograph.engine.worker.handover import Handover
+from heliograph.recording.items import Item
+from heliograph.store.tokens import Grant
+
+log = structlog.get_logger(__name__)
+
+GRACE: Final = 8
+"""Seconds for the requests in hand; the supervisor waits 10 before it kills."""
+MOST_CONNECTIONS: Final = 2_000
+IDLE: Final = 30
+WINDOW: Final = 2
+"""Chunks of one request that are under way at one time."""
+ROOM: Final = 8
+"""Chunks of one account: what waits is not read yet. Documents of sixty requests, read at once, would leave the processor's caches before they are recorded."""
+ROOM_WITHIN: Final = 5.0
+"""Seconds that a request waits for its first chunk's room, until it is refused as Busy."""
+
+type Receive = Callable[[], Awaitable[Any]]
+type Send = Callable[[Any], Awaitable[None]]
+
+
+class _Gone(Exception):
+    """The sender is gone; nobody waits for an answer."""
+
+
+class Edge:
+    """The ASGI application. One per event loop."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
+        self._landed: deque[tuple[asyncio.Future[Sequence[Result]], Sequence[Result]]] = deque()
+        self._woken = False
+        self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._record_first: Callable[[], object] = lambda: None
+        """Called between two requests or chunks: what the writer keeps the gate for does not wait for all that has arrived."""
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if self._loop is None:
+            self._loop = loop = asyncio.get_running_loop()
+            handover = Handover(lambda: loop.call_soon_threadsafe(handover.turn), loop.is_running)
+            self._writer.handover = handover
+            self._record_first = handover.turn
+        self._record_first()
+        try:
+            reply = await self._handle(request_rules.head_of(scope["method"], scope["path"], scope["headers"]), receive, send)
+        except _Gone:
+            return
+        if reply is not None:
+            await _answer(send, reply)
+
+    async def _handle(self, head: Head, receive: Receive, send: Send) -> Reply | None:
+        """The answer; None where it has been sent already."""
+        astray = request_rules.place(head)
+        if astray is not None:
+            return astray
+        grant = self._tokens.known(head.token) or await self._look_up(head.token)
+        if isinstance(grant, Reply):
+            return grant
+        wish = request_rules.wanted(head, grant)
+        if isinstance(wish, Reply):
+            return wish
+        self._writer.note_use(grant.token)
+        size, body = 0, bytearray()
+        assert self._loop is not None
+        began = self._loop.time()
+        try:
+            while True:
+                message = await self._next(receive, began + request_rules.body_within(size))
+                part = message.get("body", b"")
+                if not self._held.take(grant.account, len(part)):
+                    return problem_documents.BUSY
+                size += len(part)
+                if size > wish.largest:
+                    await _drain(receive)
+                    return problem_documents.too_large(wish.largest)
+                if not message.get("more_body", False):
+                    return await self._record(wish, bytes(body) + part if body else part, head, grant, send)
+                body += part
+        except TimeoutError:
+            return problem_documents.TOO_SLOW
+        finally:
+            self._held.give_back(grant.account, size)
+
+    async def _look_up(self, token: str) -> Grant | Reply:
+        if not token:
+            return problem_documents.NO_TOKEN
+        asked: Future[Grant | None] | None = self._tokens.look_up(token)
+        if asked is None:
+            return problem_documents.BUSY
+        try:
+            async with asyncio.timeout(request_rules.ANSWER_WITHIN):
+                return await asyncio.wrap_future(asked) or problem_documents.NO_TOKEN
+        except Exception:  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
+            return problem_documents.UNAVAILABLE
+
+    async def _next(self, receive: Receive, until: float) -> Any:
+        """The next part of the body. until: by the loop's clock. Raises TimeoutError, _Gone."""
+        async with asyncio.timeout_at(until):
+            message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        return message
+
+    async def _record(self, wish: Wanted, body: bytes, head: Head, grant: Grant, send: Send) -> Reply | None:
+        if wish.many:
+            if request_rules.has_too_many_lines(body):
+                return problem_documents.too_large(request_rules.MOST_LINES, "lines")
+            return await self._record_many(body, head, grant, send)
+        item = request_rules.item_of(body, grant, head.key)
+        if isinstance(item, Reply):
+            return item
+        try:
+            return reply_of((await self._submit([item], len(body)))[0])
+        except Busy:
+            return problem_documents.BUSY
+
+    async def _record_many(self, body: bytes, head: Head, grant: Grant, send: Send) -> Reply | None:
+        """Lines in chunks, a few under way at a time. Where the first chunk cannot be recorded at all, the whole request is refused."""
+        started = False
+        under_way: deque[tuple[request_rules.Chunk, asyncio.Task[list[Reply]]]] = deque()
+        room = self._rooms.setdefault(grant.account, asyncio.Semaphore(ROOM))
+        chunks = request_rules.chunks_of(body, grant, head.key)
+
+        async def land() -> Reply | None:
+            nonlocal started
+            chunk, task = under_way.popleft()
+            replies = await task
+            if not started and replies and all(reply in (problem_documents.BUSY, problem_documents.UNAVAILABLE) for reply in replies):
+                return replies[0]
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/x-ndjson")]})
+            lines = b"".join(reply.line(number) for number, reply in chunk.replies(replies))
+            await send({"type": "http.response.body", "body": lines, "more_body": True})
+            return None
+
+        try:
+            while True:
+                if not await _enter(room, patient=started or bool(under_way)):
+                    return problem_documents.BUSY
+                self._record_first()
+                chunk = next(chunks, None)
+                if chunk is None:
+                    room.release()
+                    break
+                task = asyncio.ensure_future(self._chunk(chunk.items, chunk.size, patient=started))
+                task.add_done_callback(lambda _: room.release())
+                under_way.append((chunk, task))
+                if len(under_way) == WINDOW and (reply := await land()):
+                    return reply
+            while under_way:
+                if reply := await land():
+                    return reply
+        finally:
+            for _, task in under_way:
+                task.cancel()
+        if not started:
+            return problem_documents.EMPTY
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return None
+
+    async def _chunk(self, items: Sequence[Item], size: int, *, patient: bool) -> list[Reply]:
+        """The replies to the lines of a chunk. patient: its request is being answered already, so it waits for room instead of being refused."""
+        if not items:
+            return []
+        for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0) if patient else ():
+            try:
+                return [reply_of(result) for result in await self._submit(items, size)]
+            except Busy:
+                await asyncio.sleep(pause)
+        try:
+            return [reply_of(result) for result in await self._submit(items, size)]
+        except Busy:
+            return [problem_documents.BUSY] * len(items)
+
+    # Between the loop and the writer's thread.
+
+    async def _submit(self, items: Sequence[Item], size: int) -> Sequence[Result]:
+        """Results after the commit. Raises Busy."""
+        assert self._loop is not None
+        future: asyncio.Future[Sequence[Result]] = self._loop.create_future()
+        self._writer.submit(items, size, lambda results: self._land(future, results))
+        late = self._loop.call_later(request_rules.ANSWER_WITHIN, _give_up, future, len(items))
+        try:
+            return await future
+        finally:
+            late.cancel()
+
+    def _land(self, future: asyncio.Future[Sequence[Result]], results: Sequence[Result]) -> None:
+        """On the writer's thread: one wake-up of the loop for a whole batch."""
+        self._landed.append((future, results))
+        if not self._woken:
+            self._woken = True
+            assert self._loop is not None
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                self._landed.clear()
+
+    def _deliver(self) -> None:
+        self._woken = False  # before the deque is emptied: what is put in from now on wakes again
+        while self._landed:
+            future, results = self._landed.popleft()
+            if not future.done():
+                future.set_result(results)
+
+
+async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
+    """Waits for a place; False where there is none in time. patient: its request is under way already, so it waits for as long as it takes."""
+    try:
+        async with asyncio.timeout(ROOM_WITHIN if room.locked() and not patient else None):
+            await room.acquire()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _give_up(future: asyncio.Future[Sequence[Result]], count: int) -> None:
+    if not future.done():
+        future.set_result([Mishap.UNAVAILABLE] * count)
+
+
+async def _drain(receive: Receive) -> None:
+    """Lets a little more of a body come that is too large: a sender that is cut off while it writes may never read why."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            for _ in range(64):
+                if not (await receive()).get("more_body", False):
+                    return
+
+
+async def _answer(send: Send, reply: Reply) -> None:
+    body = reply.body
+    headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Door:
+    """Listens from its making on; `open` answers until `close`. hosts: what requests may call it. on_death: called when its thread ends by itself.
+    Raises OSError where the address is taken."""
+
+    def __init__(
+        self, host: str, port: int, reception: Reception, *, hosts: Hosts = LOCAL, on_death: Callable[[BaseException], object]
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=2048)
+        self.port = int(self._socket.getsockname()[1])
+        self._reception = reception
+        self._on_death = on_death
+        config = uvicorn.Config(
+            Edge(reception),
+            loop="uvloop",
+            http=cast("type[asyncio.Protocol]", functools.partial(DoorProtocol, ours=hosts.at(host, self.port))),  # uvicorn only calls it
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=IDLE,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
+
+    def open(self) -> None:
+        self._thread.start()
+
+    def ask_to_close(self) -> None:
+        """Takes no new connection, answers what is in hand. From a signal handler or any thread."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Waits for the end of what is in hand, at most GRACE seconds; what was taken is recorded."""
+        self.ask_to_close()
+        self._thread.join(GRACE + 1.0)
+        self._reception.close()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+            if not self._server.should_exit:
+                raise RuntimeError("the server ended")
+        except BaseException as error:  # whatever it is, the process must not go on half alive
+            log.critical("edge_died", error=type(error).__name__, message=str(error)[:300], exc_info=error)
+            self._on_death(error)

@@ -1,0 +1,151 @@
+"""What the doors answer: results, and problem documents (RFC 9457) for what is refused. HTTP statuses are decided here and nowhere else.
+
+outcome of record()                 status
+created                             201
+updated, unchanged, stale           200
+refused                             400, with the field and the allowed values
+running (the first of this key)     409, try again
+key reused with another document    422
+the database fails                  503, try again: it may or may not have been recorded, the same Idempotency-Key tells
+an error of our own                 500: nothing was recorded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
+from heliograph.domain.registration.document_values import Problem
+from heliograph.engine.ingest.batch_writer import Mishap, Result
+from heliograph.recording.items import Answer, Outcome
+
+RETRY_BUSY: Final = 1
+RETRY_DATABASE: Final = 5
+"""Seconds that a sender is asked to wait."""
+
+_json = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer before it is HTTP: as a whole answer, or as one line of many."""
+
+    status: int
+    content: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_problem(self) -> bool:
+        return self.status >= 400
+
+    @property
+    def content_type(self) -> str:
+        return PROBLEM_TYPE if self.is_problem else "application/json"
+
+    @property
+    def body(self) -> bytes:
+        return _json.encode(self.content)
+
+    def line(self, number: int) -> bytes:
+        """The answer to one line of many."""
+        if self.is_problem:
+            return _json.encode({"line": number, **self.content}) + b"\n"
+        return _json.encode({"line": number, "status": self.status, **self.content}) + b"\n"
+
+
+def problem(
+    status: int, name: str, detail: str, errors: Iterable[Problem] = (), *, retry_after: int | None = None, **headers: str
+) -> Reply:
+    """A problem document. name: what it is called for programs; detail: what it is called for people."""
+    content: dict[str, Any] = {"type": PROBLEM + name, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    found = [_error(e) for e in errors]
+    if found:
+        content["errors"] = found
+    said = {key.replace("_", "-"): value for key, value in headers.items()}
+    if retry_after is not None:
+        said["Retry-After"] = str(retry_after)
+    return Reply(status, content, said)
+
+
+def _error(found: Problem) -> dict[str, Any]:
+    said: dict[str, Any] = {"field": found.field, "reason": found.reason}
+    if found.allowed:
+        said["allowed"] = found.allowed
+    if found.value:
+        said["value"] = found.value
+    return said
+
+
+NOT_FOUND: Final = problem(404, "not-found", "There is nothing here. Registrations are posted to /ingest/registrations.")
+WRONG_METHOD: Final = problem(405, "method", "Registrations are posted: use POST.", Allow="POST")
+NO_TOKEN: Final = problem(
+    401, "token", "Send a token that is valid: Authorization: Bearer hg_…", WWW_Authenticate='Bearer realm="heliograph"'
+)
+NOT_ALLOWED: Final = problem(403, "scope", "This token may not send registrations: it lacks the scope `ingest`.")
+TOO_SLOW: Final = problem(408, "slow", "The request did not arrive in time.", Connection="close")
+NO_LENGTH: Final = problem(400, "length", "Content-Length is no number.", Connection="close")
+WRONG_TYPE: Final = problem(
+    415,
+    "content-type",
+    "Send one registration as application/json, or many as application/x-ndjson, one a line; UTF-8, not compressed.",
+    Accept_Post="application/json, application/x-ndjson",
+)
+EMPTY: Final = problem(400, "json", "There is no document in this request.")
+BUSY: Final = problem(429, "busy", "More arrives than can be recorded at the moment. Nothing of this was recorded.", retry_after=RETRY_BUSY)
+UNAVAILABLE: Final = problem(
+    503,
+    "unavailable",
+    "The database cannot take it now. Send it again with the same Idempotency-Key: what was recorded is not recorded twice.",
+    retry_after=RETRY_DATABASE,
+)
+FAILED: Final = problem(500, "internal", "An error of Heliograph itself; nothing was recorded.")
+RUNNING: Final = problem(
+    409, "running", "The first request with this Idempotency-Key has no answer yet. Send it again later.", retry_after=RETRY_BUSY
+)
+KEY_REUSED: Final = problem(422, "key-reused", "This Idempotency-Key was used for another document.")
+CONFLICT: Final = problem(409, "conflict", "The registration has changed meanwhile.")
+
+
+def too_large(most: int, what: str = "body") -> Reply:
+    """413. most: bytes, or lines."""
+    if what == "lines":
+        return problem(413, "lines", f"At most {most:,} lines a request. Longer files are imported: see `heliograph import`.")
+    return problem(413, "size", f"The {what} may have {most:,} bytes at most.", Connection="close")
+
+
+def refused(errors: Iterable[Problem]) -> Reply:
+    """400 with every problem of the document."""
+    found = tuple(errors)
+    detail = " ".join(f"{e.field}: {e.reason}" if e.field else f"The document {e.reason}" for e in found[:5])
+    return problem(400, "refused", detail or "The database refuses this document.", found)
+
+
+def reply_of(result: Result) -> Reply:
+    """The answer to what became of a document."""
+    if isinstance(result, Mishap):
+        return UNAVAILABLE if result is Mishap.UNAVAILABLE else FAILED
+    match result.outcome:
+        case Outcome.REFUSED:
+            return refused(result.problems)
+        case Outcome.RUNNING:
+            return RUNNING
+        case Outcome.KEY_REUSED:
+            return KEY_REUSED
+        case Outcome.CONFLICT:
+            return CONFLICT
+        case _:
+            return Reply(201 if result.outcome is Outcome.CREATED else 200, _content(result))
+
+
+def _content(answer: Answer) -> dict[str, Any]:
+    return {
+        "outcome": answer.outcome.value,
+        "registration": answer.registration,
+        "version": answer.version,
+        "changes": answer.changes,
+    }

@@ -1,0 +1,33 @@
+"""What the doors of one process share: the batch writer, what is known of tokens, and the bytes of bodies that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from heliograph.domain.snapshot import Source
+from heliograph.engine.ingest.batch_writer import BatchWriter
+from heliograph.engine.ingest.request_rules import PATH, Held
+from heliograph.engine.ingest.token_cache import Tokens
+from heliograph.store.database import Database
+
+
+class Reception:
+    """on_recorded: called after a commit that made changes; on_death: when the writer's thread ends by itself, so that the process is never half alive."""
+
+    def __init__(
+        self,
+        open_writer: Callable[[], Database],
+        open_reader: Callable[[], Database],
+        source: Callable[[Database], Source],
+        *,
+        on_recorded: Callable[[], object] = lambda: None,
+        on_death: Callable[[BaseException], object],
+    ) -> None:
+        self.writer = BatchWriter(open_writer, source, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
+        self.tokens = Tokens(open_reader)
+        self.held = Held()
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Records what was taken, then ends."""
+        self.writer.stop(seconds)
+        self.tokens.close()

@@ -1,0 +1,211 @@
+"""What a request to /ingest has to look like, for both doors: the fast one and the pages' port (spec I2, I3).
+
+    head → who? → kind and size → body → documents → the batch writer → answers
+
+No I/O here: a door reads and writes, this says what it means.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.domain.registration.document_values import Problem, Refused
+from heliograph.engine.ingest import problem_documents
+from heliograph.engine.ingest.problem_documents import Reply
+from heliograph.recording.items import MAX_KEY, Item
+from heliograph.recording.json_documents import NoDocument, read_document
+from heliograph.store.tokens import Grant
+
+PATH: Final = "/ingest/registrations"
+SCOPE: Final = "ingest"
+LARGEST_ONE: Final = 1024 * 1024
+LARGEST_MANY: Final = 32 * 1024 * 1024
+"""Bytes of a body: one document, or many. A line of many is a document too."""
+MOST_LINES: Final = 10_000
+CHUNK: Final = 200
+"""Lines of one request that are recorded together."""
+MOST_HELD: Final = 64 * 1024 * 1024
+"""Bytes of bodies that a process holds at one time."""
+BODY_WITHIN: Final = 30.0
+ANSWER_WITHIN: Final = 30.0
+"""Seconds: for a body to arrive, and for its commit."""
+SLOWEST: Final = 64 * 1024
+"""Bytes a second: a large body has so much more time."""
+
+_ONE: Final = frozenset({"application/json"})
+_MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What matters of a request's head. The door has refused it where one of these is there twice (`domain.http_request`)."""
+
+    method: str
+    path: str
+    token: str = ""
+    content_type: str = ""
+    encoding: str = ""
+    length: str = ""
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A body to read. length: None where it is not said beforehand."""
+
+    many: bool
+    length: int | None
+
+    @property
+    def largest(self) -> int:
+        return LARGEST_MANY if self.many else LARGEST_ONE
+
+
+def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Head:
+    """Reads ASGI's headers: lower-case names."""
+    token = content_type = encoding = length = ""
+    key = None
+    for name, value in headers:
+        if name == b"authorization":
+            token = bearer(value.decode("latin-1"))
+        elif name == b"idempotency-key":
+            key = value.decode("latin-1")
+        elif name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-encoding":
+            encoding = value.decode("latin-1")
+        elif name == b"content-length":
+            length = value.decode("latin-1")
+    return Head(method, path, token, content_type, encoding, length, key)
+
+
+def bearer(authorization: str) -> str:
+    """The token of an Authorization header; empty where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def place(head: Head) -> Reply | None:
+    """Whether the request is for us at all."""
+    if head.path != PATH:
+        return problem_documents.NOT_FOUND
+    return None if head.method == "POST" else problem_documents.WRONG_METHOD
+
+
+def wanted(head: Head, grant: Grant) -> Wanted | Reply:
+    """What is to be read, or why it is not."""
+    if SCOPE not in grant.scopes:
+        return problem_documents.NOT_ALLOWED
+    kind = head.content_type.partition(";")[0].strip().lower()
+    if (kind not in _ONE and kind not in _MANY) or head.encoding.strip().lower() not in ("", "identity"):
+        return problem_documents.WRONG_TYPE
+    if head.key is not None and (not head.key or len(head.key) > MAX_KEY or not head.key.isprintable()):
+        return problem_documents.refused([Problem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")])
+    length = None
+    if head.length:
+        if not (head.length.isascii() and head.length.isdigit() and len(head.length) < 18):
+            return problem_documents.NO_LENGTH
+        length = int(head.length)
+    found = Wanted(kind in _MANY, length)
+    return problem_documents.too_large(found.largest) if length is not None and length > found.largest else found
+
+
+def item_of(data: bytes, grant: Grant, key: str | None) -> Item | Reply:
+    """A body with one document, ready to be recorded; or why it is none."""
+    try:
+        return Item(grant.account, read_document(data), grant.by, key=key)
+    except Refused as refused:
+        return problem_documents.refused(refused.problems)
+    except NoDocument as error:
+        return problem_documents.problem(400, "json", str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines that are recorded together. numbers: of all of them; refused: by number, what is not recorded. size: bytes."""
+
+    numbers: Sequence[int]
+    items: Sequence[Item]
+    refused: dict[int, Reply]
+    size: int
+
+    def replies(self, recorded: Sequence[Reply]) -> Iterator[tuple[int, Reply]]:
+        """The answers, line by line."""
+        rest = iter(recorded)
+        for number in self.numbers:
+            yield number, self.refused.get(number) or next(rest)
+
+
+def chunks_of(body: bytes, grant: Grant, key: str | None) -> Iterator[Chunk]:
+    """Many documents, one a line; empty lines are passed over. The key holds for each line as `key:line`, counted from 1."""
+    numbers: list[int] = []
+    items: list[Item] = []
+    refused: dict[int, Reply] = {}
+    size = start = number = 0
+    while start < len(body):
+        end = body.find(b"\n", start)
+        end = len(body) if end < 0 else end
+        line, start, number = body[start:end].strip(b" \t\r"), end + 1, number + 1
+        if not line:
+            continue
+        numbers.append(number)
+        found = _line(line, number, grant, key)
+        if isinstance(found, Item):
+            items.append(found)
+            size += len(line)
+        else:
+            refused[number] = found
+        if len(numbers) == CHUNK:
+            yield Chunk(numbers, items, refused, size)
+            numbers, items, refused, size = [], [], {}, 0
+    if numbers:
+        yield Chunk(numbers, items, refused, size)
+
+
+def _line(line: bytes, number: int, grant: Grant, key: str | None) -> Item | Reply:
+    if len(line) > LARGEST_ONE:
+        return problem_documents.too_large(LARGEST_ONE, "line")
+    return item_of(line, grant, None if key is None else f"{key}:{number}")
+
+
+def has_too_many_lines(body: bytes) -> bool:
+    """Before anything of it is recorded."""
+    return body.count(b"\n") + (not body.endswith(b"\n")) > MOST_LINES
+
+
+def body_within(size: int) -> float:
+    """Seconds from the beginning of a body until more of it has to have come, so many bytes being there."""
+    return BODY_WITHIN + size / SLOWEST
+
+
+class Held:
+    """Bytes of bodies that are being read or recorded in this process, so that many large ones at once do not fill its memory.
+
+    An account has half of the room at most: what it sends at one time keeps no other one out (D9).
+    """
+
+    def __init__(self, most: int = MOST_HELD) -> None:
+        self._most, self._share = most, most // 2
+        self._bytes = 0
+        self._of: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def take(self, account: int, size: int) -> bool:
+        """Makes room for so many more; False where there is none."""
+        with self._lock:
+            its = self._of.get(account, 0) + size
+            if self._bytes + size > self._most or its > self._share:
+                return False
+            self._bytes += size
+            self._of[account] = its
+            return True
+
+    def give_back(self, account: int, size: int) -> None:
+        with self._lock:
+            self._bytes -= size
+            its = self._of.pop(account, 0) - size
+            if its > 0:
+                self._of[account] = its

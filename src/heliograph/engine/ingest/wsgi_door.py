@@ -1,0 +1,163 @@
+"""The pages' port answers /ingest as well: the same rules and the same writer, one thread a request (spec O1: one address serves all)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from heliograph.engine.ingest import problem_documents, request_rules
+from heliograph.engine.ingest.batch_writer import Busy, Result
+from heliograph.engine.ingest.problem_documents import Reply, reply_of
+from heliograph.engine.ingest.reception import Reception
+from heliograph.engine.ingest.request_rules import Head, Wanted
+from heliograph.recording.items import Item
+from heliograph.store.tokens import Grant
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class IngestApplication:
+    """Answers what is under /ingest, and hands everything else to the pages. The server has read the body and checked its length by then."""
+
+    def __init__(self, pages: WSGIApplication, reception: Reception) -> None:
+        self._pages, self._writer, self._tokens, self._held = pages, reception.writer, reception.tokens, reception.held
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path != "/ingest" and not path.startswith("/ingest/"):
+            return self._pages(environ, start_response)
+        head = _head(environ, path)
+        astray = request_rules.place(head)
+        if astray is not None:
+            return _answer(start_response, astray)
+        grant = self._grant(head.token)
+        wish = grant if isinstance(grant, Reply) else request_rules.wanted(head, grant)
+        if isinstance(grant, Reply) or isinstance(wish, Reply):
+            assert isinstance(wish, Reply)
+            return _answer(start_response, wish)
+        self._writer.note_use(grant.token)
+        size = wish.length or 0
+        if not self._held.take(grant.account, size):
+            return _answer(start_response, problem_documents.BUSY)
+        answering = self._answers(environ["wsgi.input"].read(size), size, head, grant, wish)
+        first = next(answering)
+        if isinstance(first, Reply):
+            answering.close()
+            return _answer(start_response, first)
+        start_response("200 OK", [("Content-Type", "application/x-ndjson")])
+        return _Lines(first, answering)
+
+    def admits(self, method: str, path: str, headers: Mapping[str, str]) -> Reply | Future[Reply | None] | None:
+        """Whether a body is to be read, by its head; None: it is. Where its sender has to be looked up first, that is known later."""
+        head = _head({f"HTTP_{name}": value for name, value in headers.items()} | {"REQUEST_METHOD": method, **headers}, path)
+        astray = request_rules.place(head)
+        if astray is not None:
+            return astray
+        known = self._tokens.known(head.token)
+        if known is not None:
+            return _refusal(head, known)
+        asked = self._tokens.look_up(head.token) if head.token else None
+        if asked is None:
+            return problem_documents.BUSY if head.token else problem_documents.NO_TOKEN
+        decided: Future[Reply | None] = Future()
+        asked.add_done_callback(lambda found: decided.set_result(_refusal(head, _granted(found))))
+        return decided
+
+    def _grant(self, token: str) -> Grant | Reply:
+        known = self._tokens.known(token)
+        if known is not None:
+            return known
+        asked = self._tokens.look_up(token) if token else None
+        if asked is None:
+            return problem_documents.BUSY if token else problem_documents.NO_TOKEN
+        return _granted(asked)
+
+    def _answers(self, body: bytes, size: int, head: Head, grant: Grant, wish: Wanted) -> Generator[Reply | bytes]:
+        """One reply, or the lines of many. Gives the body's room back when it ends."""
+        try:
+            if not wish.many:
+                item = request_rules.item_of(body, grant, head.key)
+                yield item if isinstance(item, Reply) else self._replies([item], len(body))[0]
+            elif request_rules.has_too_many_lines(body):
+                yield problem_documents.too_large(request_rules.MOST_LINES, "lines")
+            else:
+                yield from self._many(body, head, grant)
+        finally:
+            self._held.give_back(grant.account, size)
+
+    def _many(self, body: bytes, head: Head, grant: Grant) -> Iterator[Reply | bytes]:
+        """Where the first chunk cannot be recorded at all, the whole request is refused."""
+        started = False
+        for chunk in request_rules.chunks_of(body, grant, head.key):
+            replies = self._replies(chunk.items, chunk.size)
+            if not started and replies and all(reply in (problem_documents.BUSY, problem_documents.UNAVAILABLE) for reply in replies):
+                yield replies[0]
+                return
+            started = True
+            yield b"".join(reply.line(number) for number, reply in chunk.replies(replies))
+        if not started:
+            yield problem_documents.EMPTY
+
+    def _replies(self, items: Sequence[Item], size: int) -> list[Reply]:
+        if not items:
+            return []
+        future: Future[Sequence[Result]] = Future()
+        try:
+            self._writer.submit(items, size, future.set_result)
+            return [reply_of(result) for result in future.result(request_rules.ANSWER_WITHIN)]
+        except Busy:
+            return [problem_documents.BUSY] * len(items)
+        except TimeoutError:
+            return [problem_documents.UNAVAILABLE] * len(items)
+
+
+class _Lines:
+    """The lines of an answer, the first of which are known. The server calls `close` also where the sender goes away."""
+
+    def __init__(self, first: bytes, rest: Generator[Reply | bytes]) -> None:
+        self._first, self._rest = first, rest
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._first
+        for lines in self._rest:
+            assert isinstance(lines, bytes)
+            yield lines
+
+    def close(self) -> None:
+        self._rest.close()
+
+
+def _granted(asked: Future[Grant | None]) -> Grant | Reply:
+    try:
+        return asked.result(request_rules.ANSWER_WITHIN) or problem_documents.NO_TOKEN
+    except (Exception, CancelledError):  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
+        return problem_documents.UNAVAILABLE
+
+
+def _refusal(head: Head, grant: Grant | Reply) -> Reply | None:
+    found = grant if isinstance(grant, Reply) else request_rules.wanted(head, grant)
+    return found if isinstance(found, Reply) else None
+
+
+def _head(environ: WSGIEnvironment, path: str) -> Head:
+    token = request_rules.bearer(environ.get("HTTP_AUTHORIZATION", ""))
+    return Head(
+        environ["REQUEST_METHOD"],
+        path,
+        token,
+        environ.get("CONTENT_TYPE", ""),
+        environ.get("HTTP_CONTENT_ENCODING", ""),
+        environ.get("CONTENT_LENGTH", ""),
+        environ.get("HTTP_IDEMPOTENCY_KEY"),
+    )
+
+
+def _answer(start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
+    body = reply.body
+    headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(body)))]
+    headers += [(name, value) for name, value in reply.headers.items() if name != "Connection"]  # the server's business
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
+    return [body]

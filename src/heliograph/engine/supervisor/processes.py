@@ -1,0 +1,121 @@
+"""The processes of engine and door: a worker with SQLite's log, and what takes registrations (architecture: Processes)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from heliograph.domain.errors import HeliographError
+from heliograph.engine.supervisor.supervisor import STOP, die_with_parent, say_ready
+from heliograph.engine.supervisor.wakeup_pipe import hear
+from heliograph.engine.worker.worker import Setup, Worker
+from heliograph.store import wal
+
+
+class FolderInUse(HeliographError):
+    """Another Heliograph runs on this data folder. Stop it first, or give this one another folder by HELIOGRAPH_DATA."""
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, name: str, *, patience: float = 0.0) -> Iterator[None]:
+    """Held for a process's life: of two that serve one SQLite folder, the second is refused. patience: seconds to wait for the first to end. Raises FolderInUse."""
+    file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + patience
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise FolderInUse
+            time.sleep(0.05)
+        os.pwrite(file, f"{os.getpid():<20}".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+SWITCH_EVERY = 0.0002
+"""Seconds that a thread may keep Python to itself while another waits: with the usual 5 ms, libcurl's thread sends 1,600 requests a second beside a busy one, with this 7,400."""
+COLLECT_AFTER = (20_000, 20, 20)
+"""Objects until the garbage is looked for: a batch makes thousands that live for milliseconds, and hardly any in a circle."""
+FILES = 65_536
+
+
+class Opened(Protocol):
+    """The fast door."""
+
+    def open(self) -> None: ...
+    def ask_to_close(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def run_engine(setup: Setup, listen: Callable[[Callable[[], object]], object], *, sqlite_file: Path | None = None) -> None:
+    """Until SIGTERM or SIGINT; for the main thread. listen: has what it is given called when others have recorded something.
+    sqlite_file: the embedded database, whose one owner this is."""
+    tune()
+    die_with_parent()
+    with contextlib.ExitStack() as stack:
+        if sqlite_file is not None:
+            # an engine whose supervisor was killed drains for up to STOP seconds: this one's supervisor may be its successor
+            stack.enter_context(folder_lock(sqlite_file.parent, "engine", patience=STOP + 2.0))
+            stop = threading.Event()
+            care = threading.Thread(target=wal.care, args=(sqlite_file, stop), name="wal", daemon=True)
+            care.start()
+            stack.callback(care.join, 5.0)
+            stack.callback(stop.set)
+        worker = Worker(setup, on_ready=say_ready)
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            worker.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        hear(worker.wake)
+        listen(worker.wake)
+        worker.run()
+
+
+def run_door(make: Callable[[], Opened]) -> None:
+    """A process that only opens the door; until SIGTERM or SIGINT, for the main thread."""
+    tune()
+    die_with_parent()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    door = make()
+    door.open()
+    say_ready()
+    while not stop.wait(1.0):  # a wait without an end would not let the signal's handler in
+        pass
+    door.ask_to_close()
+    door.close()
+
+
+def tune() -> None:
+    """What the process needs to have many connections, and threads that do not stand in each other's way."""
+    sys.setswitchinterval(SWITCH_EVERY)
+    gc.collect()
+    gc.freeze()  # what was imported stays, and is not looked through again and again
+    gc.set_threshold(*COLLECT_AFTER)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,261 @@
+r"""A small parent that keeps its children running (architecture: Processes).
+
+    start --ready--> running --dies--> wait a little, longer each time --> start again
+                        \--SIGTERM or SIGINT--> drain, at most STOP seconds --> exit
+
+It does no work of its own but to say how its children are, so that it does not die of any. A child learns of its parent's death by a pipe that closes, and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from heliograph.engine.supervisor.operations_port import RUNNING
+from heliograph.engine.supervisor.wakeup_pipe import Bell
+from heliograph.store.gate import Holder
+
+log = structlog.get_logger(__name__)
+
+STOP: Final = 10.0
+"""Seconds from the wish to stop until what is left is killed."""
+FATAL: Final = 78
+"""Exit status of a child that would fail again: what is wrong is the operator's to change (sysexits: EX_CONFIG)."""
+SHORTEST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+HEALTHY_AFTER: Final = 60.0
+LOOK_EVERY: Final = 0.2
+
+PARENT: Final = "HELIOGRAPH_PARENT_PIPE"
+READY: Final = "HELIOGRAPH_READY_PIPE"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process to keep running. before: done by the parent before every start; it may raise, then it is tried again later. nice: lowers its priority."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    before: Callable[[], object] | None = None
+    nice: int = 0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A child with its process and its history."""
+
+    child: Child
+    process: subprocess.Popen[bytes] | None = None
+    ready_pipe: int = -1
+    ready: bool = False
+    started: float = 0.0
+    pause: float = 0.0
+    start_at: float = 0.0
+
+
+class Supervisor:
+    """Runs children until a signal. holder: the process that holds SQLite's write gate, if any; a child that holds it too long is ended."""
+
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        on_ready: Callable[[], None] | None = None,
+        holder: Callable[[], Holder | None] | None = None,
+        longest_hold: float = 10.0,
+    ) -> None:
+        self._kept = [_Kept(child) for child in children]
+        self._on_ready, self._holder, self._longest_hold = on_ready, holder, longest_hold
+        self._said_ready = False
+        self._wake = threading.Event()
+        self._stopping = False
+        self._status = 0
+        self._held: tuple[Holder | None, float] = (None, 0.0)
+        self._parent_read, self._parent_write = os.pipe()
+        self._bell = Bell()
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, or until a child ends with FATAL; the exit status. For the main thread."""
+        kept = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            while not self._stopping:
+                for each in self._kept:
+                    self._look(each)
+                self._say_ready()
+                self._watch_gate()
+                self._wake.wait(LOOK_EVERY)
+            self._drain()
+        finally:
+            for each in self._kept:
+                if each.process is not None and each.process.poll() is None:
+                    each.process.kill()
+                    each.process.wait()
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+            os.close(self._parent_read)
+            os.close(self._parent_write)
+            self._bell.close()
+        return self._status
+
+    def stop(self) -> None:
+        """As SIGTERM does; from any thread."""
+        self._stopping = True
+        self._wake.set()
+
+    def processes(self) -> dict[str, int | None]:
+        """Process ids by name, None for what is not running."""
+        return {k.child.name: k.process.pid if k.process is not None and k.process.poll() is None else None for k in self._kept}
+
+    def states(self) -> dict[str, str]:
+        """What each process does: running, starting, resting (it died) or stopping. From any thread."""
+        return {each.child.name: self._state(each) for each in self._kept}
+
+    def _state(self, each: _Kept) -> str:
+        if self._stopping:
+            return "stopping"
+        process = each.process
+        if process is None or process.poll() is not None:
+            return "resting" if each.pause else "starting"
+        return RUNNING if each.ready else "starting"
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def _look(self, each: _Kept) -> None:
+        now = time.monotonic()
+        if each.process is None:
+            if now >= each.start_at:
+                self._start(each, now)
+            return
+        status = each.process.poll()
+        if status is None:
+            self._read_ready(each)
+            if each.pause and now - each.started > HEALTHY_AFTER:
+                each.pause = 0.0
+            return
+        os.close(each.ready_pipe)
+        each.process, each.ready = None, False
+        if status == FATAL:
+            log.error("child_cannot_run", child=each.child.name)
+            self._status = FATAL
+            self.stop()
+            return
+        self._rest(each, now)
+        log.error("child_died", child=each.child.name, status=status, again_in=round(each.pause, 1))
+
+    def _start(self, each: _Kept, now: float) -> None:
+        try:
+            if each.child.before:
+                each.child.before()
+        except Exception as error:
+            self._rest(each, now)
+            log.exception("child_not_started", child=each.child.name, error=type(error).__name__, again_in=round(each.pause, 1))
+            return
+        ready_read, ready_write = os.pipe()
+        os.set_blocking(ready_read, False)
+        environment = {**os.environ, **each.child.env, **self._bell.environment, PARENT: str(self._parent_read), READY: str(ready_write)}
+        try:
+            each.process = subprocess.Popen(  # noqa: S603 -- our own command
+                each.child.argv,
+                env=environment,
+                pass_fds=(self._parent_read, ready_write, *self._bell.descriptors),
+                start_new_session=True,  # Ctrl-C reaches the parent alone: it drains its children in order
+            )
+        finally:
+            os.close(ready_write)
+        each.ready_pipe, each.started = ready_read, now
+        if each.child.nice:
+            _lower(each.process.pid, each.child.nice)
+        log.info("child_started", child=each.child.name, pid=each.process.pid)
+
+    def _rest(self, each: _Kept, now: float) -> None:
+        each.pause = min(LONGEST_PAUSE, each.pause * 2 or SHORTEST_PAUSE)
+        each.start_at = now + each.pause
+
+    def _read_ready(self, each: _Kept) -> None:
+        if each.ready:
+            return
+        try:
+            each.ready = bool(os.read(each.ready_pipe, 16))
+        except BlockingIOError:
+            return
+
+    def _say_ready(self) -> None:
+        if not self._said_ready and all(each.ready for each in self._kept):
+            self._said_ready = True
+            if self._on_ready:
+                self._on_ready()
+
+    def _watch_gate(self) -> None:
+        """A process stopped inside a transaction blocks all others; the kernel frees the gate when it dies."""
+        holder = self._holder() if self._holder else None
+        now = time.monotonic()
+        if holder is None or holder != self._held[0]:
+            self._held = (holder, now)
+            return
+        if now - self._held[1] > self._longest_hold and holder.pid in self.processes().values():
+            log.error("write_gate_held_too_long", pid=holder.pid, seconds=round(now - self._held[1], 1))
+            os.kill(holder.pid, signal.SIGKILL)
+            self._held = (None, now)
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + STOP
+        running = [each for each in self._kept if each.process is not None]
+        for each in running:
+            assert each.process is not None
+            if each.process.poll() is None:
+                each.process.terminate()
+        for each in running:
+            assert each.process is not None
+            try:
+                each.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("child_killed", child=each.child.name, pid=each.process.pid)
+                each.process.kill()
+                each.process.wait()
+            os.close(each.ready_pipe)
+
+
+def _lower(pid: int, nice: int) -> None:
+    """Lowers a child's priority. Linux shares the CPU between sessions first, and only within one by priority, unless the session has one, too."""
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(OSError):  # no Linux, no such sharing, or not allowed
+        Path(f"/proc/{pid}/autogroup").write_text(f"{nice}\n", "ascii")
+
+
+# ---- the child's side ------------------------------------------------------------------------------------------------------
+
+
+def say_ready() -> None:
+    """Tells the supervisor that this process serves. Does nothing without one."""
+    pipe = os.environ.pop(READY, "")
+    if pipe:
+        os.write(int(pipe), b"ready")
+        os.close(int(pipe))
+
+
+def die_with_parent() -> None:
+    """Ends this process by SIGTERM when its supervisor is gone, however that ended: nobody else would."""
+    pipe = os.environ.pop(PARENT, "")
+    if pipe:
+        threading.Thread(target=_await_end, args=(int(pipe),), name="parent", daemon=True).start()
+
+
+def _await_end(pipe: int) -> None:
+    while os.read(pipe, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP)
+    os._exit(1)

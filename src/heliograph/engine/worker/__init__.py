@@ -1,0 +1,1 @@
+"""The worker: reads lanes, builds requests, sends them and settles their outcomes."""

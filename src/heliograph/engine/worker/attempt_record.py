@@ -1,0 +1,152 @@
+"""What is kept of an attempt: its outcome, and request and response as the item page shows them (spec D3, D4, D8, C5).
+
+Secrets are masked before anything is stored: those of the connection wherever they turn up, its URL but for the host.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import msgspec
+
+from heliograph.domain.connection.masking import NOTHING, Masks
+from heliograph.domain.connection.request import Request
+from heliograph.domain.connection.response_rule import Reply, Rule, classify_reply
+from heliograph.domain.delivery.outcomes import (
+    Cut,
+    Delivered,
+    Hold,
+    Invalid,
+    Outcome,
+    Pause,
+    Refused,
+    classify_response,
+    classify_transport_error,
+    effect_on_connection,
+)
+from heliograph.domain.delivery.retry_policy import SECOND, Category
+from heliograph.engine.worker.request_builder import Ready
+from heliograph.outbound.exchange import CutOff, Failure, Response, Result, text_of
+from heliograph.store.queue.outcomes import Exchange
+
+KEPT_REQUEST: Final = 64 * 1024
+KEPT_RESPONSE: Final = 16 * 1024
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def reply_of(result: Result, ready: Ready) -> Reply | None:
+    """The answer as the connection's rule sees it, made once; None where there is no rule or no answer."""
+    if not ready.rule or not isinstance(result, Response):
+        return None
+    return Reply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
+
+
+def outcome_of(result: Result, now: int, rule: Rule = (), reply: Reply | None = None) -> Outcome:
+    """What a result means. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
+    match result:
+        case Response() if reply is not None:
+            return classify_reply(rule, reply, now)
+        case Response():
+            retry_after = None if 200 <= result.status < 300 else result.header("retry-after")
+            return classify_response(result.status, retry_after=retry_after, now=now)
+        case Failure():
+            return classify_transport_error(result.cause, result.message, left=result.left)
+        case CutOff():
+            return Cut(result.left)
+        case _:
+            assert_never(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a result teaches about its connection at once, before it is settled. reached: the target was there, whatever it said; hold: seconds."""
+
+    reached: bool
+    hold: float = 0.0
+
+
+GONE_FOR_NOW: Final = 5.0
+"""Seconds until the pause that a 410 makes has surely been committed and read."""
+
+
+def lesson_of(outcome: Outcome, now: int) -> Lesson:
+    """For the breaker and the hold: anything but a failure to connect or a gateway's apology has reached the target."""
+    if not isinstance(outcome, Refused):
+        return Lesson(reached=True)
+    effect = effect_on_connection(outcome, now)
+    hold = (effect.until - now) / SECOND if isinstance(effect, Hold) else GONE_FOR_NOW if isinstance(effect, Pause) else 0.0
+    return Lesson(outcome.reached, hold)
+
+
+def exchange_of(
+    outcome: Outcome, ready: Ready | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
+) -> Exchange:
+    """The attempt as it is stored. at: its beginning; took: microseconds."""
+    masks = ready.masks.also(ready.request) if ready else NOTHING
+    category, status, message = None, None, ""
+    match outcome:
+        case Delivered(status=code):
+            status = code
+        case Refused():
+            category, status, message = outcome.category, outcome.status, outcome.message
+        case Invalid(problems=problems):
+            category, message = Category.VALIDATION, "; ".join(problems)
+        case _:
+            pass
+    return Exchange(
+        at=at,
+        took=took,
+        category=category,
+        status=status,
+        message=plain(masks.blotted(message)),
+        connection=connection,
+        numbers=numbers,
+        request=_request(ready.request, masks) if ready else "",
+        response=_response(result, masks, ready.request.hidden if ready else frozenset()) if result is not None else "",
+    )
+
+
+def plain(text: str) -> str:
+    """What every database takes: no NUL, no lone surrogate."""
+    return text if text.isascii() and "\0" not in text else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _request(request: Request, masks: Masks) -> str:
+    body, cut = text_of(request.body or b"", KEPT_REQUEST)
+    headers, body = masks.blotted_answer(request.shown_headers, body, cut=cut)
+    return _json({"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut})
+
+
+def _response(result: Result, masks: Masks, hidden: frozenset[str]) -> str:
+    if isinstance(result, CutOff):
+        return ""
+    t = result.timings
+    timings = {
+        "name": round(t.name, 6),
+        "connect": round(t.connect, 6),
+        "tls": round(t.tls, 6),
+        "sent": round(t.sent, 6),
+        "total": round(t.total, 6),
+    }
+    if isinstance(result, Failure):
+        return _json(
+            {"failure": result.cause.value, "message": masks.blotted(result.message), "timings": timings, "address": result.address}
+        )
+    body, cut = text_of(result.body, KEPT_RESPONSE, truncated=result.truncated)
+    headers, body = masks.blotted_answer(result.headers, body, cut=cut, hidden=hidden)
+    return _json({"status": result.status, "headers": headers, "body": body, "cut": cut, "timings": timings, "address": result.address})
+
+
+def _json(value: object) -> str:
+    """Control characters are written as escapes, and what was decoded with "replace" has no half characters: every database takes it."""
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError:  # a header of a mapping's may hold one all the same: in ASCII it can be stored
+        return json.dumps(value, separators=(",", ":"))
+
+
+def micros(seconds: float) -> int:
+    """Seconds as microseconds."""
+    return round(seconds * SECOND)

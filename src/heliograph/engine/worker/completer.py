@@ -1,0 +1,208 @@
+"""The worker's settling thread: outcomes become attempts, states and figures, in batches that adapt (protocols section 3: settle).
+
+    what has landed meanwhile → configuration (where it matters) → fence → lanes → actions → the rules → rows → commit → memory and cells are free
+
+While one batch commits, the next gathers: small when idle, large when loaded. An outcome under a lost epoch is thrown away, but for
+what it says about having left.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.lanes import Flight, LaneState, Settlement
+from heliograph.domain.delivery.outcomes import CouldNotBegin, Delivered, Hold, Outcome, Pause, Refused, effect_on_connection, may_have_left
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.delivery.slots import may_settle
+from heliograph.engine.worker.attempt_record import exchange_of, micros
+from heliograph.engine.worker.config_view import Present, is_stale
+from heliograph.engine.worker.inflight_journal import FlightFile
+from heliograph.engine.worker.shared_lanes import Landed, Memory
+from heliograph.engine.worker.slot_ownership import Ownership
+from heliograph.store import configuration
+from heliograph.store.connection_states import Learned, learn
+from heliograph.store.database import Database
+from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
+from heliograph.store.queue.outcomes import Exchange, Settled, raise_begun, store
+from heliograph.store.queue.slots import fence
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = {"sqlite": 128, "postgresql": 500}
+"""Lanes of a batch. On SQLite nothing is sent while one is settled."""
+MOST_MICROS = 2**31 - 1
+"""What an attempt's column holds: 35 minutes. A process that was stopped in between has taken longer."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What this worker did since it started, for status."""
+
+    delivered: int = 0
+    failed: int = 0
+    thrown: int = 0
+    batches: int = 0
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class Settler:
+    """Owns the writing connection. `present` reads on that connection, too."""
+
+    db: Database
+    present: Present
+    ownership: Ownership
+    memory: Memory
+    flight: FlightFile
+    counts: Counts = field(default_factory=Counts)
+    _failures: dict[int, int] = field(default_factory=dict)
+    """In a row, as the table has them; what is not here was not written yet."""
+
+    def take(self) -> list[Landed]:
+        """What has landed, at most a batch."""
+        batch: list[Landed] = []
+        while self.memory.landed and len(batch) < MOST_AT_ONCE[self.db.vendor]:
+            batch.append(self.memory.landed.popleft())
+        return batch
+
+    @property
+    def has_a_batch(self) -> bool:
+        """Whether as much has landed as goes into one transaction."""
+        return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
+
+    def prepare(self, batch: Sequence[Landed]) -> None:
+        """Works out what is kept of each exchange, before anybody is kept waiting by a transaction."""
+        for landed in batch:
+            if landed.outcome is not None and landed.exchange is None:
+                landed.exchange = self._exchange(landed, landed.outcome)
+
+    def settle(self, batch: Sequence[Landed]) -> bool:
+        """Commits a batch, then frees its lanes and cells; whether any of these lanes has more to send. On an error nothing is freed; the batch may be settled again."""
+        ready = self.commit(batch)
+        self.free(batch)
+        return ready
+
+    def commit(self, batch: Sequence[Landed]) -> bool:
+        """The first half of `settle`, in one transaction. Where the connection was admitted, the batch may be freed once it no longer is: only then it lasts."""
+        with self.db.transaction():
+            return self._settle(batch)
+
+    def free(self, batch: Sequence[Landed]) -> None:
+        """Lanes and cells of a batch that is settled."""
+        for landed in batch:
+            if landed.cell is not None:
+                self.flight.clear(landed.cell)
+            self.memory.drop(landed.taken)
+        self.counts.batches += 1
+
+    def _settle(self, batch: Sequence[Landed]) -> bool:
+        outcomes = [landed.outcome for landed in batch]
+        accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
+        if accounts:  # a fix that is being saved comes before or after, not in between (D7)
+            configuration.lock_shared(self.db, accounts)
+        epochs = fence(self.db, {landed.taken.stored.slot for landed in batch})
+        mine = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
+        lanes = lock_lanes(self.db, [landed.taken.stored.lane.id for landed in batch])
+        actions = open_actions(
+            self.db,
+            [landed.taken.stored.lane.id for landed, is_mine in zip(batch, mine, strict=True) if is_mine],
+            also=[landed.taken.action.id for landed, is_mine in zip(batch, mine, strict=True) if is_mine and landed.taken.action],
+        )
+        now = self.db.now()
+        if accounts:
+            self.present.refresh(self.db)
+        settled: list[Settled] = []
+        thrown: list[tuple[int, int]] = []
+        effects: dict[int, list[tuple[int, Outcome]]] = {}
+        for landed, outcome, is_mine in zip(batch, outcomes, mine, strict=True):
+            stored = lanes.get(landed.taken.stored.lane.id)
+            if stored is None:
+                continue
+            action = landed.taken.action
+            if not is_mine:
+                if outcome is not None and action is not None and may_have_left(outcome):
+                    thrown.append((stored.lane.id, action.action.version))
+                continue
+            if outcome is not None:
+                effects.setdefault(stored.connection, []).append((stored.account, outcome))
+            settled.append(self._one(landed, outcome, stored, actions[stored.lane.id], now))
+        store(self.db, settled, now)
+        if thrown:
+            raise_begun(self.db, thrown)
+            self.counts.thrown += len(thrown)
+            log.warning("outcomes_thrown_away", outcomes=len(thrown), why="their slots belong to another worker by now")
+        self._learn(effects, now)
+        return any(each.settlement.lane.state is LaneState.READY for each in settled)
+
+    def _one(self, landed: Landed, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
+        taken = landed.taken
+        opened = [a.action for a in about]
+        if landed.gone is not None:
+            return Settled(rules.end(taken.does, stored.lane, opened, landed.gone, now), stored, about)
+        if outcome is None or taken.action is None:
+            return Settled(rules.settle(taken.does, stored.lane, opened, None, now, taken.policy), stored, about)
+        if isinstance(outcome, (Refused, CouldNotBegin)) and _is_config(outcome):
+            today = self.present.used(taken.action.account, taken.action.flow, taken.action.destination)
+            outcome = replace(outcome, stale=is_stale(landed.used, today))
+        settlement: Settlement = rules.settle(
+            taken.does,
+            stored.lane,
+            opened,
+            Flight(taken.action.action, outcome),
+            now,
+            taken.policy,
+            jitter=random.uniform(-1, 1),  # noqa: S311 -- spreads retries, guards nothing
+        )
+        self._count(outcome)
+        message = outcome.message if isinstance(outcome, (Refused, CouldNotBegin)) else ""
+        exchange = (landed.exchange or self._exchange(landed, outcome)) if settlement.attempt is not None else None
+        return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
+
+    def _exchange(self, landed: Landed, outcome: Outcome) -> Exchange:
+        return exchange_of(
+            outcome,
+            landed.ready,
+            landed.result,
+            at=self.memory.db_time(landed.began),
+            took=min(micros(max(0.0, landed.ended - landed.began)), MOST_MICROS),
+            connection=landed.taken.stored.connection,
+            numbers=str(landed.used) if landed.used else "",
+        )
+
+    def _count(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Delivered):
+            self.counts.delivered += 1
+        elif isinstance(outcome, Refused):
+            self.counts.failed += 1
+
+    # What a connection learns.
+
+    def forget(self) -> None:
+        """Slots were won or lost: what the table says of failures may be another worker's word."""
+        self._failures.clear()
+
+    def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:
+        """Retry-After, 410 and failures in a row, kept in a table: a take-over must not forget them (C8)."""
+        for connection, outcomes in sorted(effects.items()):
+            failures, reached = 0, False
+            for _, outcome in outcomes:
+                if isinstance(outcome, Refused) and not outcome.reached:
+                    failures += 1
+                elif isinstance(outcome, Delivered) or (isinstance(outcome, Refused) and outcome.status is not None):
+                    failures, reached = 0, True
+            found = [effect_on_connection(outcome, now) for _, outcome in outcomes]
+            held = max((effect.until for effect in found if isinstance(effect, Hold)), default=None)
+            gone = any(isinstance(effect, Pause) for effect in found)
+            if not failures and held is None and not gone and not (reached and self._failures.get(connection, 1)):
+                continue
+            self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures
+            learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held, gone))
+
+
+def _is_config(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, CouldNotBegin) or (isinstance(outcome, Refused) and outcome.category is Category.CONFIG)

@@ -1,0 +1,188 @@
+"""One connection in a worker's memory: what is under way, what waits, how fast it may go (spec C7, C8, D9).
+
+Concurrency, rate limit and breaker of a connection live here and nowhere else, since a connection has one owner. All of it is
+touched by the worker's reading thread only. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.replay import replay_room
+from heliograph.store.queue.lanes import Want
+
+LEAST_SHARE = 2
+"""Lanes in memory that each connection with work may have, however many there are."""
+PARALLEL = 50
+"""Requests at once where the connection says nothing."""
+
+DEEPEST = 600
+"""Lanes of one connection in memory, at most."""
+
+FAILURES_TO_TRIP = 5
+"""In a row. A target that answers again ends the rest at once; until then each of a thousand dead ones would have its twenty tries at full speed, and
+the work of that is everybody's."""
+FIRST_TRIP = 0.25
+LONGEST_TRIP = 10.0
+CATCH_UP = 0.25
+"""Seconds' worth of a rate limit that may be made up for: the reading thread wakes in steps."""
+MARGIN = 0.75
+"""Seconds by which requests may arrive closer together than they left."""
+LOOK_AHEAD = 2.0
+"""Seconds' worth of a rate limit that is read ahead: what waits longer is read again."""
+RATE_WINDOW = 0.25
+LESSON_FOR = 2.0
+FLOOR_TRAIL = 1.0
+ANSWERS_FOR = 1.0
+"""Seconds: what came back before says nothing of how fast a target is now."""
+
+
+@dataclass(slots=True)
+class Line[T]:
+    """A connection. T: what waits to be started."""
+
+    connection: int
+    account: int
+    parallel: int = PARALLEL
+    spacing: float = 0.0
+    paused: bool = False
+    held_until: float = 0.0
+    _held_here: float = 0.0
+    _learned: float = -math.inf
+    waiting: deque[T] = field(default_factory=deque)
+    in_flight: int = 0
+    held: int = 0
+    """Lanes in memory: waiting, in flight, or being settled."""
+    _next_start: float = 0.0
+    known: bool = False
+    """What the table says of its failures has been taken over from an earlier owner."""
+    _failures: int = 0
+    _tripped_until: float = 0.0
+    _window: float = 0.0
+    _ended: int = 0
+    _ended_before: int = 0
+    _silent_since: float = 0.0
+    _floors: dict[Rank, int] = field(default_factory=dict)
+    _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
+
+    def limit(self, now: float, parallel: int | None, rate: int | None) -> None:
+        """As the connection says today. rate: requests a minute, in any minute: what may catch up is taken off the rest.
+
+        Where the limit is new, or the connection, the first request waits its turn: what left before, by whomever, is not known.
+        """
+        self.parallel = parallel or PARALLEL
+        spacing = (60.0 + CATCH_UP + MARGIN) / rate if rate else 0.0
+        if spacing and not self.spacing:
+            self._next_start = max(self._next_start, now + spacing)
+        self.spacing = spacing
+
+    def recall(self, now: float, failures: int) -> None:
+        """An earlier owner failed so often in a row: a target that is down is probed, not hammered anew."""
+        self.known = True
+        self._failures = max(self._failures, failures)
+        if self.is_tripped:
+            self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
+
+    def told(self, now: float, *, paused: bool, held_until: float) -> None:
+        """What the table says of it. What was learned here a moment ago may not have been committed when that was read."""
+        self.paused = paused
+        self.held_until = max(held_until, self._held_here) if now - self._learned < LESSON_FOR else held_until
+
+    def hold(self, now: float, seconds: float) -> None:
+        """The target asked for a rest."""
+        self._learned, self._held_here = now, max(self.held_until, now + seconds)
+        self.held_until = self._held_here
+
+    def is_open(self, now: float) -> bool:
+        """Whether it may be read at all: pausing 900,000 actions costs nothing, since nobody looks at them."""
+        return not self.paused and now >= self.held_until and now >= self._tripped_until
+
+    def may_start(self, now: float) -> bool:
+        if not self.is_open(now) or self.in_flight >= (1 if self.is_tripped else self.parallel):
+            return False
+        return self.spacing == 0.0 or now >= self._next_start
+
+    def started(self, now: float) -> None:
+        if not self.in_flight:
+            self._silent_since = now
+        self.in_flight += 1
+        if self.spacing:
+            self._next_start = max(self._next_start, now - CATCH_UP) + self.spacing
+
+    def ended(self, now: float, *, reached: bool) -> None:
+        """A request came back. reached: the target was there, whatever it said."""
+        self.in_flight -= 1
+        self._silent_since = now
+        if now - self._window > RATE_WINDOW:
+            self._ended_before, self._ended, self._window = self._ended, 0, now
+        self._ended += 1
+        if reached:
+            self._failures, self._tripped_until = 0, 0.0
+        else:
+            self._failures += 1
+            if self.is_tripped:
+                self._tripped_until = now + min(LONGEST_TRIP, FIRST_TRIP * 2 ** min(10, self._failures - FAILURES_TO_TRIP))
+
+    @property
+    def is_tripped(self) -> bool:
+        """So many failures to connect in a row: one probe at a time, at growing intervals. What waits uses up no try (C8)."""
+        return self._failures >= FAILURES_TO_TRIP
+
+    def is_slow(self, now: float) -> bool:
+        """Whether its target does not answer: the last request did not reach it, or nothing has come back for a while."""
+        return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > ANSWERS_FOR)
+
+    def wakes_at(self, now: float) -> float:
+        """When it may start something that it may not start now because of the time."""
+        at = max(self.held_until, self._tripped_until, self._next_start if self.spacing else 0.0)
+        return at if at > now else math.inf
+
+    # Reading ahead.
+
+    @property
+    def depth(self) -> int:
+        """Lanes to have in memory: enough for half a second at the present rate, little where the target is slow."""
+        if self.is_tripped:
+            return 1
+        depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
+        return min(depth, 1 + round(LOOK_AHEAD / self.spacing)) if self.spacing else depth
+
+    def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[Want]:
+        """What to read now; nothing while memory is well filled.
+
+        share: of the worker's memory, for each connection that has work and whose target answers; one that takes more may have it. A thousand
+        targets that never answer leave room for the one that does (D9).
+        """
+        depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._answered(now)))
+        room = depth - self.held
+        if room < max(1, depth // 4):
+            return []
+        replay = replay_room(room, 0) if not self.waiting else max(1, depth // 20)
+        return [
+            Want(self.connection, Rank.SUBMITTED, room + self.held, self._floors.get(Rank.SUBMITTED, 0)),
+            Want(self.connection, None, max(1, room // 4) + self.held),
+            Want(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
+            Want(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)),
+        ]
+
+    def _answered(self, now: float) -> int:
+        """Lanes for half a second at the rate of the last moments; 0 where nothing came back for a second."""
+        return 0 if now - self._window > ANSWERS_FOR else 2 * max(self._ended, self._ended_before)
+
+    def saw(self, rank: Rank, pos: int, now: float) -> None:
+        """A position was read. The floor follows a second behind: positions are not handed out in the order of commits."""
+        trail = self._trail.setdefault(rank, deque())
+        if trail and trail[-1][0] == now:
+            trail[-1] = (now, max(pos, trail[-1][1]))
+        else:
+            trail.append((now, pos))
+        while trail and trail[0][0] < now - FLOOR_TRAIL:
+            self._floors[rank] = trail.popleft()[1]
+
+    def forget_floors(self) -> None:
+        """Now and then, for a new owner, and where lanes are given back unsent: a slower commit, or they themselves, lie below."""
+        self._floors.clear()
+        self._trail.clear()

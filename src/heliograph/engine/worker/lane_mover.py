@@ -1,0 +1,83 @@
+"""A destination gets another connection: its lanes follow, moved by their present owner alone (protocols section 3).
+
+Moved by the page that saved it, a lane in flight would have two owners. What is in flight settles first; paused or not, idle lanes too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from heliograph.domain.delivery.slots import may_settle, slot_of
+from heliograph.engine.worker.config_view import Present
+from heliograph.engine.worker.shared_lanes import Memory
+from heliograph.engine.worker.slot_ownership import Ownership
+from heliograph.store import configuration
+from heliograph.store.database import Database
+from heliograph.store.queue.lanes import StoredLane, lock_lanes, misplaced, move
+from heliograph.store.queue.slots import fence
+
+CHUNK = 500
+LOOK_AGAIN = (5.0, 15.0)
+"""Seconds after a move: a change recorded just before it may have woken a lane under the old connection."""
+
+
+@dataclass(slots=True)
+class Mover:
+    """Runs on the settling thread and its connection."""
+
+    db: Database
+    present: Present
+    ownership: Ownership
+    memory: Memory
+    _later: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def turn(self) -> None:
+        """Moves what is to be moved, a chunk per destination."""
+        now = time.monotonic()
+        wanted: dict[tuple[int, int], None] = {}
+        while self.memory.to_move:
+            wanted[self.memory.to_move.popleft()] = None
+        for _ in range(len(self._later)):
+            at, account, destination = self._later.popleft()
+            if at <= now:
+                wanted[account, destination] = None
+            else:
+                self._later.append((at, account, destination))
+        for account, destination in wanted:
+            if self._move(account, destination):
+                self.memory.to_move.append((account, destination))
+
+    def _move(self, account: int, destination: int) -> bool:
+        """Moves a chunk of a destination's lanes; whether there are more."""
+        self.present.refresh(self.db)
+        connection = self.present.connection_of(account, destination)
+        if connection is None:
+            return False
+        rows = misplaced(self.db, destination, connection, self.ownership.owned, CHUNK)
+        if not rows:
+            return False
+        held = [stored for stored in rows if self.memory.hold(stored.lane.id)]
+        try:
+            if held:
+                self._commit(account, destination, held)
+        finally:
+            for stored in held:
+                self.memory.leave(stored.lane.id)
+        now = time.monotonic()
+        self._later.extend((now + wait, account, destination) for wait in LOOK_AGAIN)
+        return len(rows) == CHUNK or len(held) < len(rows)
+
+    def _commit(self, account: int, destination: int, held: list[StoredLane]) -> None:
+        with self.db.transaction():
+            configuration.lock_shared(self.db, [account])
+            self.present.refresh(self.db)
+            connection = self.present.connection_of(account, destination)
+            if connection is None:
+                return
+            epochs = fence(self.db, {stored.slot for stored in held})
+            mine = {s.lane.id: s.slot for s in held if may_settle(self.ownership.settles(s.slot), epochs.get(s.slot))}
+            # one that has changed its slot since it was read is not ours to move, whoever owns the old slot by now
+            lanes = {n: stored for n, stored in lock_lanes(self.db, mine).items() if stored.slot == mine[n]}
+            move(self.db, [n for n, stored in lanes.items() if stored.connection != connection], connection, slot_of(connection))

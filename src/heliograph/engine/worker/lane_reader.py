@@ -1,0 +1,393 @@
+"""The worker's reading thread: what is sent next, and its requests (protocols section 3: read-ahead).
+
+    confirm configuration → connections with room → lanes → their actions → choose → compose → the sender
+
+Only the owner of a slot reads; nothing is locked and nothing is written. A lane that was read is in memory until its outcome is
+committed, so it is never read twice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from heliograph.domain.delivery.action import Rank
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Invalid, Refused
+from heliograph.domain.delivery.retry_policy import SECOND, Category
+from heliograph.domain.delivery.slots import may_start, slot_of
+from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, reply_of
+from heliograph.engine.worker.connection_limiter import LEAST_SHARE, Line
+from heliograph.engine.worker.dispatch import with_actions
+from heliograph.engine.worker.inflight_journal import FlightFile
+from heliograph.engine.worker.oauth_tokens import NotYet
+from heliograph.engine.worker.request_builder import Composer, Content, Gone, Ready
+from heliograph.engine.worker.shared_lanes import Landed, Memory, Taken
+from heliograph.engine.worker.slot_ownership import Ownership
+from heliograph.engine.worker.work_finder import Search
+from heliograph.outbound.exchange import CutOff, Result
+from heliograph.outbound.sender import Sender, SenderStopped
+from heliograph.store import connection_states
+from heliograph.store.connection_states import State
+from heliograph.store.database import Database
+from heliograph.store.queue import lanes as table
+from heliograph.store.queue.lanes import StoredLane, Want
+
+log = structlog.get_logger(__name__)
+
+CONFIRM_EVERY = 0.25
+CONFIRMED_FOR = 2.0
+"""Seconds: nothing starts on a configuration that was not confirmed for so long (F2)."""
+STALE_READ = 2.0
+"""Seconds: what waited longer for its connection's room is read again."""
+FLOORS_FOR = 5.0
+IDLE = {"sqlite": 0.005, "postgresql": 0.05}
+"""Seconds between looks for news that nobody told: a look is one cheap PRAGMA, or one read."""
+READ_EVERY = 0.25
+LONGEST_REST = 0.008
+"""Seconds between two reads at most while there is work; else twice as long as the one before took: what comes meanwhile is read together."""
+LOOK_EVERY = 0.001
+SCAN_EVERY = 0.02
+"""Seconds after which all lines that have something waiting are looked at, not only those where something happened."""
+MOST_IN_MEMORY = 3000
+STRETCH = 16
+ALONE_FROM = 2
+"""Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
+any other: a worker that was killed is no sign against the lanes that it had."""
+POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight when its worker crashed, three times.", left=False)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A lane that was read, with what its action is about."""
+
+    taken: Taken
+    content: Content
+    marks: int
+
+
+@dataclass(slots=True)
+class Reader:
+    """Runs on its own thread and connection; `cycle` is one turn of it."""
+
+    db: Database
+    composer: Composer
+    ownership: Ownership
+    memory: Memory
+    flight: FlightFile
+    sender: Sender
+    lines: dict[int, Line[_Waiting]] = field(default_factory=dict)
+    alone: deque[_Waiting] = field(default_factory=deque)
+    closing: bool = False
+    taken_over: bool = False
+    """Set by the settling thread: slots were won or lost."""
+    news: bool = False
+    """Set from any thread: something was recorded."""
+    between: Callable[[], object] = lambda: None
+    """Called after every STRETCH lanes: what another thread keeps the write gate for does not wait for hundreds."""
+    _confirmed: float = -math.inf
+    _read: float = -math.inf
+    _floors: float = 0.0
+    _data_version: int = -1
+    _turn: int = 0
+    _in_flight: int = 0
+    _started: int = 0
+    _places: dict[int, int | None] = field(default_factory=dict)
+    _busy: bool = False
+    _rests_until: float = 0.0
+    _looked: float = 0.0
+    _scan_at: float = 0.0
+    _search: Search = field(default_factory=Search)
+    _stirred: dict[int, Line[_Waiting]] = field(default_factory=dict)
+    """Lines where something has happened that may let something start."""
+
+    def cycle(self) -> float:
+        """One turn; seconds to wait for a signal before the next."""
+        now = time.monotonic()
+        self._take_back(now)
+        if now - self._confirmed > CONFIRM_EVERY:
+            self._confirm(now)
+        if self.closing:
+            self._let_go()
+            return 0.05
+        if self._is_time_to_read(now):
+            self._read_ahead(now)
+            now, before = time.monotonic(), now
+            self._rests_until = now + min(LONGEST_REST, 2 * (now - before))
+        self._start(now)
+        pause = min(IDLE[self.db.vendor], self._scan_at - now)
+        return max(0.0, min(pause, self._rests_until - now) if self._busy or self.news else pause)
+
+    # What came back.
+
+    def _take_back(self, now: float) -> None:
+        while self.memory.returned:
+            connection, lesson = self.memory.returned.popleft()
+            self._in_flight -= 1
+            line = self.lines[connection]
+            self._stirred[connection] = line
+            line.ended(now, reached=lesson.reached)
+            if lesson.hold:
+                line.hold(now, lesson.hold)
+        while self.memory.released:
+            given_back = self.lines.get(self.memory.released.popleft())
+            if given_back is not None:
+                given_back.held -= 1
+
+    # Configuration.
+
+    def _confirm(self, now: float) -> None:
+        if self.taken_over:  # its earlier owner may have left lanes unmoved, and positions below our floors
+            self.taken_over = False
+            self._places.clear()
+            for line in self.lines.values():
+                line.forget_floors()
+                line.known = False
+        for account in self.composer.present.refresh(self.db) if self._places else self.composer.present.all_accounts(self.db):
+            self._find_moved(account)
+        states, clock = connection_states.states(self.db), self.db.now()
+        self.memory.clock_offset = clock - round(now * 1_000_000)
+        for line in self.lines.values():
+            self._tell(line, states.get(line.connection, State()), now, clock)
+        self._confirmed = now
+
+    def _tell(self, line: Line[_Waiting], state: State, now: float, clock: int) -> None:
+        """What the tables say of a connection. clock: the database's, now."""
+        config = self.composer.present.account(line.account)
+        rests = config is None or not config.signal_enabled
+        held_until = now + (state.held_until - clock) / 1_000_000 if state.held_until > clock else 0.0
+        line.told(now, paused=state.holds(clock) or rests, held_until=held_until)
+        if not line.known:
+            line.recall(now, state.failures)
+        connection = config.connections.get(line.connection) if config else None
+        if connection is not None:
+            rates = [connection.rate, state.release_rate if state.is_releasing(clock) else None]
+            line.limit(now, connection.parallel, min((rate for rate in rates if rate), default=None))
+        self._scan_at = now
+
+    def _find_moved(self, account: int) -> None:
+        """Destinations that have got another connection: their lanes are looked for by the settling thread."""
+        for destination, (_, is_now) in self.composer.present.destinations(account).items():
+            if self._places.get(destination) != is_now.connection:
+                self._places[destination] = is_now.connection
+                self.memory.to_move.append((account, destination))
+
+    def busy_slots(self) -> set[int]:
+        """Slots that have a lane in memory; from any thread."""
+        return {slot_of(connection) for connection, line in list(self.lines.items()) if line.held}
+
+    def line_of(self, stored: StoredLane) -> Line[_Waiting]:
+        return self._line(stored.connection, stored.account)
+
+    def _line(self, connection: int, account: int) -> Line[_Waiting]:
+        line = self.lines.get(connection)
+        if line is None:
+            line = self.lines[connection] = Line(connection, account)
+            self._confirmed = -math.inf  # paused, held, limited? not known yet
+        return line
+
+    # Reading ahead.
+
+    def _is_time_to_read(self, now: float) -> bool:
+        if self.memory.size >= MOST_IN_MEMORY or now < self._rests_until:
+            return False
+        if now - self._read >= READ_EVERY or self._busy or self.news:
+            return True
+        if self.db.vendor != "sqlite":
+            return now - self._read >= IDLE[self.db.vendor] / 2
+        if now - self._looked < LOOK_EVERY:
+            return False
+        self._looked = now
+        ((version,),) = self.db.all("PRAGMA data_version")
+        before, self._data_version = self._data_version, int(version)
+        return before != self._data_version
+
+    def _read_ahead(self, now: float) -> int:
+        self._read, self.news = now, False  # before the read: what is recorded from now on is news again
+        if now - self._floors > FLOORS_FOR:
+            self._floors = now
+            for line in self.lines.values():
+                line.forget_floors()
+        clock = self.db.now()
+        wants = self._wants(now, clock)
+        found = [stored for stored in table.read_lanes(self.db, wants, clock) if self._is_free(stored, now)] if wants else []
+        for stored in found:
+            if stored.lane.state == 1:
+                self.line_of(stored).saw(stored.lane.rank, stored.pos, now)
+        self._search.read({want.connection for want in wants}, {stored.connection for stored in found})
+        taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)], clock)
+        self._busy = bool(taken)
+        return taken
+
+    def _wants(self, now: float, clock: int) -> list[Want]:
+        """What to read. now: monotonic seconds; clock: the database's."""
+        wants: list[Want] = []
+        if not self._search.look(self.db, now, clock):
+            self.news = True
+        connections = [c for c in self._search.found if self.ownership.epoch(slot_of(c)) is not None]
+        answering = sum(1 for c in connections if (line := self.lines.get(c)) is None or not line.is_slow(now))
+        share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
+        self._turn += 1
+        start = self._turn % len(connections) if connections else 0
+        for connection in connections[start:] + connections[:start]:  # everyone is first now and then
+            line = self.lines.get(connection)
+            if line is None:
+                wants += [Want(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
+            elif line.is_open(now):
+                wants += line.wants(now, share)
+        return wants
+
+    def _is_free(self, stored: StoredLane, read_at: float) -> bool:
+        return stored.lane.id not in self.memory.lanes and self.memory.left.get(stored.lane.id, 0.0) < read_at
+
+    def _take(self, found: list[StoredLane], clock: int) -> int:
+        mine: list[tuple[StoredLane, int]] = []
+        for stored in found:
+            line = self.line_of(stored)
+            epoch = self.ownership.epoch(stored.slot)
+            if epoch is None or not line.is_open(time.monotonic()) or self._confirmed == -math.inf:
+                continue
+            present = self.composer.present.connection_of(stored.account, stored.lane.destination)
+            if present is not None and present != stored.connection:
+                self.memory.to_move.append((stored.account, stored.lane.destination))
+                continue
+            if self.memory.hold(stored.lane.id):
+                line.held += 1
+                mine.append((stored, epoch))
+        if not mine:
+            return 0
+        try:
+            taken, content = with_actions(self.db, self.composer, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
+            self.db.force()  # no request leaves for what a power cut could undo
+        except BaseException:
+            for stored, _ in mine:  # they are read again
+                self.memory.leave(stored.lane.id)
+                self.line_of(stored).held -= 1
+            raise
+        for each in taken:
+            if each.action is None:
+                self.memory.land(Landed(each))
+            elif each.stored.lane.is_poison:
+                self.memory.land(Landed(each, outcome=POISON, began=time.monotonic()))
+            else:
+                self._line_up(_Waiting(each, content, each.stored.lane.marks))
+        return len(mine)
+
+    def _line_up(self, waiting: _Waiting) -> None:
+        stored = waiting.taken.stored
+        line = self._stirred[stored.connection] = self.line_of(stored)
+        if waiting.marks >= ALONE_FROM:
+            self.alone.append(waiting)
+        elif stored.lane.rank == Rank.SUBMITTED:
+            line.waiting.appendleft(waiting)
+        else:
+            line.waiting.append(waiting)
+
+    # Starting.
+
+    def _start(self, now: float) -> None:
+        if now - self._confirmed > CONFIRMED_FOR:
+            self._scan_at = now + SCAN_EVERY
+            return
+        if self.alone:
+            self._scan_at = now + SCAN_EVERY
+            if self._in_flight == 0 and not self._start_or_wait(self.alone, now):
+                self.memory.drop(self.alone.popleft().taken)  # it is read again; others do not wait for its access token
+            return
+        stirred, self._stirred = self._stirred, {}
+        everything = now >= self._scan_at
+        for line in [line for line in self.lines.values() if line.waiting] if everything else stirred.values():
+            if line.waiting and (now - line.waiting[0].taken.at > STALE_READ or not line.is_open(now)):
+                self._drop_all(line.waiting)
+                line.forget_floors()  # they come before what is read next
+            while line.waiting and self.flight.room and line.may_start(now):
+                if not self._start_or_wait(line.waiting, now):
+                    break
+                self._started += 1
+                if self._started % STRETCH == 0:
+                    self.between()
+            if line.waiting:
+                self._scan_at = min(self._scan_at, line.wakes_at(now))
+        if everything:
+            waking = (line.wakes_at(now) for line in self.lines.values() if line.waiting)
+            self._scan_at = min(now + SCAN_EVERY, min(waking, default=math.inf))
+
+    def _start_or_wait(self, queue: deque[_Waiting], now: float) -> bool:
+        """Starts the first; False where it waits for its access token."""
+        first = queue.popleft()
+        if self._start_one(first, now):
+            return True
+        queue.appendleft(first)
+        return False
+
+    def _start_one(self, waiting: _Waiting, now: float) -> bool:
+        taken, line = waiting.taken, self.line_of(waiting.taken.stored)
+        assert taken.action is not None
+        slot = taken.stored.slot
+        present = self.composer.present.connection_of(taken.stored.account, taken.stored.lane.destination)
+        if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or present not in (None, taken.stored.connection):
+            self._give_back(taken, line)
+            return True
+        composed = self.composer.compose(taken.action, waiting.content, self.db)
+        if isinstance(composed, NotYet):
+            return False
+        if not isinstance(composed, Ready):
+            self._unsent(taken, composed, line, now)
+            return True
+        # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
+        began = time.monotonic()
+        if not may_start(self.ownership.time_left(slot), composed.route.total_timeout):  # it could outlive the lease (architecture rule 7)
+            self._give_back(taken, line)
+            return True
+        cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)
+        line.started(began)
+        self._in_flight += 1
+        memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
+
+        def done(result: Result) -> None:
+            reply = reply_of(result, composed)
+            result = bearers.judged(connection, composed.generation, action, result, composed.rule, reply)
+            ended = memory.db_time(time.monotonic())
+            outcome = outcome_of(result, ended, composed.rule, reply)
+            memory.returned.append((connection, lesson_of(outcome, ended)))
+            memory.land(Landed(taken, outcome, ready=composed, result=result, cell=cell, began=began, used=composed.used))
+
+        try:
+            self.sender.start(composed.request, composed.route, done, began)
+        except SenderStopped:
+            done(CutOff(left=False))
+        return True
+
+    def _unsent(self, taken: Taken, composed: Refused | Invalid | CouldNotBegin | Gone, line: Line[_Waiting], now: float) -> None:
+        """What became of an action of which no request was made."""
+        assert taken.action is not None
+        if isinstance(composed, Refused) and composed.category is Category.CONNECTION:  # its authority cannot be reached: as for a target
+            line.started(now)
+            line.ended(now, reached=False)
+            if composed.retry_after:
+                line.hold(now, composed.retry_after / SECOND)
+        used = self.composer.present.used(taken.action.account, taken.action.flow, taken.action.destination)
+        if isinstance(composed, Gone):
+            self.memory.land(Landed(taken, gone=composed.cause, began=time.monotonic()))
+        else:
+            self.memory.land(Landed(taken, outcome=composed, began=time.monotonic(), used=used))
+
+    # Letting go.
+
+    def _give_back(self, taken: Taken, line: Line[_Waiting]) -> None:
+        """Unsent; it comes before what is read next."""
+        self.memory.drop(taken)
+        line.forget_floors()
+
+    def _let_go(self) -> None:
+        for line in self.lines.values():
+            self._drop_all(line.waiting)
+        self._drop_all(self.alone)
+
+    def _drop_all(self, waiting: deque[_Waiting]) -> None:
+        while waiting:
+            self.memory.drop(waiting.popleft().taken)

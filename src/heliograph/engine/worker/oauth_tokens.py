@@ -1,0 +1,273 @@
+"""The access tokens of a worker's OAuth2 connections (spec C4, D9).
+
+    reading thread     of(), sit()   a token, why there is none, or not yet
+    settling thread    turn()        looks, claims, asks, stores: on its own connection, in short transactions
+    sender's thread    judged()      the target's 401, and what an authority has answered
+
+Nothing blocks: what waits for a token stays in its line, and other lines go on. A token is used until shortly before its end, and the next one
+is asked for some time before that. A 401 is answered with another token and the same action once more, which uses up no try; a second 401
+is the target's last word.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+
+from heliograph.domain.connection.connection import Connection
+from heliograph.domain.connection.oauth_access import Access, Ask, Busy, Closed, Denied, Needed, Tokens, Usable, oauth_refused, stand
+from heliograph.domain.connection.response_rule import Reply, Rule, refuses_token
+from heliograph.domain.delivery.outcomes import Refused
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.outbound.exchange import CutOff, Response, Result, Route
+from heliograph.outbound.oauth_protocol import TokenExchange
+from heliograph.outbound.routes import token_route
+from heliograph.outbound.sender import Sender, SenderStopped
+from heliograph.store import oauth
+from heliograph.store.database import Database
+from heliograph.store.secrets import SecretError, Vault
+
+log = structlog.get_logger(__name__)
+
+REFUSED_FOR: Final = 30.0
+"""Seconds in which an authority that refused is not asked again: what is due meanwhile fails with its answer. A saved connection is another matter."""
+UNREACHED_FOR: Final = 1.0
+"""Seconds for one that could not be reached; the breaker of the line does the rest."""
+LOOK_AGAIN: Final = 0.1
+CONFIRM_EVERY: Final = 2.0
+"""Seconds after which the row is looked at again while its token is used: somebody may have connected anew."""
+ONE_CHANCE_IN: Final = 60.0
+"""Seconds in which a token that was fetched because of a 401, and met nothing but 401, is not replaced again."""
+ONE_REVOKED_IN: Final = 5.0
+"""The same for a token that the target has taken before: it may have been revoked, but not every second for long."""
+MOST_REVOKED: Final = 5
+"""So many of those in a row are replaced at once."""
+MOST_REMEMBERED: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Its access token is being fetched: it waits, and others go on (D9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What it takes to ask for a connection's tokens. route: the connection's, another object once anything in the connection is another."""
+
+    account: int
+    connection: int
+    facts: Connection
+    secret: str = field(repr=False)
+    route: Route
+
+
+@dataclass(eq=False, slots=True)
+class _Seat:
+    """A connection that wants tokens. Each field is set whole, by one thread at a time."""
+
+    client: Client
+    asks: Route
+    """How the authority is asked."""
+    usable: Usable | None = None
+    denied: Refused | None = None
+    rests_until: float = 0.0
+    ordered: bool = False
+    """It is in a queue of the settling thread, or an authority is being asked."""
+    looked_at: float = 0.0
+    refused: int = 0
+    """The newest generation that the target has answered 401 to."""
+    proven: int = 0
+    """The newest one that the target has taken."""
+    renewed_at: float = float("-inf")
+    """When a 401 last made us ask."""
+    revoked: float = 0.0
+    """How many tokens that were good before have been replaced; one less with every ONE_REVOKED_IN seconds."""
+
+
+@dataclass(slots=True)
+class _Came:
+    seat: _Seat
+    before: Access
+    asked_at: int
+    found: Tokens | Denied
+
+
+class Shared(Protocol):
+    """What it needs of the worker's memory: the other threads' signals, and the database's clock."""
+
+    wake_reader: Callable[[], object]
+    wake_settler: threading.Event
+
+    def db_time(self, monotonic: float) -> int: ...
+
+
+class Bearers:
+    """Of one worker."""
+
+    def __init__(self, vault: Vault, sender: Sender, memory: Shared, who: str) -> None:
+        self._vault, self._sender, self._memory, self._who = vault, sender, memory, who[:40]
+        self._seats: dict[int, _Seat] = {}
+        self._orders: deque[_Seat] = deque()
+        self._later: deque[tuple[float, _Seat]] = deque()
+        self._again: OrderedDict[int, int] = OrderedDict()
+        """Action -> the generation that it was refused with."""
+        self.came: deque[_Came] = deque()
+
+    # The reading thread.
+
+    def of(self, connection: int, route: Route) -> Usable | NotYet | Refused | None:
+        """The token to send; None where this version of the connection was not seen before: `sit` then."""
+        seat = self._seats.get(connection)
+        if seat is None or seat.client.route is not route:
+            return None
+        now = time.monotonic()
+        usable, at = seat.usable, self._memory.db_time(now)
+        if usable is not None and usable.generation > seat.refused and (usable.until is None or at < usable.until):
+            due = usable.early is not None and at >= usable.early and now >= seat.rests_until
+            if due or now - seat.looked_at > CONFIRM_EVERY:
+                self._order(seat)
+            return usable
+        if seat.denied is not None and now < seat.rests_until:
+            return seat.denied
+        self._order(seat)
+        return NotYet()
+
+    def sit(self, client: Client) -> NotYet:
+        """A version of a connection that was not seen before."""
+        seat = self._seats[client.connection] = _Seat(client, token_route(client.route, client.facts))
+        self._order(seat)
+        return NotYet()
+
+    def _order(self, seat: _Seat) -> None:
+        if not seat.ordered:
+            seat.ordered = True
+            self._orders.append(seat)
+            self._memory.wake_settler.set()
+
+    # The sender's thread.
+
+    def judged(self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: Reply | None = None) -> Result:
+        """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more.
+
+        rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.
+        """
+        if not generation or not isinstance(result, Response):
+            return result
+        seat = self._seats.get(connection)
+        if seat is None:
+            return result
+        if result.status != 401 and not (reply is not None and refuses_token(rule, reply)):
+            seat.proven = max(seat.proven, generation)
+            self._again.pop(action, None)
+            return result
+        if self._again.pop(action, None) is not None or not self._may_renew(seat, generation):
+            return result
+        self._again[action] = generation
+        while len(self._again) > MOST_REMEMBERED:
+            self._again.popitem(last=False)
+        if generation > seat.refused:
+            now = time.monotonic()
+            seat.revoked = max(0.0, seat.revoked - (now - seat.renewed_at) / ONE_REVOKED_IN) + 1
+            seat.refused, seat.renewed_at = generation, now
+            log.info("access_token_refused", connection=connection, generation=generation)
+        return CutOff(left=True)
+
+    def _may_renew(self, seat: _Seat, generation: int) -> bool:
+        """A target that takes no token at all, or one and the same only sometimes, does not make us ask its authority for one after the other."""
+        if generation <= seat.refused:
+            return True  # it was replaced since
+        rested = time.monotonic() - seat.renewed_at
+        if generation > seat.proven:
+            return rested > ONE_CHANCE_IN
+        return seat.revoked - rested / ONE_REVOKED_IN < MOST_REVOKED
+
+    # The settling thread.
+
+    def turn(self, db: Database) -> None:
+        """Stores what came, then looks after what is wanted. On a database error nothing is lost: it is tried again."""
+        while self.came:
+            self._take(db, self.came[0])
+            self.came.popleft()
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._orders.append(self._later.popleft()[1])
+        while self._orders:
+            self._look(db, self._orders[0])
+            self._orders.popleft()
+
+    def _take(self, db: Database, came: _Came) -> None:
+        seat, client = came.seat, came.seat.client
+        if isinstance(came.found, Tokens):
+            with db.transaction():
+                kept = oauth.keep(
+                    db, self._vault, client.account, client.connection, came.found, client.facts.bond,
+                    before=came.before, asked_at=came.asked_at, who=self._who,
+                )  # fmt: skip
+            log.info("access_token_obtained" if kept else "access_token_overtaken", connection=client.connection)
+        else:
+            refused = came.found.refused
+            with db.transaction():
+                oauth.fail(db, client.account, client.connection, refused.message, lost=came.found.lost, who=self._who)
+            log.warning("access_token_denied", connection=client.connection, category=refused.category.value, lost=came.found.lost)
+            self._deny(seat, refused)
+            return
+        self._look(db, seat)
+
+    def _look(self, db: Database, seat: _Seat) -> None:
+        """Reads how the access stands, and does what has to be done about it."""
+        client = seat.client
+        try:
+            access = oauth.read_access(db, self._vault, client.account, client.connection)
+        except SecretError as error:
+            self._deny(seat, oauth_refused(str(error)))
+            return
+        standing = stand(client.facts, access, db.now(), refused=seat.refused)
+        seat.looked_at = time.monotonic()
+        match standing:
+            case Usable():
+                seat.usable = standing
+                if standing.renew is not None and seat.looked_at >= seat.rests_until:
+                    self._ask(db, seat, access, standing.renew)
+                else:
+                    seat.ordered = False
+            case Needed(by=by):
+                self._ask(db, seat, access, by)
+            case Busy():
+                self._look_again(seat)
+            case Closed(why=why):
+                self._deny(seat, oauth_refused(why))
+        self._memory.wake_reader()
+
+    def _ask(self, db: Database, seat: _Seat, access: Access, by: Ask) -> None:
+        client = seat.client
+        with db.transaction():
+            claimed = oauth.claim(db, client.account, client.connection, access.generation, self._who)
+        if not claimed:
+            self._look_again(seat)
+            return
+        asked_at = db.now()
+
+        def done(found: Tokens | Denied) -> None:
+            self.came.append(_Came(seat, access, asked_at, found))
+            self._memory.wake_settler.set()
+
+        exchange = TokenExchange(self._sender, seat.asks, client.facts, client.secret, by, in_body=access.in_body, done=done)
+        try:
+            exchange.start()
+        except SenderStopped:
+            with db.transaction():
+                oauth.fail(db, client.account, client.connection, "", lost=False, who=self._who)
+
+    def _look_again(self, seat: _Seat) -> None:
+        self._later.append((time.monotonic() + LOOK_AGAIN, seat))
+
+    def _deny(self, seat: _Seat, refused: Refused) -> None:
+        seat.denied = refused
+        seat.rests_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
+        seat.ordered = False
+        self._memory.wake_reader()

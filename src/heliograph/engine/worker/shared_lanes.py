@@ -1,0 +1,109 @@
+"""What a worker's threads share: the lanes that are in its memory, and what has landed (protocols section 3).
+
+The reading thread puts lanes in, the settling thread takes them out once they are committed, the sender's thread hands results
+over. Each structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append): no lock is held.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from heliograph.domain.delivery.outcomes import Cause, Outcome
+from heliograph.domain.delivery.retry_policy import RetryPolicy
+from heliograph.domain.flow.flow import Does
+from heliograph.engine.worker.attempt_record import Lesson
+from heliograph.engine.worker.config_view import Used
+from heliograph.engine.worker.request_builder import Ready
+from heliograph.outbound.exchange import Result
+from heliograph.store.queue.lanes import StoredAction, StoredLane
+from heliograph.store.queue.outcomes import Exchange
+
+
+@dataclass(slots=True)
+class Taken:
+    """A lane in memory. epoch: of its slot when it was read; at: monotonic seconds; action None: nothing to send."""
+
+    stored: StoredLane
+    epoch: int
+    does: Does
+    policy: RetryPolicy
+    action: StoredAction | None
+    at: float
+
+
+@dataclass(slots=True)
+class Landed:
+    """A lane that is to be settled: with an outcome (and the result that it was read from, where a request was made), without its flow (gone), or with nothing to send.
+
+    cell: its place in the file of lanes in flight; began: monotonic seconds; used: the versions that the attempt used.
+    """
+
+    taken: Taken
+    outcome: Outcome | None = None
+    gone: Cause | None = None
+    ready: Ready | None = None
+    result: Result | None = None
+    cell: int | None = None
+    began: float = 0.0
+    ended: float = field(default_factory=time.monotonic)
+    used: Used | None = None
+    exchange: Exchange | None = None
+    """What is kept of it, once that is worked out."""
+
+
+class Memory:
+    """Lanes in memory and the queues between the threads."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[int, object] = {}
+        """By id; what is held is known by identity only."""
+        self.left: dict[int, float] = {}
+        """When a lane left memory: one that did so after a read began is not taken from that read."""
+        self.landed: deque[Landed] = deque()
+        self.returned: deque[tuple[int, Lesson]] = deque()
+        self.released: deque[int] = deque()
+        self.to_move: deque[tuple[int, int]] = deque()
+        """(account, destination) whose lanes may lie under another connection."""
+        self.wake_reader: Callable[[], object] = lambda: None
+        """The worker's: the reading thread looks at once."""
+        self.wake_settler = threading.Event()
+        self.clock_offset = 0
+        """Microseconds from this machine's monotonic clock to the database's clock."""
+
+    @property
+    def size(self) -> int:
+        return len(self.lanes)
+
+    def hold(self, lane: int) -> bool:
+        """Takes a lane into memory, to send or to move it; False where it is there already."""
+        mark = object()
+        return self.lanes.setdefault(lane, mark) is mark
+
+    def land(self, landed: Landed) -> None:
+        """From any thread: this is to be settled."""
+        self.landed.append(landed)
+        if not self.wake_settler.is_set():
+            self.wake_settler.set()
+
+    def drop(self, taken: Taken) -> None:
+        """A lane leaves memory: committed, or given back unsent."""
+        self.leave(taken.stored.lane.id)
+        self.released.append(taken.stored.connection)
+
+    def leave(self, lane: int) -> None:
+        self.left[lane] = time.monotonic()  # before it goes, so that no read finds a gap
+        self.lanes.pop(lane, None)
+
+    def forget_left(self, before: float) -> None:
+        """Drops the marks of lanes that left long ago."""
+        for lane, at in list(self.left.items()):
+            if at < before:
+                self.left.pop(lane, None)
+
+    def db_time(self, monotonic: float) -> int:
+        """A monotonic instant on the database's clock, microseconds."""
+        return round(monotonic * 1_000_000) + self.clock_offset

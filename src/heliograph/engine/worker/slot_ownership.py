@@ -1,0 +1,170 @@
+"""Which slots this worker owns, and for how long it may still start requests (protocols section 3, architecture rule 7).
+
+    renew --what is missing was lost--> claim up to the fair share --above it: drain and free
+
+A lease is counted on the monotonic clock from before the renewal was asked for, so it ends here before it ends in the database.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from heliograph.domain.delivery import slots as rules
+from heliograph.store.database import Database
+from heliograph.store.queue import slots as table
+
+log = structlog.get_logger(__name__)
+
+SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long slots are owned and how often that is renewed; seconds. `verify` uses shorter ones."""
+
+    length: float = 30.0
+    renewal: float = 5.0
+
+
+class Ownership(Protocol):
+    """What a worker asks about slots. `own` and `release` run on the settle connection, the rest from any thread."""
+
+    def own(self, db: Database, said: Mapping[str, object]) -> bool:
+        """Renews, claims, reports; whether slots were won or lost."""
+
+    def release(self, db: Database, busy: Collection[int]) -> None:
+        """Frees what is to be given up and has nothing in memory any more."""
+
+    def leave(self, db: Database) -> None:
+        """A clean end: everything is free at once."""
+
+    def epoch(self, slot: int) -> int | None:
+        """The epoch under which the slot may be read, None where it may not."""
+
+    def settles(self, slot: int) -> int | None:
+        """The epoch under which outcomes of the slot are settled, None where it is not ours."""
+
+    def time_left(self, slot: int) -> float:
+        """Seconds for which the slot is surely still ours."""
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The slots, those that are being given up included."""
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether it has less than its share: others are about to free some, or a dead one's lease is about to run out."""
+
+
+class SharedSlots:
+    """PostgreSQL: several workers, each with its fair share of the slots."""
+
+    def __init__(self, me: str, lease: Lease | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._me = me
+        self._lease = lease or Lease()
+        self._clock = clock
+        self._epochs: dict[int, int] = {}
+        self._freeing: frozenset[int] = frozenset()
+        self._deadline = 0.0
+        self._leaving = False
+        self._share = 0
+
+    def own(self, db: Database, said: Mapping[str, object]) -> bool:
+        asked = self._clock()
+        length = round(self._lease.length * SECOND)
+        before = set(self._epochs)
+        kept = table.renew(db, self._me, length)
+        lost = before - set(kept)
+        if lost:
+            log.warning("slots_lost", slots=len(lost), seconds_too_late=round(asked - self._deadline, 1))
+        alive = table.report(db, self._me, length, json.dumps(said))
+        self._share = rules.fair_share(alive)
+        more = rules.wanted(kept, alive)
+        if more and not self._leaving:
+            kept |= table.claim(db, self._me, length, more)
+            self._freeing = frozenset()
+        else:
+            still = self._freeing & set(kept)
+            over = random.sample(sorted(set(kept) - still), rules.superfluous(kept, still, alive))
+            self._freeing = still | frozenset(over)
+        self._epochs, self._deadline = kept, asked + self._lease.length
+        return set(kept) != before
+
+    def release(self, db: Database, busy: Collection[int]) -> None:
+        idle = {slot: self._epochs[slot] for slot in self._freeing if slot in self._epochs and slot not in busy}
+        if idle:
+            table.free(db, idle)
+            self._epochs = {slot: epoch for slot, epoch in self._epochs.items() if slot not in idle}
+            self._freeing -= set(idle)
+
+    def leave(self, db: Database) -> None:
+        self._leaving = True
+        self._epochs, self._freeing = {}, frozenset()
+        table.leave(db, self._me)
+
+    def epoch(self, slot: int) -> int | None:
+        return None if slot in self._freeing else self._epochs.get(slot)
+
+    def settles(self, slot: int) -> int | None:
+        return self._epochs.get(slot)
+
+    def time_left(self, slot: int) -> float:
+        return self._deadline - self._clock() if slot in self._epochs else 0.0
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(self._epochs)
+
+    @property
+    def wants_more(self) -> bool:
+        return len(self._epochs) < self._share and not self._leaving
+
+
+class AllSlots:
+    """SQLite: the one owner of all slots, who holds the folder's lock. Nothing is renewed; a report is written now and then."""
+
+    def __init__(self, me: str, lease: Lease | None = None) -> None:
+        self._me = me
+        self._lease = lease or Lease()
+        self._epochs: dict[int, int] = {}
+
+    def own(self, db: Database, said: Mapping[str, object]) -> bool:
+        won = not self._epochs
+        with db.transaction():  # every write goes through the gate
+            epochs = table.take_all(db, self._me) if won else self._epochs
+            table.report(db, self._me, round(self._lease.length * SECOND), json.dumps(said))
+        self._epochs = epochs
+        return won
+
+    def release(self, db: Database, busy: Collection[int]) -> None:
+        return
+
+    def leave(self, db: Database) -> None:
+        self._epochs = {}
+        with db.transaction():
+            table.leave(db, self._me)
+
+    def epoch(self, slot: int) -> int | None:
+        return self._epochs.get(slot)
+
+    def settles(self, slot: int) -> int | None:
+        return self._epochs.get(slot)
+
+    def time_left(self, slot: int) -> float:
+        return math.inf if slot in self._epochs else 0.0
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(self._epochs)
+
+    @property
+    def wants_more(self) -> bool:
+        return False

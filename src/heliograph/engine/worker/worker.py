@@ -1,0 +1,317 @@
+"""A worker: owns connections, reads their lanes ahead, sends, settles (architecture: Processes; protocols section 3).
+
+    reading thread    configuration, read-ahead, composing, libcurl   its own connection, read only
+    settling thread   slots, outcomes, moves, stuck runs, access      its own connection; the caller's thread of `run()`
+
+Reading and libcurl share a thread, since Python runs one at a time: apart, they waited for each other several times a request.
+
+The same code in `serve` on SQLite, which owns all slots, and as one of several on PostgreSQL. A thread that dies ends the process:
+a worker is never half alive. What it had in flight is in its file for the supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import structlog
+
+from heliograph.domain.delivery.slots import slot_of
+from heliograph.domain.snapshot import Source
+from heliograph.engine.worker import reconsideration
+from heliograph.engine.worker.completer import Settler
+from heliograph.engine.worker.config_view import Present
+from heliograph.engine.worker.handover import Handover
+from heliograph.engine.worker.inflight_journal import FlightFile
+from heliograph.engine.worker.lane_mover import Mover
+from heliograph.engine.worker.lane_reader import Reader
+from heliograph.engine.worker.oauth_tokens import Bearers
+from heliograph.engine.worker.recovery import recover
+from heliograph.engine.worker.request_builder import Composer
+from heliograph.engine.worker.shared_lanes import Landed, Memory
+from heliograph.engine.worker.slot_ownership import AllSlots, Lease, Ownership, SharedSlots
+from heliograph.outbound.guard import Policy
+from heliograph.outbound.proxy import Proxy
+from heliograph.outbound.routes import Limits
+from heliograph.outbound.sender import Sender
+from heliograph.store.database import Database, SqliteDatabase
+from heliograph.store.secrets import Vault
+
+log = structlog.get_logger(__name__)
+
+UNCLEAN: Final = 3
+"""Exit status of a worker that ended itself because something in it had died."""
+
+LONGEST_SHARE: Final = 2 / 3
+"""Of a lease: the longest that a connection may let a request take, or it would never start (20 of 30 seconds)."""
+JUDGE_EVERY = 0.5
+MOVE_EVERY = 0.25
+CLAIM_EVERY = 1.0
+"""Seconds between looks for slots while the worker has less than its share."""
+LONGEST_REST = 0.01
+"""Seconds between two batches at most; else as long as the one before took. What comes meanwhile is settled together: half of a batch's cost
+does not depend on what is in it, and nobody waits for it but a later version of the same record."""
+DRAIN = 8.0
+"""Seconds that requests under way get to end after a stop was asked for; the whole stop takes at most 10."""
+
+_PASSING = (sqlite3.OperationalError, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""What passes by itself: busy, full, chosen as a deadlock's victim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is made of; the parts that other packages own are handed in by `wiring`.
+
+    open_writer, open_reader: connections of its own. source: configuration, read on the connection that is given. policy: which
+    networks an account may reach. folder: where the file of lanes in flight lies.
+    """
+
+    open_writer: Callable[[], Database]
+    open_reader: Callable[[], Database]
+    source: Callable[[Database], Source]
+    vault: Vault
+    policy: Callable[[int], Policy]
+    folder: Path
+    name: str = field(default_factory=lambda: str(uuid.uuid4()))
+    lease: Lease = field(default_factory=Lease)
+    total_timeout: float = 10.0
+    ca_file: str | None = None
+    proxy: Proxy | None = None
+    user_agent: str = "Heliograph"
+
+
+class Worker:
+    """One worker of a process. `run` until `stop`."""
+
+    def __init__(self, setup: Setup, *, on_ready: Callable[[], None] | None = None, on_death: Callable[[int], object] = os._exit) -> None:
+        self._setup = setup
+        self._on_ready, self._on_death = on_ready, on_death
+        self._closing = threading.Event()
+        self._started_at = time.time()
+        self.memory = Memory()
+        self.flight = FlightFile(setup.folder, setup.name)
+        self.sender = Sender(ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, driven=True)
+        self.memory.wake_reader = self.sender.wake
+        writer, reader = setup.open_writer(), setup.open_reader()
+        shared = writer.vendor == "postgresql"
+        self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)
+        present = Present(setup.source(writer))
+        self.settler = Settler(writer, present, self.ownership, self.memory, self.flight)
+        self.mover = Mover(writer, present, self.ownership, self.memory)
+        self._judge_source = setup.source(writer)
+        self._reading = threading.Thread(target=self._read, name="reading", daemon=True)
+        self._handover = Handover(self.sender.wake, self._reading.is_alive)
+        limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
+        self.bearers = Bearers(setup.vault, self.sender, self.memory, setup.name)
+        composer = Composer(setup.source(reader), setup.vault, setup.policy, self.bearers, limits)
+        self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender, between=self._handover.turn)
+        self._renewed = self._judged = self._moved = self._rests_until = float("-inf")
+        self._judged_all = True
+
+    def wake(self) -> None:
+        """Something was recorded: look at once instead of within milliseconds. From any thread."""
+        self.reader.news = True
+        self.memory.wake_reader()
+
+    def stop(self) -> None:
+        """Asks for a graceful end: from a signal handler or any thread."""
+        self._closing.set()
+        self.memory.wake_settler.set()
+        self.memory.wake_reader()
+
+    def run(self) -> None:
+        """Works until `stop`, then drains: nothing is started, what is under way gets DRAIN seconds, everything is settled, slots are free."""
+        self._recover()
+        self._own()
+        self._reading.start()
+        if self._on_ready:
+            self._on_ready()
+        try:
+            self._work()
+        except BaseException as error:
+            self._die("settling", error)
+            raise
+        self._reading.join(2.0)
+        self.ownership.leave(self.settler.db)
+        self.flight.close()
+        self.settler.db.close()
+        self.reader.db.close()
+        log.info("worker_stopped", delivered=self.settler.counts.delivered, failed=self.settler.counts.failed)
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            self._turn()
+        self.reader.closing = True
+        self.memory.wake_reader()
+        stopping = threading.Thread(target=self.sender.stop, args=(DRAIN,), name="stopping", daemon=True)
+        stopping.start()
+        while stopping.is_alive() or self.memory.size or self.memory.landed or self.bearers.came:
+            self._turn()
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What it says of itself, for status."""
+        counts = self.settler.counts
+        return {
+            "pid": os.getpid(),
+            "since": round(self._started_at),
+            "slots": len(self.ownership.owned),
+            "in_memory": self.memory.size,
+            "under_way": self.sender.under_way,
+            "delivered": counts.delivered,
+            "failed": counts.failed,
+            "thrown": counts.thrown,
+            "last_error": counts.last_error,
+        }
+
+    # The settling thread.
+
+    def _turn(self) -> None:
+        self.memory.wake_settler.clear()
+        now = time.monotonic()
+        if now - self._renewed >= (min(CLAIM_EVERY, self._setup.lease.renewal) if self.ownership.wants_more else self._setup.lease.renewal):
+            self._recover()
+            self._own()
+        batch = self.settler.take() if now >= self._rests_until or self._closing.is_set() else []
+        if batch:
+            began = time.monotonic()
+            self._settle(batch)
+            ended = time.monotonic()
+            if not self.settler.has_a_batch:  # what has come meanwhile is not yet worth a transaction
+                self._rests_until = ended + min(LONGEST_REST, ended - began)
+        with self._patiently("access"):
+            self.bearers.turn(self.settler.db)
+        if not self._closing.is_set():
+            self._care(now)
+        if not self.memory.landed:
+            self.memory.wake_settler.wait(0.05)
+        elif (rest := self._rests_until - time.monotonic()) > 0:
+            self._closing.wait(rest)
+
+    def _recover(self) -> None:
+        """What another worker of this machine left behind counts as begun before anybody owns its slots.
+
+        The supervisor looks before it starts a worker; one that was still draining then, since its own supervisor had been killed, may have died afterwards.
+        """
+        with self._patiently("recover"):
+            recover(self.settler.db, self._setup.folder)
+
+    def _own(self) -> None:
+        self._renewed = time.monotonic()
+        with self._patiently("own"):
+            changed = self.ownership.own(self.settler.db, self.said)
+            self.ownership.release(self.settler.db, self._busy_slots())
+            if changed:
+                self.reader.taken_over = True
+                self.settler.forget()
+        self.memory.forget_left(time.monotonic() - 10.0)
+
+    def _busy_slots(self) -> set[int]:
+        return self.reader.busy_slots()
+
+    def _settle(self, batch: list[Landed]) -> None:
+        """Until it is committed. Where the database cannot take anything (full disk), everything waits; where it cannot take this, it is halved."""
+        wait = 0.05
+        while True:
+            try:
+                self._commit(batch)
+            except (sqlite3.DataError, sqlite3.IntegrityError, psycopg.DataError, psycopg.IntegrityError) as error:
+                if len(batch) == 1:
+                    raise
+                log.warning("settle_halved", items=len(batch), error=type(error).__name__)
+                middle = len(batch) // 2
+                self._settle(batch[:middle])
+                self._settle(batch[middle:])
+                return
+            except _PASSING as error:
+                self._trouble("settle", error)
+                time.sleep(wait)
+                wait = min(2.0, wait * 2)
+            else:
+                return
+
+    def _commit(self, batch: list[Landed]) -> None:
+        """On SQLite this thread waits for the gate and for the disk, and the reading thread settles: what both would do in Python, one does."""
+        db = self.settler.db
+        if isinstance(db, SqliteDatabase):
+            self._handover.do(lambda: self.settler.prepare(batch))
+            with db.admitted():
+                ready = self._handover.do(lambda: self.settler.commit(batch))
+            self.settler.free(batch)
+        else:
+            ready = self.settler.settle(batch)
+        if ready:  # they were read, and left, while they were still in memory
+            self.wake()
+
+    def _care(self, now: float) -> None:
+        if now - self._moved >= MOVE_EVERY:
+            self._moved = now
+            with self._patiently("move"):
+                self.mover.turn()
+            self.ownership.release(self.settler.db, self._busy_slots())
+        if now - self._judged >= JUDGE_EVERY or not self._judged_all:
+            self._judged = now
+            with self._patiently("judge"):
+                self._judge()
+
+    def _judge(self) -> None:
+        self._judged_all = True
+        for account in reconsideration.accounts_to_judge(self.settler.db, self.ownership.owned):
+            epoch = self.ownership.settles(slot_of(account))
+            if epoch is None:
+                continue
+            found = reconsideration.judge_account(self.settler.db, self._judge_source, account, epoch)
+            self._judged_all = self._judged_all and found < reconsideration.AT_ONCE
+            if found:
+                self.reader.news = True
+                self.memory.wake_reader()
+
+    @contextlib.contextmanager
+    def _patiently(self, what: str) -> Iterator[None]:
+        """Goes on after a database that was busy or full. A lost session of PostgreSQL ends the worker."""
+        try:
+            yield
+        except _PASSING as error:
+            self._trouble(what, error)
+
+    def _trouble(self, what: str, error: BaseException) -> None:
+        self.settler.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
+        log.warning("database_trouble", during=what, error=type(error).__name__, message=str(error)[:200])
+
+    # The reading thread.
+
+    def _read(self) -> None:
+        wait, again_at = 0.05, 0.0
+        try:
+            while True:
+                pause = again_at - time.monotonic()
+                if pause <= 0.0:
+                    try:
+                        pause = self.reader.cycle()
+                        wait = 0.05
+                    except _PASSING as error:
+                        self._trouble("read", error)
+                        pause, wait = wait, min(2.0, wait * 2)
+                        again_at = time.monotonic() + pause
+                going_on = self.sender.turn(pause)
+                self._handover.turn()
+                if going_on:
+                    continue
+                if not self.memory.size:
+                    return
+                time.sleep(0.005)  # what has ended is being settled
+        except BaseException as error:  # noqa: BLE001 -- whatever it is, the process must not go on half alive
+            self._die("reading", error)
+
+    def _die(self, what: str, error: BaseException) -> None:
+        log.critical("worker_died", thread=what, error=type(error).__name__, message=str(error)[:300], exc_info=error)
+        self._on_death(UNCLEAN)

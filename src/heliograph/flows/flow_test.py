@@ -1,0 +1,129 @@
+"""Trying a flow before it is let loose: what it would do with one change, and with those of last week (F5, F9). Nothing is sent or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from heliograph.deliveries.database import Reading
+from heliograph.domain.delivery.retry_policy import DAY
+from heliograph.domain.flow.completeness import Lack, missing
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.flow.matching import Explanation, Gate, GateName, Reason, Verdict, explain
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.flows.drafts import subject_of
+from heliograph.flows.services.request_preview import Preview, preview
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
+
+DAYS = 7
+LOOKED_AT = 20_000
+"""Changes of the last days whose facets are looked at, the newest."""
+JUDGED = 2_000
+"""Changes that are judged, the newest of those that the flow watches for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a flow would do with a change. running: the gates as if it were on and complete; active: what that gate says as it is."""
+
+    change: Change
+    event: EventConfig
+    running: Explanation
+    active: Gate
+    previews: Sequence[tuple[Destination, Preview]]
+
+    @property
+    def triggers(self) -> bool:
+        """Whether it would be sent, as things are."""
+        return self.active.passed and self.running.verdict is Verdict.TRIGGERED
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many of the last days' changes a flow would have taken. judged: of how many; more: there are others that were not looked at."""
+
+    taken: int = 0
+    untagged: int = 0
+    judged: int = 0
+    gone: int = 0
+    more: bool = False
+
+
+def subject_change(reading: Reading, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
+    """The latest change of a registration (or event) that the flow watches for, else its latest one: (id, change or None where its content is gone, event)."""
+    facets = int(flow.watch.facets) if flow.watch else 0
+    if subject_of(flow) is Subject.EVENT:
+        where, order = "c.subject_id = :subject AND c.kind = :kind", "c.version"
+    else:
+        where, order = "c.registration_id = :subject", "c.id"
+    for condition in (" AND (c.facets & :facets) <> 0", ""):
+        rows = reading.db.all(
+            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND {where}{condition} ORDER BY {order} DESC LIMIT 1",
+            {
+                "account": reading.account,
+                "subject": subject,
+                **({"kind": SubjectKind.EVENT.value} if "kind" in where else {}),
+                **({"facets": facets} if condition else {}),
+            },
+        )
+        if rows:
+            return rows[0][0], read_change(rows[0]), rows[0][11]
+    return None
+
+
+def try_change(reading: Reading, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
+    """Every gate of the flow, saved or not, for a change, by today's configuration; and the request to each destination.
+
+    A change that was recorded without being judged is tried as if it had been.
+    """
+    change = replace(change, quiet=False)
+    config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
+    running = explain(flow, change, config, event, as_if_running=True)
+    asked = explain(flow, change, config, event).gates
+    active = next((gate for gate in asked if gate.name is GateName.ACTIVE), None) or _active(flow, change, config, event)
+    found = [(d, preview(reading.db, config, event, change, flow, d, now=now)) for d in flow.destinations]
+    return Trial(change, event, running, active, found)
+
+
+def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> Gate:
+    """What the gate says though the one before it has said no: asked with a change that every flow watches for."""
+    seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
+    found = explain(flow, seen, config, event).gates
+    return next(
+        (gate for gate in found if gate.name is GateName.ACTIVE), Gate(GateName.ACTIVE, passed=False, wanted=("active", "complete"))
+    )
+
+
+def has_rule(flow: Flow, config: AccountConfig) -> bool:
+    """Whether it is said what the flow takes: what it watches for, its required lists, the values of its filters. Without them it would seem to take
+    everything."""
+    return not {Lack.WATCH, Lack.LIST, Lack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
+
+
+def count_taken(reading: Reading, flow: Flow) -> Counted:
+    """How many of the last seven days' changes the flow would have taken, by today's rules and tags."""
+    if flow.watch is None:
+        return Counted()
+    rows = reading.db.all(
+        f"SELECT {CHANGE_COLUMNS} FROM (SELECT * FROM change WHERE account_id = :account AND at > :since ORDER BY at DESC, id DESC LIMIT {LOOKED_AT}) c"
+        " LEFT JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE (c.facets & :facets) <> 0 AND NOT c.quiet"
+        f" ORDER BY c.at DESC, c.id DESC LIMIT {JUDGED + 1}",
+        {"account": reading.account, "since": reading.db.now() - DAYS * DAY, "facets": int(flow.watch.facets)},
+    )
+    more = len(rows) > JUDGED
+    rows = rows[:JUDGED]
+    events = reading.events({row[11] for row in rows})
+    config = replace(reading.config, flows={**reading.config.flows, flow.id: flow})
+    taken = untagged = gone = 0
+    for row in rows:
+        change, event = read_change(row), events.get(row[11])
+        if change is None or event is None:
+            gone += 1
+            continue
+        found = explain(flow, change, config, event, as_if_running=True)
+        taken += found.verdict is Verdict.TRIGGERED
+        untagged += found.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
+    return Counted(taken, untagged, len(rows) - gone, gone, more)

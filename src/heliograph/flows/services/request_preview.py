@@ -1,0 +1,72 @@
+"""The exact request that a destination would be sent for a change, with its secrets masked; nothing is sent (C5, M7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from heliograph.connections.services.connections import OWNER
+from heliograph.connections.vault import vault
+from heliograph.domain.connection.connection import Auth
+from heliograph.domain.connection.masking import MASK, masks_of
+from heliograph.domain.connection.request import prepare
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.mapping import rendering
+from heliograph.domain.registration.change import Change
+from heliograph.domain.registration.facts import Facts
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.store.database import Database
+from heliograph.store.secrets import load_secrets
+
+AS_SENT = MASK
+"""What is only known once it is sent: the action's id, an access token, a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A request as anyone may see it; or the validation errors that there would be instead; or why (a sentence) there can be none yet."""
+
+    method: str = ""
+    url: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    problems: tuple[str, ...] = ()
+    why: str = ""
+
+
+def preview(
+    db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
+) -> Preview:
+    """What would leave for this destination, by today's configuration and the change's own facts (D7)."""
+    connection = config.connections.get(destination.connection or 0)
+    payload = config.mappings.get(destination.payload_mapping or 0)
+    header = config.mappings.get(destination.header_mapping or 0)  # its sealed texts stay sealed here
+    if connection is None or payload is None:
+        return Preview(why="It has no connection yet." if connection is None else "It has no payload mapping yet.")
+    if set(connection.lacks) - {"connected"}:
+        return Preview(why="Its connection is incomplete.")
+    secrets = load_secrets(db, vault(), config.id, OWNER, [destination.connection or 0]).get(destination.connection or 0, {})
+    facts = Facts(change, config, event, flow_name=flow.name, now=now)
+    zone = ZoneInfo(facts.timezone)
+    try:
+        prepared = prepare(connection, secrets)
+    except HeliographError as error:
+        return Preview(why=str(error))
+    body = rendering.render(payload, facts, timezone=zone)
+    headers = rendering.render(header, facts, timezone=zone) if header else None
+    wrong = [p for found in (body, headers) if isinstance(found, rendering.Invalid) for p in found.problems]
+    if isinstance(body, rendering.Invalid) or isinstance(headers, rendering.Invalid):
+        return Preview(problems=tuple(str(p) for p in wrong))
+    request = prepared.compose(body, headers, facts, webhook_id=AS_SENT, timezone=zone)
+    if isinstance(request, rendering.Invalid):
+        return Preview(problems=tuple(str(p) for p in request.problems))
+    masks = masks_of(secrets.values(), request)
+    sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
+    if connection.auth is Auth.OAUTH2:
+        sent.append(("Authorization", AS_SENT))
+    if connection.is_signed:
+        sent += [("webhook-timestamp", AS_SENT), ("webhook-signature", AS_SENT)]
+    shown = (request.body or b"").decode("utf-8", "replace")
+    return Preview(request.method, request.shown_url, tuple(sent), masks.blotted(shown))

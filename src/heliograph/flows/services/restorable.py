@@ -1,0 +1,94 @@
+"""A past version of a flow as it can be saved now: without what is gone, and with that named (F10, P12).
+
+What is gone is never left out in a way that makes the rule wider: a list or filter row that loses its last value, a row whose field is gone
+and a destination that loses a part make the flow incomplete (F2), until somebody chooses something else there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from heliograph.domain.flow.flow import GONE, LISTS, Destination, FilterRow, Flow, Op
+from heliograph.domain.setup.fields import Group, SourceKey, parse_filter
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.services.rules import KIND_OF_PLACE, without_tag
+
+
+class Part(StrEnum):
+    """What a version can name that is not there any more."""
+
+    TAG = "tag"
+    FIELD = "custom field"
+    CONNECTION = "connection"
+    PAYLOAD_MAPPING = "payload mapping"
+    HEADER_MAPPING = "header mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """One thing that is gone. key: its id, a custom field's key. of: the list's name, the filter row (its number, from 0) or the destination's name."""
+
+    part: Part
+    key: int | str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """A version as it would be saved now, and what it lost by it."""
+
+    flow: Flow
+    gone: tuple[Gone, ...] = ()
+
+
+def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> Restorable:
+    """flow: a past version; present: its destinations that are still there. The others come back as new ones."""
+    gone = [Gone(Part.TAG, tag, name) for name in LISTS for tag in getattr(flow, name) if not _is_there(tag, name, config)]
+    for lost in gone:
+        flow = _without(flow, lost)
+    filters = tuple(_filter(row, str(n), config, gone) for n, row in enumerate(flow.filters))
+    known = set(present)
+    destinations = tuple(replace(_destination(d, config, gone), id=d.id if d.id in known else 0) for d in flow.destinations)
+    return Restorable(replace(flow, filters=filters, destinations=destinations), tuple(gone))
+
+
+def _without(flow: Flow, lost: Gone) -> Flow:
+    """Without the tag in the one list where it cannot be."""
+    taken = without_tag(flow, int(lost.key))
+    kept = {name: getattr(flow, name) for name in LISTS if name != lost.of}
+    emptied = tuple(name for name in taken.emptied if name == lost.of or name in flow.emptied)
+    return replace(taken, **kept, emptied=emptied)
+
+
+def _is_there(tag: int, place: str, config: AccountConfig) -> bool:
+    return tag in config.tags and KIND_OF_PLACE[place] in config.tags[tag].kinds
+
+
+def _filter(row: FilterRow, of: str, config: AccountConfig, gone: list[Gone]) -> FilterRow:
+    key = parse_filter(row.field)
+    if isinstance(key, SourceKey):
+        if key.id is None:
+            return row
+        known = config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields
+        if key.id in known and known[key.id].is_enumerated:
+            return row
+        gone.append(Gone(Part.FIELD, row.field, of))
+        return FilterRow("event.code", Op.IS_ANY_OF)  # as a row that was just added: without values it keeps the flow from running
+    lost = [value for value in row.values if not _is_there(int(value), key, config)]
+    gone += [Gone(Part.TAG, int(value), of) for value in lost]
+    return replace(row, values=tuple(value for value in row.values if value not in lost))
+
+
+def _destination(d: Destination, config: AccountConfig, gone: list[Gone]) -> Destination:
+    if d.connection is not None and d.connection not in config.connections:
+        gone.append(Gone(Part.CONNECTION, d.connection, d.name))
+        d = replace(d, connection=None)
+    if d.payload_mapping is not None and d.payload_mapping not in config.mappings:
+        gone.append(Gone(Part.PAYLOAD_MAPPING, d.payload_mapping, d.name))
+        d = replace(d, payload_mapping=None)
+    if d.header_mapping is not None and d.header_mapping not in config.mappings:
+        gone.append(Gone(Part.HEADER_MAPPING, d.header_mapping, d.name))
+        d = replace(d, header_mapping=GONE)
+    return d

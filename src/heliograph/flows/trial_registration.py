@@ -1,0 +1,90 @@
+"""A test registration that suits a flow: marked Test, with a value in every field, recorded without being judged (P9: nothing is sent by it)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from heliograph.domain.connection.sample import SampleFacts
+from heliograph.domain.flow.flow import Flow, Op, Watch
+from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, PROFILE_FIELDS
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType, Status
+from heliograph.recording.items import Item
+from heliograph.recording.record import record
+from heliograph.recording.sources import Committed
+from heliograph.store.database import of_django
+
+_ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}
+
+
+def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, now: datetime) -> int | tuple[Problem, ...]:
+    """Records it, and gives its id; or why it was refused. The same code again is the same registration."""
+    with transaction.atomic():
+        db = of_django(connection)
+        source = Committed(db)
+        document = suiting(flow, source.account(account), event, code, now=now)
+        (answer,) = record(db, [Item(account, document, by, quiet=True, by_hand=True)], source)
+        if not answer.is_recorded or answer.registration is None:
+            return answer.problems
+        return answer.registration
+
+
+def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *, now: datetime) -> dict[str, object]:
+    """Its document (I2): as far as the event has what the flow activates for and filters by."""
+    facts = SampleFacts(now)
+    profile: dict[str, object] = {name: facts.value(f"profile.{name}") for name in PROFILE_FIELDS}
+    custom: dict[str, object] = {f.code: _answer(f) for f in config.profile_fields.values()}
+    wanted = {row.field: row.values[0] for row in flow.filters if row.op in (Op.IS_ANY_OF, Op.CONTAINS, Op.STARTS_WITH) and row.values}
+    for key, value in wanted.items():
+        area, _dot, name = key.partition(".")
+        if area == "profile" and name in PROFILE_FIELDS:
+            profile[name] = value
+        elif area == "profile":
+            field = config.profile_fields.get(int(name.removeprefix("custom.")))
+            if field is not None:
+                custom[field.code] = [value] if field.type in QuestionType.MANY and field.options else value
+    document: dict[str, object] = {
+        "event": event.code,
+        "code": code,
+        "profile": {**profile, **({"custom": custom} if custom else {})},
+        "answers": {q.code: _answer(q) for q in event.questions.values()},
+        "properties": {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True, **_properties(flow, event)},
+    }
+    status = _tagged([*event.statuses.values(), *config.statuses.values()], flow.statuses)
+    if status is not None:
+        document["status"] = status.name
+    tags = {int(v) for row in flow.filters if row.field == ATTENDEE_TYPE_TAGS and row.op is Op.IS_ANY_OF for v in row.values}
+    kind = next((t for t in event.types.values() if t.tags & tags), None)
+    if kind is not None:
+        document["attendee_type"] = kind.code
+    if flow.watch is Watch.SESSION_STATUS and event.sessions:
+        of_session = _tagged(config.session_statuses.values(), flow.session_statuses) or next(iter(config.session_statuses.values()), None)
+        if of_session is not None:
+            document["sessions"] = [{"code": next(iter(event.sessions.values())).code, "status": of_session.name}]
+    return document
+
+
+def _tagged(statuses: Iterable[Status], tags: Iterable[int]) -> Status | None:
+    wanted = set(tags)
+    return next((status for status in statuses if status.tags & wanted), None)
+
+
+def _properties(flow: Flow, event: EventConfig) -> dict[str, bool]:
+    """The first property that carries one of the flow's tags."""
+    for tag in flow.properties:
+        if tag < 0:
+            return {STANDARD_PROPERTY_NAMES[StandardProperty(tag)]: True}
+        found = next((p for p in event.properties.values() if tag in p.tags), None)
+        if found is not None:
+            return {found.code: True}
+    return {}
+
+
+def _answer(field: Field) -> object:
+    if field.options:
+        return [field.options[0]] if field.type in QuestionType.MANY else field.options[0]
+    return "Yes" if field.type == QuestionType.CHECKBOX else _ANSWERS.get(field.type, "Sample answer")

@@ -1,0 +1,147 @@
+"""Setting Signal up in four steps (guide: Overview; N3): an account without a flow begins here, and Help leads here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import connections, transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.recording.sources import Committed
+from heliograph.setup.coverage import Coverage, coverage
+from heliograph.store.database import of_django
+from heliograph.web.pages import page
+
+NEW: Final = "New"
+LISTED: Final = 5
+"""Lines of what carries no tag; Tag coverage has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the four. state: what is done, in words. todo: what is missing. on: its words and its address."""
+
+    n: int
+    name: str
+    where: str
+    text: str
+    done: bool
+    state: str
+    link: str
+    href: str
+    todo: list[str] = field(default_factory=list)
+    next: bool = False
+
+
+@require_safe
+def signal(request: AccountRequest) -> HttpResponse:
+    """Where Signal begins: the Flow List, or the four steps while there is no flow."""
+    with transaction.atomic(using="read"):
+        config = Committed(of_django(connections["read"])).account(request.account.pk)
+    return HttpResponseRedirect(reverse("flow-list" if config.flows else "signal-first"))
+
+
+@require_safe
+def first(request: AccountRequest) -> HttpResponse:
+    """The two questions, and the four steps with what is done."""
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        config, gaps = Committed(db).account(request.account.pk), coverage(db, request.account.pk)
+    steps = _steps(config, gaps, administers=may(request.user, Role.ADMINISTRATOR))
+    following = next((step.n for step in steps if not step.done), None)
+    return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=sum(step.done for step in steps))
+
+
+def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[Step]:
+    tags = len(config.tags.keys() - STANDARD_TAGS.keys())
+    tagged = sum(bool(status.tags) for status in config.statuses.values())
+    new = next((status for status in config.statuses.values() if status.name == NEW), None)
+    names = [connection.name for connection in config.connections.values()]
+    flows = len(config.flows)
+    begun = _("Not begun")
+    covered = bool(new and new.tags)
+    return [
+        Step(
+            1,
+            _("Add tags in the account"),
+            _("Account Settings > Management > Tags"),
+            _("Tags are the labels that flows speak of, so that one flow serves every event."),
+            tags > 0,
+            ngettext("Done: %(n)d tag", "Done: %(n)d tags", tags) % {"n": tags} if tags else begun,
+            _("Open Tags"),
+            reverse("tags"),
+        ),
+        Step(
+            2,
+            _("Apply those tags"),
+            _("Registration Statuses, and in each event"),
+            _("An untagged status stops a flow. At least New must carry a tag: each registration passes through it."),
+            covered,
+            _applied(tagged, len(config.statuses), covered=covered) if tagged else begun,
+            _("Apply tags"),
+            reverse("tag-coverage") if tags else reverse("registration-statuses"),
+            _missing(config, gaps) if tags else [],
+        ),
+        Step(
+            3,
+            _("Add a Connection"),
+            _("Connections"),
+            _("Where a flow sends its data."),
+            bool(names),
+            _connections(names) if names else begun,
+            _("Open Connection List") if names or not administers else _("Add A Connection"),
+            reverse("connection-list" if names or not administers else "connection-new"),
+        ),
+        Step(
+            4,
+            _("Configure a Flow"),
+            _("Flows"),
+            _("What to watch for, what to act on, where to send it. Try it as Test first."),
+            flows > 0,
+            ngettext("Done: %(n)d flow", "Done: %(n)d flows", flows) % {"n": flows} if flows else begun,
+            _("ADD A FLOW") if administers and not flows else _("Open Flow List"),
+            reverse("flow-new" if administers and not flows else "flow-list"),
+        ),
+    ]
+
+
+def _applied(tagged: int, of: int, *, covered: bool) -> str:
+    words = {"n": tagged, "all": of}
+    return _("Done: %(n)d of %(all)d statuses tagged") % words if covered else _("Begun: %(n)d of %(all)d statuses tagged") % words
+
+
+def _connections(names: list[str]) -> str:
+    first = min(names, key=str.casefold)
+    if len(names) == 1:
+        return _("Done: %(name)s") % {"name": first}
+    return ngettext("Done: %(name)s and %(n)d more", "Done: %(name)s and %(n)d more", len(names) - 1) % {"name": first, "n": len(names) - 1}
+
+
+def _missing(config: AccountConfig, gaps: Coverage) -> list[str]:
+    """What carries no tag, New first, then the account's statuses, then by event."""
+    bare = [status.name for status in config.statuses.values() if not status.tags]
+    found = [_("New carries no tag")] if NEW in bare else []
+    rest = len(bare) - len(found)
+    if rest:
+        found.append(
+            ngettext("%(n)d more registration status carries no tag", "%(n)d more registration statuses carry no tag", rest) % {"n": rest}
+        )
+    by_event: dict[str, int] = {}
+    for gap in gaps.gaps.get(TagKind.REGISTRATION_STATUS, ()):
+        if gap.where:
+            by_event[gap.where] = by_event.get(gap.where, 0) + 1
+    found += [
+        ngettext("%(event)s: %(n)d custom status carries no tag", "%(event)s: %(n)d custom statuses carry no tag", n)
+        % {"event": event, "n": n}
+        for event, n in sorted(by_event.items())
+    ]
+    return found[:LISTED]

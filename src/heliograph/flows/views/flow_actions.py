@@ -1,0 +1,115 @@
+"""Copying and deleting a flow (F1, P12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.flow import Flow, Mode
+from heliograph.flows.flow_list import FlowList
+from heliograph.flows.models import FLOW_NAME_LENGTH
+from heliograph.flows.services.flows import copy_flow, delete_flow
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services.saving import saving
+from heliograph.setup.views.frame import account_config, by, reading
+from heliograph.web.fields import Field
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+QUESTION = "flows/question.html"
+SHOWN = 100
+"""Versions of a list, the newest."""
+
+
+def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
+    """The flow, and how a question shows it. Raises Http404."""
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+        found = config.flows.get(id)
+        if found is None:
+            raise Http404
+        name = found.name or _("Without a name")
+        return found, {"name": name, "sentence": sentence.parts(found, sentence.Names.of(config), _), "href": reverse("flow", args=(id,))}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def copy(request: AccountRequest, flow: int) -> HttpResponse:
+    """Asks for the copy's name, then makes it and opens it."""
+    found, shown = _known(request, flow)
+    typed = request.POST.get("name", _("Copy of %(name)s") % {"name": found.name} if found.name else "")[: FLOW_NAME_LENGTH + 1]
+    error = ""
+    if request.method == "POST":
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                row = copy_flow(s, flow, name=typed)
+        except NotThere:
+            raise Http404 from None
+        except Invalid as refusal:
+            error = " ".join(_(sentence) for said in refusal.fields.values() for sentence in said)
+        else:
+            say(request, _("The copy is off and in Test: look it over, then switch it on."))
+            return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
+    return page(
+        request,
+        QUESTION,
+        here="flows",
+        status=422 if error else 200,
+        flow=shown,
+        heading=_("Copy %(name)s") % {"name": shown["name"]},
+        lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
+        notes=[],
+        fields=[Field(id="name", label=_("Name of the copy"), value=typed, error=error)],
+        button=_("Copy"),
+        button_class="primary",
+        cancel=_("Cancel"),
+    )  # fmt: skip
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def delete(request: AccountRequest, flow: int) -> HttpResponse:
+    """Says what becomes of what was not delivered, then deletes (P12)."""
+    found, shown = _known(request, flow)
+    if request.method == "POST":
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                delete_flow(s, flow)
+        except NotThere:
+            raise Http404 from None
+        say(request, _("“%(name)s” is deleted.") % {"name": shown["name"]})
+        return HttpResponseRedirect(reverse("flow-list"))
+    with transaction.atomic(using="read"):
+        waiting = FlowList(reading(), request.account.pk).undelivered(flow)
+    notes = [_("It takes no further change. What it sent, and its figures, stay.")]
+    if waiting:
+        text = ngettext(
+            "%(n)s action of it is not delivered yet. It ends as Failed.",
+            "%(n)s actions of it are not delivered yet. They end as Failed.",
+            waiting,
+        )
+        notes.append(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"})
+    if found.mode is Mode.LIVE and found.active:
+        notes.append(_("It is Live and on."))
+    return page(
+        request,
+        QUESTION,
+        here="flows",
+        flow=shown,
+        heading=_("Delete %(name)s?") % {"name": shown["name"]},
+        lead="",
+        notes=notes,
+        fields=[],
+        button=_("Delete the flow"),
+        button_class="danger",
+        cancel=_("Keep it"),
+    )

@@ -1,0 +1,1 @@
+"""Mappings: the list, the editor, the preview (guide: Mappings)."""

@@ -1,0 +1,248 @@
+"""A mapping while somebody writes it: it may be wrong, and nothing that was typed is lost (M1, M2).
+
+A draft holds texts as they were typed. `checked` makes a mapping of the rows that are right, and puts a sentence at each of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from heliograph.domain.mapping.chips import LineError, read_line, write_line
+from heliograph.domain.mapping.headers import SEALED, is_secret_name, sealed_field
+from heliograph.domain.mapping.mapping import MAX_ROWS, MAX_TEXT, Case, EmptyPolicy, Kind, MappingError, Part, Row, Source, Text, ValueType
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.paths import Path, PathError, format_path, parse_path
+from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
+from heliograph.domain.setup.fields import Subject
+from heliograph.setup.source_fields import any_key
+
+MOST_REFUSED = 50
+"""Rows that are refused at once; the rest is looked at when these are mended."""
+
+
+@dataclass(slots=True)
+class DraftRow:
+    """One row. target: its name; of a nested row the last step of its path, whose others are `under`. entry: a nested row that is itself an entry of a list.
+
+    line: its chips as text (domain.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
+    was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
+    """
+
+    target: str = ""
+    under: Path = ()
+    entry: int | None = None
+    nested: bool = False
+    type: ValueType = ValueType.TEXT
+    required: bool = False
+    trim: bool = False
+    case: Case | None = None
+    line: str = ""
+    kept: tuple[Part, ...] = ()
+    errors: dict[str, str] = field(default_factory=dict)
+    was: int | None = None
+
+    @classmethod
+    def of(cls, row: Row) -> DraftRow:
+        """A row that is right."""
+        last = row.path[-1]
+        return cls(
+            target=str(last),
+            under=row.path[:-1],
+            entry=last if isinstance(last, int) else None,
+            nested=row.nested,
+            type=row.type,
+            required=row.required,
+            trim=row.trim,
+            case=row.case,
+            line=write_line(row.parts),
+            kept=row.parts,
+        )
+
+    @property
+    def path(self) -> Path:
+        """Where its value stands."""
+        return (*self.under, self.target if self.entry is None else self.entry)
+
+    @property
+    def whole_target(self) -> str:
+        """The target as a mapping keeps it."""
+        return format_path(self.path) if self.nested else self.target
+
+    def chips(self) -> tuple[Part, ...] | None:
+        """Its chips, also of fields that the account does not have; None where the text is none of chips."""
+        try:
+            return read_line(self.line, key_of=any_key, kept=self.kept)
+        except LineError:
+            return None
+
+    def put(self, parts: Iterable[Part]) -> None:
+        """Other chips in place of those that it had."""
+        self.kept = tuple(parts)
+        self.line = write_line(self.kept)
+
+    def row(self, key_of: Callable[[str], str]) -> Row:
+        """The row. Raises MappingError."""
+        try:
+            parts = read_line(self.line, key_of=key_of, kept=self.kept)
+        except LineError as error:
+            raise MappingError(None, "source", str(error)) from None
+        if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, Text)):
+            raise MappingError(None, "source", f"a text is at most {MAX_TEXT:,} characters long")
+        if self.nested and not self.target and self.entry is None:
+            raise MappingError(None, "target", "the name of the target field is missing")
+        return Row(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a draft comes to. mapping: of the rows that are right; places: theirs in the draft, from 0; errors: how many things are refused."""
+
+    mapping: FieldMapping
+    places: tuple[int, ...]
+    errors: int
+
+
+@dataclass(slots=True)
+class Draft:
+    """A mapping that is being written. number: of the version that it was begun with, 0 for a new one. errors: sentences by field, of the whole."""
+
+    name: str = ""
+    kind: Kind = Kind.PAYLOAD
+    subject: Subject = Subject.REGISTRATION
+    empty: EmptyPolicy = EmptyPolicy.KEY
+    rows: list[DraftRow] = field(default_factory=list)
+    number: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, mapping: FieldMapping, number: int = 0) -> Draft:
+        """A mapping as it is."""
+        return cls(mapping.name, mapping.kind, mapping.subject, mapping.empty, [DraftRow.of(row) for row in mapping.rows], number)
+
+    def seals(self, row: DraftRow) -> bool:
+        """Whether the typed text of a row is kept sealed (`Mapping.seals`)."""
+        return self.kind is Kind.HEADER and is_secret_name(row.target)
+
+    def seal(self) -> dict[str, str]:
+        """Takes out what was typed into rows that are kept sealed, and puts SEALED there; what it was, by field of the vault."""
+        typed: dict[str, str] = {}
+        for row in self.rows:
+            parts = row.chips() if self.seals(row) else None
+            texts = [part.text for part in parts or () if isinstance(part, Text)]
+            if len(texts) == 1 and SEALED not in texts[0]:
+                typed[sealed_field(row.target)] = texts[0]
+                row.put(Text(SEALED) if isinstance(part, Text) else part for part in parts or ())
+        return typed
+
+    def checked(self, key_of: Callable[[str], str]) -> Checked:
+        """Looks at every row; what is wrong is said in `errors`, here and of the rows. key_of: as `read_line` asks for it."""
+        self.errors = {name: text for name, text in self.errors.items() if name not in ("name", "rows")}
+        good: list[tuple[int, Row]] = []
+        for place, draft in enumerate(self.rows):
+            draft.errors = {}
+            try:
+                good.append((place, draft.row(key_of)))
+            except MappingError as error:
+                draft.errors[error.field] = error.reason
+        named = self.name.strip()
+        try:
+            FieldMapping(named)
+        except MappingError as error:
+            self.errors["name"], named = error.reason, "?"
+        mapping = self._fitting(named, good)
+        wrong = sum(len(draft.errors) for draft in self.rows) + len(self.errors)
+        return Checked(mapping, tuple(place for place, _ in good), wrong)
+
+    def _fitting(self, name: str, good: list[tuple[int, Row]]) -> FieldMapping:
+        """The mapping of the rows that fit together; those that do not are taken out of `good`, the later one of two."""
+        for _try in range(MOST_REFUSED):
+            try:
+                return FieldMapping(name, self.kind, self.subject, self.empty, tuple(row for _, row in good))
+            except MappingError as error:
+                if error.row is None:
+                    self.errors["rows"] = error.reason
+                    break
+                place, _ = good.pop(error.row - 1)
+                self.rows[place].errors[error.field] = error.reason
+        good.clear()
+        return FieldMapping(name, self.kind, self.subject, self.empty)
+
+    def add(self, name: str, *, nested: bool, type: ValueType) -> int:
+        """A further row; its place. Raises MappingError for a name that cannot be one, with the sentence for the box that it was typed in."""
+        new = Row(name, type=type, nested=nested)
+        others = [
+            Row(row.whole_target, type=row.type, nested=row.nested) for row in self.rows if row.target.strip() or row.entry is not None
+        ]
+        for _try in range(MOST_REFUSED):
+            try:
+                FieldMapping("?", self.kind, self.subject, rows=(*others, new))
+                break
+            except MappingError as error:
+                if error.row is None or error.row > len(others):
+                    raise MappingError(None, "target", error.reason) from None
+                others.pop(error.row - 1)  # it was wrong before, and says so itself
+        self.rows.append(DraftRow.of(new))
+        return len(self.rows) - 1
+
+    def add_inside(self, under: Path) -> int:
+        """A row without a name yet, within an object; its place."""
+        place = 1 + max(i for i, row in enumerate(self.rows) if row.nested and row.path[: len(under)] == under)
+        self.rows.insert(place, DraftRow(under=under, nested=True))
+        return place
+
+    def add_entry(self, of: Path) -> int:
+        """A further entry of a list, with the fields of the one before; the place of its first row."""
+        inside = [(i, row) for i, row in enumerate(self.rows) if row.nested and row.path[: len(of)] == of and len(row.path) > len(of)]
+        last = max(step for _, row in inside if isinstance(step := row.path[len(of)], int))
+        place = 1 + max(i for i, _ in inside)
+        new = [
+            DraftRow.of(Row(format_path((*of, last + 1, *row.path[len(of) + 1 :])), type=row.type, nested=True))
+            for _, row in inside
+            if row.path[len(of)] == last
+        ]
+        self.rows[place:place] = new
+        return place
+
+    def rename(self, names: Mapping[Path, str]) -> None:
+        """Gives objects and lists other names. names: by their paths as they are now."""
+        for row in self.rows if names else ():
+            if row.nested:
+                row.under = renamed(row.under, names)
+
+    def move(self, place: int, by: int) -> int:
+        """One up (-1) or down (1); where it is then."""
+        to = min(max(place + by, 0), len(self.rows) - 1)
+        self.rows.insert(to, self.rows.pop(place))
+        return to
+
+    def sample(self, text: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+        """(rows that a sample would add, rows that are there already). Raises MappingError."""
+        there = [Row(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
+        return new_rows(there, rows_from_sample(text))
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Adds rows of a sample. Raises MappingError where they are too many."""
+        if len(self.rows) + len(rows) > MAX_ROWS:
+            raise MappingError(None, "sample", f"at most {MAX_ROWS} rows are possible")
+        self.rows += [DraftRow.of(row) for row in rows]
+
+
+def set_behind(part: Part, **changes: object) -> Part:
+    """The chip with something else behind it; a typed text has nothing but itself."""
+    if isinstance(part, Source):
+        return replace(part, **{name: value for name, value in changes.items() if name != "text"})  # type: ignore[arg-type]
+    return Text(str(changes.get("text", part.text)))
+
+
+def renamed(path: Path, names: Mapping[Path, str]) -> Path:
+    """A path with other names for some of the objects and lists that it leads through."""
+    return tuple(names.get(path[: depth + 1], step) for depth, step in enumerate(path))
+
+
+def read_path(text: str) -> Path | None:
+    """A path that a page was made with; None for anything else, and for none."""
+    try:
+        return parse_path(text) if text else None
+    except PathError:
+        return None

@@ -1,0 +1,70 @@
+"""The mappings of an account, with the flows that use each (guide: Mappings; M1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.mappings import mapping_warnings as warnings
+from heliograph.store.registrations import folded
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. text: of its name, its target fields, the flows that use it."""
+
+    text: str = ""
+    kind: Kind | None = None
+    subject: Subject | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than all."""
+        return self != Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One mapping. joined: labels of its tags that several questions of one event carry (M8)."""
+
+    id: int
+    mapping: FieldMapping
+    flows: Sequence[Flow]
+    changed: datetime
+    by: str
+    joined: Sequence[str] = ()
+
+
+def listed(config: AccountConfig, wanted: Wanted) -> list[Listed]:
+    """The mappings that are asked for, by name. Inside the account's scope; two queries, however many there are."""
+    stamps = {
+        pk: (changed, by) for pk, changed, by in MappingRow.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
+    }
+    users: dict[int, dict[int, Flow]] = {}
+    for flow in sorted(config.flows.values(), key=lambda flow: (flow.name.casefold(), flow.id)):
+        for destination in flow.destinations:
+            for used in (destination.payload_mapping, destination.header_mapping):
+                if used is not None:
+                    users.setdefault(used, {})[flow.id] = flow
+    tags = {id: set(warnings.answer_tags(m.sources).values()) for id, m in config.mappings.items()}
+    joined = warnings.joined_answers({tag for each in tags.values() for tag in each})
+    words = folded(wanted.text).split()
+    rows = []
+    for id, mapping in config.mappings.items():
+        if id not in stamps:
+            continue
+        flows = list(users.get(id, {}).values())
+        if wanted.kind not in (None, mapping.kind) or wanted.subject not in (None, mapping.subject):
+            continue
+        text = folded(" ".join((mapping.name, *(row.target for row in mapping.rows), *(flow.name for flow in flows))))
+        if all(word in text for word in words):
+            labels = sorted(config.tags[tag].label for tag in tags[id] & joined.keys() if tag in config.tags)
+            rows.append(Listed(id, mapping, flows, *stamps[id], labels))
+    return sorted(rows, key=lambda row: (folded(row.mapping.name), row.id))

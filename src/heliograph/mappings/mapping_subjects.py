@@ -1,0 +1,137 @@
+"""Whose data a mapping is tried with: a registration, a session registration or an event of the account, found by search (M7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from heliograph.domain.connection.sample import SampleFacts
+from heliograph.domain.mapping.rendering import Facts as AnyFacts
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.registration.facts import Facts
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database
+from heliograph.store.registrations import folded
+
+SHOWN = 7
+"""Matches of a search: the one that is taken, and those that are offered beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One that a search has found. key: what names it again; name: of the person, or of the event, "" for none."""
+
+    id: int
+    code: str
+    name: str
+    event: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a mapping is tried with. match None: made-up data. name: as sentences say it; lacks: it has no registration for a session, which leaves those fields empty."""
+
+    facts: AnyFacts
+    zone: tzinfo
+    match: Match | None = None
+    others: tuple[Match, ...] = field(default=())
+    lacks: bool = False
+
+
+@dataclass
+class Subjects:
+    """The registrations and events of one account, for trying mappings."""
+
+    db: Database
+    account: int
+    config: AccountConfig
+    subject: Subject
+
+    def search(self, text: str) -> list[Match]:
+        """Those that have all of these words; the last changed first."""
+        words = folded(text.replace("\0", " ")).split()[:8]
+        if self.subject is Subject.EVENT:
+            return self._events(words)
+        where = ["r.account_id = :account", "r.version > 0"]
+        like: dict[str, object] = {"account": self.account}
+        for i, word in enumerate(words):
+            where.append(f"r.search LIKE :w{i} ESCAPE '!'")
+            like[f"w{i}"] = _within(word)
+        if self.subject is Subject.SESSION:
+            where.append("EXISTS (SELECT 1 FROM session_registration s WHERE s.registration_id = r.id)")
+        return self._registrations(where, like)
+
+    def named(self, key: str) -> Match | None:
+        """The one of this key, if the account has it."""
+        event, _, code = key.partition(" ")
+        if "\0" in key:
+            return None
+        if self.subject is Subject.EVENT:
+            return next(iter(self._events([], code=event)), None)
+        where = ["r.account_id = :account", "r.version > 0", "r.code = :code", "e.code = :event"]
+        return next(iter(self._registrations(where, {"account": self.account, "code": code, "event": event}, order="r.id")), None)
+
+    def _registrations(self, where: list[str], params: dict[str, object], *, order: str = "r.modified DESC, r.id DESC") -> list[Match]:
+        rows = self.db.all(
+            "SELECT r.id, r.code, r.name, r.event_id, e.code FROM registration r JOIN event e ON e.id = r.event_id"
+            f" WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {SHOWN}",
+            params,
+        )
+        return [Match(id, code, name, event, f"{event_code} {code}") for id, code, name, event, event_code in rows]
+
+    def _events(self, words: list[str], *, code: str | None = None) -> list[Match]:
+        where = ["account_id = :account"]
+        given: dict[str, object] = {"account": self.account}
+        if code is not None:
+            where.append("code = :code")
+            given["code"] = code
+        for i, word in enumerate(words):
+            where.append(f"(lower(code) LIKE :w{i} ESCAPE '!' OR lower(name) LIKE :w{i} ESCAPE '!')")
+            given[f"w{i}"] = _within(word)
+        rows = self.db.all(f"SELECT id, code, name FROM event WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT {SHOWN}", given)
+        return [Match(id, code, name, id, code) for id, code, name in rows]
+
+    def tried(self, key: str, text: str, now: datetime, *, flow_name: str = "") -> Tried | None:
+        """What to try with: the one of `key`, else the first that the search finds; None where it finds none. flow_name: for Flow Name."""
+        match = self.named(key) if key else None
+        found = [] if match else self.search(text)
+        if match is None:
+            if not found:
+                return None
+            match = found[0]
+        change = self._last_change(match)
+        facts = Facts(change, self.config, Committed(self.db).event(match.event), flow_name=flow_name, now=now)
+        lacks = self.subject is Subject.SESSION and change.session is None
+        return Tried(facts, ZoneInfo(facts.timezone), match, tuple(found[1:]), lacks)
+
+    def made_up(self, now: datetime) -> Tried:
+        """Data of nobody."""
+        return Tried(SampleFacts(now), ZoneInfo(self.config.timezone))
+
+    def _last_change(self, match: Match) -> Change:
+        """Its newest change whose content is kept; without one, a change that tells the state of now and nothing before it (X6)."""
+        kind = {Subject.REGISTRATION: 1, Subject.SESSION: 2, Subject.EVENT: 3}[self.subject]
+        about = "c.subject_id = :id ORDER BY c.version" if self.subject is Subject.EVENT else "c.registration_id = :id ORDER BY c.id"
+        rows = self.db.all(
+            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.kind = :kind AND {about} DESC LIMIT 1",
+            {"account": self.account, "id": match.id, "kind": kind},
+        )
+        found = read_change(rows[0]) if rows else None
+        if found is not None:
+            return found
+        now = datetime.fromtimestamp(0, ZoneInfo("UTC"))
+        if self.subject is Subject.EVENT:
+            event = Committed(self.db).event(match.event)
+            return Change(0, SubjectKind.EVENT, match.id, 0, Facet.EVENT_UPDATED, now, "", event_state=event.state)
+        ((state,),) = self.db.all("SELECT state FROM registration WHERE id = :id", {"id": match.id})
+        registration = read_state(state)
+        return Change(0, SubjectKind.REGISTRATION, match.id, 0, Facet.UPDATED, registration.modified, "", registration=registration)
+
+
+def _within(word: str) -> str:
+    return f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"

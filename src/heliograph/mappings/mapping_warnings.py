@@ -1,0 +1,70 @@
+"""What a mapping is warned about though it may be saved: answers that are joined (M8), fields that are gone, personal data in an address (C2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heliograph.domain.connection.connection import Method
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.setup.fields import Group, parse_source
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.setup.models import Question
+
+PERSONAL = frozenset({Group.PROFILE, Group.PROFILE_CUSTOM, Group.QUESTION_TAGS, Group.PREVIOUS})
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An event in which several questions carry one tag: their answers are joined. questions: their labels, in question order."""
+
+    event: str
+    questions: tuple[str, ...]
+
+
+def joined_answers(tags: Iterable[int]) -> dict[int, Joined]:
+    """By tag, the first event in which its answers would be joined. Inside the account's scope."""
+    wanted = sorted(set(tags))
+    if not wanted:
+        return {}
+    found: dict[tuple[int, int, str], list[str]] = {}
+    rows = Question.objects.filter(tag__in=wanted).order_by("-event_id", "position", "pk")
+    for tag, event, code, label in rows.values_list("tag_id", "event_id", "event__code", "label"):
+        found.setdefault((tag, event, code), []).append(label)
+    joined: dict[int, Joined] = {}
+    for (tag, _, code), labels in found.items():
+        if len(labels) > 1:
+            joined.setdefault(tag, Joined(code, tuple(labels)))
+    return joined
+
+
+def answer_tags(keys: Iterable[str]) -> dict[str, int]:
+    """The tags of those source fields that take answers or questions."""
+    found = {key: parse_source(key) for key in keys}
+    return {key: each.id for key, each in found.items() if each.id is not None and each.name in ("answer", "question")}
+
+
+def is_personal(key: str) -> bool:
+    """Whether the field says something about a person."""
+    return parse_source(key).group in PERSONAL
+
+
+def used_by(config: AccountConfig, mapping: int) -> list[tuple[Flow, Destination]]:
+    """The flows that use a mapping, by name, each with the destination that does (M1)."""
+    found = [
+        (flow, destination)
+        for flow in config.flows.values()
+        for destination in flow.destinations
+        if mapping in (destination.payload_mapping, destination.header_mapping)
+    ]
+    return sorted(found, key=lambda pair: (pair[0].name.casefold(), pair[0].id, pair[1].id))
+
+
+def in_address(config: AccountConfig, uses: Iterable[tuple[Flow, Destination]], mapping: int) -> list[str]:
+    """Names of the connections that send this mapping in the query of a URL, which servers on the way write into their logs."""
+    names = []
+    for _, destination in uses:
+        connection = config.connections.get(destination.connection or 0)
+        if connection and connection.method is Method.GET and destination.payload_mapping == mapping and connection.name not in names:
+            names.append(connection.name)
+    return names

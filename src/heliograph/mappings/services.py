@@ -1,0 +1,164 @@
+"""Saving mappings (guide: Mappings; M1-M9, P12)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.audit import Deed
+from heliograph.connections.vault import vault
+from heliograph.domain.mapping import headers
+from heliograph.domain.mapping import restorable as restoring
+from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.restorable import Restorable, is_there
+from heliograph.domain.setup.fields import parse_source
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.models import Destination, MappingField, MappingTag
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.setup.save_questions import SavedMeanwhile
+from heliograph.setup.services import rescheduling
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.usage import Use
+from heliograph.store.database import Database
+from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+
+OWNER: Final = "mapping"
+
+
+def save_mapping(
+    s: Saving,
+    mapping: FieldMapping,
+    id: int | None = None,
+    *,
+    confirmed: bool = False,
+    based_on: int | None = None,
+    waiting: Mapping[str, str] | None = None,
+) -> MappingRow:
+    """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten. waiting: texts to be kept
+    sealed that were typed before, by field: SEALED stands for them in the mapping, or for those that are stored.
+
+    Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
+    """
+    s.needs_account()
+    row = MappingRow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
+    if based_on is not None and row.number != based_on:
+        raise SavedMeanwhile(row.number, row.changed_by)
+    shown = None if id is None else dict(row.body)
+    mapping = replace(mapping, name=mapping.name.strip())
+    stored = {} if id is None else sealed_texts(s.db, s.account, id)
+    try:
+        texts = headers.sealed_texts(mapping.typed_secrets, {**stored, **(waiting or {})})
+    except headers.NotSealed as error:
+        raise Invalid({"rows": [_("Type the text again: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
+    with watching_flows(s, confirmed=confirmed) as config:
+        tags, fields = _named(mapping, config)
+        row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
+        edition = int((shown or {}).get("edition", 0)) + (texts != stored)  # another text is another version (D7)
+        row.body |= {"edition": edition} if edition else {}
+        check(row)
+        row.save()
+        _keep_texts(s, row, stored, texts)
+        MappingTag.objects.filter(mapping=row).delete()
+        MappingTag.objects.bulk_create(MappingTag(account_id=s.account, mapping=row, tag_id=tag) for tag in sorted(tags))
+        MappingField.objects.filter(mapping=row).delete()
+        MappingField.objects.bulk_create(MappingField(account_id=s.account, mapping=row, field_id=field) for field in sorted(fields))
+        write(s, row)
+    rescheduling.mapping_saved(s, row.pk)
+    s.note(Deed.CREATED if shown is None else Deed.CHANGED, "mapping", row, shown, row.body)
+    return row
+
+
+def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
+    """The texts of a mapping that are kept sealed, by field."""
+    return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
+
+
+def _keep_texts(s: Saving, row: MappingRow, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
+    if stored == texts:
+        return
+    remove_secrets(s.db, s.account, OWNER, row.pk, keep=texts)
+    for field, text in texts.items():
+        if stored.get(field) != text:
+            save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, field), text)
+
+
+def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:
+    """(tags, custom fields) that it names. Raises Invalid for what the account does not have."""
+    tags: set[int] = set()
+    fields: set[int] = set()
+    for source in sorted(mapping.sources):
+        key = parse_source(source)
+        if key.id is None or key.id < 0:
+            continue
+        if not is_there(key, config):
+            said = _("There is no custom field %(id)s.") if key.tag_kind is None else _("There is no tag %(id)s for this.")
+            raise Invalid({"rows": [said % {"id": key.id}]})
+        (fields if key.tag_kind is None else tags).add(key.id)
+    return tags, fields
+
+
+def copy_mapping(s: Saving, id: int) -> MappingRow:
+    """A new mapping like another, with the same texts that are kept sealed, used by no flow. Raises NotThere."""
+    mapping = FieldMapping.from_body(mapping_row(id).body)
+    taken = {name.casefold() for name in MappingRow.objects.filter(deleted_at=None).values_list("name", flat=True)}
+    base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
+    names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
+    name = next(name for name in names if name.casefold() not in taken)
+    return save_mapping(s, replace(mapping, name=name), waiting=sealed_texts(s.db, s.account, id))
+
+
+def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Restorable:
+    """Makes a past version the newest (F10), without what is gone by now, with the sealed texts of today (C5). Raises NotThere, AsksFirst, and Invalid
+    where its name is taken by now."""
+    mapping_row(id)
+    stored = sealed_texts(s.db, s.account, id)
+    found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
+    save_mapping(s, found.mapping, id, confirmed=confirmed)
+    return found
+
+
+def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> Restorable:
+    """A past version as it would be saved now. sealed: the fields of texts that are kept sealed today. Raises Invalid for one of an older release, with what no mapping can be any more."""
+    try:
+        return restoring.restorable(FieldMapping.from_body(version.body), config, sealed)
+    except MappingError as error:
+        raise Invalid({"rows": [str(error)]}) from None
+
+
+def delete_mapping(s: Saving, id: int) -> None:
+    """Deletes a mapping that no flow uses. Raises InUse, NotThere."""
+    s.needs_account()
+    row = mapping_row(id)
+    uses = mapping_uses(id)
+    if uses:
+        raise InUse(row.name, uses)
+    row.deleted_at = timezone.now()
+    remove_secrets(s.db, s.account, OWNER, id)
+    MappingTag.objects.filter(mapping=row).delete()
+    MappingField.objects.filter(mapping=row).delete()
+    write(s, row)
+    s.note(Deed.DELETED, "mapping", row, row.body, None)
+
+
+def mapping_uses(id: int) -> list[Use]:
+    """The flows that use a mapping (M1: editing names the other flows it changes)."""
+    used = Destination.objects.filter(Q(payload_mapping=id) | Q(header_mapping=id), removed_at=None, flow__deleted_at=None)
+    flows = {d.flow_id: d.flow.name for d in used.select_related("flow")}
+    return [Use("flow", flow, name) for flow, name in sorted(flows.items())]
+
+
+def mapping_row(id: int) -> MappingRow:
+    """The mapping that is not deleted. Raises NotThere."""
+    row: MappingRow | None = MappingRow.objects.filter(pk=id, deleted_at=None).first()
+    if row is None:
+        raise NotThere(f"There is no mapping {id}.")
+    return row

@@ -1,0 +1,78 @@
+"""A previewed request, written out in tokens for components/setup_body.html: key, str, lit, p(unctuation) and hole, where nothing can be sent (M7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.paths import Json
+from heliograph.domain.mapping.rendering import Hole, Rendered
+
+JSON, FORM, QUERY, HEADERS = "json", "form", "query", "headers"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a line: c is its kind, t its text."""
+
+    c: str
+    t: str
+
+
+type Line = list[Token]
+
+
+def ways(kind: Kind) -> tuple[str, ...]:
+    """How a mapping of this kind can be shown."""
+    return (HEADERS,) if kind is Kind.HEADER else (JSON, FORM, QUERY)
+
+
+def written(rendered: Rendered, how: str) -> list[Line]:
+    """The body, query or headers, line by line."""
+    if how == HEADERS:
+        return [[Token("key", name), Token("p", ": "), _plain(value)] for name, value in rendered.headers()]
+    if how == JSON:
+        return _json(rendered.tree(), 0, "", "")
+    escape = quote_plus if how == FORM else lambda text: quote(text, safe="")
+    lines: list[Line] = []
+    for number, (name, value) in enumerate(rendered.pairs()):
+        glue = ("" if how == FORM else "?") if number == 0 else "&"
+        shown = Token("hole", _(value)) if isinstance(value, Hole) else Token("str", escape(value))
+        lines.append([Token("p", glue), Token("key", escape(name)), Token("p", "="), shown])
+    return lines
+
+
+def _plain(value: str) -> Token:
+    return Token("hole", _(value)) if isinstance(value, Hole) else Token("str", value)
+
+
+def _json(value: Json, depth: int, key: str, tail: str) -> list[Line]:
+    start: Line = [Token("p", "  " * depth)]
+    if key:
+        start += [Token("key", key), Token("p", ": ")]
+    if isinstance(value, dict) and value:
+        members: Iterable[tuple[str, Json]] = [(json.dumps(name, ensure_ascii=False), member) for name, member in value.items()]
+        return _nested(start, "{}", list(members), depth, tail)
+    if isinstance(value, list) and value:
+        return _nested(start, "[]", [("", entry) for entry in value], depth, tail)
+    return [[*start, _leaf(value), *([Token("p", tail)] if tail else [])]]
+
+
+def _nested(start: Line, marks: str, members: Sequence[tuple[str, Json]], depth: int, tail: str) -> list[Line]:
+    lines: list[Line] = [[*start, Token("p", marks[0])]]
+    for number, (key, member) in enumerate(members, 1):
+        lines += _json(member, depth + 1, key, "" if number == len(members) else ",")
+    return [*lines, [Token("p", f"{'  ' * depth}{marks[1]}{tail}")]]
+
+
+def _leaf(value: Json) -> Token:
+    if isinstance(value, Hole):
+        return Token("hole", _(value))
+    if isinstance(value, dict | list):
+        return Token("p", "{}" if isinstance(value, dict) else "[]")
+    return Token("str" if isinstance(value, str) else "lit", json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,326 @@
+"""The mapping editor and its reading twin: everything their templates show of a mapping that is being written (guide: Mappings; M1-M9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.domain.connection.connection import ContentType, Method
+from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, MappingError, Row
+from heliograph.domain.mapping.rendering import Preview, Problem, preview
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.mappings import mapping_warnings as warnings
+from heliograph.mappings.mapping_drafts import Checked, Draft
+from heliograph.mappings.mapping_subjects import Subjects, Tried
+from heliograph.mappings.views import mapping_rows as rows
+from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, Line, ways, written
+from heliograph.mappings.views.mapping_form import Editing, mark_of
+from heliograph.mappings.views.mapping_rows import RowShown
+from heliograph.presets.services import starts
+from heliograph.setup.source_fields import SourceFields
+from heliograph.store.database import Database
+from heliograph.web.fields import Choice
+
+ABOVE_ALL = "rows"
+"""The key of errors that belong to no row."""
+
+
+@dataclass
+class Editor:
+    """One look at a mapping. id: of the stored one, 0 for a new one. strict: what is wrong was refused, and is not only pointed out."""
+
+    db: Database
+    account: int
+    config: AccountConfig
+    editing: Editing
+    id: int
+    now: datetime
+    strict: bool = False
+    fields: SourceFields = field(init=False)
+    checked: Checked = field(init=False)
+    tried: Tried = field(init=False)
+    found: Preview = field(init=False)
+
+    def __post_init__(self) -> None:
+        draft = self.editing.draft
+        self.fields = SourceFields.of(self.config, draft.subject)
+        self.checked = draft.checked(self.fields.key_of)
+        self.uses = warnings.used_by(self.config, self.id) if self.id else []
+        self.tried, self.nobody = self._whom()
+        self.found = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
+        possible = ways(draft.kind)
+        if self.editing.shown not in possible:
+            self.editing.shown = self._usual() if self._usual() in possible else possible[0]
+
+    @property
+    def draft(self) -> Draft:
+        return self.editing.draft
+
+    def _whom(self) -> tuple[Tried, bool]:
+        """Whom it is tried with, and whether a search has found nobody."""
+        subjects = Subjects(self.db, self.account, self.config, self.draft.subject)
+        flow = self.uses[0][0].name if self.uses else ""
+        asked = bool(self.editing.key or self.editing.search)
+        found = None if self.editing.made_up else subjects.tried(self.editing.key, self.editing.search, self.now, flow_name=flow)
+        return (found or subjects.made_up(self.now)), found is None and asked and not self.editing.made_up
+
+    def _usual(self) -> str:
+        """How the connection that uses it sends it."""
+        for _flow, destination in self.uses:
+            connection = self.config.connections.get(destination.connection or 0)
+            if connection is not None:
+                return QUERY if connection.method is Method.GET else FORM if connection.content_type is ContentType.FORM else JSON
+        return JSON
+
+    def context(self) -> dict[str, Any]:
+        """What the templates ask for."""
+        draft, editing = self.draft, self.editing
+        shown = self._rows()
+        return {
+            "here": "mappings",
+            "id": self.id,
+            "number": draft.number,
+            "typed": editing.waiting,
+            "name": draft.name,
+            "name_error": _(draft.errors["name"]) if self.strict and "name" in draft.errors else "",
+            "errors": [_(text) for key, text in draft.errors.items() if key != "name"] if self.strict else [],
+            "refused": self.checked.errors if self.strict else 0,
+            "kind_name": kind_name(draft.kind),
+            "subject_name": subject_name(draft.subject),
+            "is_header": draft.kind is Kind.HEADER,
+            "kinds": [Choice(k.value, kind_name(k), k is draft.kind, KIND_SUBS[k]()) for k in Kind],
+            "subjects": [Choice(s.value, subject_name(s), s is draft.subject) for s in Subject],
+            "empty": _policy(draft.kind, draft.empty).value,
+            "empty_words": empty_name(draft.empty, draft.kind),
+            "empties": [Choice(e.value, empty_name(e, draft.kind)) for e in EmptyPolicy if _policy(draft.kind, e) is e],
+            "rows": rows.displayed(shown),
+            "row_count": len(shown),
+            "uses": [{"id": flow.id, "name": flow.name or _("Without a name"), "href": flow_href(flow.id)} for flow in self._flows()],
+            "new_name": editing.new_name,
+            "new_error": _(editing.new_error) if editing.new_error else "",
+            "new_types": rows.types(editing.new_type),
+            "new_nested": editing.new_nested,
+            "sample": self._sample(),
+            "panel_at": f"{editing.panel[0]}.{editing.panel[1]}" if editing.panel else "",
+            "focus": editing.focus,
+            "address_warning": self._in_address(),
+            "starts": []
+            if self.id or shown
+            else [Choice(key, name) for key, (name, _mapping) in starts(draft.kind, draft.subject).items()],
+            **self.preview_context(shown),
+        }
+
+    def preview_context(self, shown: list[RowShown] | None = None) -> dict[str, Any]:
+        """The preview alone, and what each row gives."""
+        shown = self._rows() if shown is None else shown
+        told = [row for row in shown if row.told]
+        n = len(told)
+        whom = self.whom
+        return {
+            "shown_rows": shown,
+            "whom": whom,
+            "is_made_up": self.tried.match is None,
+            "key": self.tried.match.key if self.tried.match else "",
+            "person": f"{self.tried.match.code} {self.tried.match.name}".strip() if self.tried.match else self.editing.search,
+            "person_help": _("Its code or its name.") if self.draft.subject is Subject.EVENT else _("Code, name, organization or e-mail."),
+            "person_label": PERSON_LABELS[self.draft.subject](),
+            "nobody": self.nobody,
+            "lacks": self.tried.lacks,
+            "others": self.tried.others if self.editing.search and not self.editing.key else (),
+            "problems": [(row.label, f"#row-{row.n}", row.problem) for row in told],
+            "problems_title": ngettext(
+                "%(n)s validation error: nothing would be sent for %(whom)s",
+                "%(n)s validation errors: nothing would be sent for %(whom)s",
+                n,
+            )
+            % {"n": n, "whom": whom},
+            "problems_short": ngettext("%(n)s validation error", "%(n)s validation errors", n) % {"n": n},
+            "shown": self.editing.shown,
+            "tabs": [(how, TABS[how](), how == self.editing.shown) for how in ways(self.draft.kind)],
+            "body": self._body(),
+            "body_label": TABS[self.editing.shown](),
+            "body_note": self._note(),
+            "field_data": rows.as_json(rows.field_list(self.fields, self.tried.facts, self.tried.zone)),
+        }
+
+    @property
+    def whom(self) -> str:
+        """The one it is tried with, in a sentence."""
+        match = self.tried.match
+        return (match.name or match.code) if match else _("made-up data")
+
+    def _flows(self) -> list[Any]:
+        return list({flow.id: flow for flow, _ in self.uses}.values())
+
+    def _body(self) -> list[Line]:
+        lines = written(self.found.rendered, self.editing.shown)
+        return lines or [[]]
+
+    def _note(self) -> str:
+        notes = []
+        if self.draft.kind is Kind.PAYLOAD and self.editing.shown in (FORM, QUERY):
+            if any(row.nested for row in self.checked.mapping.rows):
+                notes.append(_("A nested field is sent as a[b]."))
+            if any(row.type.is_list for row in self.checked.mapping.rows):
+                notes.append(_("A list is sent as repeated keys."))
+        if self.editing.shown == HEADERS:
+            notes.append(_("The connection adds its own headers."))
+        if self.uses and "flow.name" in self.checked.mapping.sources:
+            notes.append(_("Flow Name is shown as in %(flow)s.") % {"flow": self.uses[0][0].name})
+        if self.tried.lacks:
+            notes.append(_("%(whom)s has no session registration, so session fields are empty.") % {"whom": self.whom})
+        return " ".join(notes)
+
+    def _in_address(self) -> str:
+        """Personal fields in the query of a GET (a warning)."""
+        if self.draft.kind is not Kind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
+            return ""
+        names = warnings.in_address(self.config, self.uses, self.id)
+        if not names:
+            return ""
+        said = _(
+            "%(connection)s uses GET: these fields go into the address, and servers on the way write addresses into their logs. POST keeps them out of it."
+        )
+        return said % {"connection": ", ".join(names)}
+
+    # --- rows
+
+    def _rows(self) -> list[RowShown]:
+        draft, editing = self.draft, self.editing
+        place_of = {place: number for number, place in enumerate(self.checked.places)}
+        tags = warnings.answer_tags(self.checked.mapping.sources)
+        joined = warnings.joined_answers(tags.values())
+        out = []
+        for n, row in enumerate(draft.rows):
+            parts = row.chips()
+            chips = None if parts is None else tuple(
+                rows.chip(part, self.fields, open=editing.panel == (n, i), sealed=draft.seals(row)) for i, part in enumerate(parts)
+            )  # fmt: skip
+            shown = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
+            if row.entry is not None:
+                shown.name = _("Entry %(n)s") % {"n": row.entry + 1}
+            self._judge(shown, place_of.get(n))
+            if draft.seals(row):
+                shown.warns.append(self._credential(row.target))
+            for part in parts or ():
+                tag = tags.get(getattr(part, "key", ""))
+                if tag in joined:
+                    shown.warns.append(self._joined(tag, joined[tag]))
+            if editing.panel is not None and editing.panel[0] == n:
+                shown.panel = rows.panel(row, editing.panel, self.fields, self.tried.facts, self.tried.zone, editing.map_rows)
+            if editing.fields == n:
+                shown.fields = rows.field_list(self.fields, self.tried.facts, self.tried.zone)
+            out.append(shown)
+        return out
+
+    def _credential(self, name: str) -> tuple[str, str, str]:
+        """That this belongs into the connection, with the way there."""
+        said = _("%(name)s is a credential by its name. Better keep it in the connection, which sends it to its own host only. ")
+        more = _("What is typed here is kept encrypted once it is saved, and never shown again.")
+        used = [destination.connection for _flow, destination in self.uses if destination.connection in self.config.connections]
+        href = reverse("connection", args=(used[0],)) if used else reverse("connection-list")
+        return f"{(said % {'name': name}).strip()} {more}", href, _("Connection Setup")
+
+    def _joined(self, tag: int, found: warnings.Joined) -> tuple[str, str, str]:
+        text = _("In %(event)s %(n)s questions carry the tag %(tag)s: %(questions)s. Their answers are joined with “; ”.") % {
+            "event": found.event,
+            "n": len(found.questions),
+            "tag": self.config.tags[tag].label if tag in self.config.tags else "",
+            "questions": ", ".join(f"“{label}”" for label in found.questions[:4]),
+        }
+        return text, reverse("questions", args=(found.event,)), _("Questions")
+
+    def _judge(self, shown: RowShown, number: int | None) -> None:
+        errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown.draft.errors.values()))
+        if errors and self.strict:
+            shown.refused = errors
+        elif errors:
+            shown.todo = errors
+        elif number is not None and number in self.found.problems:
+            self._invalid(shown, self.found.problems[number])
+        elif number is not None and shown.chips:
+            value = self.found.values[number]
+            nothing = value is None and self.draft.kind is Kind.HEADER  # there is no null in a header
+            shown.result = rows.said("" if nothing else value, left_out=number in self.found.left_out)
+        if number is not None and not shown.chips and not errors:
+            shown.todo = _("No source yet: it is always empty")
+
+    def _invalid(self, shown: RowShown, problem: Problem) -> None:
+        shown.told = rows.problem_said(problem)
+        shown.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
+
+    def _sample(self) -> Mapping[str, Any] | None:
+        """The box for a sample, with the rows that it would add."""
+        text = self.editing.sample
+        if text is None:
+            return None
+        new: tuple[Row, ...] = ()
+        known: tuple[Row, ...] = ()
+        error = self.editing.sample_error
+        if text.strip() and not error:
+            try:
+                new, known = self.draft.sample(text)
+            except MappingError as refused:
+                error = refused.reason
+        names = ", ".join(row.target for row in known[:8])
+        return {
+            "text": text,
+            "mark": mark_of(text) if new else "",
+            "error": f"{_(error)[:1].upper()}{_(error)[1:]}." if error else "",
+            "new": [{"name": row.target, "type": rows.type_name(row.type), "depth": min(len(row.path) - 1, 1)} for row in new],
+            "none": bool(text.strip()) and not error and not new,
+            "known": _("Rows that stay as they are: %(names)s.") % {"names": names} if known else "",
+            "add": ngettext("Add %(n)s row", "Add %(n)s rows", len(new)) % {"n": len(new)},
+        }
+
+
+def flow_href(id: int) -> str:
+    """Where a flow is found."""
+    return reverse("flow", args=(id,))
+
+
+def kind_name(kind: Kind) -> str:
+    """As the guide calls it."""
+    return {Kind.PAYLOAD: _("Payload"), Kind.HEADER: _("Http Header")}[kind]
+
+
+def subject_name(subject: Subject) -> str:
+    """What a mapping is for."""
+    return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
+
+
+def empty_name(empty: EmptyPolicy, kind: Kind = Kind.PAYLOAD) -> str:
+    """What is sent for an empty optional field (M6)."""
+    if kind is Kind.HEADER:
+        return _("Leave the header out") if empty is EmptyPolicy.LEAVE_OUT else _("Send it without a value")
+    return {
+        EmptyPolicy.KEY: _("Send an empty text, or null"),
+        EmptyPolicy.LEAVE_OUT: _("Leave the field out"),
+        EmptyPolicy.NULL: _("Send null"),
+    }[empty]
+
+
+def _policy(kind: Kind, empty: EmptyPolicy) -> EmptyPolicy:
+    """What a policy comes to: a header cannot be null, so null and an empty text are the same there."""
+    return EmptyPolicy.KEY if kind is Kind.HEADER and empty is EmptyPolicy.NULL else empty
+
+
+KIND_SUBS: Mapping[Kind, Callable[[], str]] = {Kind.PAYLOAD: lambda: _("The body, or the query of a GET"), Kind.HEADER: lambda: ""}
+TABS: Mapping[str, Callable[[], str]] = {
+    JSON: lambda: _("JSON"),
+    FORM: lambda: _("Form"),
+    QUERY: lambda: _("Query"),
+    HEADERS: lambda: _("Headers"),
+}
+PERSON_LABELS: Mapping[Subject, Callable[[], str]] = {
+    Subject.REGISTRATION: lambda: _("For registration"),
+    Subject.SESSION: lambda: _("For the last session registration of"),
+    Subject.EVENT: lambda: _("For event"),
+}

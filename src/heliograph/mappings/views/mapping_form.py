@@ -1,0 +1,364 @@
+"""The form of a mapping: what a browser posts of it, and what each of its buttons does to what was written (guide: Mappings).
+
+Every button of the page but Save only changes the page: it is posted as `do`, and the page comes back with everything that was typed. Script
+posts the same buttons without leaving the page. Rows are numbered from 0 as they stand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from django.http import QueryDict
+
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.mapping import (
+    MAX_PARTS,
+    MAX_ROWS,
+    MAX_VALUE_MAP,
+    Case,
+    DateFormat,
+    EmptyPolicy,
+    Escape,
+    Kind,
+    MappingError,
+    Otherwise,
+    Part,
+    Source,
+    Text,
+    ValueMap,
+    ValueType,
+    read_part,
+)
+from heliograph.domain.mapping.paths import Path
+from heliograph.domain.setup.fields import Subject
+from heliograph.mappings.mapping_drafts import Draft, DraftRow, read_path, renamed
+from heliograph.presets.services import starts
+
+LONGEST = 100_000
+"""Characters of a line that are looked at; the request's own limit comes first."""
+
+
+@dataclass(slots=True)
+class Editing:
+    """The page as it stands. panel: (row, chip) whose panel is open; fields: the row whose field list is open; focus: id of what gets the focus.
+
+    renamed: objects and lists that were given another name, by the path that they had in the page.
+    waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed. map_rows: of the open value map, to be filled.
+    """
+
+    draft: Draft
+    panel: tuple[int, int] | None = None
+    fields: int | None = None
+    focus: str = ""
+    shown: str = ""
+    key: str = ""
+    search: str = ""
+    made_up: bool = False
+    sample: str | None = None
+    sample_error: str = ""
+    new_name: str = ""
+    new_type: ValueType = ValueType.TEXT
+    new_nested: bool = False
+    new_error: str = ""
+    map_rows: int = 1
+    renamed: Mapping[Path, str] = field(default_factory=dict)
+    waiting: str = ""
+
+
+def read(post: QueryDict, draft: Draft) -> Editing:
+    """What was posted. draft: as it is stored: what a form does not change (kind and subject of a mapping that is in use) stays."""
+    draft.name = post.get("name", "").replace("\0", "")[:1000]
+    draft.empty = _chosen(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
+    draft.number = _number(post.get("number")) or 0
+    draft.rows = [_row(post, n) for n in range(MAX_ROWS + 1) if f"at-{n}" in post]
+    names = _renamed(post)
+    draft.rename(names)
+    editing = Editing(
+        draft,
+        panel=_pair(post.get("panel", "")),
+        shown=post.get("shown", ""),
+        key=post.get("key", "")[:300],
+        search=post.get("person", "")[:200],
+        made_up=post.get("made-up") == "1",
+        sample=post.get("sample", "").replace("\r\n", "\n").replace("\0", "") if "sample" in post else None,
+        new_name=post.get("new", "").replace("\0", "")[:1000],
+        new_type=_chosen(ValueType, post.get("new-type"), ValueType.TEXT),
+        new_nested=post.get("new-nested") == "on",
+        renamed=names,
+    )
+    if editing.panel is not None:
+        _read_panel(post, editing)
+    return editing
+
+
+def _row(post: QueryDict, n: int) -> DraftRow:
+    at = _object(post.get(f"at-{n}", ""))
+    under = read_path(str(at.get("under", "")))
+    entry = at.get("entry")
+    line = post.get(f"line-{n}", "").replace("\r\n", "\n").replace("\0", "")[:LONGEST]
+    case = post.get(f"case-{n}", "")
+    return DraftRow(
+        target=post.get(f"target-{n}", "").replace("\0", "")[:1000] if not isinstance(entry, int) else str(entry),
+        under=under or (),
+        entry=entry if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= 99 else None,
+        nested=at.get("nested") is True,
+        type=_chosen(ValueType, post.get(f"type-{n}"), ValueType.TEXT),
+        required=f"required-{n}" in post,
+        trim=f"trim-{n}" in post,
+        case=_chosen(Case, case, Case.LOWER) if case in set(Case) else None,
+        line=line,
+        kept=_kept(post.get(f"kept-{n}", "")),
+        was=n,
+    )
+
+
+def _renamed(post: QueryDict) -> dict[Path, str]:
+    """New names of objects and lists by their paths; one that was emptied keeps the name that it has."""
+    found = {}
+    for written, typed in zip(post.getlist("object")[:MAX_ROWS], post.getlist("object-name"), strict=False):
+        path, name = read_path(written), typed.replace("\0", "").strip()[:1000]
+        if path and isinstance(path[-1], str) and name and name != path[-1]:
+            found[path] = name
+    return found
+
+
+def _kept(text: str) -> tuple[Part, ...]:
+    """The chips that a page was made with (RowShown.kept); what cannot be read is none."""
+    try:
+        found = json.loads(text) if text else []
+        return tuple(read_part(Body(item)) for item in found[:MAX_PARTS]) if isinstance(found, list) else ()
+    except (ValueError, BodyError, RecursionError):
+        return ()
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _chosen[E: (Case, Kind, Subject, EmptyPolicy, ValueType, Otherwise)](kind: type[E], value: str | None, default: E) -> E:
+    return kind(value) if value in set(kind) else default
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
+def _pair(text: str) -> tuple[int, int] | None:
+    row, _, chip = text.partition(".")
+    first, second = _number(row), _number(chip)
+    return None if first is None or second is None else (first, second)
+
+
+def _read_panel(post: QueryDict, editing: Editing) -> None:
+    """Puts what the open panel says behind its chip. What the panel does not show stays as it is."""
+    assert editing.panel is not None
+    n, chip = editing.panel
+    row = editing.draft.rows[n] if n < len(editing.draft.rows) else None
+    parts = list(row.chips() or ()) if row else []
+    if row is None or chip >= len(parts):
+        editing.panel = None
+        return
+    part = parts[chip]
+    if isinstance(part, Text):
+        if "text" in post:
+            parts[chip] = Text(post.get("text", "").replace("\r\n", "\n").replace("\0", ""))
+    else:
+        parts[chip] = _behind(post, part)
+    row.put(parts)
+
+
+def _behind(post: QueryDict, part: Source) -> Source:
+    if "otherwise" in post:
+        pairs = zip(post.getlist("map-from"), post.getlist("map-to"), strict=False)
+        entries = tuple((old, new) for old, new in pairs if old or new)[:MAX_VALUE_MAP]
+        otherwise = _chosen(Otherwise, post.get("otherwise"), Otherwise.KEEP)
+        given = ValueMap(entries, otherwise, post.get("otherwise-text", "") if otherwise is Otherwise.TEXT else "")
+        part = replace(part, value_map=given if entries or otherwise is not Otherwise.KEEP else None)
+    if "date" in post:
+        date = post.get("date", "")
+        if part.date_format is not None or date != DateFormat.ISO:  # which a date is sent as anyway
+            part = replace(part, date_format=DateFormat(date) if date in set(DateFormat) else None)
+    if "if-empty" in post:
+        escape = post.get("escape", "")
+        part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=Escape(escape) if escape in set(Escape) else None)
+    return part
+
+
+# --- what the buttons do
+
+
+def act(editing: Editing, do: str, post: QueryDict) -> None:
+    """Does what a button says: its verb, and after a colon whom it is about."""
+    verb, _, about = do.partition(":")
+    if verb in _SIMPLE:
+        _SIMPLE[verb](editing, about)
+    elif verb in ("open", "cut"):
+        _on_chip(editing, verb, about)
+    elif verb in ("inside", "entry"):
+        _add_nested(editing, verb, about)
+    elif verb == "take":
+        _take(editing, post)
+    elif verb == "start":
+        _start(editing, post.get("start", ""))
+    else:
+        row, _, rest = about.partition("/")
+        n = _number(row)
+        if n is not None and n < len(editing.draft.rows):
+            _on_row(editing, verb, n, rest)
+
+
+def _open_sample(editing: Editing, _about: str) -> None:
+    editing.sample, editing.focus = "", "sample"
+
+
+def _close_sample(editing: Editing, _about: str) -> None:
+    editing.sample, editing.focus = None, "new-target"
+
+
+def _close_panel(editing: Editing, _about: str) -> None:
+    editing.focus = f"chip-{editing.panel[0]}-{editing.panel[1]}" if editing.panel else ""
+    editing.panel = None
+
+
+def _more_of_map(editing: Editing, _about: str) -> None:
+    editing.map_rows, editing.focus = 2, "map-new"
+
+
+def _show(editing: Editing, about: str) -> None:
+    editing.shown, editing.focus = about, f"show-{about}"
+
+
+def _try_with(editing: Editing, about: str) -> None:
+    editing.key, editing.search, editing.made_up, editing.focus = about, "", False, "person"
+
+
+def _search(editing: Editing, _about: str) -> None:
+    editing.key, editing.made_up, editing.focus = "", False, "person"
+
+
+def _make_up(editing: Editing, _about: str) -> None:
+    editing.key, editing.search, editing.made_up, editing.focus = "", "", True, "person"
+
+
+def _on_row(editing: Editing, verb: str, n: int, rest: str) -> None:
+    draft = editing.draft
+    row = draft.rows[n]
+    if verb == "remove":
+        del draft.rows[n]
+        editing.panel, editing.focus = None, f"more-{min(n, len(draft.rows) - 1)}" if draft.rows else "new-target"
+    elif verb in ("up", "down"):
+        editing.panel, editing.focus = None, f"more-{draft.move(n, -1 if verb == 'up' else 1)}"
+    elif verb == "fields":
+        editing.fields, editing.panel, editing.focus = n, None, f"fields-{n}"
+    elif verb == "field" and len(row.chips() or ()) < MAX_PARTS:
+        parts = row.chips()
+        if parts is not None:
+            row.put((*parts, Source(rest[:100])))
+            editing.focus = f"plus-{n}"
+
+
+def _unmap(editing: Editing, about: str) -> None:
+    entry = _number(about)
+    if editing.panel is None or entry is None:
+        return
+    row = editing.draft.rows[editing.panel[0]]
+    parts = list(row.chips() or ())
+    part = parts[editing.panel[1]]
+    if isinstance(part, Source) and part.value_map is not None:
+        entries = tuple(pair for i, pair in enumerate(part.value_map.entries) if i != entry)
+        kept = replace(part.value_map, entries=entries)
+        parts[editing.panel[1]] = replace(part, value_map=kept if entries or kept.otherwise is not Otherwise.KEEP else None)
+        row.put(parts)
+    editing.focus = "map-new"
+
+
+def _on_chip(editing: Editing, verb: str, about: str) -> None:
+    pair = _pair(about)
+    if pair is None or pair[0] >= len(editing.draft.rows):
+        return
+    n, chip = pair
+    row = editing.draft.rows[n]
+    parts = list(row.chips() or ())
+    if chip >= len(parts):
+        return
+    if verb == "open":
+        closes = editing.panel == pair
+        editing.panel, editing.focus = None if closes else pair, f"chip-{n}-{chip}" if closes else "panel"
+    else:
+        del parts[chip]
+        row.put(parts)
+        editing.panel, editing.focus = None, f"plus-{n}"
+
+
+def _add(editing: Editing, _about: str) -> None:
+    editing.focus = "new-target"
+    try:
+        n = editing.draft.add(editing.new_name.strip(), nested=editing.new_nested, type=editing.new_type)
+    except MappingError as error:
+        editing.new_error = error.reason
+    else:
+        editing.new_name, editing.new_type, editing.new_nested, editing.focus = "", ValueType.TEXT, False, f"plus-{n}"
+
+
+def _add_nested(editing: Editing, verb: str, about: str) -> None:
+    asked = read_path(about)
+    path = renamed(asked, editing.renamed) if asked else None
+    there = [row for row in editing.draft.rows if path and row.nested and row.path[: len(path)] == path and len(row.path) > len(path)]
+    if not path or not there or len(editing.draft.rows) >= MAX_ROWS:
+        return
+    if verb == "inside":
+        editing.focus = f"target-{editing.draft.add_inside(path)}"
+    elif all(isinstance(row.path[len(path)], int) for row in there):
+        editing.focus = f"plus-{editing.draft.add_entry(path)}"
+
+
+def _take(editing: Editing, post: QueryDict) -> None:
+    try:
+        new, _ = editing.draft.sample(editing.sample or "")
+        chosen = post.getlist("row")
+        if post.get("looked") != mark_of(editing.sample):  # the rows are shown first: which ones shall be added?
+            editing.focus = "take"
+            return
+        editing.draft.take([row for row in new if row.target in chosen])
+    except MappingError as error:
+        editing.sample_error, editing.focus = error.reason, "sample"
+    else:
+        editing.sample, editing.focus = None, "new-target"
+
+
+def _start(editing: Editing, key: str) -> None:
+    """The rows of an application's mapping, where there is none yet."""
+    draft = editing.draft
+    _name, mapping = starts(draft.kind, draft.subject).get(key, ("", None))
+    if mapping is None or draft.rows:
+        return
+    draft.rows, draft.empty = Draft.of(mapping).rows, mapping.empty
+    draft.name = draft.name if draft.name.strip() else mapping.name
+    editing.focus = "name"
+
+
+def mark_of(sample: str | None) -> str:
+    """What tells one pasted sample from another."""
+    return hashlib.sha256((sample or "").encode("utf-8", "replace")).hexdigest()[:16]
+
+
+_SIMPLE: Final[Mapping[str, Callable[[Editing, str], None]]] = {
+    "add": _add,
+    "sample": _open_sample,
+    "sample-close": _close_sample,
+    "close": _close_panel,
+    "map-more": _more_of_map,
+    "unmap": _unmap,
+    "show": _show,
+    "whom": _try_with,
+    "search": _search,
+    "made-up": _make_up,
+}

@@ -1,0 +1,381 @@
+"""The rows of the mapping editor, as its templates show them: headings of nested fields, chips, what each row gives, and what is behind a chip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.domain.mapping.headers import SEALED
+from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Otherwise, Part, Row, Source, Text, ValueType, part_body
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.paths import Json, Path, format_path
+from heliograph.domain.mapping.rendering import Facts, Problem, preview
+from heliograph.domain.mapping.transform import Unfit, formatted, text_of
+from heliograph.domain.setup.fields import FieldError, Group, Shape, parse_source
+from heliograph.mappings.mapping_drafts import DraftRow
+from heliograph.setup.source_fields import SourceFields
+from heliograph.web.fields import Choice
+
+DEEPEST = 3
+"""Steps that are drawn further in; deeper ones stand below these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A piece of a chip's text: a word, or spaces as middle dots."""
+
+    word: str
+    dots: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chip. data: the part's body, for script; mods: what is behind it, in words; gone: the account has no such field."""
+
+    text: str
+    typed: bool
+    shown: tuple[Shown, ...]
+    mods: tuple[str, ...] = ()
+    open: bool = False
+    gone: bool = False
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """An object, a list or one of its entries, above its rows. do: what its button does, with the words on it."""
+
+    id: str
+    name: str
+    type: str
+    count: str
+    depth: int
+    do: str = ""
+    button: str = ""
+    path: str = ""
+    """As it is written, of what has a name that can be changed: an entry of a list has none."""
+    is_heading: bool = True
+
+
+@dataclass(slots=True)
+class RowShown:
+    """One row. told: its validation error for the chosen person, problem: the same in short; refused: why it cannot be saved; todo, warn: amber."""
+
+    n: int
+    draft: DraftRow
+    depth: int
+    name: str
+    chips: tuple[Chip, ...] | None
+    types: list[Choice]
+    result: str = ""
+    told: str = ""
+    problem: str = ""
+    refused: str = ""
+    todo: str = ""
+    warns: list[tuple[str, str, str]] = field(default_factory=list)
+    panel: Panel | None = None
+    fields: FieldList | None = None
+    is_heading: bool = False
+
+    @property
+    def label(self) -> str:
+        """What its controls are about."""
+        return self.draft.whole_target or _("row %(n)s") % {"n": self.n + 1}
+
+    @property
+    def at(self) -> str:
+        """Where it stands, as its hidden field holds it."""
+        found: dict[str, object] = {}
+        if self.draft.nested:
+            found = {"nested": True, "under": format_path(self.draft.under) if self.draft.under else ""}
+        if self.draft.entry is not None:
+            found["entry"] = self.draft.entry
+        return json.dumps(found, ensure_ascii=False)
+
+    @property
+    def kept(self) -> str:
+        """Its chips, with what is behind them, as its hidden field holds them."""
+        parts = self.draft.chips()
+        return json.dumps([part_body(part) for part in (self.draft.kept if parts is None else parts)], ensure_ascii=False)
+
+    @property
+    def cases(self) -> list[Choice]:
+        """As it is, and the three cases."""
+        return [
+            Choice("", _("As it is"), self.draft.case is None),
+            *(Choice(case.value, _(case), case is self.draft.case) for case in Case),
+        ]
+
+    @property
+    def traits(self) -> str:
+        """Required, and a type that is not text, in words; "" for neither."""
+        typed = self.draft.type is not ValueType.TEXT
+        return ", ".join(x for x in (_("Required") if self.draft.required else "", type_name(self.draft.type) if typed else "") if x)
+
+    @property
+    def how(self) -> str:
+        """Its transformations in words; "" for none."""
+        return ", ".join(x for x in (_("Trim") if self.draft.trim else "", _(self.draft.case) if self.draft.case else "") if x)
+
+
+# --- chips
+
+
+def type_name(type: ValueType) -> str:
+    """A target field's type in words."""
+    return {
+        ValueType.TEXT: _("Text"),
+        ValueType.NUMBER: _("Number"),
+        ValueType.BOOLEAN: _("Yes/No"),
+        ValueType.LIST: _("List of text"),
+        ValueType.NUMBERS: _("List of numbers"),
+    }[type]
+
+
+def types(chosen: ValueType) -> list[Choice]:
+    """The types as choices."""
+    return [Choice(each.value, type_name(each), each is chosen) for each in ValueType]
+
+
+def chip(part: Part, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
+    """One chip as it is drawn. sealed: its text is kept sealed."""
+    data = json.dumps(part_body(part), ensure_ascii=False)
+    if sealed and isinstance(part, Text):
+        return Chip(_("a secret"), True, (Shown(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
+    if isinstance(part, Source):
+        label = fields.label(part.key)
+        return Chip(label, False, (Shown(label),), _mods(part), open, part.key not in fields.by_key, data)
+    return Chip(part.text, True, tuple(_dotted(part.text)), open=open, data=data)
+
+
+def _dotted(text: str) -> Iterator[Shown]:
+    """Spaces as middle dots, line breaks as arrows: each run by itself."""
+    run = ""
+    for letter in text:
+        if run and (letter in " \n") != (run[-1] in " \n"):
+            yield _run(run)
+            run = ""
+        run += letter
+    if run:
+        yield _run(run)
+
+
+def _run(run: str) -> Shown:
+    return Shown("", run.replace(" ", "·").replace("\n", "⏎")) if run[0] in " \n" else Shown(run)
+
+
+def _mods(source: Source) -> tuple[str, ...]:
+    mods = []
+    if source.value_map is not None:
+        n = len(source.value_map.entries)
+        mods.append(ngettext("%(n)s value mapped", "%(n)s values mapped", n) % {"n": n})
+    if source.date_format is not None:
+        mods.append(_(source.date_format))
+    if source.if_empty:
+        mods.append(_("if empty: %(text)s") % {"text": shortened(source.if_empty, 40)})
+    if source.escape is not None:
+        mods.append(_("escaped for %(target)s") % {"target": source.escape.value})
+    return tuple(mods)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters; an ellipsis says that there is more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+# --- rows
+
+
+def displayed(rows: Sequence[RowShown]) -> list[RowShown | Heading]:
+    """The rows with the headings of what they are nested in."""
+    out: list[RowShown | Heading] = []
+    above: Path = ()
+    for row in rows:
+        under = row.draft.under if row.draft.nested else ()
+        same = 0
+        while same < min(len(under), len(above)) and under[same] == above[same]:
+            same += 1
+        out += [_heading(under[: depth + 1], row, rows) for depth in range(same, len(under))]
+        above = under
+        row.depth = min(len(under), DEEPEST)
+        out.append(row)
+    return out
+
+
+def _heading(path: Path, row: RowShown, rows: Sequence[RowShown]) -> Heading:
+    last, depth = path[-1], len(path) - 1
+    inside = {
+        r.draft.path[len(path)] for r in rows if r.draft.nested and r.draft.path[: len(path)] == path and len(r.draft.path) > len(path)
+    }
+    name = _("Entry %(n)s") % {"n": last + 1} if isinstance(last, int) else str(last)
+    is_list = isinstance(row.draft.path[len(path)], int)
+    written = format_path(path)
+    if is_list:
+        count = ngettext("%(n)s entry", "%(n)s entries", len(inside)) % {"n": len(inside)}
+        kind, do, button = _("List of objects"), f"entry:{written}", _("Add an entry")
+    else:
+        count = ngettext("%(n)s field", "%(n)s fields", len(inside)) % {"n": len(inside)}
+        kind, do, button = _("Object"), f"inside:{written}", _("Add a field")
+    return Heading(f"in-{row.n}-{depth}", name, kind, count, min(depth, DEEPEST), do, button, "" if isinstance(last, int) else written)
+
+
+def said(value: Json, *, left_out: bool) -> str:
+    """What a row gives, in words."""
+    if left_out:
+        return _("Left out")
+    if value is None:
+        return _("null")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        entries = ", ".join(str(entry) for entry in value)
+        return ngettext("%(n)s entry: %(entries)s", "%(n)s entries: %(entries)s", len(value)) % {"n": len(value), "entries": entries}
+    text = str(value)
+    return text or _("Empty")
+
+
+def problem_said(problem: Problem) -> str:
+    """A row's validation error for the chosen person."""
+    reason = _(problem.reason)
+    what = f"“{problem.value}” {reason}" if problem.value else reason[:1].upper() + reason[1:]
+    return _("%(what)s. A validation error: not sent, not retried.") % {"what": what}
+
+
+# --- behind a chip
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones."""
+
+    row: int
+    chip: int
+    title: str
+    group: str
+    text: str | None = None
+    value: str = ""
+    out: str = ""
+    dates: tuple[Choice, ...] = ()
+    date_select: tuple[Choice, ...] = ()
+    date: str = ""
+    entries: tuple[tuple[str, str, bool], ...] = ()
+    more: tuple[int, ...] = ()
+    map_shown: bool = False
+    otherwise: tuple[Choice, ...] = ()
+    otherwise_text: str = ""
+    if_empty: str = ""
+    escapes: tuple[Choice, ...] = ()
+    escape: str = ""
+
+
+def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: Facts, zone: tzinfo, more: int) -> Panel | None:
+    """The panel of one of a row's chips."""
+    parts = row.chips() or ()
+    n, place = at
+    if place >= len(parts):
+        return None
+    part = parts[place]
+    if not isinstance(part, Source):
+        return Panel(n, place, _("Typed text"), _("Sent as it is typed"), text=part.text)
+    known = fields.by_key.get(part.key)
+    value = facts.value(part.key)
+    now = text_of(value, zone)
+    is_date = known is not None and known.shape in (Shape.DATE, Shape.INSTANT)
+    entries = part.value_map.entries if part.value_map else ()
+    otherwise = part.value_map.otherwise if part.value_map else Otherwise.KEEP
+    chosen = part.date_format.value if part.date_format else ""
+    return Panel(
+        n,
+        place,
+        fields.label(part.key),
+        group_name(known.group) if known else _("Not in your account any more"),
+        value=now or _("empty"),
+        out=_becomes(part, row, facts, zone) if now or part.if_empty else "",
+        dates=_dates(part, value, zone) if is_date else (),
+        date_select=_date_names(part) if not is_date and _may_be_date(part.key) else (),
+        date=chosen,
+        entries=tuple((old, new, old.strip().casefold() == now.strip().casefold()) for old, new in entries),
+        more=tuple(range(more)),
+        map_shown=not is_date or part.value_map is not None,
+        otherwise=(
+            Choice(Otherwise.KEEP.value, _("Keep it"), otherwise is Otherwise.KEEP),
+            Choice(Otherwise.TEXT.value, _("A text"), otherwise is Otherwise.TEXT),
+            Choice(Otherwise.ERROR.value, _("Validation error"), otherwise is Otherwise.ERROR),
+        ),
+        otherwise_text=part.value_map.text if part.value_map else "",
+        if_empty=part.if_empty,
+        escapes=(Choice("", _("Nothing")), *(Choice(e.value, e.value) for e in Escape)),
+        escape=part.escape.value if part.escape else "",
+    )
+
+
+def _becomes(part: Source, row: DraftRow, facts: Facts, zone: tzinfo) -> str:
+    alone = FieldMapping("?", rows=(Row("x", (part,), trim=row.trim, case=row.case),))
+    found = preview(alone, facts, timezone=zone)
+    return _(found.problems[0].reason) if 0 in found.problems else said(found.values[0], left_out=False)
+
+
+def _may_be_date(key: str) -> bool:
+    try:
+        return parse_source(key).name == "answer" or parse_source(key).group in (Group.PROFILE_CUSTOM, Group.EVENT_CUSTOM, Group.PREVIOUS)
+    except FieldError:
+        return False
+
+
+def _dates(part: Source, value: object, zone: tzinfo) -> tuple[Choice, ...]:
+    shown = []
+    for how in DateFormat:
+        try:
+            sub = formatted(value, how, zone) if value else ""  # type: ignore[arg-type]
+        except Unfit:
+            sub = ""
+        shown.append(Choice(how.value, _(how), how is (part.date_format or DateFormat.ISO), sub))
+    return tuple(shown)
+
+
+def _date_names(part: Source) -> tuple[Choice, ...]:
+    return (Choice("", _("As it is")), *(Choice(how.value, _(how), how is part.date_format) for how in DateFormat))
+
+
+# --- the list of fields
+
+
+@dataclass(frozen=True, slots=True)
+class FieldShown:
+    """One entry of the field list; value: what the chosen person has."""
+
+    key: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldList:
+    """The field list, by group."""
+
+    groups: tuple[tuple[str, tuple[FieldShown, ...]], ...]
+
+
+def group_name(group: Group) -> str:
+    """The guide's name of a group of fields."""
+    return _(group)
+
+
+def field_list(fields: SourceFields, facts: Facts, zone: tzinfo) -> FieldList:
+    """Every field with its value of the chosen person."""
+    return FieldList(
+        tuple(
+            (group_name(group), tuple(FieldShown(f.key, f.label, shortened(text_of(facts.value(f.key), zone), 120)) for f in found))
+            for group, found in fields.groups.items()
+        )
+    )
+
+
+def as_json(found: FieldList) -> list[Mapping[str, object]]:
+    """For script."""
+    return [{"name": name, "fields": [[f.key, f.label, f.value] for f in fields]} for name, fields in found.groups]

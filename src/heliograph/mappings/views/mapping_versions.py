@@ -1,0 +1,208 @@
+"""The versions of a mapping (F10): rows compared by their targets, with what each gives for the registration that changed last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.mapping.headers import SEALED
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import MappingError, Row, Text
+from heliograph.domain.mapping.rendering import Preview, preview
+from heliograph.domain.mapping.restorable import Gone, Restorable
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.mappings import mapping_warnings as warnings
+from heliograph.mappings.mapping_subjects import Subjects, Tried
+from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts
+from heliograph.mappings.views import mapping_rows as rows
+from heliograph.mappings.views.mapping_editor import empty_name
+from heliograph.recording.sources import Committed
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.versions import Version, history
+from heliograph.setup.source_fields import SourceFields
+from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Side, Versioned, versions_page
+from heliograph.store.database import Database, of_django
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
+    """The versions of a mapping, with what each row gives for the registration that changed last."""
+    try:
+        row = mapping_row(id)
+    except NotThere:
+        raise Http404 from None
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        config = Committed(db).account(request.account.pk)
+        subject = Subject(row.subject)
+        subjects, fields = Subjects(db, request.account.pk, config, subject), _fields(db, config, id, subject)
+        sealed = sealed_texts(db, request.account.pk, id).keys()
+        now = timezone.now()
+        tried = subjects.tried("", "", now) or subjects.made_up(now)
+    href = reverse("mapping", args=(id,))
+    whom = f"{tried.match.code} {tried.match.name}".strip() if tried.match else _("made-up data")
+
+    def question(version: Version) -> Question:
+        try:
+            found = restorable(version, config, sealed)
+        except Invalid:  # restoring says why
+            found = None
+        return _question(found, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)])
+
+    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+        found = restore_mapping(s, id, version.number, confirmed=sure)
+        told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_said_of(found, fields))}] if found.gone else []
+        if found.stops:
+            told.append(
+                _("Required and without a source: %(targets)s. Nothing is sent by it until that is mended.")
+                % {"targets": ", ".join(found.stops)}
+            )
+        return told
+
+    return versions_page(
+        request,
+        Versioned(
+            kind="mapping",
+            id=id,
+            name=row.name,
+            here="mappings",
+            crumbs=[(_("Mappings"), reverse("mapping-list")), (row.name, href)],
+            href=href,
+            differences=lambda old, new: _mapping_differences(old, new, fields, tried),
+            question=question,
+            restore=restore,
+            note=_("Results for %(whom)s.") % {"whom": whom},
+        ),
+    )
+
+
+def _question(found: Restorable | None, fields: SourceFields, flows: list[str]) -> Question:
+    """What restoring means. flows: names of those that use the mapping."""
+    lists = []
+    if found is not None and found.gone:
+        lists.append(Listed(_("It names what is gone. This is left out:"), _said_of(found, fields)))
+    if found is not None and found.stops:
+        lists.append(Listed(_("Required, and without a source by it. Nothing is sent until you give them one:"), found.stops))
+    names = list(dict.fromkeys(flows))
+    if not names:
+        return Question([_("No flow uses this mapping yet.")], lists)
+    said = ngettext(
+        "The flow that uses this mapping sends by it at once: %(flows)s.",
+        "The flows that use this mapping send by it at once: %(flows)s.",
+        len(names),
+    )
+    return Question([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
+
+
+def _said_of(found: Restorable, fields: SourceFields) -> list[str]:
+    """What a version names that is gone, and where, in words."""
+    return [_said(each, fields) for each in found.gone]
+
+
+def _said(gone: Gone, fields: SourceFields) -> str:
+    if not gone.key:
+        return _("%(target)s: the secret that stood there, which is not kept any more. The row has no source then") % {
+            "target": gone.target
+        }
+    said = {"target": gone.target, "name": fields.label(gone.key), "text": gone.text}
+    if gone.text:
+        return _("%(target)s: the field %(name)s, and with it the text “%(text)s”. The row has no source then") % said
+    if gone.alone:
+        return _("%(target)s: the field %(name)s. The row has no source then") % said
+    return _("%(target)s: the field %(name)s") % said
+
+
+def _fields(db: Database, config: AccountConfig, id: int, subject: Subject) -> SourceFields:
+    """The account's source fields. Those that are gone are called as they were when a version of the mapping was saved with them."""
+    fields = SourceFields.of(config, subject)
+    gone: dict[str, str] = {}
+    looked_up = 0
+    for version in history(db, config.id, "mapping", id):
+        try:
+            unknown = FieldMapping.from_body(version.body).sources - fields.by_key.keys() - gone.keys() if version.body else frozenset()
+        except MappingError:  # of an older release
+            continue
+        if unknown and looked_up < MOST_LOOKED_UP:
+            looked_up += 1
+            then = SourceFields.of(Committed(db).account(config.id, version.since), subject)
+            gone |= {key: _("%(name)s (deleted)") % {"name": then.by_key[key].label} for key in unknown & then.by_key.keys()}
+    return replace(fields, gone=gone)
+
+
+def _mapping_differences(
+    old_body: Mapping[str, object], new_body: Mapping[str, object], fields: SourceFields, tried: Tried
+) -> list[Difference]:
+    """Rows by their targets; those that are the same on both sides are left out."""
+    try:
+        old, new = FieldMapping.from_body(old_body), FieldMapping.from_body(new_body)
+    except MappingError:  # of an older release, with what none can be today
+        return []
+    found = []
+    if old.name != new.name:
+        found.append(Difference(_("Mapping name"), _("Changed"), Side(text=old.name), Side(text=new.name)))
+    if old.empty is not new.empty:
+        found.append(
+            Difference(
+                _("If an optional field is empty"),
+                _("Changed"),
+                Side(text=empty_name(old.empty, old.kind)),
+                Side(text=empty_name(new.empty, new.kind)),
+            )
+        )
+    gives = [preview(each, tried.facts, timezone=tried.zone) for each in (old, new)]
+    before = {row.path: (n, row) for n, row in enumerate(old.rows)}
+    for n, row in enumerate(new.rows):
+        known = before.pop(row.path, None)
+        if known is None:
+            found.append(Difference(row.target, _("Added"), _nothing(), _side(row, fields, gives[1], n)))
+        elif known[1] != row:
+            found.append(_changed(known[1], row, fields, (gives[0], known[0]), (gives[1], n)))
+    found += [Difference(row.target, _("Removed"), _side(row, fields, gives[0], n), _nothing()) for n, row in before.values()]
+    return found
+
+
+def _nothing() -> Side:
+    return Side(text=_("Not there"))
+
+
+def _changed(old: Row, new: Row, fields: SourceFields, before: tuple[Preview, int], after: tuple[Preview, int]) -> Difference:
+    if old.parts != new.parts:
+        return Difference(new.target, _("Changed"), _side(old, fields, *before), _side(new, fields, *after))
+    return Difference(
+        new.target, _("Changed"), Side(text=_words(old), result=_result(*before)), Side(text=_words(new), result=_result(*after))
+    )
+
+
+def _side(row: Row, fields: SourceFields, gives: Preview, n: int) -> Side:
+    return Side(
+        tuple(rows.chip(part, fields, sealed=part == Text(SEALED)) for part in row.parts),
+        "" if row.parts else _("No source"),
+        _result(gives, n),
+    )
+
+
+def _result(gives: Preview, n: int) -> str:
+    if n in gives.problems:
+        return rows.problem_said(gives.problems[n])
+    return rows.said(gives.values[n], left_out=n in gives.left_out)
+
+
+def _words(row: Row) -> str:
+    parts = [
+        _("Required") if row.required else _("Optional"),
+        rows.type_name(row.type),
+        _("Trim") if row.trim else "",
+        _(row.case) if row.case else "",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,320 @@
+"""Mappings: the list, the editor, copies and deletions (guide: Mappings)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.connections.views import typed_secrets
+from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
+from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.mappings.mapping_drafts import Draft
+from heliograph.mappings.mapping_list import Listed, Wanted, listed
+from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
+from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
+from heliograph.mappings.views.mapping_form import Editing, act, read
+from heliograph.recording.sources import Committed
+from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
+from heliograph.setup.services.saving import saving
+from heliograph.store.database import of_django
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.toasts import say
+
+EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
+
+
+# --- the list
+
+
+@require_safe
+def mapping_list(request: AccountRequest) -> HttpResponse:
+    """Every mapping: where it is used, what it is, who changed it last."""
+    ask = request.GET
+    wanted = Wanted(
+        ask.get("q", "")[:200],
+        next((kind for kind in Kind if kind == ask.get("kind")), None),
+        next((subject for subject in Subject if subject == ask.get("subject")), None),
+    )
+    with transaction.atomic(using="read"):
+        config = Committed(of_django(connections["read"])).account(request.account.pk)
+        found = listed(config, wanted)
+    people = names_of_users(request.account.pk, [row.by for row in found])
+    return page(
+        request,
+        "mappings/list.html",
+        here="mappings",
+        mappings=[_listed(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in found],
+        total=len(config.mappings),
+        none=not config.mappings,
+        q=wanted.text,
+        filtered=wanted.narrows,
+        filters=_filters(wanted),
+    )
+
+
+def _listed(row: Listed, people: Mapping[str, str], *, editable: bool) -> dict[str, Any]:
+    targets = [each.target for each in row.mapping.rows]
+    fields = ngettext("%(n)s field", "%(n)s fields", len(targets)) % {"n": len(targets)}
+    href = reverse("mapping", args=(row.id,))
+    menu = [(_("Edit Mapping") if editable else _("Look at it"), href), (_("Versions"), reverse("mapping-versions", args=(row.id,)))]
+    if editable:
+        menu[1:1] = [(_("Copy"), reverse("mapping-copy", args=(row.id,)))]
+        menu.append((_("Delete"), reverse("mapping-delete", args=(row.id,))))
+    warn = ngettext("Several questions share the tag %(tags)s", "Several questions share each of the tags %(tags)s", len(row.joined))
+    return {
+        "name": row.mapping.name,
+        "href": href,
+        "fields": f"{fields}: {', '.join(targets[:4])}{' …' if len(targets) > 4 else ''}" if targets else _("No fields yet"),
+        "warn": warn % {"tags": ", ".join(row.joined)} if row.joined else "",
+        "kind": kind_name(row.mapping.kind),
+        "subject": subject_name(row.mapping.subject),
+        "flows": [(flow.name or _("Without a name"), flow_href(flow.id)) for flow in row.flows],
+        "changed": row.changed,
+        "by": people.get(row.by, ""),
+        "menu": menu,
+        "menu_label": _("More for %(name)s") % {"name": row.mapping.name},
+    }
+
+
+def _filters(wanted: Wanted) -> list[Field]:
+    kinds = [Choice("", _("Payload and Http Header")), *(Choice(k.value, kind_name(k)) for k in Kind)]
+    subjects = [Choice("", _("For anything")), *(Choice(s.value, subject_name(s)) for s in Subject)]
+    return [
+        Field(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
+        Field(kind="select", id="subject", label=_("What it is for"), value=wanted.subject or "", options=subjects),
+    ]
+
+
+# --- the editor
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def mapping(request: AccountRequest, id: int) -> HttpResponse:
+    """One mapping: its editor, or for those who may not change it what stands there."""
+    row = _row(id)
+    stored = FieldMapping.from_body(row.body)
+    if request.method == "POST":
+        return _posted(request, Draft.of(stored, row.number), row)
+    editing = Editing(Draft.of(stored, row.number), **_asked(request))
+    template = EDITOR if may(request.user, Role.ADMINISTRATOR) else READER
+    return _shown(request, editing, row, template)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def mapping_new(request: AccountRequest) -> HttpResponse:
+    """A new mapping, also on the way from a flow (`for`: the flow that is being edited, which it goes back to)."""
+    _back(request)  # a flow of another account is no flow
+    ask = request.POST or request.GET
+    draft = Draft(
+        kind=next((kind for kind in Kind if kind == ask.get("kind")), Kind.PAYLOAD),
+        subject=next((subject for subject in Subject if subject == ask.get("subject")), _subject_of_flow(request)),
+    )
+    if request.method == "POST":
+        return _posted(request, draft, None)
+    return _shown(request, Editing(draft, **_asked(request)), None, EDITOR)
+
+
+def _asked(request: AccountRequest) -> dict[str, Any]:
+    """Whom a link says to try it with, and how it is shown."""
+    ask = request.GET
+    return {
+        "key": ask.get("key", "")[:300],
+        "search": ask.get("person", "")[:200],
+        "made_up": ask.get("made-up") == "1",
+        "shown": ask.get("shown", ""),
+    }
+
+
+@needs(Role.ADMINISTRATOR)
+def _posted(request: AccountRequest, draft: Draft, row: MappingRow | None) -> HttpResponse:
+    do = request.POST.get("do", "save")
+    editing = read(request.POST, draft)
+    form = f"mapping {row.pk if row else 'new'}"
+    waiting = typed_secrets.recall(request, form)
+    if do == "enter":  # the key, somewhere in the form
+        typed, shown = request.POST.get("person", ""), request.POST.get("person-was", "")
+        do = "add" if editing.new_name.strip() else "search" if typed.strip() != shown.strip() else "save"
+    if do not in ("save", "preview"):
+        act(editing, do, request.POST)
+    waiting |= draft.seal()
+    if do == "preview" and asks_for_part(request):  # the form stays in the page, with what was typed
+        return _shown(request, editing, row, EDITOR, part="preview")
+    editing.waiting = typed_secrets.keep(request, form, waiting)
+    if do == "save":
+        return _save(request, editing, row, waiting)
+    return _shown(request, editing, row, EDITOR, part="editor" if asks_for_part(request) else "")
+
+
+def _save(request: AccountRequest, editing: Editing, row: MappingRow | None, waiting: Mapping[str, str]) -> HttpResponse:
+    """waiting: texts to be kept sealed that were typed, by field of the vault."""
+    draft = editing.draft
+    with transaction.atomic(using="read"):
+        editor = _editor(request, editing, row, strict=True)
+    if editor.checked.errors:
+        return _answer(request, editor, row, EDITOR, status=422)
+    confirmed = request.POST.get("sure") == "yes"
+    based_on = draft.number if row is not None else None
+    try:
+        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+            id = None if row is None else row.pk
+            saved = save_mapping(s, editor.checked.mapping, id, confirmed=confirmed, based_on=based_on, waiting=waiting)
+    except Invalid as error:
+        for name, sentences in error.fields.items():
+            draft.errors["name" if name in ("name", "") else name] = " ".join(_(sentence) for sentence in sentences)
+        return _answer(request, editor, row, EDITOR, status=422)
+    except NotThere:
+        raise Http404 from None
+    except SavedMeanwhile as error:
+        draft.number = error.number  # what is saved after this question replaces it
+        return _answer(request, editor, row, EDITOR, status=409, meanwhile=_meanwhile(request, error))
+    except AsksFirst as error:
+        return _answer(request, editor, row, EDITOR, status=409, stops=[stop.name or _("Without a name") for stop in error.stops])
+    typed_secrets.forget(request, editing.waiting)
+    say(request, _("The mapping %(name)s is saved.") % {"name": saved.name})
+    return HttpResponseRedirect(_back(request, mapping=saved.pk) or reverse("mapping", args=(saved.pk,)))
+
+
+def _meanwhile(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]:
+    by = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
+    return {
+        "title": _("%(by)s saved version %(number)s while you were writing") % {"by": by, "number": error.number},
+        "number": error.number,
+    }
+
+
+def _editor(request: AccountRequest, editing: Editing, row: MappingRow | None, *, strict: bool = False) -> Editor:
+    db = of_django(connections["read"])
+    config = Committed(db).account(request.account.pk)
+    return Editor(db, request.account.pk, config, editing, row.pk if row else 0, timezone.now(), strict)
+
+
+def _shown(request: AccountRequest, editing: Editing, row: MappingRow | None, template: str, *, part: str = "") -> HttpResponse:
+    with transaction.atomic(using="read"):
+        editor = _editor(request, editing, row)
+        return _answer(request, editor, row, template, part=part)
+
+
+def _answer(
+    request: AccountRequest, editor: Editor, row: MappingRow | None, template: str, *, part: str = "", status: int = 200, **more: Any
+) -> HttpResponse:
+    context = editor.context() | {
+        "is_new": row is None,
+        "title": row.name if row else _("New Mapping"),
+        "changed": row.changed if row else None,
+        "by": names_of_users(request.account.pk, [row.changed_by]).get(row.changed_by, "") if row else "",
+        "menu": _menu(row) if row else [],
+        "cancel_href": _back(request) or reverse("mapping-list"),
+        "meanwhile": None,
+        "stops": (),
+    }
+    return page(request, template, part=part, status=status, **(context | more))
+
+
+def _menu(row: MappingRow) -> list[tuple[str, str]]:
+    return [
+        (_("Versions"), reverse("mapping-versions", args=(row.pk,))),
+        (_("Copy"), reverse("mapping-copy", args=(row.pk,))),
+        (_("Delete"), reverse("mapping-delete", args=(row.pk,))),
+    ]
+
+
+def _row(id: int) -> MappingRow:
+    try:
+        return mapping_row(id)
+    except NotThere:
+        raise Http404 from None
+
+
+# --- on the way from a flow
+
+
+def _flow_of(request: AccountRequest) -> int | None:
+    """The flow that is being edited. Raises Http404 for one that this account does not have."""
+    asked = request.GET.get("for", "")
+    if not asked:
+        return None
+    with transaction.atomic(using="read"):
+        flows = _config(request).flows
+    if not (asked.isascii() and asked.isdigit() and len(asked) <= 18) or int(asked) not in flows:
+        raise Http404
+    return int(asked)
+
+
+def _config(request: AccountRequest) -> AccountConfig:
+    return Committed(of_django(connections["read"])).account(request.account.pk)
+
+
+def _subject_of_flow(request: AccountRequest) -> Subject:
+    """What the flow watches, so that the mapping fits it."""
+    flow = _flow_of(request)
+    if flow is None:
+        return Subject.REGISTRATION
+    with transaction.atomic(using="read"):
+        watch = _config(request).flows[flow].watch
+    return Subject(SUBJECT_OF_WATCH[watch]) if watch else Subject.REGISTRATION
+
+
+def _back(request: AccountRequest, **more: int) -> str:
+    """The flow that one came from; "" for none."""
+    flow = _flow_of(request)
+    if flow is None:
+        return ""
+    return reverse("flow", args=(flow,)) + (f"?{urlencode(more)}" if more else "")
+
+
+# --- copy and delete
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
+    """Asks, and makes a mapping like this one."""
+    row = _row(id)
+    if request.method == "POST":
+        try:
+            with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+                made = copy_mapping(s, id)
+        except NotThere:
+            raise Http404 from None
+        say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
+        return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
+    return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=True, uses=[])
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
+    """Asks, and deletes a mapping that no flow uses (P12)."""
+    row = _row(id)
+    if request.method == "POST":
+        try:
+            with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+                delete_mapping(s, id)
+        except NotThere:
+            raise Http404 from None
+        except InUse:
+            pass  # the question says by whom
+        else:
+            say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
+            return HttpResponseRedirect(reverse("mapping-list"))
+    uses = [(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(id)]
+    return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=False, uses=uses)

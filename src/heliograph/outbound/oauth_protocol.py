@@ -1,0 +1,250 @@
+"""OAuth2 (spec C4): what is asked of an authority, and what its answers mean. oauthlib has the protocol; sending is the sender's.
+
+    TokenExchange(...).start()  →  sender  →  done(Tokens | Denied), on the sender's thread
+
+Tokens are returned, never stored here. Their requests pass the same guard as any other. oauthlib insists on https by the scheme of the URLs
+that it gets; over which networks plain http will do is the guard's business, so it is given a stand-in where it only looks at the query.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+from urllib.parse import parse_qsl, quote_plus, urlsplit
+
+from oauthlib.common import add_params_to_uri
+from oauthlib.oauth2 import BackendApplicationClient, MismatchingStateError, MissingCodeError, OAuth2Error, WebApplicationClient
+from oauthlib.oauth2.rfc6749.clients.base import Client
+
+from heliograph.domain.connection.connection import MAX_SECRET, ClientAuth, Connection, ConnectionSetupError, Secret, check_secret
+from heliograph.domain.connection.masking import NOTHING, Masks, masks_of
+from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, Tokens, denied, oauth_refused
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause, Refused, classify_response, classify_transport_error
+from heliograph.domain.delivery.retry_policy import SECOND, Category
+from heliograph.domain.errors import HeliographError
+from heliograph.outbound.exchange import CutOff, Failure, Response, Result, Route
+from heliograph.outbound.sender import Sender
+
+_STAND_IN: Final = "https://heliograph.invalid/"
+_FORM: Final = "application/x-www-form-urlencoded"
+VERIFIER_LENGTH: Final = 64
+MOST_SAID: Final = 200
+"""Characters of an authority's own description of an error."""
+
+type Done = Callable[[Tokens | Denied], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """A sign-in that is to begin: where the browser goes, and what has to come back with it or be shown with the code."""
+
+    url: str
+    state: str
+    verifier: str
+
+
+def authorization(connection: Connection, redirect_url: str, *, state: str) -> Authorization:
+    """The authority's sign-in page with everything in its query (RFC 6749 §4.1.1), PKCE by S256 (RFC 7636)."""
+    client = WebApplicationClient(connection.client_id)
+    verifier = client.create_code_verifier(VERIFIER_LENGTH)
+    asked = client.prepare_request_uri(
+        _STAND_IN,
+        redirect_uri=redirect_url,
+        scope=connection.scope or None,
+        state=state,
+        code_challenge=client.create_code_challenge(verifier, "S256"),
+        code_challenge_method="S256",
+    )
+    return Authorization(add_params_to_uri(connection.authorization_url, parse_qsl(urlsplit(asked).query)), state, verifier)
+
+
+class SignInRefused(HeliographError):
+    """The authority sent somebody back without a code. error: its word for why, "" for none that could be read."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(f"The sign-in was refused ({error})." if error else "The sign-in brought no code.")
+        self.error = error
+        self.description = description
+
+
+def read_return(query: str, *, state: str, verifier: str = "") -> str:
+    """The code with which somebody came back. Raises SignInRefused. state, verifier: those of `authorization`; the caller has found them by what came."""
+    try:
+        found = WebApplicationClient("").parse_request_uri_response(f"{_STAND_IN}?{query}", state=state)
+    except (MissingCodeError, MismatchingStateError):
+        raise SignInRefused("", "") from None
+    except OAuth2Error as error:
+        masks = masks_of([state, verifier, *(value for name, value in parse_qsl(query) if name == "code")])
+        raise SignInRefused(_word(masks.blotted(error.error or "")), _plain(masks.blotted(error.description or ""))) from None
+    code = str(found.get("code", ""))
+    if not code or len(code) > MAX_SECRET:
+        raise SignInRefused("", "")
+    return code
+
+
+def token_request(connection: Connection, secret: str, ask: Ask, *, in_body: bool) -> Request:
+    """What is posted to the authority. in_body: the client's secret goes there, else by Basic (RFC 6749 §2.3.1: both form-encoded)."""
+    more = {"client_secret": secret} if in_body else {}
+    url = connection.access_token_url
+    client: Client
+    match ask:
+        case ByCredentials():
+            client = BackendApplicationClient(connection.client_id)
+            body = client.prepare_request_body(scope=connection.scope or None, include_client_id=in_body, **more)
+        case ByCode():
+            client = WebApplicationClient(connection.client_id)
+            body = client.prepare_request_body(
+                code=ask.code, redirect_uri=ask.redirect_url, code_verifier=ask.verifier, include_client_id=in_body, **more
+            )
+        case ByRefresh():
+            client = WebApplicationClient(connection.client_id)
+            named = {"client_id": connection.client_id} if in_body else {}
+            body = client.prepare_refresh_body(refresh_token=ask.refresh_token, **named, **more)
+            url = connection.refresh_token_url or url
+        case _:
+            assert_never(ask)
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", _FORM), ("Accept", "application/json"))
+    if not in_body:
+        pair = f"{quote_plus(connection.client_id)}:{quote_plus(secret)}".encode()
+        headers = (*headers, ("Authorization", f"Basic {base64.b64encode(pair).decode()}"))
+    return Request("POST", url, headers, body.encode(), frozenset({"authorization"}))
+
+
+class TokenExchange:
+    """Asks once: with one request, or with two where the authority turns out to want the client's secret in the other place."""
+
+    def __init__(
+        self, sender: Sender, route: Route, connection: Connection, secret: str, ask: Ask, *, in_body: bool | None, done: Done
+    ) -> None:
+        """in_body: what worked before, None: not known. done: called once, on the sender's thread; it has to be quick and must not raise."""
+        self._sender, self._route, self._done = sender, route, done
+        self._connection, self._secret, self._ask = connection, secret, ask
+        self._in_body = {ClientAuth.BASIC: False, ClientAuth.BODY: True}.get(connection.client_auth, bool(in_body))
+        self._may_turn = connection.client_auth is ClientAuth.AUTOMATIC
+        self._masks = NOTHING
+
+    def start(self) -> None:
+        """Sends the request. Raises SenderStopped."""
+        request = token_request(self._connection, self._secret, self._ask, in_body=self._in_body)
+        self._masks = masks_of([self._secret, *_carried_by(self._ask)], request)
+        self._sender.start(request, self._route, self._came)
+
+    def _came(self, result: Result) -> None:
+        found = read_answer(self._connection, self._ask, result, masks=self._masks)
+        if isinstance(found, Tokens):
+            self._done(replace(found, in_body=self._in_body))
+            return
+        if found.client and self._may_turn:
+            self._may_turn, self._in_body = False, not self._in_body
+            try:
+                self.start()
+            except HeliographError:
+                self._done(found)
+            return
+        self._done(found)
+
+
+def _carried_by(ask: Ask) -> tuple[str, ...]:
+    """The credentials that go in the body, beside the client's."""
+    match ask:
+        case ByCredentials():
+            return ()
+        case ByCode():
+            return (ask.code, ask.verifier)
+        case ByRefresh():
+            return (ask.refresh_token,)
+        case _:
+            assert_never(ask)
+
+
+def read_answer(connection: Connection, ask: Ask, result: Result, *, masks: Masks = NOTHING) -> Tokens | Denied:
+    """Tokens, or why there are none. An authority that cannot be reached or is busy is a Connection failure, any other refusal Config (D4).
+
+    masks: of the request, for what the authority repeats of it.
+    """
+    who = connection.authority
+    match result:
+        case CutOff():
+            return Denied(Refused(Category.CONNECTION, Cause.TIMEOUT, f"{who} had not answered when this process stopped.", left=False))
+        case Failure():
+            failed = classify_transport_error(result.cause, f"No access token: {result.message}", left=False)
+            return Denied(failed)
+        case Response():
+            return _read(connection, ask, result, masks)
+        case _:
+            assert_never(result)
+
+
+def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) -> Tokens | Denied:
+    who = connection.authority
+    if response.status in (408, 425, 429) or response.status >= 500:
+        now = time.time_ns() // 1000
+        said = classify_response(response.status, retry_after=response.header("retry-after"), now=now)
+        wait = said.retry_after if isinstance(said, Refused) else 0
+        message = f"No access token: {who} answered {response.status}."
+        return Denied(Refused(Category.CONNECTION, Cause.OAUTH, message, left=False, retry_after=wait))
+    if 300 <= response.status < 400:
+        return Denied(oauth_refused(f"{who} answered {response.status}, a redirect: this is not the address where tokens are given."))
+    try:
+        return _tokens(connection, ask, response.body, masks)
+    except OAuth2Error as error:
+        if error.error and error.error != "missing_token":
+            description = _plain(masks.blotted(str(error.description or "")))
+            return denied(connection, ask, _word(masks.blotted(str(error.error))), description)
+    except (ConnectionSetupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        pass
+    if response.status == 401:
+        return denied(connection, ask, "invalid_client", "")
+    return Denied(
+        oauth_refused(f"{who} answered {response.status} without an access token: check the Access Token URL and the Refresh Token URL.")
+    )
+
+
+def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Tokens:
+    """Reads an answer. Raises OAuth2Error for an authority's error, and what Python raises for what is no answer at all."""
+    client = WebApplicationClient(connection.client_id)
+    found = client.parse_request_body_response(body.decode("utf-8", "replace"), scope=None)
+    kind = found.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise ValueError("not a bearer token")
+    access, refresh = found["access_token"], found.get("refresh_token") or ""
+    if not isinstance(access, str) or not isinstance(refresh, str) or not access:
+        raise ValueError("a token is no text")
+    life, scope = found.get("expires_in"), found.get("scope")
+    masks = masks.also(secrets=[access, refresh])
+    granted = " ".join(map(str, scope)) if isinstance(scope, list) else str(scope or connection.scope)
+    return Tokens(
+        check_secret(Secret.KEY, access),
+        check_secret(Secret.KEY, refresh),
+        life=int(life) * SECOND if life else None,
+        scope=_plain(masks.blotted(granted), 2_000),
+        holder=_holder(found.get("id_token"), masks) if isinstance(ask, ByCode) else "",
+    )
+
+
+def _holder(id_token: object, masks: Masks) -> str:
+    """Whom the access is of, where the authority says so by an ID token. It came from the authority itself over TLS, and is only shown: its signature is not looked at (OpenID Connect Core §3.1.3.7, 6)."""
+    try:
+        payload = str(id_token).split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        named = next((claims[name] for name in ("email", "preferred_username", "name") if claims.get(name)), "")
+        return _plain(masks.blotted(str(named)))
+    except (IndexError, ValueError, AttributeError, TypeError, RecursionError):
+        return ""
+
+
+def _plain(text: object, most: int = MOST_SAID) -> str:
+    """Somebody else's text as one line that any database and page takes."""
+    shown = "".join(c if c.isprintable() else " " for c in str(text)[: most * 2])
+    return " ".join(shown.encode("utf-8", "replace").decode().split())[:most]
+
+
+def _word(error: object) -> str:
+    """An error code: a word, or nothing."""
+    text = str(error or "")
+    return text if 0 < len(text) <= 60 and text.isascii() and text.replace("_", "").replace("-", "").isalnum() else "error"

@@ -1,0 +1,26 @@
+"""One request and its answer, for a caller that waits: tests of connections, access tokens, alerts. Judged and bounded as every other request."""
+
+from __future__ import annotations
+
+import queue
+from typing import Final
+
+from heliograph.domain.connection.request import Request
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.outbound.exchange import Failure, Result, Route
+from heliograph.outbound.sender import Sender, SenderStopped
+
+GRACE: Final = 5.0
+"""Seconds beyond the total timeout after which something is wrong with ourselves."""
+
+
+def ask(sender: Sender, request: Request, route: Route) -> Result:
+    """Sends the request and waits for what becomes of it, at most as long as the route allows. Not for the sender's own thread."""
+    results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+    try:
+        sender.start(request, route, results.put)
+        return results.get(timeout=route.total_timeout + GRACE)
+    except SenderStopped:
+        return Failure(Cause.EXCEPTION, "Heliograph is stopping.", left=False)
+    except queue.Empty:
+        return Failure(Cause.EXCEPTION, "Heliograph did not send the request in time.", left=True)

@@ -1,0 +1,30 @@
+"""A request on its way through the sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from heliograph.domain.connection.request import Request
+from heliograph.outbound.exchange import Result, Route
+from heliograph.outbound.target import Target
+
+type Done = Callable[[Result], None]
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A request from start() to done()."""
+
+    request: Request
+    route: Route
+    done: Done
+    began: float
+    deadline: float
+    target: Target | None = None
+    name_took: float = 0.0
+    waited: float = 0.0
+    waiting: bool = False
+    """For its name, or the proxy's."""
+    asked_of_proxy: str = ""
+    """The judged address that the proxy is to be asked for."""

@@ -1,0 +1,1 @@
+"""A connection and its mapping from a preset (spec B3)."""

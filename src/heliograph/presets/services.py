@@ -1,0 +1,109 @@
+"""Connections and mappings from presets (B3). Everything that a preset makes is ordinary and can be changed afterwards."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from heliograph.connections.preset_files import presets
+from heliograph.connections.services.connections import ConnectionFacts, may_be_plain, save_connection
+from heliograph.domain.connection.connection import Secret
+from heliograph.domain.connection.presets import BlanksWrong, Preset
+from heliograph.domain.flow.completeness import fits
+from heliograph.domain.mapping.mapping import MAX_NAME, Kind
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.setup.fields import Subject
+from heliograph.flows.models import Connection
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.mappings.services import save_mapping
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services.saving import Saving
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of a preset."""
+
+    preset: Preset
+    connection: Connection
+    mappings: tuple[MappingRow, ...]
+
+
+def preset(key: str) -> Preset:
+    """One preset. Raises NotThere."""
+    found = next((each for each in presets() if each.key == key), None)
+    if found is None:
+        raise NotThere(f"There is no preset {key!r}.")
+    return found
+
+
+def starts(kind: Kind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
+    """What a new mapping of this kind and subject can start from: (the application's name, its mapping) by the preset's key."""
+    found: dict[str, tuple[str, FieldMapping]] = {}
+    for each in presets():
+        for body in each.start():
+            mapping = FieldMapping.from_body({"name": _("%(connection)s mapping") % {"connection": each.name}, **body})
+            if mapping.rows and mapping.kind is kind and fits(mapping.subject.value, subject.value):
+                found.setdefault(each.key, (each.name, mapping))
+    return found
+
+
+def suggested_name(account: int, chosen: Preset) -> str:
+    """The name of a connection of this preset that the account does not have yet: "Slack message", "Slack message 2"."""
+    rows = Connection.objects.filter(account=account, deleted_at=None, name__istartswith=chosen.name)
+    taken = {name.casefold() for name in rows.values_list("name", flat=True)}
+    names = itertools.chain([chosen.name], (f"{chosen.name} {n}" for n in itertools.count(2)))
+    return next(name for name in names if name.casefold() not in taken)
+
+
+def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool | None = None) -> Made:
+    """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are
+    possible; by default where the operator allowed networks.
+
+    Raises NotThere, and Invalid with sentences by name of the blank.
+    """
+    chosen = preset(key)
+    if http is None:
+        http = may_be_plain(s.account)
+    try:
+        filled = chosen.fill(values, http=http)
+    except BlanksWrong as error:
+        raise Invalid({name: [reason] for name, reason in error.reasons.items()}) from None
+    name = str(values.get("name", chosen.name)).strip()
+    facts = ConnectionFacts(
+        {**filled.fields, "name": name}, url=filled.url, secrets={Secret(kind): value for kind, value in filled.secrets.items() if value}
+    )
+    try:
+        connection = save_connection(s, facts, http=http)
+    except Invalid as error:
+        raise Invalid({_blank_of(chosen, field): sentences for field, sentences in error.fields.items()}) from None
+    rows = []
+    for body in filled.mappings:
+        mapping = FieldMapping.from_body({"name": _free_name(name), **body})
+        rows.append(save_mapping(s, mapping))
+    return Made(chosen, connection, tuple(rows))
+
+
+def _blank_of(chosen: Preset, field: str) -> str:
+    """The blank that an error of the connection is about."""
+    if field in ("name", ""):  # a name that is taken is an error of the whole
+        return "name"
+    for secret, text in {**chosen.connection.get("secrets", {}), **_conditional(chosen)}.items():
+        if secret == field:
+            return str(text).strip("{}")
+    return chosen.url_blank
+
+
+def _conditional(chosen: Preset) -> dict[str, str]:
+    return {name: text for more in chosen.connection.get("when", {}).values() for name, text in more.get("secrets", {}).items()}
+
+
+def _free_name(connection: str) -> str:
+    """A name for a mapping that no other has."""
+    base = _("%(connection)s mapping") % {"connection": connection[: MAX_NAME - 30]}
+    taken = {row.name.casefold() for row in MappingRow.objects.filter(deleted_at=None)}
+    names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
+    return next(name for name in names if name.casefold() not in taken)

@@ -1,0 +1,186 @@
+"""Writing what was decided: changes, their content, runs, stuck runs, actions and figures (protocols section 2, steps 5-7)."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.delivery.action import StuckRun, stuck
+from heliograph.domain.delivery.action import Verdict as JudgedVerdict
+from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
+from heliograph.domain.flow.matching import Decision, Reason, Verdict, decide, mode_of
+from heliograph.domain.registration.change import Change
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.recording.contents import write_after, write_before
+from heliograph.store.database import Database
+from heliograph.store.moments import to_micros
+from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.figures import put_deltas
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A change and what it was judged by. `registration` and `serial` are None for an event's change."""
+
+    change: Change
+    account: AccountConfig
+    event: EventConfig
+    registration: int | None = None
+    serial: int | None = None
+    state: str = ""
+    """The registration's state as JSON."""
+    decisions: Sequence[Decision] = ()
+    mode: int = 1
+
+    def judge(self) -> None:
+        """Decides, purely."""
+        mode = mode_of(self.change, self.account, self.event)
+        self.decisions = decide(self.change, self.account, self.event, mode=mode)
+        self.mode = mode_code(mode)
+
+
+def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
+    """Stores judged changes with everything that follows from them. now: microseconds."""
+    if not recorded:
+        return
+    db.many(_CHANGE, [_change_row(r) for r in recorded])
+    db.many(
+        "INSERT INTO change_content (change_id, account_id, at, after, before) VALUES (:id, :account, :at, :after, :before)",
+        [
+            {
+                "id": r.change.id,
+                "account": r.account.id,
+                "at": to_micros(r.change.at),
+                "after": write_after(r.change, r.state),
+                "before": write_before(r.change.before),
+            }
+            for r in recorded
+        ],
+    )
+    deltas: list[Delta] = []
+    for (account, mode, facets), n in Counter((r.account.id, r.mode, r.change.facets) for r in recorded).items():
+        deltas += of_activity(account, now, mode, facets, n)
+    processed: dict[tuple[int, int], list[int | None]] = {}
+    for r in recorded:
+        if r.decisions:
+            processed.setdefault((r.account.id, r.mode), []).append(r.serial)
+    deltas += [of_processed_changes(account, now, mode, serials) for (account, mode), serials in processed.items()]
+    _write_runs(db, recorded, now, deltas)
+    put_deltas(db, deltas)
+
+
+_CHANGE = (
+    "INSERT INTO change (id, account_id, kind, subject_id, registration_id, session_id, event_id, version, facets, mode, processed, quiet, at, by, account_version, event_version)"
+    " VALUES (:id, :account, :kind, :subject, :registration, :session, :event, :version, :facets, :mode, :processed, :quiet, :at, :by, :account_version, :event_version)"
+)
+
+
+def _change_row(r: Recorded) -> dict[str, object]:
+    c = r.change
+    return {
+        "id": c.id,
+        "account": r.account.id,
+        "kind": int(c.kind),
+        "subject": c.subject_id,
+        "registration": r.registration,
+        "session": c.session.session if c.session else None,
+        "event": r.event.id,
+        "version": c.version,
+        "facets": int(c.facets),
+        "mode": r.mode,
+        "processed": bool(r.decisions),
+        "quiet": c.quiet,
+        "at": to_micros(c.at),
+        "by": c.by[:60],
+        "account_version": r.account.version,
+        "event_version": r.event.version,
+    }
+
+
+def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta]) -> None:
+    judged = [(r, d) for r in recorded for d in r.decisions]
+    if not judged:
+        return
+    ids = db.draw("run_id", len(judged))
+    db.many(
+        "INSERT INTO run (id, account_id, change_id, flow_id, flow_number, decision, reason, mode, at)"
+        " VALUES (:id, :account, :change, :flow, :number, :decision, :reason, :mode, :now)",
+        [
+            {
+                "id": id,
+                "account": r.account.id,
+                "change": r.change.id,
+                "flow": d.flow.id,
+                "number": d.flow.number,
+                "decision": 2 if d.verdict is Verdict.TRIGGERED else 1,
+                "reason": d.reason.value if d.reason else "",
+                "mode": r.mode,
+                "now": now,
+            }
+            for id, (r, d) in zip(ids, judged, strict=True)
+        ],
+    )
+    orders: list[Order] = []
+    items: list[dict[str, object]] = []
+    counts: Counter[tuple[int, int, int, bool, bool]] = Counter()
+    for id, (r, d) in zip(ids, judged, strict=True):
+        triggered, is_stuck = d.verdict is Verdict.TRIGGERED, d.reason is not None and d.reason.can_be_cured
+        counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
+        if triggered:
+            orders += orders_of(r, d, id)
+        elif is_stuck:
+            items.append(_judgement(id, r, d, now))
+    for (account, mode, flow, triggered, is_stuck), n in counts.items():
+        deltas += of_run(account, now, mode, flow, triggered=triggered, is_stuck=is_stuck, n=n)
+    if items:
+        db.many(_JUDGEMENT, items)
+    enqueue(db, orders, now, deltas)
+
+
+def orders_of(r: Recorded, d: Decision, run: int) -> list[Order]:
+    """The actions of a triggered run, one per destination. A complete flow's destinations all have connections."""
+    return [
+        Order(
+            account=r.account.id,
+            change=r.change.id,
+            run=run,
+            registration=r.registration,
+            event=r.event.id,
+            flow=d.flow.id,
+            destination=destination.id,
+            connection=destination.connection,
+            subject=r.change.subject_id,
+            version=r.change.version,
+            mode=r.mode,
+        )
+        for destination in d.flow.destinations
+        if destination.connection is not None
+    ]
+
+
+_JUDGEMENT = (
+    "INSERT INTO judgement (id, account_id, run_id, change_id, flow_id, registration_id, event_id, mode, queue, category, tries, due_at, cause, message, created)"
+    " VALUES (:run, :account, :run, :change, :flow, :registration, :event, :mode, :queue, :category, :tries, :due, :cause, '', :now)"
+)
+
+
+def _judgement(run: int, r: Recorded, d: Decision, now: int) -> dict[str, object]:
+    verdict = JudgedVerdict.RAISED if d.reason is Reason.FAILED else JudgedVerdict.UNTAGGED
+    item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
+    return {
+        "run": run,
+        "account": r.account.id,
+        "change": r.change.id,
+        "flow": d.flow.id,
+        "registration": r.registration,
+        "event": r.event.id,
+        "mode": r.mode,
+        "queue": item.queue.code,
+        "category": item.category.code,
+        "tries": item.tries,
+        "due": item.due_at,
+        "cause": item.cause.value,
+        "now": now,
+    }

@@ -1,0 +1,1 @@
+"""Registrations: the list, the form, bulk changes, and imports."""

@@ -1,0 +1,170 @@
+"""The job "set-status": many registrations get one status, each by a change of its own (spec I1, P10)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.db import connections
+
+from heliograph.domain.flow.flow import Flow
+from heliograph.jobs import control
+from heliograph.jobs.models import Job
+from heliograph.jobs.registry import Kind, Step
+from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.record import record
+from heliograph.recording.sources import Committed
+from heliograph.registrations.list import Found, Registrations, Together, Wanted
+from heliograph.setup import affected_flows
+from heliograph.store.database import Database, of_django
+
+KIND: Final = "set-status"
+CHUNK: Final = 500
+MOST_PICKED: Final = 1_000
+MOST_REFUSED: Final = 1_000  # that are kept by name; the number counts all
+SETTING: Final = "setting"
+LATER, MEANWHILE = "later", "meanwhile"
+
+
+def kind() -> Kind:
+    """The job's kind, for wiring."""
+    return Kind(KIND, SettingStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which registrations get the status: those that were picked, as (event, code), or all that `wanted` asks for."""
+
+    status: str
+    picked: tuple[tuple[str, str], ...] = ()
+    wanted: Wanted = field(default_factory=Wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a wish would do. lacking: codes of events that do not have this status, with how many registrations they have; flows: that may act."""
+
+    total: int
+    already: int
+    events: int
+    lacking: Sequence[tuple[str, int]]
+    flows: Sequence[Flow]
+
+    @property
+    def lacks(self) -> int:
+        """Registrations that cannot have it."""
+        return sum(n for _, n in self.lacking)
+
+    @property
+    def changes(self) -> int:
+        """Registrations that would change."""
+        return self.total - self.already - self.lacks
+
+
+def preview(db: Database, account: int, wish: Wish) -> Preview:
+    """Counts what there is now."""
+    found = Registrations(db, account)
+    picked = [Together(row.event, row.status, 1) for row in found.picked(wish.picked)]
+    groups = picked if wish.picked else found.together(wish.wanted)
+    events = {event: found.source.event(event) for event in {group.event for group in groups}}
+    lacking: Counter[str] = Counter()
+    already = 0
+    for group in groups:
+        event = events[group.event]
+        if not any(s.name == wish.status for s in (*found.config.statuses.values(), *event.statuses.values())):
+            lacking[event.code] += group.n
+        elif group.status == wish.status:
+            already += group.n
+    able = [event for event in events.values() if event.code not in lacking]
+    flows = affected_flows.on_status(able, wish.status, found.config)
+    return Preview(sum(group.n for group in groups), already, len(events), sorted(lacking.items()), flows)
+
+
+def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:
+    """Makes the job. What somebody else gives another status from now on keeps it."""
+    parameters = {
+        "status": wish.status,
+        "picked": [list(pair) for pair in wish.picked],
+        "wanted": wish.wanted.as_json(),
+        "asked": db.now(),
+        "total": total,
+        "by": by,
+    }
+    return control.create(KIND, account, parameters, by=by)
+
+
+class SettingStatus:
+    """One run of the job. Its cursor: the last id, or how many of the picked ones are done."""
+
+    def __init__(self, job: Job) -> None:
+        self._account: int = job.account_id
+        self._p: Mapping[str, Any] = job.parameters
+        self._picked = [(str(event), str(code)) for event, code in self._p["picked"]]
+        self._wanted = Wanted.from_json(self._p["wanted"])
+        self._last = int(job.cursor.get("last", 0))
+        self._done = int(job.done)
+        self._counts = Counter({name: int(n) for name, n in job.counts.items()})
+        self._refused: list[dict[str, str]] = list(job.result.get("refused", ()))
+
+    def read(self) -> list[Found]:
+        """The next registrations."""
+        found = Registrations(of_django(connections["default"]), self._account)
+        if self._picked:
+            return found.picked(self._picked[self._last : self._last + CHUNK])
+        return found.walk(self._wanted, self._last, CHUNK)
+
+    def write(self, db: Database, chunk: list[Found]) -> Step:
+        """Records the change of each."""
+        status, asked = str(self._p["status"]), int(self._p["asked"])
+        todo = []
+        for row in chunk:
+            if row.status == status:
+                self._counts["already"] += 1
+            elif row.status_modified > asked:
+                self._refuse(row, LATER)
+            else:
+                todo.append(row)
+        items = [
+            Item(
+                self._account,
+                {"event": r.event_code, "code": r.code, "status": status},
+                str(self._p["by"]),
+                by_hand=True,
+                expected=r.version,
+            )
+            for r in todo
+        ]
+        for row, answer in zip(todo, record(db, items, Committed(db)) if items else [], strict=True):
+            self._count(row, answer)
+        self._done += len(chunk)
+        ended = self._ends(chunk)
+        cursor = {"last": self._last}
+        total = max(int(self._p["total"]), self._done)
+        return Step(cursor, self._done, total, dict(self._counts), {"refused": self._refused}, phase=SETTING, finished=ended)
+
+    def _ends(self, chunk: list[Found]) -> bool:
+        if self._picked:
+            self._last += CHUNK
+            return self._last >= len(self._picked)
+        self._last = chunk[-1].id if chunk else self._last
+        return len(chunk) < CHUNK
+
+    def _count(self, row: Found, answer: Answer) -> None:
+        if answer.outcome is Outcome.UPDATED:
+            self._counts["changed"] += 1
+        elif answer.outcome is Outcome.REFUSED:
+            self._refuse(row, answer.problems[0].reason if answer.problems else "")
+        elif answer.outcome is Outcome.CONFLICT:
+            self._refuse(row, MEANWHILE)
+        else:
+            self._counts["already"] += 1
+
+    def _refuse(self, row: Found, reason: str) -> None:
+        self._counts["refused"] += 1
+        if len(self._refused) < MOST_REFUSED:
+            self._refused.append({"event": row.event_code, "code": row.code, "status": row.status, "reason": reason})
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,235 @@
+"""The form of one registration (I1, architecture rule 1): what it shows, what was changed in it, and what two people changed at once.
+
+A form posts what it showed and what it holds now; only the difference is recorded. Values are compared as texts, line breaks as one
+character, since that is all a browser keeps of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.registration.change import RegistrationState
+from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.domain.setup.statuses import NEW
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
+from heliograph.recording.contents import read_state
+from heliograph.recording.items import Answer, Item
+from heliograph.recording.record import record
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database
+from heliograph.store.moments import from_micros
+
+type Texts = tuple[str, ...]
+type Values = dict[str, Texts]
+"""What a form holds, by the name of its field; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
+properties (names of those that are set), session.5."""
+
+YES = "Yes"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A registration as it is stored, with its set-up."""
+
+    id: int
+    code: str
+    version: int
+    state: RegistrationState
+    sessions: Mapping[int, int]  # session id -> status id
+    account: AccountConfig
+    event: EventConfig
+    last_change: int | None
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        profile = self.state.profile
+        return " ".join(part for part in (profile.get("first_name", "").strip(), profile.get("last_name", "").strip()) if part)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether Live flows leave it alone (F3)."""
+        return self.state.is_test or self.account.is_test_event(self.event.state.status)
+
+
+def opened(db: Database, account: int, event: str, code: str) -> Opened | None:
+    """A registration by its event's code and its own; None where the account has none."""
+    rows = db.all(
+        "SELECT r.id, r.code, r.version, r.state, r.event_id,"
+        " (SELECT max(id) FROM change WHERE change.registration_id = r.id) FROM registration r JOIN event e ON e.id = r.event_id"
+        " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
+        {"account": account, "event": event, "code": code},
+    )
+    if not rows or not rows[0][3]:
+        return None
+    id, found, version, state, event_id, last = rows[0]
+    sessions = db.all(
+        "SELECT session_id, status_id FROM session_registration WHERE account_id = :account AND registration_id = :id",
+        {"account": account, "id": id},
+    )
+    source = Committed(db)
+    return Opened(id, found, version, read_state(state), dict(sessions), source.account(account), source.event(event_id), last)
+
+
+def blank(db: Database, account: int, event: str) -> Opened | None:
+    """A registration that is not there yet, with the set-up of its event; None where the account has no such event."""
+    rows = db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": account, "code": event})
+    if not rows:
+        return None
+    source = Committed(db)
+    config, at = source.account(account), from_micros(db.now())
+    status = next((id for id, s in config.statuses.items() if s.name == NEW), 0)
+    return Opened(0, "", 0, RegistrationState("", status, at, at, at), {}, config, source.event(rows[0][0]), None)
+
+
+def values_of(o: Opened) -> Values:
+    """What a form of it shows."""
+    state = o.state
+    status, kind = o.account.status(state.status, o.event), o.event.types.get(state.attendee_type or 0)
+    out: Values = {
+        "status": _one(status.name if status else ""),
+        "attendee_type": _one(kind.name if kind else ""),
+        "active": (YES,) if state.active else (),
+        "order_code": _one(state.order_code),
+        "properties": tuple(sorted(name for id, name in property_names(o).items() if id in state.properties)),
+    }
+    out |= {f"profile.{name}": _one(state.profile.get(name, "")) for name in PROFILE_FIELDS}
+    out |= {f"custom.{id}": _in_order(field, state.custom.get(id, ())) for id, field in o.account.profile_fields.items()}
+    out |= {f"answer.{id}": _in_order(field, state.answers.get(id, ())) for id, field in o.event.questions.items()}
+    for id in o.event.sessions:
+        of_session = o.account.session_statuses.get(o.sessions.get(id, 0))
+        out[f"session.{id}"] = _one(of_session.name if of_session else "")
+    return {name: tuple(_plain(value) for value in values) for name, values in out.items()}
+
+
+def property_names(o: Opened) -> dict[int, str]:
+    """Standard and custom properties by id."""
+    return {int(id): name for id, name in STANDARD_PROPERTY_NAMES.items()} | {p.id: p.name for p in o.event.properties.values()}
+
+
+def posted(form: Mapping[str, Sequence[str]], known: Iterable[str]) -> Values:
+    """What a form was sent with. What it does not hold is empty: a browser leaves unticked boxes out."""
+    out: Values = {}
+    for name in known:
+        values = tuple(_plain(value) for value in form.get(name, ()))
+        out[name] = tuple(sorted(v for v in values if v)) if name == "properties" else tuple(v for v in values if v)
+    return out
+
+
+def shown_then(text: str) -> Values:
+    """What the form showed when it was opened, from its hidden field; {} where that cannot be read."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: tuple(str(v) for v in values) for name, values in found.items() if isinstance(name, str) and isinstance(values, list)}
+
+
+def written(values: Values) -> str:
+    """The hidden field that `shown_then` reads: what the form shows, which is all but Is Active (it has a page of its own)."""
+    shown = {name: found for name, found in values.items() if name != "active"}
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
+def changed(then: Values, now: Values) -> Values:
+    """What the person changed: names that differ, with what they hold now."""
+    return {name: values for name, values in now.items() if name in then and then[name] != values}
+
+
+def document_of(o: Opened, changes: Values, then: Values) -> dict[str, object]:
+    """The document (I2) that records these changes and nothing else."""
+    document: dict[str, object] = {"event": o.event.code, "code": o.code}
+    profile: dict[str, object] = {}
+    custom: dict[str, object] = {}
+    answers: dict[str, object] = {}
+    sessions: list[dict[str, str]] = []
+    for name, values in changes.items():
+        area, _, rest = name.partition(".")
+        if area in ("status", "attendee_type", "order_code"):
+            document[area] = values[0] if values else None
+        elif area == "active":
+            document["active"] = bool(values)
+        elif area == "properties":
+            document["properties"] = {p: p in values for p in {*values, *then.get(name, ())} if (p in values) != (p in then.get(name, ()))}
+        elif area == "profile":
+            profile[rest] = values[0] if values else None
+        elif area == "custom":
+            custom[o.account.profile_fields[int(rest)].code] = list(values) or None
+        elif area == "answer":
+            answers[o.event.questions[int(rest)].code] = list(values) or None
+        elif area == "session" and values:
+            sessions.append({"code": o.event.sessions[int(rest)].code, "status": values[0]})
+    if custom:
+        profile["custom"] = custom
+    parts: dict[str, object] = {"profile": profile, "answers": answers, "sessions": sessions}
+    return document | {name: part for name, part in parts.items() if part}
+
+
+def save(db: Database, account: int, document: Mapping[str, object], *, by: str, expected: int | None) -> Answer:
+    """Records a form in the caller's transaction."""
+    item = Item(account, document, by, by_hand=True, expected=expected)
+    return record(db, [item], Committed(db))[0]
+
+
+def field_of(problem: Problem, o: Opened) -> str:
+    """The field of the form that a refused document's problem is about."""
+    area, _, rest = problem.field.partition(".")
+    if area == "profile" and rest.startswith("custom."):
+        code = rest.removeprefix("custom.")
+        return next((f"custom.{f.id}" for f in o.account.profile_fields.values() if f.code == code), "")
+    if area == "answers":
+        return next((f"answer.{f.id}" for f in o.event.questions.values() if f.code == rest), "")
+    if area.startswith("sessions"):
+        return ""
+    return "properties" if area == "properties" else problem.field
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that two people had open. was: when the form was opened; theirs: as it is stored now; mine: as the form wants it."""
+
+    name: str
+    was: Texts
+    theirs: Texts
+    mine: Texts
+
+    @property
+    def by_both(self) -> bool:
+        """Whether one has to choose."""
+        return self.was not in (self.theirs, self.mine) and self.theirs != self.mine
+
+
+def differences(then: Values, stored: Values, mine: Values) -> list[Difference]:
+    """Fields that one of the two has changed since the form was opened, in the form's order."""
+    return [
+        Difference(name, was, stored.get(name, ()), mine.get(name, was))
+        for name, was in then.items()
+        if name in stored and not was == stored[name] == mine.get(name, was)
+    ]
+
+
+def takes_many(field: Field) -> bool:
+    """Whether several options can be ticked."""
+    return field.type in QuestionType.MANY and bool(field.options)
+
+
+def _in_order(field: Field, values: Texts) -> Texts:
+    """Several values in the order of the boxes; what is no option any more stands last."""
+    if not takes_many(field):
+        return values
+    return (*(o for o in field.options if o in values), *(v for v in values if v not in field.options))
+
+
+def _one(text: str) -> Texts:
+    return (text,) if text else ()
+
+
+def _plain(text: str) -> str:
+    """Line breaks as one character: browsers send them as two."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,370 @@
+"""What each column of a table means: guessed from its name and values, or given in a file (docs/reference/import-columns.md).
+
+A target is a place in the registration document (I2): `code`, `profile.email`, `answers.dietary`, `properties.Complete`, `sessions.KEYNOTE`;
+`event.name` and the like are facts of the event that every row repeats.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
+from heliograph.domain.setup.statuses import SESSION_STATUSES
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
+from heliograph.registrations.imports.column_words import NO, YES, plain, standard_targets
+from heliograph.registrations.imports.errors import ImportFileError, RowProblem
+from heliograph.registrations.imports.report import REPORT_COLUMNS
+from heliograph.registrations.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
+
+_PLAIN: Final = ("event", "code", "modified", "status", "attendee_type", "active", "order_code")
+_EVENT: Final = tuple(f"event.{name}" for name in EVENT_FIELDS if name != "code")
+_KEYED: Final = ("profile.custom.", "answers.", "properties.", "sessions.")
+_SPLITS: Final = ("|", ";", ", ")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+SAMPLE: Final = 2_000  # rows that a guess looks at
+_MOST_OPTIONS: Final = 50  # different values that still look like options
+_NAMES_SHOWN: Final = 30
+
+
+class ColumnsError(ImportFileError):
+    """The columns cannot be used as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the file.
+
+    target: "" = left out. split: between the answers of one cell. date: how dates without a clear order are read. why: how the target was
+    found: given, name, values, or "" for one left out. doubt: what a person should look at.
+    """
+
+    name: str
+    target: str = ""
+    split: str = ""
+    date: DateOrder = DateOrder.DAY_FIRST
+    why: str = ""
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A column mapping out of a file. columns: by name; event: for rows that name none; only: leave out what it does not name."""
+
+    columns: Mapping[str, Column]
+    event: str = ""
+    only: bool = False
+
+
+# --- given in a file
+
+
+def read_given(path: Path) -> Given:
+    """Reads a column mapping. Raises ColumnsError with the place and what is wrong there."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ColumnsError(f"{path} cannot be read: {error}.") from None
+    try:
+        found = json.loads(text)
+        body = Body(found)
+        columns = found.get("columns", {})
+        if not isinstance(columns, dict):
+            raise BodyError("columns", "expected an object: name of the column -> target")
+        return Given(
+            {name: _given_column(name, value) for name, value in columns.items()},
+            event=body.text("event", longest=25),
+            only=body.flag("only"),
+        )
+    except (ValueError, RecursionError, BodyError) as error:
+        raise ColumnsError(f"{path} is no column mapping: {error}.") from None
+
+
+def _given_column(name: str, value: object) -> Column:
+    if value is None or value == "":
+        return Column(name, why="given")
+    body = Body({"to": value} if isinstance(value, str) else value, f"columns[{name!r}]")
+    split = body.text("split", longest=5)
+    return Column(name, checked_target(body.text("to")), split, body.choice("date", DateOrder, DateOrder.DAY_FIRST), "given")
+
+
+def checked_target(target: str) -> str:
+    """The target. Raises ColumnsError for one that does not exist."""
+    if target in _PLAIN or target in _EVENT or (target.removeprefix("profile.") in PROFILE_FIELDS and target.startswith("profile.")):
+        return target
+    if any(target.startswith(area) and code_of(target.removeprefix(area)) for area in _KEYED):
+        return target
+    raise ColumnsError(
+        f"There is no target {target!r}. Targets are {', '.join(_PLAIN)}, {', '.join(_EVENT)}, profile.<field>, and profile.custom.<code>,"
+        " answers.<question>, properties.<name>, sessions.<code>."
+    )
+
+
+# --- guessed
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the account has that a column may be named after."""
+
+    account: AccountConfig
+    events: Sequence[EventConfig] = ()
+
+    def questions(self) -> Iterable[Field]:
+        return (q for event in self.events for q in event.questions.values())
+
+    def names(self) -> dict[str, str]:
+        """Plain name -> target, of custom fields, questions, properties and sessions."""
+        found: dict[str, str] = {}
+        for event in self.events:
+            for session in event.sessions.values():
+                found |= {plain(n): f"sessions.{session.code}" for n in (session.name, session.code)}
+            for flagged in event.properties.values():
+                found |= {plain(n): f"properties.{flagged.name}" for n in (flagged.code, flagged.name)}
+        for label in STANDARD_PROPERTY_NAMES.values():
+            found[plain(label)] = f"properties.{label}"
+        for field in self.account.profile_fields.values():
+            found |= {plain(n): f"profile.custom.{field.code}" for n in (field.label, field.code)}
+        for question in self.questions():
+            found |= {plain(n): f"answers.{question.code}" for n in (question.label, question.code)}
+        found.pop("", None)
+        return found
+
+
+def guess(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
+    """A column for each name, that make documents together. sample: cells of the first rows. given: what a file says; the rest is guessed. Raises ColumnsError."""
+    columns = guesses(names, sample, known, given)
+    check_together(columns)
+    return columns
+
+
+def guesses(names: Sequence[str], sample: Sequence[Sequence[str]], known: Known, given: Given | None = None) -> list[Column]:
+    """A column for each name, whether or not they make documents together. Raises ColumnsError for a given name that is no column."""
+    said = given or Given({})
+    unknown = [name for name in said.columns if name not in names]
+    if unknown:
+        raise ColumnsError(f"The file has no column {', '.join(map(repr, unknown))}. Its columns are {_listed(names)}.")
+    standard, own = standard_targets(), known.names()
+    taken = {c.target: c.name for c in said.columns.values() if c.target}
+    columns = []
+    for i, name in enumerate(names):
+        cells = [row[i] for row in sample if i < len(row)]
+        if name in said.columns:
+            column = said.columns[name]
+        elif said.only or name in REPORT_COLUMNS:
+            column = Column(name)
+        else:
+            column = _guessed(name, cells, standard, own)
+            if column.target in taken:
+                column = Column(name, doubt=f"{taken[column.target]!r} is {column.target} already, so this column is left out.")
+            elif column.target:
+                taken[column.target] = name
+        columns.append(_with_details(column, cells, known))
+    return columns
+
+
+def check_together(columns: Sequence[Column]) -> None:
+    """Raises ColumnsError where two columns go to one place, or none holds the registration's code."""
+    twice = [t for t, n in Counter(c.target for c in columns if c.target).items() if n > 1]
+    if twice:
+        raise ColumnsError(f"Two columns go to {', '.join(twice)}; only one can.")
+    if "code" not in (c.target for c in columns):
+        listed = _listed([c.name for c in columns])
+        raise ColumnsError(f"No column holds the registration code. Name it in a column mapping; the columns are {listed}.")
+
+
+def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: Mapping[str, str]) -> Column:
+    for area in ("answers", "profile.custom", "properties", "sessions"):  # the document's own paths
+        key = name[len(area) + 1 :].strip()
+        if name.casefold().startswith(f"{area}.") and key:
+            return Column(name, f"{area}.{key}", why="name")
+    word = plain(name)
+    target = standard.get(word) or own.get(word)
+    if target:
+        return Column(name, target, why="name")
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    if not filled:
+        return Column(name)
+    if sum(_EMAIL.fullmatch(cell) is not None for cell in filled) > 0.8 * len(filled):
+        return Column(name, "profile.email", why="values", doubt="A guess: its values are e-mail addresses.")
+    if all(cell in SESSION_STATUSES for cell in filled):
+        return Column(name, f"sessions.{code_of(name)}", why="values", doubt="A guess: its values are session statuses.")
+    if _looks_like_options(filled):
+        return Column(name, f"answers.{code_of(name)}", why="values", doubt="A guess: its few values look like the answers to a question.")
+    return Column(name)
+
+
+def _looks_like_options(filled: Sequence[str]) -> bool:
+    different = {part for cell in set(filled) for part in parts(cell, _separator_in(filled))}
+    yes_no = all(flag(cell) in (True, False) for cell in set(filled))
+    return yes_no or (len(filled) >= 10 * len(different) and len(different) <= _MOST_OPTIONS and max(map(len, different)) <= 100)
+
+
+def _with_details(column: Column, cells: Sequence[str], known: Known) -> Column:
+    """How lists are cut and dates read."""
+    area, _, key = column.target.partition(".")
+    if column.target == "modified" or column.target in ("event.start", "event.end"):
+        return _dated(column, cells)
+    if column.target.startswith("profile.custom."):
+        fields: list[Field] = [f for f in known.account.profile_fields.values() if f.code == column.target.removeprefix("profile.custom.")]
+    elif area == "answers":
+        fields = [q for q in known.questions() if plain(q.code) == plain(key) or plain(q.label) == plain(key)]
+    else:
+        return column
+    types = {f.type for f in fields}
+    if QuestionType.DATE in types:
+        return _dated(column, cells)
+    if not column.split and (not types or types & QuestionType.MANY):
+        options = {o for f in fields for o in f.options}
+        return replace(column, split=_separator_in([c.strip() for c in cells if c.strip() and c.strip() not in options], options))
+    return column
+
+
+def _dated(column: Column, cells: Sequence[str]) -> Column:
+    if column.why == "given":
+        return column
+    signs = DateSigns()
+    for cell in cells:
+        signs.add(cell)
+    doubt = column.doubt if signs.sure else f"Dates could be read day or month first; unless later rows say otherwise, {signs.order.value}."
+    return replace(column, date=signs.order, doubt=doubt)
+
+
+def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
+    """The columns with their dates read as the whole file says; the first rows alone may all lie in the first days of a month."""
+    return [replace(c, date=signs[c.name].order) if c.name in signs and c.why != "given" else c for c in columns]
+
+
+def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
+    """What separates the answers of one cell; "" where each cell is one answer. A comma only where its parts stand alone as well."""
+    different = set(filled)
+    alone = {*different, *options}
+    for separator in _SPLITS:
+        cut = [cell for cell in different if separator in cell]
+        pieces = {part.strip() for cell in cut for part in cell.split(separator)} - {""}
+        if pieces and (separator == "|" or len(pieces & alone) * 2 >= len(pieces)):
+            return separator
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(map(repr, names[:_NAMES_SHOWN])) + more
+
+
+# --- a row as a document
+
+
+class Mapper:
+    """Turns rows into registration documents. event: for rows that name none."""
+
+    def __init__(self, columns: Sequence[Column], known: Known, event: str = "") -> None:
+        self.columns = tuple(columns)
+        self._event = event
+        self._zones = {e.code: zone(e.state.timezone) for e in known.events}
+        self._zone = zone(known.account.timezone)
+        options: dict[str, set[str]] = {}
+        dates: set[str] = set()
+        for q in known.questions():
+            options.setdefault(plain(q.code), set()).update(q.options)
+            if q.type == QuestionType.DATE:
+                dates.add(plain(q.code))
+        custom = {f"custom.{f.code}" for f in known.account.profile_fields.values() if f.type == QuestionType.DATE}
+        self._dated = [
+            (i, c.name)
+            for i, c in enumerate(columns)
+            for area, _, key in [c.target.partition(".")]
+            if c.target in ("modified", "event.start", "event.end") or (area == "answers" and plain(key) in dates) or key in custom
+        ]
+        self._readers: list[tuple[int, Column, Callable[[str], object]]] = [
+            (i, c, self._reader(c, options, dates, custom)) for i, c in enumerate(columns) if c.target and not c.target.startswith("event.")
+        ]
+        self._facts = [(i, c) for i, c in enumerate(columns) if c.target.startswith("event.")]
+        self._by_target = {c.target: c.name for c in columns if c.target}
+        self._modified = next((c for c in columns if c.target == "modified"), None)
+        if "event" not in self._by_target and not event:
+            raise ColumnsError("No column names the event; say which event the rows belong to, or which column names it.")
+
+    def document(self, cells: Sequence[str]) -> tuple[dict[str, Any], list[RowProblem]]:
+        """The row as a document, and what is wrong before anything is looked up. An empty cell is null: cleared (I2)."""
+        document: dict[str, Any] = {"event": self._event} if self._event else {}
+        problems: list[RowProblem] = []
+        for i, column, read in self._readers:
+            cell = cells[i]
+            _put(document, column.target, read(cell) if cell.strip() else None)
+        event = document.get("event") or self._event
+        document["event"] = event
+        text = document.get("modified")
+        if text is not None and self._modified is not None:
+            at = moment(str(text), self._modified.date, self._zones.get(code_of(str(event or "")), self._zone))
+            if at is None:
+                problems.append(RowProblem(self._modified.name, str(text)[:100], "is not a date or time.", DATE_EXAMPLES))
+                del document["modified"]
+            else:
+                document["modified"] = at.isoformat()
+        return document, problems
+
+    def dates(self, cells: Sequence[str]) -> Iterable[tuple[str, str]]:
+        """The cells that hold dates, by column."""
+        return ((name, cells[i]) for i, name in self._dated)
+
+    def facts(self, cells: Sequence[str]) -> dict[str, str]:
+        """What the row says of its event: name, status, start, end, timezone, location."""
+        return {c.target.removeprefix("event."): cells[i].strip() for i, c in self._facts if cells[i].strip()}
+
+    def column_of(self, place: str) -> str:
+        """The column that a problem's place in the document comes from; the place itself where there is none."""
+        if place.startswith("sessions["):
+            return next((n for t, n in self._by_target.items() if t.startswith("sessions.")), place)
+        return self._by_target.get(place, place)
+
+    def _reader(self, column: Column, options: Mapping[str, set[str]], dates: set[str], custom: set[str]) -> Callable[[str], object]:
+        area, _, key = column.target.partition(".")
+        if column.target == "active" or area == "properties":
+            return flag
+        if area == "sessions":
+            return _session_status
+        if (area == "answers" and plain(key) in dates) or key in custom:
+            return lambda cell: found.isoformat() if (found := day(cell, column.date)) else cell
+        if column.split:
+            known = options.get(plain(key), set())
+            return lambda cell: parts(cell, column.split, known)
+        return lambda cell: cell
+
+
+def _session_status(cell: str) -> object:
+    """Yes means registered; an empty or a No cell says nothing."""
+    word = cell.strip().casefold()
+    return SESSION_STATUSES[0] if word in YES else None if word in NO else cell.strip()
+
+
+def _put(document: dict[str, Any], target: str, value: object) -> None:
+    area, _, key = target.partition(".")
+    if area == "profile" and key.startswith("custom."):
+        document.setdefault("profile", {}).setdefault("custom", {})[key.removeprefix("custom.")] = value
+    elif area == "sessions":
+        if value is not None:
+            document.setdefault("sessions", []).append({"code": key, "status": value})
+    elif area == target:
+        if value is not None or target not in ("status", "event", "code", "active", "modified"):
+            document[target] = value
+    elif value is not None or target != "properties.Test":  # an empty cell leaves a new registration of a test event marked Test (P9)
+        document.setdefault(area, {})[key] = value
+
+
+def as_json(columns: Iterable[Column]) -> list[dict[str, Any]]:
+    """Columns for a job's parameters."""
+    return [asdict(c) for c in columns]
+
+
+def from_json(rows: Iterable[Mapping[str, Any]]) -> list[Column]:
+    """What `as_json` gave."""
+    return [Column(**{**row, "date": DateOrder(row["date"])}) for row in rows]

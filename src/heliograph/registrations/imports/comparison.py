@@ -1,0 +1,116 @@
+"""What record() would do with prepared items, without doing it: for dry runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from django_scopes import scope
+
+from heliograph.domain.flow.matching import Verdict, decide
+from heliograph.domain.registration.change import (
+    KEEP,
+    Change,
+    Facet,
+    RegistrationState,
+    SessionState,
+    SubjectKind,
+    Upsert,
+    applied,
+    registration_facets,
+)
+from heliograph.domain.setup.statuses import NEW
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import EventConfig
+from heliograph.recording.contents import read_state
+from heliograph.recording.items import Item, Outcome
+from heliograph.registrations.imports.columns import Known
+from heliograph.store.models import Registration, SessionRegistration
+
+STANDARD_NAMES: Final = frozenset(label.casefold() for label in STANDARD_PROPERTY_NAMES.values())
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What would become of an item: how many stored values it clears, and the ids of the flows that would act, one for each change."""
+
+    outcome: Outcome
+    cleared: int = 0
+    acts: tuple[int, ...] = ()
+
+
+def compare(account: int, items: Sequence[Item], known: Known) -> list[Compared]:
+    """For each prepared item: what would become of it by what is stored and by the flows of now."""
+    wanted: dict[int, list[str]] = defaultdict(list)
+    for item in items:
+        if item.prepared is not None:
+            wanted[item.prepared.event].append(item.prepared.code)
+    stored: dict[tuple[int, str], Registration] = {}
+    sessions: dict[tuple[int, int], int] = {}
+    with scope(account=account):
+        for event, codes in wanted.items():
+            for row in Registration.objects.using("read").filter(event_id=event, code__in=codes):
+                stored[event, row.code] = row
+        if any(item.prepared and item.prepared.upsert and item.prepared.upsert.sessions for item in items):
+            ids = [row.id for row in stored.values()]
+            for s in SessionRegistration.objects.using("read").filter(registration_id__in=ids):
+                sessions[s.registration_id, s.session_id] = s.status_id
+    new_status = next(s.id for s in known.account.statuses.values() if s.name == NEW)
+    events = {event.id: event for event in known.events}
+    return [_one(item, stored, sessions, known, events, new_status) for item in items]
+
+
+def _one(
+    item: Item,
+    stored: dict[tuple[int, str], Registration],
+    sessions: dict[tuple[int, int], int],
+    known: Known,
+    events: dict[int, EventConfig],
+    new_status: int,
+) -> Compared:
+    p = item.prepared
+    assert p is not None
+    assert p.upsert is not None
+    row, event = stored.get((p.event, p.code)), events[p.event]
+    if row is None:
+        marks_test = known.account.is_test_event(event.state.status)
+        made, _ = applied(None, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
+        changes = _changes(made, {}, registration_facets(created=True, before={}), p.upsert.sessions)
+        return Compared(Outcome.CREATED, acts=_acts(changes, known, event))
+    if p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
+        return Compared(Outcome.STALE)
+    state = read_state(row.state)
+    after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=False)
+    differing = {session: status for session, status in p.upsert.sessions.items() if sessions.get((row.id, session)) != status}
+    if not before and not differing:
+        return Compared(Outcome.UNCHANGED)
+    facets = registration_facets(created=False, before=before) if before else None
+    changes = _changes(after, before, facets, differing)
+    return Compared(Outcome.UPDATED, cleared(state, p.upsert), _acts(changes, known, event))
+
+
+def _changes(after: RegistrationState, before: Mapping[str, object], facets: Facet | None, sessions: Mapping[int, int]) -> Iterator[Change]:
+    """The changes that record() would make: one of the registration, and one of each of its sessions."""
+    if facets is not None:
+        yield Change(0, SubjectKind.REGISTRATION, 0, 0, facets, _LONG_AGO, "", registration=after, before=before)
+    for session, status in sessions.items():
+        state = SessionState(session, status)
+        kind = SubjectKind.SESSION_REGISTRATION
+        yield Change(0, kind, 0, 0, Facet.SESSION_STATUS_CHANGED, _LONG_AGO, "", registration=after, session=state)
+
+
+def _acts(changes: Iterator[Change], known: Known, event: EventConfig) -> tuple[int, ...]:
+    return tuple(d.flow.id for change in changes for d in decide(change, known.account, event) if d.verdict is Verdict.TRIGGERED)
+
+
+def cleared(state: RegistrationState, upsert: Upsert) -> int:
+    """How many stored values an upsert empties."""
+    n = sum(1 for key, text in upsert.profile.items() if not text and state.profile.get(key))
+    n += sum(1 for key, values in upsert.custom.items() if not values and state.custom.get(key))
+    n += sum(1 for key, values in upsert.answers.items() if not values and state.answers.get(key))
+    n += upsert.attendee_type is None and state.attendee_type is not None
+    return n + (upsert.order_code is not KEEP and not upsert.order_code and bool(state.order_code))

@@ -1,0 +1,185 @@
+"""What a file needs and how often: counted while it is read for the first time (spec I4).
+
+For each event: how many rows name each status, attendee type, session, property, question with its answers, and custom field; and what the rows say of
+the event itself. From that `lacking()` tells what the account does not have. Everything is bounded, whatever the file says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from heliograph.domain.registration.document_values import code_of
+from heliograph.registrations.imports.values import DateSigns
+
+MOST_EVENTS: Final = 2_000
+MOST_NAMES: Final = 300  # different values that are counted per list; what has more is no list
+MOST_LENGTH: Final = 300
+MOST_ALTOGETHER: Final = 100_000  # names of all lists together
+
+
+class Room:
+    """How many more names a census may hold."""
+
+    def __init__(self, left: int = MOST_ALTOGETHER) -> None:
+        self.left = left
+
+
+# Lists of an event by the part of the document that names them; answers are lists of their own, named by the question.
+STATUS, TYPE, SESSION, PROPERTY, QUESTION, FIELD = "status", "type", "session", "property", "question", "field"
+
+
+@dataclass(slots=True)
+class Uses:
+    """How often each name of one list is used; `full` once there were more than are counted."""
+
+    names: Counter[str] = field(default_factory=Counter)
+    full: bool = False
+
+    def add(self, name: str, room: Room) -> None:
+        """Counts one use."""
+        if name in self.names:
+            self.names[name] += 1
+        elif len(self.names) >= MOST_NAMES or len(name) > MOST_LENGTH or room.left <= 0:
+            self.full = True
+        else:
+            self.names[name] = 1
+            room.left -= 1
+
+
+@dataclass(slots=True)
+class EventCensus:
+    """One event of the file. rows: that name it. facts: what its first row said of it. answers: by question or custom field, with how many rows answer it."""
+
+    rows: int = 0
+    facts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, Uses] = field(default_factory=dict)
+    answers: dict[str, Uses] = field(default_factory=dict)
+    answered: Counter[str] = field(default_factory=Counter)
+    several: set[str] = field(default_factory=set)  # questions with several answers in one row
+
+    def use(self, kind: str, name: object, room: Room) -> None:
+        """Counts a name of a list, compared as codes are: NFC, trimmed."""
+        if isinstance(name, str) and (clean := code_of(name)):
+            self.lists.setdefault(kind, Uses()).add(clean, room)
+
+    def answer(self, question: str, value: object, room: Room) -> None:
+        """Counts the answers of one row to a question."""
+        if not question or (question not in self.answers and (room.left <= 0 or len(question) > MOST_LENGTH)):
+            return
+        given = value if isinstance(value, (list, tuple)) else [value]
+        texts = [code_of(str(v)) for v in given if v not in (None, "")]
+        if not texts:
+            return
+        self.answered[question] += 1
+        if len(texts) > 1:
+            self.several.add(question)
+        uses = self.answers.setdefault(question, Uses())
+        for text in dict.fromkeys(texts):
+            uses.add(text, room)
+
+
+class Census:
+    """All events of a file."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, EventCensus] = {}
+        self.custom = EventCensus()  # custom profile fields are the account's
+        self.rows = 0
+        self.more_events = False
+        self.dates: dict[str, DateSigns] = {}  # by column
+        self._room = Room()
+
+    def add_dates(self, cells: Iterable[tuple[str, str]]) -> None:
+        """Looks how a row's dates are written: (column, cell)."""
+        for column, cell in cells:
+            if cell:
+                self.dates.setdefault(column, DateSigns()).add(cell)
+
+    def add(self, document: Mapping[str, Any], facts: Mapping[str, str]) -> None:
+        """Counts a row's document."""
+        self.rows += 1
+        room = self._room
+        code = code_of(document["event"]) if isinstance(document.get("event"), str) else ""
+        if not code:
+            return
+        event = self.events.get(code)
+        if event is None:
+            if len(self.events) >= MOST_EVENTS:
+                self.more_events = True
+                return
+            event = self.events[code] = EventCensus()
+        event.rows += 1
+        for name, text in facts.items():
+            event.facts.setdefault(name, text[:MOST_LENGTH])
+        event.use(STATUS, document.get("status"), room)
+        event.use(TYPE, document.get("attendee_type"), room)
+        for row in _rows(document.get("sessions")):
+            event.use(SESSION, row.get("code"), room)
+        for name, value in _items(document.get("properties")):
+            if value not in (None, ""):
+                event.use(PROPERTY, name, room)
+        for name, value in _items(document.get("answers")):
+            event.answer(code_of(name), value, room)
+        for name, value in _items(_get(document.get("profile"), "custom")):
+            self.custom.answer(code_of(name), value, room)
+
+    # --- kept between chunks
+
+    def as_json(self) -> dict[str, Any]:
+        """For the job's notes."""
+        return {
+            "rows": self.rows,
+            "more_events": self.more_events,
+            "dates": {column: asdict(signs) for column, signs in self.dates.items()},
+            "custom": _event_json(self.custom),
+            "events": {code: _event_json(event) for code, event in self.events.items()},
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Census:
+        """What `as_json` gave."""
+        census = cls()
+        census.rows, census.more_events = found["rows"], found["more_events"]
+        census.dates = {column: DateSigns(**signs) for column, signs in found.get("dates", {}).items()}
+        census.custom = _event_from(found["custom"])
+        census.events = {code: _event_from(event) for code, event in found["events"].items()}
+        held = [census.custom, *census.events.values()]
+        census._room = Room(MOST_ALTOGETHER - sum(len(u.names) for e in held for u in (*e.lists.values(), *e.answers.values())))
+        return census
+
+
+def _event_json(event: EventCensus) -> dict[str, Any]:
+    return {
+        "rows": event.rows,
+        "facts": event.facts,
+        "lists": {k: [dict(u.names), u.full] for k, u in event.lists.items()},
+        "answers": {k: [dict(u.names), u.full] for k, u in event.answers.items()},
+        "answered": dict(event.answered),
+        "several": sorted(event.several),
+    }
+
+
+def _event_from(found: Mapping[str, Any]) -> EventCensus:
+    return EventCensus(
+        found["rows"],
+        dict(found["facts"]),
+        {k: Uses(Counter(names), full) for k, (names, full) in found["lists"].items()},
+        {k: Uses(Counter(names), full) for k, (names, full) in found["answers"].items()},
+        Counter(found["answered"]),
+        set(found["several"]),
+    )
+
+
+def _items(value: object) -> Iterable[tuple[str, Any]]:
+    return [(str(k), v) for k, v in value.items()] if isinstance(value, Mapping) else ()
+
+
+def _rows(value: object) -> Sequence[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else ()
+
+
+def _get(value: object, key: str) -> object:
+    return value.get(key) if isinstance(value, Mapping) else None

@@ -1,0 +1,393 @@
+"""The job "import": reads the file twice, first to know what it needs, then to record it (spec I1, I2, I4).
+
+    scan     every row once: what is lacking, codes used twice, how many rows there are; nothing is stored but notes
+    decide   what was chosen is created (in a dry run: imagined)
+    record   100 rows a transaction through record(), with the place in the file in the same transaction; a dry run compares instead
+
+So a kill at any instant loses nothing and doubles nothing: what was committed is not read again, and what was not is done again.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError as DjangoDatabaseError
+from django.db import connections, transaction
+from django_scopes import scopes_disabled
+
+from heliograph.domain.registration.document import address
+from heliograph.domain.registration.document_values import Problem, Refused, code_of
+from heliograph.jobs.models import Job, State
+from heliograph.jobs.registry import JobError, Kind, Step
+from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.json_documents import NoDocument, read_document
+from heliograph.recording.record import prepare, record
+from heliograph.recording.sources import Committed
+from heliograph.registrations.imports import comparison, preparation, setup_creation
+from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
+from heliograph.registrations.imports.errors import RowProblem
+from heliograph.registrations.imports.file_profile import Census
+from heliograph.registrations.imports.file_reader import NDJSON, Format, Rows, open_rows
+from heliograph.registrations.imports.missing_setup import Choice, lacking
+from heliograph.registrations.imports.notes import Notes
+from heliograph.registrations.imports.report import RefusedRow, write_report
+from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
+from heliograph.registrations.imports.rows import Row
+from heliograph.registrations.imports.values import DateOrder
+from heliograph.store.database import Database, of_django
+
+SCAN_CHUNK: Final = 5_000
+CHUNK: Final = 100
+SCANNING, CHECKING, RECORDING = "scanning", "checking", "importing"
+_BEGINNING: Final[Mapping[str, Any]] = {"phase": "record", "place": None, "last": 0}
+_LACKS_KEPT: Final = 1_000  # in the job's result
+_SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
+
+
+def kind() -> Kind:
+    """The job's kind, for wiring."""
+    return Kind(preparation.KIND, ImportRun, preparation.is_here)
+
+
+def folder_of(job: int) -> Path:
+    """Where a job keeps its notes and its report."""
+    return Path(settings.HELIOGRAPH.data) / "imports" / str(job)
+
+
+@dataclass(slots=True)
+class Scanned:
+    """A chunk of the first reading."""
+
+    ended: bool
+
+
+@dataclass(slots=True)
+class Ready:
+    """A chunk of the second reading: items with their rows, and what is refused already."""
+
+    items: list[tuple[Row, Item]] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    # in a dry run: what would become of each item
+    compared: list[comparison.Compared] = field(default_factory=list)
+    rows: int = 0
+    ended: bool = False
+
+
+class ImportRun:
+    """One run of the job, from its cursor on."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._p: Mapping[str, Any] = job.parameters
+        if not preparation.is_here(job):
+            raise JobError(
+                f"{self._p['file']} is not there as it was when the import began. Put it back and resume the job, or import it anew."
+            )
+        self._form = Format.from_json(self._p["form"])
+        self._columns = from_json(self._p["columns"])
+        self._counts = Counter(job.counts)
+        self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
+        self._result: dict[str, Any] = dict(job.result)
+        self._finished = self._turned = False
+        self._notes = Notes(folder_of(job.pk))
+        self._rows: Rows | None = None
+        try:
+            self._open(job.cursor)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, cursor: Mapping[str, Any]) -> None:
+        state = self._notes.scan_state()
+        self._census = Census.from_json(state["census"]) if state else Census()
+        if cursor.get("phase") != "record":
+            self._phase = "scan"
+            self._scanned: int = state["rows"] if state else 0
+            self._blank: int = state["blank"] if state else 0
+            place, codes = (state["place"] if state else None), None
+        else:
+            if state is None:
+                raise JobError(
+                    "The notes of this import are gone. Start the import again; what is recorded already will be found unchanged."
+                )
+            self._phase, self._last = "record", int(cursor["last"])
+            self._columns = with_date_orders(self._columns, self._census.dates)
+            self._notes.forget_refused_after(self._last)
+            place, codes = cursor["place"], self._census.events
+        db = of_django(connections["default"])
+        self._known = preparation.load_known(db, Committed(db), self._job.account_id, codes)
+        if self._phase == "record" and self._p["dry_run"]:
+            self._known = setup_creation.imagine(self._known, self._chosen(), self._order)
+        self._events = {e.code: e for e in self._known.events}
+        self._mapper = None if self._form.kind == NDJSON else Mapper(self._columns, self._known, self._p["event"])
+        self._rows = open_rows(Path(self._p["file"]), self._form, place)
+        self._iterator: Iterator[Row] = iter(self._rows)
+
+    def close(self) -> None:
+        """Lets go of the file and the notes; once all is done, only the report stays."""
+        if self._rows is not None:
+            self._rows.close()
+        if self._finished and self._is_done():
+            self._notes.forget()
+        else:
+            self._notes.close()
+
+    def _is_done(self) -> bool:
+        """Whether the last chunk's commit went through."""
+        try:
+            with scopes_disabled():
+                return Job.objects.filter(pk=self._job.pk, state=State.DONE).exists()
+        except DjangoDatabaseError:
+            return False
+
+    # --- the runner's two steps
+
+    def read(self) -> Scanned | Ready:
+        """The next chunk."""
+        if self._turned:  # what was created is committed now, and the second reading begins
+            assert self._rows is not None
+            self._rows.close()
+            self._open(_BEGINNING)
+            self._turned = False
+        return self._scan() if self._phase == "scan" else self._prepare()
+
+    def write(self, db: Database, chunk: Scanned | Ready) -> Step:
+        """What a chunk comes to."""
+        if isinstance(chunk, Ready):
+            return self._record(db, chunk)
+        if not chunk.ended:
+            return Step({"phase": "scan"}, self._scanned, self._estimate(), {"rows": self._scanned}, phase=SCANNING)
+        return self._decide()
+
+    # --- scan
+
+    def _scan(self) -> Scanned:
+        assert self._rows is not None
+        codes = []
+        n = 0
+        for row in itertools.islice(self._iterator, SCAN_CHUNK):
+            n += 1
+            if row.problem is not None:
+                continue
+            document = self._document(row)[0]
+            if document is None:
+                continue
+            self._census.add(document, self._mapper.facts(row.cells) if self._mapper else {})
+            if self._mapper:
+                self._census.add_dates(self._mapper.dates(row.cells))
+            event, code = (code_of(v) if isinstance(v, str) else "" for v in (document.get("event"), document.get("code")))
+            if event and code and not self._p["repeats"]:
+                codes.append((event, code, row.line))
+        self._scanned += n
+        state = {
+            "rows": self._scanned,
+            "blank": self._blank + self._rows.blank,
+            "place": self._rows.cursor,
+            "census": self._census.as_json(),
+        }
+        self._notes.note_scan(codes, state)
+        return Scanned(ended=n < SCAN_CHUNK)
+
+    def _estimate(self) -> int | None:
+        """Rows altogether, from how far into the file they have led."""
+        assert self._rows is not None
+        if self._rows.total is not None:
+            return self._rows.total
+        offset = self._rows.cursor["offset"]
+        return round(self._scanned * max(self._p["size"] / offset, 1)) if offset else None
+
+    # --- decide
+
+    @property
+    def _order(self) -> DateOrder:
+        return next((c.date for c in self._columns if c.target == "event.start"), DateOrder.DAY_FIRST)
+
+    def _chosen(self) -> list[Any]:
+        known = self._known
+        lacks = [lack for lack in lacking(self._census, known) if setup_creation.possible(lack)]
+        return Choice.from_json(self._p["choice"]).of(lacks)
+
+    def _decide(self) -> Step:
+        """The first reading has ended: what is lacking is told, and created or imagined, or the import stops to ask."""
+        self._columns = with_date_orders(self._columns, self._census.dates)
+        db = of_django(connections["default"])
+        self._known = preparation.load_known(db, Committed(db), self._job.account_id, self._census.events)
+        lacks = [lack for lack in lacking(self._census, self._known) if setup_creation.possible(lack)]
+        choice = Choice.from_json(self._p["choice"])
+        chosen = choice.of(lacks)
+        picked = {(x.kind, x.event, x.parent, x.name) for x in chosen}
+        self._result |= {
+            "rows": self._scanned,
+            "blank": self._blank + (self._rows.blank if self._rows else 0),
+            "lacks": [{**x.as_json(), "created": (x.kind, x.event, x.parent, x.name) in picked} for x in lacks[:_LACKS_KEPT]],
+            "lacks_more": max(0, len(lacks) - _LACKS_KEPT),
+            "more_events": self._census.more_events,
+        }
+        counts = {"rows": self._scanned}
+        if self._p["ask"] and lacks and choice.is_empty and not self._p["dry_run"]:
+            self._finished = True
+            return Step({"phase": "asked"}, 0, self._scanned, counts, self._result | {"stopped": "lacks"}, phase=SCANNING, finished=True)
+        if not self._p["dry_run"]:
+            by, quiet = f"import:{self._job.pk}", bool(self._p["quiet"])
+            self._result["created"] = setup_creation.create(
+                self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._order
+            )
+        self._turned, self._counts = True, Counter(counts)
+        return Step(_BEGINNING, 0, self._scanned, counts, self._result, phase=self._recording)
+
+    @property
+    def _recording(self) -> str:
+        return CHECKING if self._p["dry_run"] else RECORDING
+
+    # --- record
+
+    def _document(self, row: Row) -> tuple[dict[str, Any] | None, list[RowProblem]]:
+        """The row as a document, None where it is none."""
+        if self._mapper is not None:
+            return self._mapper.document(row.cells)
+        try:
+            document = read_document(row.cells[0].encode("utf-8", "surrogatepass"))
+        except NoDocument as error:
+            return None, [RowProblem("", row.cells[0][:100], str(error), ('{"event": "…", "code": "…"}',))]
+        except Refused as refused:
+            return None, [self._unaddressed(p) for p in refused.problems]
+        if self._p["event"]:
+            document.setdefault("event", self._p["event"])
+        return document, []
+
+    def _prepare(self) -> Ready:
+        rows = list(itertools.islice(self._iterator, CHUNK))
+        ready = Ready(rows=len(rows), ended=len(rows) < CHUNK)
+        before = self._notes.used_before(rows[0].line, rows[-1].line) if rows else {}
+        for row in rows:
+            if row.problem is not None:
+                ready.refused.append(RefusedRow(row.line, (row.problem,), row.cells))
+                continue
+            item, problems = self._item(row)
+            if row.line in before:
+                problems.append(used_before(self._name("code"), item.document.get("code") if item else "", before[row.line]))
+            if problems or item is None:
+                ready.refused.append(RefusedRow(row.line, tuple(problems), row.cells))
+            else:
+                ready.items.append((row, item))
+        if self._p["dry_run"]:
+            ready.compared = comparison.compare(self._job.account_id, [item for _, item in ready.items], self._known)
+        return ready
+
+    def _item(self, row: Row) -> tuple[Item | None, list[RowProblem]]:
+        document, problems = self._document(row)
+        if document is None:
+            return None, problems
+        item = Item(self._job.account_id, document, by=f"import:{self._job.pk}", quiet=bool(self._p["quiet"]))
+        try:
+            event_code, code = address(document)
+        except Refused as refused:
+            return item, [*problems, *(self._unaddressed(p) for p in refused.problems)]
+        event = self._events.get(event_code)
+        if event is None:
+            return item, [*problems, unknown_event(self._name("event"), event_code, self._event_codes)]
+        if self._mapper is not None:
+            _prune(document, event)
+        prepared = prepare(item, code, self._known.account, event)
+        return item, [*problems, *(of_problem(p, self._name, self._known.account, event) for p in prepared.problems)]
+
+    @functools.cached_property
+    def _event_codes(self) -> list[str]:
+        """Codes of events that a row could have named."""
+        db = of_django(connections["default"])
+        rows = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": self._job.account_id})
+        return list(dict.fromkeys([*self._events, *(code for (code,) in rows)]))
+
+    def _unaddressed(self, problem: Problem) -> RowProblem:
+        if problem.field == "event" and not problem.value:
+            return no_event(self._name("event"), self._event_codes)
+        return of_problem(problem, self._name, self._known.account, None)
+
+    def _name(self, place: str) -> str:
+        return self._mapper.column_of(place) if self._mapper else place
+
+    def _record(self, db: Database, ready: Ready) -> Step:
+        assert self._rows is not None
+        counts = Counter(self._counts)
+        refused = list(ready.refused)
+        if self._p["dry_run"]:
+            counts.update(str(found.outcome) for found in ready.compared)
+            counts["cleared"] += sum(found.cleared for found in ready.compared)
+            counts["rows_cleared"] += sum(1 for found in ready.compared if found.cleared)
+            self._acts.update(str(flow) for found in ready.compared for flow in found.acts)
+        else:
+            answers = self._recorded(db, [item for _, item in ready.items])
+            for (row, _), answer in zip(ready.items, answers, strict=True):
+                if answer.outcome is Outcome.REFUSED:
+                    refused.append(RefusedRow(row.line, self._problems(answer), row.cells))
+                else:
+                    counts[str(answer.outcome)] += 1
+        counts["refused"] += len(refused)
+        counts["done"] += ready.rows
+        if refused:
+            self._notes.refuse(refused)
+        last = max(self._last, self._rows.line)
+        result = None
+        if ready.ended:
+            result = self._reported(counts)
+            self._finished = True
+        self._counts, self._last = counts, last
+        cursor = {"phase": "record", "place": self._rows.cursor, "last": last, "acts": dict(self._acts)}
+        return Step(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
+
+    @property
+    def _scanned_rows(self) -> int:
+        return int(self._result.get("rows", 0))
+
+    def _problems(self, answer: Answer) -> tuple[RowProblem, ...]:
+        """Why record() refused though the row looked sound: the set-up changed meanwhile, or the database refused its data."""
+        if not answer.problems:
+            return (RowProblem("", "", "The database refused this row.", ()),)
+        return tuple(of_problem(p, self._name, self._known.account, None) for p in answer.problems)
+
+    def _recorded(self, db: Database, items: Sequence[Item]) -> list[Answer]:
+        """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
+        if not items:
+            return []
+        try:
+            with transaction.atomic():
+                return record(db, items, Committed(db))
+        except (*_SPOILT, DjangoDatabaseError) as error:
+            if not isinstance(error, _SPOILT) and not isinstance(error.__cause__, _SPOILT):
+                raise
+            if len(items) == 1:
+                return [Answer(Outcome.REFUSED)]
+            middle = len(items) // 2
+            return [*self._recorded(db, items[:middle]), *self._recorded(db, items[middle:])]
+
+    def _reported(self, counts: Mapping[str, int]) -> dict[str, Any]:
+        path = folder_of(self._job.pk) / "refused.csv"
+        summary = write_report(path, self._p["names"], self._notes.refused())
+        if not counts["refused"]:
+            path.unlink()
+        return self._result | {"acts": dict(self._acts), "refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}
+
+
+def _prune(document: dict[str, Any], event: Any) -> None:
+    """An empty cell clears only what the event has: a column that other events need says nothing here."""
+    answers = document.get("answers")
+    if answers:
+        known = {q.code for q in event.questions.values()} | {q.label.casefold() for q in event.questions.values()}
+        document["answers"] = {k: v for k, v in answers.items() if v is not None or code_of(k) in known or code_of(k).casefold() in known}
+    properties = document.get("properties")
+    if properties:
+        document["properties"] = {k: v for k, v in properties.items() if v is not None or _has_property(event, k)}
+
+
+def _has_property(event: Any, name: str) -> bool:
+    folded = name.casefold()
+    return any(folded in (p.code.casefold(), p.name.casefold()) for p in event.properties.values()) or folded in comparison.STANDARD_NAMES

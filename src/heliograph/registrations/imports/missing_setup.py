@@ -1,0 +1,388 @@
+"""What the account does not have though the file needs it, and which of it looks like a slip of the pen (spec I4).
+
+A status that three rows of five thousand have, beside others with hundreds, is more often misspelt than new: such things are named, but created
+only if somebody says so by name.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Session, Status
+from heliograph.registrations.imports.columns import Known
+from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
+from heliograph.registrations.imports.values import DateOrder, day, flag
+
+EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
+    "events",
+    "statuses",
+    "types",
+    "sessions",
+    "properties",
+    "questions",
+    "options",
+    "fields",
+)
+KINDS: Final = (EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS)
+WORDS: Final[Mapping[str, str]] = {
+    EVENTS: "event",
+    STATUSES: "custom status",
+    TYPES: "attendee type",
+    SESSIONS: "session",
+    PROPERTIES: "registration property",
+    QUESTIONS: "question",
+    OPTIONS: "option",
+    FIELDS: "custom profile field",
+}
+_RARE: Final = 100  # rarer than one row in so many ...
+_RARER: Final = 10  # ... and than a tenth of what its neighbours have
+_ALIKE: Final = 0.8
+LONGEST_COMPARED: Final = 100  # characters of a name
+MOST_COMPARED: Final = 3_000_000  # pairs of letters of one file's names: those of 20,000 pairs of usual names; some tenths of a second
+_MOST_OPTIONS: Final = 50
+_CLASSES: Final = (
+    (StatusClass.CANCELLED, ("cancel", "storn", "annul", "withdr", "abgesagt")),
+    (StatusClass.DENIED, ("declin", "denied", "reject", "refus", "abgelehn")),
+    (StatusClass.PENDING, ("wait", "hold", "invit", "pending", "request", "tentativ", "warte", "prospect")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One thing that is missing. kind: of KINDS; event: its code, "" for custom profile fields; parent: an option's question.
+
+    rows: that need it. doubt: why it looks like a slip, "" if it does not. facts: what it would be made with. tags: their names.
+    """
+
+    kind: str
+    event: str
+    name: str
+    rows: int
+    parent: str = ""
+    doubt: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What it would become."""
+        return f"option of {self.parent}" if self.kind == OPTIONS else WORDS[self.kind]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the job's result and for a plan file."""
+        return {**asdict(self), "facts": dict(self.facts), "tags": list(self.tags)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Lack:
+        """What `as_json` gave."""
+        return cls(**{**found, "tags": tuple(found.get("tags", ()))})
+
+
+def lacking(census: Census, known: Known) -> list[Lack]:
+    """What is missing, by kind and event, the most needed first."""
+    by_code = {e.code: e for e in known.events}
+    likeness = Likeness()
+    found: list[Lack] = []
+    doubtful_events = set()
+    for code, event in census.events.items():
+        if code not in by_code:
+            lack = Lack(
+                EVENTS,
+                code,
+                event.facts.get("name", code),
+                event.rows,
+                doubt=_event_doubt(code, event, census, by_code, likeness),
+                facts=dict(event.facts),
+            )
+            found.append(lack)
+            if lack.doubt:
+                doubtful_events.add(code)
+    sound = {code: event for code, event in census.events.items() if code not in doubtful_events}
+    for kind, part in ((STATUSES, STATUS), (TYPES, TYPE), (SESSIONS, SESSION), (PROPERTIES, PROPERTY)):
+        whole = _together(event.lists.get(part, Uses()) for event in sound.values())
+        rows_with = _rows_with(sound, part)
+        for code, event in sound.items():
+            have = _names(kind, known.account, by_code.get(code))
+            found += _missing(kind, code, event.lists.get(part, Uses()), have, event.rows, whole, rows_with, likeness)
+    found += _questions(sound, by_code, likeness)
+    found += _fields(census.custom, known.account, likeness)
+    order = {kind: i for i, kind in enumerate(KINDS)}
+    return sorted(found, key=lambda lack: (order[lack.kind], bool(lack.doubt), lack.event, -lack.rows, lack.name))
+
+
+def _names(kind: str, account: AccountConfig, event: EventConfig | None) -> set[str]:
+    """Codes and names that the account or event has, folded."""
+    rows: list[Status | Named | Session] = []
+    if kind == STATUSES:
+        rows += account.statuses.values()
+    if kind == PROPERTIES:
+        return {label.casefold() for label in STANDARD_PROPERTY_NAMES.values()} | (_folded(event.properties.values()) if event else set())
+    if event is not None:
+        own: dict[str, Iterable[Status | Named | Session]] = {
+            STATUSES: event.statuses.values(),
+            TYPES: event.types.values(),
+            SESSIONS: event.sessions.values(),
+        }
+        rows += own[kind]
+    return _folded(rows)
+
+
+def _folded(rows: Iterable[Status | Named | Session]) -> set[str]:
+    return {code_of(text).casefold() for row in rows for text in (row.code, row.name) if text}
+
+
+def _missing(
+    kind: str, event: str, uses: Uses, have: set[str], rows: int, whole: Uses, rows_with: Mapping[str, int], likeness: Likeness
+) -> list[Lack]:
+    out = []
+    for name, n in uses.names.items():
+        if name.casefold() in have:
+            continue
+        doubt = _doubt(name, n, uses.names, rows, have, likeness)
+        doubt = doubt or _doubt(name, whole.names[name], whole.names, rows_with.get(name, 0), have, likeness)
+        facts = {"class": status_class(name).value} if kind == STATUSES else {}
+        out.append(Lack(kind, event, name, n, doubt=doubt, facts=facts))
+    return out
+
+
+def _together(lists: Iterable[Uses]) -> Uses:
+    whole = Uses()
+    for uses in lists:
+        whole.names.update(uses.names)
+        whole.full |= uses.full
+    return whole
+
+
+def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
+    """Name -> rows of the events in which it occurs at all."""
+    found: Counter[str] = Counter()
+    for event in events.values():
+        for name in event.lists.get(part, Uses()).names:
+            found[name] += event.rows
+    return found
+
+
+# --- doubt
+
+
+def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Iterable[str], likeness: Likeness) -> str:
+    """Why a name looks like a slip beside the others of its list, "" if it does not."""
+    others = [count for other, count in all_names.items() if other != name]
+    usual = statistics.median(others) if others else 0
+    alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * n])
+    if alike and 3 * n < usual:
+        return f"{n:,} of {rows:,} rows; it looks like {alike}"
+    if not others or (n * _RARE >= rows) or (n * _RARER >= usual):
+        return ""
+    close = likeness.most_alike(name, have)
+    return f"only {n:,} of {rows:,} rows" + (f"; it looks like {close}" if close else "")
+
+
+class Likeness:
+    """Finds the name that another one was most likely meant to be.
+
+    Comparing takes the square of a name's length, and each name of a list is compared with many; so long ones are not compared, and what is
+    compared for one file is bounded (D9). A file with so many odd names is not mended by hints.
+    """
+
+    def __init__(self, left: int = MOST_COMPARED) -> None:
+        self.left = left
+
+    def most_alike(self, name: str, others: Iterable[str]) -> str:
+        """The one of the others that is most like the name; "" where none is much alike."""
+        best, ratio = "", _ALIKE
+        folded = name.casefold()
+        if len(folded) > LONGEST_COMPARED:
+            return ""
+        for other in others:
+            if self.left <= 0:
+                break
+            if not 2 / 3 <= len(other) / max(len(folded), 1) <= 3 / 2:  # by its length alone it is less than _ALIKE
+                continue
+            self.left -= len(folded) * len(other)
+            matcher = SequenceMatcher(None, folded, other.casefold(), autojunk=False)
+            if matcher.real_quick_ratio() >= ratio and matcher.quick_ratio() >= ratio and (r := matcher.ratio()) >= ratio:
+                best, ratio = other, r
+        return best
+
+
+def _event_doubt(code: str, event: EventCensus, census: Census, known: Mapping[str, EventConfig], likeness: Likeness) -> str:
+    name = event.facts.get("name", "").casefold()
+    for other, its in census.events.items():
+        if other == code or event.rows * 20 >= its.rows:
+            continue
+        if name and its.facts.get("name", "").casefold() == name:
+            return f"{event.rows:,} rows; {other} has the same name and {its.rows:,} rows"
+        if likeness.most_alike(code, [other]):
+            return f"{event.rows:,} rows; it looks like {other}, which {its.rows:,} rows name"
+    for other in known:
+        if event.rows * _RARE < census.rows and likeness.most_alike(code, [other]):
+            return f"{event.rows:,} rows; it looks like {other}"
+    return ""
+
+
+# --- questions and fields
+
+
+def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfig], likeness: Likeness) -> list[Lack]:
+    found = []
+    asked: dict[str, dict[str, EventCensus]] = {}
+    for code, event in events.items():
+        for question in event.answers:
+            asked.setdefault(question, {})[code] = event
+    for question, of in asked.items():
+        uses = _together(e.answers[question] for e in of.values())
+        answered = sum(e.answered[question] for e in of.values())
+        several = any(question in e.several for e in of.values())
+        doubts = {name: _doubt(name, n, uses.names, answered, (), likeness) for name, n in uses.names.items()}
+        type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
+        for code, event in of.items():
+            if not event.answered[question]:
+                continue
+            has = _question(known.get(code), question)
+            if has is None:
+                facts = {"type": type_, "options": options}
+                found.append(Lack(QUESTIONS, code, question, event.answered[question], facts=facts))
+            if has is None and not options:
+                continue
+            mine = {code_of(o).casefold() for o in (has.options if has else options)}
+            if has is not None and not has.options:
+                continue
+            found += [
+                Lack(OPTIONS, code, name, n, parent=question, doubt=doubts[name])
+                for name, n in event.answers[question].names.items()
+                if name.casefold() not in mine
+            ]
+    return found
+
+
+def _question(event: EventConfig | None, name: str) -> Field | None:
+    return _field(event.questions.values() if event else (), name)
+
+
+def _field(rows: Iterable[Field], name: str) -> Field | None:
+    folded = name.casefold()
+    return next((f for f in rows if f.code == name or f.label.casefold() == folded), None)
+
+
+def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> list[Lack]:
+    found = []
+    for name, uses in census.answers.items():
+        has = _field(account.profile_fields.values(), name)
+        doubts = {n: _doubt(n, count, uses.names, census.answered[name], (), likeness) for n, count in uses.names.items()}
+        if has is None:
+            type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], census.answered[name], several=name in census.several)
+            found.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
+            if not options:
+                continue
+        elif not has.options:
+            continue
+        else:
+            options = list(has.options)
+        mine = {code_of(o).casefold() for o in options}
+        found += [Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n]) for n, c in uses.names.items() if n.casefold() not in mine]
+    return found
+
+
+def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -> tuple[str, list[str]]:
+    """Type and options of a question that has such answers (P6)."""
+    options = sorted(sound, key=lambda name: (-uses.names[name], name))
+    if several:
+        return QuestionType.MULTI_SELECT, options
+    if uses.full or not options:
+        return QuestionType.TEXT, []
+    if all(flag(name) in (True, False) for name in options):
+        return QuestionType.RADIO, options
+    if all(_is_number(name) for name in uses.names):
+        return QuestionType.NUMBER, []
+    if all(day(name, DateOrder.DAY_FIRST) for name in uses.names):
+        return QuestionType.DATE, []
+    if len(options) > _MOST_OPTIONS or answered < 3 * len(uses.names):
+        return QuestionType.TEXT, []
+    return (QuestionType.RADIO if len(options) == 2 else QuestionType.SELECT), options
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def status_class(name: str) -> StatusClass:
+    """The class that a custom status of this name most likely has (P3)."""
+    folded = name.casefold()
+    return next((cls for cls, stems in _CLASSES if any(stem in folded for stem in stems)), StatusClass.ACCEPTED)
+
+
+# --- choosing
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be created. everything: all but what is in doubt; kinds: all of a kind but what is in doubt; names: (kind, name) whatever the doubt; plan: exactly these.
+
+    in_events: of everything only what lies in an event, since the rest is the account's, and an Administrator's (P1).
+    """
+
+    everything: bool = False
+    kinds: frozenset[str] = frozenset()
+    names: frozenset[tuple[str, str]] = frozenset()
+    plan: tuple[Lack, ...] | None = None
+    in_events: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was chosen."""
+        return not (self.everything or self.kinds or self.names or self.plan)
+
+    def of(self, lacks: Sequence[Lack]) -> list[Lack]:
+        """What of these is to be created. What lies in an event that is neither there nor chosen is not."""
+        if self.plan is not None:
+            wanted = {_key(lack): lack for lack in self.plan}
+            chosen = [replace(lack, facts=wanted[_key(lack)].facts, tags=wanted[_key(lack)].tags) for lack in lacks if _key(lack) in wanted]
+        else:
+            chosen = [lack for lack in lacks if self._has(lack)]
+        missing = {lack.event for lack in lacks if lack.kind == EVENTS} - {lack.event for lack in chosen if lack.kind == EVENTS}
+        questions = {(x.event, x.name) for x in lacks if x.kind == QUESTIONS} - {(x.event, x.name) for x in chosen if x.kind == QUESTIONS}
+        return [x for x in chosen if x.event not in missing and (x.kind != OPTIONS or (x.event, x.parent) not in questions)]
+
+    def _has(self, lack: Lack) -> bool:
+        if any(kind in ("", lack.kind) and name in (lack.name, lack.event if lack.kind == EVENTS else None) for kind, name in self.names):
+            return True
+        return not lack.doubt and ((self.everything and bool(lack.event or not self.in_events)) or lack.kind in self.kinds)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a job's parameters."""
+        return {
+            "everything": self.everything,
+            "kinds": sorted(self.kinds),
+            "names": sorted(map(list, self.names)),
+            "plan": None if self.plan is None else [lack.as_json() for lack in self.plan],
+            "in_events": self.in_events,
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Choice:
+        """What `as_json` gave."""
+        plan = found.get("plan")
+        return cls(
+            bool(found.get("everything")),
+            frozenset(found.get("kinds", ())),
+            frozenset((k, n) for k, n in found.get("names", ())),
+            None if plan is None else tuple(Lack.from_json(lack) for lack in plan),
+            bool(found.get("in_events")),
+        )
+
+
+def _key(lack: Lack) -> tuple[str, str, str, str]:
+    return lack.kind, lack.event, lack.parent, code_of(lack.name)

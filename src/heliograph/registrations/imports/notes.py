@@ -1,0 +1,99 @@
+"""What an import remembers between its chunks, in a small database of its own beside the data: flat memory for any file, and it survives kill -9.
+
+Three things: which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
+line, so that a chunk that is done again leaves the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from heliograph.registrations.imports.report import RefusedRow
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS used (event TEXT, code TEXT, line INTEGER, PRIMARY KEY (event, code)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS twice (line INTEGER PRIMARY KEY, first INTEGER);
+CREATE TABLE IF NOT EXISTS refused (line INTEGER PRIMARY KEY, row TEXT);
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+"""
+
+
+class Notes:
+    """The notes of one job, in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._open()
+        except sqlite3.DatabaseError:  # a power cut may have spoiled them: they are made again by reading the file again
+            (folder / "notes.db").unlink(missing_ok=True)
+            self._open()
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.folder / "notes.db", isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode = TRUNCATE")
+            self._db.execute("PRAGMA synchronous = OFF")  # against a killed process nothing more is needed
+            self._db.execute("PRAGMA cache_size = -8000")
+            self._db.executescript(_TABLES)
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._db.close()
+
+    def forget(self) -> None:
+        """Deletes everything but the report."""
+        self._db.close()
+        for name in ("notes.db", "notes.db-journal"):
+            (self.folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()  # where there is no report
+
+    # --- while reading for the first time
+
+    def note_scan(self, codes: Iterable[tuple[str, str, int]], state: Mapping[str, Any]) -> None:
+        """Notes (event, code, line) of a chunk, finds second uses, and keeps where reading goes on; all together."""
+        self._db.execute("BEGIN")
+        for event, code, line in codes:
+            added = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?, ?)", (event, code, line)).rowcount
+            if not added:
+                ((first,),) = self._db.execute("SELECT line FROM used WHERE event = ? AND code = ?", (event, code))
+                if first != line:
+                    self._db.execute("INSERT OR IGNORE INTO twice VALUES (?, ?)", (line, first))
+        self._db.execute("INSERT OR REPLACE INTO kept VALUES ('scan', ?)", (json.dumps(state),))
+        self._db.execute("COMMIT")
+
+    def scan_state(self) -> dict[str, Any] | None:
+        """Where reading goes on and what was found; None at the beginning."""
+        row = self._db.execute("SELECT value FROM kept WHERE name = 'scan'").fetchone()
+        return json.loads(row[0]) if row else None
+
+    def used_before(self, first: int, last: int) -> dict[int, int]:
+        """Line -> the line that used its code before, for lines of a range."""
+        return dict(self._db.execute("SELECT line, first FROM twice WHERE line BETWEEN ? AND ?", (first, last)))
+
+    # --- refused rows
+
+    def refuse(self, rows: Iterable[RefusedRow]) -> None:
+        """Keeps refused rows. The same line again replaces itself."""
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?)", ((r.line, r.as_json()) for r in rows))
+        self._db.execute("COMMIT")
+
+    def refused(self) -> Iterator[RefusedRow]:
+        """Refused rows in the order of the file."""
+        for line, text in self._db.execute("SELECT line, row FROM refused ORDER BY line"):
+            yield RefusedRow.from_json(line, text)
+
+    def forget_refused_after(self, line: int) -> None:
+        """Forgets what was noted beyond the last line that counts: those rows are done again."""
+        self._db.execute("DELETE FROM refused WHERE line > ?", (line,))

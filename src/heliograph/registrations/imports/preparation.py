@@ -1,0 +1,167 @@
+"""From a file to a job: what the file is, what its columns mean, and everything that the job needs to know (pages and command alike)."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connections
+
+from heliograph.domain.snapshot import Source
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, State
+from heliograph.recording.record import event_ids
+from heliograph.recording.sources import Committed
+from heliograph.registrations.imports import columns as columns_module
+from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
+from heliograph.registrations.imports.errors import FileUnreadable
+from heliograph.registrations.imports.file_reader import NDJSON, Format, look, open_rows
+from heliograph.registrations.imports.missing_setup import Choice
+from heliograph.store.database import Database, of_django
+
+KIND: Final = "import"
+_MOST_EVENTS: Final = 500  # of an account whose names help to guess columns
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says of a file instead of leaving it to the guess."""
+
+    encoding: str = ""
+    separator: str = ""
+    sheet: str = ""
+    event: str = ""
+    columns: Given | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A file that was looked at. sample: cells of its first rows; columns: empty for NDJSON."""
+
+    path: Path
+    form: Format
+    names: Sequence[str]
+    columns: Sequence[Column]
+    event: str
+    sample: Sequence[Sequence[str]] = field(default=(), repr=False)
+
+    @property
+    def left_out(self) -> list[Column]:
+        """Columns that go nowhere."""
+        return [c for c in self.columns if not c.target]
+
+    @property
+    def doubts(self) -> list[Column]:
+        """Columns that a person should look at."""
+        return [c for c in self.columns if c.doubt]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How an import is to be done. dry_run: nothing is stored; quiet: recorded without sending; choice: what is created of what is lacking;
+    ask: stop before recording if something is lacking and nothing was chosen; repeats: rows may use a code again (None: only in NDJSON)."""
+
+    dry_run: bool = False
+    quiet: bool = False
+    choice: Choice = field(default_factory=Choice)
+    ask: bool = False
+    repeats: bool | None = None
+
+
+def draft(path: Path, account: int, said: Said) -> Draft:
+    """Looks at a file. Raises ImportFileError."""
+    path = path.absolute()
+    form = look(path, encoding=said.encoding, separator=said.separator, sheet=said.sheet)
+    event = said.event or (said.columns.event if said.columns else "")
+    rows = open_rows(path, form)
+    try:
+        sample = [row.cells for row in itertools.islice(rows, SAMPLE) if row.problem is None]
+        names = rows.names
+    finally:
+        rows.close()
+    if form.kind == NDJSON:
+        return Draft(path, form, names, (), event, sample)
+    db = of_django(connections["default"])
+    known = load_known(db, Committed(db), account)
+    found = guess(names, sample, known, said.columns)
+    Mapper(found, known, event)  # raises for columns that cannot make a document
+    return Draft(path, form, names, found, event, sample)
+
+
+def load_known(db: Database, source: Source, account: int, codes: Iterable[str] | None = None) -> Known:
+    """The account's configuration with that of its events: those of these codes, or the newest ones."""
+    if codes is None:
+        rows = db.all(
+            "SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT :most", {"account": account, "most": _MOST_EVENTS}
+        )
+        ids = sorted(id for (id,) in rows)
+    else:
+        ids = sorted(event_ids(db, {(account, code) for code in codes}).values())
+    return Known(source.account(account), [source.event(id) for id in ids])
+
+
+def parameters(found: Draft, wishes: Wishes) -> dict[str, Any]:
+    """What the job's row keeps."""
+    stat = found.path.stat()
+    return {
+        "file": str(found.path),
+        "name": found.path.name,
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "digest": digest(found.path),
+        "form": found.form.as_json(),
+        "names": list(found.names),
+        "columns": columns_module.as_json(found.columns),
+        "event": found.event,
+        "dry_run": wishes.dry_run,
+        "quiet": wishes.quiet,
+        "choice": wishes.choice.as_json(),
+        "ask": wishes.ask,
+        "repeats": found.form.kind == NDJSON if wishes.repeats is None else wishes.repeats,
+    }
+
+
+def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> Job:
+    """Makes the job."""
+    return control.create(KIND, account, found, by=by, owner=owner)
+
+
+_SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice", "repeats")
+_SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
+
+
+def unfinished(account: int, found: dict[str, Any]) -> Job | None:
+    """A job that does the same with the same file and has not ended: started again, a command goes on with it."""
+    rows = Job.objects.filter(account_id=account, kind=KIND, state__in=(State.RUNNING, State.QUEUED, State.PAUSED, State.FAILED)).order_by(
+        "-id"
+    )[:50]
+    return next((job for job in rows if _does_the_same(job.parameters, found)), None)
+
+
+def _does_the_same(job: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    def columns(of: Mapping[str, Any]) -> list[list[Any]]:
+        return [[column.get(name) for name in _SAME_COLUMN] for column in of.get("columns", ())]
+
+    return all(job.get(name) == found[name] for name in _SAME) and columns(job) == columns(found)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file. Raises FileUnreadable."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FileUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def is_here(job: Job) -> bool:
+    """Whether the job's file lies on this machine, as it was."""
+    try:
+        stat = Path(job.parameters["file"]).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (job.parameters["size"], job.parameters["mtime_ns"])

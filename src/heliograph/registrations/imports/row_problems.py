@@ -1,0 +1,71 @@
+"""A row's problems in words that help: the column as the file names it, and what would be accepted, the likeliest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.registrations.imports.errors import RowProblem
+
+_WORDS = {"status": "status", "attendee_type": "attendee type"}
+_LIMIT = re.compile(r"at most [\d,]+( characters)?")  # what a reason says of how much there may be
+MOST = 50  # accepted values that are named
+
+
+def of_problem(problem: Problem, name: Callable[[str], str], account: AccountConfig, event: EventConfig | None) -> RowProblem:
+    """A problem of the document as one of the row. name: the column of a place in the document."""
+    allowed = _names(problem.field, account, event) or problem.allowed
+    reason = problem.reason[:1].upper() + problem.reason[1:]
+    if event is not None and problem.field in _WORDS and problem.value:
+        reason = f"There is no {_WORDS[problem.field]} {problem.value!r} in this event."
+    if not allowed and problem.field == "code":
+        allowed = ("any text that no other registration of the event has",)
+    if not allowed and (limit := _LIMIT.search(reason)):
+        allowed = (limit[0],)
+    return RowProblem(name(problem.field), problem.value, reason, likeliest_first(problem.value, allowed))
+
+
+def no_event(column: str, known: Sequence[str]) -> RowProblem:
+    """The row names no event at all."""
+    return RowProblem(column, "", "Is missing: the row names no event.", tuple(known[:MOST]))
+
+
+def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:
+    """The row names an event that the account does not have."""
+    return RowProblem(column, code, f"There is no event {code!r}.", likeliest_first(code, known))
+
+
+def used_before(column: str, code: object, line: int) -> RowProblem:
+    """Another row of the file has this code: which of the two is right, only a person knows, so the second is refused."""
+    return RowProblem(column, str(code), f"Line {line:,} has this code already.", ("a code that no other row of the file has",))
+
+
+def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """What would be accepted, with what the value was most likely meant to be in front."""
+    folded = {text.casefold(): text for text in reversed(allowed)}
+    close = get_close_matches(value.strip().casefold(), folded, 1, 0.6) if value else []
+    first = [folded[c] for c in close]
+    return tuple([*first, *(text for text in allowed if text not in first)][:MOST])
+
+
+def _names(place: str, account: AccountConfig, event: EventConfig | None) -> list[str]:
+    """Names only, where a document may say codes as well."""
+    if event is None:
+        return []
+    if place == "status":
+        return [s.name for s in (*account.statuses.values(), *event.statuses.values())]
+    if place == "attendee_type":
+        return [t.name for t in event.types.values()]
+    if place.startswith("sessions[") and place.endswith("status"):
+        return [s.name for s in account.session_statuses.values()]
+    if place.startswith("properties.") and place.removeprefix("properties.") not in _every_property(event):
+        return _every_property(event)
+    return []
+
+
+def _every_property(event: EventConfig) -> list[str]:
+    return [*STANDARD_PROPERTY_NAMES.values(), *(p.name for p in event.properties.values())]

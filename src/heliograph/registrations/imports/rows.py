@@ -1,0 +1,45 @@
+"""A row of a table, whatever the file is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.registrations.imports.errors import RowProblem
+
+MAX_COLUMNS: Final = 1_000
+MAX_CELL: Final = 100_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. line: where it begins, as an editor numbers lines. problem: why its cells cannot be used."""
+
+    line: int
+    cells: Sequence[str]
+    problem: RowProblem | None = None
+
+
+def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "") -> Row:
+    """A row that is refused as it stands."""
+    text = next((cell for cell in cells if cell), "")
+    return Row(line, cells, RowProblem(column, shown(text), reason, accepted))
+
+
+def shown(text: str, longest: int = 100) -> str:
+    """A value as messages show it."""
+    clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def unique_names(cells: Sequence[str]) -> list[str]:
+    """Names of columns without spaces around; the second of a name is "name (2)", one without a name "column 3"."""
+    seen: Counter[str] = Counter()
+    names = []
+    for i, cell in enumerate(cells, 1):
+        name = " ".join(cell.split()) or f"column {i}"
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names

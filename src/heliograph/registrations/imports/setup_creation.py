@@ -1,0 +1,211 @@
+"""Creates what was chosen of what the account lacks; or only imagines it, for a dry run, by the same plan."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from heliograph.domain.mapping.json_bodies import is_one_line
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, Session, Status
+from heliograph.registrations.imports.columns import Known
+from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.missing_setup import (
+    EVENTS,
+    FIELDS,
+    OPTIONS,
+    PROPERTIES,
+    QUESTIONS,
+    SESSIONS,
+    STATUSES,
+    TYPES,
+    WORDS,
+    Lack,
+)
+from heliograph.registrations.imports.values import DateOrder, moment, zone
+from heliograph.setup.errors import Invalid, SetupError
+from heliograph.setup.models import AttendeeType, CustomField, Question, RegistrationProperty, RegistrationStatus, Tag
+from heliograph.setup.models import Session as SessionRow
+from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH, code_for
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.custom_fields import FieldFacts, save_field
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.saving import Saving, saving
+
+_IMAGINED: Final = 1 << 60  # ids that no database has drawn
+_EVENT_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,25}", re.ASCII)
+TAG_KINDS: Final[Mapping[str, TagKind]] = {
+    EVENTS: TagKind.EVENT,
+    STATUSES: TagKind.REGISTRATION_STATUS,
+    TYPES: TagKind.ATTENDEE_TYPE,
+    PROPERTIES: TagKind.REGISTRATION_PROPERTY,
+    QUESTIONS: TagKind.QUESTION,
+}
+
+
+class CannotCreate(ImportFileError):
+    """What the account lacks could not be created."""
+
+
+def possible(lack: Lack) -> bool:
+    """Whether a thing of such a name can exist at all; a cell with half a page in it is no status."""
+    if lack.kind == EVENTS:
+        return _EVENT_CODE.fullmatch(lack.event) is not None
+    longest = {QUESTIONS: 300, FIELDS: 300, OPTIONS: 300, SESSIONS: 200}.get(lack.kind, NAME_LENGTH)
+    return len(lack.name) <= longest and is_one_line(lack.name)
+
+
+def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, order: DateOrder, tags: tuple[int, ...] = ()) -> EventState:
+    """An event as its rows describe it."""
+    names = {s.name.casefold(): id for id, s in account.event_statuses.items()}
+    status = names.get(str(facts.get("status", "")).casefold(), names.get(DEFAULT_EVENT_STATUS.casefold(), 0))
+    timezone = str(facts.get("timezone") or account.timezone)
+    local = zone(timezone)
+    start, end = (moment(str(facts.get(part, "")), order, local) for part in ("start", "end"))
+    return EventState(
+        code=code,
+        name=str(facts.get("name") or code)[:200],
+        status=status,
+        start=start,
+        end=end if not (start and end and end < start) else None,
+        timezone=timezone if str(local) == timezone else account.timezone,
+        location=str(facts.get("location", ""))[:300],
+        tags=tags,
+    )
+
+
+# --- imagined
+
+
+def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
+    """The account as it would be with what was chosen: what a dry run checks rows against."""
+    ids = itertools.count(_IMAGINED)
+    account = known.account
+    fields = dict(account.profile_fields)
+    for lack in chosen:
+        if lack.kind == FIELDS:
+            id = next(ids)
+            fields[id] = Field(id, lack.name, lack.name, str(lack.facts["type"]), tuple(lack.facts["options"]))
+    account = replace(account, profile_fields=_with_options(fields, [x for x in chosen if x.kind == OPTIONS and not x.event]))
+    events = {e.code: e for e in known.events}
+    for lack in chosen:
+        if lack.kind == EVENTS:
+            events[lack.event] = EventConfig(next(ids), account.id, 0, event_state(lack.event, lack.facts, account, order))
+    for lack in chosen:
+        if lack.kind in (STATUSES, TYPES, PROPERTIES, SESSIONS, QUESTIONS):
+            events[lack.event] = _imagined(events[lack.event], lack, next(ids))
+    for code in {x.event for x in chosen if x.kind == OPTIONS and x.event}:
+        options = [x for x in chosen if x.kind == OPTIONS and x.event == code]
+        events[code] = replace(events[code], questions=_with_options(dict(events[code].questions), options))
+    return Known(account, list(events.values()))
+
+
+def _imagined(event: EventConfig, lack: Lack, id: int) -> EventConfig:
+    name = lack.name
+    if lack.kind == STATUSES:
+        return replace(event, statuses={**event.statuses, id: Status(id, name, name, cls=StatusClass(lack.facts["class"]))})
+    if lack.kind == TYPES:
+        return replace(event, types={**event.types, id: Named(id, name, name)})
+    if lack.kind == PROPERTIES:
+        return replace(event, properties={**event.properties, id: Named(id, name, name)})
+    if lack.kind == SESSIONS:
+        return replace(event, sessions={**event.sessions, id: Session(id, name, name)})
+    return replace(event, questions={**event.questions, id: Field(id, name, name, str(lack.facts["type"]), tuple(lack.facts["options"]))})
+
+
+def _with_options(fields: dict[int, Field], options: Iterable[Lack]) -> dict[int, Field]:
+    for lack in options:
+        for id, f in fields.items():
+            if lack.parent in (f.code, f.label):
+                fields[id] = replace(f, options=(*f.options, lack.name))
+    return fields
+
+
+# --- created
+
+
+def create(account: int, chosen: Sequence[Lack], known: Known, *, by: str, quiet: bool, order: DateOrder) -> list[str]:
+    """Creates what was chosen, in the caller's transaction; what was created, in words. Raises CannotCreate."""
+    if not chosen:
+        return []
+    ids = {e.code: e.id for e in known.events}
+    touched = {ids[x.event] for x in chosen if x.event in ids}
+    whole = any(x.kind in (EVENTS, FIELDS) or not x.event for x in chosen)
+    said = []
+    with saving(account, by=by, events=touched, whole_account=whole) as s:
+        tags = {tag.name.casefold(): tag for tag in Tag.objects.all()}
+        for lack in sorted(chosen, key=lambda x: (x.kind == OPTIONS, x.kind != EVENTS)):
+            try:
+                _create_one(s, lack, ids, known.account, _tag_ids(lack, tags), quiet=quiet, order=order)
+            except (SetupError, Invalid) as error:
+                raise CannotCreate(f"The {WORDS[lack.kind]} {lack.name!r} cannot be created: {error}") from error
+            said.append(f"{lack.words} {lack.name}" + (f" ({lack.event})" if lack.event and lack.kind != EVENTS else ""))
+    return said
+
+
+def _tag_ids(lack: Lack, tags: Mapping[str, Tag]) -> tuple[int, ...]:
+    found = []
+    for name in lack.tags:
+        tag = tags.get(name.casefold())
+        if tag is None:
+            raise CannotCreate(f"There is no tag {name!r} for {WORDS[lack.kind]} {lack.name!r}.")
+        found.append(int(tag.pk))
+    if found and lack.kind not in TAG_KINDS:
+        raise CannotCreate(f"A {WORDS[lack.kind]} carries no tags.")
+    return tuple(found)
+
+
+def _create_one(
+    s: Saving, lack: Lack, ids: dict[str, int], account: AccountConfig, tags: tuple[int, ...], *, quiet: bool, order: DateOrder
+) -> None:
+    name, facts = lack.name, lack.facts
+    if lack.kind == EVENTS:
+        ids[lack.event] = save_event(s, event_state(lack.event, facts, account, order, tags), quiet=quiet)
+        return
+    if lack.kind == FIELDS:
+        code = code_for(name, FIELD_CODE_LENGTH, CustomField.objects.filter(kind="profile").values_list("code", flat=True))
+        save_field(s, FieldFacts("profile", code, name, str(facts["type"]), tuple(facts["options"])))
+        return
+    if lack.kind == OPTIONS:
+        _add_option(s, lack, ids)
+        return
+    event = ids[lack.event]
+    if lack.kind == STATUSES:
+        code = code_for(name, CODE_LENGTH, _codes(RegistrationStatus, event))
+        event_setup.save_status(s, event, event_setup.StatusFacts(code, name, StatusClass(facts["class"]), tags))
+    elif lack.kind == TYPES:
+        event_setup.save_type(s, event, event_setup.TypeFacts(code_for(name, CODE_LENGTH, _codes(AttendeeType, event)), name, tags))
+    elif lack.kind == PROPERTIES:
+        code = code_for(name, CODE_LENGTH, _codes(RegistrationProperty, event))
+        event_setup.save_property(s, event, event_setup.PropertyFacts(code, name, tags))
+    elif lack.kind == SESSIONS:
+        event_setup.save_session(s, event, event_setup.SessionFacts(code_for(name, CODE_LENGTH, _codes(SessionRow, event)), name))
+    else:
+        code = code_for(name, FIELD_CODE_LENGTH, _codes(Question, event))
+        facts_ = event_setup.QuestionFacts(code, name, str(facts["type"]), tuple(facts["options"]), tags[0] if tags else None)
+        event_setup.save_question(s, event, facts_)
+
+
+def _codes(model: Any, event: int) -> list[str]:
+    """Codes that are taken in an event; those of its statuses must differ from the standard ones and their names too."""
+    taken = list(model.objects.filter(event=event).values_list("code", flat=True))
+    if model is RegistrationStatus:
+        taken += [text for row in model.objects.filter(event=None).values_list("code", "name") for text in row]
+    return taken
+
+
+def _add_option(s: Saving, lack: Lack, ids: Mapping[str, int]) -> None:
+    if lack.event:
+        rows = [q for q in Question.objects.filter(event=ids[lack.event]) if lack.parent in (q.code, q.label)]
+        for q in rows:
+            facts = event_setup.QuestionFacts(q.code, q.label, q.type, (*q.options, lack.name), q.tag_id)
+            event_setup.save_question(s, ids[lack.event], facts, q.pk)
+        return
+    for f in CustomField.objects.filter(kind="profile"):
+        if lack.parent in (f.code, f.label):
+            save_field(s, FieldFacts("profile", f.code, f.label, f.type, (*f.options, lack.name)), f.pk)

@@ -1,0 +1,145 @@
+"""Physical lines of a text file, one by one in flat memory, each with where it ends: the place from which reading can go on.
+
+A line ends at LF, CR LF or CR, as in an editor; other separators of Unicode are text. Lines that cannot be decoded, hold NUL or are endless are
+handed on with what is wrong with them, so that they cost one row and not the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import deque
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Protocol
+
+from heliograph.registrations.imports.encodings import BLOCK, WIDE
+
+MAX_LINE = 1_000_000  # bytes; the rest of a longer line is passed over
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where reading goes on: bytes from the beginning (of a wide encoding: of the file as UTF-8), and the number of the line there, from 1."""
+
+    offset: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line with its end. flaw: why it cannot be used, "" if it can. end: the place after it."""
+
+    text: str
+    flaw: str
+    number: int
+    end: Place
+
+
+class Bytes(Protocol):
+    """What lines are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seek(self, offset: int, /) -> int: ...
+
+
+class Narrowed:
+    """A file in UTF-16 or UTF-32, read as UTF-8. Halves of characters become bytes that are no UTF-8."""
+
+    def __init__(self, file: BinaryIO, encoding: str, mark: int) -> None:
+        self._file, self._encoding, self._mark = file, encoding, mark
+        self.seek(0)
+
+    def seek(self, offset: int, /) -> int:
+        """Goes on at this byte of the UTF-8 text; what lies before is read again."""
+        self._file.seek(self._mark)
+        self._decoder = codecs.getincrementaldecoder(self._encoding)("surrogatepass")
+        self._rest = b""
+        left = offset
+        while left > 0:
+            passed = self.read(min(left, BLOCK))
+            if not passed:
+                break
+            left -= len(passed)
+        return offset
+
+    def read(self, size: int, /) -> bytes:
+        while not self._rest:
+            block = self._file.read(BLOCK)
+            try:
+                text = self._decoder.decode(block, final=not block)
+            except UnicodeDecodeError:  # an odd byte at the end, or a number that is no character
+                text = "\udcff"
+                self._decoder.reset()
+            self._rest = text.encode("utf-8", "surrogatepass")
+            if not block:
+                break
+        out, self._rest = self._rest[:size], self._rest[size:]
+        return out
+
+
+# Why a line cannot be used.
+UNDECODABLE: Final = "undecodable"
+NUL: Final = "nul"
+ENDLESS: Final = "endless"
+
+
+class Lines:
+    """The lines of a text from a place on. Lines that were taken can be given back."""
+
+    def __init__(self, file: BinaryIO, encoding: str, mark: int, place: Place | None = None) -> None:
+        if encoding in WIDE:
+            self._file: Bytes = Narrowed(file, encoding, mark)
+            self.encoding, start = "utf-8", 0
+        else:
+            self._file, self.encoding, start = file, encoding, mark
+        self.place = place or Place(start, 1)
+        self._file.seek(self.place.offset)
+        self._ready: deque[bytes] = deque()
+        self._back: deque[Line] = deque()
+        self._rest = b""
+        self._ended = False
+
+    def take(self) -> Line | None:
+        """The next line, None at the end."""
+        if self._back:
+            line = self._back.popleft()
+            self.place = line.end
+            return line
+        raw, size = self._raw()
+        if raw is None:
+            return None
+        number = self.place.line
+        self.place = Place(self.place.offset + size, number + 1)
+        text, flaw = self._decoded(raw)
+        return Line(text, ENDLESS if size > MAX_LINE else flaw, number, self.place)
+
+    def give_back(self, lines: list[Line], place: Place) -> None:
+        """Takes lines again, next. place: where the first of them begins."""
+        self._back.extendleft(reversed(lines))
+        self.place = place
+
+    def _decoded(self, raw: bytes) -> tuple[str, str]:
+        try:
+            text = raw.decode(self.encoding)
+        except UnicodeDecodeError:
+            return raw.decode(self.encoding, "replace"), UNDECODABLE
+        return text, NUL if "\0" in text else ""
+
+    def _raw(self) -> tuple[bytes | None, int]:
+        """The next line's bytes and their number, which is larger where an endless line was cut."""
+        passed = 0
+        while not self._ready:
+            block = b"" if self._ended else self._file.read(BLOCK)
+            if not block:
+                self._ended = True
+                last, self._rest = self._rest, b""
+                return (last, len(last) + passed) if last else (None, 0)
+            pieces = (self._rest + block).splitlines(keepends=True)
+            # the last piece may go on in the next block; so may "\r", with "\n"
+            self._rest = pieces.pop() if not pieces[-1].endswith(b"\n") else b""
+            self._ready.extend(pieces)
+            if not self._ready and len(self._rest) > MAX_LINE + 1:
+                passed += len(self._rest) - 1000
+                # an end of the line must stay recognisable, and so must an undivided character
+                self._rest = self._rest[:999] + self._rest[-1:]
+        raw = self._ready.popleft()
+        return raw, len(raw) + passed

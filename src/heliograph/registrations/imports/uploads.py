@@ -1,0 +1,316 @@
+"""Files that were uploaded to be imported, on their way through the wizard: upload, columns, dry run, import (spec I1, I4).
+
+Each lies in a folder of its own below the data folder, beside a note that says what was chosen so far. The account's id is part of its
+place: nobody finds another account's upload by its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import re
+import shutil
+import threading
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connections, transaction
+from django_scopes import scope
+
+from heliograph.accounts.models import Account
+from heliograph.jobs import control
+from heliograph.jobs.models import ENDED, Job, State
+from heliograph.recording.sources import Committed
+from heliograph.registrations.imports import columns as columns_module
+from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guesses
+from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError
+from heliograph.registrations.imports.file_reader import NDJSON, Format
+from heliograph.registrations.imports.missing_setup import Choice, Lack
+from heliograph.registrations.imports.preparation import KIND, Draft, Wishes, load_known, parameters, start
+from heliograph.registrations.imports.reader_process import Beginning, read_beginning
+from heliograph.registrations.imports.reader_slots import Reading, ReadingBusy, reserved
+from heliograph.store.database import of_django
+
+log = structlog.get_logger(__name__)
+
+HOUR: Final = 3600.0
+KEPT: Final = 7 * 24 * 3600  # seconds that an upload is kept that no open job needs
+MOST_KEPT: Final = 2 << 30
+"""Bytes of an account's uploads; before another one comes, the oldest that no open job needs make room."""
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_REMEMBERED: Final = 50  # imports that are asked how their columns were chosen
+
+
+class NoUpload(ImportFileError):
+    """There is no such upload; it may have been removed after a week. Upload the file again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in the wizard. event: for rows that name none; columns: as they were chosen, None before; checked, done: the jobs of its dry run and its import."""
+
+    id: str
+    account: int
+    name: str
+    by: str
+    event: str = ""
+    form: Mapping[str, Any] | None = None
+    columns: Sequence[Mapping[str, Any]] | None = None
+    checked: int | None = None
+    done: int | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file itself."""
+        return _folder(self.account, self.id) / "file" / self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file as it is read: its form, its columns' names, guesses or choices, and its first rows."""
+
+    form: Format
+    names: Sequence[str]
+    sample: Sequence[Sequence[str]]
+    columns: Sequence[Column]
+    known: Known
+
+
+def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: str) -> Upload:
+    """Stores a file and looks at it. Raises ImportFileError for one that is no table, ReadingBusy while another is read; then nothing is kept."""
+    upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
+    try:
+        with reserved(account, Reading(upload.id, upload.name, by)) as beat:
+            forget_old(account)
+            upload.path.parent.mkdir(parents=True, mode=0o700)
+            with upload.path.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+            save(upload)  # so that its page can say that it is being read
+            upload = _begin(upload, read_beginning(upload.path, beat=beat))
+        save(upload)
+    except OSError as error:
+        _forget(upload)
+        raise FileUnreadable(f"The file cannot be kept here: {error.strerror}.") from None
+    except BaseException:
+        _forget(upload)
+        raise
+    return upload
+
+
+def find(account: int, id: str) -> Upload:
+    """The account's upload. Raises NoUpload."""
+    if not _ID.fullmatch(id):
+        raise NoUpload
+    try:
+        found = Upload(**json.loads((_folder(account, id) / "upload.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise NoUpload from None
+    if not found.path.is_file():
+        raise NoUpload
+    return found
+
+
+def save(upload: Upload) -> None:
+    """Keeps what was chosen so far."""
+    note = _folder(upload.account, upload.id) / "upload.json"
+    part = note.with_suffix(".part")
+    part.write_text(json.dumps(asdict(upload)), "utf-8")
+    part.replace(note)
+
+
+def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name: str) -> Upload:
+    """Reads the file as somebody says it is; chosen columns are forgotten. Raises ImportFileError, ReadingBusy."""
+    with reserved(upload.account, Reading(upload.id, upload.name, upload.by)) as beat:
+        beginning = read_beginning(upload.path, encoding=encoding, separator=separator, sheet=sheet_name, beat=beat)
+        found = replace(_begin(upload, beginning), columns=None, checked=None)
+    save(found)
+    return found
+
+
+def sheet(upload: Upload) -> Sheet:
+    """The file with its columns: as they were chosen, as an import before chose them, or guessed. Raises ImportFileError, ReadingBusy."""
+    beginning = _beginning(upload)
+    form, names, sample = Format.from_json(beginning.form), list(beginning.names), beginning.sample
+    db = of_django(connections["default"])
+    known = load_known(db, Committed(db), upload.account)
+    if form.kind == NDJSON:
+        return Sheet(form, names, sample, (), known)
+    if upload.columns is not None:
+        return Sheet(form, names, sample, columns_module.from_json(upload.columns), known)
+    return Sheet(form, names, sample, _before(upload.account, names) or guesses(names, sample, known), known)
+
+
+def _begin(upload: Upload, beginning: Beginning) -> Upload:
+    """Keeps what the file begins with, beside it: its pages read that, and never the file."""
+    part = _folder(upload.account, upload.id) / "beginning.part"
+    part.write_text(json.dumps(asdict(beginning)), "utf-8")
+    part.replace(part.with_suffix(".json"))
+    return replace(upload, form=beginning.form)
+
+
+def _beginning(upload: Upload) -> Beginning:
+    """It; read again where a process was killed before it was kept."""
+    try:
+        kept = Beginning(**json.loads((_folder(upload.account, upload.id) / "beginning.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        kept = None
+    if kept is not None and kept.form == upload.form:
+        return kept
+    with reserved(upload.account, Reading(upload.id, upload.name, upload.by)) as beat:
+        form = Format.from_json(upload.form or {})
+        said = {"encoding": form.encoding, "separator": form.separator, "sheet": form.sheet} if upload.form else {}
+        found = read_beginning(upload.path, **said, beat=beat)
+        save(_begin(upload, found))
+    return found
+
+
+def choose(upload: Upload, found: Sheet, targets: Sequence[str]) -> Upload:
+    """Keeps where each column goes, in their order. How dates and lists are read stays as it was guessed. Raises ColumnsError."""
+    given = {}
+    for column, target in zip(found.columns, targets, strict=True):
+        if target == column.target:
+            given[column.name] = replace(column, why="given", doubt="")
+        elif target:  # its dates and lists are looked at anew, as those of its new place
+            given[column.name] = Column(column.name, columns_module.checked_target(target), why="name")
+    columns = guesses(found.names, found.sample, found.known, columns_module.Given(given, only=True))
+    check_together(columns)
+    Mapper(columns, found.known, upload.event)
+    chosen = replace(upload, columns=columns_module.as_json(columns), checked=None)
+    save(chosen)
+    return chosen
+
+
+def creatable(lack: Lack, *, administers: bool) -> bool:
+    """Whether this person may create it: custom profile fields and their options are the account's, and an Administrator's (P1)."""
+    return administers or bool(lack.event)
+
+
+def check(upload: Upload, choice: Choice) -> Upload:
+    """Begins a dry run, in the place of one of the same upload. Raises ReadingBusy while one of another upload of the account is under way."""
+    wanted = _parameters(upload, Wishes(dry_run=True, choice=choice))
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=upload.account)  # of two at once the second one finds the first
+        for job in _dry_runs(upload.account):
+            if job.parameters.get("upload") != upload.id:
+                raise ReadingBusy(Reading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
+            with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+                control.cancel(job.pk, upload.account)
+        begun = start(upload.account, wanted, by=upload.by)
+    checked = replace(upload, checked=begun.pk)
+    save(checked)
+    return checked
+
+
+def _dry_runs(account: int) -> list[Job]:
+    """The account's dry runs that wait or run; one that somebody has paused holds up nobody."""
+    with scope(account=account):
+        return list(Job.objects.filter(kind=KIND, state__in=(State.QUEUED, State.RUNNING), parameters__dry_run=True).order_by("pk"))
+
+
+def import_(upload: Upload, choice: Choice, *, quiet: bool, by: str) -> Job:
+    """Begins the import itself; the one that was begun before, unless that failed or was stopped: a second click imports nothing twice. Raises NoUpload."""
+    with _alone(upload):
+        begun = find(upload.account, upload.id).done
+        with scope(account=upload.account):
+            before: Job | None = Job.objects.filter(pk=begun).exclude(state__in=[State.FAILED, State.CANCELLED]).first() if begun else None
+        if before is not None:
+            return before
+        job = start(upload.account, _parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
+        save(replace(upload, done=job.pk))
+        return job
+
+
+@contextlib.contextmanager
+def _alone(upload: Upload) -> Iterator[None]:
+    """One at a time, of all threads and processes that have this folder."""
+    try:
+        lock = (_folder(upload.account, upload.id) / "lock").open("wb")
+    except OSError:
+        raise NoUpload from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
+    form = Format.from_json(upload.form or {})
+    names = list(sheet(upload).names) if form.kind == NDJSON else [str(c["name"]) for c in upload.columns or ()]
+    draft = Draft(upload.path, form, names, columns_module.from_json(upload.columns or ()), upload.event)
+    return parameters(draft, wishes) | {"upload": upload.id}
+
+
+def forget_old(account: int) -> None:
+    """Removes uploads that nobody has touched for a week, and the oldest where they are too much; not those that an open job reads."""
+    folder = _root(account)
+    if not folder.is_dir():
+        return
+    with scope(account=account):
+        needed = {
+            str(p.get("upload", "")) for p in Job.objects.filter(kind=KIND).exclude(state__in=ENDED).values_list("parameters", flat=True)
+        }
+    kept = 0
+    for touched, size, upload in sorted(_sizes(folder), reverse=True):
+        kept += size
+        if upload.name not in needed and (touched < time.time() - KEPT or kept > MOST_KEPT):
+            shutil.rmtree(upload, ignore_errors=True)
+
+
+def _sizes(folder: Path) -> Iterator[tuple[float, int, Path]]:
+    """When each upload was last touched (seconds), its bytes and its folder. One that another process removes meanwhile is left out."""
+    for upload in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            yield upload.stat().st_mtime, sum(file.stat().st_size for file in (upload / "file").iterdir()), upload
+
+
+def care(stop: threading.Event) -> None:
+    """The same for every account, once an hour until it is stopped: also for one that uploads nothing more."""
+    folder = _root(0).parent
+    while not stop.is_set():
+        try:
+            for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+                forget_old(int(place.name))
+        except (OSError, ValueError, DatabaseError):
+            log.exception("old_uploads_not_removed")
+        finally:
+            connections["default"].close()
+        stop.wait(HOUR)
+
+
+def _before(account: int, names: Sequence[str]) -> list[Column] | None:
+    """How the newest import of a file with these columns took them."""
+    with scope(account=account):
+        jobs = list(Job.objects.filter(kind=KIND).order_by("-pk").values_list("parameters", flat=True)[:_REMEMBERED])
+    found = next((p["columns"] for p in jobs if p["names"] == list(names) and not p["dry_run"]), None)
+    return columns_module.from_json(found) if found else None
+
+
+def _forget(upload: Upload) -> None:
+    shutil.rmtree(_folder(upload.account, upload.id), ignore_errors=True)
+
+
+def _root(account: int) -> Path:
+    return Path(settings.HELIOGRAPH.data) / "imports" / "uploads" / str(int(account))
+
+
+def _folder(account: int, id: str) -> Path:
+    return _root(account) / id
+
+
+def _safe(name: str) -> str:
+    """The file's own name, without what could lead elsewhere or cannot be a name: its end tells what it is, and it stands in messages."""
+    plain = "".join(
+        c for c in unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2] if c.isprintable() and c not in '<>:"|?*'
+    )
+    stem, dot, suffix = plain.strip(" .").rpartition(".")
+    stem, suffix = (stem, suffix) if dot else (suffix, "")
+    # Folders count bytes, at most 255; a name of 60 letters of any script with its end is shorter.
+    return f"{stem.encode()[:200].decode(errors='ignore')[:60].strip() or 'file'}{dot}{suffix.encode()[:20].decode(errors='ignore')[:10]}"

@@ -1,0 +1,138 @@
+"""Cells as values of the registration document: flags in several languages, lists, dates in the orders that people write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, tzinfo
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from heliograph.registrations.imports.column_words import NO, YES
+
+
+class DateOrder(StrEnum):
+    """How dates with slashes, dots or dashes are read. ISO 8601 is always understood."""
+
+    DAY_FIRST = "day first"
+    MONTH_FIRST = "month first"
+
+
+_DATE: Final = re.compile(
+    r"(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})\.?(?:[ T,]+(\d{1,2})(?::(\d{2}))(?::(\d{2}))?(?:\.\d{1,6})?\s*([AaPp])?\.?[Mm]?\.?)?", re.ASCII
+)
+DATE_EXAMPLES: Final = ("2026-02-28", "2026-02-28T09:30")
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone of this name, UTC if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return UTC
+
+
+def flag(cell: str) -> bool | str:
+    """Yes or no in the usual words; what is neither stays as it is, and is refused where it is resolved."""
+    word = cell.strip().casefold()
+    return True if word in YES else False if word in NO else cell
+
+
+def parts(cell: str, separator: str, options: Iterable[str] = ()) -> list[str]:
+    """The answers in a cell. A cell that is one option as a whole is not cut."""
+    if not cell.strip():
+        return []
+    if not separator or cell.strip() in set(options):
+        return [cell]
+    return [part.strip() for part in cell.split(separator) if part.strip()]
+
+
+def moment(text: str, order: DateOrder, zone: tzinfo) -> datetime | None:
+    """The instant of a cell; without an offset it is local to `zone`. None for what is none."""
+    clean = text.strip()
+    try:
+        found = datetime.fromisoformat(clean)
+    except ValueError:
+        parsed = _written(clean, order)
+        if parsed is None:
+            return None
+        found = parsed
+    try:
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def day(text: str, order: DateOrder) -> date | None:
+    """The date of a cell, without its time."""
+    clean = text.strip()
+    try:
+        return datetime.fromisoformat(clean).date()
+    except ValueError:
+        found = _written(clean, order)
+        return found.date() if found else None
+
+
+@dataclass(slots=True)
+class DateSigns:
+    """What a column's dates say of their order: how many can only be read day first, how many only month first, and how the others are written."""
+
+    day_first: int = 0
+    month_first: int = 0
+    dotted: int = 0
+    slashed: int = 0
+    twelve_hours: int = 0
+
+    def add(self, cell: str) -> None:
+        """Looks at one cell; what is no date in numbers, or ISO 8601, says nothing."""
+        match = _DATE.fullmatch(cell.strip())
+        if match is None or len(match[1]) > 2:
+            return
+        first, second = int(match[1]), int(match[3])
+        if first > 12 or second > 12:
+            self.day_first += first > 12
+            self.month_first += first <= 12
+        elif match[2] == ".":
+            self.dotted += 1
+        else:
+            self.slashed += 1
+        self.twelve_hours += match[2] == "/" and match[8] is not None
+
+    @property
+    def order(self) -> DateOrder:
+        """How they are read: as most of those are written that can be read in one way only, else as those do who write dates like this."""
+        if self.day_first != self.month_first:
+            return DateOrder.DAY_FIRST if self.day_first > self.month_first else DateOrder.MONTH_FIRST
+        return DateOrder.MONTH_FIRST if self.twelve_hours and not self.dotted else DateOrder.DAY_FIRST
+
+    @property
+    def sure(self) -> bool:
+        """Whether the values say so for sure."""
+        if self.day_first or self.month_first:
+            return not (self.day_first and self.month_first)
+        return not self.slashed or bool(self.dotted)
+
+
+def _written(text: str, order: DateOrder) -> datetime | None:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    first, second, third = int(match[1]), int(match[3]), int(match[4])
+    if len(match[1]) == 4:
+        year, month, number = first, second, third
+    elif len(match[4]) in (2, 4):
+        number, month = (first, second) if order is DateOrder.DAY_FIRST else (second, first)
+        year = third if len(match[4]) == 4 else 2000 + third
+    else:
+        return None
+    hour = int(match[5] or 0)
+    if match[8]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if match[8].casefold() == "p" else 0)
+    try:
+        return datetime.combine(date(year, month, number), time(hour, int(match[6] or 0), int(match[7] or 0)))
+    except ValueError:
+        return None

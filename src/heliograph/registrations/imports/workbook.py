@@ -1,0 +1,231 @@
+"""Rows of an .xlsx workbook, as a person sees them: whole numbers without ".0", dates as ISO 8601.
+
+A workbook is read whole by its reader, so its size unpacked is measured first, by unpacking it: what a zip archive says of itself may be a lie.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import python_calamine
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from heliograph.registrations.imports.cell_errors import cell_errors
+from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
+from heliograph.registrations.imports.reader_process import check_readable
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, Row, shown, unique_names, unusable
+from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far
+
+MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
+MAX_PARTS: Final = 5_000
+MAX_RATIO: Final = 100
+"""Times its packed size that a part may unpack to: what a person typed stays below 30, a bomb comes to 1,000. Not asked of SMALL_PART bytes and less."""
+SMALL_PART: Final = 1_000_000
+LONGEST_SHEET: Final = 255
+"""Characters of a sheet's name; Excel allows 31."""
+_LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
+_EXCEL_FIRST_ROW: Final = 1
+UNREADABLE: Final = (CalamineError, OSError, ValueError)
+
+
+class WorkbookRows:
+    """The rows of one sheet below its head. The cursor is the number of the last row, as the sheet numbers them."""
+
+    def __init__(self, path: Path, *, sheet: str = "", cursor: Mapping[str, int] | None = None) -> None:
+        check_size(path)
+        check_readable(path, sheet)
+        try:
+            self._book, found = opened(path, sheet)
+        except UNREADABLE as error:
+            raise NoTable(f"{path.name} cannot be read as a workbook: {error}.") from None
+        self.sheet = found.name
+        self._errors = cell_errors(path, self._book.sheet_names.index(self.sheet))
+        self.total: int | None = found.total_height
+        self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)
+        self.blank = 0
+        self.line = 0
+        self.names: list[str] = []
+        for number, values in self._rows:
+            cells = _trimmed([text_of(v) for v in values])
+            if cells:
+                self.names, self.line = unique_names(cells), number
+                break
+        if not self.names:
+            raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
+        if len(self.names) > MAX_COLUMNS:
+            raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
+        self._from = max((cursor or {}).get("line", 0), self.line)
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """From where another reader goes on."""
+        return {"line": max(self.line, self._from)}
+
+    def __iter__(self) -> Iterator[Row]:
+        for number, values in self._rows:
+            if number <= self._from:
+                continue
+            self.line = number
+            cells = _trimmed([text_of(v) for v in values])
+            if number in self._errors:
+                yield self._spoilt(number, cells)
+                continue
+            if not cells:
+                self.blank += 1
+                continue
+            yield self._row(number, cells)
+
+    def _spoilt(self, number: int, cells: list[str]) -> Row:
+        """A row with an error of Excel's: what belongs there is not known, and reading it as empty would clear what is stored."""
+        errors = self._errors[number]
+        filled = cells + [""] * (max(len(self.names), *errors) - len(cells))
+        for column, text in errors.items():
+            filled[column - 1] = text
+        first = min(errors)
+        name = self.names[first - 1] if first <= len(self.names) else f"column {first}"
+        return Row(
+            number,
+            filled,
+            RowProblem(name, errors[first], f"The cell holds the error {errors[first]} of Excel.", ("a value, or an empty cell",)),
+        )
+
+    def _row(self, number: int, cells: list[str]) -> Row:
+        if len(cells) > len(self.names):
+            reason = f"The row has {len(cells)} cells, the head has {len(self.names)}."
+            return unusable(number, cells, reason, (f"{len(self.names)} cells",))
+        long = next((i for i, cell in enumerate(cells) if len(cell) > MAX_CELL), None)
+        if long is not None:
+            return unusable(number, cells, f"A cell is longer than {MAX_CELL:,} characters.", (), self.names[long])
+        return Row(number, cells + [""] * (len(self.names) - len(cells)))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._book.close()
+
+
+def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
+    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (reading_process.py)."""
+    book = CalamineWorkbook.from_path(path)
+    found = _sheet(book, wanted)
+    if len(found.name) > LONGEST_SHEET:
+        raise ImportFileError(
+            f"The sheet {shown(found.name, 40)!r} of {path.name} has a name of {len(found.name):,} characters; rename it."
+        )
+    return book, found
+
+
+def text_of(value: object) -> str:
+    """A cell as its text: 12.0 is "12", a date "2026-12-02", a moment "2026-12-02T09:00:00", yes and no as Excel shows them."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat()
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    return str(value)
+
+
+def _trimmed(cells: list[str]) -> list[str]:
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return cells
+
+
+def _sheet(book: CalamineWorkbook, wanted: str) -> CalamineSheet:
+    """The sheet of this name, or the first visible one that is a table."""
+    if wanted:
+        if wanted not in book.sheet_names:
+            there = ", ".join(shown(name, 40) for name in book.sheet_names[:5])
+            raise ImportFileError(f"There is no sheet {shown(wanted, 40)!r}; there are {there}.")
+        return book.get_sheet_by_name(wanted)
+    visible = python_calamine.SheetVisibleEnum.Visible
+    sheets = [s.name for s in book.sheets_metadata if s.visible == visible and s.typ == python_calamine.SheetTypeEnum.WorkSheet]
+    for name in sheets:
+        sheet = book.get_sheet_by_name(name)
+        if sheet.height:
+            return sheet
+    raise NoTable("The workbook has no visible sheet with a table.")
+
+
+def check_size(path: Path) -> None:
+    """Refuses an archive that unpacks to more than can be held, or to far more than a person types: by what it says of itself, then by unpacking it. Raises NoTable for what is no archive."""
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+            if len(parts) > MAX_PARTS or sum(p.file_size for p in parts) > MAX_UNPACKED:
+                raise _too_large(path)
+            if any(p.file_size > _most(p) for p in parts):
+                raise _too_dense(path)
+            left = MAX_UNPACKED
+            for part in parts:
+                size = _unpacked(file, part, min(left, _most(part)))
+                if size > _most(part):
+                    raise _too_dense(path)
+                left -= size
+                if left < 0:
+                    raise _too_large(path)
+            _check_extent(path, archive)
+    except OSError as error:
+        raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
+        raise NoTable(f"{path.name} is no sound .xlsx file: {error}.") from None
+
+
+def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:
+    names = set(archive.namelist())
+    if "xl/workbook.xml" not in names or names & {
+        "content.xml",
+        "xl/workbook.bin",
+    }:  # the reader knows other kinds, whose extent is not checked
+        raise NoTable(f"{path.name} is no .xlsx file; save it as .xlsx or CSV.")
+    if reaches_too_far(archive):
+        raise ImportFileError(
+            f"The cells of {path.name} lie so far apart that there would be more than {MOST_CELLS:,} between them."
+            " Delete the stray ones beyond the table, or save it as CSV."
+        )
+
+
+def _too_large(path: Path) -> ImportFileError:
+    return ImportFileError(f"{path.name} holds more than {MAX_UNPACKED // 1_000_000} MB unpacked; save it as CSV, which has no such limit.")
+
+
+def _most(part: zipfile.ZipInfo) -> int:
+    return max(SMALL_PART, MAX_RATIO * part.compress_size)
+
+
+def _too_dense(path: Path) -> ImportFileError:
+    return ImportFileError(
+        f"{path.name} unpacks to more than {MAX_RATIO} times its size, which no table that was typed does. Delete what lies beyond the table, or save it as CSV."
+    )
+
+
+def _unpacked(file: BinaryIO, part: zipfile.ZipInfo, most: int) -> int:
+    """How many bytes a part really unpacks to; counting ends beyond `most`."""
+    file.seek(part.header_offset)
+    header = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    file.seek(header[-2] + header[-1], 1)
+    left = part.compress_size
+    if part.compress_type == zipfile.ZIP_STORED:
+        return left
+    if part.compress_type != zipfile.ZIP_DEFLATED:
+        raise NotImplementedError(f"unknown compression of {part.filename}")
+    inflate, size = zlib.decompressobj(-15), 0
+    while left > 0 and size <= most and not inflate.eof:
+        block = file.read(min(left, 1 << 16))
+        if not block:
+            break
+        left -= len(block)
+        while block and size <= most:
+            size += len(inflate.decompress(block, 1 << 20))
+            block = inflate.unconsumed_tail
+    return size

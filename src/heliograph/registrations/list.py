@@ -1,0 +1,296 @@
+"""The registrations of an account as a list: searched, filtered, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from heliograph.domain.registration.change import RegistrationState
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.recording.contents import read_state
+from heliograph.recording.sources import Committed
+from heliograph.store.database import Database
+from heliograph.store.moments import from_micros, to_micros
+from heliograph.store.registrations import folded
+from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
+
+MOST = 10_000
+"""A count stops here: "more than 10,000"."""
+MOST_NAMES = 500
+"""Choices that a filter offers; of events the newest."""
+
+
+class Sort(StrEnum):
+    """How the list is sorted: last modified first, or by code or name."""
+
+    MODIFIED = ""
+    CODE = "code"
+    NAME = "name"
+
+    @property
+    def parts(self) -> tuple[type[int | str], ...]:
+        """What a cursor of it holds."""
+        return (int, int) if self is Sort.MODIFIED else (str, int)
+
+
+class Kind(StrEnum):
+    """Which registrations: all, Live, Test, or those that are not active."""
+
+    ALL = ""
+    LIVE = "live"
+    TEST = "test"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. status: its name, since custom ones are of their event; type: a name, too."""
+
+    text: str = ""
+    event: int | None = None
+    status: str = ""
+    type: str = ""
+    kind: Kind = Kind.ALL
+
+    def as_json(self) -> dict[str, object]:
+        """For a job's parameters."""
+        return {"text": self.text, "event": self.event, "status": self.status, "type": self.type, "kind": self.kind.value}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Wanted:
+        """What `as_json` gave."""
+        return cls(found["text"], found["event"], found["status"], found["type"], Kind(found["kind"]))
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than everything."""
+        return self != Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One registration of the list. status and type: names of today."""
+
+    id: int
+    code: str
+    name: str
+    organization: str
+    event: str
+    status: str
+    type: str
+    test: bool
+    active: bool
+    modified: datetime
+    micros: int
+    state: RegistrationState | None = None  # only where a column asks for it
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How many registrations of one event have one status."""
+
+    event: int
+    status: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One registration on a walk over many. status_modified: microseconds."""
+
+    id: int
+    event: int
+    event_code: str
+    code: str
+    version: int
+    status: str
+    status_modified: int
+
+
+@dataclass
+class Registrations:
+    """The registrations of one account."""
+
+    db: Database
+    account: int
+
+    def __post_init__(self) -> None:
+        self.source = Committed(self.db)
+        self.config: AccountConfig = self.source.account(self.account)
+        self._known: dict[int, EventConfig] = {}
+
+    def events(self) -> list[tuple[int, str]]:
+        """Id and code of the newest events, by code."""
+        sql = f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST_NAMES}"
+        return sorted(((int(id), code) for id, code in self.db.all(sql, {"account": self.account})), key=lambda event: event[1])
+
+    def _know(self, events: Iterable[int]) -> None:
+        """Reads the configuration of events in one query."""
+        if unknown := set(events) - self._known.keys():
+            self._known |= self.source.events(unknown)
+
+    def page(self, wanted: Wanted, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False) -> Rows[Row]:
+        """One page of it. whole: with the states."""
+        where, params = self._where(wanted)
+        if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
+            # Only the index by `modified` holds what is asked for: by code or name every row would be read until enough of them fit.
+            where = ["r.account_id = :account", f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
+
+        def fetch(at: Cursor | None, limit: int) -> Sequence[Row]:
+            return self._fetch(where, params, sort, at, limit, whole=whole)
+
+        def key(row: Row) -> Key:
+            return (row.micros if sort is Sort.MODIFIED else row.code if sort is Sort.CODE else row.name, row.id)
+
+        return pages(fetch, key, cursor, size=size)
+
+    def count(self, wanted: Wanted) -> int:
+        """How many there are, at most MOST + 1."""
+        where, params = self._where(wanted)
+        ((n,),) = self.db.all(
+            f"SELECT count(*) FROM (SELECT 1 FROM registration r WHERE {' AND '.join(where)} LIMIT {MOST + 1}) found", params
+        )
+        return int(n)
+
+    def together(self, wanted: Wanted) -> list[Together]:
+        """How many registrations of each event and status there are."""
+        where, params = self._where(wanted)
+        rows = self.db.all(
+            f"SELECT r.event_id, r.status_id, count(*) FROM registration r WHERE {' AND '.join(where)} GROUP BY r.event_id, r.status_id",
+            params,
+        )
+        self._know(event for event, _, _ in rows)
+        return [Together(event, self._status(status, event), int(n)) for event, status, n in rows]
+
+    def walk(self, wanted: Wanted, after: int, limit: int) -> list[Found]:
+        """Registrations by id, after one of them."""
+        where, params = self._where(wanted)
+        # In the order of ids from the last one on, past those of other accounts: the rows of one account would be sorted for each chunk.
+        return self._found([f"+{where[0]}", *where[1:], "r.id > :after"], params | {"after": after}, limit)
+
+    def picked(self, picked: Sequence[tuple[str, str]]) -> list[Found]:
+        """Registrations by the codes of their events and their own; what is not there is left out."""
+        codes, events = {code for _, code in picked}, {event for event, _ in picked}
+        where = ["r.account_id = :account", "r.version > 0", self.db.member("r.code", "codes"), self.db.member("e.code", "events")]
+        given = {"account": self.account, "codes": sorted(codes), "events": sorted(events)}
+        found = {(row.event_code, row.code): row for row in self._found(where, given, len(codes) * len(events) or 1)}
+        return [found[pair] for pair in dict.fromkeys(picked) if pair in found]
+
+    def _found(self, where: Sequence[str], params: Mapping[str, object], limit: int) -> list[Found]:
+        rows = self.db.all(
+            "SELECT r.id, r.event_id, e.code, r.code, r.version, r.status_id, r.state FROM registration r JOIN event e ON e.id = r.event_id"
+            f" WHERE {' AND '.join(where)} ORDER BY r.id LIMIT {int(limit)}",
+            params,
+        )
+        self._know(row[1] for row in rows)
+        return [
+            Found(id, event, event_code, code, version, self._status(status, event), to_micros(read_state(state).status_modified))
+            for id, event, event_code, code, version, status, state in rows
+        ]
+
+    def _status(self, status: int, event: int) -> str:
+        found = self.config.status(status, self._known[event])
+        return found.name if found else ""
+
+    def statuses(self) -> list[str]:
+        """Names of statuses, the standard ones first."""
+        return [*(status.name for status in self.config.statuses.values()), *self._names("registration_status")]
+
+    def types(self) -> list[str]:
+        """Names of attendee types of all events."""
+        return self._names("attendee_type")
+
+    def _names(self, table: str) -> list[str]:
+        rows = self.db.all(
+            f"SELECT DISTINCT name FROM {table} WHERE account_id = :account AND event_id IS NOT NULL ORDER BY name LIMIT {MOST_NAMES}",
+            {"account": self.account},
+        )
+        return [name for (name,) in rows]
+
+    def _where(self, wanted: Wanted) -> tuple[list[str], dict[str, object]]:
+        """Conditions, the account's first, and their parameters."""
+        # A row without a version is one that is being made.
+        where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
+        found: dict[str, object] = dict(params)
+        for i, word in enumerate(folded(wanted.text).split()):
+            where.append(f"r.search LIKE :w{i} ESCAPE '!'")
+            found[f"w{i}"] = f"%{word.replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
+        if wanted.event is not None:
+            where.append("r.event_id = :event")
+            found["event"] = wanted.event
+        if wanted.status:
+            custom = "r.status_id IN (SELECT id FROM registration_status WHERE account_id = :account AND event_id > 0 AND name = :status)"
+            where.append(f"({self.db.member('r.status_id', 'statuses')} OR {custom})")
+            found["statuses"] = [s.id for s in self.config.statuses.values() if s.name == wanted.status] or [0]
+            found["status"] = wanted.status
+        if wanted.type:
+            where.append("r.attendee_type_id IN (SELECT id FROM attendee_type WHERE account_id = :account AND name = :type)")
+            found["type"] = wanted.type
+        if wanted.kind is Kind.INACTIVE:
+            where.append("NOT r.is_active")
+        elif wanted.kind is not Kind.ALL:
+            # Live and Test as flows see it (F3): everything in a Testing event is Test.
+            testing = self.db.member("status_id", "testing")
+            member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {testing})"
+            where.append(f"(r.is_test OR {member})" if wanted.kind is Kind.TEST else f"NOT r.is_test AND NOT ({member})")
+            found["testing"] = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
+        return where, found
+
+    def _fetch(
+        self, where: list[str], params: dict[str, object], sort: Sort, cursor: Cursor | None, limit: int, *, whole: bool
+    ) -> list[Row]:
+        column = {Sort.MODIFIED: "r.modified", Sort.CODE: "r.code", Sort.NAME: "r.name"}[sort]
+        back = cursor is not None and cursor.back
+        rising = (sort is not Sort.MODIFIED) != back
+        conditions, given = list(where), dict(params)
+        if cursor is not None:
+            conditions.append(f"({column}, r.id) {'>' if rising else '<'} (:one, :two)")
+            given["one"], given["two"] = cursor.key
+        order = "ASC" if rising else "DESC"
+        rows = self.db.all(
+            "SELECT r.id, r.code, r.name, r.organization, r.event_id, r.status_id, r.attendee_type_id, r.is_test, r.is_active, r.modified"
+            f"{', r.state' if whole else ''}"
+            f" FROM registration r WHERE {' AND '.join(conditions)} ORDER BY {column} {order}, r.id {order} LIMIT {int(limit)}",
+            given,
+        )
+        self._know(row[4] for row in rows)
+        return [self._row(*row) for row in rows]
+
+    def _row(
+        self,
+        id: int,
+        code: str,
+        name: str,
+        organization: str,
+        event_id: int,
+        status: int,
+        kind: int | None,
+        test: bool,
+        active: bool,
+        at: int,
+        state: str = "",
+    ) -> Row:
+        event = self._known[event_id]
+        whole = read_state(state) if state else None
+        named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
+        found, known = self.config.status(status, event), event.types.get(kind or 0)
+        return Row(
+            id,
+            code,
+            name,
+            organization,
+            event.code,
+            found.name if found else "",
+            known.name if known else "",
+            bool(test) or self.config.is_test_event(event.state.status),
+            bool(active),
+            from_micros(at),
+            at,
+            whole,
+            tuple(named[p] for p in whole.properties if p in named) if whole else (),
+        )

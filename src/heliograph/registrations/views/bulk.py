@@ -1,0 +1,138 @@
+"""Setting the status of many registrations: the question first, then a job with its progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.administration.views.job_page import Cell, JobPage, Refused, Sum
+from heliograph.domain.flow import sentence
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.jobs.models import Job
+from heliograph.registrations import bulk_change
+from heliograph.registrations.bulk_change import Preview, Wish
+from heliograph.registrations.views.registrations import wanted_of
+from heliograph.setup.usage import Use
+from heliograph.setup.views.confirmation import Breaks, FlowThen, Item, href_of, question, shortened
+from heliograph.setup.views.frame import account_config, by, reading
+from heliograph.store.database import of_django
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def set_status(request: AccountRequest) -> HttpResponse:
+    """What it would do, and its beginning."""
+    wish = _wish(request.GET)
+    back = _back(request.GET)
+    if not wish.status or (request.GET.get("of") != "all" and not wish.picked):
+        say(request, _("Tick rows, or choose all of them, and choose a status.") if wish.status else _("Choose the status that they get."))
+        return HttpResponseRedirect(back)
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+        found = bulk_change.preview(reading(), request.account.pk, wish)
+    if request.method == "POST" and found.changes:
+        with transaction.atomic():
+            job = bulk_change.start(of_django(connection), request.account.pk, wish, found.total, by=by(request))
+        return HttpResponseRedirect(reverse("job", args=(job.pk,)))
+    asked = question(
+        ngettext("Set %(n)s registration to %(status)s?", "Set %(n)s registrations to %(status)s?", found.total) % {"n": f"{found.total:,}", "status": wish.status},
+        crumbs=[(_("Registrations"), back)],
+        lead=_("Each change is one change of its registration, judged by flows as if it were made by hand."),
+        breaks=_breaks(found, wish, config),
+        button=_("Set %(n)s to %(status)s") % {"n": f"{found.changes:,}", "status": wish.status} if found.changes else "",
+        cancel_href=back,
+    )  # fmt: skip
+    return page(request, "setup/dialog.html", section="registrations", here="registrations", **asked)
+
+
+def _wish(ask: QueryDict) -> Wish:
+    status = ask.get("to", "")[:200]
+    if ask.get("of") == "all":
+        return Wish(status, wanted=wanted_of(ask))
+    pairs = (value.partition(" ") for value in ask.getlist("code")[: bulk_change.MOST_PICKED] if "\0" not in value)
+    return Wish(status, tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
+
+
+def _back(ask: QueryDict) -> str:
+    kept = ask.copy()
+    for name in ("to", "of", "code"):
+        kept.pop(name, None)
+    return f"{reverse('registrations')}?{kept.urlencode()}" if kept else reverse("registrations")
+
+
+def _breaks(found: Preview, wish: Wish, config: AccountConfig) -> list[Breaks]:
+    change = ngettext("%(n)s registration changes", "%(n)s registrations change", found.changes) % {"n": f"{found.changes:,}"}
+    same = ngettext("%(n)s is %(status)s already", "%(n)s are %(status)s already", found.already) % {
+        "n": f"{found.already:,}",
+        "status": wish.status,
+    }
+    out = [Breaks(f"{change}, {same}" if found.already else change, _("For those nothing is recorded.") if found.already else "")]
+    if found.lacking:
+        title = ngettext(
+            "%(n)s cannot have it: its event has no such status", "%(n)s cannot have it: their events have no such status", found.lacks
+        )
+        items = [Item(code, reverse("custom-statuses", args=(code,)), f"{n:,}") for code, n in found.lacking]
+        out.append(Breaks(title % {"n": f"{found.lacks:,}"}, tone="wait", items=shortened(items)))
+    if found.flows:
+        names = sentence.Names.of(config)
+        title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(found.flows)) % {"n": len(found.flows)}
+        flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in found.flows]
+        out.append(Breaks(title, flows=flows))
+    else:
+        out.append(Breaks(_("No Live flow acts on this")))
+    return out
+
+
+def job_page(job: Job) -> JobPage:
+    """What the job's page shows."""
+    counts, status = job.counts, str(job.parameters["status"])
+    refused = [row for row in job.result.get("refused", ()) if isinstance(row, dict)]
+    n = int(counts.get("refused", 0))
+    sums = [
+        Sum(_("Changed"), int(counts.get("changed", 0))),
+        Sum(_("%(status)s already") % {"status": status}, int(counts.get("already", 0)), _("Nothing recorded")),
+        Sum(_("Refused"), n, href="#refused" if n else "", tone="failed" if n else ""),
+    ]
+    gone = int(job.parameters["total"]) - int(job.done)
+    if job.is_over and gone > 0:
+        sums.append(Sum(_("Not like this any more"), gone, _("Changed by somebody after you had asked for this, or not there")))
+    sums.append(Sum(_("Registrations"), int(job.parameters["total"]), total=True))
+    return JobPage(
+        heading=_("The status is set") if job.is_over else _("Setting the status"),
+        lead=_("To %(status)s.") % {"status": status},
+        crumbs=[(_("Registrations"), reverse("registrations"))],
+        label=_("Setting status"),
+        sums=sums,
+        refused=_refused(refused, n) if n and job.is_over else None,
+        links=[(_("Back to Registrations"), reverse("registrations"), "primary")],
+        stop_note=_("What is done stays done."),
+    )
+
+
+def _refused(rows: list[dict[str, Any]], n: int) -> Refused:
+    reasons = {
+        bulk_change.LATER: _("Somebody gave it another status after you had asked for this"),
+        bulk_change.MEANWHILE: _("Somebody saved it in that very moment"),
+    }
+    heads = [_("Registration"), _("Status then"), _("Reason")]
+    table = [
+        [
+            Cell(heads[0], row["code"], reverse("registration", args=(row["event"], row["code"]))),
+            Cell(heads[1], row["status"]),
+            Cell(heads[2], reasons.get(row["reason"], row["reason"])),
+        ]
+        for row in rows
+    ]
+    title = ngettext("%(n)s was refused", "%(n)s were refused", n) % {"n": f"{n:,}"}
+    text = _("The first %(n)s of them:") % {"n": f"{len(rows):,}"} if n > len(rows) else ""
+    return Refused(title, text, heads, table)

@@ -1,0 +1,183 @@
+"""What an import came to, or would come to, in words; and what its columns and its lacks are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.administration.views.job_page import Cell, JobPage, Refused, Sum
+from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.jobs.models import Job
+from heliograph.registrations.imports.columns import Column, Known
+from heliograph.web.fields import Choice
+
+MOST_NAMED = 5
+"""Flows that a sentence names."""
+
+type Steps = list[tuple[str, str]]
+
+
+def steps_of(upload: str, at: int) -> Steps:
+    """The wizard's steps; those that can be gone back to have addresses."""
+    columns, dry = (reverse(name, args=(upload,)) if upload and at < 4 else "" for name in ("import-columns", "import-dry-run"))
+    return [
+        (_("Upload"), reverse("import") if at < 4 else ""),
+        (_("Columns"), columns),
+        (_("Dry run"), dry),
+        (_("Import"), ""),
+        (_("Result"), ""),
+    ]
+
+
+def crumbs() -> list[tuple[str, str]]:
+    """Where one is."""
+    return [(_("Registrations"), reverse("registrations"))]
+
+
+def targets_of(known: Known) -> list[tuple[str, list[Choice]]]:
+    """Where a column can go, in groups."""
+    plain = {
+        "code": _("Code"),
+        "event": _("Event"),
+        "status": _("Status"),
+        "attendee_type": _("Attendee type"),
+        "order_code": _("Order code"),
+        "active": _("Is Active"),
+        "modified": _("Modified"),
+    }
+    questions = {q.code: q.label for q in known.questions()}
+    flags = {p.name: p.name for event in known.events for p in event.properties.values()}
+    sessions = {s.code: s.name for event in known.events for s in event.sessions.values()}
+    groups = [
+        (_("Registration"), list(plain.items())),
+        (_("Profile"), [(f"profile.{name}", _(label)) for name, label in PROFILE_FIELDS.items()]),
+        (_("Profile Data"), [(f"profile.custom.{f.code}", f.label) for f in known.account.profile_fields.values()]),
+        (_("Answers"), [(f"answers.{code}", label) for code, label in questions.items()]),
+        (_("Properties"), [(f"properties.{name}", _(name)) for name in (*STANDARD_PROPERTY_NAMES.values(), *flags)]),
+        (_("Sessions"), [(f"sessions.{code}", f"{code}: {name}") for code, name in sessions.items()]),
+        (_("Event"), [(f"event.{name}", _(label)) for name, label in EVENT_FIELDS.items() if name != "code"]),
+    ]
+    return [(group, [Choice(value, label) for value, label in choices]) for group, choices in groups if choices]
+
+
+def fresh(name: str) -> list[Choice]:
+    """Places that are not there yet, named as the column."""
+    words = {
+        "answers": _("A new question"),
+        "properties": _("A new property"),
+        "sessions": _("A new session"),
+        "profile.custom": _("A new field of Profile Data"),
+    }
+    key = name.strip()
+    return [Choice(f"{area}.{key}", label) for area, label in words.items()] if key else []
+
+
+def read_as(column: Column) -> str:
+    """How a column's dates and lists are read."""
+    if column.split:
+        return _("Several answers in a cell, split at “%(sign)s”") % {"sign": column.split.strip()}
+    if column.target == "modified" or column.target in ("event.start", "event.end"):
+        return _("Dates are read %(order)s") % {"order": column.date.value}
+    return ""
+
+
+# --- what it came to
+
+
+def sums_of(job: Job) -> list[Sum]:
+    """The job's numbers, dry run or not."""
+    counts: Mapping[str, Any] = job.counts
+    dry = bool(job.parameters["dry_run"])
+    cleared, rows_cleared = int(counts.get("cleared", 0)), int(counts.get("rows_cleared", 0))
+    sub = ""
+    if dry:
+        some = ngettext("Empty cells clear %(n)s value in %(rows)s of them", "Empty cells clear %(n)s values in %(rows)s of them", cleared)
+        sub = some % {"n": f"{cleared:,}", "rows": f"{rows_cleared:,}"} if cleared else _("Empty cells clear nothing")
+    refused = int(counts.get("refused", 0))
+    sums = [
+        Sum(_("New registrations"), int(counts.get("created", 0))),
+        Sum(_("Changed registrations"), int(counts.get("updated", 0)), sub),
+        Sum(_("The same as stored"), int(counts.get("unchanged", 0)), _("No change is made")),
+    ]
+    if counts.get("stale"):
+        sums.append(Sum(_("Older than what is stored"), int(counts["stale"]), _("No change is made")))
+    sums.append(Sum(_("Refused"), refused, href="#refused" if refused else "", tone="failed" if refused else ""))
+    return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
+
+
+def acts_of(job: Job, config: AccountConfig, changes: int) -> str:
+    """What the flows of today would do with it, by the dry run; a flow that is gone by now is left out."""
+    judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
+    counted: Mapping[str, int] = job.result.get("acts") or {}
+    acting = sorted(
+        ((int(n), config.flows[int(id)].name) for id, n in counted.items() if int(id) in config.flows), key=lambda x: (-x[0], x[1])
+    )
+    if not acting:
+        return f"{judged} {_('By the rules of today no flow acts on them.')}" if changes else judged
+    named = ", ".join(_("%(flow)s on %(n)s") % {"flow": name, "n": f"{n:,}"} for n, name in acting[:MOST_NAMED])
+    more = len(acting) - MOST_NAMED
+    named += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more} if more > 0 else ""
+    told = ngettext("By the rules of today %(n)d flow acts: %(named)s.", "By the rules of today %(n)d flows act: %(named)s.", len(acting))
+    return f"{judged} {told % {'n': len(acting), 'named': named}}"
+
+
+def refused_of(job: Job) -> Refused | None:
+    """What was refused, by reason; None where nothing was."""
+    n = int(job.counts.get("refused", 0))
+    groups: Sequence[Mapping[str, Any]] = job.result.get("refused") or ()
+    if not n or not groups:
+        return None
+    dry = bool(job.parameters["dry_run"])
+    heads = [_("Field"), _("Lines"), _("First lines"), _("Reason"), _("Would be accepted")]
+    rows = [_group(group, heads) for group in groups]
+    if dry:
+        title = ngettext("%(n)s row would be refused", "%(n)s rows would be refused", n)
+        text = _(
+            "The others are not held up by them. The file has these lines as they are, with their reasons: correct them and import that file alone, now or later."
+        )
+    else:
+        title = ngettext("%(n)s line was refused", "%(n)s lines were refused", n)
+        text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
+    return Refused(title % {"n": f"{n:,}"}, text, heads, rows, reverse("job-refused", args=(job.pk,)) if job.result.get("report") else "")
+
+
+def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[Cell]:
+    first = list(group["first"])
+    shown = "; ".join(f"{x['line']:,}: {x['value']}" if x["value"] else f"{x['line']:,}" for x in first[:3])
+    accepted = list(dict.fromkeys(text for x in first for text in x["accepted"]))
+    return [
+        Cell(heads[0], group["field"] or _("The whole line")),
+        Cell(heads[1], f"{group['rows']:,}"),
+        Cell(heads[2], shown),
+        Cell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
+        Cell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
+    ]
+
+
+def job_page(job: Job) -> JobPage:
+    """What the page of a running or ended import shows."""
+    created = [str(text) for text in job.result.get("created", ())]
+    said = _("Recorded without sending.") if job.parameters["quiet"] else ""
+    dry = bool(job.parameters["dry_run"])
+    again = str(job.parameters.get("upload", ""))
+    links = [(_("See the registrations"), reverse("registrations"), "primary"), (_("Import another file"), reverse("import"), "")]
+    if dry and again:
+        links = [(_("Go on"), reverse("import-dry-run", args=(again,)), "primary")]
+    return JobPage(
+        heading=_("Import"),
+        lead=f"{job.parameters['name']}. {said}".strip(),
+        crumbs=crumbs(),
+        label={"scanning": _("Reading"), "checking": _("Checking")}.get(job.phase, _("Importing")),
+        sums=sums_of(job) if job.phase != "scanning" else [],
+        refused=refused_of(job) if job.is_over else None,
+        links=links,
+        note=_("Created with it: %(things)s.") % {"things": ", ".join(created[:40])} if created else "",
+        stop_note=_("Rows that are in stay in. The rest can be imported later from the same file."),
+        steps=steps_of("", 4) if not dry else steps_of(again, 3),
+    )

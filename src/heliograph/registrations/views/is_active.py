@@ -1,0 +1,110 @@
+"""Clearing Is Active, which is how a registration is deleted, and setting it again (P8): the question with what flows make of it, then one change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connection, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.flow import sentence
+from heliograph.domain.flow.matching import Verdict, decide
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.recording.items import Outcome
+from heliograph.registrations import draft
+from heliograph.registrations.draft import Opened
+from heliograph.registrations.views.problems import said
+from heliograph.setup.usage import Use
+from heliograph.setup.views.confirmation import Breaks, FlowThen, href_of, question
+from heliograph.setup.views.frame import by, reading
+from heliograph.store.database import Database, of_django
+from heliograph.web.pages import page
+from heliograph.web.toasts import say
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    """Asks, then makes the one change. What it is to become stands in the question, so that a second click changes nothing back."""
+    if request.method == "POST" and request.POST.get("to") in ("active", "inactive"):
+        return _save(request, event, code)
+    with transaction.atomic(using="read"):
+        o = _opened(reading(), request, event, code)
+        return page(request, "setup/dialog.html", section="registrations", here="registrations", **_question(o))
+
+
+def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:
+    found = draft.opened(db, request.account.pk, event, code)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _save(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    wanted = request.POST.get("to") == "active"
+    with transaction.atomic():
+        db = of_django(connection)
+        o = _opened(db, request, event, code)
+        if o.state.active == wanted:
+            say(request, _("Is Active was set already.") if wanted else _("Is Active was cleared already."))
+        else:
+            document = {"event": o.event.code, "code": o.code, "active": wanted}
+            answer = draft.save(db, request.account.pk, document, by=by(request), expected=None)
+            if answer.outcome is Outcome.REFUSED:
+                say(request, " ".join(said(p.reason, p.allowed) for p in answer.problems))
+            else:
+                done = _("Is Active is set.") if wanted else _("Is Active is cleared.")
+                say(request, done, link=_("Timeline"), href=reverse("timeline", args=(o.event.code, o.code)))
+    return HttpResponseRedirect(reverse("registration", args=(event, code)))
+
+
+def _question(o: Opened) -> dict[str, Any]:
+    name, listed, clears = o.name or o.code, reverse("registrations"), o.state.active
+    takes = [decision.flow for decision in decide(_change(o), o.account, o.event) if decision.verdict is Verdict.TRIGGERED]
+    names = sentence.Names.of(o.account)
+    flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
+    if clears:
+        title = _("One last change, updated, is made of it")
+        later = _("Later saves are recorded and judged by no flow until Is Active is set again.")
+    else:
+        title = _("One change, updated, is made of it")
+        later = _("Flows act on later saves again. What was saved meanwhile is not sent by itself.")
+    acts = (
+        ngettext("This flow acts on that one.", "These %(n)d flows act on that one.", len(flows)) % {"n": len(flows)}
+        if flows
+        else _("By the rules of today no flow acts on that one.")
+    )
+    return question(
+        (_("Clear Is Active of %(name)s?") if clears else _("Set Is Active of %(name)s?")) % {"name": name},
+        lead=_("This is how a registration is deleted: it is kept, and its history with it.") if clears else "",
+        crumbs=[(_("Registrations"), listed), (o.event.code, f"{listed}?{urlencode({'event': o.event.id})}")],
+        breaks=[Breaks(title, f"{acts} {later}", flows=flows)],
+        hidden=[("to", "inactive" if clears else "active")],
+        button=_("Clear Is Active") if clears else _("Set Is Active"),
+        button_class="danger" if clears else "primary",
+        cancel_href=reverse("registration", args=(o.event.code, o.code)),
+    )
+
+
+def _change(o: Opened) -> Change:
+    """The change that would be recorded."""
+    state = replace(o.state, active=not o.state.active)
+    return Change(
+        0,
+        SubjectKind.REGISTRATION,
+        o.id,
+        o.version + 1,
+        Facet.UPDATED,
+        o.state.modified,
+        "",
+        registration=state,
+        before={"active": o.state.active},
+    )

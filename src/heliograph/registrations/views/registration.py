@@ -1,0 +1,226 @@
+"""One registration: its form, its text for a Viewer, and the page for what two people saved at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.db import connection, connections, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.recording.items import Outcome
+from heliograph.registrations import draft
+from heliograph.registrations.draft import Opened, Values
+from heliograph.registrations.views.form import blocks_of, form_of, label_of, shown
+from heliograph.registrations.views.problems import said
+from heliograph.store.database import Database, of_django
+from heliograph.store.moments import from_micros
+from heliograph.web.pages import page
+from heliograph.web.templatetags.moments import clock_minute, moment
+from heliograph.web.toasts import say
+
+TRIES = 3
+"""A form that meets another save in the very moment is compared again, so often."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def registration(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    """Shows a registration, or saves its form as one change."""
+    if request.method != "POST":
+        with transaction.atomic(using="read"):
+            return _show(request, of_django(connections["read"]), _opened(of_django(connections["read"]), request, event, code))
+    if not may(request.user, Role.PLANNER):
+        raise PermissionDenied(_("A Planner or an Administrator can change registrations."))
+    for _again in range(TRIES):
+        with transaction.atomic():
+            answer = _save(request, of_django(connection), event, code)
+        if answer is not None:
+            return answer
+    return HttpResponseRedirect(request.path)
+
+
+def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:
+    found = draft.opened(db, request.account.pk, event, code)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpResponse | None:
+    """Saves what was changed; None where somebody else saved in this very moment."""
+    o = _opened(db, request, event, code)
+    then = draft.shown_then(request.POST.get("opened", ""))
+    now = draft.posted({name: request.POST.getlist(name) for name in request.POST}, then)
+    stored = draft.values_of(o)
+    mine = {
+        name: values for name, values in draft.changed(then, now).items() if name in stored and request.POST.get(f"pick-{name}") != "theirs"
+    }
+    if not mine:
+        say(request, _("Nothing was changed, so nothing was recorded."))
+        return HttpResponseRedirect(request.path)
+    differing = draft.differences(then, stored, then | mine)
+    if any(d.by_both for d in differing):
+        return _conflict(request, db, o, mine, differing)
+    document = draft.document_of(o, mine, then if then.get("properties") == stored["properties"] else stored)
+    answer = draft.save(db, request.account.pk, document, by=f"user:{request.user.pk}", expected=o.version)
+    if answer.outcome is Outcome.CONFLICT:
+        return None
+    if answer.outcome is Outcome.REFUSED:
+        problems = {draft.field_of(p, o): said(p.reason, p.allowed) for p in answer.problems}
+        return _show(request, db, o, values=stored | then | now, errors=problems, then=then)
+    if answer.changes:
+        say(request, _("Saved as one change."), link=_("Timeline"), href=reverse("timeline", args=(o.event.code, o.code)))
+    else:
+        say(request, _("Nothing was changed, so nothing was recorded."))
+    return HttpResponseRedirect(request.path)
+
+
+def _show(
+    request: AccountRequest,
+    db: Database,
+    o: Opened,
+    *,
+    values: Values | None = None,
+    errors: dict[str, str] | None = None,
+    then: Values | None = None,
+) -> HttpResponse:
+    stored = draft.values_of(o)
+    readonly = not may(request.user, Role.PLANNER)
+    told = None
+    if errors:
+        told = {
+            "tone": "failed",
+            "title": ngettext("Not saved: %(n)d field is refused", "Not saved: %(n)d fields are refused", len(errors)) % {"n": len(errors)},
+            "text": _("What you wrote is still here."),
+            "items": [f"{label_of(name, o)}: {text}" if name else text for name, text in errors.items()],
+        }
+    elif not o.state.active:
+        told = {
+            "tone": "",
+            "title": _("This registration is not active"),
+            "text": _("What is saved now is recorded and judged by no flow until Is Active is set again."),
+            "items": [],  # a template would take the dictionary's own items() for what is not there
+        }
+        if not readonly:
+            told |= {"link": _("Set Is Active"), "href": reverse("registration-active", args=(o.event.code, o.code))}
+    return page(
+        request,
+        "registrations/registration.html",
+        section="registrations",
+        here="registrations",
+        status=422 if errors else 200,
+        **_head(o),
+        state=_state(o),
+        version=o.version,
+        opened=draft.written(then or stored),
+        told=told,
+        identity=[],
+        form=None if readonly else form_of(o, values or stored, errors or {}),
+        readonly=readonly,
+        menu=[] if readonly else _menu(request, o),
+        blocks=blocks_of(o, stored) if readonly else [],
+        record=_record(db, request, o),
+        timeline=request.account.signal_enabled,
+    )
+
+
+def _head(o: Opened) -> dict[str, Any]:
+    listed = reverse("registrations")
+    return {
+        "code": o.code,
+        "event": o.event.code,
+        "name": o.name,
+        "crumbs": [(_("Registrations"), listed), (o.event.code, f"{listed}?{urlencode({'event': o.event.id})}")],
+    }
+
+
+def _menu(request: AccountRequest, o: Opened) -> list[tuple[str, str]]:
+    words = _("Clear Is Active") if o.state.active else _("Set Is Active")
+    found = [(words, reverse("registration-active", args=(o.event.code, o.code)))]
+    return [(_("Timeline"), reverse("timeline", args=(o.event.code, o.code))), *found] if request.account.signal_enabled else found
+
+
+def _state(o: Opened) -> str:
+    if not o.state.active:
+        return _("Not active")
+    status = o.account.status(o.state.status, o.event)
+    mode = _("Test registration") if o.is_test else _("Live registration")
+    return f"{status.name}, {mode}" if status else mode
+
+
+def _record(db: Database, request: AccountRequest, o: Opened) -> list[tuple[str, str]]:
+    rows = db.all("SELECT c.by FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
+    by = _who(rows[0][0], request) if rows else ""
+    state = o.state
+    facts = [
+        (_("Order code"), state.order_code),
+        (_("Created"), moment(state.created)),
+        (_("Modified"), moment(state.modified)),
+        (_("by"), by),
+        (_("Status modified"), moment(state.status_modified)),
+        (_("Pin"), state.profile.get("pin", "")),
+        (_("External key"), state.profile.get("external_key", "")),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def _who(mark: str, request: AccountRequest) -> str:
+    """Who saved, by the mark in the change."""
+    kind, _colon, number = mark.partition(":")
+    if kind == "user" and number.isdecimal():
+        user = User.objects.filter(pk=int(number), account=request.account).first()
+        return user.name or user.email if user else _("a user who is gone")
+    return {"token": _("an API token"), "import": _("import %(n)s") % {"n": number}, "demo": _("the demo")}.get(kind, mark)
+
+
+def _conflict(request: AccountRequest, db: Database, o: Opened, mine: Values, differing: Sequence[draft.Difference]) -> HttpResponse:
+    """Nothing of mine is stored yet: both values, to choose from."""
+    rows = db.all("SELECT c.by, c.at FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
+    who, at = (_who(rows[0][0], request), from_micros(rows[0][1])) if rows else (_("Somebody"), None)
+    their = _("%(who)s, %(time)s") % {"who": who, "time": clock_minute(at)} if at else who
+    stored = draft.values_of(o)
+    return page(
+        request,
+        "registrations/conflict.html",
+        section="registrations",
+        here="registrations",
+        status=409,
+        **_head(o),
+        version=o.version,
+        opened=draft.written({name: stored[name] for name in mine}),
+        title=_("%(who)s saved this meanwhile") % {"who": who},
+        text=_("%(who)s saved at %(time)s. Nothing of yours is stored yet, and nothing is lost. Choose where you differ.")
+        % {"who": who, "time": clock_minute(at)},
+        their=their,
+        both=[
+            {
+                "id": d.name,
+                "field": label_of(d.name, o),
+                "was": shown(d.was),
+                "theirs": shown(d.theirs),
+                "mine": shown(d.mine),
+                "pick": "",
+            }
+            for d in differing
+            if d.by_both
+        ],
+        one=[
+            {
+                "field": label_of(d.name, o),
+                "was": shown(d.was),
+                "now": shown(d.mine if d.theirs == d.was else d.theirs),
+                "by": _("You") if d.theirs == d.was else their,
+            }
+            for d in differing
+            if not d.by_both
+        ],
+        mine=[(name, value) for name, values in mine.items() for value in values],
+    )

@@ -1,0 +1,1 @@
+"""The Retry Queue (guide: The Retry Queue)."""

@@ -1,0 +1,93 @@
+"""Where a cause is cured: the one page beside each group and item of the Retry Queue (D6), and beside the gate that stopped a change (F9).
+
+Who may not change a thing is not sent to change it (P1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.accounts.models import Role, User
+from heliograph.accounts.roles import may
+from heliograph.deliveries.why import Why
+from heliograph.deliveries.words import credentials_refused, request_refused
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.flow import Destination
+from heliograph.domain.flow.matching import GateName
+from heliograph.domain.snapshot import AccountConfig
+
+_CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
+_FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is mended: the words of a link, "" where there is no such page, and its address."""
+
+    text: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What failed. connection, flow and destination: by id; None where items of one cause differ in it."""
+
+    cause: Cause | None
+    answered: int | None = None
+    connection: int | None = None
+    flow: int | None = None
+    destination: int | None = None
+
+
+def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> Place:
+    """The page that cures it, of what this user may change."""
+    cause, answered = trouble.cause, trouble.answered
+    if cause is Cause.UNTAGGED:
+        return Place(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else Place()
+    if not may(user, Role.ADMINISTRATOR):
+        return Place()
+    setup = Place(_("Open Connection Setup"), reverse("connection", args=(trouble.connection,))) if trouble.connection else Place()
+    if trouble.connection not in config.connections:
+        setup = Place()
+    if cause in _CONNECTION or credentials_refused(cause, answered):
+        return setup
+    if request_refused(cause, answered):
+        return _mapping(trouble, config) or setup
+    if cause in _FLOW and trouble.flow in config.flows:
+        return Place(_("Open the flow"), reverse("flow", args=(trouble.flow,)))
+    return Place()
+
+
+_CHANGED_AT = {
+    GateName.ACTIVE: (gettext_lazy("Open the flow"), ""),
+    GateName.MODE: (gettext_lazy("Open the flow"), ""),
+    GateName.FILTERS: (gettext_lazy("Change the filters of this flow"), "#filters"),
+    GateName.ACTIVATION: (gettext_lazy("Change the tags of this flow"), "#source"),
+}
+"""Where a flow is changed, so that a gate of it lets a change through."""
+
+
+def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
+    """The same, with a link in the gate that stopped it (F9). Who only watches, or a flow that is deleted, has none."""
+    place = Place()
+    if why.curable:
+        place = cured_at(Trouble(Cause.UNTAGGED), config, user)
+    elif why.stopped in _CHANGED_AT and why.flow.id in config.flows and may(user, Role.ADMINISTRATOR):
+        text, part = _CHANGED_AT[why.stopped]
+        place = Place(str(text), reverse("flow", args=(why.flow.id,)) + part)
+    gates = [replace(gate, fix=place.text, fix_href=place.href) if gate.state in ("stopped", "wait") else gate for gate in why.gates]
+    return replace(why, gates=gates)
+
+
+def _mapping(trouble: Trouble, config: AccountConfig) -> Place | None:
+    """The mapping that makes what was refused."""
+    flow = config.flows.get(trouble.flow or 0)
+    found: Destination | None = next((d for d in flow.destinations if d.id == trouble.destination), None) if flow else None
+    mapping = config.mappings.get(found.payload_mapping or 0) if found else None
+    if found is None or mapping is None:
+        return None
+    return Place(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(found.payload_mapping,)))

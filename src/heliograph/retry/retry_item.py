@@ -1,0 +1,65 @@
+"""One item of the Retry Queue whole (D8): the change, the flow as it judged it, the rendered request and every attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from heliograph.deliveries.actions import Attempt, attempts_of
+from heliograph.deliveries.database import Reading
+from heliograph.deliveries.exchanges import Exchange, exchanges
+from heliograph.deliveries.why import Why, why
+from heliograph.domain.registration.change import Change
+from heliograph.domain.snapshot import EventConfig
+from heliograph.retry.retry_items import Item, group_key
+from heliograph.retry.retry_queue import RetryQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """An item with all that is known of it. change None: its content is no longer kept (X6). alike: items of the same cause, itself too."""
+
+    item: Item
+    change: Change | None
+    event: EventConfig | None
+    at: int
+    by: str
+    why: Why | None
+    flow_number: int
+    attempts: Sequence[Attempt]
+    exchanges: Mapping[int, Exchange]
+    alike: int
+    cause: str
+
+
+def details(reading: Reading, key: str) -> Details | None:
+    """An item by its key; None for what is none of this account's."""
+    queue = RetryQueue(reading)
+    item = queue.find(key)
+    if item is None:
+        return None
+    of = item.of
+    change, _ = reading.changes([of.change]).get(of.change, (None, (0, 0, 0, 0)))
+    rows = reading.db.all(
+        "SELECT c.at, c.by, c.account_version, c.event_version, r.flow_number FROM change c"
+        " LEFT JOIN run r ON r.change_id = c.id AND r.flow_id = :flow WHERE c.account_id = :account AND c.id = :change",
+        {"account": reading.account, "change": of.change, "flow": of.flow},
+    )
+    at, by, account_version, event_version, number = rows[0] if rows else (0, "", 0, 0, None)
+    event = reading.events([of.event]).get(of.event)
+    attempts = attempts_of(reading.db, reading.account, [of.id]).get(of.id, []) if item.action else []
+    kept = exchanges(reading.db, reading.account, [of.id]) if item.action else {}
+    group = group_key(item)
+    return Details(
+        item=item,
+        change=change,
+        event=event,
+        at=at,
+        by=by,
+        why=why(reading, change, of.flow, account_version, of.event, event_version) if change and rows else None,
+        flow_number=number or 0,
+        attempts=attempts,
+        exchanges={n: found for (_, n), found in kept.items()},
+        alike=queue.count_of(group),
+        cause=group,
+    )

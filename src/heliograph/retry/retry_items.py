@@ -1,0 +1,154 @@
+"""What stands in the Retry Queue: items, and groups of those that have one cause (guide: Retry; D6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heliograph.deliveries.actions import Action
+from heliograph.deliveries.database import Person
+from heliograph.domain.delivery.action import QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.ids import read_id
+
+OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for. statuses: () = all. text: of a registration or a reason. cause: the key of a group."""
+
+    statuses: tuple[QueueStatus, ...] = ()
+    category: Category | None = None
+    flow: int | None = None
+    event: int | None = None
+    connection: int | None = None
+    text: str = ""
+    cause: str = ""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than everything."""
+        return self != Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRun:
+    """A run that is judged again (F7). due 0: submitted by hand."""
+
+    id: int
+    change: int
+    flow: int
+    registration: int | None
+    event: int
+    mode: int
+    queue: QueueStatus
+    category: Category
+    cause: Cause
+    tries: int
+    due: int | None
+    message: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item. Exactly one of action and run is there. status_answered: of the target's last answer; lacks: what carries no tag, in words."""
+
+    action: Action | None
+    run: StuckRun | None
+    person: Person | None
+    event: str
+    flow: str
+    connection: str = ""
+    answered: int | None = None
+    lacks: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses: a12 for an action, r34 for a run."""
+        return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
+
+    @property
+    def of(self) -> Action | StuckRun:
+        """Whichever it is."""
+        found = self.action or self.run
+        assert found is not None
+        return found
+
+    @property
+    def queue(self) -> QueueStatus:
+        """Its status."""
+        found = self.of.queue
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several."""
+
+    key: str
+    cause: Cause | None
+    category: Category | None
+    connection: int | None
+    connection_name: str
+    answered: int | None
+    lacks: str
+    event: str
+    message: str
+    n: int
+    people: int
+    flows: int
+    flow: int | None
+    destination: int | None
+    next: int | None
+    since: int
+
+
+def group_key(item: Item) -> str:
+    """What makes items one group: cause, connection and answer; of a run cause, event and what lacks a tag."""
+    if item.action is not None:
+        a = item.action
+        return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{a.message}"
+    run = item.run
+    assert run is not None
+    return f"{run.cause.value}~~{run.event}~{item.lacks}"
+
+
+def parts_of(key: str) -> tuple[str, int, int | None, str]:
+    """Cause, connection, answer and message of a group's key; zeros for what is not there."""
+    cause, _, rest = key.partition("~")
+    connection, _, rest = rest.partition("~")
+    answered, _, message = rest.partition("~")
+    return cause, read_id(connection) or 0, read_id(answered), message
+
+
+def _only[T](found: set[T]) -> T | None:
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def group_of(key: str, items: Sequence[Item]) -> Group:
+    first = items[0]
+    due = [item.of.due for item in items if item.of.due is not None and item.queue in OPEN]
+    categories = Counter(item.of.category for item in items)
+    return Group(
+        key=key,
+        cause=first.of.cause,
+        category=categories.most_common(1)[0][0],
+        connection=first.action.connection if first.action else None,
+        connection_name=first.connection,
+        answered=first.answered,
+        lacks=first.lacks,
+        event=first.event,
+        message=first.of.message,
+        n=len(items),
+        people=len({item.of.registration for item in items}),
+        flows=len({item.of.flow for item in items}),
+        flow=_only({item.of.flow for item in items}),
+        destination=_only({item.action.destination if item.action else None for item in items}),
+        next=min(due) if due else None,
+        since=min(item.of.created for item in items),
+    )

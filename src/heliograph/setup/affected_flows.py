@@ -1,0 +1,52 @@
+"""Which Live flows would take what: told before an event leaves Testing, and before many registrations are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from heliograph.domain.flow.filters import actual_values, matches
+from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Mode, Watch
+from heliograph.domain.registration.change import Change, EventState, Facet, SubjectKind
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def running(config: AccountConfig, facets: Facet) -> list[Flow]:
+    """Complete and active Live flows that watch for any of these facets, by name."""
+    found = {flow.id: flow for facet in Facet if facet & facets for flow in config.by_facet.get(facet, ()) if flow.mode is Mode.LIVE}
+    return sorted(found.values(), key=lambda flow: (flow.name.casefold(), flow.id))
+
+
+def live_flows(event: EventConfig, state: EventState, config: AccountConfig) -> tuple[list[Flow], list[Flow]]:
+    """Live flows of registrations that take those of the event as `state` has it, and those that leave it out by their filters."""
+    takes: list[Flow] = []
+    leaves: list[Flow] = []
+    for flow in running(config, Facet.CREATED | Facet.UPDATED | Facet.STATUS_CHANGED | Facet.SESSION_STATUS_CHANGED):
+        (takes if _passes(flow, event, state, config) else leaves).append(flow)
+    return takes, leaves
+
+
+def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig) -> list[Flow]:
+    """Live flows that may act when registrations of these live events become `status`: their tags are the status's, their event filters pass.
+
+    Filters of people and the lists of properties differ from registration to registration, so these flows act on some of them.
+    """
+    found: dict[int, Flow] = {}
+    for event in events:
+        if config.is_test_event(event.state.status):
+            continue
+        tags = next((s.tags for s in (*config.statuses.values(), *event.statuses.values()) if s.name == status), frozenset())
+        for flow in running(config, Facet.UPDATED | Facet.STATUS_CHANGED):
+            lists = flow.tags_of(STATUSES)
+            wanted = bool(tags & set(lists)) if lists else flow.watch is Watch.REGISTRATION and STATUSES not in flow.emptied
+            if wanted and PROPERTIES not in flow.emptied and _passes(flow, event, event.state, config):
+                found[flow.id] = flow
+    return sorted(found.values(), key=lambda flow: (flow.name.casefold(), flow.id))
+
+
+def _passes(flow: Flow, event: EventConfig, state: EventState, config: AccountConfig) -> bool:
+    """Whether the event passes the flow's filters of events."""
+    change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_UPDATED, _EPOCH, "", event_state=state)
+    return all(matches(row, actual_values(row.field, change, config, event)) for row in flow.filters if row.field.startswith("event."))

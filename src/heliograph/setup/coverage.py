@@ -1,0 +1,289 @@
+"""Tag coverage (P11): what flows will stumble over, with the tag that each name has elsewhere.
+
+Shown are objects without a tag of every kind that a flow decides or filters by or a mapping reads; New whenever it has none; and every untagged
+custom status and property, whatever the flows are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from django.db import connection
+
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, Group, parse_source
+from heliograph.domain.setup.statuses import NEW
+from heliograph.domain.setup.tags import Tag, TagKind
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.recording.sources import Committed
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Question, RegistrationProperty, RegistrationStatus, SessionStatus
+from heliograph.setup.names import folded
+from heliograph.setup.services.events import set_event_tags
+from heliograph.setup.services.object_tags import TABLES, add_tag
+from heliograph.setup.services.saving import saving
+from heliograph.store.database import Database, of_django
+from heliograph.store.models import Event
+
+KINDS: Final = (
+    TagKind.REGISTRATION_STATUS,
+    TagKind.REGISTRATION_PROPERTY,
+    TagKind.ATTENDEE_TYPE,
+    TagKind.QUESTION,
+    TagKind.SESSION_STATUS,
+    TagKind.EVENT_STATUS,
+    TagKind.EVENT,
+)
+_ALWAYS: Final = frozenset({TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY})
+_COUNTED: Final = 10_000  # items of Retry that are looked at for what they wait for
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An object without a tag. event: its id, None for the account's own; where: the event's code or "". suggested: a tag; others: in how many
+    other events this name has it, 0 where it is only called so. waits: items of Retry that wait for it."""
+
+    kind: TagKind
+    id: int
+    name: str
+    event: int | None
+    where: str
+    suggested: Tag | None
+    others: int
+    waits: int
+
+    @property
+    def key(self) -> str:
+        """How a form names it."""
+        return f"{self.kind.value}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Why a kind is looked at: names of the flows that decide or filter by it, and of the mappings that read it."""
+
+    flows: Sequence[str] = ()
+    mappings: Sequence[str] = ()
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody asks for it."""
+        return bool(self.flows or self.mappings)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is uncovered, by kind, and who asks for each kind. A kind without gaps is left out."""
+
+    gaps: Mapping[TagKind, Sequence[Gap]]
+    asked: Mapping[TagKind, Kinds]
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(len(gaps) for gaps in self.gaps.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a bulk tagging came to. left: gaps that stayed as they are."""
+
+    tagged: int
+    left: Sequence[Gap]
+
+
+def coverage(db: Database, account: int) -> Coverage:
+    """What carries no tag now. The number of queries does not depend on how much there is."""
+    config = Committed(db).account(account)
+    asked = {kind: _askers(kind, config) for kind in KINDS}
+    waits = _waiting(db, account)
+    codes = dict(Event.objects.values_list("pk", "code"))
+    found = {}
+    for kind in KINDS:
+        rows = list(_objects(kind))
+        suggest = _Suggesting(kind, rows, config.tags)
+        gaps = [
+            Gap(kind, row.id, row.name, row.event, codes.get(row.event or 0, ""), *suggest(row), waits.get((kind, row.id), 0))
+            for row in rows
+            if not row.tags and _is_shown(row, kind, asked[kind])
+        ]
+        if gaps:
+            found[kind] = sorted(gaps, key=lambda gap: (-gap.waits, gap.suggested is None, gap.where, folded(gap.name), gap.id))
+    return Coverage(found, asked)
+
+
+def apply(account: int, keys: Iterable[str], tag: int | None, *, by: str, administers: bool) -> Applied:
+    """Tags what was ticked: with one tag, or (None) each with the one suggested. What cannot have it stays as it is and is named."""
+    db = of_django(connection)
+    known = {gap.key: gap for gaps in coverage(db, account).gaps.values() for gap in gaps}
+    config = Committed(db).account(account)
+    chosen = [known[key] for key in dict.fromkeys(keys) if key in known]
+    todo: dict[tuple[TagKind, int], list[int]] = defaultdict(list)
+    left = []
+    for gap in chosen:
+        wanted = config.tags.get(tag) if tag is not None else gap.suggested
+        fits = wanted is not None and wanted.id > 0 and gap.kind in wanted.kinds and (gap.event is not None or administers)
+        if wanted is not None and fits:
+            todo[gap.kind, wanted.id].append(gap.id)
+        else:
+            left.append(gap)
+    done = [gap for gap in chosen if gap not in left]
+    try:
+        _apply(account, todo, done, by=by)
+    except (Invalid, NotThere):  # somebody has deleted a tag or an object meanwhile
+        return Applied(0, chosen)
+    return Applied(len(done), left)
+
+
+def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done: Sequence[Gap], *, by: str) -> None:
+    events = {gap.event for gap in done if gap.event is not None}
+    whole = any(gap.event is None for gap in done)
+    if done:
+        with saving(account, by=by, events=events, whole_account=whole) as s:
+            for (kind, id), objects in todo.items():
+                if kind is not TagKind.EVENT:
+                    add_tag(s, kind, objects, id)
+                    continue
+                for event in objects:
+                    set_event_tags(s, event, sorted({*s.source.event(event).state.tags, id}))
+
+
+# --- who asks for tags
+
+
+def _askers(kind: TagKind, config: AccountConfig) -> Kinds:
+    flows = [flow.name for flow in config.flows.values() if _decides(flow, kind)]
+    mappings = []
+    if kind is TagKind.QUESTION:
+        mappings = [m.name for m in config.mappings.values() if any(parse_source(key).group is Group.QUESTION_TAGS for key in m.sources)]
+    return Kinds(sorted(flows, key=str.casefold), sorted(mappings, key=str.casefold))
+
+
+def _decides(flow: Flow, kind: TagKind) -> bool:
+    """Whether the flow decides or filters by tags of this kind."""
+    match kind:
+        case TagKind.REGISTRATION_STATUS:
+            return flow.watch is Watch.STATUS or bool(flow.tags_of(STATUSES))
+        case TagKind.REGISTRATION_PROPERTY:
+            return any(tag > 0 for tag in flow.tags_of(PROPERTIES))
+        case TagKind.SESSION_STATUS:
+            return flow.watch is Watch.SESSION_STATUS
+        case TagKind.EVENT_STATUS:
+            return flow.watch is Watch.EVENT
+        case TagKind.ATTENDEE_TYPE:
+            return any(row.field == ATTENDEE_TYPE_TAGS for row in flow.filters)
+        case TagKind.EVENT:
+            return any(row.field == EVENT_TAGS for row in flow.filters)
+    return False
+
+
+def _is_shown(row: _Object, kind: TagKind, asked: Kinds) -> bool:
+    if asked.asked or (kind in _ALWAYS and row.event is not None):
+        return True
+    return kind is TagKind.REGISTRATION_STATUS and row.event is None and row.name == NEW
+
+
+# --- what there is
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    id: int
+    name: str
+    event: int | None
+    tags: tuple[int, ...]
+
+
+def _objects(kind: TagKind) -> Iterable[_Object]:
+    """All objects of a kind with their tags, in two queries."""
+    if kind is TagKind.QUESTION:
+        return [_Object(q.pk, q.label, q.event_id, (q.tag_id,) if q.tag_id else ()) for q in Question.objects.all()]
+    if kind is TagKind.EVENT:
+        tagged = _grouped(EventTag.objects.values_list("event_id", "tag_id"))
+        return [_Object(pk, name, pk, tagged.get(pk, ())) for pk, name in Event.objects.values_list("pk", "name")]
+    _model, through, owner = TABLES[kind]
+    tags = _grouped(through.objects.values_list(f"{owner}_id", "tag_id"))
+    models: dict[TagKind, Any] = {
+        TagKind.REGISTRATION_STATUS: RegistrationStatus,
+        TagKind.REGISTRATION_PROPERTY: RegistrationProperty,
+        TagKind.ATTENDEE_TYPE: AttendeeType,
+        TagKind.SESSION_STATUS: SessionStatus,
+        TagKind.EVENT_STATUS: EventStatus,
+    }
+    rows = models[kind].objects.all()
+    return [_Object(row.pk, row.name, getattr(row, "event_id", None), tags.get(row.pk, ())) for row in rows]
+
+
+def _grouped(pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, ...]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for id, tag in pairs:
+        found[id].append(tag)
+    return {id: tuple(sorted(tags)) for id, tags in found.items()}
+
+
+class _Suggesting:
+    """The tag that a name has in most other events; else the tag that is called so."""
+
+    def __init__(self, kind: TagKind, rows: Iterable[_Object], tags: Mapping[int, Tag]) -> None:
+        self._tags = {id: tag for id, tag in tags.items() if id > 0 and kind in tag.kinds}
+        self._elsewhere: dict[str, Counter[int]] = defaultdict(Counter)
+        for row in rows:
+            self._elsewhere[folded(row.name)].update(tag for tag in row.tags if tag in self._tags)
+        self._called = {folded(text): tag for tag in self._tags.values() for text in (tag.label, tag.name)}
+
+    def __call__(self, row: _Object) -> tuple[Tag | None, int]:
+        name = folded(row.name)
+        found = min(self._elsewhere[name].items(), key=lambda pair: (-pair[1], pair[0]), default=None)
+        return (self._tags[found[0]], found[1]) if found else (self._called.get(name), 0)
+
+
+# --- what waits
+
+
+def _waiting(db: Database, account: int) -> Counter[tuple[TagKind, int]]:
+    """Items of Retry that wait for a tag, by what they name."""
+    rows = db.all(
+        "SELECT x.after FROM (SELECT change_id FROM judgement WHERE account_id = :account AND queue IN (1, 2) AND cause = :cause"
+        f" ORDER BY id LIMIT {_COUNTED}) j JOIN change c ON c.id = j.change_id JOIN change_content x ON x.change_id = c.id AND x.at = c.at",
+        {"account": account, "cause": Cause.UNTAGGED.value},
+    )
+    found: Counter[tuple[TagKind, int]] = Counter()
+    for (after,) in rows:
+        found.update(_named(_After.read(after)) if after else ())
+    return found
+
+
+class _Part(msgspec.Struct):
+    status: int | None = None
+    properties: list[int] = []
+
+
+class _After(msgspec.Struct):
+    """Of a change's state what may carry tags; the rest is passed over unread, since there may be thousands of them."""
+
+    registration: _Part | None = None
+    session: _Part | None = None
+    event: _Part | None = None
+
+    @classmethod
+    def read(cls, text: str) -> _After:
+        return _AFTER.decode(text)
+
+
+_AFTER: Final = msgspec.json.Decoder(_After)
+
+
+def _named(after: _After) -> Iterator[tuple[TagKind, int]]:
+    registration = after.registration or _Part()
+    kind, part = (TagKind.SESSION_STATUS, after.session) if after.session else (TagKind.REGISTRATION_STATUS, registration)
+    if part.status is not None:
+        yield kind, part.status
+    if after.event and after.event.status is not None:
+        yield TagKind.EVENT_STATUS, after.event.status
+    for id in registration.properties:
+        yield TagKind.REGISTRATION_PROPERTY, id

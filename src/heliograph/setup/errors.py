@@ -1,0 +1,57 @@
+"""Why a set-up cannot be saved.
+
+SetupError
+├── Invalid     a value is wrong; by field, for forms
+├── InUse       something uses it; who does (P12)
+└── NotThere    the account has no such thing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models
+
+from heliograph.domain.errors import HeliographError
+
+if TYPE_CHECKING:
+    from heliograph.setup.usage import Use
+
+
+class SetupError(HeliographError):
+    """The set-up cannot be saved."""
+
+
+class Invalid(SetupError):
+    """A value is wrong. fields: sentences by the name of the field, "" for the whole."""
+
+    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+        self.fields = {name: tuple(sentences) for name, sentences in fields.items()}
+        super().__init__(" ".join(f"{name}: {s}" if name else s for name, sentences in self.fields.items() for s in sentences))
+
+
+class InUse(SetupError):
+    """Something uses it, so it cannot be deleted (P12). uses: who."""
+
+    def __init__(self, name: str, uses: Sequence[Use]) -> None:
+        self.uses = tuple(uses)
+        shown = ", ".join(str(use) for use in self.uses[:5]) + (f" and {len(self.uses) - 5} more" if len(self.uses) > 5 else "")
+        super().__init__(f"{name} is in use by {shown}.")
+
+
+class NotThere(SetupError):
+    """There is no such thing in this account."""
+
+
+def check(row: models.Model) -> None:
+    """Raises Invalid for what the row's fields and constraints refuse."""
+    try:
+        row.clean_fields()  # first, and alone: what no column can hold must not get into the queries of the constraints
+        row.full_clean()
+    except ValidationError as error:
+        fields: dict[str, list[str]] = {}
+        for name, sentences in error.message_dict.items():
+            fields.setdefault("" if name == NON_FIELD_ERRORS else name.removeprefix("folded_"), []).extend(sentences)
+        raise Invalid(fields) from None

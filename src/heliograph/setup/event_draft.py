@@ -1,0 +1,77 @@
+"""The form of one event: what it shows, what was changed in it, and what two people changed at once (P2).
+
+A form posts what it showed and what it holds now; only the difference is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from heliograph.domain.ids import read_id
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.registration.document import check_answers
+from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.registrations.draft import Texts, Values
+from heliograph.setup.errors import Invalid
+from heliograph.setup.local_times import parse_local, written_local
+
+PLAIN = ("code", "name", "location", "timezone")
+
+
+def values_of(state: EventState, config: AccountConfig) -> Values:
+    """What a form of it shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids), custom.7."""
+    out: Values = {name: _one(getattr(state, name)) for name in PLAIN}
+    out["status"] = (str(state.status),)
+    out["start"], out["end"] = (_one(written_local(at, state.timezone)) for at in (state.start, state.end))
+    out["tags"] = tuple(str(tag) for tag in state.tags)
+    out |= {f"custom.{id}": tuple(state.custom.get(id, ())) for id in config.event_fields}
+    return out
+
+
+def changed_state(state: EventState, changes: Mapping[str, Texts], config: AccountConfig) -> EventState:
+    """The state with what a form changed in it. Raises Invalid for what cannot be read; the service checks the rest."""
+    problems: dict[str, list[str]] = {}
+    code, name, location, zone = (_text(changes, field, getattr(state, field)) for field in PLAIN)
+    new = replace(state, code=code, name=name, location=location, timezone=zone)
+    times: dict[str, datetime | None] = {}
+    for part in ("start", "end"):
+        stored = getattr(state, part)
+        # A time is what stands in the form: with another time zone the same words are another instant.
+        text = _text(changes, part, written_local(stored, state.timezone))
+        try:
+            times[part] = parse_local(text, zone, part, stored if zone == state.timezone else None)
+        except Invalid as error:
+            problems |= {field: list(said) for field, said in error.fields.items()}
+        except (KeyError, ValueError, OSError):  # no such zone
+            problems["timezone"] = ["This is not a time zone."]
+    custom = dict(state.custom)
+    for id, field in config.event_fields.items():
+        given = changes.get(f"custom.{id}")
+        if given is None:
+            continue
+        custom[id] = given
+        try:
+            check_answers({id: given}, config.event_fields, "custom")
+        except Refused as refused:
+            problems[f"custom.{field.id}"] = [problem.reason for problem in refused.problems]
+    if problems:
+        raise Invalid(problems)
+    if "status" in changes:
+        chosen = _text(changes, "status", "")
+        new = replace(new, status=read_id(chosen) or 0)
+    if "tags" in changes:
+        new = replace(new, tags=tuple(int(tag) for tag in changes["tags"]))
+    return replace(new, custom={id: values for id, values in custom.items() if values}, start=times["start"], end=times["end"])
+
+
+def _text(changes: Mapping[str, Texts], name: str, before: str) -> str:
+    if name not in changes:
+        return before
+    return changes[name][0] if changes[name] else ""
+
+
+def _one(text: str) -> Texts:
+    return (text,) if text else ()

@@ -1,0 +1,133 @@
+"""The job "mark-test": an event leaves Planning or Testing (P9).
+
+First its registrations are marked Test, quietly and a chunk at a time, while it is still in Testing: so no Live flow ever sees one of
+them as a live one. Its status changes with the last step. Registrations that come in meanwhile are Test from their creation on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from django.db import connections
+from django_scopes import scope
+
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.jobs import control
+from heliograph.jobs.models import Job, State
+from heliograph.jobs.registry import JobError, Kind, Step
+from heliograph.recording.items import Item, Outcome
+from heliograph.recording.record import record
+from heliograph.recording.sources import Committed
+from heliograph.setup.errors import NotThere, SetupError
+from heliograph.setup.services.events import MarksFirst, save_event
+from heliograph.setup.services.saving import saving
+from heliograph.store.database import Database, of_django
+
+KIND: Final = "mark-test"
+CHUNK: Final = 500
+OPEN: Final = (State.QUEUED, State.RUNNING, State.PAUSED, State.CANCELLING, State.FAILED)
+MARKING, SWITCHING = "marking", "switching"
+
+
+def kind() -> Kind:
+    """The job's kind, for wiring."""
+    return Kind(KIND, Marking)
+
+
+def leaves_test(config: AccountConfig, event: EventConfig, status: int) -> bool:
+    """Whether this status takes the event out of Planning and Testing."""
+    return config.is_test_event(event.state.status) and not config.is_test_event(status)
+
+
+def unmarked(db: Database, account: int, event: int) -> int:
+    """Registrations of the event that are not Test yet."""
+    ((n,),) = db.all(
+        "SELECT count(*) FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test",
+        {"account": account, "event": event},
+    )
+    return int(n)
+
+
+def start(account: int, event: int, status: int, *, by: str) -> Job:
+    """Begins to take an event out of Testing; the job that does so already, if there is one. Raises NotThere.
+
+    Inside a transaction of the set-up: of two people who ask at once, the second one gets the first one's job.
+    """
+    with saving(account, by=by, events=[event]) as s:
+        config = s.source.account(account)
+        if status not in config.event_statuses:
+            raise NotThere(f"There is no event status {status}.")
+        running = under_way(account, event)
+        if running is not None:
+            return running
+        return control.create(KIND, account, {"event": event, "status": status, "by": by, "of": unmarked(s.db, account, event)}, by=by)
+
+
+def under_way(account: int, event: int) -> Job | None:
+    """The job that takes an event out of Testing just now; also one that failed and can be resumed."""
+    with scope(account=account):
+        found: Job | None = Job.objects.filter(kind=KIND, parameters__event=event, state__in=OPEN).order_by("-id").first()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Codes of registrations that are to be marked; none: it is time to switch."""
+
+    codes: Sequence[str]
+
+
+class Marking:
+    """One run of the job."""
+
+    def __init__(self, job: Job) -> None:
+        self._account: int = job.account_id
+        self._event, self._status, self._by = int(job.parameters["event"]), int(job.parameters["status"]), str(job.parameters["by"])
+        self._of, self._done = int(job.parameters["of"]), int(job.done)
+
+    def read(self) -> Chunk:
+        """The next registrations that are not Test, by code."""
+        rows = of_django(connections["default"]).all(
+            f"SELECT code FROM registration WHERE account_id = :account AND event_id = :event AND version > 0 AND NOT is_test ORDER BY code LIMIT {CHUNK}",
+            {"account": self._account, "event": self._event},
+        )
+        return Chunk([code for (code,) in rows])
+
+    def write(self, db: Database, chunk: Chunk) -> Step:
+        """Marks them, or, once none is left, changes the status."""
+        return self._mark(db, chunk.codes) if chunk.codes else self._switch()
+
+    def _mark(self, db: Database, codes: Sequence[str]) -> Step:
+        source = Committed(db)
+        test = {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True}
+        event = source.event(self._event).code
+        items = [Item(self._account, {"event": event, "code": c, "properties": test}, self._by, quiet=True, by_hand=True) for c in codes]
+        answers = record(db, items, source)
+        refused = [p for answer in answers if answer.outcome is Outcome.REFUSED for p in answer.problems]
+        if refused:
+            raise JobError(f"A registration could not be marked: {refused[0].reason}")
+        self._done += len(codes)
+        return Step({}, self._done, max(self._of, self._done), {"marked": self._done}, phase=MARKING)
+
+    def _switch(self) -> Step:
+        counts = {"marked": self._done}
+        try:
+            with saving(self._account, by=self._by, events=[self._event]) as s:
+                save_event(s, replace(s.source.event(self._event).state, status=self._status), self._event)
+        except MarksFirst:  # somebody cleared Test meanwhile, or sent a registration that says it is none
+            return Step({}, self._done, max(self._of, self._done), counts, phase=MARKING)
+        except SetupError as error:
+            raise JobError(str(error)) from error
+        return Step({}, self._done, self._done, counts, phase=SWITCHING, finished=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def progress(job: Job) -> dict[str, Any]:
+    """How far it is: done of total, in per cent, and what is left."""
+    total = max(int(job.total or job.parameters["of"]), 1)
+    return {"n": job.done, "of": total, "percent": min(100, job.done * 100 // total), "left": job.time_left}

@@ -1,0 +1,81 @@
+"""An account: made with its standard statuses, and changed (P1-P3, P5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django_scopes import scope
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import Account
+from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
+from heliograph.setup.errors import Invalid, check
+from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
+from heliograph.setup.names import folded
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.version_bodies import account_bodies
+from heliograph.store import configuration
+from heliograph.store.database import of_django
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What an account says of itself. signal_enabled: N4."""
+
+    code: str
+    name: str
+    timezone: str = "UTC"
+    signal_enabled: bool = True
+
+
+def create_account(facts: AccountFacts, *, by: str) -> Account:
+    """A new account with the 11 registration statuses, 5 session statuses and 7 event statuses. Raises Invalid."""
+    row = Account(code=facts.code.strip(), name=facts.name.strip(), timezone=facts.timezone, signal_enabled=facts.signal_enabled)
+    _check(row)
+    with transaction.atomic():
+        row.save()
+        with scope(account=row.pk):
+            RegistrationStatus.objects.bulk_create(
+                RegistrationStatus(account=row, code=_code(name), name=name, cls=cls.value, position=i)
+                for i, (name, cls) in enumerate(REGISTRATION_STATUSES.items())
+            )
+            SessionStatus.objects.bulk_create(
+                SessionStatus(account=row, code=_code(name), name=name, position=i) for i, name in enumerate(SESSION_STATUSES)
+            )
+            EventStatus.objects.bulk_create(
+                EventStatus(account=row, code=_code(name), name=name, position=i) for i, name in enumerate(EVENT_STATUSES)
+            )
+            db = of_django(connection)
+            configuration.lock_exclusive(db, accounts=[row.pk])
+            configuration.save(db, row.pk, configuration.ACCOUNT, row.pk, account_bodies(row.pk), by=by)
+            audit.note(db, row.pk, by=by, what=Deed.CREATED, kind="account", id=row.pk, name=row.name, after=_shown(row))
+    return row
+
+
+def change_account(s: Saving, facts: AccountFacts) -> Account:
+    """Saves what an account says of itself. Raises Invalid."""
+    s.needs_account()
+    row = Account.objects.get(pk=s.account)
+    before = _shown(row)
+    row.code, row.name, row.timezone, row.signal_enabled = facts.code.strip(), facts.name.strip(), facts.timezone, facts.signal_enabled
+    _check(row)
+    row.save()
+    s.note(Deed.CHANGED, "account", row, before, _shown(row))
+    return row
+
+
+def _check(row: Account) -> None:
+    check(row)
+    taken = {folded(code) for code in Account.objects.exclude(pk=row.pk).values_list("code", flat=True)}
+    if folded(row.code) in taken:
+        raise Invalid({"code": ["There is an account of this code already."]})
+
+
+def _shown(row: Account) -> dict[str, object]:
+    return {"code": row.code, "name": row.name, "timezone": row.timezone, "signal_enabled": row.signal_enabled}
+
+
+def _code(name: str) -> str:
+    return name.upper().replace(" ", "-")

@@ -1,0 +1,76 @@
+"""Custom profile and event fields of an account (P6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Max
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.snapshot import QuestionType
+from heliograph.setup import usage
+from heliograph.setup.errors import InUse, NotThere, check
+from heliograph.setup.models import CustomField
+from heliograph.setup.names import FIELD_CODE_LENGTH, code_for
+from heliograph.setup.services import usage_counts
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Thing, Use
+from heliograph.setup.version_bodies import answerable_body
+from heliograph.store.database import of_django
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """A custom field. kind: profile or event; it stays what it is."""
+
+    kind: str
+    code: str
+    label: str
+    type: str = QuestionType.TEXT
+    options: tuple[str, ...] = ()
+
+
+def save_field(s: Saving, facts: FieldFacts, id: int | None = None) -> CustomField:
+    """Saves a custom field. A code that is left out is made of the label. Raises Invalid, NotThere."""
+    s.needs_account()
+    if id is None:
+        last = CustomField.objects.filter(kind=facts.kind).aggregate(last=Max("position"))["last"]
+        row = CustomField(account_id=s.account, kind=facts.kind, position=0 if last is None else last + 1)
+        before = None
+    else:
+        row = _row(id)
+        before = answerable_body(row)
+    code = facts.code.strip()
+    if not code and facts.label.strip():
+        code = code_for(facts.label, FIELD_CODE_LENGTH, CustomField.objects.filter(kind=facts.kind).values_list("code", flat=True))
+    row.code, row.label, row.type, row.options = code, facts.label.strip(), facts.type, list(facts.options)
+    check(row)
+    row.save()
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, "custom field", row, before, answerable_body(row))
+    return row
+
+
+def field_uses(account: int, id: int) -> list[Use]:
+    """Answers to a custom field, and the flows and mappings that name it. Raises NotThere."""
+    row = _row(id)
+    counted = usage_counts.uses_of_profile_field if row.kind == CustomField.Kind.PROFILE else usage_counts.uses_of_event_field
+    return [*counted(of_django(connection), account, id), *usage.uses_above(account, Thing.CUSTOM_FIELD, id)]
+
+
+def delete_field(s: Saving, id: int) -> None:
+    """Deletes a custom field without answers, and that no flow or mapping names. Raises InUse, NotThere."""
+    s.needs_account()
+    row = _row(id)
+    uses = field_uses(s.account, id)
+    if uses:
+        raise InUse(str(row), uses)
+    s.note(Deed.DELETED, "custom field", row, answerable_body(row), None)
+    row.delete()
+
+
+def _row(id: int) -> CustomField:
+    row: CustomField | None = CustomField.objects.filter(pk=id).first()
+    if row is None:
+        raise NotThere(f"There is no custom field {id}.")
+    return row

@@ -1,0 +1,213 @@
+"""What is set up in an event: custom statuses, attendee types, registration properties, questions, sessions (P3-P6).
+
+Each kind has a dataclass of facts, a `save_…` (id None = a new one) and a `delete_…`. All raise Invalid, NotThere; deleting raises InUse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models
+from django.db.models import Max
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import QuestionType
+from heliograph.setup import usage
+from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session
+from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
+from heliograph.setup.services import usage_counts
+from heliograph.setup.services.object_tags import usable_tags, write_tags
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Thing, Use
+from heliograph.store.database import of_django
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """A custom registration status (P3)."""
+
+    code: str
+    name: str
+    cls: StatusClass
+    tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TypeFacts:
+    """An attendee type (P5)."""
+
+    code: str
+    name: str
+    tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyFacts:
+    """A custom registration property (P4)."""
+
+    code: str
+    name: str
+    tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionFacts:
+    """A registration question (P6)."""
+
+    code: str
+    label: str
+    type: str = QuestionType.TEXT
+    options: tuple[str, ...] = ()
+    tag: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """A session (P5). Instants know their offset."""
+
+    code: str
+    name: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def save_status(s: Saving, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
+    """Saves a custom status of an event. Its code and name must differ from those of the standard statuses too: documents name statuses by either.
+
+    A code that is left out is made of the name, here and below.
+    """
+    standard = {folded(text) for row in RegistrationStatus.objects.filter(event=None) for text in (row.code, row.name)}
+    for name in ("code", "name"):
+        if folded(getattr(facts, name)) in standard:
+            raise Invalid({name: ["This is a standard registration status."]})
+    values = {"code": _code(RegistrationStatus, event, facts.code, facts.name, standard), "name": facts.name, "cls": facts.cls.value}
+    return _save(s, RegistrationStatus, TagKind.REGISTRATION_STATUS, event, values, facts.tags, id)
+
+
+def save_type(s: Saving, event: int, facts: TypeFacts, id: int | None = None) -> AttendeeType:
+    """Saves an attendee type."""
+    values = {"code": _code(AttendeeType, event, facts.code, facts.name), "name": facts.name}
+    return _save(s, AttendeeType, TagKind.ATTENDEE_TYPE, event, values, facts.tags, id)
+
+
+def save_property(s: Saving, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
+    """Saves a custom registration property; an event has at most 30."""
+    if id is None and RegistrationProperty.objects.filter(event=event).count() >= RegistrationProperty.MOST:
+        raise Invalid({"": [f"An event has at most {RegistrationProperty.MOST} custom registration properties."]})
+    values = {"code": _code(RegistrationProperty, event, facts.code, facts.name), "name": facts.name}
+    return _save(s, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, values, facts.tags, id)
+
+
+def save_question(s: Saving, event: int, facts: QuestionFacts, id: int | None = None) -> Question:
+    """Saves a question."""
+    if facts.tag is not None:
+        usable_tags(TagKind.QUESTION, [facts.tag], field="tag")
+    code = _code(Question, event, facts.code, facts.label, longest=FIELD_CODE_LENGTH)
+    values = {"code": code, "label": facts.label, "type": facts.type, "options": list(facts.options), "tag_id": facts.tag}
+    return _save(s, Question, None, event, values, (), id)
+
+
+def save_session(s: Saving, event: int, facts: SessionFacts, id: int | None = None) -> Session:
+    """Saves a session."""
+    for name in ("start", "end"):
+        at = getattr(facts, name)
+        if at is not None and at.tzinfo is None:
+            raise Invalid({name: ["The time has no time zone."]})
+    values = {**asdict(facts), "code": _code(Session, event, facts.code, facts.name)}
+    return _save(s, Session, None, event, values, (), id)
+
+
+def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
+    """Who uses a thing of the event: its registrations, and what stands above the platform (P12)."""
+    return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *usage.uses_above(account, thing, id)]
+
+
+def delete_status(s: Saving, event: int, id: int) -> None:
+    """Deletes a custom status that no registration has."""
+    _delete(s, RegistrationStatus, event, id, Thing.REGISTRATION_STATUS)
+
+
+def delete_type(s: Saving, event: int, id: int) -> None:
+    """Deletes an attendee type that no registration has."""
+    _delete(s, AttendeeType, event, id, Thing.ATTENDEE_TYPE)
+
+
+def delete_property(s: Saving, event: int, id: int) -> None:
+    """Deletes a custom registration property that is set nowhere."""
+    _delete(s, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
+
+
+def delete_question(s: Saving, event: int, id: int) -> None:
+    """Deletes a question that nobody answered."""
+    _delete(s, Question, event, id, Thing.QUESTION)
+
+
+def delete_session(s: Saving, event: int, id: int) -> None:
+    """Deletes a session that nobody registered for."""
+    _delete(s, Session, event, id, Thing.SESSION)
+
+
+def row_of[M: models.Model](s: Saving, model: type[M], event: int, id: int) -> M:
+    """The row of this event. Raises NotThere."""
+    s.needs_event(event)
+    row: M | None = model._default_manager.filter(pk=id, event=event).first()
+    if row is None:
+        raise NotThere(f"There is no {_words(model)} {id} in this event.")
+    return row
+
+
+def _save[M: models.Model](
+    s: Saving, model: type[M], kind: TagKind | None, event: int, values: Mapping[str, Any], tags: tuple[int, ...], id: int | None
+) -> M:
+    s.needs_event(event)
+    given = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+    if id is None:
+        last = model._default_manager.filter(event=event).aggregate(last=Max("position"))["last"]
+        row = model(account_id=s.account, event_id=event, position=0 if last is None else last + 1, **given)
+        before = None
+    else:
+        row = row_of(s, model, event, id)
+        before = _shown(row, given)
+        for name, value in given.items():
+            setattr(row, name, value)
+    check(row)
+    row.save()
+    after = _shown(row, given)
+    if kind is not None:
+        had, has = write_tags(s, kind, row, tags)
+        after["tags"] = has
+        if before is not None:
+            before["tags"] = had
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, _words(model), row, before, after)
+    return row
+
+
+def _code(model: type[models.Model], event: int, code: str, name: str, also: Iterable[str] = (), *, longest: int = CODE_LENGTH) -> str:
+    """The code, or one made of the name that the event does not have yet. also: what is taken besides."""
+    if code.strip() or not name.strip():
+        return code
+    return code_for(name, longest, [*model._default_manager.filter(event=event).values_list("code", flat=True), *also])
+
+
+def _shown(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in names}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _delete(s: Saving, model: type[models.Model], event: int, id: int, thing: Thing) -> None:
+    row = row_of(s, model, event, id)
+    uses = uses_of(s.account, event, thing, id)
+    if uses:
+        raise InUse(str(row), uses)
+    s.note(Deed.DELETED, _words(model), row, {"name": str(row)}, None)
+    row.delete()
+
+
+def _words(model: type[models.Model]) -> str:
+    return str(model._meta.verbose_name)

@@ -1,0 +1,157 @@
+"""Events (P2): created, saved, copied. Every save is recorded as a change, like that of a registration (P10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from django.core.exceptions import ValidationError
+
+from heliograph.accounts import audit
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import validate_timezone
+from heliograph.domain.registration.change import KEEP, EventState, Keep
+from heliograph.domain.registration.document import check_answers
+from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import AccountConfig, EventConfig, event_body
+from heliograph.recording.events import EventCodeTaken, record_event
+from heliograph.setup.errors import Invalid, NotThere, SetupError
+from heliograph.setup.models import EventTag
+from heliograph.setup.names import CODE_LENGTH, event_code, storable
+from heliograph.setup.services import event_setup
+from heliograph.setup.services.object_tags import usable_tags
+from heliograph.setup.services.saving import Saving
+from heliograph.store.models import Event, Registration
+
+NAME_LENGTH = 200
+LOCATION_LENGTH = 300
+
+
+class MarksFirst(SetupError):
+    """The event leaves Planning or Testing: its registrations have to be marked Test before its status can change (P9). registrations: how many."""
+
+    def __init__(self, registrations: int) -> None:
+        self.registrations = registrations
+        super().__init__(f"{registrations:,} registrations have to be marked Test first.")
+
+
+def save_event(s: Saving, state: EventState, id: int | None = None, *, quiet: bool = False) -> int:
+    """Creates (id None) or saves an event with its tags and custom answers, and records the change; its id.
+
+    quiet: recorded without being judged. Raises Invalid, NotThere, MarksFirst.
+    """
+    if id is not None:
+        s.needs_event(id)
+    s.write_account()
+    config = s.source.account(s.account)
+    state = _checked(state, config)
+    before = s.source.event(id).state if id is not None else None
+    if id is not None and before is not None and config.is_test_event(before.status) and not config.is_test_event(state.status):
+        unmarked = Registration.objects.filter(event_id=id, is_test=False).count()
+        if unmarked:
+            raise MarksFirst(unmarked)
+    try:
+        recorded = record_event(s.db, s.account, id, state, by=s.by, source=s.source, quiet=quiet)
+    except EventCodeTaken as error:
+        raise Invalid({"code": [str(error)]}) from None
+    if recorded.created:
+        s.events.add(recorded.event)  # nobody else sees it yet, so it needs no lock
+    has = set(EventTag.objects.filter(event=recorded.event).values_list("tag_id", flat=True))
+    EventTag.objects.filter(event=recorded.event, tag_id__in=has - set(state.tags)).delete()
+    EventTag.objects.bulk_create(
+        EventTag(account_id=s.account, event_id=recorded.event, tag_id=tag) for tag in state.tags if tag not in has
+    )
+    audit.note(
+        s.db,
+        s.account,
+        by=s.by,
+        what=Deed.CREATED if before is None else Deed.CHANGED,
+        kind="event",
+        id=recorded.event,
+        name=state.name,
+        before=event_body(before) if before else None,
+        after=event_body(state),
+    )
+    return recorded.event
+
+
+def set_event_tags(s: Saving, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:
+    """Sets the tags of an event. Raises Invalid, NotThere."""
+    s.needs_event(id)
+    save_event(s, replace(s.source.event(id).state, tags=tuple(tags)), id, quiet=quiet)
+
+
+def copy_event(
+    s: Saving, source: int, *, code: str, name: str, start: datetime | Keep | None = KEEP, end: datetime | Keep | None = KEEP
+) -> int:
+    """A new event with another's set-up and tags, without its registrations (P2); its id. Raises Invalid, NotThere."""
+    if not Event.objects.filter(pk=source).exists():
+        raise NotThere(f"There is no event {source}.")
+    original = s.source.event(source)
+    status = next((i for i, st in s.source.account(s.account).event_statuses.items() if st.name == "Testing"), original.state.status)
+    state = replace(original.state, code=code, name=name, status=status)
+    state = replace(state, start=state.start if start is KEEP else start, end=state.end if end is KEEP else end)
+    new = save_event(s, state)
+    _copy_setup(s, original, new)
+    return new
+
+
+def _copy_setup(s: Saving, original: EventConfig, new: int) -> None:
+    for row in original.statuses.values():
+        event_setup.save_status(s, new, event_setup.StatusFacts(row.code, row.name, row.cls or StatusClass.PENDING, tuple(row.tags)))
+    for kind in original.types.values():
+        event_setup.save_type(s, new, event_setup.TypeFacts(kind.code, kind.name, tuple(kind.tags)))
+    for q in original.questions.values():
+        event_setup.save_question(s, new, event_setup.QuestionFacts(q.code, q.label, q.type, q.options, q.tag))
+    for flag in original.properties.values():
+        event_setup.save_property(s, new, event_setup.PropertyFacts(flag.code, flag.name, tuple(flag.tags)))
+    for session in original.sessions.values():
+        event_setup.save_session(s, new, event_setup.SessionFacts(**{k: v for k, v in asdict(session).items() if k != "id"}))
+
+
+def _checked(state: EventState, config: AccountConfig) -> EventState:
+    """The state as it is stored. Raises Invalid with everything that is wrong."""
+    state = replace(state, code=state.code.strip(), name=state.name.strip(), location=state.location.strip())
+    problems: dict[str, list[str]] = {}
+    for field, longest in (("code", CODE_LENGTH), ("name", NAME_LENGTH), ("location", LOCATION_LENGTH)):
+        text = getattr(state, field)
+        if not text and field != "location":
+            problems.setdefault(field, []).append("This is needed.")
+        if len(text) > longest:
+            problems.setdefault(field, []).append(f"At most {longest} characters are possible.")
+    for field, check, value in (
+        ("code", event_code, state.code or "-"),
+        ("name", storable, state.name),
+        ("location", storable, state.location),
+        ("timezone", validate_timezone, state.timezone),
+    ):
+        try:
+            check(value)
+        except ValidationError as error:
+            problems.setdefault(field, []).extend(error.messages)
+    if state.status not in config.event_statuses:
+        problems["status"] = ["There is no such event status."]
+    for field in ("start", "end"):
+        at = getattr(state, field)
+        if at is not None and at.tzinfo is None:
+            problems[field] = ["The time has no time zone."]
+    if not problems and state.start and state.end and state.end < state.start:
+        problems["end"] = ["An event cannot end before it starts."]
+    try:
+        custom = check_answers(state.custom, config.event_fields, "custom")
+    except Refused as refused:
+        custom = {}
+        for problem in refused.problems:
+            problems.setdefault(problem.field, []).append(problem.reason)
+    if problems:
+        raise Invalid(problems)
+    return replace(
+        state,
+        custom=custom,
+        tags=tuple(sorted(usable_tags(TagKind.EVENT, state.tags))),
+        start=state.start.astimezone(UTC) if state.start else None,
+        end=state.end.astimezone(UTC) if state.end else None,
+    )

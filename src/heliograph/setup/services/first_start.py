@@ -1,0 +1,44 @@
+"""The first start (O6): of an installation where there is nobody yet, a one-time link makes the first account and its Administrator."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from heliograph.accounts.links import LinkOver, NewLink, look, make_link, take
+from heliograph.accounts.models import EntryLink, Purpose, Role, User
+from heliograph.accounts.people import PersonFacts, create_user
+from heliograph.setup.services.create_account import AccountFacts, create_account
+
+BY = "first start"
+
+
+def first_link() -> NewLink | None:
+    """A link for the first start, good for 30 minutes, in the place of the one before it. None once there is somebody."""
+    with transaction.atomic():
+        return None if User.objects.exists() else make_link(Purpose.FIRST_START, None, by=BY)
+
+
+def first_user(email: str, password: str, account: str) -> User | None:
+    """The same without a link, by the operator's settings. account: a code. None once there is somebody. Raises Invalid, PersonRefused."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return None
+        made = create_account(AccountFacts(account, account), by=BY)
+        return create_user(PersonFacts(email, email.partition("@")[0], Role.ADMINISTRATOR, made), password, by=BY)
+
+
+def look_at(token: str) -> EntryLink:
+    """The link, while it is good and there is nobody. Raises LinkOver."""
+    if User.objects.exists():
+        raise LinkOver
+    return look(Purpose.FIRST_START, token)
+
+
+def set_up(token: str, account: AccountFacts, *, name: str, email: str, password: str, second_factor: bool) -> User:
+    """Makes the account and its Administrator, and uses the link up. Raises LinkOver; Invalid and PersonRefused, after which the link is still good."""
+    with transaction.atomic():
+        take(Purpose.FIRST_START, token)
+        if User.objects.exists():
+            raise LinkOver
+        made = create_account(account, by=BY)
+        return create_user(PersonFacts(email, name, Role.ADMINISTRATOR, made, second_factor=second_factor), password, by=BY)

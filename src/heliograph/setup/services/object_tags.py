@@ -1,0 +1,124 @@
+"""Tags on objects (guide: Adding a Tag to an Object; P11).
+
+A tag may be put on an object only if it was made for objects of that kind. An object that had no tag and gets one releases the
+changes that waited for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import models
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.models import (
+    AttendeeType,
+    AttendeeTypeTag,
+    EventStatus,
+    EventStatusTag,
+    Question,
+    RegistrationProperty,
+    RegistrationPropertyTag,
+    RegistrationStatus,
+    RegistrationStatusTag,
+    SessionStatus,
+    SessionStatusTag,
+    Tag,
+)
+from heliograph.setup.models.tags import KIND_NAMES
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Tagged
+
+# The tables of tags on objects: (object, its table of tags, the column that names the object). Questions hold their one tag themselves,
+# events are recorded like registrations (`events.save_event`).
+TABLES: dict[TagKind, tuple[Any, Any, str]] = {
+    TagKind.REGISTRATION_STATUS: (RegistrationStatus, RegistrationStatusTag, "status"),
+    TagKind.REGISTRATION_PROPERTY: (RegistrationProperty, RegistrationPropertyTag, "property"),
+    TagKind.ATTENDEE_TYPE: (AttendeeType, AttendeeTypeTag, "type"),
+    TagKind.SESSION_STATUS: (SessionStatus, SessionStatusTag, "status"),
+    TagKind.EVENT_STATUS: (EventStatus, EventStatusTag, "status"),
+}
+
+
+def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> dict[int, Tag]:
+    """The account's tags of these ids. Raises Invalid for one that is not there, or was not made for objects of this kind."""
+    wanted = list(dict.fromkeys(tags))
+    found: dict[int, Tag] = Tag.objects.in_bulk(wanted)
+    for id in wanted:
+        if id not in found:
+            raise Invalid({field: [f"There is no tag {id}."]})
+        if kind not in found[id].kinds:
+            raise Invalid({field: [f"The tag {found[id].label} is not made for {KIND_NAMES[kind]}."]})
+    return found
+
+
+def write_tags(s: Saving, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Sets the tags of a row that is being saved; (before, after). Raises Invalid."""
+    _, through, owner = TABLES[kind]
+    after = sorted(usable_tags(kind, tags))
+    before = sorted(through.objects.filter(**{owner: row}).values_list("tag_id", flat=True))
+    gone = set(before) - set(after)
+    if gone:
+        through.objects.filter(**{owner: row}, tag_id__in=gone).delete()
+    through.objects.bulk_create(through(account_id=s.account, tag_id=tag, **{owner: row}) for tag in after if tag not in before)
+    if after and not before:
+        s.tagged.add(Tagged(kind, row.pk))
+    return before, after
+
+
+def set_tags(s: Saving, kind: TagKind, id: int, tags: Iterable[int]) -> None:
+    """Sets the tags of a status, property or attendee type. Raises Invalid, NotThere."""
+    row = _object(s, kind, id)
+    before, after = write_tags(s, kind, row, tags)
+    s.note(Deed.CHANGED, _kind(kind), row, {"tags": before}, {"tags": after})
+
+
+def add_tag(s: Saving, kind: TagKind, ids: Iterable[int], tag: int) -> None:
+    """Puts a tag on many objects (P11); those that have it keep it. A question that has another tag keeps that. Raises Invalid, NotThere."""
+    if kind is TagKind.QUESTION:
+        for id in dict.fromkeys(ids):
+            question = _question(s, id)
+            if question.tag_id is None:
+                set_question_tag(s, id, tag)
+        return
+    _, through, owner = TABLES[kind]
+    for id in dict.fromkeys(ids):
+        has = through.objects.filter(**{f"{owner}_id": id}).values_list("tag_id", flat=True)
+        set_tags(s, kind, id, {*has, tag})
+
+
+def set_question_tag(s: Saving, id: int, tag: int | None) -> None:
+    """Sets or clears the one tag of a question (P6). Raises Invalid, NotThere."""
+    question = _question(s, id)
+    if tag is not None:
+        usable_tags(TagKind.QUESTION, [tag], field="tag")
+    before, question.tag_id = question.tag_id, tag
+    question.save(update_fields=["tag"])
+    s.note(Deed.CHANGED, "question", question, {"tag": before}, {"tag": tag})
+
+
+def _question(s: Saving, id: int) -> Question:
+    question: Question | None = Question.objects.filter(pk=id).first()
+    if question is None:
+        raise NotThere(f"There is no question {id}.")
+    s.needs_event(question.event_id)
+    return question
+
+
+def _object(s: Saving, kind: TagKind, id: int) -> models.Model:
+    row: Any = TABLES[kind][0].objects.filter(pk=id).first()
+    if row is None:
+        raise NotThere(f"There is no {_kind(kind)} {id}.")
+    event = getattr(row, "event_id", None)
+    if event is None:
+        s.needs_account()
+    else:
+        s.needs_event(event)
+    return row  # type: ignore[no-any-return]
+
+
+def _kind(kind: TagKind) -> str:
+    return kind.value.replace("_", " ")

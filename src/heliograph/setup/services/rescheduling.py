@@ -1,0 +1,96 @@
+"""Saving a fix makes the Retry and Error items that it can cure due at once (D7).
+
+The saver holds the account's configuration exclusively: an attempt that failed by what was there before settles either before us, and is
+found here, or after us, and sees that it used an older version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
+from heliograph.domain.flow.flow import Does
+from heliograph.domain.setup.tags import TagKind
+from heliograph.flows.models import Destination
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Tagged
+from heliograph.store.database import Database
+from heliograph.store.queue import rescheduling
+
+ENDED_AT_ONCE = 10
+"""Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it comes to be sent."""
+
+
+def flow_saved(s: Saving, flow: int, *, rules_changed: bool) -> None:
+    """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
+    rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, does_of())
+    if rules_changed:
+        rescheduling.cure_runs(s.db, s.account, flow)
+
+
+def connection_saved(s: Saving, connection: int) -> None:
+    """A connection was saved: its credentials, its address, or what its flows lacked."""
+    rescheduling.cure_connection(s.db, s.account, connection, CURED_BY_CONNECTION, does_of())
+
+
+def mapping_saved(s: Saving, mapping: int) -> None:
+    """A mapping was saved: what waited for it in the flows that use it."""
+    used = Destination.objects.filter(removed_at=None, flow__deleted_at=None)
+    flows = {
+        *used.filter(payload_mapping=mapping).values_list("flow_id", flat=True),
+        *used.filter(header_mapping=mapping).values_list("flow_id", flat=True),
+    }
+    for flow in sorted(flows):
+        rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_MAPPING, does_of())
+
+
+def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
+    """Objects that had no tag have one now: the runs that waited for exactly these are judged again at once. Others keep their three tries."""
+    states = {
+        TagKind.REGISTRATION_STATUS: ("registration", "status"),
+        TagKind.SESSION_STATUS: ("session", "status"),
+        TagKind.EVENT_STATUS: ("event", "status"),
+        TagKind.REGISTRATION_PROPERTY: ("registration", "properties"),
+    }
+    for tagged in objects:
+        if tagged.kind in states:
+            _judge_again(db, account, *states[tagged.kind], tagged.id)
+
+
+def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> None:
+    number = int(id)
+    if db.vendor == "sqlite":
+        is_it = (
+            f"EXISTS (SELECT 1 FROM json_each(x.after, '$.{part}.{field}') WHERE value = {number})"
+            if field == "properties"
+            else f"json_extract(x.after, '$.{part}.{field}') = {number}"
+        )
+    elif field == "properties":
+        is_it = f"(x.after::jsonb #> '{{{part},{field}}}') @> '{number}'::jsonb"
+    else:
+        is_it = f"(x.after::jsonb #>> '{{{part},{field}}}') = '{number}'"
+    db.run(
+        "UPDATE judgement SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause AND EXISTS"
+        f" (SELECT 1 FROM change c JOIN change_content x ON x.change_id = c.id AND x.at = c.at WHERE c.id = judgement.change_id AND {is_it})",
+        {"account": account, "now": db.now(), "cause": Cause.UNTAGGED.value},
+    )
+
+
+def flow_deleted(s: Saving, flow: int) -> None:
+    """P12: its undelivered actions end as Failed."""
+    for _ in range(ENDED_AT_ONCE):
+        if not rescheduling.end_flow(s.db, s.account, flow):
+            break
+
+
+def destination_removed(s: Saving, destination: int) -> None:
+    """F8: as for a deleted flow."""
+    for _ in range(ENDED_AT_ONCE):
+        if not rescheduling.end_destination(s.db, s.account, destination):
+            break
+
+
+def does_of() -> Callable[[int], Does]:
+    """What each destination of the account does; one that is gone updates."""
+    known = {id: Does(does) for id, does in Destination.objects.values_list("pk", "does")}
+    return lambda id: known.get(id, Does.UPDATES)

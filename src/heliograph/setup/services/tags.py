@@ -1,0 +1,180 @@
+"""Tags themselves (guide: Setting Tags Up for an Account): created, changed, merged, deleted (P12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+
+from heliograph.accounts.audit import Deed
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup import usage
+from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.setup.models import EventTag, Question, Tag
+from heliograph.setup.models.tags import KIND_NAMES
+from heliograph.setup.services.events import set_event_tags
+from heliograph.setup.services.object_tags import TABLES
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Thing, Use
+from heliograph.store.models import Event
+
+
+@dataclass(frozen=True, slots=True)
+class TagFacts:
+    """A tag. label "" = its name."""
+
+    name: str
+    kinds: frozenset[TagKind]
+    label: str = ""
+
+
+def save_tag(s: Saving, facts: TagFacts, id: int | None = None) -> Tag:
+    """Saves a tag. A kind that objects use cannot be taken from it. Raises Invalid, InUse, NotThere."""
+    s.needs_account()
+    if not facts.kinds:
+        raise Invalid({"kinds": ["A tag is made for at least one kind of object."]})
+    row = Tag(account_id=s.account) if id is None else _row(id)
+    before = None if id is None else _shown(row)
+    if id is not None:
+        for kind in set(row.kinds) - facts.kinds:
+            uses = [*_objects(row, TagKind(kind)), *usage.uses_above(s.account, Thing.TAG, id, TagKind(kind))]
+            if uses:
+                raise InUse(f"{row.label} for {KIND_NAMES[TagKind(kind)]}", uses)
+    row.name, row.label, row.kinds = facts.name.strip(), facts.label.strip() or facts.name.strip(), sorted(facts.kinds)
+    check(row)
+    row.save()
+    s.note(Deed.CREATED if before is None else Deed.CHANGED, "tag", row, before, _shown(row))
+    return row
+
+
+def tag_uses(account: int, id: int) -> list[Use]:
+    """Everything that a tag is on, and every flow and mapping that names it. Raises NotThere."""
+    row = _row(id)
+    return [*(use for kind in TagKind for use in _objects(row, kind)), *usage.uses_above(account, Thing.TAG, id)]
+
+
+def carried() -> dict[int, dict[TagKind, int]]:
+    """How many objects of each kind carry each tag of the account, in one query a kind."""
+    found: dict[int, dict[TagKind, int]] = {}
+    through: list[tuple[TagKind, Any]] = [(kind, tables[1]) for kind, tables in TABLES.items()]
+    for kind, model in [*through, (TagKind.EVENT, EventTag), (TagKind.QUESTION, Question)]:
+        for tag, n in model.objects.exclude(tag=None).order_by().values_list("tag_id").annotate(n=Count("pk")):
+            found.setdefault(tag, {})[kind] = n
+    return found
+
+
+def objects_of(id: int) -> dict[TagKind, list[Use]]:
+    """The objects that carry a tag, by kind; kinds without any are left out. Raises NotThere."""
+    row = _row(id)
+    found = {kind: _objects(row, kind) for kind in TagKind}
+    return {kind: uses for kind, uses in found.items() if uses}
+
+
+def left_untagged(id: int) -> dict[TagKind, list[Use]]:
+    """The objects for which a tag is the only one: what its deletion leaves without any (P12). Raises NotThere."""
+    found = objects_of(id)
+    for kind in [k for k in found if k in TABLES]:
+        _model, through, owner = TABLES[kind]
+        others = set(
+            through.objects.filter(**{f"{owner}__in": [use.id for use in found[kind]]}).exclude(tag=id).values_list(owner, flat=True)
+        )
+        found[kind] = [use for use in found[kind] if use.id not in others]
+    found.pop(TagKind.EVENT, None)
+    return {kind: uses for kind, uses in found.items() if uses}
+
+
+def delete_tag(s: Saving, id: int) -> None:
+    """Deletes a tag and takes it off everything (P12).
+
+    Flows lose it from their lists; a list that loses its last one makes its flow incomplete. A tag that a filter or a mapping names is not
+    deletable. Events are recorded, but judged by no flow. Raises InUse, NotThere.
+    """
+    s.needs_account()
+    row = _row(id)
+    for dependents in usage.everyone():
+        dependents.tag_deleted(s, id)
+    _take_off(s, row, None)
+    s.note(Deed.DELETED, "tag", row, _shown(row), None)
+    row.delete()
+
+
+def merge_tags(s: Saving, old: int, into: int) -> Tag:
+    """Puts one tag in another's place everywhere and deletes the first. The other takes on its kinds. Raises Invalid, NotThere."""
+    s.needs_account()
+    if old == into:
+        raise Invalid({"into": ["Choose another tag to merge with."]})
+    row, other = _row(old), _row(into)
+    before = _shown(other)
+    other.kinds = sorted({*other.kinds, *row.kinds})
+    other.save()
+    for dependents in usage.everyone():
+        dependents.tag_replaced(s, old, into)
+    _take_off(s, row, other)
+    s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _shown(other) | {"merged": row.name})
+    row.delete()
+    return other
+
+
+def _take_off(s: Saving, row: Tag, other: Tag | None) -> None:
+    """Takes a tag off every object; `other` comes in its place."""
+    _lock_events(s, row)
+    for _model, through, owner in TABLES.values():
+        rows = through.objects.filter(tag=row)
+        if other is not None:
+            has = set(through.objects.filter(tag=other).values_list(f"{owner}_id", flat=True))
+            through.objects.bulk_create(
+                through(account_id=s.account, tag=other, **{f"{owner}_id": id})
+                for id in rows.values_list(f"{owner}_id", flat=True)
+                if id not in has
+            )
+        rows.delete()
+    Question.objects.filter(tag=row).update(tag=other)
+    for event, tags in _tags_of_events(row).items():
+        set_event_tags(s, event, sorted({*(tags - {row.pk}), *((other.pk,) if other else ())}), quiet=True)
+
+
+def _lock_events(s: Saving, row: Tag) -> None:
+    events = set(EventTag.objects.filter(tag=row).values_list("event_id", flat=True))
+    events |= set(Question.objects.filter(tag=row).values_list("event_id", flat=True))
+    for model, _through, _owner in TABLES.values():
+        if hasattr(model, "event"):
+            events |= set(model.objects.filter(tags=row).exclude(event=None).values_list("event_id", flat=True))
+    s.lock_more_events(events)
+
+
+def _tags_of_events(row: Tag) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for event, tag in EventTag.objects.filter(event__in=EventTag.objects.filter(tag=row).values("event")).values_list("event_id", "tag_id"):
+        found.setdefault(event, set()).add(tag)
+    return found
+
+
+def _objects(row: Tag, kind: TagKind) -> list[Use]:
+    """The objects of this kind that carry the tag."""
+    if kind is TagKind.EVENT:
+        return [Use("event", e.pk, e.code, where=e.code) for e in Event.objects.filter(tagged__tag=row).order_by("code")]
+    if kind is TagKind.QUESTION:
+        questions = Question.objects.filter(tag=row).select_related("event")
+        return [Use("question", q.pk, f"{q.label} ({q.event.code})", where=q.event.code) for q in questions]
+    model, _through, _owner = TABLES[kind]
+    rows: Any = model.objects.filter(tags=row).order_by("pk")
+    if hasattr(model, "event"):
+        rows = rows.select_related("event")
+    return [Use(str(model._meta.verbose_name), r.pk, str(r), where=_event_code(r)) for r in rows]
+
+
+def _event_code(row: Any) -> str:
+    event = getattr(row, "event", None)
+    return str(event.code) if event is not None else ""
+
+
+def _row(id: int) -> Tag:
+    row: Tag | None = Tag.objects.filter(pk=id).first()
+    if row is None:
+        raise NotThere(f"There is no tag {id}.")
+    return row
+
+
+def _shown(row: Tag) -> dict[str, object]:
+    return {"name": row.name, "label": row.label, "kinds": sorted(row.kinds)}

@@ -1,0 +1,86 @@
+"""Versions of flows, mappings and connections (F10), and what a new one does to the flows that run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from heliograph.domain.flow.completeness import missing
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.flows.models import Connection, Flow
+from heliograph.flows.models import Mapping as MappingRow
+from heliograph.setup.errors import NotThere
+from heliograph.setup.save_questions import AsksFirst, Stops
+from heliograph.setup.services.saving import Saving
+from heliograph.store import configuration
+from heliograph.store.configuration import ACCOUNT
+from heliograph.store.database import Database
+from heliograph.store.moments import from_micros
+
+KINDS: dict[type[Any], str] = {Connection: "connection", MappingRow: "mapping", Flow: "flow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an entity. since: the version of the account's set-up that it came with."""
+
+    number: int
+    at: datetime
+    by: str
+    body: Mapping[str, object]
+    since: int = 0
+
+
+def write(s: Saving, row: Any) -> None:
+    """Writes the row's body as its newest version, and its number into the row. Saves the row."""
+    kind = KINDS[type(row)]
+    body = None if row.deleted_at else row.body
+    configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
+    ((row.number,),) = s.db.all(
+        "SELECT coalesce(max(number), 0) FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :id",
+        {"scope": ACCOUNT, "account": s.account, "kind": kind, "id": row.pk},
+    )
+    row.changed_by = s.by[:60]
+    row.save()
+
+
+def history(db: Database, account: int, kind: str, id: int) -> list[Version]:
+    """All versions of a flow, mapping or connection, the newest first."""
+    rows = db.all(
+        "SELECT number, at, by, body, since FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
+        " AND kind = :kind AND entity_id = :id ORDER BY number DESC",
+        {"account": account, "scope": ACCOUNT, "kind": kind, "id": id},
+    )
+    return [Version(number, from_micros(at), by, json.loads(body), since) for number, at, by, body, since in rows]
+
+
+def version(db: Database, account: int, kind: str, id: int, number: int) -> Version:
+    """One version. Raises NotThere."""
+    found = next((v for v in history(db, account, kind, id) if v.number == number), None)
+    if found is None:
+        raise NotThere(f"There is no version {number} of this {kind}.")
+    return found
+
+
+@contextmanager
+def watching_flows(s: Saving, *, confirmed: bool) -> Iterator[AccountConfig]:
+    """Saves within it may make running flows incomplete: then it asks first (F2). Afterwards the rows say which flows are complete.
+
+    Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed.
+    """
+    s.needs_account()
+    s.write_account()  # what this transaction made before: a tag that the flow names
+    before = s.source.account(s.account)
+    yield before
+    after = s.source.account(s.account)
+    running = {flow.id for flow in before.flows.values() if flow.active and not missing(flow, before)}
+    lacks = {flow.id: missing(flow, after) for flow in after.flows.values()}
+    stops = [Stops(id, after.flows[id].name, lacks[id]) for id in sorted(running) if lacks.get(id) and after.flows[id].active]
+    if stops and not confirmed:
+        raise AsksFirst(stops)
+    Flow.objects.filter(pk__in=[id for id, lack in lacks.items() if not lack], is_complete=False).update(is_complete=True)
+    Flow.objects.filter(pk__in=[id for id, lack in lacks.items() if lack], is_complete=True).update(is_complete=False)

@@ -1,0 +1,77 @@
+"""The source fields that an account's mappings offer, by key and by name (guide: Mappings; M3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heliograph.domain.mapping.chips import LineError
+from heliograph.domain.setup.fields import FieldError, Group, SourceField, Subject, catalogue, is_offered, parse_source
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import AccountConfig
+from heliograph.store.registrations import folded
+
+
+@dataclass
+class SourceFields:
+    """What a mapping for `subject` can take its values from. gone: names by key of what the account had once."""
+
+    subject: Subject
+    groups: dict[Group, tuple[SourceField, ...]]
+    gone: Mapping[str, str] = field(default_factory=dict)
+    by_key: dict[str, SourceField] = field(init=False)
+    _by_name: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.by_key = {each.key: each for fields in self.groups.values() for each in fields}
+        self._by_name = {}
+        for each in self.by_key.values():
+            self._by_name.setdefault(folded(each.label), []).append(each.key)
+
+    @classmethod
+    def of(cls, config: AccountConfig, subject: Subject) -> SourceFields:
+        """Those of an account as it is set up."""
+        questions, properties = (
+            sorted((t for t in config.tags.values() if t.id > 0 and kind in t.kinds), key=lambda t: (folded(t.label), t.id))
+            for kind in (TagKind.QUESTION, TagKind.REGISTRATION_PROPERTY)
+        )
+        return cls(
+            subject,
+            catalogue(
+                subject,
+                profile_fields=config.profile_fields.values(),
+                event_fields=config.event_fields.values(),
+                question_tags=questions,
+                property_tags=properties,
+            ),
+        )
+
+    def key_of(self, name: str) -> str:
+        """The key of what stands between braces: a key, or a field's name, whatever its case. Raises LineError."""
+        if name in self.by_key:
+            return name
+        named = self._by_name.get(folded(name), [])
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise LineError(f"{len(named)} fields are called {name!r}: write {' or '.join(f'{{{key}}}' for key in named)}")
+        try:
+            key = parse_source(name)
+        except FieldError:
+            raise LineError(f"there is no field {name[:100]!r}") from None
+        if not is_offered(key, self.subject):
+            raise LineError(f"a mapping for a {self.subject} has no field {name!r}")
+        raise LineError(f"your account has no field {name!r} any more")
+
+    def label(self, key: str) -> str:
+        """What pages call a field; its key where the account does not have it and nothing says what it was called."""
+        known = self.by_key.get(key)
+        return known.label if known else self.gone.get(key, key)
+
+
+def any_key(name: str) -> str:
+    """A key as it is written, whether or not the account has its field: for showing what stands there. Raises LineError for what is no key at all."""
+    try:
+        return parse_source(name).key
+    except FieldError:
+        raise LineError(f"there is no field {name[:100]!r}") from None

@@ -1,0 +1,124 @@
+"""Where things are used (P12), and who has to know when tags change.
+
+The flows stand above the platform and use what is set up here: they register themselves, so that the platform can ask and tell
+them without knowing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from heliograph.domain.setup.tags import TagKind
+from heliograph.store.database import Database
+
+if TYPE_CHECKING:
+    from heliograph.domain.flow.sentence import Part
+    from heliograph.setup.services.saving import Saving
+
+
+class Thing(StrEnum):
+    """What can be in use."""
+
+    TAG = "tag"
+    REGISTRATION_STATUS = "registration status"
+    ATTENDEE_TYPE = "attendee type"
+    REGISTRATION_PROPERTY = "registration property"
+    QUESTION = "question"
+    SESSION = "session"
+    CUSTOM_FIELD = "custom field"
+    EVENT = "event"
+    CONNECTION = "connection"
+    MAPPING = "mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One user of a thing. kind: flow, mapping, event, registrations ...; count: how many, where there can be many; where: code of the event that has it."""
+
+    kind: str
+    id: int
+    name: str
+    count: int = 1
+    where: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "registrations":
+            return f"{self.count:,} {'registration' if self.count == 1 else 'registrations'} of {self.name}"
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes of a flow or mapping when a tag goes. after: the flow's sentence then, () for a mapping; stops: the flow is incomplete then
+    and was not before; refused: it names the tag where a deletion would make it say something else, so that the deletion is refused."""
+
+    use: Use
+    after: Sequence[Part] = ()
+    stops: bool = False
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """An object that had no tag and has one now: what waits for that can be judged again (F7, D7)."""
+
+    kind: TagKind
+    id: int
+
+
+class Dependents(Protocol):
+    """Who uses the set-up from above. Called inside the saver's transaction, which holds the account exclusively for all but `uses` and `tagged`."""
+
+    def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
+        """Who uses the thing; a tag also: who uses it as one for objects of this kind."""
+
+    def tag_users(self, account: int) -> Mapping[int, Sequence[Use]]:
+        """Who names each tag of the account; tags that nobody names are left out."""
+
+    def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
+        """What a deletion (new None) or a merge into another tag would do to those that name either."""
+
+    def tag_deleted(self, s: Saving, tag: int) -> None:
+        """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
+
+    def tag_replaced(self, s: Saving, old: int, new: int) -> None:
+        """Puts one tag in another's place everywhere."""
+
+    def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
+        """Makes due what waits for these tags (D7)."""
+
+
+_dependents: list[Dependents] = []
+
+
+def register(dependents: Dependents) -> None:
+    """Called once, by the `ready()` of an app above."""
+    if not any(type(known) is type(dependents) for known in _dependents):
+        _dependents.append(dependents)
+
+
+def uses_above(account: int, thing: Thing, id: int, kind: TagKind | None = None) -> list[Use]:
+    """Every use by what stands above the platform."""
+    return [use for dependents in _dependents for use in dependents.uses(account, thing, id, kind)]
+
+
+def tag_users(account: int) -> dict[int, list[Use]]:
+    """Who names each tag of the account."""
+    found: dict[int, list[Use]] = {}
+    for dependents in _dependents:
+        for tag, uses in dependents.tag_users(account).items():
+            found.setdefault(tag, []).extend(uses)
+    return found
+
+
+def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
+    """What a deletion or a merge of a tag would do above the platform."""
+    return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
+
+
+def everyone() -> Sequence[Dependents]:
+    """All that registered."""
+    return tuple(_dependents)

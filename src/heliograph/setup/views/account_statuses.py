@@ -1,0 +1,143 @@
+"""Registration Statuses, Session Registration Statuses and Event Statuses of the account, with tags on each (guide: Adding a Tag to an Object)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.setup.statuses import NEW
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import AccountConfig, Status
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.services.object_tags import set_tags
+from heliograph.setup.services.saving import saving
+from heliograph.setup.views.frame import account_config, by, check, reading, refused, settings_page
+from heliograph.setup.views.rows import Cell, TagEdits, row_of, rows_context, say_saved
+from heliograph.setup.views.tag_chips import TagChoices
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One of the three pages. of: the list in the account's configuration."""
+
+    here: str
+    kind: TagKind
+    of: str
+    heading: Promise
+    lead: Promise
+    untagged: Promise
+
+
+PAGES = {
+    page.here: page
+    for page in (
+        Page(
+            "registration-statuses",
+            TagKind.REGISTRATION_STATUS,
+            "statuses",
+            gettext_lazy("Registration Statuses"),
+            gettext_lazy("The 11 standard ones, in every event. Choose one or more tags for each."),
+            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
+        ),
+        Page(
+            "session-registration-statuses",
+            TagKind.SESSION_STATUS,
+            "session_statuses",
+            gettext_lazy("Session Registration Statuses"),
+            gettext_lazy("Of registrations for sessions, in every event. Choose one or more tags for each."),
+            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
+        ),
+        Page(
+            "event-statuses",
+            TagKind.EVENT_STATUS,
+            "event_statuses",
+            gettext_lazy("Event Statuses"),
+            gettext_lazy("What an event can be. Choose one or more tags for each; flows that watch events decide by them."),
+            gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
+        ),
+    )
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def statuses(request: AccountRequest, here: str) -> HttpResponse:
+    """Shows the statuses, and saves the tags that were changed."""
+    shown = PAGES[here]
+    edits = None
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        edits = TagEdits.read(request.POST, _rows(config, shown), TagChoices(config.tags, shown.kind))
+        if not edits.errors and _saved(request, shown, edits):
+            return HttpResponseRedirect(request.path)
+    closed = (
+        "" if may(request.user, Role.ADMINISTRATOR) else _("An Administrator tags these for all events. You tag your events’ own statuses.")
+    )
+    return settings_page(
+        request,
+        "setup/rows.html",
+        here=here,
+        status=422 if edits and edits.errors else 200,
+        **_context(config, shown, edits, closed),
+    )
+
+
+def _rows(config: AccountConfig, shown: Page) -> Mapping[int, Status]:
+    rows: Mapping[int, Status] = getattr(config, shown.of)
+    return rows
+
+
+def _saved(request: AccountRequest, shown: Page, edits: TagEdits) -> bool:
+    try:
+        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+            for id, tags in edits.changed.items():
+                set_tags(s, shown.kind, id, tags)
+            released = len(s.tagged)
+    except (Invalid, NotThere) as error:
+        edits.errors[next(iter(edits.changed))] = str(error)
+        return False
+    say_saved(request, len(edits.changed), released)
+    return True
+
+
+def _context(config: AccountConfig, shown: Page, edits: TagEdits | None, closed: str) -> dict[str, Any]:
+    choices, found = TagChoices(config.tags, shown.kind), _rows(config, shown)
+    rows = []
+    for status in found.values():
+        cells = [Cell(_("Class"), str(status.cls))] if status.cls else []
+        untagged = (
+            _("No tag. The tag New is there to be used.")
+            if status.name == NEW and NEW in choices.labels(choices.shown)
+            else str(shown.untagged)
+        )
+        rows.append(row_of(status.id, status.name, cells, status.tags, choices, edits, untagged=untagged))
+    new = next((s for s in found.values() if shown.kind is TagKind.REGISTRATION_STATUS and s.name == NEW), None)
+    warning = None
+    if new is not None and not new.tags and not closed:
+        text = _("Every registration saved without a status is New, so this one matters even if you never use it.")
+        warning = {"title": _("New carries no tag"), "text": text}
+    return rows_context(
+        heading=shown.heading,
+        lead=shown.lead,
+        warning=warning,
+        told=refused(len(edits.errors)) if edits else None,
+        heads=[_("Status"), *([_("Class")] if shown.kind is TagKind.REGISTRATION_STATUS else [])],
+        rows=rows,
+        tagged=True,
+        tag_options=choices.options,
+        readonly=closed,
+        save_note=_("It may be saved without a tag.")
+        if not all(s.tags for s in found.values())
+        else _("All %(n)d carry a tag.") % {"n": len(found)},
+    )

@@ -1,0 +1,190 @@
+"""Tag coverage (P11): what flows will stumble over, and tagging it in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.ids import read_id
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup import coverage as services
+from heliograph.setup.coverage import Applied, Coverage, Gap, Kinds
+from heliograph.setup.models import KIND_NAMES
+from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
+from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.store.database import of_django
+from heliograph.web.fields import Choice, Field
+
+ACCOUNT = "account"
+NAMED = 12
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def coverage(request: AccountRequest) -> HttpResponse:
+    """What is untagged; posted, the ticked rows are tagged and the rest is shown."""
+    administers = may(request.user, Role.ADMINISTRATOR)
+    chosen, done, ticked = "", None, set[str]()
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        chosen, keys = request.POST.get("tag", ""), request.POST.getlist("row")[:5_000]
+        tag = read_id(chosen)
+        applied = services.apply(request.account.pk, keys, tag, by=by(request), administers=administers)
+        done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
+    found = services.coverage(of_django(connection), request.account.pk)
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+    kind, event = request.GET.get("object", ""), request.GET.get("event", "")
+    groups = [
+        _group(k, gaps, found, administers=administers, ticked=ticked if request.method == "POST" else None)
+        for k, gaps in _wanted(found, kind, event).items()
+    ]
+    shown = sum(len(group["rows"]) for group in groups)
+    return settings_page(
+        request,
+        "setup/coverage.html",
+        here="tags",
+        uncovered=uncovered(found.total),
+        groups=groups,
+        total=ngettext("%(n)d without a tag", "%(n)d without a tag", shown) % {"n": shown},
+        filtered=bool(kind or event),
+        filters=_filters(found, kind, event),
+        choices=[(name, TagChoices(config.tags, k).options) for k, name in KIND_NAMES.items() if k in found.gaps],
+        chosen=chosen,
+        done=done,
+        readonly=readonly(request, Role.PLANNER),
+        now=timezone.now(),
+    )
+
+
+def uncovered(total: int) -> str:
+    """ "10 untagged", "" for none."""
+    return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": f"{total:,}"} if total else ""
+
+
+def _wanted(found: Coverage, kind: str, event: str) -> dict[TagKind, list[Gap]]:
+    out = {}
+    for k, gaps in found.gaps.items():
+        rows = [gap for gap in gaps if not event or gap.where == event or (event == ACCOUNT and gap.event is None)]
+        if rows and kind in ("", k.value):
+            out[k] = rows
+    return out
+
+
+def _filters(found: Coverage, kind: str, event: str) -> list[Field]:
+    events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where})
+    objects = [Choice("", _("All objects")), *(Choice(k.value, KIND_NAMES[k]) for k in found.gaps)]
+    places = [Choice("", _("The account and all events")), Choice(ACCOUNT, _("The account")), *(Choice(code, code) for code in events)]
+    return [
+        Field(kind="select", id="object", label=_("Object"), value=kind, options=objects),
+        Field(kind="select", id="event", label=_("Event"), value=event, options=places),
+    ]
+
+
+def _group(kind: TagKind, gaps: Sequence[Gap], found: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
+    return {
+        "id": f"cover-{kind.value}",
+        "name": KIND_NAMES[kind],
+        "why": _why(kind, found.asked[kind]),
+        "rows": [_row(gap, administers=administers, ticked=ticked) for gap in gaps],
+    }
+
+
+def _why(kind: TagKind, asked: Kinds) -> str:
+    if asked.mappings:
+        n = len(asked.mappings)
+        return ngettext(
+            "%(n)d mapping reads answers by their tags: %(names)s.", "%(n)d mappings read answers by their tags: %(names)s.", n
+        ) % {"n": n, "names": _names(asked.mappings)}
+    if asked.flows:
+        n = len(asked.flows)
+        return ngettext("%(n)d flow decides by them: %(names)s.", "%(n)d flows decide by them: %(names)s.", n) % {
+            "n": n,
+            "names": _names(asked.flows),
+        }
+    if kind is TagKind.REGISTRATION_PROPERTY:
+        return _("Every untagged one: no flow can activate for it.")
+    return _("New, and every custom one: flows that decide by status wait with it.")
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
+def _row(gap: Gap, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:
+    because = ""
+    if gap.suggested is not None:
+        because = (
+            ngettext("as in %(n)d other event", "as in %(n)d other events", gap.others) % {"n": gap.others}
+            if gap.others
+            else _("a tag with this name")
+        )
+    of_account = gap.event is None
+    closed = _("An Administrator tags it, for all events.") if of_account and not administers else ""
+    return {
+        "key": gap.key,
+        "name": gap.name,
+        "where": gap.where or _("The account"),
+        "href": _href(gap),
+        "tag": gap.suggested.label if gap.suggested else "",
+        "because": because,
+        "waits": f"{gap.waits:,}" if gap.waits else "",
+        "retry": f"{reverse('retry')}?{urlencode({'status': 'waiting', 'category': 'Config'})}",
+        "closed": closed,
+        "on": gap.key in ticked if ticked is not None else gap.suggested is not None,
+    }
+
+
+def _href(gap: Gap) -> str:
+    of_event = {
+        TagKind.REGISTRATION_STATUS: "custom-statuses",
+        TagKind.REGISTRATION_PROPERTY: "configure",
+        TagKind.ATTENDEE_TYPE: "attendee-types",
+        TagKind.QUESTION: "questions",
+        TagKind.EVENT: "event-details",
+    }
+    of_account = {
+        TagKind.REGISTRATION_STATUS: "registration-statuses",
+        TagKind.SESSION_STATUS: "session-registration-statuses",
+        TagKind.EVENT_STATUS: "event-statuses",
+    }
+    if gap.event is None:
+        return f"{reverse(of_account[gap.kind])}#row-{gap.id}"
+    place = reverse(of_event[gap.kind], args=(gap.where,))
+    return place if gap.kind is TagKind.EVENT else f"{place}#row-{gap.id}"
+
+
+def _done(applied: Applied, *, chosen: bool) -> dict[str, Any]:
+    n, left = applied.tagged, applied.left
+    title = ngettext("%(n)d row got its tag", "%(n)d rows got their tag", n) % {"n": n}
+    if not n and not left:
+        return {"tone": "wait", "title": _("No row was ticked"), "text": "", "items": []}
+    text = _("What waited for them is judged again now.") if n else ""
+    items = [
+        _("%(name)s, %(where)s: %(why)s") % {"name": gap.name, "where": gap.where or _("The account"), "why": _stayed(gap, chosen=chosen)}
+        for gap in left[:NAMED]
+    ]
+    if len(left) > NAMED:
+        items.append(_("and %(n)s more") % {"n": len(left) - NAMED})
+    link = {"link": _("See them in Retry"), "href": reverse("retry")} if n else {}
+    return {"tone": "wait" if left else "", "title": title, "text": text, "items": items, **link}
+
+
+def _stayed(gap: Gap, *, chosen: bool) -> str:
+    return (
+        _("the tag is not made for such objects, or you may not tag it")
+        if chosen
+        else _("no suggestion, or you may not tag it")
+        if gap.suggested is None
+        else _("you may not tag it")
+    )

@@ -1,0 +1,211 @@
+"""Event Data and Profile Data of the account: custom fields with types and options (P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.snapshot import Field as Answerable
+from heliograph.setup import usage
+from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.services import custom_fields as services
+from heliograph.setup.services.custom_fields import FieldFacts
+from heliograph.setup.services.saving import saving
+from heliograph.setup.usage import Thing
+from heliograph.setup.views.answerable import NAMES, Typed, form, type_names
+from heliograph.setup.views.confirmation import Breaks, items_of, question
+from heliograph.setup.views.frame import account_config, by, check, reading, readonly, refused, sentences, settings_page
+from heliograph.setup.views.rows import Cell, rows_context
+from heliograph.web.toasts import say
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One of the two pages. kind: of the fields, as the services call it; of: the list in the account's configuration."""
+
+    here: str
+    kind: str
+    of: str
+    heading: Promise
+    lead: Promise
+    empty: Promise
+
+
+PAGES = {
+    page.here: page
+    for page in (
+        Page(
+            "event-data",
+            "event",
+            "event_fields",
+            gettext_lazy("Event Data"),
+            gettext_lazy("Fields of your own for every event. Flows filter by those with options; mappings can send all of them."),
+            gettext_lazy("Your events have the standard fields only: name, code, start, end, timezone, location."),
+        ),
+        Page(
+            "profile-data",
+            "profile",
+            "profile_fields",
+            gettext_lazy("Profile Data"),
+            gettext_lazy("Fields of your own for every profile. Flows filter by those with options; mappings can send all of them."),
+            gettext_lazy("Profiles have the standard fields only: names, e-mail, phone, organization, address and so on."),
+        ),
+    )
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def fields(request: AccountRequest, here: str) -> HttpResponse:
+    """The fields, and the form that adds one."""
+    shown = PAGES[here]
+    typed, errors, rest = Typed(), dict[str, str](), list[str]()
+    if request.method == "POST":
+        check(request, Role.ADMINISTRATOR)
+        typed = Typed.read(request.POST)
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                row = services.save_field(s, FieldFacts(shown.kind, typed.code, typed.label, typed.type, typed.listed))
+        except Invalid as error:
+            errors, rest = sentences(error, NAMES)
+        else:
+            say(request, _("The field %(label)s is there.") % {"label": row.label})
+            return HttpResponseRedirect(request.path)
+    with transaction.atomic(using="read"):
+        found = _found(request, shown)
+    closed = readonly(request, Role.ADMINISTRATOR)
+    context = rows_context(
+        heading=shown.heading,
+        lead=shown.lead,
+        told=refused(len(errors), rest),
+        heads=[_("Label"), _("Code"), _("Type"), _("Options")],
+        rows=[_row(f, shown, closed=bool(closed)) for f in found.values()],
+        readonly=closed,
+        can_delete=not closed,
+        empty_title=_("No fields of your own"),
+        empty_text=shown.empty,
+        add=[] if closed else form(typed, errors),
+        add_title=_("Add a field"),
+    )
+    return settings_page(request, "setup/rows.html", here=here, status=422 if errors or rest else 200, **context)
+
+
+def _found(request: AccountRequest, shown: Page) -> Mapping[int, Answerable]:
+    rows: Mapping[int, Answerable] = getattr(account_config(request, reading()), shown.of)
+    return rows
+
+
+def _row(field: Answerable, shown: Page, *, closed: bool) -> dict[str, Any]:
+    return {
+        "id": field.id,
+        "name": field.label,
+        "href": "" if closed else reverse(f"{shown.here}-edit", args=(field.id,)),
+        "cells": [
+            Cell(_("Code"), field.code, "code"),
+            Cell(_("Type"), type_names()[field.type]),
+            Cell(_("Options"), ", ".join(field.options[:12]) + (" …" if len(field.options) > 12 else "")),
+        ],
+        "delete_href": reverse(f"{shown.here}-delete", args=(field.id,)),
+        "in_use": False,
+        "note": "",
+    }
+
+
+def _one(request: AccountRequest, shown: Page, id: int) -> Answerable:
+    with transaction.atomic(using="read"):
+        found = _found(request, shown).get(id)
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
+    """One field's form."""
+    shown = PAGES[here]
+    row = _one(request, shown, id)
+    typed, errors, rest = Typed.of(row), dict[str, str](), list[str]()
+    if request.method == "POST":
+        typed = Typed.read(request.POST)
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                services.save_field(s, FieldFacts(shown.kind, typed.code, typed.label, typed.type, typed.listed), id)
+        except NotThere:
+            raise Http404 from None
+        except Invalid as error:
+            errors, rest = sentences(error, NAMES)
+        else:
+            say(request, _("The field %(label)s is saved.") % {"label": typed.label})
+            return HttpResponseRedirect(reverse(here))
+    uses = usage.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
+    return settings_page(
+        request,
+        "setup/form.html",
+        here=here,
+        status=422 if errors or rest else 200,
+        crumbs=[(shown.heading, reverse(here))],
+        heading=row.label,
+        lead=_("Flows, mappings and answers keep it when it is renamed."),
+        told=refused(len(errors), rest),
+        fields=form(typed, errors),
+        button=_("Save"),
+        cancel_href=reverse(here),
+        readonly="",
+        facts=[],
+        breaks=[Breaks(_("Used in"), items=items_of(uses))] if uses else [],
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
+    """Asks and deletes; what is in use is not deletable (P12)."""
+    shown = PAGES[here]
+    row = _one(request, shown, id)
+    uses: list[usage.Use] = []
+    try:
+        if request.method == "POST":
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                services.delete_field(s, id)
+            say(request, _("The field %(label)s is deleted.") % {"label": row.label})
+            return HttpResponseRedirect(reverse(here))
+        uses = services.field_uses(request.account.pk, id)
+    except InUse as error:
+        uses = list(error.uses)
+    except NotThere:
+        raise Http404 from None
+    asked = deletion(row.label, uses, cancel_href=reverse(here), crumbs=[(shown.heading, reverse(here))])
+    return settings_page(request, "setup/dialog.html", here=here, status=409 if request.method == "POST" else 200, **asked)
+
+
+def deletion(name: str, uses: list[usage.Use], *, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
+    """The question before something is deleted, or who uses it (P12)."""
+    if uses:
+        return question(
+            _("“%(name)s” is in use") % {"name": name},
+            lead=_("It can be deleted once nothing uses it any more."),
+            crumbs=crumbs,
+            breaks=[Breaks(_("Used by"), items=items_of(uses))],
+            cancel=_("Back"),
+            cancel_href=cancel_href,
+        )
+    return question(
+        _("Delete “%(name)s”?") % {"name": name},
+        lead=_("Nothing uses it. This cannot be undone."),
+        crumbs=crumbs,
+        button=_("Delete"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=cancel_href,
+    )

@@ -1,0 +1,172 @@
+"""What is done with an event beside changing it: it leaves Testing (P9), it is copied (P2)."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.ids import read_id
+from heliograph.domain.snapshot import AccountConfig, EventConfig, Status
+from heliograph.jobs import control
+from heliograph.registrations.draft import Values
+from heliograph.setup import mark_test_job
+from heliograph.setup.affected_flows import live_flows
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.event_draft import changed_state, values_of
+from heliograph.setup.services.events import copy_event
+from heliograph.setup.services.saving import saving
+from heliograph.setup.views import event_form
+from heliograph.setup.views.confirmation import Breaks, Item, question, shortened
+from heliograph.setup.views.events import by_field
+from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
+from heliograph.web.toasts import say
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
+    """Explains what leaving Testing does before it is made (P9), and begins it."""
+    with transaction.atomic(using="read"):
+        db = reading()
+        found, config = event_config(request, db, event), account_config(request, db)
+        n = mark_test_job.unmarked(db, request.account.pk, found.id)
+    place = reverse("event-details", args=(event,))
+    if request.method == "POST" and request.POST.get("again"):
+        _again(request, found)
+        return HttpResponseRedirect(place)
+    chosen = (request.POST if request.method == "POST" else request.GET).get("to", "")
+    to = config.event_statuses.get(read_id(chosen) or 0)
+    if to is None or not mark_test_job.leaves_test(config, found, to.id):
+        return HttpResponseRedirect(place)
+    if request.method == "POST":
+        mark_test_job.start(request.account.pk, found.id, to.id, by=by(request))
+        return HttpResponseRedirect(place)
+    now = config.event_statuses[found.state.status].name
+    asked = question(
+        _("Take %(code)s from %(now)s to %(to)s?") % {"code": found.code, "now": now, "to": to.name},
+        crumbs=[(found.code, place)],
+        breaks=_leaving(found, config, n, now, to),
+        hidden=[("to", str(to.id))],
+        button=_("Mark %(n)s as Test, then go %(to)s") % {"n": f"{n:,}", "to": to.name} if n else _("Go %(to)s") % {"to": to.name},
+        cancel=_("Stay in %(now)s") % {"now": now},
+        cancel_href=place,
+    )
+    with transaction.atomic(using="read"):
+        return event_page(request, "setup/dialog.html", reading(), found, here="details", **asked)
+
+
+def _again(request: AccountRequest, event: EventConfig) -> None:
+    job = mark_test_job.under_way(request.account.pk, event.id)
+    if job is not None:
+        with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
+            control.resume(job.pk, request.account.pk)
+
+
+def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status: Status) -> list[Breaks]:
+    listed, to = f"{reverse('registrations')}?event={event.id}", status.name
+    marked = ngettext(
+        "1. The %(n)s registration that is not Test is marked Test", "1. The %(n)s registrations that are not Test are marked Test", n
+    )
+    first = Breaks(
+        marked % {"n": f"{n:,}"},
+        _(
+            "Quietly: it shows in each timeline, and no flow judges it. Some of them are real? Clear their Test property by hand afterwards."
+        ),
+        items=[Item(_("See the registrations"), listed)],
+    )
+    second = Breaks(
+        _("2. Then the event becomes %(to)s") % {"to": to},
+        _("Registrations made from then on are live. The switch itself is one change of the event."),
+    )
+    out = [first if n else Breaks(_("1. No registration has to be marked Test"), _("All that are there are Test already.")), second]
+    return [*out, *_flows_after(event, config, status.id), Breaks(_("Going back is not undoing"), _("Back in %(now)s, and out of it again, would mark Test whoever registered meanwhile.") % {"now": now}, "wait")]  # fmt: skip
+
+
+def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list[Breaks]:
+    """Which Live flows will take its live registrations, and which will not because of a filter on the event."""
+    takes, leaves = live_flows(event, replace(event.state, status=status), config)
+    out = []
+    if takes:
+        title = ngettext(
+            "%(n)d Live flow will take its live registrations", "%(n)d Live flows will take its live registrations", len(takes)
+        )
+        out.append(Breaks(title % {"n": len(takes)}, items=shortened([Item(flow.name) for flow in takes])))
+    if leaves:
+        title = ngettext("%(n)d Live flow will not", "%(n)d Live flows will not", len(leaves)) % {"n": len(leaves)}
+        out.append(Breaks(title, items=shortened([Item(flow.name, sub=_("its filters leave this event out")) for flow in leaves])))
+    return out
+
+
+# --- a copy
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def copy(request: AccountRequest, event: str) -> HttpResponse:
+    """A new event with this one's set-up and tags, and no registrations."""
+    with transaction.atomic(using="read"):
+        found, config = event_config(request, reading(), event), account_config(request, reading())
+    stored = values_of(found.state, config)
+    values: Values = {"name": stored["name"], "start": stored["start"], "end": stored["end"], "code": ()}
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        values = {name: tuple(filter(None, (request.POST.get(name, "").strip(),))) for name in values}
+        try:
+            state = changed_state(found.state, values, config)
+            with saving(request.account.pk, by=by(request)) as s:
+                copy_event(s, found.id, code=state.code, name=state.name, start=state.start, end=state.end)
+        except NotThere:
+            raise Http404 from None
+        except Invalid as error:
+            errors = by_field(error, config)
+        else:
+            say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": found.code})
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    asked = question(
+        _("Copy %(code)s") % {"code": found.code},
+        lead=_("Its set-up with all tags, and no registrations. The copy begins in Testing."),
+        crumbs=[(found.code, reverse("event-details", args=(event,)))],
+        fields=[*event_form.fields_of(values, errors)[:2]],
+        breaks=_copied(found),
+        button=_("Make the copy"),
+        cancel_href=reverse("event-details", args=(event,)),
+    )
+    if "" in errors:
+        asked["lead"] = errors[""]
+    with transaction.atomic(using="read"):
+        return event_page(request, "setup/dialog.html", reading(), found, here="details", status=422 if errors else 200, **asked)
+
+
+def _copied(event: EventConfig) -> list[Breaks]:
+    parts = [
+        ngettext("%(n)d custom status", "%(n)d custom statuses", len(event.statuses)) % {"n": len(event.statuses)},
+        ngettext("%(n)d attendee type", "%(n)d attendee types", len(event.types)) % {"n": len(event.types)},
+        ngettext("%(n)d question", "%(n)d questions", len(event.questions)) % {"n": len(event.questions)},
+        ngettext("%(n)d session", "%(n)d sessions", len(event.sessions)) % {"n": len(event.sessions)},
+        ngettext("%(n)d custom registration property", "%(n)d custom registration properties", len(event.properties))
+        % {"n": len(event.properties)},
+    ]
+    said = _("Details and event data, %(parts)s.") % {"parts": ", ".join(parts)}
+    places = {here: reverse(here, args=(event.code,)) for here in ("custom-statuses", "configure", "attendee-types", "questions")}
+    bare = [Item(row.name, places["custom-statuses"], _("status")) for row in event.statuses.values() if not row.tags]
+    bare += [Item(row.name, places["configure"], _("property")) for row in event.properties.values() if not row.tags]
+    bare += [Item(row.name, places["attendee-types"], _("attendee type")) for row in event.types.values() if not row.tags]
+    bare += [Item(row.label, places["questions"], _("question")) for row in event.questions.values() if not row.tag]
+    out = [Breaks(_("What is copied"), said)]
+    if bare:
+        title = ngettext(
+            "%(n)d of them carries no tag here, and would carry none there",
+            "%(n)d of them carry no tag here, and would carry none there",
+            len(bare),
+        )
+        out.append(Breaks(title % {"n": len(bare)}, tone="wait", items=shortened(bare)))
+    return out

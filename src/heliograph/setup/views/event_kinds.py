@@ -1,0 +1,378 @@
+"""The kinds of things that are set up in an event, as their pages show and post them (guide: Adding a Tag to an Object; P3-P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import EventConfig
+from heliograph.setup.local_times import parse_local, written_local
+from heliograph.setup.models import RegistrationProperty
+from heliograph.setup.services import event_setup, object_tags
+from heliograph.setup.services.saving import Saving
+from heliograph.setup.usage import Thing
+from heliograph.setup.views import answerable
+from heliograph.setup.views.rows import Cell
+from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.templatetags.moments import minute_in
+
+type Texts = Mapping[str, str]
+"""What a form holds, by the name of its field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Registrations by the id of what they use; of None it is not known."""
+
+    event: EventConfig
+    of: Mapping[int, int] | None
+
+    def cell(self, head: str, id: int, query: Mapping[str, str] | None = None) -> list[Cell]:
+        """The cell with their number; query: of the list of registrations that shows just these."""
+        if self.of is None:
+            return [Cell(head, "")]
+        href = f"{reverse('registrations')}?{urlencode({'event': self.event.id} | dict(query))}" if query else ""
+        return [Cell(head, f"{self.of.get(id, 0):,}", href=href)]
+
+
+class Kind:
+    """One kind. found: its rows in the event's configuration; names: of the fields in its form, as the services name them."""
+
+    here: ClassVar[str]
+    thing: ClassVar[Thing]
+    tag_kind: ClassVar[TagKind | None] = None
+    one: ClassVar[bool] = False
+    names: ClassVar[Sequence[str]] = ("name", "code", "tags")
+    heading: ClassVar[Promise]
+    lead: ClassVar[Promise]
+    untagged: ClassVar[Promise] = gettext_lazy("No tag.")
+    save_note: ClassVar[Promise] = gettext_lazy("It may be saved without a tag.")
+    section: ClassVar[Promise | str] = ""
+    empty: ClassVar[tuple[Promise, Promise]]
+    add_title: ClassVar[Promise]
+
+    def found(self, event: EventConfig) -> Mapping[int, Any]:
+        raise NotImplementedError
+
+    def name(self, row: Any) -> str:
+        return str(row.name)
+
+    def lead_of(self, event: EventConfig) -> str:
+        """What stands below the heading."""
+        return str(self.lead)
+
+    def heads(self) -> list[str]:
+        return [_("Name"), _("Code"), _("Registrations")]
+
+    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+        return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id)]
+
+    def full(self, event: EventConfig) -> str:
+        """Why no more can be added, "" where more can."""
+        return ""
+
+    def counted(self, event: EventConfig) -> str:
+        """Beside the section's title."""
+        return ""
+
+    def warnings(self, event: EventConfig, choices: TagChoices) -> dict[int, str]:
+        """What wants a look, by row."""
+        return {}
+
+    def blank(self) -> Texts:
+        """An empty form."""
+        return {}
+
+    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
+        """The form of what is stored."""
+        return {"name": row.name, "code": row.code, "tags": choices.text(row.tags)}
+
+    def typed(self, form: QueryDict) -> Texts:
+        """What a form was sent with."""
+        return {name: form.get(name, "") for name in self.names}
+
+    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
+        return [Pair((_name(typed, errors), _code(typed, errors))), _tags(typed, errors, choices)]
+
+    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+        """Saves it by the service. Raises Invalid, NotThere."""
+        raise NotImplementedError
+
+    def set_tags(self, s: Saving, id: int, tags: tuple[int, ...]) -> None:
+        assert self.tag_kind is not None
+        object_tags.set_tags(s, self.tag_kind, id, tags)
+
+    def delete(self, s: Saving, event: int, id: int) -> None:
+        """Deletes it by the service. Raises InUse, NotThere."""
+        raise NotImplementedError
+
+
+def _name(typed: Texts, errors: Texts, label: str = "") -> Field:
+    return Field(
+        id="name", label=label or _("Name"), value=typed.get("name", ""), error=errors.get("name", ""), required=True, autocomplete="off"
+    )
+
+
+def _code(typed: Texts, errors: Texts) -> Field:
+    return Field(
+        id="code",
+        label=_("Code"),
+        value=typed.get("code", ""),
+        error=errors.get("code", ""),
+        optional=True,
+        help=_("For files and the API. Left empty, it is made of the name."),
+        autocomplete="off",
+    )
+
+
+def _tags(typed: Texts, errors: Texts, choices: TagChoices | None) -> Field:
+    return Field(
+        kind="chips",
+        id="tags",
+        label=_("Tags"),
+        value=[word.strip() for word in typed.get("tags", "").split(";") if word.strip()],
+        error=errors.get("tags", ""),
+        options=choices.options if choices else [],
+        placeholder=_("Add a tag"),
+        glue=_("and"),
+        optional=True,
+    )
+
+
+class Statuses(Kind):
+    """Custom registration statuses (P3)."""
+
+    here, thing, tag_kind = "custom-statuses", Thing.REGISTRATION_STATUS, TagKind.REGISTRATION_STATUS
+    names = ("name", "code", "cls", "tags")
+    heading = gettext_lazy("Custom Statuses")
+    lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
+    untagged = gettext_lazy("No tag: if a flow decides by it, changes wait in Retry.")
+    empty = (
+        gettext_lazy("No custom statuses"),
+        gettext_lazy("This event uses the standard statuses only. They are tagged once for all events, under Account Settings."),
+    )
+    add_title = gettext_lazy("Add a status")
+
+    def found(self, event: EventConfig) -> Mapping[int, Any]:
+        return event.statuses
+
+    def heads(self) -> list[str]:
+        return [_("Name"), _("Code"), _("Class"), _("Registrations")]
+
+    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+        code, of_class = Cell(_("Code"), row.code, "code"), Cell(_("Class"), str(row.cls))
+        return [code, of_class, *counts.cell(_("Registrations"), row.id, {"status": row.name})]
+
+    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
+        return {**super().typed_of(row, event, choices), "cls": str(row.cls)}
+
+    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
+        classes = [Choice(c.value, _(c.value)) for c in StatusClass]
+        of_class = Field(kind="select", id="cls", label=_("Class"), value=typed.get("cls") or StatusClass.ACCEPTED.value, options=classes)
+        return [Pair((_name(typed, errors), _code(typed, errors))), Pair((of_class, _tags(typed, errors, choices)))]
+
+    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+        cls = next((c for c in StatusClass if c.value == typed["cls"]), StatusClass.ACCEPTED)
+        return event_setup.save_status(s, event.id, event_setup.StatusFacts(typed["code"], typed["name"], cls, tags), id)
+
+    def delete(self, s: Saving, event: int, id: int) -> None:
+        event_setup.delete_status(s, event, id)
+
+
+class Types(Kind):
+    """Attendee types (P5)."""
+
+    here, thing, tag_kind = "attendee-types", Thing.ATTENDEE_TYPE, TagKind.ATTENDEE_TYPE
+    heading = gettext_lazy("Attendee Types")
+    lead = gettext_lazy("What people come as. Flows filter by the tags of types, so that one flow serves every event.")
+    untagged = gettext_lazy("No tag: no flow can filter by it.")
+    empty = (gettext_lazy("No attendee types"), gettext_lazy("Registrations of this event have none. Add the first one below."))
+    add_title = gettext_lazy("Add an attendee type")
+
+    def found(self, event: EventConfig) -> Mapping[int, Any]:
+        return event.types
+
+    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+        return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id, {"type": row.name})]
+
+    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+        return event_setup.save_type(s, event.id, event_setup.TypeFacts(typed["code"], typed["name"], tags), id)
+
+    def delete(self, s: Saving, event: int, id: int) -> None:
+        event_setup.delete_type(s, event, id)
+
+
+class Properties(Kind):
+    """Custom registration properties, at most 30 (P4)."""
+
+    here, thing, tag_kind = "configure", Thing.REGISTRATION_PROPERTY, TagKind.REGISTRATION_PROPERTY
+    heading = gettext_lazy("Configure")
+    lead = gettext_lazy("Yes/No flags of this event, beside the five standard ones.")
+    untagged = gettext_lazy("No tag: no flow can activate for it.")
+    save_note = gettext_lazy("It may be saved without a tag: flows then cannot activate for the property.")
+    section = gettext_lazy("Custom Registration Properties")
+    empty = (
+        gettext_lazy("No custom registration properties"),
+        gettext_lazy("This event has the five standard ones: Complete, Badge Printed, On To Do List, Invoice Generated, Test."),
+    )
+    add_title = gettext_lazy("Add a property")
+
+    def found(self, event: EventConfig) -> Mapping[int, Any]:
+        return event.properties
+
+    def heads(self) -> list[str]:
+        return [_("Property"), _("Code"), _("Set on")]
+
+    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+        return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Set on"), row.id)]
+
+    def full(self, event: EventConfig) -> str:
+        if len(event.properties) < RegistrationProperty.MOST:
+            return ""
+        return _("%(most)d is the most an event can have. Delete one that is set on no registration to add another.") % {
+            "most": RegistrationProperty.MOST
+        }
+
+    def counted(self, event: EventConfig) -> str:
+        return _("%(n)d of %(most)d") % {"n": len(event.properties), "most": RegistrationProperty.MOST}
+
+    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+        return event_setup.save_property(s, event.id, event_setup.PropertyFacts(typed["code"], typed["name"], tags), id)
+
+    def delete(self, s: Saving, event: int, id: int) -> None:
+        event_setup.delete_property(s, event, id)
+
+
+class Questions(Kind):
+    """Questions, each with at most one tag (P6)."""
+
+    here, thing, tag_kind, one = "questions", Thing.QUESTION, TagKind.QUESTION, True
+    names = ("label", "code", "type", "options", "tag")
+    heading = gettext_lazy("Questions")
+    lead = gettext_lazy("Just one tag for each question: mappings find answers by it, in every event.")
+    untagged = gettext_lazy("No tag: mappings cannot use it.")
+    save_note = gettext_lazy("It may be saved without a tag: mappings then cannot use the question.")
+    empty = (gettext_lazy("No questions"), gettext_lazy("Registrations of this event have a profile only. Add the first question below."))
+    add_title = gettext_lazy("Add a question")
+
+    def found(self, event: EventConfig) -> Mapping[int, Any]:
+        return event.questions
+
+    def name(self, row: Any) -> str:
+        return str(row.label)
+
+    def heads(self) -> list[str]:
+        return [_("Label"), _("Code"), _("Type"), _("Options")]
+
+    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+        options = ", ".join(row.options[:12]) + (" …" if len(row.options) > 12 else "")
+        return [Cell(_("Code"), row.code, "code"), Cell(_("Type"), answerable.type_names()[row.type]), Cell(_("Options"), options)]
+
+    def warnings(self, event: EventConfig, choices: TagChoices) -> dict[int, str]:
+        found = {}
+        for row in event.questions.values():
+            others = [q.label for q in event.questions.values() if q.tag and q.tag == row.tag and q.id != row.id]
+            if others:
+                found[row.id] = _("Also on %(questions)s: a mapping joins their answers with “; ”") % {"questions": ", ".join(others)}
+        return found
+
+    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
+        typed = answerable.Typed.of(row)
+        return {"label": typed.label, "code": typed.code, "type": typed.type, "options": typed.options, "tag": str(row.tag or "")}
+
+    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
+        tag = Field(
+            kind="select",
+            id="tag",
+            label=_("Tag"),
+            value=typed.get("tag", ""),
+            options=choices.options if choices else [],
+            placeholder=_("No tag"),
+            error=errors.get("tag", ""),
+        )
+        return answerable.form(_answerable(typed), errors, extra=tag)
+
+    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+        found = _answerable(typed)
+        facts = event_setup.QuestionFacts(found.code, found.label, found.type, found.listed, tags[0] if tags else None)
+        return event_setup.save_question(s, event.id, facts, id)
+
+    def set_tags(self, s: Saving, id: int, tags: tuple[int, ...]) -> None:
+        object_tags.set_question_tag(s, id, tags[0] if tags else None)
+
+    def delete(self, s: Saving, event: int, id: int) -> None:
+        event_setup.delete_question(s, event, id)
+
+
+def _answerable(typed: Texts) -> answerable.Typed:
+    form = QueryDict(mutable=True)
+    form.update(dict(typed))
+    return answerable.Typed.read(form)
+
+
+class Sessions(Kind):
+    """Sessions (P5): they carry no tag; the statuses of their registrations do."""
+
+    here, thing = "sessions", Thing.SESSION
+    names = ("name", "code", "start", "end")
+    heading = gettext_lazy("Sessions")
+    lead = gettext_lazy("What people register for within the event. Flows decide by the status of the session registration.")
+    empty = (gettext_lazy("No sessions"), gettext_lazy("People register for this event as a whole. Add the first session below."))
+    add_title = gettext_lazy("Add a session")
+
+    def found(self, event: EventConfig) -> Mapping[int, Any]:
+        return event.sessions
+
+    def lead_of(self, event: EventConfig) -> str:
+        return f"{self.lead} {_('Times in %(zone)s.') % {'zone': event.state.timezone}}"
+
+    def heads(self) -> list[str]:
+        return [_("Name"), _("Code"), _("Start"), _("End"), _("Registrations")]
+
+    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+        start, end = (minute_in(at, counts.event.state.timezone) for at in (row.start, row.end))
+        return [Cell(_("Code"), row.code, "code"), Cell(_("Start"), start), Cell(_("End"), end), *counts.cell(_("Registrations"), row.id)]
+
+    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
+        zone = event.state.timezone
+        return {"name": row.name, "code": row.code, "start": written_local(row.start, zone), "end": written_local(row.end, zone)}
+
+    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
+        said = _("In %(zone)s, the event’s timezone.") % {"zone": event.state.timezone}
+        start, end = (
+            Field(
+                id=id,
+                label=label,
+                value=typed.get(id, ""),
+                error=errors.get(id, ""),
+                optional=True,
+                type="datetime-local",
+                help=said if id == "start" else "",
+            )
+            for id, label in (("start", _("Start")), ("end", _("End")))
+        )
+        return [Pair((_name(typed, errors), _code(typed, errors))), Pair((start, end))]
+
+    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+        zone = event.state.timezone
+        stored = event.sessions.get(id or 0)
+        start = parse_local(typed["start"], zone, "start", stored.start if stored else None)
+        end = parse_local(typed["end"], zone, "end", stored.end if stored else None)
+        return event_setup.save_session(s, event.id, event_setup.SessionFacts(typed["code"], typed["name"], start, end), id)
+
+    def delete(self, s: Saving, event: int, id: int) -> None:
+        event_setup.delete_session(s, event, id)
+
+
+KINDS: Mapping[str, Kind] = {kind.here: kind for kind in (Statuses(), Types(), Questions(), Sessions(), Properties())}

@@ -1,0 +1,302 @@
+"""Events: the list, a new one, its details (guide: Plan > Event Setup > Details; P2)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.ids import read_id
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.jobs.models import Job, State
+from heliograph.registrations.draft import Texts, Values, shown_then, written
+from heliograph.setup import mark_test_job
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.event_draft import changed_state, values_of
+from heliograph.setup.names import folded
+from heliograph.setup.services.events import MarksFirst, save_event
+from heliograph.setup.services.saving import saving
+from heliograph.setup.views import event_form
+from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly, refused
+from heliograph.store.database import Database
+from heliograph.web.cursor import ROWS, Cursor, Rows, address, asked
+from heliograph.web.cursor import pages as cursor_pages
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import asks_for_part, page
+from heliograph.web.templatetags.moments import minute_in
+from heliograph.web.toasts import say
+
+FIELDS = ("code", "name", "start", "end", "timezone", "location", "status", "tags")
+
+
+@require_safe
+def events(request: AccountRequest) -> HttpResponse:
+    """All events, newest first."""
+    text, status = request.GET.get("q", "")[:200], request.GET.get("status", "")
+    cursor = asked(request, (int,))
+    with transaction.atomic(using="read"):
+        db = reading()
+        config = account_config(request, db)
+        found = _matching(db, request.account.pk, text, status)
+        shown = _paged(found, cursor)
+        counts = _registrations(db, request.account.pk, [row[0] for row in shown.rows])
+        loaded = {id: event_config(request, db, code) for id, code, *_rest in shown.rows}
+    options = [Choice("", _("All statuses")), *(Choice(str(s.id), s.name) for s in config.event_statuses.values())]
+    return page(
+        request,
+        "setup/events.html",
+        section="events",
+        here="events",
+        readonly=readonly(request, Role.PLANNER),
+        none=not found and not text and not status,
+        rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in shown.rows],
+        q=text,
+        filtered=bool(text or status),
+        filters=[Field(kind="select", id="status", label=_("Event status"), value=status, options=options)],
+        page_text=ngettext("%(n)s event", "%(n)s events", len(found)) % {"n": f"{len(found):,}"},
+        newer=address(request, at=shown.newer) if shown.newer else "",
+        older=address(request, at=shown.older) if shown.older else "",
+    )
+
+
+type _EventRow = tuple[int, str, str, int]
+
+
+def _matching(db: Database, account: int, text: str, status: str) -> list[_EventRow]:
+    """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands: words are found here, in any script."""
+    rows = db.all("SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": account})
+    words = folded(text).split()
+    return [
+        (id, code, name, at)
+        for id, code, name, at in rows
+        if (not status or str(at) == status) and all(w in folded(f"{code} {name}") for w in words)
+    ]
+
+
+def _paged(found: list[_EventRow], cursor: Cursor | None) -> Rows[_EventRow]:
+    def fetch(at: Cursor | None, limit: int) -> list[_EventRow]:
+        if at is None:
+            return found[:limit]
+        if at.back:
+            return [row for row in reversed(found) if row[0] > int(at.key[0])][:limit]
+        return [row for row in found if row[0] < int(at.key[0])][:limit]
+
+    return cursor_pages(fetch, lambda row: (row[0],), cursor, size=ROWS)
+
+
+def _registrations(db: Database, account: int, ids: list[int]) -> dict[int, int]:
+    rows = db.all(
+        "SELECT e.id, (SELECT count(*) FROM registration r WHERE r.event_id = e.id) FROM event e"
+        f" WHERE +e.account_id = :account AND {db.member('e.id', 'ids')}",
+        {"account": account, "ids": ids or [0]},
+    )
+    return {id: int(n) for id, n in rows}
+
+
+def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[str, Any]:
+    status = config.event_statuses.get(event.state.status)
+    return {
+        "id": event.id,
+        "code": event.code,
+        "name": event.state.name,
+        "status": status.name if status else "",
+        "start": minute_in(event.state.start, event.state.timezone),
+        "zone": event.state.timezone,
+        "location": event.state.location,
+        "registrations": f"{registrations:,}",
+    }
+
+
+# --- a new one
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.PLANNER)
+def add(request: AccountRequest) -> HttpResponse:
+    """The form of a new event. It begins in Testing."""
+    with transaction.atomic(using="read"):
+        config = account_config(request, reading())
+    values: Values = {"timezone": (config.timezone,)}
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        values, errors = event_form.posted(request.POST, config)
+        status = next((s.id for s in config.event_statuses.values() if s.name == DEFAULT_EVENT_STATUS), 0)
+        try:
+            state = changed_state(EventState("", "", status, timezone=config.timezone), values, config)
+            with saving(request.account.pk, by=by(request)) as s:
+                save_event(s, state)
+        except Invalid as error:
+            errors |= by_field(error, config)
+        else:
+            say(request, _("The event %(code)s is there, in Testing.") % {"code": state.code})
+            return HttpResponseRedirect(reverse("event-details", args=(state.code.strip(),)))
+    return page(
+        request,
+        "setup/form.html",
+        section="events",
+        here="events",
+        status=422 if errors else 200,
+        crumbs=[(_("Events"), reverse("events"))],
+        heading=_("Add an event"),
+        lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
+        told=refused(len(errors), [errors[""]] if "" in errors else []),
+        fields=event_form.fields_of(values, errors),
+        button=_("Add the event"),
+        cancel_href=reverse("events"),
+        readonly="",
+        facts=[],
+        breaks=[],
+    )
+
+
+def by_field(error: Invalid, config: AccountConfig) -> dict[str, str]:
+    """What was refused, by the form's field. The service names custom fields by their code."""
+    codes = {f"custom.{f.code}": f"custom.{f.id}" for f in config.event_fields.values()}
+    out: dict[str, str] = {}
+    for name, said in error.fields.items():
+        at = codes.get(name, name)
+        known = at in FIELDS or at.startswith("custom.")
+        text = " ".join(_(sentence) for sentence in said)
+        out[at if known else ""] = " ".join(filter(None, (out.get(at if known else "", ""), text)))
+    return out
+
+
+# --- details
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def details(request: AccountRequest, event: str) -> HttpResponse:
+    """An event's own facts, status, tags and custom data."""
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        return _save(request, event)
+    with transaction.atomic(using="read"):
+        db = reading()
+        found = event_config(request, db, event)
+        if asks_for_part(request):  # the progress of the marking: once that has ended, the whole page says so
+            job = mark_test_job.under_way(request.account.pk, found.id)
+            if job is None or job.state == State.FAILED:
+                return HttpResponseClientRefresh()
+        return _details(request, db, found, account_config(request, db))
+
+
+def _save(request: AccountRequest, code: str) -> HttpResponse:
+    """Saves what was changed. Leaving Testing is asked about first, and nothing of the rest waits for that (P9)."""
+    with transaction.atomic(using="read"):
+        found, config = event_config(request, reading(), code), account_config(request, reading())
+    posted, errors = event_form.posted(request.POST, config)
+    then, stored = shown_then(request.POST.get("opened", "")), values_of(found.state, config)
+    mine = {name: now for name, now in posted.items() if name in then and then[name] != now}
+    met = {name for name in mine if then[name] != stored[name] != mine[name]}
+    for name in met:
+        errors.setdefault(name, _theirs(name, stored[name], config))
+    to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
+    if not errors:
+        try:
+            with saving(request.account.pk, by=by(request), events=[found.id]) as s:
+                state = changed_state(s.source.event(found.id).state, mine, config)
+                save_event(s, state, found.id)
+        except NotThere:
+            raise Http404 from None
+        except MarksFirst:
+            errors["status"] = _("Its status was changed meanwhile. Open the page again.")
+        except Invalid as error:
+            errors |= by_field(error, config)
+        else:
+            if to:
+                return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
+            say(request, _("The event is saved.") if mine else _("Nothing was changed."))
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    with transaction.atomic(using="read"):
+        shown = stored | {name: values for name, values in posted.items() if name in stored}
+        then |= {name: stored[name] for name in met}  # seen now: saved again, mine goes over theirs
+        return _details(request, reading(), found, config, values=shown, errors=errors, then=then, typed_tags=request.POST.get("tags"))
+
+
+def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
+    shown = {
+        "status": lambda: config.event_statuses[int(values[0])].name if values else "",
+        "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
+    }.get(name, lambda: ", ".join(values))()
+    return _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.") % {"value": shown or _("empty")}
+
+
+def _leaves(config: AccountConfig, event: EventConfig, mine: Values) -> bool:
+    chosen = (mine.get("status") or ("",))[0]
+    to = read_id(chosen)
+    return to is not None and to in config.event_statuses and mark_test_job.leaves_test(config, event, to)
+
+
+def _details(
+    request: AccountRequest,
+    db: Database,
+    event: EventConfig,
+    config: AccountConfig,
+    *,
+    values: Values | None = None,
+    errors: dict[str, str] | None = None,
+    then: Values | None = None,
+    typed_tags: str | None = None,
+) -> HttpResponse:
+    stored, errors = values_of(event.state, config), errors or {}
+    registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
+    status = config.event_statuses.get(event.state.status)
+    name = status.name if status else ""
+    job = mark_test_job.under_way(request.account.pk, event.id)
+    closed = readonly(request, Role.PLANNER)
+    said = ngettext("%(n)s registration", "%(n)s registrations", registrations) % {"n": f"{registrations:,}"}
+    in_test = config.is_test_event(event.state.status)
+    hint = (
+        _("Leaving %(status)s marks the registrations there are then as Test. You are asked before it happens.") % {"status": name}
+        if in_test
+        else ""
+    )
+    field: Field | str = event_form.status_field(values or stored, errors, config, hint)
+    if job is not None:
+        field = _("%(status)s. It cannot be changed until the marking is done.") % {"status": name}
+    return event_page(
+        request,
+        "setup/event.html",
+        db,
+        event,
+        here="details",
+        status=422 if errors else 200,
+        crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
+        event={"code": event.code, "name": event.state.name, "status": name, "registrations": said, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
+        readonly=closed,
+        facts=event_form.facts_of(event, config) if closed else [],
+        told=refused(len(errors), [f"{event_form.label_of(n, config)}: {text}" if n else text for n, text in errors.items()]),
+        marking=_marking(job, config) if job else None,
+        opened=written(then or stored),
+        sections=[] if closed else event_form.sections_of(config, values or stored, errors, typed_tags, status=field),
+    )  # fmt: skip
+
+
+def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
+    at = mark_test_job.progress(job)
+    left = at["left"]
+    text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"}
+    if left is not None:
+        text += _(", about %(n)d seconds left") % {"n": max(1, round(left.total_seconds()))}
+    to = config.event_statuses.get(int(job.parameters["status"]))
+    return {
+        "text": text,
+        "done": at["percent"],
+        "poll": True,
+        "failed": job.error or _("The job stopped.") if job.state == State.FAILED else "",
+        "status": to.name if to else "",
+    }
+
+
+# --- out of Testing

@@ -1,0 +1,112 @@
+"""What the platform's pages have in common: whose turn it is to change them, the event that one is in, and messages of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import connections
+from django.http import Http404, HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import WHO, AccountRequest, may
+from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.recording.sources import Committed
+from heliograph.setup.errors import Invalid
+from heliograph.store.database import Database, of_django
+from heliograph.web.pages import page
+
+CHOICES = 20
+"""Events in the menu of an event's panel; the list of events has them all."""
+
+
+def by(request: AccountRequest) -> str:
+    """Who does it, as changes and the audit keep it."""
+    return f"user:{request.user.pk}"
+
+
+def readonly(request: AccountRequest, role: Role) -> str | Promise:
+    """ "" for whoever has the role, else the sentence that says who can change this."""
+    return "" if may(request.user, role) else WHO[role]
+
+
+def check(request: AccountRequest, role: Role) -> None:
+    """For views that all may read and some may save. Raises PermissionDenied."""
+    if not may(request.user, role):
+        raise PermissionDenied(WHO[role])
+
+
+def reading() -> Database:
+    """The read-only connection; within `transaction.atomic(using="read")`."""
+    return of_django(connections["read"])
+
+
+def account_config(request: AccountRequest, db: Database) -> AccountConfig:
+    """The account's set-up as it is in force."""
+    return Committed(db).account(request.account.pk)
+
+
+def event_config(request: AccountRequest, db: Database, code: str) -> EventConfig:
+    """An event of the account with its set-up. Raises Http404."""
+    return Committed(db).event(event_id(request, db, code))
+
+
+def event_id(request: AccountRequest, db: Database, code: str) -> int:
+    """The event's id by its code. Raises Http404 for one that this account does not have."""
+    rows = (
+        []
+        if "\0" in code
+        else db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": request.account.pk, "code": code})
+    )
+    if not rows:
+        raise Http404
+    return int(rows[0][0])
+
+
+def settings_page(request: AccountRequest, template: str, /, *, here: str, status: int = 200, **context: Any) -> HttpResponse:
+    """A page of Account Settings."""
+    return page(request, template, section="settings", here=here, status=status, **context)
+
+
+def event_page(
+    request: AccountRequest, template: str, db: Database, event: EventConfig, /, *, here: str, status: int = 200, **context: Any
+) -> HttpResponse:
+    """A page of an event. Its code stands first in the crumbs."""
+    rows = db.all(
+        f"SELECT code, name FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {CHOICES + 1}", {"account": request.account.pk}
+    )
+    return page(
+        request,
+        template,
+        section="events",
+        here=here,
+        status=status,
+        event_now={"code": event.code, "name": event.state.name},
+        event_choices=[{"code": code, "name": name} for code, name in rows[:CHOICES]],
+        more_events=len(rows) > CHOICES,
+        **context,
+    )
+
+
+def sentences(error: Invalid, known: Iterable[str], prefix: str = "") -> tuple[dict[str, str], list[str]]:
+    """What was refused, by the field of the form, and what belongs to none of its fields. prefix: of the fields' names in the form."""
+    known = set(known)
+    fields, rest = {}, []
+    for name, said in error.fields.items():
+        text = " ".join(_(sentence) for sentence in said)
+        if name in known:
+            fields[prefix + name] = text
+        else:
+            rest.append(text)
+    return fields, rest
+
+
+def refused(errors: int, rest: Sequence[str] = ()) -> dict[str, Any] | None:
+    """The callout above a form that was not saved; None where nothing was refused."""
+    if not errors and not rest:
+        return None
+    text = _("What you wrote is still here.")
+    return {"tone": "failed", "title": _("Not saved"), "text": text, "items": list(rest)}

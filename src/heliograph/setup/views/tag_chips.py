@@ -1,0 +1,65 @@
+"""Tags of one kind as a chip input offers and posts them: labels, separated by semicolons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.setup.tags import Tag, TagKind
+from heliograph.setup.names import folded
+from heliograph.web.fields import Choice
+
+SEPARATOR = "; "
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a chip input was sent with. ids: the tags, in its order; error: why it cannot be saved, "" if it can."""
+
+    ids: tuple[int, ...]
+    error: str = ""
+
+
+class TagChoices:
+    """The tags that objects of one kind may carry. Two tags may share a label; then the name stands behind it."""
+
+    def __init__(self, tags: Mapping[int, Tag], kind: TagKind, *, standard: bool = False) -> None:
+        """standard: also the tags that the standard properties bring along, which only flows name (P4)."""
+        usable = [tag for tag in tags.values() if (tag.id > 0 or standard) and kind in tag.kinds]
+        shared = Counter(folded(tag.label) for tag in tags.values() if tag.id > 0)
+        self._all = tags
+        self.shown = {tag.id: _shown(tag, twice=shared[folded(tag.label)] > 1) for tag in usable}
+        self._ids = {folded(tag.name): tag.id for tag in usable} | {folded(text): id for id, text in self.shown.items()}
+
+    @property
+    def options(self) -> list[Choice]:
+        """For a select or a datalist, by label."""
+        return [Choice(str(id), text) for id, text in sorted(self.shown.items(), key=lambda pair: folded(pair[1]))]
+
+    def labels(self, ids: Iterable[int]) -> list[str]:
+        """What these tags are called. One that is not made for the kind any more is shown all the same."""
+        found = [self.shown.get(id) or (self._all[id].label if id in self._all else "") for id in ids]
+        return sorted((text for text in found if text), key=folded)
+
+    def text(self, ids: Iterable[int]) -> str:
+        """The value of a chip input that holds these tags."""
+        return SEPARATOR.join(self.labels(ids))
+
+    def read(self, text: str) -> Typed:
+        """Tags by label or name, whatever case they are typed in."""
+        words = [word.strip() for word in text.split(";") if word.strip()]
+        found = dict.fromkeys(self._ids[folded(word)] for word in words if folded(word) in self._ids)
+        unknown = [word for word in words if folded(word) not in self._ids]
+        if not unknown:
+            return Typed(tuple(found))
+        some = ", ".join(str(choice.label) for choice in self.options[:8]) or _("none yet")
+        said = _("There is no tag “%(tag)s” for these. There are: %(tags)s.") % {"tag": unknown[0][:100], "tags": some}
+        return Typed(tuple(found), said)
+
+
+def _shown(tag: Tag, *, twice: bool) -> str:
+    label = tag.label.replace(";", ",")
+    return f"{label} ({tag.name.replace(';', ',')})" if twice else label

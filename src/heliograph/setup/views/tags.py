@@ -1,0 +1,383 @@
+"""Account Settings > Management > Tags (guide: Setting Tags Up for an Account; P12): the list, and one tag's forms and questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.setup.tags import TagKind
+from heliograph.setup import usage
+from heliograph.setup.coverage import coverage
+from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.models import KIND_NAMES, Tag
+from heliograph.setup.names import folded
+from heliograph.setup.services import tags as services
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.tags import TagFacts
+from heliograph.setup.usage import Effect, Use
+from heliograph.setup.views.confirmation import Breaks, FlowThen, Item, href_of, items_of, question, shortened
+from heliograph.setup.views.coverage import uncovered
+from heliograph.setup.views.frame import by, readonly, refused, sentences, settings_page
+from heliograph.store.database import of_django
+from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.toasts import say
+
+FLOWS, NOWHERE = "flows", "nowhere"
+_FIELDS = {"name": "name", "label": "label", "kinds": "objects"}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def tags(request: AccountRequest) -> HttpResponse:
+    """The account's tags, and the form that adds one."""
+    if request.method == "POST":
+        return _add(request)
+    return _listed(request, _facts_of(QueryDict("objects=registration_status")), {})
+
+
+@needs(Role.ADMINISTRATOR)
+def _add(request: AccountRequest) -> HttpResponse:
+    facts = _facts_of(request.POST)
+    try:
+        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+            row = services.save_tag(s, facts)
+    except Invalid as error:
+        return _listed(request, facts, _errors(error))
+    say(request, _("The tag %(label)s is there.") % {"label": row.label})
+    return HttpResponseRedirect(reverse("tags"))
+
+
+def _listed(request: AccountRequest, facts: TagFacts, errors: Mapping[str, str]) -> HttpResponse:
+    ask = request.GET
+    text, kind, use = ask.get("q", "")[:200], ask.get("object", ""), ask.get("use", "")
+    known = list(Tag.objects.all())
+    carried, users = services.carried(), usage.tag_users(request.account.pk)
+    found = coverage(of_django(connection), request.account.pk)
+    words = folded(text).split()
+    rows = [
+        tag
+        for tag in sorted(known, key=lambda tag: (folded(tag.label), tag.pk))
+        if all(word in f"{tag.folded_name} {folded(tag.label)}" for word in words)
+        and (not kind or kind in tag.kinds)
+        and (use != FLOWS or any(u.kind == "flow" for u in users.get(tag.pk, ())))
+        and (use != NOWHERE or not (users.get(tag.pk) or carried.get(tag.pk)))
+    ]
+    closed = readonly(request, Role.ADMINISTRATOR)
+    return settings_page(
+        request,
+        "setup/tags.html",
+        here="tags",
+        status=422 if errors else 200,
+        uncovered=uncovered(found.total),
+        add=() if closed else _form(facts, errors),
+        readonly=closed,
+        none=not known,
+        total=ngettext("%(n)d tag", "%(n)d tags", len(known)) % {"n": len(known)},
+        rows=[_row(tag, carried.get(tag.pk, {}), users.get(tag.pk, ())) for tag in rows],
+        q=text,
+        filtered=bool(text or kind or use),
+        filters=_filters(kind, use),
+    )
+
+
+def _filters(kind: str, use: str) -> list[Field]:
+    kinds = [Choice("", _("All objects")), *(Choice(k.value, name) for k, name in KIND_NAMES.items())]
+    uses = [Choice("", _("Used or not")), Choice(FLOWS, _("Used in flows")), Choice(NOWHERE, _("Used nowhere"))]
+    return [
+        Field(kind="select", id="object", label=_("Object"), value=kind, options=kinds),
+        Field(kind="select", id="use", label=_("Use"), value=use, options=uses),
+    ]
+
+
+def _row(tag: Tag, carried: Mapping[TagKind, int], users: Sequence[Use]) -> dict[str, Any]:
+    counts: dict[str, int] = {}
+    for use in users:
+        counts[use.kind] = counts.get(use.kind, 0) + 1
+    menu = [
+        (_("Rename"), reverse("tag", args=(tag.pk,))),
+        (_("Merge"), reverse("tag-merge", args=(tag.pk,))),
+        (_("Delete"), reverse("tag-delete", args=(tag.pk,))),
+    ]
+    return {
+        "label": tag.label,
+        "name": tag.name,
+        "href": reverse("tag", args=(tag.pk,)),
+        "objects": [str(KIND_NAMES[TagKind(kind)]) for kind in KIND_NAMES if kind in tag.kinds],
+        "carried": [counted(kind, n) for kind, n in carried.items()],
+        "used": [_counted_use(kind, n) for kind, n in counts.items()],
+        "menu": menu,
+        "menu_label": _("More for %(label)s") % {"label": tag.label},
+    }
+
+
+def counted(kind: TagKind, n: int) -> str:
+    """ "11 statuses"."""
+    words = {
+        TagKind.REGISTRATION_STATUS: ngettext("%(n)s status", "%(n)s statuses", n),
+        TagKind.REGISTRATION_PROPERTY: ngettext("%(n)s property", "%(n)s properties", n),
+        TagKind.ATTENDEE_TYPE: ngettext("%(n)s attendee type", "%(n)s attendee types", n),
+        TagKind.EVENT: ngettext("%(n)s event", "%(n)s events", n),
+        TagKind.QUESTION: ngettext("%(n)s question", "%(n)s questions", n),
+        TagKind.SESSION_STATUS: ngettext("%(n)s session status", "%(n)s session statuses", n),
+        TagKind.EVENT_STATUS: ngettext("%(n)s event status", "%(n)s event statuses", n),
+    }
+    return words[kind] % {"n": f"{n:,}"}
+
+
+def _counted_use(kind: str, n: int) -> str:
+    words = {
+        "flow": ngettext("%(n)s flow", "%(n)s flows", n),
+        "mapping": ngettext("%(n)s mapping", "%(n)s mappings", n),
+        "connection": ngettext("%(n)s connection", "%(n)s connections", n),
+    }
+    return words[kind] % {"n": n}
+
+
+# --- one tag
+
+
+def _facts_of(form: QueryDict) -> TagFacts:
+    kinds = frozenset(TagKind(kind) for kind in form.getlist("objects") if kind in set(TagKind))
+    return TagFacts(form.get("name", ""), kinds, form.get("label", ""))
+
+
+def _errors(error: Invalid) -> dict[str, str]:
+    fields, rest = sentences(error, _FIELDS)
+    errors = {_FIELDS[name]: text for name, text in fields.items()}
+    if rest:
+        errors.setdefault("name", " ".join(rest))
+    return errors
+
+
+def _form(facts: TagFacts, errors: Mapping[str, str], stays: Mapping[TagKind, int] | None = None) -> list[Field | Pair]:
+    """stays: kinds that cannot be taken away, with how many objects carry the tag."""
+    held = stays or {}
+    name = Field(
+        id="name",
+        label=_("Name"),
+        value=facts.name,
+        help=_("For files and the API. Unique in the account; capitals do not count."),
+        error=errors.get("name", ""),
+        required=True,
+        autocomplete="off",
+    )
+    label = Field(
+        id="label",
+        label=_("Label"),
+        value=facts.label,
+        help=_("What pages and flows show."),
+        error=errors.get("label", ""),
+        autocomplete="off",
+    )
+    options = [
+        Choice(
+            kind.value,
+            name,
+            kind in facts.kinds,
+            _("Carried by %(objects)s: stays") % {"objects": counted(kind, held[kind])} if held.get(kind) else "",
+        )
+        for kind, name in KIND_NAMES.items()
+    ]
+    objects = Field(
+        kind="checks",
+        id="objects",
+        label=_("Object(s)"),
+        options=options,
+        extra="in-columns",
+        error=errors.get("objects", ""),
+        help=_("An object kind whose records carry the tag cannot be taken away.") if any(held.values()) else "",
+    )
+    return [Pair((name, label)), objects]
+
+
+def _found(id: int) -> Tag:
+    row: Tag | None = Tag.objects.filter(pk=id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def _crumbs() -> list[tuple[str, str]]:
+    return [(_("Tags"), reverse("tags"))]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def tag(request: AccountRequest, id: int) -> HttpResponse:
+    """One tag: its form, and where it is used. Flows, mappings and statuses hold the tag, not its name."""
+    row = _found(id)
+    if request.method == "POST":
+        return _save(request, row)
+    return _shown(request, row, TagFacts(row.name, frozenset(TagKind(k) for k in row.kinds), row.label), {})
+
+
+@needs(Role.ADMINISTRATOR)
+def _save(request: AccountRequest, row: Tag) -> HttpResponse:
+    facts = _facts_of(request.POST)
+    try:
+        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+            saved = services.save_tag(s, facts, row.pk)
+    except Invalid as error:
+        return _shown(request, row, facts, _errors(error))
+    except InUse as error:
+        return _shown(request, row, facts, {"objects": _("%(what)s. Take it off these first.") % {"what": str(error).rstrip(".")}})
+    say(request, _("The tag %(label)s is saved.") % {"label": saved.label})
+    return HttpResponseRedirect(reverse("tags"))
+
+
+def _shown(request: AccountRequest, row: Tag, facts: TagFacts, errors: Mapping[str, str]) -> HttpResponse:
+    carried = services.objects_of(row.pk)
+    users = usage.tag_users(request.account.pk).get(row.pk, [])
+    closed = readonly(request, Role.ADMINISTRATOR)
+    kinds = ", ".join(str(KIND_NAMES[kind]) for kind in KIND_NAMES if kind in row.kinds)
+    menu = [(_("Merge"), reverse("tag-merge", args=(row.pk,))), (_("Delete"), reverse("tag-delete", args=(row.pk,)))]
+    return settings_page(
+        request,
+        "setup/form.html",
+        here="tags",
+        status=422 if errors else 200,
+        crumbs=_crumbs(),
+        heading=_("Tag “%(label)s”") % {"label": row.label},
+        lead=_("Flows, mappings and statuses keep it when it is renamed: they hold the tag, not its name."),
+        told=refused(len(errors)),
+        actions=[] if closed else menu,
+        fields=_form(facts, errors, {kind: len(uses) for kind, uses in carried.items()}),
+        button=_("Save"),
+        cancel_href=reverse("tags"),
+        readonly=closed,
+        facts=[(_("Name"), row.name), (_("Label"), row.label), (_("Object(s)"), kinds)],
+        breaks=[
+            Breaks(_("Used in"), "" if users else _("No flow, mapping or connection names it."), items=items_of(users), anchor="used"),
+            *(
+                Breaks(_("Carried by %(objects)s") % {"objects": counted(kind, len(uses))}, items=shortened(items_of(uses)), anchor="" if n else "carried")
+                for n, (kind, uses) in enumerate(carried.items())
+            ),
+        ],
+    )  # fmt: skip
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def merge(request: AccountRequest, id: int) -> HttpResponse:
+    """Puts another tag in this one's place everywhere."""
+    row = _found(id)
+    chosen = (request.POST or request.GET).get("into", "")
+    others = {str(tag.pk): tag for tag in Tag.objects.exclude(pk=id)}
+    into, error = others.get(chosen), ""
+    if request.method == "POST" and not request.POST.get("look"):
+        if into is None:
+            error = _("Choose the tag that takes its place.")
+        else:
+            try:
+                with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                    services.merge_tags(s, id, into.pk)
+            except (Invalid, NotThere, InUse) as refusal:
+                error = str(refusal)
+            else:
+                say(request, _("%(old)s is merged into %(new)s.") % {"old": row.label, "new": into.label})
+                return HttpResponseRedirect(reverse("tags"))
+    options = [
+        Choice(pk, f"{tag.label} ({tag.name})" if tag.label != tag.name else tag.label)
+        for pk, tag in sorted(others.items(), key=lambda x: folded(x[1].label))
+    ]
+    field = Field(
+        kind="select", id="into", label=_("Into"), value=chosen, options=options, placeholder=_("Choose a tag"), error=error, required=True
+    )
+    asked = question(
+        _("Merge the tag “%(label)s”") % {"label": row.label},
+        lead=_("Whatever carries or uses %(label)s gets the other tag, and %(label)s is gone. This cannot be undone.")
+        % {"label": row.label},
+        crumbs=_crumbs(),
+        fields=[field],
+        look=_("See what it would do"),
+        breaks=_merged(request, row, into) if into else [],
+        button=_("Merge into %(label)s") % {"label": into.label} if into else _("Merge"),
+        cancel_href=reverse("tags"),
+    )
+    return settings_page(request, "setup/dialog.html", here="tags", status=422 if error else 200, **asked)
+
+
+def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
+    found = []
+    for kind, uses in services.objects_of(row.pk).items():
+        title = _("%(objects)s will carry %(label)s") % {"objects": counted(kind, len(uses)), "label": into.label}
+        found.append(Breaks(title, items=shortened(items_of(uses))))
+    effects = usage.tag_effects(request.account.pk, row.pk, into.pk)
+    flows = [e for e in effects if e.after]
+    if flows:
+        title = ngettext("%(n)d flow may act on more from then on", "%(n)d flows may act on more from then on", len(flows)) % {
+            "n": len(flows)
+        }
+        found.append(Breaks(title, _("What has passed is not sent."), "wait", flows=_then(flows)))
+    others = [e.use for e in effects if not e.after]
+    if others:
+        found.append(Breaks(_("It takes its place in these"), items=items_of(others)))
+    return found or [Breaks(_("Nothing carries or uses it"))]
+
+
+def _then(effects: Sequence[Effect]) -> list[FlowThen]:
+    return [FlowThen(e.use.name or _("Without a name"), e.after, href_of(e.use)) for e in effects]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMINISTRATOR)
+def delete(request: AccountRequest, id: int) -> HttpResponse:
+    """Asks, with what it would break, and deletes (P12: no rule is ever widened by it)."""
+    row = _found(id)
+    if request.method == "POST":
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                services.delete_tag(s, id)
+        except NotThere:
+            raise Http404 from None
+        except InUse:
+            pass  # the question says by whom
+        else:
+            say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
+            return HttpResponseRedirect(reverse("tags"))
+    effects = usage.tag_effects(request.account.pk, id, None)
+    holding = [e.use for e in effects if e.refused]
+    asked = question(
+        _("The tag “%(label)s” cannot be deleted yet") % {"label": row.label}
+        if holding
+        else _("Delete the tag “%(label)s”?") % {"label": row.label},
+        lead=_("These name it where its deletion would make them say something else. Change them first, or merge the tag into another.")
+        if holding
+        else _("No rule is ever widened by this. A flow that loses its last tag of a list stops until you choose another."),
+        crumbs=_crumbs(),
+        breaks=[Breaks(_("Who names it"), tone="wait", items=items_of(holding))] if holding else _broken(id, effects),
+        button="" if holding else _("Delete the tag"),
+        button_class="danger",
+        cancel=_("Keep it"),
+        cancel_href=reverse("tags"),
+    )
+    if holding:
+        asked["cancel"] = _("Back to Tags")
+    return settings_page(request, "setup/dialog.html", here="tags", status=409 if request.method == "POST" else 200, **asked)
+
+
+def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:
+    found = []
+    stops, less = [e for e in effects if e.stops], [e for e in effects if e.after and not e.stops]
+    if stops:
+        title = ngettext("%(n)d flow becomes incomplete and sends nothing", "%(n)d flows become incomplete and send nothing", len(stops))
+        found.append(Breaks(title % {"n": len(stops)}, tone="wait", flows=_then(stops)))
+    if less:
+        title = ngettext("%(n)d flow acts on less", "%(n)d flows act on less", len(less)) % {"n": len(less)}
+        found.append(Breaks(title, flows=_then(less)))
+    left = services.left_untagged(id)
+    if left:
+        objects = ", ".join(counted(kind, len(uses)) for kind, uses in left.items())
+        uses = [use for kind in left for use in left[kind]]
+        title = _("Left without a tag: %(objects)s") % {"objects": objects}
+        found.append(Breaks(title, _("Flows that decide by these will wait in Retry with them."), "wait", shortened(items_of(uses))))
+    return found or [
+        Breaks(_("Nothing is left without a tag, and no flow changes"), items=[Item(_("It is used nowhere else."))] if not effects else [])
+    ]

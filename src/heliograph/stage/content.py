@@ -1,0 +1,166 @@
+"""What a trial's account is set up with, through the services of the pages.
+
+One status that triggers ("Attended", tagged Chosen), any number of text questions, a mapping of what a trial's registration has, flows
+that trigger with their destinations, and flows that never do. `order_code` is where a trial counts the versions of a registration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from heliograph.accounts.tokens import create_token
+from heliograph.connections.services.connections import ConnectionFacts, save_connection
+from heliograph.domain.connection.connection import Auth, ContentType
+from heliograph.domain.flow.flow import Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.mapping.mapping import Mapping, Row, Source
+from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.tags import TagKind
+from heliograph.domain.snapshot import QuestionType
+from heliograph.flows.models import Flow as FlowRow
+from heliograph.flows.services.flows import save_flow
+from heliograph.mappings.services import save_mapping
+from heliograph.setup.models import EventStatus, RegistrationStatus
+from heliograph.setup.services import event_setup, events, object_tags, tags
+from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.setup.services.saving import Saving, saving
+
+BY: Final = "trial"
+STATUS: Final = "Attended"
+"""The status that triggers."""
+SECONDS: Final[Map[str, list[float]]] = {
+    "System": [0.5, 1.0, 2.0],
+    "Connection": [0.5, 1.0, 2.0],
+    "Source API": [0.5, 1.0, 2.0],
+    "General": [1.0, 2.0, 3.0],
+    "Config": [1.0, 2.0, 3.0],
+}
+"""Retry intervals that a trial has time for (D5: three per category, the more serious the sooner)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A destination with a connection of its own. more: further fields of the connection, such as {"parallel": 4}."""
+
+    name: str
+    url: str
+    does: Does = Does.UPDATES
+    more: Map[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the account has.
+
+    flows: one that triggers for each entry, with these destinations. filtered: flows beside them that a filter stops, of which nothing is
+    stored. unselected: flows that watch another tag, so that each change is stored as "not triggered" for them. questions: text questions
+    q01, q02 …, all of them in the mapping. retry: seconds by category; None = the usual minutes. apart: connections between each two of the
+    targets' that nothing uses, so that the targets belong to slots of different workers.
+    """
+
+    flows: tuple[tuple[Target, ...], ...]
+    filtered: int = 0
+    unselected: int = 0
+    questions: int = 0
+    events: tuple[str, ...] = ("TRIAL-1",)
+    retry: Map[str, list[float]] | None = field(default_factory=lambda: SECONDS)
+    apart: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was made: ids, by the targets' names where there are several, and the token for /ingest."""
+
+    account: int
+    token: str
+    events: tuple[str, ...]
+    flows: tuple[int, ...]
+    destinations: Map[str, int]
+    connections: Map[str, int]
+
+
+def make_account(plan: Plan) -> Staged:
+    """Makes the account of a migrated database that has none of this code."""
+    account = create_account(AccountFacts("TRIAL", "Trial"), by=BY)
+    if plan.retry is not None:
+        account.retry_intervals = dict(plan.retry)
+        account.save(update_fields=["retry_intervals"])
+    with saving(account.pk, by=BY, whole_account=True) as s:
+        chosen = tags.save_tag(s, tags.TagFacts("Chosen", frozenset({TagKind.REGISTRATION_STATUS}))).pk
+        other = tags.save_tag(s, tags.TagFacts("Other", frozenset({TagKind.REGISTRATION_STATUS}))).pk
+        for status in RegistrationStatus.objects.filter(event=None):
+            object_tags.set_tags(s, TagKind.REGISTRATION_STATUS, status.pk, [chosen if status.name == STATUS else other])
+        of_questions = [tags.save_tag(s, tags.TagFacts(_question(n), frozenset({TagKind.QUESTION}))).pk for n in range(plan.questions)]
+    for code in plan.events:
+        _make_event(account.pk, code, of_questions)
+    with saving(account.pk, by=BY, whole_account=True) as s:
+        mapping = save_mapping(s, _mapping(of_questions)).pk
+        connections: dict[str, int] = {}
+        for target in (target for targets in plan.flows for target in targets):
+            connections[target.name] = _connect(s, target)
+            for number in range(plan.apart):
+                _connect(s, Target(f"Unused {len(connections)}.{number + 1}", target.url))
+        first, flows = next(iter(connections.values())), []
+        for number, targets in enumerate(plan.flows, 1):
+            to = tuple(Destination(0, t.name, connection=connections[t.name], payload_mapping=mapping, does=t.does) for t in targets)
+            flows.append(_flow(s, f"Trial {number}", chosen, to))
+        beside = (Destination(0, "Never", connection=first, payload_mapping=mapping),)
+        for number in range(1, plan.filtered + 1):
+            _flow(s, f"Filtered {number}", chosen, beside, (FilterRow("event.code", Op.IS_ANY_OF, (f"NO-{number}",)),))
+        for number in range(1, plan.unselected + 1):
+            _flow(s, f"Unselected {number}", other, beside)
+        found = [d for row in FlowRow.objects.filter(pk__in=[f.pk for f in flows]) for d in row.body["destinations"]]
+    token = create_token(account.pk, "trial", ["ingest"], by=BY).secret
+    return Staged(account.pk, token, plan.events, tuple(f.pk for f in flows), {d["name"]: d["id"] for d in found}, connections)
+
+
+def document(event: str, code: str, version: int, **more: Any) -> dict[str, Any]:
+    """A registration document (I2) that triggers. version: counted by the sender; the receiver finds it as "version"."""
+    return {"event": event, "code": code, "status": STATUS, "order_code": str(version), **more}
+
+
+def answers(count: int, text: str) -> dict[str, str]:
+    """Answers to the first `count` questions."""
+    return {_question(n).lower(): f"{text} {n}" for n in range(count)}
+
+
+def _question(number: int) -> str:
+    return f"Q{number + 1:02}"
+
+
+def _make_event(account: int, code: str, of_questions: list[int]) -> None:
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+    with saving(account, by=BY) as s:
+        live = EventStatus.objects.get(name="Live").pk
+        id = events.save_event(s, EventState(code=code, name=code.title(), status=live, start=start, end=start + timedelta(days=1)))
+    with saving(account, by=BY, events=[id]) as s:
+        for number, tag in enumerate(of_questions):
+            name = _question(number)
+            event_setup.save_question(s, id, event_setup.QuestionFacts(name.lower(), f"Question {name}", QuestionType.TEXT, (), tag))
+
+
+def _mapping(of_questions: list[int]) -> Mapping:
+    rows = {
+        "code": "registration.code",
+        "version": "registration.order_code",
+        "event": "event.code",
+        "status": "registration.status",
+        "first_name": "profile.first_name",
+        "last_name": "profile.last_name",
+        "email": "profile.email",
+        "organization": "profile.organization",
+        **{_question(number).lower(): f"answer.{tag}" for number, tag in enumerate(of_questions)},
+    }
+    return Mapping("Trial", rows=tuple(Row(name, (Source(key),)) for name, key in rows.items()))
+
+
+def _connect(s: Saving, target: Target) -> int:
+    fields = {"name": target.name, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value, **target.more}
+    return int(save_connection(s, ConnectionFacts(fields, url=target.url), confirmed=True, http=True).pk)
+
+
+def _flow(s: Saving, name: str, tag: int, destinations: tuple[Destination, ...], filters: tuple[FilterRow, ...] = ()) -> FlowRow:
+    flow = Flow(0, name=name, mode=Mode.LIVE, watch=Watch.REGISTRATION, statuses=(tag,), filters=filters, destinations=destinations)
+    return save_flow(s, flow, confirmed=True)

@@ -1,0 +1,209 @@
+"""Processes of ours: started with ports and a log of their own, awaited, asked to stop, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from heliograph.domain.errors import HeliographError
+from heliograph.stage.ground import Ground
+
+
+class NotReady(HeliographError):
+    """A process did not do in time what it was waited for."""
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listened on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until[T](condition: Callable[[], T], timeout: float, every: float = 0.02) -> T | None:
+    """The first truthy value of `condition`, asked again every `every` seconds; None after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(every)
+
+
+def children(pid: int) -> dict[str, int]:
+    """The processes that a supervisor keeps, by their names: {"engine": 71, "pages": 72}."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    found = {}
+    for line in listed.splitlines():
+        child, parent, arguments = line.split(None, 2) if line.count(" ") else ("0", "0", "")
+        if int(parent) == pid and " process " in arguments:
+            found[arguments.rpartition(" process ")[2].strip()] = int(child)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there; one that ended but that nobody waited for is not."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout  # noqa: S603, S607
+    return bool(listed.strip()) and not listed.strip().startswith("Z")
+
+
+class Process:
+    """One command of ours, in a process group of its own, with all that it prints kept in `log`."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        self.arguments = tuple(arguments)
+        self.log = log
+        with log.open("ab") as file:
+            self._from = file.tell()
+            self._popen = subprocess.Popen(  # noqa: S603 -- our own command
+                [sys.executable, "-m", "heliograph", *arguments],
+                env=dict(env),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        with self.log.open("rb") as file:
+            file.seek(self._from)
+            return file.read().decode("utf-8", "replace")
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        return self._popen.poll()
+
+    def children(self) -> dict[str, int]:
+        """The processes that it keeps, by name."""
+        return children(self.pid)
+
+    def until_printed(self, text: str, timeout: float = 60.0) -> str:
+        """Waits until `text` stands in the output, and returns the output. Raises NotReady."""
+        self._until(lambda: text in self.output, timeout, f"print {text!r}")
+        return self.output
+
+    def until_answers(self, url: str, timeout: float = 60.0) -> None:
+        """Waits until a GET of `url` is answered with a status below 500. Raises NotReady."""
+        self._until(lambda: _answers(url), timeout, f"answer at {url}")
+
+    def _until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
+        if wait_until(lambda: condition() or self.returncode is not None, timeout) and (self.returncode is None or condition()):
+            return
+        ended = "" if self.returncode is None else f"; it ended with {self.returncode}"
+        raise NotReady(f"heliograph {' '.join(self.arguments)} did not {what} within {timeout:.0f} s{ended}:\n{self.output[-4000:]}")
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """Its exit code once it has ended by itself."""
+        return self._popen.wait(timeout)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, as a service manager does; `wait` for the end."""
+        if self.returncode is None:
+            self._popen.send_signal(signal.SIGTERM)
+
+    def terminate(self, timeout: float = 12.0) -> int:
+        """The same, and its exit code."""
+        self.ask_to_stop()
+        return self._popen.wait(timeout)
+
+    def kill(self) -> None:
+        """SIGKILL to its group: to the supervisor alone where it is one, whose children are in groups of their own and end by themselves."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def kill_all(self) -> None:
+        """SIGKILL to it and to the processes that it keeps, as a power cut does."""
+        kept = self.children().values() if self.returncode is None else ()
+        self.kill()
+        for pid in kept:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGCONT)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 -- an address of ours on loopback
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code < 500
+    except OSError:
+        return False
+
+
+class Part:
+    """One of `serve`, `web` and `worker`, to start again and again as a service manager does: the same ports, data folder and log each time."""
+
+    def __init__(self, ground: Ground, command: str, name: str = "", **settings: str) -> None:
+        """name: which one of several; each has a data folder of its own then, as on a machine of its own. settings: as in Ground.environment."""
+        self.name = name or command
+        self.command = command
+        self.data = ground.data(name)
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        self.pages = f"http://127.0.0.1:{free_port()}"
+        """Address of the pages, which take /ingest, too."""
+        self.door = f"http://127.0.0.1:{free_port()}"
+        """Address of the fast door for /ingest."""
+        self.log = ground.logs / f"{self.name}.log"
+        addresses = {
+            "bind": _place(self.pages),
+            "base_url": self.pages,
+            "ingest_bind": _place(self.door),
+            "operations_bind": f"127.0.0.1:{free_port()}",
+        }
+        self._env = ground.environment(name, **(addresses | settings))
+        self.process: Process | None = None
+
+    def start(self) -> Process:
+        """Starts the command; `until_ready` waits for it."""
+        self.process = Process([self.command], self._env, self.log)
+        return self.process
+
+    def until_ready(self, timeout: float = 60.0) -> None:
+        """Until all that it keeps has started. Raises NotReady."""
+        self.running.until_printed("Heliograph serves" if self.command != "worker" else "Heliograph delivers", timeout)
+
+    @property
+    def running(self) -> Process:
+        """The process that was started last."""
+        assert self.process is not None, f"{self.name} was not started"
+        return self.process
+
+    def pids(self) -> dict[str, int]:
+        """Everything that runs of it: the supervisor under the command's name, and what it keeps under theirs."""
+        if self.process is None or self.process.returncode is not None:
+            return {}
+        return {self.command: self.process.pid, **self.process.children()}
+
+    @property
+    def flight(self) -> Path:
+        """Where its worker keeps the file of lanes in flight."""
+        return self.data / "flight"
+
+    def end(self) -> None:
+        """Nothing of it is left, however it is."""
+        if self.process is not None:
+            self.process.kill_all()
+
+
+def _place(url: str) -> str:
+    return url.removeprefix("http://")

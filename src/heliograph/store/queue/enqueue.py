@@ -1,0 +1,117 @@
+"""Putting actions into their lanes: the one way for record(), runs judged again, replay, resend and sync now (protocols section 2, steps 6-7).
+
+One row per lane is inserted or woken with its least rank, in the one order of all locks; connection and slot are set on
+creation only: afterwards only the slot's owner moves a lane.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.delivery.action import Origin, Rank
+from heliograph.domain.delivery.slots import SLOTS, slot_of
+from heliograph.domain.figures import Delta, Facts, of_new_action
+from heliograph.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One action to make. names: the action that a resend, sync now or replay repeats (D1)."""
+
+    account: int
+    change: int
+    run: int | None
+    registration: int | None
+    event: int
+    flow: int
+    destination: int
+    connection: int
+    subject: int
+    version: int
+    mode: int
+    origin: Origin = Origin.RECORDED
+    rank: Rank = Rank.LIVE
+    names: int | None = None
+
+
+def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]) -> list[int]:
+    """Makes the actions, in the caller's transaction; their ids in the order of `orders`. now: microseconds, from the database. What it adds to the figures goes to `deltas`."""
+    if not orders:
+        return []
+    lanes = _wake(db, orders)
+    ids = db.draw("action_id", len(orders))
+    db.many(
+        "INSERT INTO action (id, account_id, uid, lane_id, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, version, rank, state, origin, names, created)"
+        " VALUES (:id, :account, :uid, :lane, :run, :change, :registration, :event, :flow, :destination, :mode, :version, :rank, 1, :origin, :names, :now)",
+        [
+            {
+                "id": id,
+                "account": o.account,
+                "uid": f"msg_{secrets.token_hex(13)}",
+                "lane": lanes[o.destination, o.subject],
+                "run": o.run,
+                "change": o.change,
+                "registration": o.registration,
+                "event": o.event,
+                "flow": o.flow,
+                "destination": o.destination,
+                "mode": o.mode,
+                "version": o.version,
+                "rank": int(o.rank),
+                "origin": int(o.origin),
+                "names": o.names,
+                "now": now,
+            }
+            for id, o in zip(ids, orders, strict=True)
+        ],
+    )
+    kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
+    for (account, mode, flow, connection, replay), n in kinds.items():
+        deltas += of_new_action(Facts(account, mode, flow, connection, now, replay=replay), n)
+    return list(ids)
+
+
+_LANE = "destination_id, subject_id, account_id, connection_id, slot, state, rank, pos"
+_WOKEN = (
+    " ON CONFLICT (destination_id, subject_id) DO UPDATE SET"
+    " rank = CASE WHEN lane.state = 0 OR excluded.rank < lane.rank THEN excluded.rank ELSE lane.rank END,"
+    " pos = CASE WHEN lane.state = 1 AND lane.rank <= excluded.rank THEN lane.pos ELSE excluded.pos END, state = 1, due_at = NULL"
+    " RETURNING id, destination_id, subject_id"
+)
+
+
+def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
+    """(destination, subject) -> lane id, each lane made or woken once (a lane twice in one statement is an error)."""
+    least: dict[tuple[int, int], Order] = {}
+    for o in orders:
+        key = (o.destination, o.subject)
+        if key not in least or o.rank < least[key].rank:
+            least[key] = o
+    wanted = [least[key] for key in sorted(least)]
+    if db.vendor == "postgresql":
+        rows = db.all(
+            f"INSERT INTO lane ({_LANE}) SELECT d, s, a, c, c % {SLOTS}, 1, r, nextval('lane_pos_seq')"
+            " FROM unnest(:d::bigint[], :s::bigint[], :a::bigint[], :c::bigint[], :r::int[]) t(d, s, a, c, r) ORDER BY 1, 2" + _WOKEN,
+            {
+                "d": [o.destination for o in wanted],
+                "s": [o.subject for o in wanted],
+                "a": [o.account for o in wanted],
+                "c": [o.connection for o in wanted],
+                "r": [int(o.rank) for o in wanted],
+            },
+        )
+        return {(d, s): id for id, d, s in rows}
+    rows = db.all(
+        f"INSERT INTO lane ({_LANE}) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 1, value ->> 5, value ->> 6"
+        " FROM json_each(:rows) WHERE true" + _WOKEN,
+        {
+            "rows": [
+                (o.destination, o.subject, o.account, o.connection, slot_of(o.connection), int(o.rank), pos)
+                for o, pos in zip(wanted, db.draw("lane_pos", len(wanted)), strict=True)
+            ]
+        },
+    )
+    return {(d, s): id for id, d, s in rows}

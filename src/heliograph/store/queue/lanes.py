@@ -1,0 +1,233 @@
+"""Reading the queue: lanes that have something to send, and their open actions (protocols section 3).
+
+Only the owner of a slot reads its connections' lanes, without locks or writes. Lanes are read first and their actions in a second
+statement after them: in one snapshot a lane settled in between would be sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.delivery.action import ActionState, OpenAction, Origin, QueueStatus, Rank
+from heliograph.domain.delivery.lanes import Lane, LaneState
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.store.connection_states import states
+from heliograph.store.database import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLane:
+    """A lane with its place in the queue."""
+
+    lane: Lane
+    account: int
+    connection: int
+    slot: int
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAction:
+    """An action with what it is about. mode: 1 live, 2 test; created: microseconds."""
+
+    action: OpenAction
+    account: int
+    lane: int
+    uid: str
+    run: int | None
+    change: int
+    registration: int | None
+    event: int
+    flow: int
+    destination: int
+    mode: int
+    created: int
+
+    @property
+    def id(self) -> int:
+        return self.action.id
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What to read of a connection. rank None: retries that are due. Positions above `floor` only."""
+
+    connection: int
+    rank: Rank | None
+    limit: int
+    floor: int = 0
+
+
+LANE_COLUMNS = "id, destination_id, subject_id, account_id, connection_id, slot, state, rank, pos, due_at, begun_version, marks"
+ACTION_COLUMNS = (
+    "id, account_id, lane_id, uid, run_id, change_id, registration_id, event_id, flow_id, destination_id, mode, created,"
+    " version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause"
+)
+
+
+# EnumType's call takes half a microsecond; a row has six of them.
+_LANE_STATES = {state.value: state for state in LaneState}
+_RANKS = {rank.value: rank for rank in Rank}
+_STATES = {state.value: state for state in ActionState}
+_ORIGINS = {origin.value: origin for origin in Origin}
+_CAUSES = {cause.value: cause for cause in Cause}
+
+
+def lane_of(row: Row) -> StoredLane:
+    """A lane from a row of LANE_COLUMNS."""
+    number, destination, subject, account, connection, slot, state, rank, pos, due_at, begun, marks = row
+    return StoredLane(
+        Lane(number, destination, subject, _LANE_STATES[state], _RANKS[rank], due_at, begun, marks), account, connection, slot, pos
+    )
+
+
+def action_of(row: Row) -> StoredAction:
+    """An action from a row of ACTION_COLUMNS."""
+    number, account, lane, uid, run, change, registration, event, flow, destination, mode, created = row[:12]
+    version, rank, state, origin, due_at, tries, looks, sent, queue, category, cause = row[12:]
+    action = OpenAction(
+        number,
+        version,
+        _RANKS[rank],
+        _STATES[state],
+        _ORIGINS[origin],
+        due_at,
+        tries,
+        looks,
+        sent,
+        QueueStatus.of_code(queue),
+        Category.of_code(category),
+        _CAUSES[cause] if cause else None,
+    )
+    return StoredAction(action, account, lane, uid, run, change, registration, event, flow, destination, mode, created)
+
+
+def connections_with_work(db: Database, now: int) -> list[int]:
+    """Connections that have a lane to send, or a retry that is due: a loose scan over two indexes, whatever the backlog."""
+    found: set[int] = set()
+    for state, extra in (
+        (1, ""),
+        (2, " AND EXISTS (SELECT 1 FROM lane d WHERE d.state = 2 AND d.connection_id = c.id AND d.due_at <= :now)"),
+    ):
+        rows = db.all(
+            f"WITH RECURSIVE c(id) AS (SELECT min(connection_id) FROM lane WHERE state = {state} UNION ALL"
+            f" SELECT (SELECT min(l.connection_id) FROM lane l WHERE l.state = {state} AND l.connection_id > c.id) FROM c WHERE c.id IS NOT NULL)"
+            f" SELECT c.id FROM c WHERE c.id IS NOT NULL{extra}",
+            {"now": now} if extra else None,
+        )
+        found.update(number for (number,) in rows)
+    return sorted(found)
+
+
+def read_lanes(db: Database, wants: Sequence[Want], now: int) -> list[StoredLane]:
+    """Lanes to send, want by want, each in its order. No lock, no write."""
+    found: list[StoredLane] = []
+    for rank in sorted({w.rank for w in wants if w.rank is not None}):
+        found += _read_ready(db, [w for w in wants if w.rank == rank], rank)
+    found += _read_due(db, [w for w in wants if w.rank is None], now)
+    return found
+
+
+def _read_ready(db: Database, wants: Sequence[Want], rank: Rank) -> list[StoredLane]:
+    if db.vendor == "postgresql":
+        columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
+        rows = db.all(
+            f"SELECT {columns} FROM unnest(:connections::bigint[], :floors::bigint[], :limits::int[]) t(c, f, n), LATERAL"
+            f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND state = 1 AND rank = :rank AND pos > t.f ORDER BY pos LIMIT t.n) l",
+            {
+                "connections": [w.connection for w in wants],
+                "floors": [w.floor for w in wants],
+                "limits": [w.limit for w in wants],
+                "rank": int(rank),
+            },
+        )
+        return [lane_of(row) for row in rows]
+    sql = f"SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = :c AND state = 1 AND rank = :rank AND pos > :floor ORDER BY pos LIMIT :n"
+    return [lane_of(row) for w in wants for row in db.all(sql, {"c": w.connection, "rank": int(rank), "floor": w.floor, "n": w.limit})]
+
+
+def _read_due(db: Database, wants: Sequence[Want], now: int) -> list[StoredLane]:
+    if not wants:
+        return []
+    if db.vendor == "postgresql":
+        columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
+        rows = db.all(
+            f"SELECT {columns} FROM unnest(:connections::bigint[], :limits::int[]) t(c, n), LATERAL"
+            f" (SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = t.c AND state = 2 AND due_at <= :now ORDER BY due_at LIMIT t.n) l",
+            {"connections": [w.connection for w in wants], "limits": [w.limit for w in wants], "now": now},
+        )
+        return [lane_of(row) for row in rows]
+    sql = f"SELECT {LANE_COLUMNS} FROM lane WHERE connection_id = :c AND state = 2 AND due_at <= :now ORDER BY due_at LIMIT :n"
+    return [lane_of(row) for w in wants for row in db.all(sql, {"c": w.connection, "now": now, "n": w.limit})]
+
+
+def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -> dict[int, list[StoredAction]]:
+    """The open actions of these lanes by lane, and the actions `also`, open or not."""
+    wanted = sorted(set(lanes))
+    if not wanted:
+        return {}
+    found: dict[int, list[StoredAction]] = {lane: [] for lane in wanted}
+    rows = db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('lane_id', 'lanes')} AND state < 10", {"lanes": wanted})
+    more = sorted(set(also).difference(row[0] for row in rows))
+    if more:
+        rows += db.all(f"SELECT {ACTION_COLUMNS} FROM action WHERE {db.member('id', 'ids')}", {"ids": more})
+    for row in rows:
+        stored = action_of(row)
+        found.setdefault(stored.lane, []).append(stored)
+    return found
+
+
+def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
+    """The lanes, locked in the one order of all locks (architecture rule 4)."""
+    wanted = sorted(set(lanes))
+    if not wanted:
+        return {}
+    rows = db.all(
+        f"SELECT {LANE_COLUMNS} FROM lane WHERE {db.member('id', 'lanes')} ORDER BY destination_id, subject_id{db.for_update}",
+        {"lanes": wanted},
+    )
+    return {row[0]: lane_of(row) for row in rows}
+
+
+def unsettled(db: Database) -> int:
+    """How many lanes have something to send, in flight or waiting for its time."""
+    ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")
+    return int(count)
+
+
+def is_behind(db: Database, most: int) -> bool:
+    """Whether more than `most` lanes wait though nothing but the workers' own pace holds them up: what is paused, held or down does not count."""
+    count, told = 0, states(db)
+    for connection in connections_with_work(db, db.now()):
+        if connection not in told:
+            ((found,),) = db.all(
+                "SELECT count(*) FROM (SELECT 1 FROM lane WHERE state = 1 AND connection_id = :connection LIMIT :most) l",
+                {"connection": connection, "most": most + 1 - count},
+            )
+            count += found
+            if count > most:
+                return True
+    return False
+
+
+def misplaced(db: Database, destination: int, connection: int, slots: Iterable[int], limit: int) -> list[StoredLane]:
+    """Lanes of a destination that lie under another connection than its own, in these slots."""
+    rows = db.all(
+        f"SELECT {LANE_COLUMNS} FROM lane WHERE destination_id = :destination AND connection_id <> :connection AND {db.member('slot', 'slots')}"
+        " ORDER BY subject_id LIMIT :limit",
+        {"destination": destination, "connection": connection, "slots": sorted(set(slots)), "limit": limit},
+    )
+    return [lane_of(row) for row in rows]
+
+
+def move(db: Database, lanes: Sequence[int], connection: int, slot: int) -> None:
+    """Puts lanes under another connection, at the end of its queue. Only their slot's owner does this, under lock and fence."""
+    db.many(
+        "UPDATE lane SET connection_id = :connection, slot = :slot, pos = :pos WHERE id = :lane",
+        [
+            {"lane": lane, "connection": connection, "slot": slot, "pos": pos}
+            for lane, pos in zip(lanes, db.draw("lane_pos", len(lanes)), strict=True)
+        ],
+    )

@@ -1,0 +1,228 @@
+"""Writing what became of lanes: the outcomes of attempts, and what a crash left (protocols section 3; spec D1-D8).
+
+Every function works in the caller's transaction. Lanes are locked before their actions are read, and the rules are those of
+`domain.lanes`: what is stored is what `choose` says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenAction, Origin
+from heliograph.domain.delivery.lanes import Settlement
+from heliograph.domain.delivery.outcomes import Cause, Delivered
+from heliograph.domain.delivery.retry_policy import MINUTE, Category
+from heliograph.domain.figures import Delta, Facts, of_delivery, of_move, of_settlement
+from heliograph.store.database import Database
+from heliograph.store.queue.figures import put_deltas
+from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an attempt leaves beside its outcome. at: its beginning; took: microseconds; request and response: JSON, secrets masked."""
+
+    at: int
+    took: int
+    category: Category | None
+    status: int | None
+    message: str
+    connection: int
+    numbers: str
+    request: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One lane to store: what the rules said, its rows as they were under the lock, and the exchange of the attempt, if there was one."""
+
+    settlement: Settlement
+    lane: StoredLane
+    actions: Sequence[StoredAction]
+    exchange: Exchange | None = None
+    message: str = ""
+    """What is shown beside the action's category: a sentence without secrets."""
+
+
+def store(db: Database, settled: Sequence[Settled], now: int) -> None:
+    """Stores lanes, actions, attempts and figures, set by set. now: microseconds, drawn after the locks."""
+    with db.together():
+        _store_attempts(db, settled)
+        _store_actions(db, settled, now)
+        _store_lanes(db, settled)
+        put_deltas(db, _figures(settled, now))
+
+
+def _store_attempts(db: Database, settled: Sequence[Settled]) -> None:
+    rows = []
+    for s in settled:
+        attempt = s.settlement.attempt
+        if attempt is None or s.exchange is None:
+            continue
+        about = next(a for a in s.actions if a.id == attempt.action)
+        after = next((m.new for m in s.settlement.moves if m.old.id == attempt.action), about.action)
+        rows.append(
+            {
+                "account": about.account,
+                "action": attempt.action,
+                "n": attempt.number + 1,
+                "kind": attempt.kind.code,
+                "at": s.exchange.at,
+                "took": s.exchange.took,
+                "state": int(after.state),
+                "category": s.exchange.category.code if s.exchange.category else None,
+                "status": s.exchange.status,
+                "message": s.exchange.message[:500],
+                "flow": about.flow,
+                "connection": s.exchange.connection,
+                "numbers": s.exchange.numbers[:80],
+                "request": s.exchange.request,
+                "response": s.exchange.response,
+            }
+        )
+    if rows:
+        db.many(
+            "INSERT INTO attempt (account_id, action_id, n, kind, at, took, state, category, status, message, flow_id, connection_id, numbers)"
+            " VALUES (:account, :action, :n, :kind, :at, :took, :state, :category, :status, :message, :flow, :connection, :numbers)",
+            rows,
+        )
+        db.many(
+            "INSERT INTO attempt_content (action_id, n, account_id, at, request, response) VALUES (:action, :n, :account, :at, :request, :response)",
+            rows,
+        )
+
+
+def _store_actions(db: Database, settled: Sequence[Settled], now: int) -> None:
+    rows = []
+    for s in settled:
+        for move in s.settlement.moves:
+            old, new = move.old, move.new
+            ended = now if old.state.is_open and not new.state.is_open else None
+            rows.append(
+                {
+                    "id": new.id,
+                    "state": int(new.state),
+                    "rank": int(new.rank),
+                    "due": new.due_at,
+                    "tries": new.tries,
+                    "looks": new.looks,
+                    "sent": new.sent,
+                    "queue": new.queue.code if new.queue else 0,
+                    "category": new.category.code if new.category else None,
+                    "cause": new.cause.value if new.cause else "",
+                    "message": _message(s, old, new),
+                    "ended": ended,
+                    "reopened": int(not old.state.is_open and new.state.is_open),
+                    "lead": _lead(s, new),
+                }
+            )
+    if rows:
+        db.many(
+            "UPDATE action SET state = :state, rank = :rank, due_at = :due, tries = :tries, looks = :looks, sent = :sent, queue = :queue,"
+            " category = :category, cause = :cause, message = COALESCE(:message, message),"
+            " ended = CASE WHEN :reopened = 1 THEN NULL ELSE COALESCE(:ended, ended) END, lead = lead + :lead WHERE id = :id",
+            rows,
+        )
+
+
+def _lead(s: Settled, new: OpenAction) -> int:
+    """What the target reports of the action that was delivered just now; 0 for any other."""
+    attempt = s.settlement.attempt
+    if attempt is None or attempt.action != new.id or not isinstance(attempt.outcome, Delivered) or attempt.outcome.lead is None:
+        return 0
+    return attempt.outcome.lead.code
+
+
+def _message(s: Settled, old: OpenAction, new: OpenAction) -> str | None:
+    """The sentence beside the category; None: as it was."""
+    if (
+        s.message
+        and (s.settlement.attempt is None or s.settlement.attempt.action == new.id)
+        and (new.cause, new.looks, new.sent)
+        != (
+            old.cause,
+            old.looks,
+            old.sent,
+        )
+    ):
+        return s.message[:500] if new.cause is not Cause.SUPERSEDED else None
+    return None
+
+
+def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
+    ordered = sorted(settled, key=lambda s: s.lane.lane.order)
+    fresh = [s for s in ordered if s.settlement.fresh_position]
+    positions = dict(zip((s.lane.lane.id for s in fresh), db.draw("lane_pos", len(fresh)), strict=True))
+    db.many(
+        "UPDATE lane SET state = :state, rank = :rank, due_at = :due, begun_version = :begun, marks = :marks, pos = :pos WHERE id = :id",
+        [
+            {
+                "id": lane.id,
+                "state": int(lane.state),
+                "rank": int(lane.rank),
+                "due": lane.due_at,
+                "begun": lane.begun_version,
+                "marks": lane.marks,
+                "pos": positions.get(lane.id, s.lane.pos),
+            }
+            for s in ordered
+            for lane in [s.settlement.lane]
+        ],
+    )
+
+
+def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
+    """What a batch adds. First attempts that were delivered are counted together: there are hundreds of them, in few kinds."""
+    delivered: Counter[tuple[int, int, int, int, int, bool, int, ActionState]] = Counter()
+    for s in settled:
+        at = s.exchange.at if s.exchange else now
+        attempt, moves = s.settlement.attempt, s.settlement.moves
+        if (
+            attempt is not None
+            and len(moves) == len(s.actions) == 1
+            and attempt.kind is AttemptKind.FIRST
+            and isinstance(attempt.outcome, Delivered)
+            and attempt.outcome.lead is None
+            and moves[0].new.state is ActionState.SUCCESS
+        ):
+            a = s.actions[0]
+            replay = a.action.origin is Origin.REPLAY
+            key = (a.account, a.mode, a.flow, s.lane.connection, a.created // MINUTE, replay, at // MINUTE, moves[0].old.state)
+            delivered[key] += 1
+            continue
+        facts = {a.id: Facts(a.account, a.mode, a.flow, s.lane.connection, a.created, a.action.origin is Origin.REPLAY) for a in s.actions}
+        yield from of_settlement(s.settlement, facts, at)
+    for (account, mode, flow, connection, created, replay, minute, was), n in delivered.items():
+        of = Facts(account, mode, flow, connection, created * MINUTE, replay)
+        yield from of_move(of, was, ActionState.SUCCESS, n)
+        yield of_delivery(of, minute * MINUTE, n)
+
+
+def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
+    """(lane, version) of requests that left though their outcome may not be settled: monotone, so it needs no fence. Lanes are locked here, in order."""
+    wanted: dict[int, int] = {}
+    for lane, version in begun:
+        wanted[lane] = max(version, wanted.get(lane, 0))
+    known = lock_lanes(db, wanted)
+    db.many(
+        "UPDATE lane SET begun_version = :version WHERE id = :lane AND begun_version < :version",
+        [{"lane": lane, "version": wanted[lane]} for lane in sorted(known, key=lambda n: known[n].lane.order)],
+    )
+
+
+def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
+    """A worker died with these (lane, version) in flight: begun, and a mark each (D4). How many lanes that were."""
+    wanted: dict[int, int] = {}
+    for lane, version in in_flight:
+        wanted[lane] = max(version, wanted.get(lane, 0))
+    known = lock_lanes(db, wanted)
+    rows = []
+    for number, stored in sorted(known.items(), key=lambda item: item[1].lane.order):
+        marked = rules.in_flight_at_crash(stored.lane, wanted[number])
+        rows.append({"lane": number, "begun": marked.begun_version, "marks": marked.marks})
+    db.many("UPDATE lane SET begun_version = :begun, marks = :marks WHERE id = :lane", rows)
+    return len(rows)

@@ -1,0 +1,1 @@
+"""The timeline of one registration (spec X5)."""

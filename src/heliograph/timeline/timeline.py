@@ -1,0 +1,210 @@
+"""Everything about one registration (X5): its changes and those of its sessions, what flows decided, and every attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
+from heliograph.deliveries.database import Reading
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.flow.matching import Reason
+from heliograph.domain.registration.change import Change, RegistrationState
+from heliograph.domain.snapshot import EventConfig
+from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
+from heliograph.web.cursor import Cursor, Rows, pages
+
+PARTS = (int,)
+"""A cursor: the id of a change. Ids of one subject rise with its versions."""
+CHANGES = 20
+"""Changes of a page."""
+
+
+class Show(StrEnum):
+    """What of it is asked for."""
+
+    ALL = ""
+    SENT = "sent"
+    TROUBLE = "trouble"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The registration itself, as it is now."""
+
+    id: int
+    code: str
+    name: str
+    version: int
+    state: RegistrationState
+    event: EventConfig
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One action of a decision, with its attempts in order."""
+
+    action: Action
+    connection: str
+    attempts: Sequence[Attempt]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one flow decided on one change. reason None: triggered. queue: of a run that is judged again."""
+
+    flow: int
+    flow_name: str
+    reason: Reason | None
+    queue: QueueStatus | None
+    due: int | None
+    run: int | None
+    deliveries: Sequence[Delivery] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change of the page. change None: its content is no longer kept (X6)."""
+
+    id: int
+    at: int
+    by: str
+    quiet: bool
+    change: Change | None
+    account_version: int
+    event_version: int
+    decisions: Sequence[Decision] = ()
+
+
+@dataclass
+class Timeline:
+    """The timeline of one registration."""
+
+    reading: Reading
+    registration: Registration
+    flow: int | None = None
+    show: Show = Show.ALL
+    _found: dict[int, Entry] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, reading: Reading, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
+        """The timeline of a registration by its event's code and its own; None where the account has none."""
+        rows = reading.db.all(
+            "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id FROM registration r JOIN event e ON e.id = r.event_id"
+            " WHERE r.account_id = :account AND e.account_id = :account AND e.code = :event AND r.code = :code",
+            {"account": reading.account, "event": event, "code": code},
+        )
+        if not rows or not rows[0][4]:
+            return None
+        id, found, name, version, state, event_id = rows[0]
+        return cls(reading, Registration(id, found, name, version, read_state(state), reading.source.event(event_id), event_id), flow, show)
+
+    def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> Rows[Entry]:
+        """One page of changes, newest first."""
+
+        def fetch(at: Cursor | None, limit: int) -> Sequence[Entry]:
+            return self._changes(at, limit)
+
+        found = pages(fetch, lambda entry: (entry.id,), cursor, size=size)
+        return Rows(self._decided(found.rows), found.newer, found.older)
+
+    def change(self, id: int) -> tuple[Change, int, int] | None:
+        """One of its changes by id, with the versions of account and event that were in force; None where there is none to show."""
+        rows = self.reading.db.all(
+            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE c.account_id = :account AND c.registration_id = :registration AND c.id = :id",
+            {"account": self.reading.account, "registration": self.registration.id, "id": id},
+        )
+        change = read_change(rows[0]) if rows else None
+        return (change, rows[0][12], rows[0][13]) if change else None
+
+    def counts(self) -> tuple[int, int, int]:
+        """Changes, decisions and attempts of it, over all pages."""
+        ((changes, decisions, attempts),) = self.reading.db.all(
+            "WITH mine AS (SELECT id FROM change WHERE registration_id = :registration AND account_id = :account)"
+            " SELECT (SELECT count(*) FROM mine), (SELECT count(*) FROM run WHERE change_id IN (SELECT id FROM mine)),"
+            " (SELECT count(*) FROM attempt WHERE action_id IN (SELECT id FROM action WHERE change_id IN (SELECT id FROM mine)))",
+            {"account": self.reading.account, "registration": self.registration.id},
+        )
+        return changes, decisions, attempts
+
+    def _changes(self, cursor: Cursor | None, limit: int) -> list[Entry]:
+        back = cursor is not None and cursor.back
+        where = ["c.account_id = :account", "c.registration_id = :registration"]
+        params: dict[str, object] = {"account": self.reading.account, "registration": self.registration.id}
+        if cursor is not None:
+            where.append(f"c.id {'>' if back else '<'} :from")
+            params["from"] = cursor.key[0]
+        if self.flow is not None:
+            where.append("EXISTS (SELECT 1 FROM run WHERE run.change_id = c.id AND run.flow_id = :flow)")
+            params["flow"] = self.flow
+        if self.show is Show.SENT:
+            where.append("EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.sent > 0)")
+        elif self.show is Show.TROUBLE:
+            where.append(
+                "(EXISTS (SELECT 1 FROM action WHERE action.change_id = c.id AND action.state IN (1, 2, 11, 12))"
+                " OR EXISTS (SELECT 1 FROM judgement WHERE judgement.change_id = c.id AND judgement.queue < 4))"
+            )
+        rows = self.reading.db.all(
+            f"SELECT {CHANGE_COLUMNS} FROM {FROM_CHANGE} WHERE {' AND '.join(where)} ORDER BY c.id {'ASC' if back else 'DESC'} LIMIT {int(limit)}",
+            params,
+        )
+        return [Entry(row[0], row[5], row[6], bool(row[7]), read_change(row), row[12], row[13]) for row in rows]
+
+    def _decided(self, entries: Sequence[Entry]) -> list[Entry]:
+        reading, ids = self.reading, [entry.id for entry in entries]
+        if not ids:
+            return []
+        params = {"account": reading.account, "ids": ids}
+        runs = reading.db.all(
+            "SELECT r.change_id, r.id, r.flow_id, r.decision, r.reason, j.queue, j.due_at FROM run r LEFT JOIN judgement j ON j.run_id = r.id"
+            f" WHERE +r.account_id = :account AND {reading.db.member('r.change_id', 'ids')} ORDER BY r.id",
+            params,
+        )
+        rows = reading.db.all(
+            f"SELECT {COLUMNS} FROM {FROM} WHERE +a.account_id = :account AND {reading.db.member('a.change_id', 'ids')} ORDER BY a.id",
+            params,
+        )
+        actions = [action_of(row) for row in rows]
+        attempts = attempts_of(reading.db, reading.account, [a.id for a in actions])
+        connections = reading.connection_names(
+            {a.connection for a in actions} | {tried.connection for each in attempts.values() for tried in each}
+        )
+        flows = reading.flow_names({run[2] for run in runs} | {a.flow for a in actions})
+        deliveries: dict[tuple[int, int], list[Delivery]] = {}
+        for a in actions:
+            tried = attempts.get(a.id, [])
+            name = connections.get(tried[-1].connection if tried else a.connection, "")
+            deliveries.setdefault((a.change, a.flow), []).append(Delivery(a, name, tried))
+        decisions: dict[int, list[Decision]] = {}
+        for change, run, flow, decision, reason, queue, due in runs:
+            found = deliveries.pop((change, flow), [])
+            decisions.setdefault(change, []).append(
+                Decision(
+                    flow,
+                    flows.get(flow, ""),
+                    None if decision == 2 else Reason(reason),
+                    QueueStatus.of_code(queue or 0),
+                    due if queue in (1, 2) else None,
+                    run,
+                    found,
+                )
+            )
+        for (change, flow), found in deliveries.items():  # sync now and replay may send by a flow that did not take the change then
+            decisions.setdefault(change, []).append(Decision(flow, flows.get(flow, ""), None, None, None, None, found))
+        return [
+            Entry(e.id, e.at, e.by, e.quiet, e.change, e.account_version, e.event_version, self._asked(decisions.get(e.id, [])))
+            for e in entries
+        ]
+
+    def _asked(self, decisions: list[Decision]) -> list[Decision]:
+        found = [d for d in decisions if self.flow is None or d.flow == self.flow]
+        if self.show is Show.SENT:
+            return [d for d in found if any(each.attempts for each in d.deliveries)]
+        if self.show is Show.TROUBLE:
+            return [d for d in found if d.due is not None or any(each.action.state not in _FINE for each in d.deliveries)]
+        return found
+
+
+_FINE = (ActionState.SUCCESS, ActionState.SUPERSEDED)

@@ -1,0 +1,216 @@
+"""The timeline of one registration, and sync now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from heliograph.accounts.models import Role
+from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries import words
+from heliograph.deliveries.choices import chosen, flows_field
+from heliograph.deliveries.database import Reading, reading
+from heliograph.deliveries.submit import NothingToSync, sync_now
+from heliograph.deliveries.why import Why, why
+from heliograph.domain.delivery.action import ActionState, AttemptKind
+from heliograph.domain.ids import read_id
+from heliograph.domain.snapshot import EventConfig
+from heliograph.retry.fix_links import with_cure
+from heliograph.store.moments import from_micros
+from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
+from heliograph.web.cursor import address, asked
+from heliograph.web.fields import Choice, Field
+from heliograph.web.pages import page
+from heliograph.web.templatetags.moments import moment
+from heliograph.web.toasts import say
+
+
+@require_safe
+def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    """Every change, every decision, every attempt."""
+    ask = request.GET
+    cursor = asked(request, PARTS)
+    with reading(request.account.pk) as of:
+        found = Timeline.of(of, event, code, flow=read_id(ask.get("flow", "")), show=chosen(Show, ask.get("show", "")))
+        if found is None:
+            raise Http404
+        rows = found.page(cursor)
+        names = of.user_names([entry.by for entry in rows.rows])
+        changes = [_entry(entry, found, of, names, request.path) for entry in rows.rows]
+        counts = found.counts()
+        asked_change = read_id(ask.get("why-change", "")) or (rows.rows[0].id if rows.rows else None)
+        asked_flow = read_id(ask.get("why-flow", "")) or next((d.flow for e in rows.rows for d in e.decisions), None)
+        today = ask.get("why-by") == "today"
+        told = _why(of, found, asked_change, asked_flow, today=today)
+        told = with_cure(told, of.config, request.user) if told else None
+        context: dict[str, Any] = {
+            "filters": [flows_field(of, found.flow), _show(found.show)],
+            "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
+            "now": _now(found, of),
+        }
+    registration = found.registration
+    return page(
+        request,
+        "timeline/timeline.html",
+        here="metrics",
+        who=registration.name or registration.code,
+        code=registration.code,
+        event=registration.event.code,
+        counts=_counts(counts),
+        may_sync=may(request.user, Role.PLANNER),
+        changes=changes,
+        why=told,
+        why_today=today,
+        why_other=f"{address(request, **{'why-by': None if today else 'today'})}#why",
+        newer=address(request, at=rows.newer) if rows.newer else "",
+        older=address(request, at=rows.older) if rows.older else "",
+        showing=ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)},
+        **context,
+    )
+
+
+@require_POST
+@needs(Role.PLANNER)
+def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
+    """Sync now: sends the registration as it is to whatever flow takes it."""
+    with reading(request.account.pk) as of:
+        found = Timeline.of(of, event, code)
+        if found is None:
+            raise Http404
+        id = found.registration.id
+        try:
+            connections = sync_now(request.account.pk, id)
+        except NothingToSync as error:
+            say(request, _("Nothing was sent.") + " " + _(str(error)))
+        else:
+            names = of.connection_names(connections)
+            told = ngettext(
+                "Sync now: %(n)d action is on its way, to %(connections)s.",
+                "Sync now: %(n)d actions are on their way, to %(connections)s.",
+                len(connections),
+            ) % {"n": len(connections), "connections": ", ".join(dict.fromkeys(names.get(c, "") for c in connections))}
+            say(request, told, link=_("Watch them"), href=reverse("feed"))
+    return HttpResponseRedirect(reverse("timeline", args=(event, code)))
+
+
+def _now(found: Timeline, of: Reading) -> str:
+    """Status, type and whether it is active, in words."""
+    state, event = found.registration.state, found.registration.event
+    status = of.config.status(state.status, event)
+    kind = event.types.get(state.attendee_type or 0)
+    parts = [status.name if status else "", kind.name if kind else "", _("active") if state.active else _("not active")]
+    return ", ".join(part for part in parts if part)
+
+
+def _counts(counts: tuple[int, int, int]) -> str:
+    changes, decisions, attempts = counts
+    return ", ".join(
+        (
+            ngettext("%(n)d change", "%(n)d changes", changes) % {"n": changes},
+            ngettext("%(n)d decision", "%(n)d decisions", decisions) % {"n": decisions},
+            ngettext("%(n)d attempt", "%(n)d attempts", attempts) % {"n": attempts},
+        )
+    )
+
+
+def _show(value: Show) -> Field:
+    return Field(
+        kind="select",
+        id="show",
+        label=_("Show"),
+        value=value.value,
+        options=[
+            Choice("", _("Everything")),
+            Choice(Show.SENT.value, _("Only what was sent")),
+            Choice(Show.TROUBLE.value, _("Only what waits or failed")),
+        ],
+    )
+
+
+def _why(of: Reading, found: Timeline, change: int | None, flow: int | None, *, today: bool) -> Why | None:
+    known = found.change(change) if change is not None and flow is not None else None
+    if known is None or flow is None:
+        return None
+    account_version, event_version = (0, 0) if today else known[1:]
+    return why(of, known[0], flow, account_version, found.registration.event_id, event_version)
+
+
+def _why_fields(of: Reading, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[Field]:
+    event = found.registration.event
+    changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {words.happened(e.change, of.config, event)}") for e in entries]
+    if change is not None and str(change) not in {c.value for c in changes}:
+        changes.append(Choice(str(change), _("The change that was chosen")))
+    flows = flows_field(of, flow)
+    return [
+        Field(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
+        Field(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows.options[1:]),
+    ]
+
+
+def _entry(entry: Entry, found: Timeline, of: Reading, names: dict[str, str], path: str) -> dict[str, Any]:
+    event = found.registration.event
+    by = words.saved_by(entry.by, names)
+    return {
+        "id": entry.id,
+        "at": from_micros(entry.at),
+        "title": words.sentence_of(entry.change, of.config, event),
+        "by": _("%(by)s; recorded without being judged") % {"by": by} if entry.quiet else by,
+        "diff": words.diff(entry.change, of.config, event) if entry.change else [],
+        "decisions": [_decision(d, entry, path, of, event) for d in entry.decisions],
+        "rest": "" if entry.decisions or entry.quiet else _("No flow took it."),
+    }
+
+
+def _decision(decision: Decision, entry: Entry, path: str, of: Reading, event: EventConfig) -> dict[str, Any]:
+    verdict = _("triggered")
+    if decision.reason is not None:
+        verdict = words.not_triggered(decision.reason, decision.queue, entry.change, of.config, event)[0].rstrip(".")
+        verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
+    tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
+    if decision.queue is not None and decision.run is not None and decision.due is not None:
+        item = reverse("retry-item", args=(f"r{decision.run}",))
+        tries.append({"at": None, "text": words.next_try(decision.due, looks=True), "tone": "wait", "state": _("Waits"), "href": item})
+    return {
+        "flow": decision.flow_name,
+        "flow_href": reverse("flow", args=(decision.flow,)) if decision.flow in of.config.flows else "",
+        "verdict": verdict,
+        "why": f"{path}?{urlencode({'why-change': entry.id, 'why-flow': decision.flow})}#why",
+        "tries": tries,
+    }
+
+
+def _tries(delivery: Delivery) -> list[dict[str, Any]]:
+    action = delivery.action
+    href = reverse("retry-item", args=(f"a{action.id}",)) if action.queue is not None else ""
+    rows: list[dict[str, Any]] = []
+    retries = 0
+    for attempt in delivery.attempts:
+        retries += attempt.kind is AttemptKind.AUTO
+        tone, state = words.attempt_state(attempt)
+        connection = words.isolated(delivery.connection)
+        text = _("%(connection)s: %(said)s") % {"connection": connection, "said": _said(attempt)}
+        if attempt.kind is not AttemptKind.FIRST:
+            text = _("%(connection)s, %(which)s: %(said)s") % {
+                "connection": connection,
+                "which": words.attempt_name(attempt, retries),
+                "said": _said(attempt),
+            }
+        rows.append({"at": from_micros(attempt.at), "text": text, "tone": tone, "state": state, "href": href})
+    if action.state.is_open or action.state is ActionState.SUPERSEDED or not rows:
+        tone, state = words.state_of(action)
+        text = words.next_try(action.due) if action.state is ActionState.QUEUED else ""
+        text = text or words.did(action, delivery.attempts[-1] if delivery.attempts else None, delivery.connection)
+        rows.append({"at": None, "text": text, "tone": tone, "state": state, "href": href})
+    return rows
+
+
+def _said(attempt: Any) -> str:
+    if attempt.status is None:
+        return attempt.message or ""
+    return _("%(status)s in %(ms)s ms") % {"status": words.answered(attempt.status), "ms": words.milliseconds(attempt.took)}

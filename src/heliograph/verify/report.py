@@ -1,0 +1,85 @@
+"""What a trial says in the end: one JSON object, or the same in words."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+from heliograph.verify.ledger import Counts
+
+
+@dataclass(slots=True)
+class Report:
+    """What `verify` says. in_flight_at_kills: lanes in the dead or stopped workers' files, all kills together."""
+
+    counts: Counts = field(default_factory=Counts)
+    targets: int = 0
+    kills: int = 0
+    in_flight_at_kills: int = 0
+    seconds: float = 0.0
+    database: str = "sqlite"
+    strikes: dict[str, int] = field(default_factory=dict)
+    slots: dict[str, float] = field(default_factory=dict)
+    """Seconds until each worker had its share of the slots, by how many there were and became."""
+    answers: dict[str, int] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    """What went wrong besides the counts, a sentence each."""
+
+    @property
+    def ok(self) -> bool:
+        """D1, D2: nothing lost, nothing out of order, and only what was in flight at a kill came again."""
+        counts = self.counts
+        return not (counts.lost or counts.reordered or counts.renamed or self.faults or counts.duplicated > self.in_flight_at_kills)
+
+    def to_json(self) -> dict[str, Any]:
+        """The one object of `--json`."""
+        counts = self.counts
+        return {
+            "ok": self.ok,
+            "accepted": counts.accepted,
+            "owed": counts.owed,
+            "delivered": counts.delivered,
+            "superseded": counts.superseded,
+            "lost": counts.lost,
+            "duplicated": counts.duplicated,
+            "in_flight_at_kills": self.in_flight_at_kills,
+            "reordered": counts.reordered,
+            "renamed": counts.renamed,
+            "seconds": round(self.seconds, 1),
+            "kills": self.kills,
+            "strikes": self.strikes,
+            "slots": self.slots,
+            "answers": self.answers,
+            "faults": self.faults,
+            "examples": counts.examples,
+            "database": self.database,
+            "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+        }
+
+    def verdict(self) -> str:
+        """The same in words."""
+        c = self.counts
+        lines = [
+            f"{self.kills} kills in {self.seconds:.0f} s on {self.database}",
+            *(f"    {count:>4}  {what}" for what, count in sorted(self.strikes.items())),
+            f"accepted            {c.accepted:>8,}  versions of registrations, each owed to {self.targets} targets",
+            f"owed                {c.owed:>8,}",
+            f"delivered           {c.delivered:>8,}",
+            f"superseded          {c.superseded:>8,}  a newer version went first, where that is right",
+            f"lost                {c.lost:>8,}",
+            f"duplicated          {c.duplicated:>8,}  of {self.in_flight_at_kills:,} that were in flight at the kills",
+            f"reordered           {c.reordered:>8,}",
+        ]
+        if self.slots:
+            steps = ", ".join(f"{step}: {seconds:.1f} s" for step, seconds in self.slots.items())
+            lines.append(f"slots shared out       workers {steps}")
+        for what, examples in c.examples.items():
+            if what != "duplicated" or c.duplicated > self.in_flight_at_kills:
+                lines += [f"  {what}: {example}" for example in examples]
+        lines += self.faults
+        lines.append(
+            "Nothing was lost, nothing came out of order, and only what was in flight came again." if self.ok else "This must not be."
+        )
+        return "\n".join(lines)

@@ -1,0 +1,128 @@
+"""One trial from its set-up to its counts. Imported after Django's set-up."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from heliograph.domain.flow.flow import Does
+from heliograph.options import Options
+from heliograph.stage import content
+from heliograph.stage.ground import Ground
+from heliograph.stage.processes import Part
+from heliograph.store.queue.lanes import unsettled
+from heliograph.verify import scaling
+from heliograph.verify.ledger import Ledger, Version
+from heliograph.verify.load import Load
+from heliograph.verify.receiver import Receiver, Targets
+from heliograph.verify.report import Report
+from heliograph.verify.strikes import STANDSTILL, Manager, Standstill, Striker
+from heliograph.wiring import open_database
+
+TARGETS: Final = {"steady-record": True, "failing-record": True, "steady-message": False, "failing-message": False}
+"""Name, and whether a request updates a record there (D2)."""
+APART: Final = 16
+"""Unused connections between two targets: of the 64 slots each worker's share has some of the targets."""
+COMING_AND_GOING: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many of each. slots: whether workers come and go first; webs and workers are those of PostgreSQL."""
+
+    kills: int
+    webs: int
+    workers: int
+    clients: int
+    slots: bool
+
+
+def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> Report:
+    """Set-up, load, strikes, drain, counts. past_lease: seconds for which a process is stopped. say: told how it goes."""
+    began = time.monotonic()
+    chances = [random.Random(seed * 10 + n) for n in range(3)]  # noqa: S311 -- a trial, not a secret
+    ledger = Ledger(TARGETS)
+    targets = Targets(ledger, frozenset(name for name in TARGETS if name.startswith("failing")), chances[0])
+    report = Report(targets=len(TARGETS), kills=size.kills, database="sqlite" if made.on_sqlite else "postgresql")
+    with ExitStack() as stack:
+        say("setting up …")
+        staged = _set_up(stack.enter_context(Receiver(targets)), apart=0 if made.on_sqlite else APART)
+        parts, more = _parts(made, size)
+        for part in (*parts, *more):
+            stack.callback(part.end)
+        manager = Manager(parts, chances[1])
+        stack.callback(manager.stop)
+        manager.start()
+        for part in parts:
+            part.until_ready()
+        doors = [door for part in parts if part.command != "worker" for door in (part.door, part.pages)]
+        load = Load(ledger, doors, staged.token, _documents(staged.events[0]), clients=size.clients, seed=seed)
+        load.start()
+        if size.slots and more:
+            say("workers come and go …")
+            _come_and_go(parts[-1], more, report)
+        for part in more[: size.workers - 1]:
+            manager.keep(part)
+            part.until_ready()
+        striker = Striker(manager, ledger, chances[2], past_lease)
+        striker.say = lambda what: say(f"{sum(striker.strikes.values())} of {size.kills} kills · {_so_far(ledger, striker)} · {what}")
+        try:
+            striker.strike(size.kills)
+        except Standstill as error:
+            report.faults.append(str(error))
+        say(f"draining · {_so_far(ledger, striker)}")
+        if not load.stop(STANDSTILL):
+            report.faults.append(f"Senders were not answered within {STANDSTILL:.0f} s after the last kill.")
+        _drain(ledger, report)
+    ledger.write(made.folder / "ledger.jsonl")
+    report.counts = ledger.count()
+    report.in_flight_at_kills, report.strikes, report.answers = striker.in_flight, dict(striker.strikes), dict(load.answers)
+    report.faults += load.unexpected[:10]
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _set_up(receiver: Receiver, *, apart: int) -> content.Staged:
+    flow = tuple(content.Target(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items())
+    return content.make_account(content.Plan((flow,), filtered=2, unselected=1, apart=apart))
+
+
+def _documents(event: str) -> Callable[[Version], dict[str, Any]]:
+    return lambda version: content.document(event, version.code, version.number, profile={"first_name": version.code})
+
+
+def _parts(made: Ground, size: Size) -> tuple[list[Part], list[Part]]:
+    """What is kept running from the start, and further workers."""
+    if made.on_sqlite:
+        return [Part(made, "serve")], []
+    workers = [Part(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
+    return [*(Part(made, "web", f"web-{n + 1}") for n in range(size.webs)), workers[0]], workers[1:]
+
+
+def _come_and_go(first: Part, more: list[Part], report: Report) -> None:
+    with closing(open_database(Options.load(), read_only=True)) as db:
+        report.slots = scaling.up_and_down(db, first, more)
+    late = {step: seconds for step, seconds in report.slots.items() if seconds > scaling.WITHIN}
+    report.faults += [f"Workers {step}: it took {seconds:.1f} s until each had its share of the slots." for step, seconds in late.items()]
+
+
+def _so_far(ledger: Ledger, striker: Striker) -> str:
+    owed = ledger.accepted * len(ledger.targets)
+    return f"accepted {ledger.accepted:,} · delivered {ledger.delivered:,} of {owed:,} · in flight at kills {striker.in_flight:,}"
+
+
+def _drain(ledger: Ledger, report: Report) -> None:
+    """Until nothing is left to send: every lane idle. That ends the waiting, and counts for nothing."""
+    with closing(open_database(Options.load(), read_only=True)) as db:
+        seen, since = -1, time.monotonic()
+        while busy := unsettled(db):
+            if ledger.arrivals != seen:
+                seen, since = ledger.arrivals, time.monotonic()
+            if time.monotonic() - since > STANDSTILL:
+                report.faults.append(f"{busy} lanes still waited {STANDSTILL:.0f} s after the last request had arrived.")
+                return
+            time.sleep(0.2)

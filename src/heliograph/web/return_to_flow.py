@@ -1,0 +1,59 @@
+"""An errand for a flow that is being edited: New Connection, New Mapping, and back with what was made (guide: Setting up a Destination).
+
+`?for=7` names the flow; it goes along from page to page. Whoever comes back finds the flow as it was saved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import Http404
+from django.urls import reverse
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.flow.flow import Does
+from heliograph.flows.models import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """flow: id of the flow that something is made for, None for an errand of one's own; name: of that flow. mapping: made along the way, for it.
+    does: what a request of the application does, which a preset knows (F8)."""
+
+    flow: int | None = None
+    name: str = ""
+    mapping: int | None = None
+    does: Does | None = None
+
+    @classmethod
+    def of(cls, request: AccountRequest) -> Errand:
+        """The errand of a request. Raises Http404 for a flow that the account does not have."""
+        text = request.GET.get("for", "")
+        if not text:
+            return cls()
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise Http404
+        row = Flow.objects.filter(pk=int(text), account=request.account, deleted_at=None).first()
+        if row is None:
+            raise Http404
+        mapping = request.GET.get("mapping", "")
+        made = int(mapping) if mapping.isascii() and mapping.isdigit() and len(mapping) <= 18 else None
+        return cls(row.pk, row.name, made, next((does for does in Does if does.value == request.GET.get("does")), None))
+
+    @property
+    def _made(self) -> dict[str, int | str]:
+        made: dict[str, int | str] = {} if self.mapping is None else {"mapping": self.mapping}
+        return made if self.does is None else made | {"does": self.does.value}
+
+    def address(self, path: str) -> str:
+        """An address of the errand's own pages."""
+        return path if self.flow is None else f"{path}?{urlencode({'for': self.flow, **self._made})}"
+
+    def back(self, elsewhere: str, **made: int) -> str:
+        """Back to the flow with what was made, or elsewhere where nobody waits for it."""
+        if self.flow is None:
+            return elsewhere
+        flow = reverse("flow", args=(self.flow,))
+        brought = self._made | made
+        return f"{flow}?{urlencode(brought)}" if brought else flow
