@@ -8,8 +8,8 @@ from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.mapping.mapping import Case, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueMap, ValueType
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.setup.tags import TagKind
-from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.flows import save_flow
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field

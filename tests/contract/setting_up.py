@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from django_scopes import scope
 
 from heliograph.accounts.models import Account
+from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
@@ -17,10 +18,9 @@ from heliograph.domain.mapping.mapping import Mapping, Row, Source
 from heliograph.domain.registration.change import EventState
 from heliograph.domain.setup.tags import TagKind
 from heliograph.domain.snapshot import AccountConfig, EventConfig
-from heliograph.flows.models import Connection
 from heliograph.flows.models import Flow as FlowRow
-from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.services.flows import save_flow
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import Tag
 from heliograph.setup.services.create_account import AccountFacts, create_account

@@ -21,6 +21,7 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.connections.models import Connection
 from heliograph.connections.services import signing, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url
 from heliograph.connections.services.networks import allow_networks
@@ -28,8 +29,9 @@ from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.domain.flow.flow import Does
-from heliograph.flows.models import Connection, Flow, Mapping
+from heliograph.flows.models import Flow
 from heliograph.jobs.models import Job, State
+from heliograph.mappings.models import Mapping
 from heliograph.store import connection_tests
 from heliograph.store.secrets import load_secrets
 

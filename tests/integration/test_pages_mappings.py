@@ -22,7 +22,7 @@ from tests.planning import Planned, planned
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.mapping.mapping import MAX_NAME, DateFormat, EmptyPolicy, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
 from heliograph.domain.setup.fields import Subject
-from heliograph.flows.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import save_mapping
 from heliograph.presets.services import starts
 from heliograph.setup.services.versions import history
@@ -428,8 +428,8 @@ def test_a_name_that_is_markup_is_only_a_name(site: Planned, made: Examples, cli
 
 
 def test_C2_personal_fields_in_the_address_of_a_get_are_warned_about(site: Planned, made: Examples, client: Client) -> None:
+    from heliograph.connections.models import Connection
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
-    from heliograph.flows.models import Connection
 
     site.signs_in(client)
     assert "uses GET" not in text_of(client.get(at(made.lead)).content)

@@ -19,12 +19,12 @@ from tests.receiver import Answer, Received, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import AuditEntry
+from heliograph.connections.models import Connection
 from heliograph.connections.services import signing
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, save_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.domain.connection.connection import Secret, signing_secret
 from heliograph.domain.mapping.mapping import Kind
-from heliograph.flows.models import Connection
 from heliograph.outbound.guard import Policy
 from heliograph.setup.errors import Invalid
 

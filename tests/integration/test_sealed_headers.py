@@ -20,13 +20,13 @@ from tests.story import Story
 
 from heliograph.accounts.audit import Deed, note
 from heliograph.accounts.models import Account, Role, User
+from heliograph.connections.models import Connection as ConnectionRow
 from heliograph.connections.services.connections import copy_connection, delete_connection, restore_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.mapping.mapping import Kind
-from heliograph.flows.models import Connection as ConnectionRow
-from heliograph.flows.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import copy_mapping, delete_mapping, restore_mapping
 from heliograph.setup.errors import Invalid
 from heliograph.store import configuration

@@ -14,10 +14,10 @@ from tests.forms import posted
 from tests.story import Story
 
 from heliograph.accounts.models import Account, Role, User
+from heliograph.connections.models import Connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret
-from heliograph.flows.models import Connection
 from heliograph.store.secrets import load_secrets
 
 NEW = "/signal/connections/new/webhook/"

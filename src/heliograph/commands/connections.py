@@ -107,7 +107,7 @@ def find_connection(account: Account, name: str) -> int:
     """The connection of this name. Raises CommandError, which names those that there are."""
     from django_scopes import scope  # noqa: PLC0415
 
-    from heliograph.flows.models import Connection  # noqa: PLC0415
+    from heliograph.connections.models import Connection  # noqa: PLC0415
     from heliograph.setup.names import folded  # noqa: PLC0415
 
     with scope(account=account.pk):

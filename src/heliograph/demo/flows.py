@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.demo import receiver
 from heliograph.demo.content import BY
@@ -10,7 +11,6 @@ from heliograph.domain.flow.flow import Destination, Does, FilterRow, Flow, Mode
 from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, Source, Text, ValueType
 from heliograph.domain.mapping.transform import Case, Escape
 from heliograph.domain.setup.fields import Subject
-from heliograph.flows.models import Connection
 from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import CustomField, Tag

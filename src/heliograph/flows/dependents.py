@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext
 
+from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.flow import Flow as FlowFacts
@@ -16,9 +17,10 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import Source
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.tags import TagKind
-from heliograph.flows.models import Connection, Flow, FlowField, FlowTag, Mapping, MappingField, MappingTag
+from heliograph.flows.models import Flow, FlowField, FlowTag
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
+from heliograph.mappings.models import Mapping, MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
 from heliograph.recording.sources import Committed
 from heliograph.setup.errors import InUse

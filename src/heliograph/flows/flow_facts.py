@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import LISTS, Does, FilterRow, Flow, Mode, Op
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Connection
-from heliograph.flows.models import Mapping as MappingRow
 from heliograph.flows.words import list_name
+from heliograph.mappings.models import Mapping as MappingRow
 
 OPS = {
     Op.IS_ANY_OF: gettext_lazy("is any of"),

@@ -11,8 +11,8 @@ from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Mapping as MappingRow
 from heliograph.mappings import mapping_warnings as warnings
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.store.registrations import folded
 
 

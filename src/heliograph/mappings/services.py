@@ -20,8 +20,9 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.restorable import Restorable, is_there
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Destination, MappingField, MappingTag
-from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.models import Destination
+from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import rescheduling

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from heliograph.connections.models import Connection
 from heliograph.connections.preset_files import presets
 from heliograph.connections.services.connections import ConnectionFacts, may_be_plain, save_connection
 from heliograph.domain.connection.connection import Secret
@@ -16,8 +17,7 @@ from heliograph.domain.flow.completeness import fits
 from heliograph.domain.mapping.mapping import MAX_NAME, Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
-from heliograph.flows.models import Connection
-from heliograph.flows.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.saving import Saving

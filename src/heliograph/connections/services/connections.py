@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
 from heliograph.connections import outgoing
+from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import ConnectionSetupError, Secret
 from heliograph.domain.connection.target_url import AddressError, parse_rest, split_address
 from heliograph.domain.mapping import headers as header_rules
-from heliograph.flows.models import Connection, Destination
+from heliograph.flows.models import Destination
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check

@@ -10,7 +10,7 @@ from heliograph.store.tenancy import SameAccount
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("flows", "0001_initial"), ("platform", "0002_same_account")]
+    dependencies: ClassVar = [("flows", "0001_initial"), ("connections", "0002_same_account"), ("mappings", "0002_same_account")]
     operations: ClassVar = [
         SameAccount("destination", "flow_id", "flow"),
         SameAccount("destination", "connection_id", "connection"),
@@ -20,8 +20,4 @@ class Migration(migrations.Migration):
         SameAccount("flow_tag", "tag_id", "tag"),
         SameAccount("flow_field", "flow_id", "flow"),
         SameAccount("flow_field", "field_id", "custom_field"),
-        SameAccount("mapping_tag", "mapping_id", "mapping"),
-        SameAccount("mapping_tag", "tag_id", "tag"),
-        SameAccount("mapping_field", "mapping_id", "mapping"),
-        SameAccount("mapping_field", "field_id", "custom_field"),
     ]

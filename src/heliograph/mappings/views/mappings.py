@@ -23,9 +23,9 @@ from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Mapping as MappingRow
 from heliograph.mappings.mapping_drafts import Draft
 from heliograph.mappings.mapping_list import Listed, Wanted, listed
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.mappings.views.mapping_form import Editing, act, read

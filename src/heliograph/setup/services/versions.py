@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from heliograph.connections.models import Connection
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Connection, Flow
-from heliograph.flows.models import Mapping as MappingRow
+from heliograph.flows.models import Flow
+from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.setup.errors import NotThere
 from heliograph.setup.save_questions import AsksFirst, Stops
 from heliograph.setup.services.saving import Saving

@@ -10,7 +10,7 @@ from heliograph.store.tenancy import SameAccount
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("platform", "0001_initial"), ("store", "0002_plain_sql")]
+    dependencies: ClassVar = [("setup", "0001_initial"), ("store", "0002_plain_sql")]
     operations: ClassVar = [
         SameAccount("registration_status", "event_id", "event"),
         SameAccount("registration_status_tag", "status_id", "registration_status"),

@@ -1,0 +1,39 @@
+"""Connections (spec section 4). What a row is: `setup.models.configured`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+from heliograph.setup.models.configured import Configured
+from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
+
+
+class Connection(Configured):
+    """Where and how requests go (guide: Setting Up Connections). The URL's path and query and all credentials are in `store.Secret`."""
+
+    name = models.CharField(_("connection name"), max_length=NAME_LENGTH, validators=[storable])
+    folded_name = FoldedField("name")
+    type = models.CharField(_("type"), max_length=40)
+    host = models.CharField(_("host"), max_length=300, default="")  # scheme, host and port: all that pages show of the URL
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "connection"
+        ordering = ("folded_name",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "folded_name"),
+                condition=Q(deleted_at__isnull=True),
+                name="connection_name_unique",
+                violation_error_message=_("There is a connection of this name already."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,71 @@
+"""Mappings, and the tags and fields that they name (spec section 6). What a row is: `setup.models.configured`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+from heliograph.domain.mapping.mapping import MAX_NAME, Kind, Subject
+from heliograph.setup.models import CustomField, Tag
+from heliograph.setup.models.configured import Configured, account_key
+from heliograph.setup.names import FoldedField, storable
+
+
+class Mapping(Configured):
+    """How target fields are filled (guide: Mappings)."""
+
+    name = models.CharField(_("name"), max_length=MAX_NAME, validators=[storable])
+    folded_name = FoldedField("name")
+    kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in Kind])
+    subject = models.CharField(_("made for"), max_length=20, choices=[(s.value, s.value) for s in Subject])
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "mapping"
+        ordering = ("folded_name",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "folded_name"),
+                condition=Q(deleted_at__isnull=True),
+                name="mapping_name_unique",
+                violation_error_message=_("There is a mapping of this name already."),
+            ),
+            models.CheckConstraint(condition=Q(kind__in=[k.value for k in Kind]), name="mapping_kind_known"),
+            models.CheckConstraint(condition=Q(subject__in=[s.value for s in Subject]), name="mapping_subject_known"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MappingTag(models.Model):
+    """A tag whose question, answer or property a mapping takes as a source."""
+
+    account = account_key()
+    mapping = models.ForeignKey(Mapping, on_delete=models.CASCADE, related_name="names_tags")
+    tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="named_by_mappings")
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "mapping_tag"
+        constraints = (models.UniqueConstraint(fields=("mapping", "tag"), name="mapping_tag_unique"),)
+
+
+class MappingField(models.Model):
+    """A custom field that a mapping takes as a source."""
+
+    account = account_key()
+    mapping = models.ForeignKey(Mapping, on_delete=models.CASCADE, related_name="names_fields")
+    field = models.ForeignKey(CustomField, on_delete=models.PROTECT, related_name="named_by_mappings")
+
+    objects: ClassVar = ScopedManager(account="account")
+
+    class Meta:
+        db_table = "mapping_field"
+        constraints = (models.UniqueConstraint(fields=("mapping", "field"), name="mapping_field_unique"),)

@@ -1,0 +1,35 @@
+"""What connections, mappings and flows have in common (spec F10).
+
+A row's `body` is its newest version; the columns beside it repeat what lists filter by, and what the database holds to one account.
+The engine reads neither but the versions of configuration. What is deleted keeps its row: figures and attempts name it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from heliograph.accounts.models import Account
+
+
+def account_key() -> Any:
+    """The column that says whose row this is."""
+    return models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+
+
+class Configured(models.Model):
+    """What connections, mappings and flows have in common: a newest version, and who made it when."""
+
+    account = account_key()
+    body = models.JSONField(default=dict)
+    number = models.PositiveIntegerField(default=0)  # of the newest version
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.CharField(max_length=60)  # user:7, token:3, demo ...
+    changed = models.DateTimeField(_("changed"), auto_now=True)
+    changed_by = models.CharField(max_length=60)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
