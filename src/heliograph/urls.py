@@ -1,13 +1,16 @@
-"""The one table of addresses."""
+"""The one table of addresses: each noun has its own, in its package."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+NOUNS = (
+    *("administration", "setup", "registrations", "connections", "mappings", "presets", "flows"),
+    *("retry", "timeline", "insights", "guide"),
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("accounts/", include("heliograph.administration.urls")),
-    path("", include("heliograph.setup.urls")),
-    path("", include("heliograph.flows.urls")),
-    path("", include("heliograph.insights.urls")),
-    path("", include("heliograph.guide.urls")),
+    path("", RedirectView.as_view(pattern_name="registrations"), name="start"),
+    *(path("", include(f"heliograph.{noun}.urls")) for noun in NOUNS),
 ]

@@ -1,4 +1,7 @@
-"""Signing in and out, one-time links, one's own profile. Of allauth's many pages these are ours: nobody signs up, and people are managed by an Administrator."""
+"""Addresses of Account Settings > Management, of signing in and out, one-time links, one's own profile, and jobs.
+
+Of allauth's many pages these are ours: nobody signs up, and people are managed by an Administrator.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,39 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 
-from heliograph.administration.views import me, one_time_links, openid
+from heliograph.administration.views import account as account_settings
+from heliograph.administration.views import audit, job, me, one_time_links, openid, tokens, user_actions, users
+from heliograph.administration.views.first_start import first_start
 from heliograph.administration.views.second_factor import Activate, Authenticate, Deactivate, NewCodes, Replace
 
 urlpatterns: list[URLPattern] = [
-    path("sign-in/", account.login, name="account_login"),
-    path("sign-in/code/", Authenticate.as_view(), name="mfa_authenticate"),
-    path("sign-in/refused/", account.account_inactive, name="account_inactive"),
-    path("openid/<slug:provider_id>/", openid.leave, name="openid_connect_login"),
-    path("openid/<slug:provider_id>/return/", openid.back, name="openid_connect_callback"),
-    path("sign-out/", login_not_required(account.logout), name="account_logout"),
-    path("invitation/<segment:token>/", one_time_links.invitation, name="invitation"),
-    path("new-password/<segment:token>/", one_time_links.new_password, name="new-password"),
-    path("me/", me.me, name="me"),
-    path("me/sessions/", me.end_session, name="end-session"),
-    path("me/password/", me.Password.as_view(), name="account_change_password"),
-    path("me/confirm/", account.reauthenticate, name="account_reauthenticate"),
-    path("me/confirm/code/", second_factor.reauthenticate, name="mfa_reauthenticate"),
-    path("me/second-factor/", never_cache(Activate.as_view()), name="mfa_activate_totp"),
-    path("me/second-factor/replace/", never_cache(Replace.as_view()), name="second-factor-replace"),
-    path("me/second-factor/remove/", Deactivate.as_view(), name="mfa_deactivate_totp"),
-    path("me/recovery-codes/", never_cache(view_recovery_codes), name="mfa_view_recovery_codes"),
-    path("me/recovery-codes/new/", NewCodes.as_view(), name="mfa_generate_recovery_codes"),
+    path("accounts/sign-in/", account.login, name="account_login"),
+    path("accounts/sign-in/code/", Authenticate.as_view(), name="mfa_authenticate"),
+    path("accounts/sign-in/refused/", account.account_inactive, name="account_inactive"),
+    path("accounts/openid/<slug:provider_id>/", openid.leave, name="openid_connect_login"),
+    path("accounts/openid/<slug:provider_id>/return/", openid.back, name="openid_connect_callback"),
+    path("accounts/sign-out/", login_not_required(account.logout), name="account_logout"),
+    path("accounts/invitation/<segment:token>/", one_time_links.invitation, name="invitation"),
+    path("accounts/new-password/<segment:token>/", one_time_links.new_password, name="new-password"),
+    path("accounts/me/", me.me, name="me"),
+    path("accounts/me/sessions/", me.end_session, name="end-session"),
+    path("accounts/me/password/", me.Password.as_view(), name="account_change_password"),
+    path("accounts/me/confirm/", account.reauthenticate, name="account_reauthenticate"),
+    path("accounts/me/confirm/code/", second_factor.reauthenticate, name="mfa_reauthenticate"),
+    path("accounts/me/second-factor/", never_cache(Activate.as_view()), name="mfa_activate_totp"),
+    path("accounts/me/second-factor/replace/", never_cache(Replace.as_view()), name="second-factor-replace"),
+    path("accounts/me/second-factor/remove/", Deactivate.as_view(), name="mfa_deactivate_totp"),
+    path("accounts/me/recovery-codes/", never_cache(view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("accounts/me/recovery-codes/new/", NewCodes.as_view(), name="mfa_generate_recovery_codes"),
+    path("settings/users/", users.users, name="users"),
+    path("settings/users/invite/", users.add, name="user-invite"),
+    path("settings/users/<int:id>/", users.user, name="user"),
+    path("settings/users/<int:id>/<slug:act>/", user_actions.act, name="user-act"),
+    path("settings/tokens/", tokens.tokens, name="api-tokens"),
+    path("settings/tokens/new/", tokens.add, name="api-token-new"),
+    path("settings/tokens/<int:id>/revoke/", tokens.revoke, name="api-token-revoke"),
+    path("settings/audit/", audit.audit, name="audit"),
+    path("settings/account/", account_settings.account, name="account-settings"),
+    path("first-start/<segment:token>/", first_start, name="first-start"),
+    path("jobs/<int:id>/", job.job, name="job"),
 ]

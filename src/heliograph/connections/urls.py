@@ -1,0 +1,24 @@
+"""Addresses of connections."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from heliograph.connections.views import connection_actions, connection_setup, connection_versions, connections, oauth, response_rule
+
+urlpatterns: list[URLPattern] = [
+    path("signal/connections/", connections.connection_list, name="connection-list"),
+    path("signal/connections/new/", connections.connection_new, name="connection-new"),
+    path("signal/connections/<int:connection>/", connection_setup.connection, name="connection"),
+    path("signal/connections/<int:connection>/pause/", connection_actions.pause, name="connection-pause"),
+    path("signal/connections/<int:connection>/release/", connection_actions.release, name="connection-release"),
+    path("signal/connections/<int:connection>/signing/", connection_actions.sign, name="connection-signing"),
+    path("signal/connections/<int:connection>/copy/", connection_actions.copy, name="connection-copy"),
+    path("signal/connections/<int:connection>/delete/", connection_actions.delete, name="connection-delete"),
+    path("signal/connections/<int:connection>/versions/", connection_versions.connection_versions, name="connection-versions"),
+    path("signal/connections/<int:connection>/access/", oauth.connection_access, name="connection-access"),
+    path("signal/connections/<int:connection>/connect/", oauth.connect, name="oauth-connect"),
+    # Administrators of other servers enter this one: it never changes.
+    path("oauth/return", oauth.oauth_return, name="oauth-return"),
+    path("signal/connections/<int:connection>/rule/", response_rule.response_rule, name="connection-rule"),
+]
