@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from heliograph import __version__
-from heliograph.commands import register
+from heliograph import __version__, bench, commands, demo, verify
 from heliograph.domain.errors import HeliographError
 
 app = typer.Typer(
@@ -33,7 +32,8 @@ def heliograph(
     """Event registrations change; the right webhook goes out."""
 
 
-register(app)
+for part in (commands, demo, bench, verify):
+    part.register(app)
 
 
 def main() -> None:

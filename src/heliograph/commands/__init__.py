@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 
-MODULES = ("running", "set_up", "addresses", "connections", "keys", "import_", "jobs", "status", "doctor", "demo", "bench", "verify")
+MODULES = ("serve", "set_up", "addresses", "connections", "keys", "import_", "jobs", "status", "doctor")
 
 
 def register(app: typer.Typer) -> None:
     """Adds every command to the application."""
     for name in MODULES:
-        if find_spec(f"heliograph.commands.{name}"):
-            import_module(f"heliograph.commands.{name}").register(app)
+        import_module(f"heliograph.commands.{name}").register(app)
 
 
 def ready(*, first_start: bool = False, django: bool = True) -> None:

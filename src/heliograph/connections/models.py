@@ -16,6 +16,8 @@ from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
 class Connection(Configured):
     """Where and how requests go (guide: Setting Up Connections). The URL's path and query and all credentials are in `store.Secret`."""
 
+    configured_as = "connection"
+
     name = models.CharField(_("connection name"), max_length=NAME_LENGTH, validators=[storable])
     folded_name = FoldedField("name")
     type = models.CharField(_("type"), max_length=40)

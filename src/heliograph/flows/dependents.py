@@ -1,12 +1,13 @@
-"""What the flows tell the platform, and are told by it (`platform.usage`)."""
+"""What the flows tell the set-up below them, and are told by it (`setup.usage`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from heliograph.connections.models import Connection
@@ -17,10 +18,11 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import Source
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.tags import TagKind
-from heliograph.flows.models import Flow, FlowField, FlowTag
+from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
-from heliograph.mappings.models import Mapping, MappingField, MappingTag
+from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
 from heliograph.recording.sources import Committed
 from heliograph.setup.errors import InUse
@@ -32,10 +34,10 @@ from heliograph.store.database import Database, of_django
 
 
 class Flows:
-    """The flows as `platform.usage.Dependents`."""
+    """The flows as `setup.usage.Dependents`."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """Flows, mappings and connections that name a tag or a custom field."""
+        """Flows, mappings and connections that name a tag or a custom field; flows that send by a connection or a mapping."""
         if thing is Thing.TAG:
             return [*_flows_naming(id, kind), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
         if thing is Thing.CUSTOM_FIELD:
@@ -44,6 +46,10 @@ class Flows:
                 Use("mapping", n.mapping_id, n.mapping.name) for n in MappingField.objects.filter(field=id).select_related("mapping")
             ]
             return [*flows, *mappings, *_urls_naming(id, of_tag=False)]
+        if thing is Thing.CONNECTION:
+            return _flows_sending(Q(connection=id))
+        if thing is Thing.MAPPING:
+            return _flows_sending(Q(payload_mapping=id) | Q(header_mapping=id))
         return []
 
     def tag_users(self, account: int) -> dict[int, list[Use]]:
@@ -86,10 +92,20 @@ class Flows:
     def tag_replaced(self, s: Saving, old: int, new: int) -> None:
         """Puts one tag in another's place in flows and mappings."""
         s.write_account()  # the other tag has taken on the kinds of this one
-        for mapping in Mapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
+        for mapping in MappingRow.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
             save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
         for row in _flow_rows(old):
             save_flow(s, with_tag_replaced(_facts(row), old, new), row.pk, confirmed=True)
+
+    def flow_name(self, account: int, flow: int) -> str | None:
+        """A flow's name."""
+        return Flow.objects.filter(pk=flow, account=account, deleted_at=None).values_list("name", flat=True).first()
+
+    def flows_completed(self, complete: Mapping[int, bool]) -> None:
+        """Writes it into the rows that say otherwise."""
+        for is_complete_now in (True, False):
+            ids = [id for id, found in complete.items() if found is is_complete_now]
+            Flow.objects.filter(pk__in=ids, is_complete=not is_complete_now).update(is_complete=is_complete_now)
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
         """Judges again what waited for these tags."""
@@ -102,6 +118,12 @@ def _facts(row: Flow) -> FlowFacts:
 
 def _flow_rows(tag: int) -> list[Flow]:
     return list(Flow.objects.filter(names_tags__tag=tag, deleted_at=None).distinct().order_by("pk"))
+
+
+def _flows_sending(destinations: Q) -> list[Use]:
+    """The flows of destinations that are in use."""
+    used = Destination.objects.filter(destinations, removed_at=None, flow__deleted_at=None).select_related("flow").order_by("flow_id")
+    return list({d.flow_id: Use("flow", d.flow_id, d.flow.name) for d in used}.values())
 
 
 def _flows_naming(tag: int, kind: TagKind | None = None) -> list[Use]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.connections.does_words import DOES
 from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.flow import LISTS, Does, FilterRow, Flow, Mode, Op
+from heliograph.domain.flow.flow import LISTS, FilterRow, Flow, Mode, Op
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.words import list_name
@@ -24,7 +25,6 @@ OPS = {
     Op.IS_EMPTY: gettext_lazy("is empty"),
     Op.IS_NOT_EMPTY: gettext_lazy("is not empty"),
 }
-DOES = {Does.UPDATES: gettext_lazy("Updates a record"), Does.ADDS: gettext_lazy("Adds a message or row")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ FLOW_NAME_LENGTH = 200
 class Flow(Configured):
     """What is watched, for whom, and where it goes (guide: Setting Up Flows). `body`: domain.flows.Flow.to_body."""
 
+    configured_as = "flow"
+
     name = models.CharField(_("flow name"), max_length=FLOW_NAME_LENGTH, blank=True, validators=[storable])
     mode = models.CharField(_("Live or Test"), max_length=10, choices=[(m.value, m.value) for m in Mode])
     is_active = models.BooleanField(_("active"), default=True)

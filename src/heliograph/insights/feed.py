@@ -19,6 +19,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.matching import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.snapshot import EventConfig
+from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
 
@@ -238,11 +239,6 @@ _STATES: dict[Result, tuple[ActionState, ...] | None] = {
     Result.VALIDATION: (ActionState.VALIDATION,),
     Result.NOT_TRIGGERED: (),
 }
-
-
-def escaped(word: str) -> str:
-    """A word for LIKE … ESCAPE '!'."""
-    return word.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, at: str, id: str, *, kind: int) -> str:

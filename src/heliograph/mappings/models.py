@@ -18,6 +18,8 @@ from heliograph.setup.names import FoldedField, storable
 class Mapping(Configured):
     """How target fields are filled (guide: Mappings)."""
 
+    configured_as = "mapping"
+
     name = models.CharField(_("name"), max_length=MAX_NAME, validators=[storable])
     folded_name = FoldedField("name")
     kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in Kind])

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,7 +19,6 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.restorable import Restorable, is_there
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Destination
 from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
@@ -28,9 +26,9 @@ from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import rescheduling
 from heliograph.setup.services.saving import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
-from heliograph.setup.usage import Use
 from heliograph.store.database import Database
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+from heliograph.setup.usage import Thing, Use, uses_above
 
 OWNER: Final = "mapping"
 
@@ -139,7 +137,7 @@ def delete_mapping(s: Saving, id: int) -> None:
     """Deletes a mapping that no flow uses. Raises InUse, NotThere."""
     s.needs_account()
     row = mapping_row(id)
-    uses = mapping_uses(id)
+    uses = mapping_uses(s.account, id)
     if uses:
         raise InUse(row.name, uses)
     row.deleted_at = timezone.now()
@@ -150,11 +148,9 @@ def delete_mapping(s: Saving, id: int) -> None:
     s.note(Deed.DELETED, "mapping", row, row.body, None)
 
 
-def mapping_uses(id: int) -> list[Use]:
+def mapping_uses(account: int, id: int) -> list[Use]:
     """The flows that use a mapping (M1: editing names the other flows it changes)."""
-    used = Destination.objects.filter(Q(payload_mapping=id) | Q(header_mapping=id), removed_at=None, flow__deleted_at=None)
-    flows = {d.flow_id: d.flow.name for d in used.select_related("flow")}
-    return [Use("flow", flow, name) for flow, name in sorted(flows.items())]
+    return uses_above(account, Thing.MAPPING, id)
 
 
 def mapping_row(id: int) -> MappingRow:

@@ -13,10 +13,8 @@ from heliograph.connections.preset_files import presets
 from heliograph.connections.services.connections import ConnectionFacts, may_be_plain, save_connection
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.presets import BlanksWrong, Preset
-from heliograph.domain.flow.completeness import fits
-from heliograph.domain.mapping.mapping import MAX_NAME, Kind
+from heliograph.domain.mapping.mapping import MAX_NAME
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import Invalid, NotThere
@@ -37,17 +35,6 @@ def preset(key: str) -> Preset:
     found = next((each for each in presets() if each.key == key), None)
     if found is None:
         raise NotThere(f"There is no preset {key!r}.")
-    return found
-
-
-def starts(kind: Kind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
-    """What a new mapping of this kind and subject can start from: (the application's name, its mapping) by the preset's key."""
-    found: dict[str, tuple[str, FieldMapping]] = {}
-    for each in presets():
-        for body in each.start():
-            mapping = FieldMapping.from_body({"name": _("%(connection)s mapping") % {"connection": each.name}, **body})
-            if mapping.rows and mapping.kind is kind and fits(mapping.subject.value, subject.value):
-                found.setdefault(each.key, (each.name, mapping))
     return found
 
 

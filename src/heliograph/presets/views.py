@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import diagnosis_words
+from heliograph.connections.does_words import DOES
 from heliograph.connections.services import test_progress
 from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_setup, typed_secrets
@@ -23,14 +24,13 @@ from heliograph.connections.views.connection_setup import inserted, url_fields
 from heliograph.domain.connection.diagnosis import Report, Verdict
 from heliograph.domain.connection.presets import Blank, BlankKind, Preset
 from heliograph.domain.flow.flow import Does
-from heliograph.flows.flow_facts import DOES
 from heliograph.presets import services
 from heliograph.presets.services import Made
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.saving import saving
+from heliograph.setup.views.return_to_flow import Errand
 from heliograph.web.fields import Field
 from heliograph.web.pages import page
-from heliograph.web.return_to_flow import Errand
 from heliograph.web.toasts import say
 
 ANY = "webhook"

@@ -6,8 +6,7 @@ character, since that is all a browser keeps of them.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heliograph.domain.registration.change import RegistrationState
@@ -15,20 +14,14 @@ from heliograph.domain.registration.document_values import Problem
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
+from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.record import record
 from heliograph.recording.sources import Committed
+from heliograph.setup.form_values import YES, Values, in_order, one, plain
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-
-type Texts = tuple[str, ...]
-type Values = dict[str, Texts]
-"""What a form holds, by the name of its field; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
-properties (names of those that are set), session.5."""
-
-YES = "Yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,55 +84,24 @@ def values_of(o: Opened) -> Values:
     state = o.state
     status, kind = o.account.status(state.status, o.event), o.event.types.get(state.attendee_type or 0)
     out: Values = {
-        "status": _one(status.name if status else ""),
-        "attendee_type": _one(kind.name if kind else ""),
+        "status": one(status.name if status else ""),
+        "attendee_type": one(kind.name if kind else ""),
         "active": (YES,) if state.active else (),
-        "order_code": _one(state.order_code),
+        "order_code": one(state.order_code),
         "properties": tuple(sorted(name for id, name in property_names(o).items() if id in state.properties)),
     }
-    out |= {f"profile.{name}": _one(state.profile.get(name, "")) for name in PROFILE_FIELDS}
-    out |= {f"custom.{id}": _in_order(field, state.custom.get(id, ())) for id, field in o.account.profile_fields.items()}
-    out |= {f"answer.{id}": _in_order(field, state.answers.get(id, ())) for id, field in o.event.questions.items()}
+    out |= {f"profile.{name}": one(state.profile.get(name, "")) for name in PROFILE_FIELDS}
+    out |= {f"custom.{id}": in_order(field, state.custom.get(id, ())) for id, field in o.account.profile_fields.items()}
+    out |= {f"answer.{id}": in_order(field, state.answers.get(id, ())) for id, field in o.event.questions.items()}
     for id in o.event.sessions:
         of_session = o.account.session_statuses.get(o.sessions.get(id, 0))
-        out[f"session.{id}"] = _one(of_session.name if of_session else "")
-    return {name: tuple(_plain(value) for value in values) for name, values in out.items()}
+        out[f"session.{id}"] = one(of_session.name if of_session else "")
+    return {name: tuple(plain(value) for value in values) for name, values in out.items()}
 
 
 def property_names(o: Opened) -> dict[int, str]:
     """Standard and custom properties by id."""
     return {int(id): name for id, name in STANDARD_PROPERTY_NAMES.items()} | {p.id: p.name for p in o.event.properties.values()}
-
-
-def posted(form: Mapping[str, Sequence[str]], known: Iterable[str]) -> Values:
-    """What a form was sent with. What it does not hold is empty: a browser leaves unticked boxes out."""
-    out: Values = {}
-    for name in known:
-        values = tuple(_plain(value) for value in form.get(name, ()))
-        out[name] = tuple(sorted(v for v in values if v)) if name == "properties" else tuple(v for v in values if v)
-    return out
-
-
-def shown_then(text: str) -> Values:
-    """What the form showed when it was opened, from its hidden field; {} where that cannot be read."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {name: tuple(str(v) for v in values) for name, values in found.items() if isinstance(name, str) and isinstance(values, list)}
-
-
-def written(values: Values) -> str:
-    """The hidden field that `shown_then` reads: what the form shows, which is all but Is Active (it has a page of its own)."""
-    shown = {name: found for name, found in values.items() if name != "active"}
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
-
-
-def changed(then: Values, now: Values) -> Values:
-    """What the person changed: names that differ, with what they hold now."""
-    return {name: values for name, values in now.items() if name in then and then[name] != values}
 
 
 def document_of(o: Opened, changes: Values, then: Values) -> dict[str, object]:
@@ -188,48 +150,3 @@ def field_of(problem: Problem, o: Opened) -> str:
     if area.startswith("sessions"):
         return ""
     return "properties" if area == "properties" else problem.field
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field that two people had open. was: when the form was opened; theirs: as it is stored now; mine: as the form wants it."""
-
-    name: str
-    was: Texts
-    theirs: Texts
-    mine: Texts
-
-    @property
-    def by_both(self) -> bool:
-        """Whether one has to choose."""
-        return self.was not in (self.theirs, self.mine) and self.theirs != self.mine
-
-
-def differences(then: Values, stored: Values, mine: Values) -> list[Difference]:
-    """Fields that one of the two has changed since the form was opened, in the form's order."""
-    return [
-        Difference(name, was, stored.get(name, ()), mine.get(name, was))
-        for name, was in then.items()
-        if name in stored and not was == stored[name] == mine.get(name, was)
-    ]
-
-
-def takes_many(field: Field) -> bool:
-    """Whether several options can be ticked."""
-    return field.type in QuestionType.MANY and bool(field.options)
-
-
-def _in_order(field: Field, values: Texts) -> Texts:
-    """Several values in the order of the boxes; what is no option any more stands last."""
-    if not takes_many(field):
-        return values
-    return (*(o for o in field.options if o in values), *(v for v in values if v not in field.options))
-
-
-def _one(text: str) -> Texts:
-    return (text,) if text else ()
-
-
-def _plain(text: str) -> str:
-    """Line breaks as one character: browsers send them as two."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")

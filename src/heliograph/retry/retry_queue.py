@@ -17,9 +17,9 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, SubjectKind
-from heliograph.insights.feed import escaped
 from heliograph.retry.retry_items import OPEN, Group, Item, StuckRun, Wanted, group_key, group_of, parts_of
 from heliograph.store.database import Row
+from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Rows
 

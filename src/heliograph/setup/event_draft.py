@@ -14,8 +14,8 @@ from heliograph.domain.registration.change import EventState
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import Refused
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.registrations.draft import Texts, Values
 from heliograph.setup.errors import Invalid
+from heliograph.setup.form_values import Texts, Values, one
 from heliograph.setup.local_times import parse_local, written_local
 
 PLAIN = ("code", "name", "location", "timezone")
@@ -23,9 +23,9 @@ PLAIN = ("code", "name", "location", "timezone")
 
 def values_of(state: EventState, config: AccountConfig) -> Values:
     """What a form of it shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids), custom.7."""
-    out: Values = {name: _one(getattr(state, name)) for name in PLAIN}
+    out: Values = {name: one(getattr(state, name)) for name in PLAIN}
     out["status"] = (str(state.status),)
-    out["start"], out["end"] = (_one(written_local(at, state.timezone)) for at in (state.start, state.end))
+    out["start"], out["end"] = (one(written_local(at, state.timezone)) for at in (state.start, state.end))
     out["tags"] = tuple(str(tag) for tag in state.tags)
     out |= {f"custom.{id}": tuple(state.custom.get(id, ())) for id in config.event_fields}
     return out
@@ -71,7 +71,3 @@ def _text(changes: Mapping[str, Texts], name: str, before: str) -> str:
     if name not in changes:
         return before
     return changes[name][0] if changes[name] else ""
-
-
-def _one(text: str) -> Texts:
-    return (text,) if text else ()

@@ -87,6 +87,12 @@ class Dependents(Protocol):
     def tag_replaced(self, s: Saving, old: int, new: int) -> None:
         """Puts one tag in another's place everywhere."""
 
+    def flow_name(self, account: int, flow: int) -> str | None:
+        """The name of a flow that is not deleted; None where the account has none of this id."""
+
+    def flows_completed(self, complete: Mapping[int, bool]) -> None:
+        """Notes which flows are complete by now (F2), by id."""
+
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
         """Makes due what waits for these tags (D7)."""
 
@@ -117,6 +123,11 @@ def tag_users(account: int) -> dict[int, list[Use]]:
 def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
     """What a deletion or a merge of a tag would do above the platform."""
     return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
+
+
+def flow_name(account: int, flow: int) -> str | None:
+    """The name of a flow that is not deleted; None where the account has none of this id."""
+    return next((name for dependents in _dependents if (name := dependents.flow_name(account, flow)) is not None), None)
 
 
 def everyone() -> Sequence[Dependents]:

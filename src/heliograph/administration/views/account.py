@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping
-from functools import cache
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -17,8 +15,9 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.setup.services.saving import saving
 from heliograph.setup.views.frame import by, check, readonly, refused, sentences, settings_page
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.fields import Field, Pair
 from heliograph.web.templatetags.moments import minute
+from heliograph.web.timezone_field import timezone_field
 from heliograph.web.toasts import say
 
 NAMES = ("code", "name", "timezone")
@@ -78,18 +77,3 @@ def _form(values: Mapping[str, str], errors: Mapping[str, str]) -> list[Field | 
             help=_("Times and whole days in reports are shown in it. Now: %(now)s.") % {"now": minute(timezone.now())},
         ),
     ]
-
-
-def timezone_field(value: str, errors: Mapping[str, str], help: str = "") -> Field:
-    """A choice of all time zones."""
-    zones = dict.fromkeys([*_zones(), *([value] if value else [])])
-    options = [Choice(zone, zone.replace("_", " ")) for zone in zones]
-    return Field(
-        kind="select", id="timezone", label=_("Timezone"), value=value, options=options, help=help, error=errors.get("timezone", "")
-    )
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    areas = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
-    return ("UTC", *sorted(zone for zone in zoneinfo.available_timezones() if zone.startswith(areas)))

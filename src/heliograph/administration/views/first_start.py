@@ -15,13 +15,13 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.people import PersonRefused
-from heliograph.administration.views.account import timezone_field
 from heliograph.administration.views.one_time_links import let_in, password_fields, password_of
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.first_start import look_at, set_up
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.pages import page
+from heliograph.web.timezone_field import timezone_field
 
 NAMES: Final = ("account", "code", "timezone", "name", "email", "second")
 EMPTY: Final = {"account": "", "code": "", "timezone": "UTC", "name": "", "email": "", "second": "1"}

@@ -10,9 +10,9 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.administration.views.job_page import JobPage, context
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
+from heliograph.jobs.page import JobPage, context
 from heliograph.registrations import bulk_change as bulk_jobs
 from heliograph.registrations.imports.preparation import KIND as IMPORT
 from heliograph.registrations.views import bulk, import_words

@@ -16,14 +16,13 @@ from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import ConnectionSetupError, Secret
 from heliograph.domain.connection.target_url import AddressError, parse_rest, split_address
 from heliograph.domain.mapping import headers as header_rules
-from heliograph.flows.models import Destination
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.services import rescheduling
 from heliograph.setup.services.saving import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
-from heliograph.setup.usage import Use
+from heliograph.setup.usage import Thing, Use, uses_above
 from heliograph.store import oauth
 from heliograph.store.database import Database
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
@@ -253,17 +252,16 @@ def copy_connection(s: Saving, id: int, name: str) -> Connection:
     )
 
 
-def users(id: int) -> list[Use]:
+def users(account: int, id: int) -> list[Use]:
     """The flows that send over a connection (P12)."""
-    used = Destination.objects.filter(connection=id, removed_at=None, flow__deleted_at=None).select_related("flow").order_by("flow_id")
-    return list({d.flow_id: Use("flow", d.flow_id, d.flow.name) for d in used}.values())
+    return uses_above(account, Thing.CONNECTION, id)
 
 
 def delete_connection(s: Saving, id: int) -> None:
     """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
     s.needs_account()
     row = connection_row(id)
-    uses = users(id)
+    uses = users(s.account, id)
     if uses:
         raise InUse(row.name, uses)
     row.deleted_at = timezone.now()

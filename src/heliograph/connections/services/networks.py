@@ -9,7 +9,6 @@ from heliograph.accounts.models import Account
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import GuardError, Policy
 from heliograph.setup.errors import Invalid
-from heliograph.setup.services.rescheduling import does_of
 from heliograph.setup.services.saving import Saving
 from heliograph.store.queue import rescheduling
 
@@ -26,6 +25,6 @@ def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = wanted or None
     row.save(update_fields=["allowed_networks"])
-    rescheduling.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), does_of())
+    rescheduling.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), rescheduling.does_of(s.db, s.account))
     s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
     return wanted

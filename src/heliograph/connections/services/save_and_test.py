@@ -34,13 +34,13 @@ from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import rendering
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.flows.models import Destination
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
 from heliograph.outbound.one_request import ask
 from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.signature import signed
 from heliograph.outbound.target import InvalidTarget, read_target
+from heliograph.recording.sources import Committed
 from heliograph.setup.errors import SetupError
 from heliograph.setup.services.saving import saving
 from heliograph.store import connection_tests
@@ -131,16 +131,17 @@ def _incomplete(connection: Connection, *, sample: bool) -> Report:
 def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
     secrets = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
     route = route_of(account, id, connection, secrets, outgoing.policy(account), Limits())
-    return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, _mapping(id))
+    return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, _mapping(account, id))
 
 
-def _mapping(id: int) -> FieldMapping:
-    """The payload mapping of the first flow that sends through the connection: a strict target takes nothing else."""
-    used = Destination.objects.filter(connection=id, removed_at=None, flow__deleted_at=None, payload_mapping__deleted_at=None)
-    first = used.select_related("payload_mapping").order_by("pk").first()
-    return (
-        FieldMapping.from_body(first.payload_mapping.body) if first is not None and first.payload_mapping is not None else sample_mapping()
-    )
+def _mapping(account: int, id: int) -> FieldMapping:
+    """The payload mapping of the first destination that sends through the connection: a strict target takes nothing else."""
+    config = Committed(of_django(database)).account(account)
+    destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
+    for each in sorted(destinations, key=lambda each: each.id):
+        if each.payload_mapping in config.mappings:
+            return config.mappings[each.payload_mapping]
+    return sample_mapping()
 
 
 @dataclass(slots=True)

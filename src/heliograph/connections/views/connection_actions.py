@@ -198,7 +198,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
 def delete(request: AccountRequest, connection: int) -> HttpResponse:
     """Deletes a connection that no flow uses; otherwise says which ones do (P12)."""
     row = found_row(request, connection)
-    uses = services.users(connection)
+    uses = services.users(request.account.pk, connection)
     if request.method == "POST" and not uses:
         try:
             with _saving(request) as s:

@@ -34,11 +34,11 @@ from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.saving import saving
 from heliograph.setup.source_fields import SourceFields
+from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice
 from heliograph.web.pages import asks_for_part, page
-from heliograph.web.return_to_flow import Errand
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
 

@@ -20,11 +20,11 @@ from heliograph.connections import connection_words as words
 from heliograph.connections.connection_list import ConnectionList, Health, Row, Wanted
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
+from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import page
-from heliograph.web.return_to_flow import Errand
 from heliograph.web.templatetags.moments import short_moment
 
 

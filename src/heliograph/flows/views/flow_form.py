@@ -9,13 +9,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.connections.does_words import DOES
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.drafts import Draft, hidden_lists, subject_of, tag_choices
 from heliograph.flows.filter_values import FilterValues
-from heliograph.flows.flow_facts import DOES, OPS
+from heliograph.flows.flow_facts import OPS
 from heliograph.flows.services.rules import ACTION, INTEGRATION, MOST_DESTINATIONS, MOST_FILTERS
 from heliograph.web.fields import Choice, Field
 

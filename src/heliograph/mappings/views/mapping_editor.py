@@ -19,11 +19,11 @@ from heliograph.domain.snapshot import AccountConfig
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_drafts import Checked, Draft
 from heliograph.mappings.mapping_subjects import Subjects, Tried
+from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, Line, ways, written
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import RowShown
-from heliograph.presets.services import starts
 from heliograph.setup.source_fields import SourceFields
 from heliograph.store.database import Database
 from heliograph.web.fields import Choice

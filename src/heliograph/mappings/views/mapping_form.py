@@ -36,7 +36,7 @@ from heliograph.domain.mapping.mapping import (
 from heliograph.domain.mapping.paths import Path
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.mapping_drafts import Draft, DraftRow, read_path, renamed
-from heliograph.presets.services import starts
+from heliograph.mappings.preset_starts import starts
 
 LONGEST = 100_000
 """Characters of a line that are looked at; the request's own limit comes first."""

@@ -316,5 +316,5 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         else:
             say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
             return HttpResponseRedirect(reverse("mapping-list"))
-    uses = [(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(id)]
+    uses = [(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
     return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=False, uses=uses)

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.administration.views.job_page import Cell, JobPage, Refused, Sum
 from heliograph.domain.flow import sentence
 from heliograph.domain.snapshot import AccountConfig
 from heliograph.jobs.models import Job
+from heliograph.jobs.page import Cell, JobPage, Refused, Sum
 from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import Preview, Wish
 from heliograph.registrations.views.registrations import wanted_of

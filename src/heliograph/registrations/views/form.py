@@ -11,16 +11,14 @@ from django.utils.translation import gettext as _
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
-from heliograph.domain.snapshot import Field as Question
-from heliograph.domain.snapshot import QuestionType
-from heliograph.registrations.draft import YES, Opened, Texts, Values, takes_many
+from heliograph.registrations.draft import Opened
+from heliograph.setup.form_values import Texts, Values
+from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.templatetags.moments import short_moment
 
 FIRST = ("first_name", "last_name", "email", "mobile", "organization", "position", "country")
 LONG = ("notes",)
-AUTOCOMPLETE = "off"
-"""Somebody else's data: the browser must not offer its user's own."""
 
 
 def form_of(o: Opened, values: Values, errors: Mapping[str, str]) -> dict[str, Any]:
@@ -65,23 +63,6 @@ def _profile(name: str, values: Values, errors: Mapping[str, str]) -> Field:
         autocomplete=AUTOCOMPLETE,
         type="email" if name == "email" and not value else "",
     )
-
-
-def question_field(id: str, question: Question, values: Values, errors: Mapping[str, str]) -> Field:
-    """What is answered, as its field: a question, or a custom field."""
-    given = values.get(id, ())
-    common: dict[str, Any] = {"id": id, "label": question.label, "error": errors.get(id, "")}
-    if takes_many(question):
-        options = [*question.options, *(v for v in given if v not in question.options)]
-        return Field(kind="checks", **common, extra="in-columns", options=[Choice(o, o, o in given) for o in options])
-    if question.options or question.type == QuestionType.CHECKBOX:
-        options = list(question.options) or [YES, "No"]
-        options += [v for v in given if v not in options]
-        return Field(kind="select", **common, value=_first(given), placeholder=_("No answer"), options=[Choice(o, o) for o in options])
-    value = _first(given)
-    said = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
-    kind = "textarea" if "\n" in value else "text"
-    return Field(kind=kind, **common, value=value, help=said, autocomplete=AUTOCOMPLETE)  # type: ignore[arg-type]
 
 
 def _status(o: Opened, values: Values, errors: Mapping[str, str]) -> list[Field | Pair]:

@@ -17,9 +17,10 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.registration.document_values import code_of
 from heliograph.recording.items import Outcome
 from heliograph.registrations import draft
-from heliograph.registrations.draft import Opened, Values
+from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import form_of, label_of
 from heliograph.registrations.views.problems import said
+from heliograph.setup.form_values import Values
 from heliograph.setup.views.frame import by, reading
 from heliograph.store.database import Database, of_django
 from heliograph.web.fields import Choice, Field, Pair

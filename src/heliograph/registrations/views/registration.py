@@ -18,9 +18,10 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.recording.items import Outcome
 from heliograph.registrations import draft
-from heliograph.registrations.draft import Opened, Values
+from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import blocks_of, form_of, label_of, shown
 from heliograph.registrations.views.problems import said
+from heliograph.setup.form_values import Values
 from heliograph.store.database import Database, of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.pages import page

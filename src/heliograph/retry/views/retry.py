@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import events_field, flows_field
 from heliograph.deliveries.database import Reading, reading
@@ -22,7 +23,6 @@ from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, SEVERITY, Category
 from heliograph.domain.ids import read_id
-from heliograph.flows.flow_facts import DOES
 from heliograph.retry.fix_links import Place, Trouble, cured_at
 from heliograph.retry.retry_item import Details, details
 from heliograph.retry.retry_items import OPEN, Group, Item, Wanted

@@ -6,7 +6,7 @@ The engine reads neither but the versions of configuration. What is deleted keep
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +21,9 @@ def account_key() -> Any:
 
 class Configured(models.Model):
     """What connections, mappings and flows have in common: a newest version, and who made it when."""
+
+    configured_as: ClassVar[str]
+    """What versions of configuration call it: "connection", "mapping" or "flow"."""
 
     account = account_key()
     body = models.JSONField(default=dict)

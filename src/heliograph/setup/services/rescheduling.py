@@ -6,14 +6,12 @@ found here, or after us, and sees that it used an older version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
-from heliograph.domain.flow.flow import Does
 from heliograph.domain.setup.tags import TagKind
-from heliograph.flows.models import Destination
 from heliograph.setup.services.saving import Saving
-from heliograph.setup.usage import Tagged
+from heliograph.setup.usage import Tagged, Thing, uses_above
 from heliograph.store.database import Database
 from heliograph.store.queue import rescheduling
 
@@ -23,25 +21,20 @@ ENDED_AT_ONCE = 10
 
 def flow_saved(s: Saving, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
-    rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, does_of())
+    rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, rescheduling.does_of(s.db, s.account))
     if rules_changed:
         rescheduling.cure_runs(s.db, s.account, flow)
 
 
 def connection_saved(s: Saving, connection: int) -> None:
     """A connection was saved: its credentials, its address, or what its flows lacked."""
-    rescheduling.cure_connection(s.db, s.account, connection, CURED_BY_CONNECTION, does_of())
+    rescheduling.cure_connection(s.db, s.account, connection, CURED_BY_CONNECTION, rescheduling.does_of(s.db, s.account))
 
 
 def mapping_saved(s: Saving, mapping: int) -> None:
     """A mapping was saved: what waited for it in the flows that use it."""
-    used = Destination.objects.filter(removed_at=None, flow__deleted_at=None)
-    flows = {
-        *used.filter(payload_mapping=mapping).values_list("flow_id", flat=True),
-        *used.filter(header_mapping=mapping).values_list("flow_id", flat=True),
-    }
-    for flow in sorted(flows):
-        rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_MAPPING, does_of())
+    for flow in sorted(use.id for use in uses_above(s.account, Thing.MAPPING, mapping)):
+        rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_MAPPING, rescheduling.does_of(s.db, s.account))
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
@@ -88,9 +81,3 @@ def destination_removed(s: Saving, destination: int) -> None:
     for _ in range(ENDED_AT_ONCE):
         if not rescheduling.end_destination(s.db, s.account, destination):
             break
-
-
-def does_of() -> Callable[[int], Does]:
-    """What each destination of the account does; one that is gone updates."""
-    known = {id: Does(does) for id, does in Destination.objects.values_list("pk", "does")}
-    return lambda id: known.get(id, Does.UPDATES)

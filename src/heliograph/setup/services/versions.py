@@ -7,22 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from heliograph.connections.models import Connection
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.snapshot import AccountConfig
-from heliograph.flows.models import Flow
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.setup import usage
 from heliograph.setup.errors import NotThere
+from heliograph.setup.models.configured import Configured
 from heliograph.setup.save_questions import AsksFirst, Stops
 from heliograph.setup.services.saving import Saving
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-
-KINDS: dict[type[Any], str] = {Connection: "connection", MappingRow: "mapping", Flow: "flow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +32,9 @@ class Version:
     since: int = 0
 
 
-def write(s: Saving, row: Any) -> None:
+def write(s: Saving, row: Configured) -> None:
     """Writes the row's body as its newest version, and its number into the row. Saves the row."""
-    kind = KINDS[type(row)]
+    kind = row.configured_as
     body = None if row.deleted_at else row.body
     configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
     ((row.number,),) = s.db.all(
@@ -83,5 +79,5 @@ def watching_flows(s: Saving, *, confirmed: bool) -> Iterator[AccountConfig]:
     stops = [Stops(id, after.flows[id].name, lacks[id]) for id in sorted(running) if lacks.get(id) and after.flows[id].active]
     if stops and not confirmed:
         raise AsksFirst(stops)
-    Flow.objects.filter(pk__in=[id for id, lack in lacks.items() if not lack], is_complete=False).update(is_complete=True)
-    Flow.objects.filter(pk__in=[id for id, lack in lacks.items() if lack], is_complete=True).update(is_complete=False)
+    for dependents in usage.everyone():
+        dependents.flows_completed({id: not lack for id, lack in lacks.items()})

@@ -17,11 +17,11 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.ids import read_id
 from heliograph.domain.snapshot import AccountConfig, EventConfig, Status
 from heliograph.jobs import control
-from heliograph.registrations.draft import Values
 from heliograph.setup import mark_test_job
 from heliograph.setup.affected_flows import live_flows
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.event_draft import changed_state, values_of
+from heliograph.setup.form_values import Values
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.saving import saving
 from heliograph.setup.views import event_form

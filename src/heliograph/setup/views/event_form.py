@@ -8,15 +8,15 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from heliograph.administration.views.account import timezone_field
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.tags import TagKind
 from heliograph.domain.snapshot import AccountConfig, EventConfig
-from heliograph.registrations.draft import Values
-from heliograph.registrations.views.form import question_field
+from heliograph.setup.form_values import Values
+from heliograph.setup.views.answer_fields import question_field
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.templatetags.moments import minute_in
+from heliograph.web.timezone_field import timezone_field
 
 type Sections = list[tuple[str, str, list[Field | Pair]]]
 

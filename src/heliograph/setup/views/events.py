@@ -20,10 +20,10 @@ from heliograph.domain.registration.change import EventState
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
 from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.jobs.models import Job, State
-from heliograph.registrations.draft import Texts, Values, shown_then, written
 from heliograph.setup import mark_test_job
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.event_draft import changed_state, values_of
+from heliograph.setup.form_values import Texts, Values, shown_then, written
 from heliograph.setup.names import folded
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.saving import saving

@@ -16,7 +16,6 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import Part
-from heliograph.mappings.views import mapping_rows as rows
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.saving import Saving, saving
@@ -33,9 +32,9 @@ MOST_LOOKED_UP = 20
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a difference: chips, or words; result: what it gives."""
+    """One side of a difference: chips as components/setup_line.html draws them, or words; result: what it gives."""
 
-    parts: tuple[rows.Chip, ...] = ()
+    parts: Sequence[object] = ()
     text: str = ""
     result: str = ""
 

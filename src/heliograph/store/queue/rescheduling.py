@@ -103,3 +103,10 @@ def _for_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane,
     if changed:
         store(db, changed, now)
     return len(lanes)
+
+
+def does_of(db: Database, account: int) -> DoesOf:
+    """What each destination of the account does; one that is gone updates."""
+    rows = db.all("SELECT id, does FROM destination WHERE account_id = :account", {"account": account})
+    known = {id: Does(does) for id, does in rows}
+    return lambda id: known.get(id, Does.UPDATES)

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.flow.flow import Does
-from heliograph.flows.models import Flow
+from heliograph.setup.usage import flow_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,13 @@ class Errand:
             return cls()
         if not (text.isascii() and text.isdigit() and len(text) <= 18):
             raise Http404
-        row = Flow.objects.filter(pk=int(text), account=request.account, deleted_at=None).first()
-        if row is None:
+        flow = int(text)
+        name = flow_name(request.account.pk, flow)
+        if name is None:
             raise Http404
         mapping = request.GET.get("mapping", "")
         made = int(mapping) if mapping.isascii() and mapping.isdigit() and len(mapping) <= 18 else None
-        return cls(row.pk, row.name, made, next((does for does in Does if does.value == request.GET.get("does")), None))
+        return cls(flow, name, made, next((does for does in Does if does.value == request.GET.get("does")), None))
 
     @property
     def _made(self) -> dict[str, int | str]:

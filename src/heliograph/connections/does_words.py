@@ -1,0 +1,9 @@
+"""What a request does at its target, in words (F8)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.flow.flow import Does
+
+DOES = {Does.UPDATES: gettext_lazy("Updates a record"), Does.ADDS: gettext_lazy("Adds a message or row")}

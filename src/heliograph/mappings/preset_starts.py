@@ -1,0 +1,22 @@
+"""What a new mapping can start from: the mappings of presets (B3)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from heliograph.connections.preset_files import presets
+from heliograph.domain.flow.completeness import fits
+from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.setup.fields import Subject
+
+
+def starts(kind: Kind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
+    """What a new mapping of this kind and subject can start from: (the application's name, its mapping) by the preset's key."""
+    found: dict[str, tuple[str, FieldMapping]] = {}
+    for each in presets():
+        for body in each.start():
+            mapping = FieldMapping.from_body({"name": _("%(connection)s mapping") % {"connection": each.name}, **body})
+            if mapping.rows and mapping.kind is kind and fits(mapping.subject.value, subject.value):
+                found.setdefault(each.key, (each.name, mapping))
+    return found

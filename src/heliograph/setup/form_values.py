@@ -1,0 +1,97 @@
+"""What forms hold, and what was changed in them: for registrations and events (I1, P2).
+
+A form posts what it showed and what it holds now; only the difference is saved. Values are compared as texts, line breaks as one
+character, since that is all a browser keeps of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from heliograph.domain.snapshot import Field, QuestionType
+
+type Texts = tuple[str, ...]
+type Values = dict[str, Texts]
+"""What a form holds, by the name of its field; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
+properties (names of those that are set), session.5."""
+
+YES = "Yes"
+
+
+def posted(form: Mapping[str, Sequence[str]], known: Iterable[str]) -> Values:
+    """What a form was sent with. What it does not hold is empty: a browser leaves unticked boxes out."""
+    out: Values = {}
+    for name in known:
+        values = tuple(plain(value) for value in form.get(name, ()))
+        out[name] = tuple(sorted(v for v in values if v)) if name == "properties" else tuple(v for v in values if v)
+    return out
+
+
+def shown_then(text: str) -> Values:
+    """What the form showed when it was opened, from its hidden field; {} where that cannot be read."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: tuple(str(v) for v in values) for name, values in found.items() if isinstance(name, str) and isinstance(values, list)}
+
+
+def written(values: Values) -> str:
+    """The hidden field that `shown_then` reads: what the form shows, which is all but Is Active (it has a page of its own)."""
+    shown = {name: found for name, found in values.items() if name != "active"}
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+
+def changed(then: Values, now: Values) -> Values:
+    """What the person changed: names that differ, with what they hold now."""
+    return {name: values for name, values in now.items() if name in then and then[name] != values}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that two people had open. was: when the form was opened; theirs: as it is stored now; mine: as the form wants it."""
+
+    name: str
+    was: Texts
+    theirs: Texts
+    mine: Texts
+
+    @property
+    def by_both(self) -> bool:
+        """Whether one has to choose."""
+        return self.was not in (self.theirs, self.mine) and self.theirs != self.mine
+
+
+def differences(then: Values, stored: Values, mine: Values) -> list[Difference]:
+    """Fields that one of the two has changed since the form was opened, in the form's order."""
+    return [
+        Difference(name, was, stored.get(name, ()), mine.get(name, was))
+        for name, was in then.items()
+        if name in stored and not was == stored[name] == mine.get(name, was)
+    ]
+
+
+def takes_many(field: Field) -> bool:
+    """Whether several options can be ticked."""
+    return field.type in QuestionType.MANY and bool(field.options)
+
+
+def in_order(field: Field, values: Texts) -> Texts:
+    """Several values in the order of the boxes; what is no option any more stands last."""
+    if not takes_many(field):
+        return values
+    return (*(o for o in field.options if o in values), *(v for v in values if v not in field.options))
+
+
+def one(text: str) -> Texts:
+    """A text as values; () for an empty one."""
+    return (text,) if text else ()
+
+
+def plain(text: str) -> str:
+    """Line breaks as one character: browsers send them as two."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
