@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
+from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
-from heliograph.domain.snapshot import AccountConfig, EventConfig, compile_account, compile_event
+from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.recording.events import record_event
 from heliograph.recording.items import Item
 from heliograph.store import configuration

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from heliograph.accounts.models import Account, Role, User
 from heliograph.domain.delivery import lanes as rules
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.lanes import Flight
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Invalid, Outcome, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
-from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.recording import sources
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer

@@ -30,15 +30,15 @@ from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.vault import vault
 from heliograph.deliveries import submit as submitting
 from heliograph.domain.connection.connection import Secret
-from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin
+from heliograph.domain.delivery.action import ActionState, AttemptKind, Does, Origin
 from heliograph.domain.delivery.lanes import LaneState, choose
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
 from heliograph.domain.figures import ActionRow, AttemptRow, Delta, Figures, Period, RunRow, count, total
-from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.mapping.mapping import Kind, Row, Source, Subject, Text
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import TagKind
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import Setup, Worker

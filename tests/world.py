@@ -19,9 +19,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW
-from heliograph.domain.flow.flow import Destination, Does, Flow, Mode, Watch
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
+from heliograph.domain.setup.configuration import EventState
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import Setup, Worker
 from heliograph.flows.snapshot import SnapshotSource

@@ -8,10 +8,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from heliograph.domain.flow.flow import LISTS, Destination, Does, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.registration.change import KEEP, Change, EventState, Facet, RegistrationState, SessionState, SubjectKind, Upsert
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import LISTS, Destination, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.registration.change import KEEP, Change, Facet, RegistrationState, SessionState, SubjectKind, Upsert
+from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES
-from heliograph.domain.snapshot import AccountConfig, Entry, EventConfig, compile_account, compile_event
+from heliograph.domain.snapshot import Entry, compile_account, compile_event
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 OLD = NOW - timedelta(days=3)

@@ -17,7 +17,7 @@ from tests.chaos.ledger import Ledger, Trouble
 from tests.story import BY, Story
 from tests.waiting import until
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 from heliograph.flows.snapshot import SnapshotSource
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item, Outcome

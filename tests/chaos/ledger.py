@@ -13,7 +13,7 @@ from typing import Literal
 
 from tests.receiver import Answer, Received
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 
 type Kind = Literal["ok", "refused", "lost", "broken"]
 """How the receiver answers: lost applies the request and gives no answer, broken gives none and applies nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.chaos.ledger import Got, Kind, Ledger
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 
 
 def ledger(does: Does, *came: tuple[int, Kind], accepted: int = 3) -> Ledger:

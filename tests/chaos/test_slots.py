@@ -10,7 +10,7 @@ from tests.databases import DatabaseFacts
 from tests.processes import Starter
 from tests.waiting import until
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 from heliograph.stage import content
 from heliograph.stage.ground import Ground
 from heliograph.stage.processes import Part

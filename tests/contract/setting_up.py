@@ -13,11 +13,11 @@ from heliograph.accounts.models import Account
 from heliograph.connections.models import Connection
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Secret
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.mapping.mapping import Mapping, Row, Source
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.models import Mapping as MappingRow

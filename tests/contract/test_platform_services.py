@@ -11,7 +11,7 @@ from django_scopes import scope
 from tests.contract.setting_up import BY, Acme, acme
 
 from heliograph.accounts.models import AuditEntry
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES, StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.recording.items import Item

@@ -12,11 +12,10 @@ from tests.factories import Compiled, Setup, account_setup
 from tests.plans import Explaining
 
 from heliograph.deliveries.database import Reading
-from heliograph.domain.delivery.action import QueueStatus, Rank
+from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
-from heliograph.domain.flow.flow import Does
 from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from tests.factories import Compiled, Setup, account_setup, replaced
 
-from heliograph.domain.flow.flow import Does, Flow, Mode, Watch
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes, read_state

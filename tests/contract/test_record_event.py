@@ -9,7 +9,8 @@ import pytest
 from tests.factories import Setup, account_setup
 
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.registration.change import EventState, Facet, SubjectKind
+from heliograph.domain.registration.change import Facet, SubjectKind
+from heliograph.domain.setup.configuration import EventState
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
 from heliograph.recording.events import EventCodeTaken, record_event

@@ -9,7 +9,7 @@ from tests.planning import START, Planned
 
 from heliograph.accounts.models import Account, ApiToken, Role, TokenScope, User
 from heliograph.accounts.tokens import create_token
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.services import custom_fields, event_setup

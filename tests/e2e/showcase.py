@@ -158,7 +158,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
 
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
-    from heliograph.domain.registration.change import EventState
+    from heliograph.domain.setup.configuration import EventState
     from heliograph.jobs.models import Job, State
     from heliograph.setup import mark_test_job
     from heliograph.setup.services.events import save_event

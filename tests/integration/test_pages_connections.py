@@ -27,8 +27,8 @@ from heliograph.connections.services.connections import connection_row, connecti
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Delivered
-from heliograph.domain.flow.flow import Does
 from heliograph.flows.models import Flow
 from heliograph.jobs.models import Job, State
 from heliograph.mappings.models import Mapping

@@ -12,7 +12,7 @@ from tests.integration.test_pages_signal import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup import coverage

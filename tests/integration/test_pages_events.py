@@ -14,7 +14,8 @@ from tests.integration.test_pages_signal import text_of
 from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts.models import Role
-from heliograph.domain.registration.change import EventState, RegistrationState
+from heliograph.domain.registration.change import RegistrationState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import StandardProperty, TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State

@@ -17,7 +17,8 @@ from tests.planning import Planned
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
-from heliograph.domain.flow.flow import GONE, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Kind, Mapping, Row, Source
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active

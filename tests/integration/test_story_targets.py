@@ -11,7 +11,7 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 from tests.waiting import until
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 
 HELD = 1.0
 """Seconds that a Retry-After asks for."""

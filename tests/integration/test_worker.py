@@ -13,7 +13,8 @@ from tests.receiver import Answer, Receiver
 from tests.waiting import until
 from tests.world import World, body
 
-from heliograph.domain.flow.flow import Does, Mode
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import Mode
 from heliograph.store import log
 
 

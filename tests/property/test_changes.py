@@ -161,7 +161,7 @@ _event = st.builds(
 
 @given(_event, _event)
 def test_P10_an_events_diff_is_empty_only_where_nothing_differs(one, other):
-    from heliograph.domain.registration.change import EventState
+    from heliograph.domain.setup.configuration import EventState
 
     before, after = EventState(code="E", **one), EventState(code="E", **other)
     diff = event_diff(before, after)

@@ -8,7 +8,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from heliograph.domain.delivery.action import ActionState, AttemptKind, NotSubmittable, OpenAction, Origin, QueueStatus, Rank, new_action
+from heliograph.domain.delivery.action import (
+    ActionState,
+    AttemptKind,
+    Does,
+    NotSubmittable,
+    OpenAction,
+    Origin,
+    QueueStatus,
+    Rank,
+    new_action,
+)
 from heliograph.domain.delivery.lanes import (
     Flight,
     Lane,
@@ -53,7 +63,6 @@ from heliograph.domain.figures import (
     of_settlement,
     total,
 )
-from heliograph.domain.flow.flow import Does
 from heliograph.domain.registration.change import Facet
 
 START = 28_000_000 * MINUTE

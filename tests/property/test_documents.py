@@ -16,8 +16,9 @@ from heliograph.domain.registration import document_values
 from heliograph.domain.registration.change import KEEP
 from heliograph.domain.registration.document import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
 from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.setup.configuration import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
-from heliograph.domain.snapshot import Entry, Field, compile_account, compile_event
+from heliograph.domain.snapshot import Entry, compile_account, compile_event
 from heliograph.recording import json_documents
 from heliograph.recording.json_documents import NoDocument, read_document
 

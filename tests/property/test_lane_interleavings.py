@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from heliograph.domain.delivery.action import ActionState, NotSubmittable, OpenAction, Origin, new_action
+from heliograph.domain.delivery.action import ActionState, Does, NotSubmittable, OpenAction, Origin, new_action
 from heliograph.domain.delivery.lanes import Flight, Lane, LaneState, Settlement, choose, in_flight_at_crash, settle, submit, woken
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Invalid, Outcome, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
-from heliograph.domain.flow.flow import Does
 
 NOW = 1
 LATER = 10**18

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from tests.worlds import EVENT_STATUS_IDS, accounts, changes, events
 
 from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import actual_values, matches
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.flow.matching import Decision, GateName, Reason, Verdict, decide, explain, judge, mode_of
 from heliograph.domain.registration.change import Change, Facet
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 
 WATCHED = {
     Watch.REGISTRATION: ("created", "updated"),

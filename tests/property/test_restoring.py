@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping, Part, Row, Source, Text
 from heliograph.domain.mapping.restorable import is_there, restorable
+from heliograph.domain.setup.configuration import Field
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.tags import Tag, TagKind
-from heliograph.domain.snapshot import AccountConfig, Field
 
 CONFIG = AccountConfig(
     1,

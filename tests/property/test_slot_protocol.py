@@ -22,13 +22,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.contract.conftest import opened
 from tests.databases import DatabaseFacts
 
-from heliograph.domain.delivery.action import ActionState, Origin, Rank
+from heliograph.domain.delivery.action import ActionState, Does, Origin, Rank
 from heliograph.domain.delivery.lanes import LaneState, choose
 from heliograph.domain.delivery.outcomes import Cause, Cut, Delivered, Outcome, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.domain.delivery.slots import may_start, slot_of
 from heliograph.domain.figures import REPLAYED, Delta
-from heliograph.domain.flow.flow import Does
 from heliograph.engine.worker.completer import Settler
 from heliograph.engine.worker.config_view import Present
 from heliograph.engine.worker.inflight_journal import FlightFile

@@ -10,6 +10,7 @@ from heliograph.domain.delivery.action import (
     FRONT,
     ActionState,
     AttemptKind,
+    Does,
     NotSubmittable,
     OpenAction,
     Origin,
@@ -47,7 +48,6 @@ from heliograph.domain.delivery.outcomes import (
     Refused,
 )
 from heliograph.domain.delivery.retry_policy import MINUTE, Category, RetryPolicy
-from heliograph.domain.flow.flow import Does
 
 NOW = 1_000_000 * MINUTE
 POLICY = RetryPolicy()

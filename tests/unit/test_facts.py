@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from heliograph.domain.registration.change import Change, EventState, Facet, RegistrationState, SessionState, SubjectKind
+from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
 from heliograph.domain.registration.facts import Facts, field_name, state_before
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.fields import FieldError, Group, Subject, catalogue
 from heliograph.domain.snapshot import Entry, compile_account, compile_event
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.replay import Candidate, LastSent, Problem, Rendered, Verdict, judge, replay_room, select, summary
-from heliograph.domain.flow.flow import Does
 
 ONE = Candidate(change=10, subject=1, version=3, at=100)
 SENT = Rendered(b"a")

@@ -13,9 +13,8 @@ from heliograph.connections.services.connections import ConnectionFacts, save_co
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping, Row, Source, Text, ValueType
 from heliograph.domain.mapping.transform import Case
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState, QuestionType
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import QuestionType
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import MOST_DESTINATIONS
 from heliograph.mappings.services import save_mapping

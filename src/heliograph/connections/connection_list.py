@@ -13,7 +13,7 @@ from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.connection.diagnosis import Report, Verdict
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.recording.sources import Committed
 from heliograph.store import oauth
 from heliograph.store.connection_states import State

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 
 DOES = {Does.UPDATES: gettext_lazy("Updates a record"), Does.ADDS: gettext_lazy("Adds a message or row")}

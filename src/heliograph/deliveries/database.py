@@ -9,8 +9,9 @@ from functools import cached_property
 
 from django.db import connections, transaction
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import Change
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import read_changes
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database, Row, of_django

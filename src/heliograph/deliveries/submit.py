@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from django.db import connection, transaction
 
-from heliograph.domain.delivery.action import Origin
+from heliograph.domain.delivery.action import Does, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
-from heliograph.domain.flow.flow import Does, Flow, Mode
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.flow.matching import Verdict, judge, mode_of
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
 from heliograph.recording.sources import Committed
 from heliograph.store import configuration

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from heliograph.deliveries.database import Reading
 from heliograph.deliveries.words import isolated, shown
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
 from heliograph.domain.flow.matching import Explanation, Gate, GateName, Reason, Verdict, explain
 from heliograph.domain.registration.change import Change
-from heliograph.domain.snapshot import AccountConfig
 
 LISTS = {
     STATUSES: gettext_lazy("Registration Statuses"),

@@ -18,10 +18,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from heliograph.deliveries.actions import Action, Attempt
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.matching import Reason
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import field_name, state_before
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 

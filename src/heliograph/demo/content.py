@@ -7,10 +7,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from heliograph.accounts.models import Account
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState, QuestionType
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import QuestionType
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account

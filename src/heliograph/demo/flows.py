@@ -7,7 +7,8 @@ from heliograph.connections.services.connections import ConnectionFacts, save_co
 from heliograph.demo import receiver
 from heliograph.demo.content import BY
 from heliograph.domain.connection.connection import Auth, ContentType, KeyPlace, Secret
-from heliograph.domain.flow.flow import Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, Source, Text, ValueType
 from heliograph.domain.mapping.transform import Case, Escape
 from heliograph.domain.setup.fields import Subject

@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.facts import field_name
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import Source
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros

@@ -8,19 +8,19 @@ at any earlier version, by the same code. So a decision and its later explanatio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
-from weakref import ref
 
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.delivery.retry_policy import SECOND, SEVERITY, RetryPolicy
 from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.registration.change import EventState, Facet, Values
-from heliograph.domain.registration.document_values import NameIndex, choices_of
-from heliograph.domain.setup.statuses import TEST_EVENT_STATUSES, StatusClass
+from heliograph.domain.registration.change import Facet
+from heliograph.domain.setup.configuration import EventConfig, EventState, Field, Named, Session, Status, Values
+from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import STANDARD_TAGS, Tag, TagKind
 
 
@@ -32,135 +32,6 @@ class Entry:
     id: int
     number: int
     body: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A status of a registration, session registration or event with the tags it carries. `cls` only for registration statuses."""
-
-    id: int
-    code: str
-    name: str
-    tags: frozenset[int] = frozenset()
-    cls: StatusClass | None = None
-
-
-class QuestionType:
-    """Types of questions and custom fields (P6)."""
-
-    TEXT, NUMBER, DATE, SELECT, MULTI_SELECT, CHECKBOX, RADIO = "text", "number", "date", "select", "multi-select", "checkbox", "radio"
-    ALL = (TEXT, NUMBER, DATE, SELECT, MULTI_SELECT, CHECKBOX, RADIO)
-    ENUMERATED = frozenset({SELECT, MULTI_SELECT, CHECKBOX, RADIO})  # F6: only these can be filtered by
-    MANY = frozenset({MULTI_SELECT, CHECKBOX})  # several values at once; a checkbox without options is a Yes/No
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A custom profile or event field, or a question (then with at most one tag, P6)."""
-
-    id: int
-    code: str
-    label: str
-    type: str
-    options: tuple[str, ...] = ()
-    tag: int | None = None
-    _choices: list[NameIndex[str]] = field(default_factory=list, init=False, repr=False, compare=False)
-
-    @property
-    def choices(self) -> NameIndex[str]:
-        """The options by what names them."""
-        if not self._choices:
-            self._choices.append(choices_of(self.options))
-        return self._choices[0]
-
-    @property
-    def is_enumerated(self) -> bool:
-        return self.type in QuestionType.ENUMERATED
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An attendee type, or a custom registration property: code, name, tags."""
-
-    id: int
-    code: str
-    name: str
-    tags: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A session of an event (P5)."""
-
-    id: int
-    code: str
-    name: str
-    start: datetime | None = None
-    end: datetime | None = None
-
-
-@dataclass(frozen=True)
-class EventConfig:
-    """One event with its set-up, as it was in force at `version`. Lists are in the order of the pages."""
-
-    id: int
-    account: int
-    version: int
-    state: EventState
-    statuses: Mapping[int, Status] = field(default_factory=dict)  # custom registration statuses
-    types: Mapping[int, Named] = field(default_factory=dict)
-    questions: Mapping[int, Field] = field(default_factory=dict)
-    properties: Mapping[int, Named] = field(default_factory=dict)  # custom ones
-    sessions: Mapping[int, Session] = field(default_factory=dict)
-
-    @property
-    def code(self) -> str:
-        return self.state.code
-
-    def beside(self, account: AccountConfig) -> dict[Any, Any]:
-        """What was worked out once from this event and this account together: whoever works it out keeps it here, under a key of its own."""
-        held = vars(self).get(_BESIDE)
-        if held is None or held[0]() is not account:
-            held = vars(self)[_BESIDE] = (ref(account), {})
-        found: dict[Any, Any] = held[1]
-        return found
-
-
-_BESIDE = "_beside"
-
-
-@dataclass(frozen=True)
-class AccountConfig:
-    """An account's set-up, as it was in force at `version`."""
-
-    id: int
-    version: int
-    code: str
-    name: str
-    timezone: str
-    signal_enabled: bool = True
-    retry: RetryPolicy = field(default_factory=RetryPolicy)  # D5: the account's own intervals
-    networks: tuple[str, ...] = ()  # C6: what the operator allowed this account, as `outbound.guard` reads it
-    tags: Mapping[int, Tag] = field(default_factory=dict)  # with the standard properties' own
-    statuses: Mapping[int, Status] = field(default_factory=dict)  # standard registration statuses
-    session_statuses: Mapping[int, Status] = field(default_factory=dict)
-    event_statuses: Mapping[int, Status] = field(default_factory=dict)
-    profile_fields: Mapping[int, Field] = field(default_factory=dict)
-    event_fields: Mapping[int, Field] = field(default_factory=dict)
-    flows: Mapping[int, Flow] = field(default_factory=dict)
-    mappings: Mapping[int, FieldMapping] = field(default_factory=dict)
-    connections: Mapping[int, Connection] = field(default_factory=dict)
-    numbers: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (kind, id) -> version number in force
-    by_facet: Mapping[Facet, tuple[Flow, ...]] = field(default_factory=dict)  # complete and active flows by each single facet
-
-    def status(self, id: int, event: EventConfig | None) -> Status | None:
-        """A registration status by id: a standard one, or a custom one of the event."""
-        return self.statuses.get(id) or (event.statuses.get(id) if event else None)
-
-    def is_test_event(self, status: int) -> bool:
-        """F3: whether an event of this status is a test event."""
-        found = self.event_statuses.get(status)
-        return found is None or found.name in TEST_EVENT_STATUSES
 
 
 class Source(Protocol):
@@ -223,8 +94,7 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
     )
     running = [f for _, f in sorted(flows.items()) if f.active and config.signal_enabled and is_complete(f, config)]
     by_facet = {facet: tuple(f for f in running if f.watch is not None and facet & f.watch.facets) for facet in Facet}
-    object.__setattr__(config, "by_facet", by_facet)  # the one late step of building: completeness needs the rest
-    return config
+    return replace(config, by_facet=by_facet)
 
 
 def compile_event(id: int, account: int, version: int, entries: Iterable[Entry]) -> EventConfig:

@@ -12,11 +12,12 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
-from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.services.rules import ACTION, INTEGRATION, KIND_OF_PLACE, MOST_DESTINATIONS, MOST_FILTERS
 from heliograph.setup.views.tag_chips import TagChoices

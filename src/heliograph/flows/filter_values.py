@@ -8,10 +8,10 @@ from functools import cached_property
 
 from django.utils.translation import gettext as _
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Op
 from heliograph.domain.setup.fields import EVENT_TAGS, FilterField, Subject, filter_fields
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.setup.names import folded
 from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.store.database import Database

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy
 from heliograph.connections.does_words import DOES
 from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import LISTS, FilterRow, Flow, Mode, Op
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.words import list_name
 from heliograph.mappings.models import Mapping as MappingRow
 

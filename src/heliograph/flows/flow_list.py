@@ -9,8 +9,8 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import Missing, missing
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded

@@ -9,11 +9,12 @@ from datetime import datetime
 from heliograph.deliveries.database import Reading
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow.completeness import Lack, missing
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.flow.matching import Explanation, Gate, GateName, Reason, Verdict, explain
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.flows.drafts import subject_of
 from heliograph.flows.services.request_preview import Preview, preview
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from heliograph.connections.models import Connection
-from heliograph.domain.flow.flow import Does, Mode, Watch
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import Mode, Watch
 from heliograph.mappings.models import Mapping
 from heliograph.setup.models import CustomField, Tag
 from heliograph.setup.models.configured import Configured, account_key

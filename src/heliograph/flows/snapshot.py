@@ -7,7 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from heliograph.domain.snapshot import AccountConfig, EventConfig, compile_account, compile_event
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT, EVENT
 from heliograph.store.database import Database

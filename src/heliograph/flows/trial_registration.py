@@ -8,11 +8,12 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from heliograph.domain.connection.sample import SampleFacts
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Op, Watch
 from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType, Status
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType, Status
 from heliograph.recording.items import Item
 from heliograph.recording.record import record
 from heliograph.recording.sources import Committed

@@ -18,7 +18,7 @@ from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.flow.matching import Reason
 from heliograph.domain.registration.change import Change
-from heliograph.domain.snapshot import EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.store.registrations import folded

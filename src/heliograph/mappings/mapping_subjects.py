@@ -7,11 +7,11 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from heliograph.domain.connection.sample import SampleFacts
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.rendering import Facts as AnyFacts
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import Facts
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database

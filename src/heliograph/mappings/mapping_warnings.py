@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heliograph.domain.connection.connection import Method
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.setup.fields import Group, parse_source
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.setup.models import Question
 
 PERSONAL = frozenset({Group.PROFILE, Group.PROFILE_CUSTOM, Group.QUESTION_TAGS, Group.PREVIOUS})

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import Deed
 from heliograph.connections.vault import vault
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping import restorable as restoring
 from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.restorable import Restorable, is_there
 from heliograph.domain.setup.fields import parse_source
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
@@ -26,9 +26,9 @@ from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import rescheduling
 from heliograph.setup.services.saving import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.usage import Thing, Use, uses_above
 from heliograph.store.database import Database
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
-from heliograph.setup.usage import Thing, Use, uses_above
 
 OWNER: Final = "mapping"
 

@@ -23,7 +23,7 @@ from heliograph.connections.views.connection_form import Groups
 from heliograph.connections.views.connection_setup import inserted, url_fields
 from heliograph.domain.connection.diagnosis import Report, Verdict
 from heliograph.domain.connection.presets import Blank, BlankKind, Preset
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 from heliograph.presets import services
 from heliograph.presets.services import Made
 from heliograph.setup.errors import Invalid, NotThere

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from heliograph.domain.delivery.action import StuckRun, stuck
 from heliograph.domain.delivery.action import Verdict as JudgedVerdict
 from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.matching import Decision, Reason, Verdict, decide, mode_of
 from heliograph.domain.registration.change import Change
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from heliograph.domain.registration.change import Change, EventState, Facet, RegistrationState, SessionState, SubjectKind
+from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.snapshot import event_body, event_state
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros

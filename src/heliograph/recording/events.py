@@ -12,8 +12,9 @@ from datetime import UTC
 from typing import Any
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.registration.change import Change, EventState, Facet, SubjectKind, event_diff
-from heliograph.domain.snapshot import EventConfig, Source, compile_event, event_body
+from heliograph.domain.registration.change import Change, Facet, SubjectKind, event_diff
+from heliograph.domain.setup.configuration import EventConfig, EventState
+from heliograph.domain.snapshot import Source, compile_event, event_body
 from heliograph.recording.change_rows import Recorded, write_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import (
     SESSION_STATUS,
     Change,
@@ -26,8 +27,9 @@ from heliograph.domain.registration.change import (
 )
 from heliograph.domain.registration.document import resolve
 from heliograph.domain.registration.document_values import SHOWN_ALLOWED, Problem, Refused
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.domain.snapshot import Source
 from heliograph.recording.change_rows import Recorded, write_changes
 from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import Answer, Item, Outcome, Prepared, read_answer, write_answer

@@ -10,7 +10,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from heliograph.domain.snapshot import AccountConfig, EventConfig, compile_account, compile_event
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT, EVENT
 from heliograph.store.database import Database

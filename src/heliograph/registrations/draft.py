@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.record import record

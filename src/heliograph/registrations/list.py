@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.recording.contents import read_state
 from heliograph.recording.sources import Committed
 from heliograph.store.database import Database

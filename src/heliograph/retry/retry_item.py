@@ -10,7 +10,7 @@ from heliograph.deliveries.database import Reading
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.why import Why, why
 from heliograph.domain.registration.change import Change
-from heliograph.domain.snapshot import EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.retry.retry_items import Item, group_key
 from heliograph.retry.retry_queue import RetryQueue
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import actual_values, matches
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Mode, Watch
-from heliograph.domain.registration.change import Change, EventState, Facet, SubjectKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.registration.change import Change, Facet, SubjectKind
+from heliograph.domain.setup.configuration import EventConfig, EventState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

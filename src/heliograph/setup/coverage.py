@@ -15,11 +15,11 @@ import msgspec
 from django.db import connection
 
 from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, Group, parse_source
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import Tag, TagKind
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Question, RegistrationProperty, RegistrationStatus, SessionStatus

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
-from heliograph.domain.registration.change import EventState
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import Refused
-from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.setup.configuration import EventState
 from heliograph.setup.errors import Invalid
 from heliograph.setup.form_values import Texts, Values, one
 from heliograph.setup.local_times import parse_local, written_local

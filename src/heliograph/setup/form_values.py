@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from heliograph.domain.snapshot import Field, QuestionType
+from heliograph.domain.setup.configuration import Field, QuestionType
 
 type Texts = tuple[str, ...]
 type Values = dict[str, Texts]

@@ -13,8 +13,9 @@ from typing import Any, Final
 from django.db import connections
 from django_scopes import scope
 
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step

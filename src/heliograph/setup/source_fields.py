@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.chips import LineError
 from heliograph.domain.setup.fields import FieldError, Group, SourceField, Subject, catalogue, is_offered, parse_source
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.store.registrations import folded
 
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 from heliograph.accounts.tokens import create_token
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Auth, ContentType
-from heliograph.domain.flow.flow import Destination, Does, FilterRow, Flow, Mode, Op, Watch
+from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping, Row, Source
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventState, QuestionType
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import QuestionType
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.services import save_mapping

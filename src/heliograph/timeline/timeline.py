@@ -11,7 +11,7 @@ from heliograph.deliveries.database import Reading
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.flow.matching import Reason
 from heliograph.domain.registration.change import Change, RegistrationState
-from heliograph.domain.snapshot import EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.web.cursor import Cursor, Rows, pages
 

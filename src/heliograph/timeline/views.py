@@ -20,7 +20,7 @@ from heliograph.deliveries.submit import NothingToSync, sync_now
 from heliograph.deliveries.why import Why, why
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.ids import read_id
-from heliograph.domain.snapshot import EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.retry.fix_links import with_cure
 from heliograph.store.moments import from_micros
 from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline

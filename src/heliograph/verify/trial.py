@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 from heliograph.options import Options
 from heliograph.stage import content
 from heliograph.stage.ground import Ground

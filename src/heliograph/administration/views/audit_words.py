@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
 from heliograph.domain.connection.shown_connection import NOT_SHOWN
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.sentence import Names
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.headers import is_secret_name
 from heliograph.domain.setup.fields import Subject, catalogue
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400

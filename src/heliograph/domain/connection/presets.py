@@ -15,8 +15,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 from heliograph.domain.connection.target_url import AddressError, split_address
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.flow.flow import Does
 from heliograph.domain.mapping.json_bodies import Body, BodyError, checked_text
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS
 

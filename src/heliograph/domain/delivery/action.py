@@ -24,6 +24,13 @@ POISON_MARKS = 3
 """In flight at so many crashes of its worker, an action is taken for their cause (D4)."""
 
 
+class Does(StrEnum):
+    """What a request does at its target (F8): it decides whether older versions may be left out (D2)."""
+
+    UPDATES = "updates"  # updates a record
+    ADDS = "adds"  # adds a message or row
+
+
 class NotSubmittable(HeliographError):
     """This item cannot be submitted to the Retry Queue."""
 

@@ -17,6 +17,7 @@ from heliograph.domain.delivery.action import (
     POISON_MARKS,
     ActionState,
     AttemptKind,
+    Does,
     OpenAction,
     Origin,
     Rank,
@@ -29,7 +30,6 @@ from heliograph.domain.delivery.action import (
 )
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Outcome, may_have_left
 from heliograph.domain.delivery.retry_policy import RetryPolicy
-from heliograph.domain.flow.flow import Does
 
 
 class LaneState(IntEnum):

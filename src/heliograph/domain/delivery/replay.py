@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 
 SMALLEST_SHARE = 0.05
 """Of a connection's room: so much a replay gets even while live traffic would take all."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from heliograph.domain.flow.flow import REQUIRED, Flow, Watch
 
 if TYPE_CHECKING:
-    from heliograph.domain.snapshot import AccountConfig
+    from heliograph.domain.flow.configuration import AccountConfig
 
 
 class Lack(StrEnum):

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import assert_never
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import FilterRow, Op
-from heliograph.domain.registration.change import Change, Values
-from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.registration.change import Change
+from heliograph.domain.setup.configuration import EventConfig, Values
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.names import code_of
 
 
 def plain(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.registration.change import Facet
 
 
@@ -60,13 +61,6 @@ REQUIRED: dict[Watch, tuple[str, ...]] = {
 
 GONE = 0
 """In the place of a header mapping that a restored version named and that was deleted: without one the request would be another. Ids begin at 1."""
-
-
-class Does(StrEnum):
-    """What a request does at its target (F8): it decides whether older versions may be left out (D2)."""
-
-    UPDATES = "updates"  # updates a record
-    ADDS = "adds"  # adds a message or row
 
 
 class Op(StrEnum):

@@ -14,11 +14,12 @@ from enum import StrEnum
 from itertools import chain
 
 from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import Compared, actual_values, is_of_event, matches
 from heliograph.domain.flow.flow import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
 from heliograph.domain.registration.change import Change, Facet
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import StandardProperty
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 
 
 class Verdict(StrEnum):

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Destination, FilterRow, Flow, Op, Watch
 from heliograph.domain.setup import fields
-from heliograph.domain.snapshot import AccountConfig
 
 
 class Gate(StrEnum):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from heliograph.domain.mapping.headers import sealed_field
 from heliograph.domain.mapping.mapping import Mapping, Row, Source, Text
+from heliograph.domain.setup.configuration import AccountSetup
 from heliograph.domain.setup.fields import Group, SourceKey, parse_source
-from heliograph.domain.snapshot import AccountConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Restorable:
         return tuple(dict.fromkeys(each.target for each in self.gone if each.alone and self.mapping.rows[each.row].required))
 
 
-def is_there(key: SourceKey, config: AccountConfig) -> bool:
+def is_there(key: SourceKey, config: AccountSetup) -> bool:
     """Whether the account has the field: a standard one, a custom one, or a tag for this kind of objects."""
     if key.id is None or key.id < 0:
         return True
@@ -49,7 +49,7 @@ def is_there(key: SourceKey, config: AccountConfig) -> bool:
     return key.id in (config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields)
 
 
-def restorable(mapping: Mapping, config: AccountConfig, sealed: Iterable[str] = ()) -> Restorable:
+def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> Restorable:
     """mapping: a past version. sealed: the fields of texts that are kept sealed today."""
     gone: list[Gone] = []
     lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
@@ -62,7 +62,7 @@ def _without_text(n: int, row: Row, gone: list[Gone]) -> Row:
     return replace(row, parts=())
 
 
-def _row(n: int, row: Row, config: AccountConfig, gone: list[Gone]) -> Row:
+def _row(n: int, row: Row, config: AccountSetup, gone: list[Gone]) -> Row:
     lost = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
     if not lost:
         return row

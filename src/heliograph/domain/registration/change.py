@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum, IntEnum, IntFlag
 from typing import Final
 
+from heliograph.domain.setup.configuration import EventState, Values
 from heliograph.domain.setup.tags import StandardProperty
 
 
@@ -49,7 +50,6 @@ KEEP: Final = Keep.KEEP
 _TEST: Final = StandardProperty.TEST.value
 SESSION_STATUS: Final = "session_status"
 """The one field of a session registration's change."""
-Values = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +81,6 @@ class SessionState:
 
     session: int
     status: int
-
-
-@dataclass(frozen=True, slots=True)
-class EventState:
-    """An event as a change of it shows it (P2): its own facts, its status and its tags."""
-
-    code: str
-    name: str
-    status: int
-    start: datetime | None = None
-    end: datetime | None = None
-    timezone: str = "UTC"
-    location: str = ""
-    custom: Mapping[int, Values] = field(default_factory=dict)
-    tags: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

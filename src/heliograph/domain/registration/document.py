@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from heliograph.domain.registration.change import KEEP, Upsert, Values
-from heliograph.domain.registration.document_values import NO, YES, NameIndex, Reader, shown
+from heliograph.domain.registration.change import KEEP, Upsert
+from heliograph.domain.registration.document_values import NO, YES, Reader, shown
+from heliograph.domain.setup.configuration import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
 from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.domain.setup.names import NameIndex
 from heliograph.domain.setup.tags import StandardProperty
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Session, Status
 
 MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
@@ -32,7 +33,7 @@ def address(document: Mapping[str, object]) -> tuple[str, str]:
     return event, code
 
 
-def resolve(document: Mapping[str, object], account: AccountConfig, event: EventConfig) -> Upsert:
+def resolve(document: Mapping[str, object], account: AccountSetup, event: EventConfig) -> Upsert:
     """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises Refused with every problem that it has, at most MOST_PROBLEMS."""
     read = Reader()
     for name in document:
@@ -70,7 +71,7 @@ class Names:
     questions: NameIndex[Field]
 
 
-def names_of(account: AccountConfig, event: EventConfig) -> Names:
+def names_of(account: AccountSetup, event: EventConfig) -> Names:
     """Folded once per version of both."""
     kept = event.beside(account)
     found: Names | None = kept.get(Names)

@@ -5,20 +5,17 @@ It refuses here what a database would refuse later (architecture rule 2): NUL, l
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 from math import isfinite
-from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
+from heliograph.domain.setup.names import MAX_NAME, code_of
 
-MAX_NAME = 1_000  # characters of what names a field, a status, an option; the longest of them has 300
 MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
 SHOWN_ALLOWED = 50  # allowed values that a message names
 MOST_PROBLEMS = 25  # of one document; reading ends there, or a megabyte of unknown names would be answered by twenty
@@ -41,60 +38,6 @@ class Refused(HeliographError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__(" ".join(f"{p.field}: {p.reason}" for p in self.problems))
-
-
-MOST_MARKS: Final = 30
-"""Accents on one letter, in no language more (UAX #15): where there are more, ordering them takes the square of their number."""
-_MARKS: Final = re.compile(rf"([^\w\s\x00-\x7f]{{{MOST_MARKS + 1},}})")
-
-
-def composed(text: str) -> str:
-    """NFC, in time that grows with the length alone: longer runs of accents, and of signs, stay as they are."""
-    if text.isascii():
-        return text
-    if len(text) <= MOST_MARKS:
-        return unicodedata.normalize("NFC", text)
-    return "".join(part if i % 2 else unicodedata.normalize("NFC", part) for i, part in enumerate(_MARKS.split(text)))
-
-
-def code_of(text: str) -> str:
-    """A code as it is compared: NFC and trimmed (I2)."""
-    return composed(text).strip()
-
-
-class NameIndex[T]:
-    """What can be named in a document: by exact name, and by label or name but for case. Folded once, at the first name that is not exact.
-
-    exact: names as they are set up; folded: pairs that are found in any case, the first of equal ones; those of exact where there are none.
-    """
-
-    __slots__ = ("_folded", "_pairs", "exact")
-
-    def __init__(self, exact: Mapping[str, T], folded: Sequence[tuple[str, T]] | None = None) -> None:
-        self.exact = exact
-        self._pairs = folded
-        self._folded: dict[str, T] | None = None
-
-    def find(self, name: str) -> T | None:
-        """What is named so, exactly before but for case: two may differ by that alone. Too long a name is not even folded."""
-        found = self.exact.get(name)
-        if found is None and len(name) <= MAX_NAME:
-            code = code_of(name)
-            found = self.exact.get(code)
-            if found is None:
-                found = (self._folded or self._fold()).get(code.casefold())
-        return found
-
-    def _fold(self) -> dict[str, T]:
-        pairs = list(self.exact.items()) if self._pairs is None else self._pairs
-        self._folded = {code_of(name).casefold(): thing for name, thing in reversed(pairs)}
-        return self._folded
-
-
-@lru_cache(maxsize=4096)
-def choices_of(options: tuple[str, ...]) -> NameIndex[str]:
-    """Options by what names them; kept also where other things of their configuration are saved."""
-    return NameIndex({option: option for option in options})
 
 
 class Reader:

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.registration.change import SESSION_STATUS, Change, EventState, Facet, RegistrationState, Values
+from heliograph.domain.registration.change import SESSION_STATUS, Change, Facet, RegistrationState
+from heliograph.domain.setup.configuration import AccountSetup, EventConfig, EventState, Field, QuestionType, Values
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, Group, Value, parse_source
 from heliograph.domain.setup.tags import StandardProperty
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
 
 _UNKNOWN: Final = object()
 JOINED = "; "  # M8: answers of several questions with one tag
@@ -27,7 +27,7 @@ class Facts:
 
     __slots__ = ("_account", "_before", "_change", "_event", "_flow", "_memo", "_now", "_state", "event_state")
 
-    def __init__(self, change: Change, account: AccountConfig, event: EventConfig, *, flow_name: str = "", now: datetime) -> None:
+    def __init__(self, change: Change, account: AccountSetup, event: EventConfig, *, flow_name: str = "", now: datetime) -> None:
         self._change, self._account, self._event, self._flow, self._now = change, account, event, flow_name, now
         self._state = change.registration
         self.event_state: EventState = change.event_state or event.state
@@ -235,7 +235,7 @@ def _typed(field: Field, values: Values) -> Value:
     return values[0] if len(values) == 1 else ", ".join(values)
 
 
-def field_name(field: str, account: AccountConfig, event: EventConfig) -> str:
+def field_name(field: str, account: AccountSetup, event: EventConfig) -> str:
     """The name of a changed field (`profile.email`, `custom.7`, `answer.12`, `property.-5`, `status`) as pages and requests show it."""
     area, _, name = field.partition(".")
     if not name:

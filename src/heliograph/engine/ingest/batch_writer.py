@@ -25,8 +25,10 @@ import psycopg
 import structlog
 
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.document_values import Refused
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import Source
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item

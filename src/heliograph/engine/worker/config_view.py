@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.domain.flow.completeness import is_complete
-from heliograph.domain.flow.flow import Destination, Does, Flow
-from heliograph.domain.snapshot import AccountConfig, Source
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Destination, Flow
+from heliograph.domain.snapshot import Source
 from heliograph.store import configuration
 from heliograph.store.database import Database
 

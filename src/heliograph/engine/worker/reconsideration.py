@@ -17,11 +17,13 @@ from heliograph.domain.delivery.action import Origin, QueueStatus, StuckRun, Ver
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.slots import may_settle, slot_of
 from heliograph.domain.figures import Delta, of_judged_again
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.flow.matching import Reason, judge
 from heliograph.domain.flow.matching import Verdict as Decided
 from heliograph.domain.registration.change import Change
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import Source
 from heliograph.recording.contents import read_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database

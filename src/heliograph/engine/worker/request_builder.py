@@ -22,12 +22,14 @@ from heliograph.domain.connection.response_rule import Rule
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Invalid, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode
 from heliograph.domain.mapping import rendering
 from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import Facts
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Source
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import Source
 from heliograph.engine.worker.config_view import Present, Used, used_of
 from heliograph.engine.worker.oauth_tokens import Bearers, Client, NotYet
 from heliograph.outbound.exchange import Route

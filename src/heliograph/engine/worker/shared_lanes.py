@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Cause, Outcome
 from heliograph.domain.delivery.retry_policy import RetryPolicy
-from heliograph.domain.flow.flow import Does
 from heliograph.engine.worker.attempt_record import Lesson
 from heliograph.engine.worker.config_view import Used
 from heliograph.engine.worker.request_builder import Ready

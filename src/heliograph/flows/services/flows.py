@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.flow.completeness import Missing, missing
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination as DestinationFacts
 from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services import restorable as restoring
 from heliograph.flows.services.restorable import Restorable

@@ -12,11 +12,12 @@ from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.masking import MASK, masks_of
 from heliograph.domain.connection.request import prepare
 from heliograph.domain.errors import HeliographError
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.mapping import rendering
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import Facts
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
 

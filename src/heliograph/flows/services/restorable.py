@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, Destination, FilterRow, Flow, Op
 from heliograph.domain.setup.fields import Group, SourceKey, parse_filter
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.services.rules import KIND_OF_PLACE, without_tag
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
     GONE,
@@ -22,7 +23,6 @@ from heliograph.domain.flow.flow import (
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, Group, SourceKey, Subject, parse_filter
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows.models import FLOW_NAME_LENGTH
 from heliograph.setup.errors import Invalid
 from heliograph.setup.models.tags import KIND_NAMES

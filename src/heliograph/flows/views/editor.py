@@ -18,11 +18,12 @@ from django_scopes import scope
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.flow.flow import Does, Flow, Mode
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import drafts, words
 from heliograph.flows.drafts import Draft
 from heliograph.flows.filter_values import FilterValues

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.recording.sources import Committed
 from heliograph.setup.coverage import Coverage, coverage
 from heliograph.store.database import of_django

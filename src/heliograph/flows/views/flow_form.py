@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.connections.does_words import DOES
+from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
-from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, Does, FilterRow, Flow, Mode, Watch
-from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
 from heliograph.flows import words
 from heliograph.flows.drafts import Draft, hidden_lists, subject_of, tag_choices
 from heliograph.flows.filter_values import FilterValues

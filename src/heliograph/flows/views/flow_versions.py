@@ -14,8 +14,8 @@ from django_scopes import scope
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import LISTS, Flow
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.flows import words
 from heliograph.flows.flow_facts import differences, facts, field_name, names_of
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow

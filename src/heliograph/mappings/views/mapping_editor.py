@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.connection.connection import ContentType, Method
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, MappingError, Row
 from heliograph.domain.mapping.rendering import Preview, Problem, preview
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_drafts import Checked, Draft
 from heliograph.mappings.mapping_subjects import Subjects, Tried

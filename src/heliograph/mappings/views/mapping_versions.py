@@ -14,13 +14,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingError, Row, Text
 from heliograph.domain.mapping.rendering import Preview, preview
 from heliograph.domain.mapping.restorable import Gone, Restorable
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts

@@ -19,10 +19,10 @@ from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.mappings.mapping_drafts import Draft
 from heliograph.mappings.mapping_list import Listed, Wanted, listed
 from heliograph.mappings.models import Mapping as MappingRow

@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
+from heliograph.domain.setup.names import code_of
 from heliograph.domain.setup.statuses import SESSION_STATUSES
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, QuestionType
 from heliograph.registrations.imports.column_words import NO, YES, plain, standard_targets
 from heliograph.registrations.imports.errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.report import REPORT_COLUMNS

@@ -22,9 +22,9 @@ from heliograph.domain.registration.change import (
     applied,
     registration_facets,
 )
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import EventConfig
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import Item, Outcome
 from heliograph.registrations.imports.columns import Known

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.setup.names import code_of
 from heliograph.registrations.imports.values import DateSigns
 
 MOST_EVENTS: Final = 2_000

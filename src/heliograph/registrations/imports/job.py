@@ -25,7 +25,8 @@ from django.db import connections, transaction
 from django_scopes import scopes_disabled
 
 from heliograph.domain.registration.document import address
-from heliograph.domain.registration.document_values import Problem, Refused, code_of
+from heliograph.domain.registration.document_values import Problem, Refused
+from heliograph.domain.setup.names import code_of
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
 from heliograph.recording.items import Answer, Item, Outcome

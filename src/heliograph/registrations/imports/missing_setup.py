@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import EventConfig, Field, Named, QuestionType, Session, Status
+from heliograph.domain.setup.names import code_of
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, QuestionType, Session, Status
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
 from heliograph.registrations.imports.values import DateOrder, day, flag

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.registrations.imports.errors import RowProblem
 
 _WORDS = {"status": "status", "attendee_type": "attendee type"}

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.json_bodies import is_one_line
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventConfig, EventState, Field, Named, Session, Status
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Field, Named, Session, Status
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.errors import ImportFileError
 from heliograph.registrations.imports.missing_setup import (

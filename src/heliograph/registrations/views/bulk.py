@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow import sentence
-from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.jobs.models import Job
 from heliograph.jobs.page import Cell, JobPage, Refused, Sum
 from heliograph.registrations import bulk_change

@@ -18,8 +18,8 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.statuses import StatusClass
-from heliograph.domain.snapshot import AccountConfig
 from heliograph.jobs import control
 from heliograph.jobs import page as job_page
 from heliograph.jobs.models import Job, State

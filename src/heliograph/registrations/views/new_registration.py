@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.domain.registration.document_values import code_of
+from heliograph.domain.setup.names import code_of
 from heliograph.recording.items import Outcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.domain.snapshot import QuestionType
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.models.columns import account_column, code_column, position_column
 from heliograph.setup.models.tags import Tag
 from heliograph.setup.names import FIELD_CODE_LENGTH, LABEL_LENGTH, FoldedField, folded, storable

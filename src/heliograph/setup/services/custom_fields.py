@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
-from heliograph.domain.snapshot import QuestionType
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup import usage
 from heliograph.setup.errors import InUse, NotThere, check
 from heliograph.setup.models import CustomField

@@ -14,9 +14,9 @@ from django.db import connection, models
 from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import QuestionType
 from heliograph.setup import usage
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session

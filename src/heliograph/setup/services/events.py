@@ -11,12 +11,14 @@ from django.core.exceptions import ValidationError
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import validate_timezone
-from heliograph.domain.registration.change import KEEP, EventState, Keep
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig, event_body
+from heliograph.domain.snapshot import event_body
 from heliograph.recording.events import EventCodeTaken, record_event
 from heliograph.setup.errors import Invalid, NotThere, SetupError
 from heliograph.setup.models import EventTag

@@ -12,7 +12,9 @@ from django_scopes import scope
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.domain.snapshot import AccountConfig, EventConfig, compile_account, compile_event
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.setup import usage
 from heliograph.setup.errors import NotThere
 from heliograph.setup.usage import Tagged

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from heliograph.domain.flow.completeness import missing
-from heliograph.domain.snapshot import AccountConfig
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.setup import usage
 from heliograph.setup.errors import NotThere
 from heliograph.setup.models.configured import Configured

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import Status
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig, Status
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.saving import saving

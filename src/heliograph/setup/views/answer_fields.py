@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.snapshot import Field as Question
-from heliograph.domain.snapshot import QuestionType
+from heliograph.domain.setup.configuration import Field as Question
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.form_values import YES, Values, takes_many
 from heliograph.web.fields import Choice, Field
 

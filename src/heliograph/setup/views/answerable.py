@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from heliograph.domain.snapshot import Field as Answerable
-from heliograph.domain.snapshot import QuestionType
+from heliograph.domain.setup.configuration import Field as Answerable
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.web.fields import Choice, Field, Pair
 
 NAMES = ("code", "label", "type", "options")

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
-from heliograph.domain.snapshot import Field as Answerable
+from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.setup import usage
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import custom_fields as services

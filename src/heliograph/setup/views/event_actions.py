@@ -14,8 +14,9 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
-from heliograph.domain.snapshot import AccountConfig, EventConfig, Status
+from heliograph.domain.setup.configuration import EventConfig, Status
 from heliograph.jobs import control
 from heliograph.setup import mark_test_job
 from heliograph.setup.affected_flows import live_flows

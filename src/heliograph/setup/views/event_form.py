@@ -8,9 +8,10 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.setup.form_values import Values
 from heliograph.setup.views.answer_fields import question_field
 from heliograph.setup.views.tag_chips import TagChoices

@@ -13,9 +13,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import EventConfig
 from heliograph.setup.local_times import parse_local, written_local
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup, object_tags

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import event_setup, usage_counts
 from heliograph.setup.services.saving import saving

@@ -15,10 +15,10 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
-from heliograph.domain.registration.change import EventState
+from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
-from heliograph.domain.snapshot import AccountConfig, EventConfig
 from heliograph.jobs.models import Job, State
 from heliograph.setup import mark_test_job
 from heliograph.setup.errors import Invalid, NotThere

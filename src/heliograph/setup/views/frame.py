@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may
-from heliograph.domain.snapshot import AccountConfig, EventConfig
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid
 from heliograph.store.database import Database, of_django

@@ -12,7 +12,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.domain.flow.flow import Does
+from heliograph.domain.delivery.action import Does
 from heliograph.setup.usage import flow_name
 
 

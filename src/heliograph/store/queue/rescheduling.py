@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from heliograph.domain.delivery import lanes as rules
-from heliograph.domain.delivery.action import OpenAction
+from heliograph.domain.delivery.action import Does, OpenAction
 from heliograph.domain.delivery.lanes import Settlement
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.flow.flow import Does
 from heliograph.store.database import Database
 from heliograph.store.queue.lanes import StoredLane, lock_lanes, open_actions
 from heliograph.store.queue.outcomes import Settled, store

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from heliograph.domain.delivery import lanes as rules
-from heliograph.domain.delivery.action import NotSubmittable, QueueStatus, StuckRun, submit_run
+from heliograph.domain.delivery.action import Does, NotSubmittable, QueueStatus, StuckRun, submit_run
 from heliograph.domain.delivery.lanes import Settlement
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.figures import of_judged_again
-from heliograph.domain.flow.flow import Does
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import put_deltas
 from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions

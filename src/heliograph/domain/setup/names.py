@@ -1,0 +1,64 @@
+"""How names and codes of the set-up are compared with those that documents hold (spec I2, I5): composed, trimmed, in any case; folded once."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+MAX_NAME = 1_000  # characters of what names a field, a status, an option; the longest of them has 300
+
+MOST_MARKS: Final = 30
+"""Accents on one letter, in no language more (UAX #15): where there are more, ordering them takes the square of their number."""
+_MARKS: Final = re.compile(rf"([^\w\s\x00-\x7f]{{{MOST_MARKS + 1},}})")
+
+
+def composed(text: str) -> str:
+    """NFC, in time that grows with the length alone: longer runs of accents, and of signs, stay as they are."""
+    if text.isascii():
+        return text
+    if len(text) <= MOST_MARKS:
+        return unicodedata.normalize("NFC", text)
+    return "".join(part if i % 2 else unicodedata.normalize("NFC", part) for i, part in enumerate(_MARKS.split(text)))
+
+
+def code_of(text: str) -> str:
+    """A code as it is compared: NFC and trimmed (I2)."""
+    return composed(text).strip()
+
+
+class NameIndex[T]:
+    """What can be named in a document: by exact name, and by label or name but for case. Folded once, at the first name that is not exact.
+
+    exact: names as they are set up; folded: pairs that are found in any case, the first of equal ones; those of exact where there are none.
+    """
+
+    __slots__ = ("_folded", "_pairs", "exact")
+
+    def __init__(self, exact: Mapping[str, T], folded: Sequence[tuple[str, T]] | None = None) -> None:
+        self.exact = exact
+        self._pairs = folded
+        self._folded: dict[str, T] | None = None
+
+    def find(self, name: str) -> T | None:
+        """What is named so, exactly before but for case: two may differ by that alone. Too long a name is not even folded."""
+        found = self.exact.get(name)
+        if found is None and len(name) <= MAX_NAME:
+            code = code_of(name)
+            found = self.exact.get(code)
+            if found is None:
+                found = (self._folded or self._fold()).get(code.casefold())
+        return found
+
+    def _fold(self) -> dict[str, T]:
+        pairs = list(self.exact.items()) if self._pairs is None else self._pairs
+        self._folded = {code_of(name).casefold(): thing for name, thing in reversed(pairs)}
+        return self._folded
+
+
+@lru_cache(maxsize=4096)
+def choices_of(options: tuple[str, ...]) -> NameIndex[str]:
+    """Options by what names them; kept also where other things of their configuration are saved."""
+    return NameIndex({option: option for option in options})
