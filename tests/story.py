@@ -52,7 +52,8 @@ from heliograph.recording.sources import forget
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.saving import Saving, saving
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
 from tests.databases import DatabaseFacts

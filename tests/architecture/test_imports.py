@@ -29,10 +29,13 @@ CLIENTS = {
     "urllib3",
     "urllib.request",
 }
-# Commands ask our own operations port, on loopback. Signing in asks the provider that the operator has set up, by allauth: only its error is known here.
-ASK_OURSELVES = {"commands": {"http.client", "urllib.request"}, "accounts": {"requests", "requests.RequestException"}}
+# Commands and the programs behind them ask our own processes, on loopback. Signing in asks the provider that the operator has set up, by allauth: only its error is known here.
+ASK_OURSELVES = {
+    **{package: {"http.client", "urllib.request"} for package in ("commands", "stage", "bench", "verify", "demo")},
+    "administration": {"requests", "requests.RequestException"},
+}
 # Servers and supervisors listen; that is all the socket module is for there.
-LISTENERS = {"outbound", "engine", "commands", "web"}
+LISTENERS = {"outbound", "engine", "commands", "web", "stage", "bench", "verify", "demo"}
 
 
 def test_the_domain_imports_only_pure_standard_library() -> None:

@@ -125,10 +125,10 @@ def test_each_app_migrates_from_empty(app: str, empty_database: DatabaseFacts) -
 def test_O3_migrate_says_what_it_did_and_does_nothing_twice(empty_database: DatabaseFacts, heliograph: Starter) -> None:
     checked = heliograph.run("migrate", "--check")
     assert checked.returncode == 1
-    assert "platform.0001_initial" in checked.output
+    assert "setup.0001_initial" in checked.output
     first = heliograph.run("migrate")
     assert first.returncode == 0, first.output
-    assert "Applying platform.0001_initial" in first.output
+    assert "Applying setup.0001_initial" in first.output
     second = heliograph.run("migrate")
     assert (second.returncode, second.output.strip()) == (0, "The schema is up to date.")
     assert heliograph.run("migrate", "--check").returncode == 0

@@ -128,7 +128,7 @@ def test_P12_what_a_flow_uses_is_not_deletable(made: Acme) -> None:
         with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
             delete(s, id)
     with made.setting_up() as s:
-        assert [use.id for use in mapping_uses(pk(made.mapping))] == [pk(made.flow)]
+        assert [use.id for use in mapping_uses(made.pk, pk(made.mapping))] == [pk(made.flow)]
         flows.delete_flow(s, pk(made.flow))
         delete_connection(s, pk(made.connection))
         delete_mapping(s, pk(made.mapping))

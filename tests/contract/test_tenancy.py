@@ -71,20 +71,20 @@ def _references() -> list[tuple[str, str, str]]:
 def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
     """A row of `made`'s whose one `column` names `other`'s."""
     values: dict[str, dict[str, Any]] = {
-        "platform.RegistrationStatus": {"event_id": made.event, "code": "X", "name": "X", "cls": "Accepted"},
-        "platform.RegistrationStatusTag": {"status_id": made.status("Attended"), "tag_id": made.tags["Registered"].pk},
-        "platform.SessionStatusTag": {"status_id": _first(platform.SessionStatus, made), "tag_id": made.tags["Diet"].pk},
-        "platform.EventStatusTag": {"status_id": made.event_status("Live"), "tag_id": made.tags["Diet"].pk},
-        "platform.EventTag": {"event_id": made.event, "tag_id": made.tags["Registered"].pk},
-        "platform.AttendeeType": {"event_id": made.event, "code": "X", "name": "X"},
-        "platform.AttendeeTypeTag": {"type_id": _made(platform.AttendeeType, made, code="T", name="T"), "tag_id": made.tags["Diet"].pk},
-        "platform.RegistrationProperty": {"event_id": made.event, "code": "X", "name": "X"},
-        "platform.RegistrationPropertyTag": {
+        "setup.RegistrationStatus": {"event_id": made.event, "code": "X", "name": "X", "cls": "Accepted"},
+        "setup.RegistrationStatusTag": {"status_id": made.status("Attended"), "tag_id": made.tags["Registered"].pk},
+        "setup.SessionStatusTag": {"status_id": _first(platform.SessionStatus, made), "tag_id": made.tags["Diet"].pk},
+        "setup.EventStatusTag": {"status_id": made.event_status("Live"), "tag_id": made.tags["Diet"].pk},
+        "setup.EventTag": {"event_id": made.event, "tag_id": made.tags["Registered"].pk},
+        "setup.AttendeeType": {"event_id": made.event, "code": "X", "name": "X"},
+        "setup.AttendeeTypeTag": {"type_id": _made(platform.AttendeeType, made, code="T", name="T"), "tag_id": made.tags["Diet"].pk},
+        "setup.RegistrationProperty": {"event_id": made.event, "code": "X", "name": "X"},
+        "setup.RegistrationPropertyTag": {
             "property_id": _made(platform.RegistrationProperty, made, code="P", name="P"),
             "tag_id": made.tags["Diet"].pk,
         },
-        "platform.Question": {"event_id": made.event, "tag_id": made.tags["Diet"].pk, "code": "x", "label": "X", **CUSTOM},
-        "platform.Session": {"event_id": made.event, "code": "X", "name": "X"},
+        "setup.Question": {"event_id": made.event, "tag_id": made.tags["Diet"].pk, "code": "x", "label": "X", **CUSTOM},
+        "setup.Session": {"event_id": made.event, "code": "X", "name": "X"},
         "flows.Destination": {
             "flow_id": _pk(made.flow),
             "connection_id": _pk(made.connection),
@@ -93,8 +93,8 @@ def _row(label: str, made: Acme, other: Acme, column: str) -> models.Model:
         },
         "flows.FlowTag": {"flow_id": _pk(made.flow), "tag_id": made.tags["Diet"].pk, "place": "statuses"},
         "flows.FlowField": {"flow_id": _pk(made.flow), "field_id": _field(made)},
-        "flows.MappingTag": {"mapping_id": _pk(made.mapping), "tag_id": made.tags["Registered"].pk},
-        "flows.MappingField": {"mapping_id": _pk(made.mapping), "field_id": _field(made)},
+        "mappings.MappingTag": {"mapping_id": _pk(made.mapping), "tag_id": made.tags["Registered"].pk},
+        "mappings.MappingField": {"mapping_id": _pk(made.mapping), "field_id": _field(made)},
     }
     model: Any = apps.get_model(label)
     return model(account_id=made.pk, **values[label] | ({column: _row_of(label, other, column)} if other is not made else {}))

@@ -23,8 +23,8 @@ from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.mapping.mapping import MAX_NAME, DateFormat, EmptyPolicy, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.services import save_mapping
-from heliograph.presets.services import starts
 from heliograph.setup.services.versions import history
 
 type Form = dict[str, list[str]]

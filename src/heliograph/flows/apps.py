@@ -13,6 +13,6 @@ class FlowsConfig(AppConfig):
     def ready(self) -> None:
         """The platform stands below: it asks and tells the flows through a registry."""
         from heliograph.flows.dependents import Flows  # noqa: PLC0415 - models are there only now
-        from heliograph.setup import usage  # noqa: PLC0415
+        from heliograph.setup.services import dependents  # noqa: PLC0415
 
-        usage.register(Flows())
+        dependents.register(Flows())

@@ -28,7 +28,7 @@ from heliograph.recording.sources import Committed
 from heliograph.setup.errors import InUse
 from heliograph.setup.models import Tag
 from heliograph.setup.services import rescheduling
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.database import Database, of_django
 

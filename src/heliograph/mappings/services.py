@@ -24,9 +24,10 @@ from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import rescheduling
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.dependents import uses_above
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
-from heliograph.setup.usage import Thing, Use, uses_above
+from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
 

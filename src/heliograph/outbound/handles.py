@@ -19,11 +19,11 @@ class Handles:
 
     def __init__(self, ca_file: str, user_agent: str) -> None:
         self._ca_file, self._user_agent = ca_file, user_agent
-        self._shelves: OrderedDict[Route, Shelf] = OrderedDict()
+        self._shelves: OrderedDict[Route, Shelf[Transfer]] = OrderedDict()
         self._idle = 0
         self._kept = KeptConnections()
 
-    def shelf(self, route: Route) -> Shelf:
+    def shelf(self, route: Route) -> Shelf[Transfer]:
         """The route's own."""
         shelf = self._shelves.get(route)
         if shelf is None:
@@ -32,7 +32,7 @@ class Handles:
             shelf = self._shelves[route] = Shelf(route)
         return shelf
 
-    def acquire(self, shelf: Shelf) -> Transfer:
+    def acquire(self, shelf: Shelf[Transfer]) -> Transfer:
         """A handle that is set up for the shelf's route."""
         if shelf.handles:
             self._idle -= 1

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Verdict, judge
 from heliograph.outbound.target import Target
 
-if TYPE_CHECKING:
-    from heliograph.outbound.transfer import Transfer
-
 MOST_JUDGED: Final = 256
 
 
 @dataclass(eq=False, slots=True)
-class Shelf:
-    """One route's. Lives on the sender's thread."""
+class Shelf[Handle]:
+    """What is kept for one route; Handle: libcurl's handles as their owner holds them. Lives on the sender's thread."""
 
     route: Route
-    handles: list[Transfer] = field(default_factory=list)
+    handles: list[Handle] = field(default_factory=list)
     _verdicts: dict[tuple[str, int, bool], Verdict] = field(default_factory=dict)
     _entries: dict[tuple[str, str, int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
 

@@ -295,7 +295,7 @@ class Sender:
         via = Via(self._proxy, answer.literals, job.asked_of_proxy)
         self._send(job, job.target, self._handles.shelf(job.route), f"+{proxy.bracketed}:{proxy.port}:{literals}", via)
 
-    def _send(self, job: Job, target: Target, shelf: Shelf, entry: str, via: Via | None = None) -> None:
+    def _send(self, job: Job, target: Target, shelf: Shelf[Transfer], entry: str, via: Via | None = None) -> None:
         request = job.request
         now = time.monotonic()
         if job.deadline <= now:

@@ -37,7 +37,7 @@ class Transfer:
 
     def __init__(self, kept: KeptConnections) -> None:
         self.curl = pycurl.Curl()
-        self.shelf: Shelf | None = None
+        self.shelf: Shelf[Transfer] | None = None
         self._kept = kept
         self._opened: list[socket.socket] = []
         self._resolve: list[str | bytes] = []
@@ -71,7 +71,7 @@ class Transfer:
         self._size = 0
         self._truncated = False
 
-    def set_up(self, shelf: Shelf, ca_file: str, user_agent: str) -> None:
+    def set_up(self, shelf: Shelf[Transfer], ca_file: str, user_agent: str) -> None:
         """Everything that is the same for all requests of a route."""
         curl, route = self.curl, shelf.route
         if self.shelf is not None:

@@ -18,7 +18,7 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 
 
 @dataclass(frozen=True, slots=True)

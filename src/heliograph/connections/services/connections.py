@@ -20,9 +20,10 @@ from heliograph.outbound.certificates import BadCertificate, check_authorities, 
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.services import rescheduling
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.dependents import uses_above
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
-from heliograph.setup.usage import Thing, Use, uses_above
+from heliograph.setup.usage import Thing, Use
 from heliograph.store import oauth
 from heliograph.store.database import Database
 from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret

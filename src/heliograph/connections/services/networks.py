@@ -9,7 +9,7 @@ from heliograph.accounts.models import Account
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import GuardError, Policy
 from heliograph.setup.errors import Invalid
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.store.queue import rescheduling
 
 

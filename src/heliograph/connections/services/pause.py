@@ -17,7 +17,7 @@ from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, State
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services import rescheduling
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.store import connection_states
 from heliograph.store.database import of_django
 

@@ -139,7 +139,7 @@ def _mapping(account: int, id: int) -> FieldMapping:
     config = Committed(of_django(database)).account(account)
     destinations = (each for flow in config.flows.values() for each in flow.destinations if each.connection == id)
     for each in sorted(destinations, key=lambda each: each.id):
-        if each.payload_mapping in config.mappings:
+        if each.payload_mapping is not None and each.payload_mapping in config.mappings:
             return config.mappings[each.payload_mapping]
     return sample_mapping()
 

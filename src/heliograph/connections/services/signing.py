@@ -12,7 +12,7 @@ import secrets
 from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret, signing_secret
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.store.secrets import load_secrets
 
 KEY_BYTES = 32

@@ -20,7 +20,7 @@ from heliograph.connections.connection_list import Row
 from heliograph.connections.services.connections import restorable, restore_connection
 from heliograph.connections.views.connections import found_row
 from heliograph.domain.connection.connection import Connection, ConnectionSetupError
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version
 from heliograph.setup.views.versions_page import Difference, Listed, Question, Side, Versioned, versions_page, worded
 

@@ -14,7 +14,7 @@ from math import isfinite
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
-from heliograph.domain.setup.names import MAX_NAME, code_of
+from heliograph.domain.setup.names import MAX_NAME, NameIndex, code_of
 
 MAX_BITS = 1_000  # of a number that stands where a text is wanted; Python refuses to print numbers of thousands of digits
 SHOWN_ALLOWED = 50  # allowed values that a message names

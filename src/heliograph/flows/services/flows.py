@@ -20,7 +20,7 @@ from heliograph.flows.services.rules import checked, named_fields, named_tags
 from heliograph.setup.errors import Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import rescheduling
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")

@@ -23,7 +23,7 @@ from heliograph.flows.services.restorable import Gone, Part
 from heliograph.flows.services.rules import named_tags
 from heliograph.recording.sources import Committed
 from heliograph.setup.errors import NotThere
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.views.frame import account_config, reading
 from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Versioned, versions_page, worded

@@ -28,7 +28,7 @@ from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.mapping_editor import empty_name
 from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.source_fields import SourceFields
 from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Side, Versioned, versions_page

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final
 
 from heliograph.registrations.imports import encodings
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.registrations.imports.report import REPORT_COLUMNS, Restored
-from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, Row, shown, unique_names, unusable
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, Row, Rows, shown, unique_names, unusable
 from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, Line, Lines, Place
 from heliograph.registrations.imports.workbook import WorkbookRows
 
@@ -58,20 +58,6 @@ class Format:
             if self.kind == NDJSON
             else f"CSV, {name}, separated by {SEPARATOR_NAMES.get(self.separator, repr(self.separator))}"
         )
-
-
-class Rows(Protocol):
-    """The rows of an open file. names: of the columns; one, "document", for NDJSON. total: rows altogether, if that is known without reading."""
-
-    names: list[str]
-    total: int | None
-    blank: int
-    line: int
-
-    @property
-    def cursor(self) -> dict[str, int]: ...
-    def __iter__(self) -> Iterator[Row]: ...
-    def close(self) -> None: ...
 
 
 def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> Format:

@@ -37,12 +37,12 @@ from heliograph.registrations.imports import comparison, preparation, setup_crea
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
 from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.file_profile import Census
-from heliograph.registrations.imports.file_reader import NDJSON, Format, Rows, open_rows
+from heliograph.registrations.imports.file_reader import NDJSON, Format, open_rows
 from heliograph.registrations.imports.missing_setup import Choice, lacking
 from heliograph.registrations.imports.notes import Notes
 from heliograph.registrations.imports.report import RefusedRow, write_report
 from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
-from heliograph.registrations.imports.rows import Row
+from heliograph.registrations.imports.rows import Row, Rows
 from heliograph.registrations.imports.values import DateOrder
 from heliograph.store.database import Database, of_django
 

@@ -8,8 +8,6 @@ look at pages: they are answered by another process.
 from __future__ import annotations
 
 import json
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from heliograph.registrations.imports.errors import ImportFileError, NoTable
+from heliograph.registrations.imports.errors import NoTable
 
 MOST_MEMORY: Final = 1 << 30
 """Bytes, of addresses: three times what the largest workbook of `check_size` takes that is full of cells."""
@@ -31,6 +29,7 @@ BEAT: Final = 2.0
 """Seconds between two signs of life of who waits for a reading."""
 _one_at_a_time = threading.Lock()
 _is_apart = False
+"""Whether this is the process that reads: it asks no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,12 @@ def read_beginning(path: Path, *, encoding: str = "", separator: str = "", sheet
     if "refused" in said:
         raise NoTable(said["refused"])
     return Beginning(said["form"], said["names"], said["sample"])
+
+
+def stand_apart() -> None:
+    """Says that this is the process that reads."""
+    global _is_apart  # noqa: PLW0603 -- of the process, as it says
+    _is_apart = True
 
 
 def check_readable(path: Path, sheet: str) -> None:
@@ -76,8 +81,12 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
     """What the process says; None for one that ended over it, or that took too long. What is wished goes in by a pipe: an argument has bounds of its own."""
     with (
         tempfile.TemporaryFile() as answer,
-        subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=answer, stderr=subprocess.DEVNULL, start_new_session=True
+        subprocess.Popen(  # noqa: S603 -- our own module
+            [sys.executable, "-m", f"{__package__}.reader_child"],
+            stdin=subprocess.PIPE,
+            stdout=answer,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         ) as process,
     ):
         assert process.stdin is not None
@@ -99,63 +108,3 @@ def _read(wish: Mapping[str, str], beat: Callable[[], None]) -> dict[str, Any] |
         answer.seek(0)
         said: dict[str, Any] = json.load(answer)
         return said
-
-
-def _serve() -> None:
-    """The process: reads one wish, answers it, and ends; also as soon as nobody waits for it any more."""
-    global _is_apart  # noqa: PLW0603
-    _is_apart = True
-    wish = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_who_waits, daemon=True).start()
-    os.nice(10)
-    for limit, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_SECONDS), (resource.RLIMIT_CORE, 0)):
-        hard = resource.getrlimit(limit)[1]
-        resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
-    answer = _opened(wish) if wish["do"] == "open" else _begun(wish)
-    sys.stdout.write(json.dumps(answer))
-    sys.stdout.flush()
-
-
-def _end_with_who_waits() -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        pass
-    os._exit(1)
-
-
-def _opened(wish: Mapping[str, str]) -> dict[str, Any]:
-    from heliograph.registrations.imports import workbook  # noqa: PLC0415 -- it imports this module
-
-    try:
-        workbook.opened(Path(wish["path"]), wish["sheet"])
-    except (*workbook.UNREADABLE, ImportFileError):
-        pass
-    return {}
-
-
-def _begun(wish: Mapping[str, str]) -> dict[str, Any]:
-    from heliograph.registrations.imports import file_reader  # noqa: PLC0415
-    from heliograph.registrations.imports.columns import SAMPLE  # noqa: PLC0415
-
-    try:
-        form, rows = file_reader.look_and_open(
-            Path(wish["path"]), encoding=wish["encoding"], separator=wish["separator"], sheet=wish["sheet"]
-        )
-        sample: list[Sequence[str]] = []
-        size = 0
-        for row in rows:
-            size += sum(map(len, row.cells))
-            if size > MOST_SAMPLE:
-                break
-            if row.problem is None:
-                sample.append(list(row.cells))
-            if len(sample) >= SAMPLE:
-                break
-    except ImportFileError as error:
-        return {"refused": str(error)}
-    return {"form": form.as_json(), "names": list(rows.names), "sample": sample}
-
-
-if __name__ == "__main__":
-    from heliograph.registrations.imports import reader_process  # the module that the readers ask, not this one
-
-    reader_process._serve()  # noqa: SLF001

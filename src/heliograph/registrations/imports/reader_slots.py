@@ -18,7 +18,7 @@ from django.core.cache import cache
 from heliograph.registrations.imports.errors import ImportFileError
 
 LEASE: Final = 15.0
-"""Seconds; renewed every `reading_process.BEAT`."""
+"""Seconds; renewed every `reader_process.BEAT`."""
 
 
 @dataclass(frozen=True, slots=True)

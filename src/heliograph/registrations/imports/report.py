@@ -15,13 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from heliograph.registrations.imports.errors import RowProblem
-from heliograph.registrations.imports.rows import Row
-
-if TYPE_CHECKING:
-    from heliograph.registrations.imports.file_reader import Rows
+from heliograph.registrations.imports.rows import Row, Rows
 
 REPORT_COLUMNS: Final = ("refused_line", "refused_field", "refused_value", "refused_reason", "refused_accepted")
 _FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"

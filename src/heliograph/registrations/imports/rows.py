@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from heliograph.registrations.imports.errors import RowProblem
 
@@ -43,3 +43,17 @@ def unique_names(cells: Sequence[str]) -> list[str]:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return names
+
+
+class Rows(Protocol):
+    """The rows of an open file. names: of the columns; one, "document", for NDJSON. total: rows altogether, if that is known without reading."""
+
+    names: list[str]
+    total: int | None
+    blank: int
+    line: int
+
+    @property
+    def cursor(self) -> dict[str, int]: ...
+    def __iter__(self) -> Iterator[Row]: ...
+    def close(self) -> None: ...

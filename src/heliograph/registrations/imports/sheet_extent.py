@@ -14,7 +14,7 @@ from typing import Final
 MOST_CELLS: Final = 20_000_000
 _BLOCK: Final = 1 << 18
 _CUT: Final = 160  # bytes: more than a place of the pattern is long
-# As the workbook's reader takes them: in either case, with zeros in front. What is written more oddly is left to the process that reads it first (reading_process.py).
+# As the workbook's reader takes them: in either case, with zeros in front. What is written more oddly is left to the process that reads it first (reader_process.py).
 _PLACE: Final = re.compile(rb"""\br\s{0,40}=\s{0,40}["']([A-Za-z]{0,3})0{0,40}([0-9]{1,7})["']""")
 
 

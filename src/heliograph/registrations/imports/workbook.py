@@ -110,7 +110,7 @@ class WorkbookRows:
 
 
 def opened(path: Path, wanted: str) -> tuple[CalamineWorkbook, CalamineSheet]:
-    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (reading_process.py)."""
+    """The workbook and its sheet, read whole. Raises UNREADABLE, ImportFileError; a hostile file may end the process (reader_process.py)."""
     book = CalamineWorkbook.from_path(path)
     found = _sheet(book, wanted)
     if len(found.name) > LONGEST_SHEET:

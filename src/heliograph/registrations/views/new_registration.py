@@ -20,6 +20,7 @@ from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import form_of, label_of
 from heliograph.registrations.views.problems import said
+from heliograph.setup import form_values
 from heliograph.setup.form_values import Values
 from heliograph.setup.views.frame import by, reading
 from heliograph.store.database import Database, of_django
@@ -47,7 +48,7 @@ def add(request: AccountRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("event-add"))
     stored = draft.values_of(blank)
     values = (
-        stored | draft.posted({name: given.getlist(name) for name in given}, stored.keys() - {"active"})
+        stored | form_values.posted({name: given.getlist(name) for name in given}, stored.keys() - {"active"})
         if request.method == "POST"
         else stored
     )
@@ -66,7 +67,7 @@ def add(request: AccountRequest) -> HttpResponse:
 
 def _save(request: AccountRequest, db: Database, blank: Opened, stored: Values, values: Values, code: str) -> dict[str, str]:
     """Records it; what was refused, by field."""
-    document = draft.document_of(blank, draft.changed(stored, values), stored) | {"code": code}
+    document = draft.document_of(blank, form_values.changed(stored, values), stored) | {"code": code}
     if values["status"]:
         document["status"] = values["status"][0]
     answer = draft.save(db, request.account.pk, document, by=by(request), expected=0)

@@ -21,6 +21,7 @@ from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import blocks_of, form_of, label_of, shown
 from heliograph.registrations.views.problems import said
+from heliograph.setup import form_values
 from heliograph.setup.form_values import Values
 from heliograph.store.database import Database, of_django
 from heliograph.store.moments import from_micros
@@ -58,16 +59,18 @@ def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Ope
 def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpResponse | None:
     """Saves what was changed; None where somebody else saved in this very moment."""
     o = _opened(db, request, event, code)
-    then = draft.shown_then(request.POST.get("opened", ""))
-    now = draft.posted({name: request.POST.getlist(name) for name in request.POST}, then)
+    then = form_values.shown_then(request.POST.get("opened", ""))
+    now = form_values.posted({name: request.POST.getlist(name) for name in request.POST}, then)
     stored = draft.values_of(o)
     mine = {
-        name: values for name, values in draft.changed(then, now).items() if name in stored and request.POST.get(f"pick-{name}") != "theirs"
+        name: values
+        for name, values in form_values.changed(then, now).items()
+        if name in stored and request.POST.get(f"pick-{name}") != "theirs"
     }
     if not mine:
         say(request, _("Nothing was changed, so nothing was recorded."))
         return HttpResponseRedirect(request.path)
-    differing = draft.differences(then, stored, then | mine)
+    differing = form_values.differences(then, stored, then | mine)
     if any(d.by_both for d in differing):
         return _conflict(request, db, o, mine, differing)
     document = draft.document_of(o, mine, then if then.get("properties") == stored["properties"] else stored)
@@ -121,7 +124,7 @@ def _show(
         **_head(o),
         state=_state(o),
         version=o.version,
-        opened=draft.written(then or stored),
+        opened=form_values.written(then or stored),
         told=told,
         identity=[],
         form=None if readonly else form_of(o, values or stored, errors or {}),
@@ -182,7 +185,7 @@ def _who(mark: str, request: AccountRequest) -> str:
     return {"token": _("an API token"), "import": _("import %(n)s") % {"n": number}, "demo": _("the demo")}.get(kind, mark)
 
 
-def _conflict(request: AccountRequest, db: Database, o: Opened, mine: Values, differing: Sequence[draft.Difference]) -> HttpResponse:
+def _conflict(request: AccountRequest, db: Database, o: Opened, mine: Values, differing: Sequence[form_values.Difference]) -> HttpResponse:
     """Nothing of mine is stored yet: both values, to choose from."""
     rows = db.all("SELECT c.by, c.at FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
     who, at = (_who(rows[0][0], request), from_micros(rows[0][1])) if rows else (_("Somebody"), None)
@@ -196,7 +199,7 @@ def _conflict(request: AccountRequest, db: Database, o: Opened, mine: Values, di
         status=409,
         **_head(o),
         version=o.version,
-        opened=draft.written({name: stored[name] for name in mine}),
+        opened=form_values.written({name: stored[name] for name in mine}),
         title=_("%(who)s saved this meanwhile") % {"who": who},
         text=_("%(who)s saved at %(time)s. Nothing of yours is stored yet, and nothing is lost. Choose where you differ.")
         % {"who": who, "time": clock_minute(at)},

@@ -14,7 +14,7 @@ from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUS
 from heliograph.setup.errors import Invalid, check
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.names import folded
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.version_bodies import account_bodies
 from heliograph.store import configuration
 from heliograph.store.database import of_django

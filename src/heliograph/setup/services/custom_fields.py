@@ -9,12 +9,11 @@ from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.configuration import QuestionType
-from heliograph.setup import usage
 from heliograph.setup.errors import InUse, NotThere, check
 from heliograph.setup.models import CustomField
 from heliograph.setup.names import FIELD_CODE_LENGTH, code_for
-from heliograph.setup.services import usage_counts
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services import dependents, usage_counts
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.version_bodies import answerable_body
 from heliograph.store.database import of_django
@@ -55,7 +54,7 @@ def field_uses(account: int, id: int) -> list[Use]:
     """Answers to a custom field, and the flows and mappings that name it. Raises NotThere."""
     row = _row(id)
     counted = usage_counts.uses_of_profile_field if row.kind == CustomField.Kind.PROFILE else usage_counts.uses_of_event_field
-    return [*counted(of_django(connection), account, id), *usage.uses_above(account, Thing.CUSTOM_FIELD, id)]
+    return [*counted(of_django(connection), account, id), *dependents.uses_above(account, Thing.CUSTOM_FIELD, id)]
 
 
 def delete_field(s: Saving, id: int) -> None:

@@ -17,13 +17,12 @@ from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.setup import usage
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, RegistrationStatus, Session
 from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
-from heliograph.setup.services import usage_counts
+from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.object_tags import usable_tags, write_tags
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import of_django
 
@@ -125,7 +124,7 @@ def save_session(s: Saving, event: int, facts: SessionFacts, id: int | None = No
 
 def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
     """Who uses a thing of the event: its registrations, and what stands above the platform (P12)."""
-    return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *usage.uses_above(account, thing, id)]
+    return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *dependents.uses_above(account, thing, id)]
 
 
 def delete_status(s: Saving, event: int, id: int) -> None:

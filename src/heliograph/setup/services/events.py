@@ -25,7 +25,7 @@ from heliograph.setup.models import EventTag
 from heliograph.setup.names import CODE_LENGTH, event_code, storable
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.object_tags import usable_tags
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.store.models import Event, Registration
 
 NAME_LENGTH = 200

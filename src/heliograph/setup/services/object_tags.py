@@ -29,7 +29,7 @@ from heliograph.setup.models import (
     Tag,
 )
 from heliograph.setup.models.tags import KIND_NAMES
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Tagged
 
 # The tables of tags on objects: (object, its table of tags, the column that names the object). Questions hold their one tag themselves,

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
 from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.services.saving import Saving
-from heliograph.setup.usage import Tagged, Thing, uses_above
+from heliograph.setup.services.dependents import uses_above
+from heliograph.setup.services.transaction import Saving
+from heliograph.setup.usage import Tagged, Thing
 from heliograph.store.database import Database
 from heliograph.store.queue import rescheduling
 

@@ -9,13 +9,13 @@ from django.db.models import Count
 
 from heliograph.accounts.audit import Deed
 from heliograph.domain.setup.tags import TagKind
-from heliograph.setup import usage
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.models import EventTag, Question, Tag
 from heliograph.setup.models.tags import KIND_NAMES
+from heliograph.setup.services import dependents
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.models import Event
 
@@ -38,7 +38,7 @@ def save_tag(s: Saving, facts: TagFacts, id: int | None = None) -> Tag:
     before = None if id is None else _shown(row)
     if id is not None:
         for kind in set(row.kinds) - facts.kinds:
-            uses = [*_objects(row, TagKind(kind)), *usage.uses_above(s.account, Thing.TAG, id, TagKind(kind))]
+            uses = [*_objects(row, TagKind(kind)), *dependents.uses_above(s.account, Thing.TAG, id, TagKind(kind))]
             if uses:
                 raise InUse(f"{row.label} for {KIND_NAMES[TagKind(kind)]}", uses)
     row.name, row.label, row.kinds = facts.name.strip(), facts.label.strip() or facts.name.strip(), sorted(facts.kinds)
@@ -51,7 +51,7 @@ def save_tag(s: Saving, facts: TagFacts, id: int | None = None) -> Tag:
 def tag_uses(account: int, id: int) -> list[Use]:
     """Everything that a tag is on, and every flow and mapping that names it. Raises NotThere."""
     row = _row(id)
-    return [*(use for kind in TagKind for use in _objects(row, kind)), *usage.uses_above(account, Thing.TAG, id)]
+    return [*(use for kind in TagKind for use in _objects(row, kind)), *dependents.uses_above(account, Thing.TAG, id)]
 
 
 def carried() -> dict[int, dict[TagKind, int]]:
@@ -92,8 +92,8 @@ def delete_tag(s: Saving, id: int) -> None:
     """
     s.needs_account()
     row = _row(id)
-    for dependents in usage.everyone():
-        dependents.tag_deleted(s, id)
+    for each in dependents.everyone():
+        each.tag_deleted(s, id)
     _take_off(s, row, None)
     s.note(Deed.DELETED, "tag", row, _shown(row), None)
     row.delete()
@@ -108,8 +108,8 @@ def merge_tags(s: Saving, old: int, into: int) -> Tag:
     before = _shown(other)
     other.kinds = sorted({*other.kinds, *row.kinds})
     other.save()
-    for dependents in usage.everyone():
-        dependents.tag_replaced(s, old, into)
+    for each in dependents.everyone():
+        each.tag_replaced(s, old, into)
     _take_off(s, row, other)
     s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _shown(other) | {"merged": row.name})
     row.delete()

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.setup import usage
 from heliograph.setup.errors import NotThere
 from heliograph.setup.models.configured import Configured
 from heliograph.setup.save_questions import AsksFirst, Stops
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services import dependents
+from heliograph.setup.services.transaction import Saving
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
@@ -79,5 +79,5 @@ def watching_flows(s: Saving, *, confirmed: bool) -> Iterator[AccountConfig]:
     stops = [Stops(id, after.flows[id].name, lacks[id]) for id in sorted(running) if lacks.get(id) and after.flows[id].active]
     if stops and not confirmed:
         raise AsksFirst(stops)
-    for dependents in usage.everyone():
-        dependents.flows_completed({id: not lack for id, lack in lacks.items()})
+    for each in dependents.everyone():
+        each.flows_completed({id: not lack for id, lack in lacks.items()})

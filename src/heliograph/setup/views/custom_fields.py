@@ -17,12 +17,12 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.configuration import Field as Answerable
-from heliograph.setup import usage
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import custom_fields as services
+from heliograph.setup.services import dependents
 from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.setup.services.saving import saving
-from heliograph.setup.usage import Thing
+from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import NAMES, Typed, form, type_names
 from heliograph.setup.views.confirmation import Breaks, items_of, question
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, refused, sentences, settings_page
@@ -148,7 +148,7 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
         else:
             say(request, _("The field %(label)s is saved.") % {"label": typed.label})
             return HttpResponseRedirect(reverse(here))
-    uses = usage.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
+    uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
     return settings_page(
         request,
         "setup/form.html",
@@ -173,7 +173,7 @@ def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
     """Asks and deletes; what is in use is not deletable (P12)."""
     shown = PAGES[here]
     row = _one(request, shown, id)
-    uses: list[usage.Use] = []
+    uses: list[Use] = []
     try:
         if request.method == "POST":
             with saving(request.account.pk, by=by(request), whole_account=True) as s:
@@ -189,7 +189,7 @@ def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
     return settings_page(request, "setup/dialog.html", here=here, status=409 if request.method == "POST" else 200, **asked)
 
 
-def deletion(name: str, uses: list[usage.Use], *, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
+def deletion(name: str, uses: list[Use], *, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:
     """The question before something is deleted, or who uses it (P12)."""
     if uses:
         return question(

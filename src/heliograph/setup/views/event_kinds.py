@@ -19,7 +19,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.local_times import parse_local, written_local
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup, object_tags
-from heliograph.setup.services.saving import Saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Thing
 from heliograph.setup.views import answerable
 from heliograph.setup.views.rows import Cell

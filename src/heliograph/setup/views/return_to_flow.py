@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.delivery.action import Does
-from heliograph.setup.usage import flow_name
+from heliograph.setup.services.dependents import flow_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.tags import TagKind
-from heliograph.setup import usage
 from heliograph.setup.coverage import coverage
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.models import KIND_NAMES, Tag
 from heliograph.setup.names import folded
+from heliograph.setup.services import dependents
 from heliograph.setup.services import tags as services
 from heliograph.setup.services.saving import saving
 from heliograph.setup.services.tags import TagFacts
@@ -59,7 +59,7 @@ def _listed(request: AccountRequest, facts: TagFacts, errors: Mapping[str, str])
     ask = request.GET
     text, kind, use = ask.get("q", "")[:200], ask.get("object", ""), ask.get("use", "")
     known = list(Tag.objects.all())
-    carried, users = services.carried(), usage.tag_users(request.account.pk)
+    carried, users = services.carried(), dependents.tag_users(request.account.pk)
     found = coverage(of_django(connection), request.account.pk)
     words = folded(text).split()
     rows = [
@@ -234,7 +234,7 @@ def _save(request: AccountRequest, row: Tag) -> HttpResponse:
 
 def _shown(request: AccountRequest, row: Tag, facts: TagFacts, errors: Mapping[str, str]) -> HttpResponse:
     carried = services.objects_of(row.pk)
-    users = usage.tag_users(request.account.pk).get(row.pk, [])
+    users = dependents.tag_users(request.account.pk).get(row.pk, [])
     closed = readonly(request, Role.ADMINISTRATOR)
     kinds = ", ".join(str(KIND_NAMES[kind]) for kind in KIND_NAMES if kind in row.kinds)
     menu = [(_("Merge"), reverse("tag-merge", args=(row.pk,))), (_("Delete"), reverse("tag-delete", args=(row.pk,)))]
@@ -309,7 +309,7 @@ def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
     for kind, uses in services.objects_of(row.pk).items():
         title = _("%(objects)s will carry %(label)s") % {"objects": counted(kind, len(uses)), "label": into.label}
         found.append(Breaks(title, items=shortened(items_of(uses))))
-    effects = usage.tag_effects(request.account.pk, row.pk, into.pk)
+    effects = dependents.tag_effects(request.account.pk, row.pk, into.pk)
     flows = [e for e in effects if e.after]
     if flows:
         title = ngettext("%(n)d flow may act on more from then on", "%(n)d flows may act on more from then on", len(flows)) % {
@@ -342,7 +342,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         else:
             say(request, _("The tag %(label)s is deleted.") % {"label": row.label})
             return HttpResponseRedirect(reverse("tags"))
-    effects = usage.tag_effects(request.account.pk, id, None)
+    effects = dependents.tag_effects(request.account.pk, id, None)
     holding = [e.use for e in effects if e.refused]
     asked = question(
         _("The tag “%(label)s” cannot be deleted yet") % {"label": row.label}

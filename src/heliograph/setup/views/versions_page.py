@@ -18,7 +18,8 @@ from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import Part
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
-from heliograph.setup.services.saving import Saving, saving
+from heliograph.setup.services.saving import saving
+from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.store.database import of_django
 from heliograph.web.pages import page

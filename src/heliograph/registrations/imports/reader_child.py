@@ -1,0 +1,69 @@
+"""The process that reads a file for `reader_process`: one wish comes in by a pipe, one answer goes out (A7)."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from heliograph.registrations.imports import file_reader, workbook
+from heliograph.registrations.imports.columns import SAMPLE
+from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.reader_process import MOST_MEMORY, MOST_SAMPLE, MOST_SECONDS, stand_apart
+
+
+def serve() -> None:
+    """The process: reads one wish, answers it, and ends; also as soon as nobody waits for it any more."""
+    stand_apart()
+    wish = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_who_waits, daemon=True).start()
+    os.nice(10)
+    for limit, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_SECONDS), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    answer = _opened(wish) if wish["do"] == "open" else _begun(wish)
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+
+
+def _end_with_who_waits() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+def _opened(wish: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        workbook.opened(Path(wish["path"]), wish["sheet"])
+    except (*workbook.UNREADABLE, ImportFileError):
+        pass
+    return {}
+
+
+def _begun(wish: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        form, rows = file_reader.look_and_open(
+            Path(wish["path"]), encoding=wish["encoding"], separator=wish["separator"], sheet=wish["sheet"]
+        )
+        sample: list[Sequence[str]] = []
+        size = 0
+        for row in rows:
+            size += sum(map(len, row.cells))
+            if size > MOST_SAMPLE:
+                break
+            if row.problem is None:
+                sample.append(list(row.cells))
+            if len(sample) >= SAMPLE:
+                break
+    except ImportFileError as error:
+        return {"refused": str(error)}
+    return {"form": form.as_json(), "names": list(rows.names), "sample": sample}
+
+
+if __name__ == "__main__":
+    serve()
