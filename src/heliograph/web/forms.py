@@ -1,0 +1,283 @@
+"""Forms of pages: Django's forms, drawn by components/fields.html (docs/design/pages.md).
+
+A form reads a post, bounds every text and says what of it is no text, number or option at all. Whether the values make sense is the services'
+business, for pages, REST and commands alike: their `Invalid` becomes errors of the form by `Form.refuse`. A refused form shows what was typed.
+
+    class TagForm(Form):
+        name = Line(gettext_lazy("Name"), required=True)
+        kinds = Choices(gettext_lazy("For"), options=kinds_of_objects)
+
+    form = TagForm(request.POST or None, initial=...)
+    page(request, "setup/form.html", fields=form.shown(), told=form.told())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol
+
+from django import forms
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.web.fields import Choice, Field, Pair, Text
+
+LONGEST_LINE = 1_000
+"""Characters of one line, where a field has no bound of its own."""
+LONGEST_TEXT = 100_000
+"""Characters of several lines, where a field has no bound of its own."""
+MOST_CHOSEN = 5_000
+"""Boxes of one list that a form takes."""
+
+type Options = Sequence[Choice] | Callable[[], Sequence[Choice]]
+
+
+class Refusal(Protocol):
+    """What a service refuses a form with: sentences by field, "" for the whole (setup.errors.Invalid)."""
+
+    fields: Mapping[str, Sequence[str]]
+
+
+class _Shown(forms.Field):
+    """A field of a page. words: what components/field.html shows of it beside label, value and error.
+
+    Django never demands a value: what must not be empty is refused by the service, in one sentence for every way in. `required` is for browsers.
+    """
+
+    kind: ClassVar[Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]]
+
+    def __init__(self, label: Text = "", *, required: bool = False, words: Mapping[str, Any] | None = None, **given: Any) -> None:
+        super().__init__(required=False, label=label, **given)
+        self.browser_requires = required
+        self.words = dict(words or {})
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        """As the template draws it, with the value that is stored or was typed."""
+        words = {"required": self.browser_requires, **self.words}
+        return Field(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
+
+    def value_shown(self, value: Any) -> str | Sequence[str]:
+        """The value's text."""
+        return "" if value is None else str(value)
+
+
+class Line(_Shown, forms.CharField):
+    """A line of text, without spaces at its ends. words: help, todo, placeholder, optional, autocomplete, inputmode, type, extra."""
+
+    kind = "text"
+
+    def __init__(self, label: Text = "", *, longest: int = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any) -> None:
+        initial = words.pop("initial", None)
+        super().__init__(label, required=required, words=words, max_length=longest, strip=strip, initial=initial)
+
+
+class Lines(Line):
+    """Several lines of text; line breaks are one character, as they are stored."""
+
+    kind = "textarea"
+
+    def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+        super().__init__(label, longest=longest, **words)
+
+    def to_python(self, value: Any) -> Any:
+        """With line breaks as one character: browsers send them as two."""
+        return str(super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Address(Line):
+    """A URL whose path and query may hold source fields (C2). words: also groups, the fields by their groups."""
+
+    kind = "url"
+
+
+class Password(Line):
+    """A secret: what was typed is read, and never written into a page again."""
+
+    kind = "password"
+
+    def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+        super().__init__(label, longest=longest, strip=False, **words)
+
+    def value_shown(self, value: Any) -> str:
+        return ""
+
+
+class Day(Line):
+    """A date as browsers send it, 2027-01-31; the service reads it."""
+
+    kind = "date"
+
+
+class Select(_Shown):
+    """One of some options; a value that is none of them is "". words: placeholder is the option of no value."""
+
+    kind = "select"
+
+    def __init__(self, label: Text = "", *, options: Options = (), required: bool = False, initial: Any = None, **words: Any) -> None:
+        super().__init__(label, required=required, words=words, initial=initial)
+        self.options = options
+
+    @property
+    def found(self) -> Sequence[Choice]:
+        """The options as they are now."""
+        return self.options() if callable(self.options) else self.options
+
+    def to_python(self, value: Any) -> str:
+        text = "" if value is None else str(value)
+        return text if text in {option.value for option in self.found} else ""
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        self.words["options"] = self.found
+        return super().drawn(name, value, errors)
+
+
+class Radios(Select):
+    """One of some options, all of them in sight."""
+
+    kind = "checks"
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        chosen = "" if value is None else str(value)
+        rows = [Choice(each.value, each.label, each.value == chosen, each.sub) for each in self.found]
+        return _boxes(self, name, rows, errors, input="radio")
+
+
+class Choices(Select):
+    """Any of some options; those that are none of them are left out."""
+
+    kind = "checks"
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]
+        known = {option.value for option in self.found}
+        return tuple(str(each) for each in (value or ())[:MOST_CHOSEN] if str(each) in known)
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        chosen = {str(each) for each in (value or ())}
+        rows = [Choice(each.value, each.label, each.value in chosen, each.sub) for each in self.found]
+        return _boxes(self, name, rows, errors, input="checkbox")
+
+
+class Ticks(_Shown):
+    """Values that are ticked in a list whose rows the page draws itself."""
+
+    kind = "checks"
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> tuple[str, ...]:
+        return tuple(str(each) for each in (value or ())[:MOST_CHOSEN])
+
+
+class Box(_Shown, forms.BooleanField):
+    """One box, ticked or not. sub: what it means, below its words."""
+
+    kind = "checks"
+    widget = forms.CheckboxInput
+
+    def __init__(self, label: Text = "", *, sub: Text = "", initial: bool = False, **words: Any) -> None:
+        super().__init__(label, words=words, initial=initial)
+        self.sub = sub
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        return _boxes(self, name, [Choice("1", self.label or "", bool(value), self.sub)], errors, input="checkbox")
+
+
+class Chips(Line):
+    """Words that are separated by semicolons, as static/heliograph/ui.js makes chips of them. words: also options, glue."""
+
+    kind = "chips"
+
+    def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+        super().__init__(label, longest=longest, **words)
+
+    def value_shown(self, value: Any) -> Sequence[str]:
+        return [word.strip() for word in str(value or "").split(";") if word.strip()]
+
+
+class Form(forms.Form):
+    """The form of a page. `pairs` names fields that stand beside each other, in the place of the first."""
+
+    pairs: ClassVar[Sequence[tuple[str, str]]] = ()
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **{"auto_id": "%s", **given})
+
+    def drawn(self, name: str, **words: Any) -> Field:
+        """One field. words: what is said about it on this page only."""
+        field, bound = self.fields[name], self[name]
+        assert isinstance(field, _Shown), name
+        field.words |= words
+        return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
+
+    def shown(self, *names: str) -> list[Field | Pair]:
+        """These fields, by default all, for components/fields.html."""
+        wanted = names or tuple(self.fields)
+        second = {two: one for one, two in self.pairs if one in wanted and two in wanted}
+        first = {one: two for two, one in second.items()}
+        return [
+            Pair((self.drawn(name), self.drawn(first[name]))) if name in first else self.drawn(name)
+            for name in wanted
+            if name not in second
+        ]
+
+    def refuse(self, error: Refusal, *, names: Mapping[str, str] | None = None) -> None:
+        """Takes a service's sentences as errors. names: the form's field by the service's, where they differ ("" is the whole)."""
+        for name, sentences in error.fields.items():
+            field = (names or {}).get(name, name)
+            for sentence in sentences:
+                self.add_error(field if field in self.fields else None, _(sentence))
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was posted and is not in order."""
+        return self.is_bound and bool(self.errors)
+
+    @property
+    def status(self) -> int:
+        """Of the page that shows it."""
+        return 422 if self.refused else 200
+
+    def told(self) -> dict[str, Any] | None:
+        """The callout above a form that was refused (components/callout.html); None for any other."""
+        if not self.refused:
+            return None
+        return {
+            "tone": "failed",
+            "title": _("Not saved"),
+            "text": _("What you wrote is still here."),
+            "items": [str(said) for said in self.non_field_errors()],
+        }
+
+
+class RowForm(Form):
+    """One row of many in a form: its fields are posted as name-row (tags-7), not row-name."""
+
+    def add_prefix(self, field_name: str) -> str:
+        return f"{field_name}-{self.prefix}" if self.prefix else field_name
+
+
+def rows_of[Row: RowForm](
+    kind: type[Row], rows: Iterable[object], data: MultiValueDict[str, Any] | None, **given: Any
+) -> dict[object, Row]:
+    """A form for each row, by the row's id; bound where something was posted. given: for each of them."""
+    return {row: kind(data, prefix=str(row), **given) for row in rows}
+
+
+def refused_count(n: int) -> str:
+    """ "2 fields were refused; nothing was saved"."""
+    return ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
+
+
+def _boxes(field: _Shown, name: str, rows: Sequence[Choice], errors: Sequence[str], *, input: Literal["checkbox", "radio"]) -> Field:
+    words = {key: word for key, word in field.words.items() if key != "options"}
+    return Field(
+        kind="checks",
+        id=name,
+        label=field.label or "",
+        options=rows,
+        error=" ".join(errors),
+        input=input,
+        required=field.browser_requires,
+        **words,
+    )
