@@ -30,13 +30,17 @@ LONGEST_TEXT = 100_000
 MOST_CHOSEN = 5_000
 """Boxes of one list that a form takes."""
 
+type Kind = Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]
+"""What components/fields.html draws."""
 type Options = Sequence[Choice] | Callable[[], Sequence[Choice]]
 
 
 class Refusal(Protocol):
     """What a service refuses a form with: sentences by field, "" for the whole (setup.errors.Invalid)."""
 
-    fields: Mapping[str, Sequence[str]]
+    @property
+    def fields(self) -> Mapping[str, Sequence[str]]:
+        """Sentences by field."""
 
 
 class _Shown(forms.Field):
@@ -45,12 +49,17 @@ class _Shown(forms.Field):
     Django never demands a value: what must not be empty is refused by the service, in one sentence for every way in. `required` is for browsers.
     """
 
-    kind: ClassVar[Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]]
+    kind: ClassVar[Kind]
 
     def __init__(self, label: Text = "", *, required: bool = False, words: Mapping[str, Any] | None = None, **given: Any) -> None:
-        super().__init__(required=False, label=label, **given)
+        super().__init__(required=False, label=label, **given)  # type: ignore[arg-type]  # a lazy text is one
         self.browser_requires = required
         self.words = dict(words or {})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        found = super().__deepcopy__(memo)
+        found.words = dict(self.words)  # what one page says of its field is said there alone
+        return found
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
         """As the template draws it, with the value that is stored or was typed."""
@@ -65,7 +74,7 @@ class _Shown(forms.Field):
 class Line(_Shown, forms.CharField):
     """A line of text, without spaces at its ends. words: help, todo, placeholder, optional, autocomplete, inputmode, type, extra."""
 
-    kind = "text"
+    kind: ClassVar[Kind] = "text"
 
     def __init__(self, label: Text = "", *, longest: int = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any) -> None:
         initial = words.pop("initial", None)
@@ -75,7 +84,7 @@ class Line(_Shown, forms.CharField):
 class Lines(Line):
     """Several lines of text; line breaks are one character, as they are stored."""
 
-    kind = "textarea"
+    kind: ClassVar[Kind] = "textarea"
 
     def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(label, longest=longest, **words)
@@ -88,13 +97,13 @@ class Lines(Line):
 class Address(Line):
     """A URL whose path and query may hold source fields (C2). words: also groups, the fields by their groups."""
 
-    kind = "url"
+    kind: ClassVar[Kind] = "url"
 
 
 class Password(Line):
     """A secret: what was typed is read, and never written into a page again."""
 
-    kind = "password"
+    kind: ClassVar[Kind] = "password"
 
     def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(label, longest=longest, strip=False, **words)
@@ -106,13 +115,13 @@ class Password(Line):
 class Day(Line):
     """A date as browsers send it, 2027-01-31; the service reads it."""
 
-    kind = "date"
+    kind: ClassVar[Kind] = "date"
 
 
 class Select(_Shown):
     """One of some options; a value that is none of them is "". words: placeholder is the option of no value."""
 
-    kind = "select"
+    kind: ClassVar[Kind] = "select"
 
     def __init__(self, label: Text = "", *, options: Options = (), required: bool = False, initial: Any = None, **words: Any) -> None:
         super().__init__(label, required=required, words=words, initial=initial)
@@ -135,7 +144,7 @@ class Select(_Shown):
 class Radios(Select):
     """One of some options, all of them in sight."""
 
-    kind = "checks"
+    kind: ClassVar[Kind] = "checks"
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
         chosen = "" if value is None else str(value)
@@ -146,7 +155,7 @@ class Radios(Select):
 class Choices(Select):
     """Any of some options; those that are none of them are left out."""
 
-    kind = "checks"
+    kind: ClassVar[Kind] = "checks"
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]
@@ -162,7 +171,7 @@ class Choices(Select):
 class Ticks(_Shown):
     """Values that are ticked in a list whose rows the page draws itself."""
 
-    kind = "checks"
+    kind: ClassVar[Kind] = "checks"
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Any) -> tuple[str, ...]:
@@ -172,7 +181,7 @@ class Ticks(_Shown):
 class Box(_Shown, forms.BooleanField):
     """One box, ticked or not. sub: what it means, below its words."""
 
-    kind = "checks"
+    kind: ClassVar[Kind] = "checks"
     widget = forms.CheckboxInput
 
     def __init__(self, label: Text = "", *, sub: Text = "", initial: bool = False, **words: Any) -> None:
@@ -186,7 +195,7 @@ class Box(_Shown, forms.BooleanField):
 class Chips(Line):
     """Words that are separated by semicolons, as static/heliograph/ui.js makes chips of them. words: also options, glue."""
 
-    kind = "chips"
+    kind: ClassVar[Kind] = "chips"
 
     def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(label, longest=longest, **words)
@@ -203,11 +212,16 @@ class Form(forms.Form):
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **{"auto_id": "%s", **given})
 
-    def drawn(self, name: str, **words: Any) -> Field:
-        """One field. words: what is said about it on this page only."""
-        field, bound = self.fields[name], self[name]
+    def say(self, name: str, **words: Any) -> None:
+        """Says something about a field on this page only: help, placeholder, options ..."""
+        field = self.fields[name]
         assert isinstance(field, _Shown), name
         field.words |= words
+
+    def drawn(self, name: str) -> Field:
+        """One field."""
+        field, bound = self.fields[name], self[name]
+        assert isinstance(field, _Shown), name
         return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
     def shown(self, *names: str) -> list[Field | Pair]:
