@@ -42,7 +42,7 @@ def fill(account: int, count: int) -> None:
     from heliograph.options import Options
     from heliograph.recording.batches import record_batch
     from heliograph.recording.items import Item
-    from heliograph.recording.sources import Committed
+    from heliograph.store.config_cache import Committed
     from heliograph.wiring import open_database
 
     chance = random.Random(7)

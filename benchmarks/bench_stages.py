@@ -51,15 +51,16 @@ class Stages:
         from heliograph.engine.worker.shared_lanes import Memory
         from heliograph.engine.worker.slot_ownership import AllSlots, SharedSlots
         from heliograph.options import Options
+        from heliograph.store.config_cache import Committed
         from heliograph.store.tokens import Grant
-        from heliograph.wiring import flight_folder, open_database, snapshot_source, worker_setup
+        from heliograph.wiring import flight_folder, open_database, worker_setup
 
         options = Options.load()
         made = make(Wanted("STAGES", receiver, flows, matching))
         self.grant = Grant(1, made.account, frozenset({"ingest"}))
         setup = worker_setup(options)
         self.recorder, self.writer, self.reading = (open_database(options) for _ in range(3))
-        self.ahead = _Ahead(self.recorder, snapshot_source(lambda: self.recorder))
+        self.ahead = _Ahead(self.recorder, Committed(self.recorder))
         self.memory, self.sender = Memory(), Collecting()
         self.flight = FlightFile(flight_folder(options), "stages")
         slots = AllSlots("stages") if options.on_sqlite else SharedSlots("stages")

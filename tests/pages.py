@@ -14,9 +14,9 @@ from heliograph.domain.delivery.lanes import Flight
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Invalid, Outcome, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.recording import sources
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer
+from heliograph.store import config_cache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue import outcomes
 from heliograph.store.queue.lanes import lock_lanes, open_actions
@@ -128,7 +128,7 @@ def opened(facts: DatabaseFacts) -> Database:
 @contextmanager
 def site(facts: DatabaseFacts) -> Iterator[Site]:
     """An account with an Administrator, a Planner and a Viewer, and a Live flow for every registration."""
-    sources.forget()  # another database stands in the place of the last test's
+    config_cache.PROCESS.forget()  # another database stands in the place of the last test's
     store = opened(facts)
     try:
         yield made(store)

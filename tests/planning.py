@@ -22,13 +22,13 @@ from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.runner import Runner
-from heliograph.recording import sources
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item
-from heliograph.recording.sources import Committed
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
 from heliograph.setup.services.tags import TagFacts, save_tag
+from heliograph.store import config_cache
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.wiring import job_kinds
 from tests.contract.setting_up import BY, Acme, acme
@@ -84,7 +84,7 @@ _kept: list[_Kept] = []
 @contextmanager
 def planned(facts: DatabaseFacts) -> Iterator[Planned]:
     """An account with an event that has something of everything. The first one of a run is made, and put into other new databases as it was."""
-    sources.forget()
+    config_cache.PROCESS.forget()
     store = opened(facts)
     try:
         new = store.all("SELECT count(*) FROM accounts_account") == [(0,)]

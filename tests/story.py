@@ -43,17 +43,16 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import Setup, Worker
 from heliograph.flows.services import flows as flow_services
-from heliograph.flows.snapshot import SnapshotSource
 from heliograph.mappings.services import mapping_row, save_mapping
 from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item
-from heliograph.recording.sources import forget
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.saving import saving
 from heliograph.setup.services.transaction import Saving
+from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
 from tests.databases import DatabaseFacts
@@ -85,11 +84,11 @@ class Story:
     """One account and what happens in it."""
 
     def __init__(self, facts: DatabaseFacts, receiver: Receiver) -> None:
-        forget()  # another test's database had other rows under the same ids
+        PROCESS.forget()  # another test's database had other rows under the same ids
         self.facts, self.receiver = facts, receiver
         self.account = create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by=BY).pk
         self.db = self.open()
-        self.source = SnapshotSource(lambda: self.db)
+        self.source = Committed(self.db, ConfigCache())
         self.workers: list[Worker] = []
         self.deaths: list[int] = []
         self.registrations: dict[str, int] = {}
@@ -105,7 +104,7 @@ class Story:
 
     def close(self) -> None:
         self.db.close()
-        forget()
+        PROCESS.forget()
 
     def open(self, *, read_only: bool = False) -> Database:
         """A connection of its own."""
@@ -299,7 +298,7 @@ class Story:
             Setup(
                 open_writer=self.open,
                 open_reader=lambda: self.open(read_only=True),
-                source=lambda db: SnapshotSource(lambda: db),
+                source=lambda db: Committed(db, ConfigCache()),
                 vault=vault(),
                 folder=self.facts.data / "flight",
                 **({"policy": lambda _account: LOOPBACK, "lease": Lease(5.0, 1.0), "total_timeout": 2.0} | more),

@@ -25,12 +25,12 @@ from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.setup.configuration import EventState
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import Setup, Worker
-from heliograph.flows.snapshot import SnapshotSource
 from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
 from heliograph.recording.events import record_event
 from heliograph.recording.items import Answer, Item
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue import rescheduling, submissions
 from heliograph.store.secrets import Place, Vault, save_secret
@@ -52,7 +52,7 @@ class World:
     def __init__(self, facts: DatabaseFacts) -> None:
         self.facts = facts
         self.db = self.open()
-        self.source = SnapshotSource(lambda: self.db)
+        self.source = Committed(self.db, ConfigCache())
         self.vault = Vault([facts.key])
         self.bodies: dict[tuple[str, int], Mapping[str, object] | None] = {}
         self._next = 100
@@ -185,7 +185,7 @@ class World:
 
     def record_many(self, documents: list[dict[str, object]], db: Database | None = None) -> list[Answer]:
         used = db or self.db
-        source = self.source if db is None else SnapshotSource(lambda: used)
+        source = self.source if db is None else Committed(used, ConfigCache())
         items = [Item(ACCOUNT, {"event": "SUMMIT", **document}, "test") for document in documents]
         answers = record_batch(used, items, source)
         assert all(a.is_recorded for a in answers), [a for a in answers if not a.is_recorded]
@@ -203,7 +203,7 @@ class World:
         setup = Setup(
             open_writer=self.open,
             open_reader=lambda: self.open(read_only=True),
-            source=lambda db: SnapshotSource(lambda: db),
+            source=lambda db: Committed(db, ConfigCache()),
             vault=self.vault,
             policy=lambda _account: LOOPBACK,
             folder=self.facts.data / "flight",

@@ -1,4 +1,4 @@
-"""The one place that joins the parts: who loads configuration for whom, what a worker is made of. Below it nobody knows the flows' loader; all know `domain.snapshot.Source`."""
+"""The one place that joins the parts: what a worker is made of, which jobs there are, where doors open."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from heliograph import __version__
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.snapshot import Source
 from heliograph.engine.worker.slot_ownership import Lease
 from heliograph.engine.worker.worker import UNCLEAN, Setup
-from heliograph.flows.snapshot import SnapshotSource
 from heliograph.options import PREFIX, Options, split_address
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.notify import Listener, Teller
 from heliograph.store.queue import figure_folding
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 
 class AddressTaken(HeliographError):
     """The address is taken."""
-
-
-def snapshot_source(database: Callable[[], Database]) -> Source:
-    """A loader with a memory, for a process or a thread. database: gives the connection to load by, of the calling thread; see SnapshotSource."""
-    return SnapshotSource(database)
 
 
 def open_database(options: Options, *, read_only: bool = False) -> Database:
@@ -50,11 +44,10 @@ def flight_folder(options: Options) -> Path:
 def worker_setup(options: Options) -> Setup:
     """A worker of this installation."""
     policy = options.everyones_policy
-    memory = SnapshotSource(lambda: open_database(options, read_only=True))  # each part of the worker loads by its own connection
     return Setup(
         open_writer=lambda: open_database(options),
         open_reader=lambda: open_database(options, read_only=True),
-        source=lambda db: memory.by(lambda: db),
+        source=Committed,
         vault=Vault(options.keys, options.key_source),
         policy=lambda _account: policy,
         folder=flight_folder(options),
@@ -73,7 +66,7 @@ def reception(options: Options, *, on_recorded: Callable[[], object] = lambda: N
     return Reception(
         lambda: open_database(options),
         lambda: open_database(options, read_only=True),
-        lambda db: snapshot_source(lambda: db),
+        Committed,
         on_recorded=on_recorded,
         on_death=lambda _: os._exit(UNCLEAN),
     )

@@ -18,9 +18,9 @@ from tests.story import BY, Story
 from tests.waiting import until
 
 from heliograph.domain.delivery.action import Does
-from heliograph.flows.snapshot import SnapshotSource
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.store.config_cache import Committed, ConfigCache
 
 STATUSES = ("Pre-Registered", "Attended", "Cancelled", "New")
 
@@ -121,7 +121,7 @@ class Crowd:
         """Batches over hot registrations, with keys; now and then an item of another recorder again, perhaps just while that one records it."""
         draw = random.Random(f"{self.size.seed}-{number}")
         db = self.story.open()
-        source = SnapshotSource(lambda: db)
+        source = Committed(db, ConfigCache())
         n = 0
         while not self._stop.wait(self.size.pause):
             items = []

@@ -21,7 +21,6 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination as DestinationRow
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services import flows
-from heliograph.flows.snapshot import SnapshotSource
 from heliograph.mappings.services import delete_mapping, mapping_uses, save_mapping
 from heliograph.recording.items import Item
 from heliograph.recording.record import record
@@ -33,6 +32,7 @@ from heliograph.setup.services.custom_fields import FieldFacts, delete_field, sa
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 from heliograph.setup.services.versions import history
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import of_django
 from heliograph.store.models import Action, ConfigHistory, Judgement
 from heliograph.store.models import Secret as SecretRow
@@ -328,7 +328,7 @@ def test_F9_an_older_version_gives_the_older_configuration_tag_assignments_inclu
     with made.planning() as s:
         set_tags(s, TagKind.REGISTRATION_STATUS, vip, [tag])
         event_setup.save_status(s, made.event, event_setup.StatusFacts("VIP", "Guest of honour", StatusClass.ACCEPTED, (tag,)), vip)
-    source = SnapshotSource(lambda: of_django(django_connection))
+    source = Committed(of_django(django_connection), ConfigCache())
     now, then = source.account(made.pk), source.account(made.pk, account_then)
     assert now.version > account_then
     assert (then.flows[pk(made.flow)].active, now.flows[pk(made.flow)].active) == (True, False)
@@ -350,7 +350,7 @@ def test_F10_a_save_that_changes_nothing_makes_no_version(made: Acme) -> None:
 
 
 def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -> None:
-    source = SnapshotSource(lambda: of_django(django_connection), accounts=1)
+    source = Committed(of_django(django_connection), ConfigCache(accounts=1))
     first = source.account(made.pk)
     assert source.account(made.pk, first.version) is first
     with made.setting_up() as s:

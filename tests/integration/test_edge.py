@@ -23,9 +23,9 @@ from heliograph.engine.ingest import batch_writer, door_protocol, fast_door, req
 from heliograph.engine.ingest.fast_door import Door
 from heliograph.engine.ingest.reception import Reception
 from heliograph.engine.ingest.wsgi_door import IngestApplication
-from heliograph.flows.snapshot import SnapshotSource
 from heliograph.recording import batches
 from heliograph.recording.items import Item
+from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.tokens import digest_of, new_token, prefix_of
 from heliograph.web.server import pages_server
@@ -105,7 +105,7 @@ def document(code: str = "R1", **more: Any) -> dict[str, Any]:
 @contextmanager
 def opened(world: World, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
     deaths: list[BaseException] = []
-    reception = Reception(world.open, lambda: world.open(read_only=True), lambda db: SnapshotSource(lambda: db), on_death=deaths.append)
+    reception = Reception(world.open, lambda: world.open(read_only=True), lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
     sender = Sender(world, reception, 0, kind, make_token(world.db), deaths)
     if kind == "fast":
         door = Door("127.0.0.1", 0, reception, hosts=hosts, on_death=deaths.append)
@@ -429,7 +429,7 @@ def test_an_error_of_ours_spoils_no_neighbour(world: World, monkeypatch: pytest.
 
 def test_a_dead_writer_is_noticed(world: World) -> None:
     deaths: list[BaseException] = []
-    reception = Reception(world.open, world.open, lambda db: SnapshotSource(lambda: db), on_death=deaths.append)
+    reception = Reception(world.open, world.open, lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
 
     def raises(_: Any) -> None:
         raise RuntimeError("nobody expected this")

@@ -14,11 +14,11 @@ from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import Kinds
 from heliograph.jobs.runner import Runner
 from heliograph.recording.contents import read_state
-from heliograph.recording.sources import Committed
 from heliograph.registrations.imports import job as import_job
 from heliograph.registrations.imports.missing_setup import Choice
 from heliograph.registrations.imports.preparation import Said, Wishes, draft, parameters, start
 from heliograph.setup.services.create_account import AccountFacts, create_account
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.store.models import Change, Event, Registration
 

@@ -13,9 +13,9 @@ from tests.exports import STYLES, Export
 from tests.integration.test_imports_export import account, no_scope, run
 
 from heliograph.recording.contents import read_state
-from heliograph.recording.sources import Committed, forget
 from heliograph.registrations.imports.missing_setup import Choice
 from heliograph.registrations.imports.preparation import Wishes
+from heliograph.store.config_cache import PROCESS, Committed
 from heliograph.store.database import of_django
 from heliograph.store.models import Change, Event, Registration
 
@@ -57,7 +57,7 @@ def refused(path: Path) -> dict[int, dict[str, str]]:
 @pytest.fixture(autouse=True)
 def no_memory() -> None:
     """Another test's database had other rows under the same ids."""
-    forget()
+    PROCESS.forget()
 
 
 def check(account: int, made: Export) -> None:

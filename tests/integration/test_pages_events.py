@@ -19,12 +19,12 @@ from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import StandardProperty, TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
-from heliograph.recording.sources import Committed
 from heliograph.registrations import draft
 from heliograph.setup import mark_test_job
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, Session
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.saving import saving
+from heliograph.store.config_cache import Committed
 
 DETAILS = f"/events/{EVENT}/details/"
 

@@ -18,9 +18,9 @@ from tests.planning import EVENT, Planned, planned
 
 from heliograph.accounts.models import Role
 from heliograph.jobs.models import Job, State
-from heliograph.recording.sources import Committed
 from heliograph.registrations.imports import uploads
 from heliograph.setup.models import CustomField
+from heliograph.store.config_cache import Committed
 
 HEAD = "Reg no;First;Surname;Mail;Status;Ticket;Food\n"
 ROWS = [

@@ -14,8 +14,8 @@ from heliograph.domain.connection.diagnosis import Report, Verdict
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.recording.sources import Committed
 from heliograph.store import oauth
+from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import State
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded

@@ -13,7 +13,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import read_changes
-from heliograph.recording.sources import Committed
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, Row, of_django
 
 READ = "read"

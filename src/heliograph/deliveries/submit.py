@@ -17,8 +17,8 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_changes
-from heliograph.recording.sources import Committed
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 from heliograph.store.queue import submissions
 from heliograph.store.queue.enqueue import Order, enqueue

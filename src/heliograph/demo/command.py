@@ -192,11 +192,11 @@ def _greet(console: Console, port: int, password: str, folder: Path) -> None:
 
 
 def _source(path: Path) -> tuple[Any, Any]:
+    from heliograph.store.config_cache import Committed  # noqa: PLC0415
     from heliograph.store.database import open_sqlite  # noqa: PLC0415
-    from heliograph.wiring import snapshot_source  # noqa: PLC0415
 
     db = open_sqlite(path)
-    return db, snapshot_source(lambda: db)
+    return db, Committed(db)
 
 
 def _register(account: int, stop: threading.Event) -> None:

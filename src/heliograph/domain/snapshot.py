@@ -35,7 +35,7 @@ class Entry:
 
 
 class Source(Protocol):
-    """Where configuration comes from; `flows.snapshot` implements it, `wiring` hands it to record(), engine and explaining."""
+    """Where configuration comes from; `store.config_cache` implements it."""
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
         """The account's configuration at `version` (None: the newest committed)."""

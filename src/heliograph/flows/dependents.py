@@ -24,12 +24,12 @@ from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, wi
 from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import InUse
 from heliograph.setup.models import Tag
 from heliograph.setup.services import rescheduling
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
 

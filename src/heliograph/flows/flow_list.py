@@ -11,7 +11,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import Missing, missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.recording.sources import Committed
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 

@@ -16,7 +16,7 @@ from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.recording.items import Item
 from heliograph.recording.record import record
-from heliograph.recording.sources import Committed
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 
 _ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}

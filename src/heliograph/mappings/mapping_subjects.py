@@ -13,7 +13,7 @@ from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import Facts
 from heliograph.domain.setup.fields import Subject
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
-from heliograph.recording.sources import Committed
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 

@@ -15,9 +15,9 @@ from heliograph.jobs.models import Job
 from heliograph.jobs.registry import Kind, Step
 from heliograph.recording.items import Answer, Item, Outcome
 from heliograph.recording.record import record
-from heliograph.recording.sources import Committed
 from heliograph.registrations.list import Found, Registrations, Together, Wanted
 from heliograph.setup import affected_flows
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
 KIND: Final = "set-status"

@@ -19,8 +19,8 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import Answer, Item
 from heliograph.recording.record import record
-from heliograph.recording.sources import Committed
 from heliograph.setup.form_values import YES, Values, in_order, one, plain
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 

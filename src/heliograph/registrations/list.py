@@ -13,7 +13,7 @@ from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
-from heliograph.recording.sources import Committed
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded

@@ -20,13 +20,13 @@ from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, Group, parse_source
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import Tag, TagKind
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Question, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.names import folded
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES, add_tag
 from heliograph.setup.services.saving import saving
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 from heliograph.store.models import Event
 

@@ -21,10 +21,10 @@ from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
 from heliograph.recording.items import Item, Outcome
 from heliograph.recording.record import record
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import NotThere, SetupError
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.saving import saving
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
 KIND: Final = "mark-test"

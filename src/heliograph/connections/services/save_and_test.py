@@ -40,10 +40,10 @@ from heliograph.outbound.routes import Limits, route_of
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.signature import signed
 from heliograph.outbound.target import InvalidTarget, read_target
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import SetupError
 from heliograph.setup.services.saving import saving
 from heliograph.store import connection_tests
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 from heliograph.store.secrets import load_secrets
 

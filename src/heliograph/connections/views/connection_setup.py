@@ -29,12 +29,12 @@ from heliograph.connections.views.connections import flow_href, found_row, menu,
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.diagnosis import Mark, Report, Step, Verdict
 from heliograph.domain.setup.fields import Subject
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.saving import saving
 from heliograph.setup.source_fields import SourceFields
 from heliograph.setup.views.return_to_flow import Errand
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice

@@ -16,8 +16,8 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.tags import STANDARD_TAGS, TagKind
-from heliograph.recording.sources import Committed
 from heliograph.setup.coverage import Coverage, coverage
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.web.pages import page
 

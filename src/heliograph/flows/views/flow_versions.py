@@ -21,12 +21,12 @@ from heliograph.flows.flow_facts import differences, facts, field_name, names_of
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow
 from heliograph.flows.services.restorable import Gone, Part
 from heliograph.flows.services.rules import named_tags
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import NotThere
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.views.frame import account_config, reading
 from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Versioned, versions_page, worded
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 
 

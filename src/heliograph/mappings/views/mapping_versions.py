@@ -26,12 +26,12 @@ from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.services import mapping_row, restorable, restore_mapping, sealed_texts
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.mapping_editor import empty_name
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.source_fields import SourceFields
 from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Side, Versioned, versions_page
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
 

@@ -29,10 +29,10 @@ from heliograph.mappings.models import Mapping as MappingRow
 from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.mappings.views.mapping_form import Editing, act, read
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.saving import saving
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.web.fields import Choice, Field
 from heliograph.web.pages import asks_for_part, page

@@ -32,7 +32,6 @@ from heliograph.jobs.registry import JobError, Kind, Step
 from heliograph.recording.items import Answer, Item, Outcome
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare, record
-from heliograph.recording.sources import Committed
 from heliograph.registrations.imports import comparison, preparation, setup_creation
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
 from heliograph.registrations.imports.errors import RowProblem
@@ -44,6 +43,7 @@ from heliograph.registrations.imports.report import RefusedRow, write_report
 from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
 from heliograph.registrations.imports.rows import Row, Rows
 from heliograph.registrations.imports.values import DateOrder
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
 SCAN_CHUNK: Final = 5_000

@@ -15,12 +15,12 @@ from heliograph.domain.snapshot import Source
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
 from heliograph.recording.record import event_ids
-from heliograph.recording.sources import Committed
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
 from heliograph.registrations.imports.errors import FileUnreadable
 from heliograph.registrations.imports.file_reader import NDJSON, Format, look, open_rows
 from heliograph.registrations.imports.missing_setup import Choice
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
 KIND: Final = "import"

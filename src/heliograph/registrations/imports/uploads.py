@@ -28,7 +28,6 @@ from django_scopes import scope
 from heliograph.accounts.models import Account
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, State
-from heliograph.recording.sources import Committed
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guesses
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError
@@ -37,6 +36,7 @@ from heliograph.registrations.imports.missing_setup import Choice, Lack
 from heliograph.registrations.imports.preparation import KIND, Draft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
 from heliograph.registrations.imports.reader_slots import Reading, ReadingBusy, reserved
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 
 log = structlog.get_logger(__name__)

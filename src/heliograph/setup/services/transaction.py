@@ -10,30 +10,13 @@ from django.db import models
 
 from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
-from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.setup.errors import NotThere
 from heliograph.setup.usage import Tagged
 from heliograph.setup.version_bodies import account_bodies
 from heliograph.store import configuration
-from heliograph.store.configuration import ACCOUNT, EVENT
+from heliograph.store.config_cache import Uncommitted
+from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
-
-
-class Reader:
-    """`domain.snapshot.Source` on a connection, without a memory: it sees what its own transaction wrote."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    def account(self, account: int, version: int | None = None) -> AccountConfig:
-        _, found, entries = configuration.entries(self._db, ACCOUNT, account, version)
-        return compile_account(account, found, entries)
-
-    def event(self, event: int, version: int | None = None) -> EventConfig:
-        account, found, entries = configuration.entries(self._db, EVENT, event, version)
-        return compile_event(event, account, found, entries)
 
 
 @dataclass(slots=True)
@@ -73,6 +56,6 @@ class Saving:
         audit.note(self.db, self.account, by=self.by, what=what, kind=kind, id=row.pk, name=str(row), before=before, after=after)
 
     @property
-    def source(self) -> Reader:
+    def source(self) -> Uncommitted:
         """Configuration as this transaction sees it."""
-        return Reader(self.db)
+        return Uncommitted(self.db)

@@ -15,8 +15,8 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.recording.sources import Committed
 from heliograph.setup.errors import Invalid
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 from heliograph.web.pages import page
 
