@@ -60,26 +60,49 @@ class Masks:
     """
 
     given: frozenset[str] = field(default=frozenset(), repr=False)
-    readings: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    readings: tuple[tuple[bytes, str], ...] = field(default=(), repr=False)
 
     def also(self, request: Request | None = None, *, secrets: Iterable[str] = (), credentials: Iterable[str] = ()) -> Masks:
         """These masks, and those of what else left. request: what its hidden headers and its URL carry. credentials: values of such headers."""
-        wanted = {text for text in _all_of(request, secrets, credentials) if len(text) >= SHORTEST} - self.given
-        if not wanted:
+        values = list(credentials)
+        found = list(secrets)
+        if request is not None:
+            hidden = request.hidden
+            values += [value for name, value in request.headers if name.lower() in hidden]
+            found.append(_path_of(request.url))
+        given = self.given
+        new_values, new_secrets = [value for value in values if value not in given], [secret for secret in found if secret not in given]
+        if not new_values and not new_secrets:
             return self
-        return Masks(self.given | wanted, self.readings + tuple(reading for text in wanted for reading in _readings(text)))
+        parts = {part for value in new_values for part in _parts_of_header(value)}
+        parts.update(part for secret in new_secrets for part in _parts_of_secret(secret))
+        readings = [reading for part in parts if part not in given and len(part) >= SHORTEST for reading in _readings(part)]
+        return Masks(given.union(new_values, new_secrets, parts), (*self.readings, *readings))
 
-    def may_be_in(self, text: str) -> bool:
-        """False: none of them is in this text. True: `blotted` has to look. Costs about as much as reading the text."""
+    def _near(self, text: str) -> list[str]:
+        """The readings that may be in a text: for nearly every text none."""
+        raw = text.encode("utf-8", "surrogatepass").lower()
+        return [reading for run, reading in self.readings if run in raw]
+
+    def are_in(self, text: str) -> bool:
+        """Whether there is anything to blot out."""
+        near = self._near(text)
+        if not near:
+            return False
         folded = _folded(text)
-        return any(run in folded for run, _ in self.readings)
+        return any(word in folded for reading in near for word in _spellings(reading))
 
     def blotted(self, text: str, *, cut: bool = False) -> str:
         """The text with "…" in their place. cut: the text was cut off, so its end may be the beginning of one."""
+        if not text:
+            return text
+        near = self._near(text)
+        if not near and not cut:
+            return text
         folded = _folded(text)
-        spans = [span for run, each in self.readings if run in folded for word in _spellings(each) for span in _at(word, folded)]
+        spans = [span for reading in near for word in _spellings(reading) for span in _at(word, folded)]
         if cut:
-            spans += [span for _, each in self.readings for word in _spellings(each) for span in _begun(word, folded)]
+            spans += [span for _, reading in self.readings for word in _spellings(reading) for span in _begun(word, folded)]
         return _without(text, spans) if spans else text
 
     def blotted_answer(
@@ -87,10 +110,10 @@ class Masks:
     ) -> tuple[list[list[str]], str]:
         """Headers and body without it. hidden: names of headers, in small letters, of which no value is kept; those of cookies never are.
 
-        Looked for in all of it at once, since nearly always there is none.
+        Looked for in all of it at once, since nearly always there is nothing.
         """
         kept = [[name, MASK if name.lower() in hidden or name.lower() in GIVEN_BY_TARGETS else value] for name, value in headers]
-        if not cut and not self.may_be_in("\0".join([body, *itertools.chain.from_iterable(kept)])):
+        if not cut and not self.are_in("\0".join([body, *itertools.chain.from_iterable(kept)])):
             return kept, body
         return [[self.blotted(name), self.blotted(value)] for name, value in kept], self.blotted(body, cut=cut)
 
@@ -110,17 +133,9 @@ def masks_of(secrets: Iterable[str], request: Request | None = None, *, credenti
 # What left.
 
 
-def _all_of(request: Request | None, secrets: Iterable[str], credentials: Iterable[str]) -> Iterator[str]:
-    for secret in secrets:
-        yield from _parts_of_secret(secret)
-    for value in credentials:
-        yield from _parts_of_header(value)
-    if request is not None:
-        path = request.url.partition("://")[2].partition("/")[2].partition("?")[0]
-        yield f"/{path}"
-        for name, value in request.headers:
-            if name.lower() in request.hidden:
-                yield from _parts_of_header(value)
+def _path_of(url: str) -> str:
+    """As it left, without the query, whose parameters are the payload's or secrets by themselves."""
+    return "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
 
 
 def _parts_of_secret(secret: str) -> Iterator[str]:
@@ -163,12 +178,13 @@ def _parts_of_header(value: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1024)
-def _readings(secret: str) -> tuple[tuple[str, str], ...]:
+def _readings(secret: str) -> tuple[tuple[bytes, str], ...]:
     """Each reading of a secret that is long enough, with the run that finds it."""
     coded = next((len(prefix) for prefix in _CODED if secret.startswith(prefix)), 0)
     found = [secret[coded:].rstrip("=")]
     raw = secret[coded:].encode("utf-8", "surrogatepass")
     codes = _codes(raw)
+    as_is: list[str] = []
     if not secret.isascii():
         found.append(raw.decode("latin-1"))  # UTF-8 in a header, which is read as Latin-1
         with suppress(UnicodeEncodeError):
@@ -178,22 +194,25 @@ def _readings(secret: str) -> tuple[tuple[str, str], ...]:
             key = base64.b64decode(secret[coded:], validate=True)
             codes += _codes(key)
             if secret.startswith(_CODED[0]):
-                found += [key.decode("latin-1"), key.decode("utf-8", "replace").strip("\ufffd")]
+                shown = (key.decode("latin-1"), key.decode("utf-8", "replace").strip("\ufffd"))
+                as_is = [spelled for text in shown for spelled in (text, json.dumps(text)[1:-1])]
     kept = [text for text in found if len(text) >= SHORTEST] + [code for code in codes if len(code) >= SHORTEST_CODE]
-    return tuple((_run(text), text) for text in dict.fromkeys(kept))
+    readings = [(_run(text), text) for text in dict.fromkeys(kept)]
+    # Random bytes have no long run of letters and digits: they are looked for as a whole.
+    return tuple(readings + [(text.encode().lower(), text) for text in as_is if len(text) >= SHORTEST])
 
 
-def _run(text: str) -> str:
+def _run(text: str) -> bytes:
     """A long run of letters and digits, the longest where none is."""
     long = _LONG_RUN.search(text)
-    return (long[0] if long else max(_RUNS.findall(text), key=len, default="")).lower()
+    return (long[0] if long else max(_RUNS.findall(text), key=len, default="")).lower().encode()
 
 
 def _codes(raw: bytes) -> list[str]:
     """Bytes in hexadecimal digits, and in base64 wherever they stand in what is encoded: only the characters that nothing beside them changes."""
     whole, second, third = (base64.b64encode(bytes(before) + raw).decode() for before in (0, 1, 2))
     size = len(raw)
-    return [raw.hex(), whole.rstrip("="), whole[: size * 8 // 6], second[2 : (size + 1) * 8 // 6], third[3 : (size + 2) * 8 // 6]]
+    return [raw.hex(), whole[: size * 8 // 6], second[2 : (size + 1) * 8 // 6], third[3 : (size + 2) * 8 // 6]]
 
 
 # How it is spelled.
@@ -227,7 +246,7 @@ _WRITERS: Final[tuple[Callable[[str], str], ...]] = (
 """None of them touches letters and digits of ASCII."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _spellings(text: str) -> tuple[str, ...]:
     """A reading as each writer spells it, and each inside another, in small letters."""
     once = _written([text])
