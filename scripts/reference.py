@@ -24,7 +24,7 @@ def settings() -> str:
     rows = [
         "| variable | what it is | default |",
         "| --- | --- | --- |",
-        f"| `{PREFIX}ENV_FILE` | File with settings, `NAME=value` lines. | none |",
+        f"| `{PREFIX}ENV_FILE` | File with settings: lines of `NAME=value`. | none |",
     ]
     for name, field in Options.model_fields.items():
         default = getattr(field.default, "get_secret_value", lambda value=field.default: value)()

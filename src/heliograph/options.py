@@ -1,7 +1,7 @@
-"""What the operator sets: HELIOGRAPH_* variables, or the same names in a file (spec O1).
+"""The operator's settings: HELIOGRAPH_* variables, or the same names in the file that HELIOGRAPH_ENV_FILE names (spec O1).
 
-The file is named by HELIOGRAPH_ENV_FILE; variables win over it. docs/reference/settings.md lists every setting, and a test says so.
-Reading options touches nothing: `Options.prepare()` makes the data folder and the key, and only commands that run the product call it.
+Variables take precedence over the file. docs/reference/settings.md lists every setting; a test checks that it does. Reading options creates
+nothing: `Options.prepare()` makes the data folder and the key, and only commands that run the product call it.
 """
 
 import ipaddress
@@ -25,7 +25,7 @@ from heliograph.store.keys import KeyFile
 
 PREFIX = "HELIOGRAPH_"
 OPENID = "oidc"
-"""The provider of OpenID Connect, in addresses."""
+"""The OpenID Connect provider's name in URLs."""
 _ROLES = ("Administrator", "Planner", "Viewer")
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -40,7 +40,7 @@ class OptionsError(HeliographError):
 
 
 def default_data() -> Path:
-    """Where data lies if nobody says otherwise: the platform's place for a user's application data, or /var/lib for root."""
+    """The data folder if none is set: the platform's folder for a user's application data, or /var/lib for root."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "Heliograph"
     if os.geteuid() == 0:
@@ -49,114 +49,123 @@ def default_data() -> Path:
 
 
 class Options(BaseSettings):
-    """Every setting, checked. Make it by `Options.load()`, which turns what is wrong into one sentence."""
+    """Every setting, checked. Use `Options.load()`: it reports each wrong setting in one sentence."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     dev: bool = Field(
         default=False,
-        description="Development: debug pages, plain http, no refusal of unsafe settings. Never on a machine that others can reach.",
+        description="Development mode: debug pages, plain http, unsafe settings allowed. Never on a machine that others can reach.",
     )
     data: Path = Field(
         default_factory=default_data,
-        description="Folder for the database, the key and everything else that is kept. Must not be on a network file system with SQLite.",
+        description="Folder for the database, the key and all other data. With SQLite it must not be on a network file system.",
     )
     database_url: str = Field(
         default="",
-        description="postgresql://user:password@host:5432/name, or sqlite:///absolute/path. Default: heliograph.db in the data folder.",
+        description="postgresql://user:password@host:5432/name or sqlite:///absolute/path. Default: heliograph.db in the data folder.",
     )
     key: SecretStr = Field(
         default=SecretStr(""),
-        description="Keys that encrypt stored secrets, newest first, separated by commas. Wins over the key file.",
+        description="Keys that encrypt stored secrets, newest first, separated by commas. Takes precedence over the key file.",
     )
     key_file: Path = Field(
         default=Path(),
-        description="File with the same keys, one per line, newest first. Default: `key` in the data folder, made at the first start.",
+        description="File with these keys, one per line, newest first. Default: `key` in the data folder, made at the first start.",
     )
     base_url: str = Field(
         default="http://127.0.0.1:8700",
-        description="The address under which people and senders reach Heliograph; links, redirects and cookies follow it.",
+        description="The public address of Heliograph, for people and senders. Links, redirects and cookies are built from it.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Further hosts that requests may name, separated by commas: signal.example.org with the base URL's port, the port of the bind or none, signal.example.org:9443 with that one too. The base URL's host, the bind's own address and the loopback names always may.",
+        description="More hosts for requests, separated by commas. signal.example.org is allowed without a port, with the base URL's and with the bind's; signal.example.org:9443 with that port, too. The base URL's host, the bind's own address and loopback names are always allowed.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
-        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas.",
+        description="Reverse proxies (addresses or networks) whose X-Forwarded-For and X-Forwarded-Proto headers are trusted,"
+        " separated by commas.",
     )
-    bind: str = Field(default="127.0.0.1:8700", description="Address and port of the pages, REST and /ingest.")
-    ingest_bind: str = Field(default="", description="Address and port of a second, fast door for /ingest. Empty: none.")
+    bind: str = Field(default="127.0.0.1:8700", description="Address and port for pages, REST and /ingest.")
+    ingest_bind: str = Field(default="", description="Address and port of the fast door: a second, faster /ingest. Empty: no fast door.")
     operations_bind: str = Field(
         default="127.0.0.1:8701",
-        description="Address and port of /health/live and /health/ready. Keep it off the public network. Of several starts on one machine each needs its own.",
+        description="Address and port for /health/live and /health/ready. Keep it off the public network."
+        " Several installations on one machine need different ports.",
     )
-    page_threads: int = Field(default=8, ge=1, le=64, description="Threads that answer pages and REST.")
+    page_threads: int = Field(default=8, ge=1, le=64, description="Number of threads that serve pages and REST.")
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
-        description="Private networks that outgoing requests of every account may reach, separated by commas. Default: none.",
+        description="Private networks that outgoing requests of all accounts may reach, separated by commas. Default: none.",
     )
     ca_file: Path = Field(
         default=Path(),
-        description="File with the certificates (PEM) of the authorities that outgoing requests trust. Default: SSL_CERT_FILE, else the system's. A connection may have its own.",
+        description="File with the certificate authorities (PEM) that outgoing requests trust."
+        " Default: SSL_CERT_FILE, or else the system's. A connection may have its own.",
     )
     proxy: SecretStr = Field(
         default=SecretStr(""),
-        description="http://user:password@proxy.example.org:3128: the HTTP proxy that outgoing requests go through (by CONNECT to the checked address), but for allowed networks. The usual proxy variables are ignored.",
+        description="HTTP proxy for outgoing requests, such as http://user:password@proxy.example.org:3128. It is asked to CONNECT to the"
+        " checked address; allowed networks are reached without it. The usual proxy variables are ignored.",
     )
     demo_targets: str = Field(
         default="",
-        description="Set by `heliograph demo` for its own processes: the one address on 127.0.0.1 that they may send to. Never set it yourself.",
+        description="The one address on 127.0.0.1 that `heliograph demo` may send to. The demo sets it; never set it yourself.",
     )
     lease: float = Field(
         default=30.0,
         ge=2,
         le=600,
-        description="Seconds for which a worker owns its connections on PostgreSQL before it has to renew that. After a crash others wait so long.",
+        description="Seconds for which a worker owns its connections without renewing. On PostgreSQL, other workers wait this long after a"
+        " crash before they take over.",
     )
-    lease_renewal: float = Field(default=5.0, ge=0.2, le=60, description="Seconds between two renewals of what a worker owns.")
+    lease_renewal: float = Field(default=5.0, ge=0.2, le=60, description="Seconds between renewals of a worker's lease.")
     request_timeout: float = Field(
-        default=10.0, ge=1, le=20, description="Seconds that an outgoing request may take in all, from its start to the end of the answer."
+        default=10.0, ge=1, le=20, description="Seconds that an outgoing request may take, from its start to the end of the answer."
     )
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
-        description="smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
+        description="Mail server: smtp://user:password@host:587 (STARTTLS) or smtps://…:465. Empty: mail is written to the log.",
     )
-    mail_from: str = Field(default="Heliograph <heliograph@localhost>", description="Sender of mails.")
+    mail_from: str = Field(default="Heliograph <heliograph@localhost>", description="Sender of mail.")
     admin_email: str = Field(
         default="",
-        description="For containers: `heliograph serve` makes this Administrator, and an account, where there is nobody yet, instead of printing a link.",
+        description="For containers: if there is no user yet, `heliograph serve` creates this Administrator and an account.",
     )
     admin_password: SecretStr = Field(
-        default=SecretStr(""), description="That Administrator's password, at least 12 characters. Change it after signing in."
+        default=SecretStr(""), description="Password of that Administrator, at least 12 characters. Change it after signing in."
     )
-    admin_account: str = Field(default="MAIN", description="Code of the account that is made with that Administrator.")
+    admin_account: str = Field(default="MAIN", description="Code of the account that is created with that Administrator.")
     oidc_issuer: str = Field(
         default="",
-        description="Issuer of an OpenID Connect provider by which people may sign in, such as https://id.example.org/realms/staff. Only those whom an Administrator has invited come in. The return address to enter there: BASE_URL/accounts/openid/oidc/return/.",
+        description="Issuer of an OpenID Connect provider for signing in, such as https://id.example.org/realms/staff. Only people whom an"
+        " Administrator has invited can sign in. Register this return address there: BASE_URL/accounts/openid/oidc/return/.",
     )
-    oidc_client_id: str = Field(default="", description="Our client id at that provider.")
-    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Our client secret at that provider.")
-    oidc_name: str = Field(default="OpenID Connect", description="What the sign-in page calls that provider: “Sign in with …”.")
+    oidc_client_id: str = Field(default="", description="Heliograph's client id at that provider.")
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="Heliograph's client secret at that provider.")
+    oidc_name: str = Field(default="OpenID Connect", description="Name of that provider on the sign-in page: “Sign in with …”.")
     oidc_trust_email: bool = Field(
         default=False,
-        description="The provider's e-mail addresses are its people's own though it does not say `email_verified`. Only for a provider that is yours.",
+        description="Trust the provider's e-mail addresses even if it does not send `email_verified`. Only for a provider of your own.",
     )
     oidc_roles: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         default=(),
-        description="Roles by groups that the provider names (claim `groups`), such as it-staff=Administrator,events=Planner; the highest one counts, at each sign-in. Default: roles are settled on the page Users.",
+        description="Roles by the provider's groups (claim `groups`), such as it-staff=Administrator,events=Planner. The highest one"
+        " applies, at each sign-in. Default: roles are set on the page Users.",
     )
     log_format: Literal["auto", "console", "json"] = Field(
-        default="auto", description="console for people, json for machines. auto: console on a terminal, json elsewhere."
+        default="auto", description="console (for people), json (for machines) or auto: console on a terminal, json elsewhere."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged: debug, info, warning or error."
+    )
 
     @classmethod
     def load(cls) -> Self:
         """Options of this process. Raises OptionsError with a sentence per wrong setting."""
         file = os.environ.get(f"{PREFIX}ENV_FILE")
         if file and not Path(file).is_file():
-            raise OptionsError(f"{PREFIX}ENV_FILE names {file}, which is not a file. Create it or unset the variable.")
+            raise OptionsError(f"{PREFIX}ENV_FILE names {file}, which is not a file. Create the file, or unset the variable.")
         try:
             return cls(_env_file=file or None)
         except ValidationError as error:
@@ -175,7 +184,7 @@ class Options(BaseSettings):
         pairs = [part.rpartition("=") for part in _parts(value)]
         for group, _sign, role in pairs:
             if not group or role.strip() not in _ROLES:
-                raise ValueError(f"give pairs such as it-staff=Administrator; a role is one of {', '.join(_ROLES)}")
+                raise ValueError(f"give pairs such as it-staff=Administrator; roles are {', '.join(_ROLES)}")
         return tuple((group.strip(), role.strip()) for group, _sign, role in pairs)
 
     @field_validator("oidc_issuer")
@@ -189,13 +198,13 @@ class Options(BaseSettings):
     @model_validator(mode="after")
     def _an_administrator_has_a_password(self) -> Self:
         if bool(self.admin_email) is not bool(self.admin_password.get_secret_value()):
-            raise ValueError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together; set both or none")
+            raise ValueError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together; set both or neither")
         return self
 
     @model_validator(mode="after")
     def _a_provider_has_a_client(self) -> Self:
         if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
-            raise ValueError(f"{PREFIX}OIDC_ISSUER is set; {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET belong to it")
+            raise ValueError(f"{PREFIX}OIDC_ISSUER is set; set {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET, too")
         return self
 
     @field_validator("trusted_proxies", "allowed_networks", mode="before")
@@ -223,7 +232,7 @@ class Options(BaseSettings):
     def _web_address(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.path.strip("/"):
-            raise ValueError(f"{value!r} is not a web address without a path; give one such as https://signal.example.org")
+            raise ValueError(f"{value!r} is not a web address without a path; give an address such as https://signal.example.org")
         return value.rstrip("/")
 
     @field_validator("database_url")
@@ -256,15 +265,16 @@ class Options(BaseSettings):
         for name in ("data", "key_file", "ca_file"):
             place: Path = getattr(self, name)
             if place != Path() and not place.is_absolute():
-                raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give the whole path")
+                raise ValueError(f"{PREFIX}{name.upper()} is {place}, which depends on the current folder; give an absolute path")
         return self
 
     @model_validator(mode="after")
     def _requests_end_within_the_lease(self) -> Self:
         if self.lease_renewal + self.request_timeout >= self.lease:
             raise ValueError(
-                f"{PREFIX}LEASE is {self.lease:g} s, which has to be longer than {PREFIX}LEASE_RENEWAL ({self.lease_renewal:g} s) and"
-                f" {PREFIX}REQUEST_TIMEOUT ({self.request_timeout:g} s) together: a request has to end while its worker still owns the connection"
+                f"{PREFIX}LEASE is {self.lease:g} s, but it must be longer than {PREFIX}LEASE_RENEWAL ({self.lease_renewal:g} s) and"
+                f" {PREFIX}REQUEST_TIMEOUT ({self.request_timeout:g} s) together:"
+                " a request must end while its worker still owns the connection"
             )
         return self
 
@@ -281,7 +291,7 @@ class Options(BaseSettings):
 
     @property
     def idle_in_transaction(self) -> float:
-        """Seconds after which PostgreSQL ends a session that stands still inside a transaction: well before a lease runs out."""
+        """Seconds after which PostgreSQL ends a session that is idle inside a transaction: well before a lease expires."""
         return min(5.0, 0.6 * self.lease)
 
     @property
@@ -296,7 +306,7 @@ class Options(BaseSettings):
 
     @property
     def authorities_file(self) -> str | None:
-        """Whom outgoing requests trust where the operator says so. Raises OptionsError where the file cannot be used."""
+        """The file of certificate authorities, if the operator has set one. Raises OptionsError if it cannot be used."""
         if self.ca_file == Path():
             return None
         try:
@@ -307,27 +317,27 @@ class Options(BaseSettings):
 
     @property
     def database(self) -> SplitResult:
-        """The database's address with the default filled in."""
+        """The database's URL, or the default."""
         return urlsplit(self.database_url or f"sqlite:///{self.data / 'heliograph.db'}")
 
     @property
     def on_sqlite(self) -> bool:
-        """Whether this is the embedded database."""
+        """Whether the database is SQLite."""
         return self.database.scheme == "sqlite"
 
     @property
     def sqlite_file(self) -> Path:
-        """The embedded database's file; only meaningful `on_sqlite`."""
+        """The SQLite file; meaningful only if `on_sqlite`."""
         return Path("/" + unquote(self.database.path).lstrip("/"))
 
     @property
     def key_place(self) -> Path:
-        """The key file with the default filled in."""
+        """The key file, or the default."""
         return self.key_file if self.key_file != Path() else self.data / "key"
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys, newest first. Raises OptionsError if there are none, if one is no key, or if others can read the file."""
+        """The keys, newest first. Raises OptionsError if there is none, if one is not a key, or if other users can read the file."""
         given = self.key.get_secret_value()
         if given:
             source, lines = f"{PREFIX}KEY", given.split(",")
@@ -335,18 +345,18 @@ class Options(BaseSettings):
             source = str(self.key_place)
             try:
                 if self.key_place.stat().st_mode & 0o077 and not self.dev:
-                    raise OptionsError(f"Others can read the key file {source}. Take that away: chmod 600 {source}")
+                    raise OptionsError(f"Other users can read the key file {source}. Forbid that: chmod 600 {source}")
                 lines = self.key_place.read_text("ascii").splitlines()
             except FileNotFoundError:
                 raise OptionsError(
-                    f"There is no key file {source}. `heliograph serve` makes one at its first start; "
-                    f"a restored backup needs the key that was in use, in this file or in {PREFIX}KEY."
+                    f"There is no key file {source}. The first `heliograph serve` makes one. "
+                    f"If you have restored a backup, put its key into this file or into {PREFIX}KEY."
                 ) from None
             except (OSError, UnicodeDecodeError) as error:
                 raise OptionsError(f"The key file {source} cannot be read: {error}.") from None
         keys = tuple(line.strip() for line in lines if line.strip())
         if not keys:
-            raise OptionsError(f"{source} holds no key.")
+            raise OptionsError(f"{source} contains no key.")
         for number, key in enumerate(keys, 1):
             try:
                 Fernet(key)
@@ -358,25 +368,26 @@ class Options(BaseSettings):
 
     @property
     def key_source(self) -> KeyFile | None:
-        """The key file, looked at again while a process runs; None where the keys are in the environment, which does not change."""
+        """The key file, which a running process reads again; None if the keys are in the environment, which does not change."""
         return None if self.key.get_secret_value() else KeyFile(self.key_place)
 
     def prepare(self) -> None:
-        """Make the data folder and, at the first start, the key. Raises OptionsError if that is not possible."""
+        """Creates the data folder and, at the first start, the key. Raises OptionsError if that fails."""
         try:
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise OptionsError(
-                f"The data folder {self.data} cannot be made: {error.strerror}. Set {PREFIX}DATA to a folder of yours."
+                f"The data folder {self.data} cannot be created: {error.strerror}. Set {PREFIX}DATA to a folder that you may write to."
             ) from None
         if self.key.get_secret_value() or self.key_place.exists():
             return
         if self.on_sqlite and self.sqlite_file.exists():
             raise OptionsError(
-                f"There is a database {self.sqlite_file}, but its key file {self.key_place} is gone. Put the key back: without it, stored secrets are lost."
+                f"There is a database {self.sqlite_file}, but its key file {self.key_place} is missing."
+                " Put the key back: without it, stored secrets are lost."
             )
         try:
-            # O_EXCL: of two first starts only one makes the key.
+            # O_EXCL: of two first starts at once, only one makes the key.
             with os.fdopen(os.open(self.key_place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(Fernet.generate_key().decode("ascii") + "\n")
                 file.flush()
@@ -387,7 +398,7 @@ class Options(BaseSettings):
             raise OptionsError(f"The key file {self.key_place} cannot be written: {error.strerror}.") from None
 
     def unsafe(self) -> tuple[str, ...]:
-        """What a production start refuses, a sentence each; empty with `dev`."""
+        """The reasons to refuse a production start, one sentence each; empty with `dev`."""
         if self.dev:
             return ()
         found = []
@@ -395,7 +406,8 @@ class Options(BaseSettings):
         loopback = is_loopback(base.hostname or "")
         if base.scheme == "http" and not loopback:
             found.append(
-                f"{PREFIX}BASE_URL is {self.base_url}: passwords would travel in the clear. Put a proxy with TLS in front and give its https:// address."
+                f"{PREFIX}BASE_URL is {self.base_url}: passwords would be sent unencrypted."
+                " Put a TLS proxy in front and give its https:// address."
             )
         if loopback:
             found += [
@@ -425,7 +437,7 @@ class Options(BaseSettings):
 
 
 def openid_apps(options: Options) -> list[dict[str, Any]]:
-    """What allauth is told of the provider of OpenID Connect; nothing where there is none."""
+    """allauth's settings for the OpenID Connect provider; empty if there is none."""
     if not options.oidc_issuer:
         return []
     return [
@@ -462,7 +474,7 @@ def host_name(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this name or address reaches only this machine."""
+    """Whether this name or address leads only to this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -470,6 +482,6 @@ def is_loopback(host: str) -> bool:
 
 
 def _sentence(place: tuple[int | str, ...], message: str) -> str:
-    """One finding of pydantic's, in the operator's words."""
+    """A validation error of pydantic as a sentence for the operator."""
     text = message.removeprefix("Value error, ")
     return f"{PREFIX}{str(place[0]).upper()}: {text}." if place else f"{text}."

@@ -27,7 +27,7 @@ def test_O2_a_database_that_answers(database: Database) -> None:
 
 def test_O2_schema_is_current_older_or_newer(database: Database) -> None:
     applied = [(app, name) for app, name in database.all("SELECT app, name FROM django_migrations")]
-    assert health.schema_is_current(database, applied) == health.Check("schema", True, "The schema is this version's.")
+    assert health.schema_is_current(database, applied) == health.Check("schema", True, "The schema is up to date.")
     older = health.schema_is_current(database, [*applied, ("store", "9999_later")])
     assert not older.ok
     assert "store.9999_later" in older.said

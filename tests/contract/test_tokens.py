@@ -92,7 +92,7 @@ def test_O6_account_user_and_token_from_the_command_line(fresh_database: Databas
     assert token["scopes"] == ["ingest"]
     assert token["token"].startswith("hg_")
     unknown = heliograph.run("createtoken", "NOPE", "--name", "desk")
-    assert (unknown.returncode, unknown.output.strip()) == (1, "There is no account NOPE. There are: ACME.")
+    assert (unknown.returncode, unknown.output.strip()) == (1, "There is no account NOPE. Accounts: ACME.")
 
 
 def test_O6_a_password_comes_from_a_file(fresh_database: DatabaseFacts, heliograph: Starter, tmp_path: Path) -> None:

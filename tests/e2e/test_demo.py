@@ -64,7 +64,7 @@ def test_the_demo_shows_everything_and_ends_at_once(demo: Process, tmp_path: Pat
 
     os.kill(demo.pid, signal.SIGINT)
     assert demo.wait(15) == 0
-    assert "goes on from here" in demo.output
+    assert "continues with this data" in demo.output
 
     # What the database says is what was shown: nothing is left half done.
     with closing(sqlite3.connect(tmp_path / "demo" / "heliograph.db")) as db:

@@ -23,7 +23,7 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
         HELIOGRAPH_BASE_URL=f"http://127.0.0.1:{port}",
         HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}",
     )
-    serve.until_printed("There is nobody yet", timeout=90.0)
+    serve.until_printed("There is no user yet", timeout=90.0)
     serve.until_printed("/first-start/", timeout=30.0)
     found = re.search(r"http://\S+/first-start/\S+/", serve.output)
     assert found

@@ -51,4 +51,4 @@ def test_bench_compares_only_with_a_report_of_its_own(heliograph: Any, empty_dat
     file.write_text('{"something": 1}')
     done = heliograph.run("bench", "--compare", str(file))
     assert done.returncode == 1
-    assert "no report of `heliograph bench --json`" in done.output
+    assert "not a report of `heliograph bench --json`" in done.output

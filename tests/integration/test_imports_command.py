@@ -85,7 +85,7 @@ def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_databas
     before = until(in_the_middle, 60, every=0.005)
     process.kill()
     second = acme.run(*command, timeout=150)
-    assert "Goes on with job" in second.output, second.output
+    assert "Continues job" in second.output, second.output
     found = answer(second)
     assert found["job"] == before
     assert found["counts"] == {"rows": 25_000, "done": 25_000, "created": 24_750, "refused": 250}
@@ -105,7 +105,7 @@ def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
     resumed = acme.run("jobs", "resume", str(paused["id"]), "--here", "--json", timeout=100)
     assert answer(resumed)["state"] == "done"
     refused = acme.run("jobs", "cancel", str(paused["id"]))
-    assert (refused.returncode, "is done already" in refused.output) == (1, True)
+    assert (refused.returncode, "is already done" in refused.output) == (1, True)
     assert answer(acme.run("jobs", "list", "--json")) == []
     assert len(answer(acme.run("jobs", "list", "--all", "--json"))) == 1
 
@@ -114,11 +114,11 @@ def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
     ("arguments", "said"),
     [
         (("nowhere.csv", "--account", "ACME"), "cannot be read"),
-        ((str(EXPORT), "--account", "NONE"), "There is no account NONE. There are: ACME."),
+        ((str(EXPORT), "--account", "NONE"), "There is no account NONE. Accounts: ACME."),
         ((str(EXPORT), "--account", "ACME", "--encoding", "klingon"), "is no encoding"),
         ((str(EXPORT), "--account", "ACME", "--separator", ";"), "No column holds the registration code"),
         ((str(EXPORT), "--account", "ACME", "--columns", str(EXPORT)), "is no column mapping"),
-        ((str(EXPORT), "--account", "ACME", "--plan", str(EXPORT)), "is no plan"),
+        ((str(EXPORT), "--account", "ACME", "--plan", str(EXPORT)), "is not a plan"),
     ],
 )
 def test_what_is_wrong_is_a_sentence(acme, arguments, said):

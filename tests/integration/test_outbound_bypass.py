@@ -294,12 +294,12 @@ def test_C6_of_a_names_addresses_only_the_allowed_are_tried(senders: list[Sender
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("https://93.184.216.34:25/", "another protocol"),
+        ("https://93.184.216.34:25/", "other than HTTP"),
         ("https://93.184.216.34:6379/", None),
-        ("https://mail.example:587/", "another protocol"),
-        ("http://93.184.216.34/", "https:// is needed"),
-        ("http://[2606:2800:220:1::1]:8080/", "https:// is needed"),
-        ("http://mail.example/", "https:// is needed"),
+        ("https://mail.example:587/", "other than HTTP"),
+        ("http://93.184.216.34/", "use https://"),
+        ("http://[2606:2800:220:1::1]:8080/", "use https://"),
+        ("http://mail.example/", "use https://"),
     ],
 )
 def test_C6_public_addresses_by_https_alone_and_not_at_other_protocols_ports(url: str, words: str | None, senders: list[Sender]) -> None:

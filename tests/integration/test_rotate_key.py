@@ -52,7 +52,7 @@ def test_C5_rotate_key_can_be_killed_and_run_again(fresh_database: DatabaseFacts
     fill(db, Vault([old]), ROWS)
     env = {"HELIOGRAPH_KEY": "", "HELIOGRAPH_KEY_FILE": str(key_file)}
     killed = heliograph("rotate-key", **env)
-    killed.until_printed("200 sealed anew", timeout=50.0)
+    killed.until_printed("200 encrypted", timeout=50.0)
     killed.kill()
     between = read_keys(key_file)
     assert between[1:] == (old,)
@@ -81,7 +81,7 @@ def test_C5_with_a_key_in_the_environment_the_operator_changes_it(fresh_database
     Fernet(made)
     done = heliograph.run("rotate-key", HELIOGRAPH_KEY=f"{new},{old}")
     assert done.returncode == 0, done.output
-    assert "Take the others out" in done.output
+    assert "Remove the others" in done.output
     assert all_open(db, Vault([new]), 10)
     stranger = heliograph.run("rotate-key", HELIOGRAPH_KEY=f"{new_key()},{new_key()}")
     assert stranger.returncode == 1
@@ -164,7 +164,7 @@ def test_C5_what_no_key_opens_keeps_the_old_key(fresh_database: DatabaseFacts, h
 
 
 def test_C5_two_rotations_at_once_are_one(key_file: Path) -> None:
-    with alone(key_file), pytest.raises(KeyFileError, match="under way"), alone(key_file):
+    with alone(key_file), pytest.raises(KeyFileError, match="is using this key file"), alone(key_file):
         pass
 
 

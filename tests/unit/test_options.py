@@ -48,7 +48,7 @@ def test_O1_defaults_are_safe_and_need_nothing(tmp_path: Path) -> None:
         ("trusted_proxies", "10.0.0.1/8", "has host bits set"),
         ("allowed_networks", "intranet", "does not appear to be an IPv4 or IPv6 network"),
         ("smtp_url", "mail.example.org", "smtp://"),
-        ("data", "data", "give the whole path"),
+        ("data", "data", "give an absolute path"),
         ("page_threads", "0", "greater than or equal to 1"),
         ("log_format", "xml", "'auto', 'console' or 'json'"),
     ],
@@ -179,7 +179,7 @@ def test_C5_keys_are_read_newest_first_and_the_variable_wins(monkeypatch: pytest
 def test_O1_a_data_folder_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     options = load(monkeypatch, data=str(tmp_path / "file" / "data"))
-    with pytest.raises(OptionsError, match="cannot be made"):
+    with pytest.raises(OptionsError, match="cannot be created"):
         options.prepare()
 
 

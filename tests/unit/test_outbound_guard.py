@@ -130,7 +130,7 @@ def test_C6_networks_of_one_account_and_of_all_are_joined() -> None:
     [
         ("10.1.2.3/16", "host bits"),
         ("intranet", "network"),
-        ("localhost:8025", "never a name"),
+        ("localhost:8025", "not a name"),
         ("127.0.0.1:0", "port"),
         ("127.0.0.1:65536", "port"),
         ("127.0.0.1:x", "port"),

@@ -67,7 +67,7 @@ def test_O1_the_systems_mounts_are_read() -> None:
 
 def test_O7_free_space(tmp_path: Path) -> None:
     assert health.disk_has_room(tmp_path, 1).ok
-    assert "full disk" in health.disk_has_room(tmp_path, 2**70).cure
+    assert "disk is full" in health.disk_has_room(tmp_path, 2**70).cure
     assert not health.disk_has_room(tmp_path / "absent").ok
 
 

@@ -51,7 +51,7 @@ class Queue:
             received = self.receiver.until_received(count)
             took, after = time.monotonic() - began, self.site.cpu()
         if received < count:
-            raise BenchError(f"Of {count:,} that were queued only {received:,} were delivered.")
+            raise BenchError(f"Only {received:,} of {count:,} queued deliveries arrived.")
         cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
         cpu |= {"receiver": self.receiver.counts()["cpu"]}
         lost, duplicated = self._missing()

@@ -80,13 +80,13 @@ class Busy:
         self._stop.set()
         if self._import is not None:
             if (ended := self._import.poll()) not in (None, 0):
-                self._failed.append(f"The import ended with {ended}.")
+                self._failed.append(f"The import ended with exit code {ended}.")
             self._import.terminate()
             self._import.wait(30)
         for thread in self._threads:
             thread.join(30)
         if self._failed or not self.pages:
-            raise BenchError(f"What stood beside the work did not work: {self._failed[0] if self._failed else 'no page was answered'}")
+            raise BenchError(f"The work beside the deliveries failed: {self._failed[0] if self._failed else 'no page was answered'}")
 
     def _get(self, connection: http.client.HTTPConnection, path: str) -> bytes:
         connection.request("GET", path, headers={"Cookie": self._cookie, "Host": urlsplit(self._site.pages).netloc})

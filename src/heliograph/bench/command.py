@@ -1,4 +1,4 @@
-"""`heliograph bench`: how fast this machine delivers, end to end, beside the fastest that its sender could (spec B6)."""
+"""`heliograph bench`: how fast this machine delivers end to end, compared with a bare libcurl loop (spec B6)."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from heliograph.domain.errors import HeliographError
 
 
 class BenchFailed(HeliographError):
-    """The bench could not be run."""
+    """The bench could not run."""
 
 
-SCENARIO: Final = typer.Option("--scenario", help="What to run; may be repeated. Default: single and bulk.")
+SCENARIO: Final = typer.Option("--scenario", help="Scenario to run; may be repeated. Default: single and bulk.")
 REGISTRATIONS: Final = typer.Option(
-    help="Registrations of a run, half of them creations. Fewer make a quick look, no measurement.", min=128
+    help="Registrations per run, half of them new. With fewer than the default, figures are rough.", min=128
 )
-DATABASE: Final = typer.Option("--database-url", help="An empty PostgreSQL database: a web and two workers run on it. Default: SQLite.")
-UNDER: Final = typer.Option("--data", help="Folder in which the bench makes its own. Default: the system's for temporary files.")
+DATABASE: Final = typer.Option("--database-url", help="An empty PostgreSQL database, for one web and two workers. Default: SQLite.")
+UNDER: Final = typer.Option("--data", help="Parent of the bench's data folder. Default: the system's temporary folder.")
 COMPARE: Final = typer.Option(
-    "--compare", help="A file with an earlier report (--json), to show beside this one.", exists=True, dir_okay=False
+    "--compare", help="File with an earlier report (--json), to show beside this one.", exists=True, dir_okay=False
 )
 
 
@@ -38,17 +38,22 @@ def bench(
     compare: Annotated[Path | None, COMPARE] = None,
     database_url: Annotated[str, DATABASE] = "",
     registrations: Annotated[int, REGISTRATIONS] = 10_000,
-    pairs: Annotated[int, typer.Option(help="How often everything is run in turn; medians are reported.", min=1)] = 5,
-    queued: Annotated[int, typer.Option(help="What waits in the scenario backlog.", min=1_000)] = 1_000_000,
+    pairs: Annotated[
+        int, typer.Option(help="How often each run and its comparison are repeated in turn; medians are reported.", min=1)
+    ] = 5,
+    queued: Annotated[int, typer.Option(help="Queued deliveries in the scenario backlog.", min=1_000)] = 1_000_000,
     under: Annotated[Path | None, UNDER] = None,
 ) -> None:
-    """Measure deliveries on this machine: a load generator, Heliograph and a receiver, in a data folder of their own.
+    """Measure deliveries on this machine, with a load generator, Heliograph and a receiver in a temporary data folder.
 
-    The work is always the same: 64 clients post registrations of 40 fields and 2 KB, half of them new, with an Idempotency-Key; of 10 flows one
-    triggers. The floor is a bare libcurl loop that posts the same bodies to the same receiver, in turn with it: compare ratios, not rates,
-    between machines. single: one registration a request. bulk: 100. many-flows: 500 flows of which 5 trigger, beside 5. backlog: with 1,000,000
-    queued, beside 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
-    a dead, a hanging, a resetting, a busy, a dripping and an unknown one that all get every change, beside a healthy one. pages: people, a full read and an import beside it.
+    The work is always the same: 64 clients post registrations of 40 fields and 2 KB, half of them new, each with an Idempotency-Key; one of
+    10 flows triggers. The floor is a bare libcurl loop that posts the same bodies to the same receiver, in turn with Heliograph. Between
+    machines, compare ratios rather than rates.
+
+    Scenarios. single: one registration per request. bulk: 100 per request. many-flows: 500 flows of which 5 trigger, compared with 5.
+    backlog: 1,000,000 queued, compared with 1,000. slow-targets: 999 dead, hanging and resetting targets beside a healthy one. bad-targets:
+    a dead, a hanging, a resetting, a busy, a slow and an unknown target, which all get every change, beside a healthy one. pages: people, a
+    full read and an import at the same time.
     """
     earlier = None
     if compare is not None:
@@ -66,7 +71,7 @@ def bench(
 
 
 def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: dict[str, int]) -> dict[str, Any]:
-    """Each scenario on ground of its own, one after the other."""
+    """Runs the scenarios one after the other, each in a data folder of its own."""
     load = round(os.getloadavg()[0], 2)
     report: dict[str, Any] = {}
     machine: dict[str, Any] = {}
@@ -82,7 +87,7 @@ def _run(wanted: list[Scenario], database_url: str, under: Path | None, size: di
 
 
 def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a scenario's process says. Raises BenchFailed."""
+    """The lines that a scenario's process prints. Raises BenchFailed."""
     argv = [sys.executable, "-m", f"{__package__}.apart"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own module
         assert process.stdin is not None
@@ -96,7 +101,7 @@ def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 raise BenchFailed(last["error"])
             yield last
     if "figures" not in last:
-        raise BenchFailed(f"The scenario {job['scenario']} ended with {process.returncode}.")
+        raise BenchFailed(f"The scenario {job['scenario']} ended with exit code {process.returncode}.")
 
 
 def register(app: typer.Typer) -> None:

@@ -17,7 +17,7 @@ MACHINE = "machine"
 
 
 class NotComparable(HeliographError):
-    """This file is no report of `heliograph bench --json`."""
+    """This file is not a report of `heliograph bench --json`."""
 
 
 def read_report(file: Path) -> Report:
@@ -27,7 +27,7 @@ def read_report(file: Path) -> Report:
     except (OSError, ValueError) as error:
         raise NotComparable(f"{file} cannot be read: {error}.") from None
     if not isinstance(found, dict) or MACHINE not in found:
-        raise NotComparable(f"{file} is no report of `heliograph bench --json`.")
+        raise NotComparable(f"{file} is not a report of `heliograph bench --json`.")
     return found
 
 

@@ -26,7 +26,7 @@ STALLED: Final = 20.0
 
 
 class BenchError(HeliographError):
-    """The bench cannot go on."""
+    """The bench cannot continue."""
 
 
 class Helper:
@@ -48,7 +48,7 @@ class Helper:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise BenchError(f"The bench's {self.name} ended with {self.process.wait()}.")
+            raise BenchError(f"The bench's {self.name} ended with exit code {self.process.wait()}.")
         return line
 
     def end(self) -> None:
@@ -186,7 +186,7 @@ def until_settled(connections: Sequence[int]) -> None:
         sql = f"SELECT 1 FROM lane WHERE state = 1 AND {db.member('connection_id', 'connections')} LIMIT 1"  # noqa: S608
         while db.all(sql, {"connections": list(connections)}):
             if time.monotonic() > deadline:
-                raise BenchError("What was delivered was not settled.")
+                raise BenchError("The delivered actions were not settled in time.")
             time.sleep(0.02)
 
 

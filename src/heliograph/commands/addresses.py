@@ -1,4 +1,4 @@
-"""Commands about what outgoing requests may reach (C6): check-address, allow-network."""
+"""Commands for what outgoing requests may reach (C6): check-address, allow-network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def register(app: typer.Typer) -> None:
 
 
 def check_address(
-    url: Annotated[str, typer.Argument(help="The whole URL, as it would stand in a connection.")],
-    account: Annotated[str, typer.Option(help="Code of the account that would send. Default: what all accounts may reach.")] = "",
+    url: Annotated[str, typer.Argument(help="The complete URL, as in a connection.")],
+    account: Annotated[str, typer.Option(help="Code of the sending account. Default: only what all accounts may reach.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Say whether an outgoing request to this URL would be let through, and why. Looks the name up and sends nothing."""
+    """Say whether an outgoing request to this URL is allowed, and why. Looks up the name and sends nothing."""
     from heliograph.options import Options  # noqa: PLC0415
     from heliograph.outbound.address_check import check_url  # noqa: PLC0415
 
@@ -42,12 +42,12 @@ def allow_network(
     account: Annotated[str, typer.Argument(help="Code of the account.")],
     networks: Annotated[
         list[str] | None,
-        typer.Argument(help="Such as 10.1.0.0/16, 10.1.2.3, or 10.1.2.3:8443 for one port. None: say what the account may reach."),
+        typer.Argument(help="Such as 10.1.0.0/16, 10.1.2.3, or 10.1.2.3:8443 for one port. None: show what the account may reach."),
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take these networks from the account's list.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove these networks from the account's list.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let one account's outgoing requests reach private networks, in force at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
+    """Allow one account's outgoing requests to reach private networks, at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
     ready()
     from heliograph.connections.services.networks import allow_networks  # noqa: PLC0415
     from heliograph.setup.services.saving import saving  # noqa: PLC0415
@@ -61,5 +61,5 @@ def allow_network(
         wanted = [network for network in allowed if network not in given] if remove else [*allowed, *given]
         with saving(of.pk, by=BY, whole_account=True) as s:
             allowed = allow_networks(s, wanted)
-    said = "\n".join(allowed) if allowed else "Nothing but public addresses, and what all accounts may reach."
+    said = "\n".join(allowed) if allowed else "Only public addresses, and what all accounts may reach."
     answer(as_json, {"account": of.code, "networks": allowed}, said)

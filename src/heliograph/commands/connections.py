@@ -1,4 +1,4 @@
-"""Commands about connections: test-connection (C3), sign-connection (C7)."""
+"""Commands for connections: test-connection (C3), sign-connection (C7)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OfAccount = Annotated[str, typer.Option("--account", help="Code of the account."
 
 
 class Signing(StrEnum):
-    """What becomes of a connection's signature."""
+    """What to do with a connection's signing secret."""
 
     NEW = "new"
     FINISH = "finish"
@@ -35,11 +35,11 @@ def run_test(
     name: Name,
     account: OfAccount,
     sample: Annotated[
-        bool, typer.Option("--sample", help="Send one real request with sample values, instead of asking the test URL.")
+        bool, typer.Option("--sample", help="Send one real request with sample values instead of calling the test URL.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Test a connection step by step. Without a test URL it only connects; nothing is posted unless --sample is given. Exit code 1 where it fails."""
+    """Test a connection step by step. Without a test URL it only connects; only --sample posts anything. Exit code 1 if it fails."""
     _start()
     from heliograph.connections import diagnosis_words as words  # noqa: PLC0415
     from heliograph.connections.services.save_and_test import try_connection  # noqa: PLC0415
@@ -78,12 +78,12 @@ def sign_connection(
     change: Annotated[
         Signing,
         typer.Option(
-            "--secret", help="new: sign with a new secret, and with the one before; finish: with the newest alone; stop: sign no more."
+            "--secret", help="new: sign with a new secret and with the previous one; finish: with the newest only; stop: no longer sign."
         ),
     ] = Signing.NEW,
     as_json: Json = False,
 ) -> None:
-    """Sign a connection's requests (Standard Webhooks) and change the secret. A new one is printed once, to be entered at the target."""
+    """Sign a connection's requests (Standard Webhooks), or change the secret. A new secret is printed once; enter it at the target."""
     _start()
     from heliograph.connections.services import signing  # noqa: PLC0415
     from heliograph.setup.services.saving import saving  # noqa: PLC0415
@@ -104,7 +104,7 @@ def sign_connection(
 
 
 def find_connection(account: Account, name: str) -> int:
-    """The connection of this name. Raises CommandError, which names those that there are."""
+    """The connection of this name. Raises CommandError, which lists the existing ones."""
     from django_scopes import scope  # noqa: PLC0415
 
     from heliograph.connections.models import Connection  # noqa: PLC0415
@@ -116,7 +116,7 @@ def find_connection(account: Account, name: str) -> int:
         if found is None:
             known = list(rows.values_list("name", flat=True)[:20])
             raise CommandError(
-                f"There is no connection {name!r} in {account.code}." + (f" There are: {', '.join(known)}." if known else "")
+                f"There is no connection {name!r} in {account.code}." + (f" Connections: {', '.join(known)}." if known else "")
             )
         return int(found.pk)
 

@@ -1,4 +1,4 @@
-"""`heliograph doctor`: looks at everything that an installation stands on, and says what to do (spec O1, O6)."""
+"""`heliograph doctor`: checks everything that an installation depends on, and says what to do (spec O1, O6)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
-    """Look at settings, data folder, disk, database, schema, key, clock and network rules; say what is wrong and what to do.
+    """Check settings, data folder, disk, database, schema, key, clock and network rules; say what is wrong and what to do.
 
-    Changes nothing. Exit code 0: all is well; 1: something has to be mended.
+    Changes nothing. Exit code 0: all is well; 1: something has to be fixed.
     """
     found = list(_examined())
     if as_json:
@@ -31,20 +31,20 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
 
 def _examined() -> Iterator[Check]:
-    """One finding after the other; what depends on something that is missing is not asked."""
+    """The checks, one after the other. If one fails, those that depend on it are left out."""
     from heliograph.store import health  # noqa: PLC0415
 
     try:
         options = Options.load()
     except OptionsError as error:
-        yield health.Check("settings", False, str(error), "Mend what the sentence names; docs/reference/settings.md has all settings.")
+        yield health.Check("settings", False, str(error), "Correct this setting; docs/reference/settings.md lists them all.")
         return
     unsafe = options.unsafe()
     yield health.Check(
         "settings",
         not unsafe,
-        " ".join(unsafe) or "The settings can be used.",
-        "A production start refuses this: change it before." if unsafe else "",
+        " ".join(unsafe) or "The settings are valid.",
+        "A production start refuses this: change it first." if unsafe else "",
     )
     for said in options.doubtful():
         yield health.Check("addresses", True, said)
@@ -62,12 +62,12 @@ def _of_database(options: Options) -> Iterator[Check]:
     from heliograph.store import health  # noqa: PLC0415
 
     if options.on_sqlite and not options.sqlite_file.exists():
-        yield health.Check("database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` makes it.")
+        yield health.Check("database", True, f"There is no database {options.sqlite_file} yet.", "The first `heliograph serve` creates it.")
         return
     try:
         keys = options.keys
     except OptionsError as error:
-        yield health.Check("key", False, str(error), "Put the key back: what it sealed cannot be opened without it.")
+        yield health.Check("key", False, str(error), "Put the key back: stored secrets cannot be read without it.")
         return
     from heliograph.commands import ready  # noqa: PLC0415
 
@@ -97,7 +97,7 @@ def _print(found: list[Check]) -> None:
         if check.cure:
             console.print(f"       {check.cure}", highlight=False, soft_wrap=True)
     wrong = sum(not c.ok for c in found)
-    console.print("\nAll is well." if not wrong else f"\n{wrong} to mend.", highlight=False)
+    console.print("\nAll is well." if not wrong else f"\n{wrong} to fix.", highlight=False)
 
 
 def register(app: typer.Typer) -> None:

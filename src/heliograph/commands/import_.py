@@ -32,7 +32,7 @@ ASKED, REFUSED, PAUSED = 3, 4, 5  # exit codes
 
 
 class ImportCommandError(HeliographError):
-    """The import cannot be started like this."""
+    """The import cannot be started with these arguments."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,39 +41,41 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV in any usual encoding and separator, .xlsx, or NDJSON.")],
+    file: Annotated[Path, typer.Argument(help="CSV (any common encoding and separator), .xlsx or NDJSON.")],
     account: Annotated[str, typer.Option(help="Code of the account.")],
     event: Annotated[str, typer.Option(help="Code of the event, for rows that name none.")] = "",
     columns: Annotated[
-        Path | None, typer.Option(help="Column mapping as JSON (docs/reference/import-columns.md). What it does not name is guessed.")
+        Path | None, typer.Option(help="Column mapping as JSON (docs/reference/import-columns.md). Other columns are guessed.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and store nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and store nothing.")] = False,
     create: Annotated[
         list[str] | None,
         typer.Option(
-            help="What to create of what the account lacks: all, none, kinds (events, statuses, types, sessions, properties, questions, options,"
-            " fields; with commas), or one thing as KIND:NAME. May be repeated. What looks like a slip is created only by name."
+            help="Which missing things to create: all, none, kinds (events, statuses, types, sessions, properties, questions, options,"
+            " fields; separated by commas), or a single thing as KIND:NAME. May be repeated. A likely typo is only created by name."
         ),
     ] = None,
-    plan: Annotated[Path | None, typer.Option(help="Create exactly what this plan ticks, with its tags; --write-plan writes one.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Create exactly what this plan marks, with its tags; --write-plan writes one.")] = None,
     write_plan: Annotated[
-        Path | None, typer.Option(help="With --dry-run: write what is lacking to this file, to be edited and given as --plan.")
+        Path | None, typer.Option(help="With --dry-run: write the missing things to this file, to edit and pass to --plan.")
     ] = None,
     without_sending: Annotated[
-        bool, typer.Option("--record-without-sending", help="Store and show in each timeline, but let no flow act on it.")
+        bool, typer.Option("--record-without-sending", help="Store the changes and show them in the timelines, but trigger no flow.")
     ] = False,
-    encoding: Annotated[str, typer.Option(help="Of a text file; default: recognised.")] = "",
-    separator: Annotated[str, typer.Option(help="Of a CSV file: comma, semicolon, tab, pipe or one sign; default: recognised.")] = "",
-    sheet: Annotated[str, typer.Option(help="Of a workbook; default: the first one that is a table.")] = "",
-    report: Annotated[Path | None, typer.Option(help="Where the refused rows go. Default: beside the file, as FILE.refused.csv.")] = None,
-    anew: Annotated[bool, typer.Option("--anew", help="Begin at the beginning, though the same import was interrupted.")] = False,
+    encoding: Annotated[str, typer.Option(help="Encoding of a text file. Default: detected.")] = "",
+    separator: Annotated[str, typer.Option(help="CSV separator: comma, semicolon, tab, pipe or any character. Default: detected.")] = "",
+    sheet: Annotated[str, typer.Option(help="Sheet of a workbook. Default: the first that contains a table.")] = "",
+    report: Annotated[
+        Path | None, typer.Option(help="File for the refused rows. Default: FILE.refused.csv, beside the imported file.")
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Start from the beginning, even if the same import was interrupted.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
     """Import registrations from a file.
 
-    Says first what the account lacks, and stores nothing then unless --create says what to make of it (exit code 3). Good rows are recorded, bad
-    ones are named with line, column, reason and what would be accepted, and written to a file (exit code 4). Ctrl-C pauses (exit code 5); the
-    same command again goes on where it was, also after a crash.
+    First lists what the account lacks. If anything is missing, nothing is stored until --create says what to do (exit code 3). Valid rows
+    are recorded; the others are listed with line, column, reason and accepted values, and written to a file (exit code 4). Ctrl-C pauses
+    (exit code 5). Run the same command again to continue, also after a crash.
     """
     _start()
     from heliograph.registrations.imports import preparation  # noqa: PLC0415
@@ -101,7 +103,7 @@ def import_(
 
 
 def _start() -> None:
-    """At a low priority already while Django is loaded, which is long work, too."""
+    """Lowers the priority first: loading Django takes long as well."""
     be_nice()
     ready()
     from heliograph.store.schema import check_schema  # noqa: PLC0415
@@ -120,13 +122,13 @@ def _account(code: str) -> int:
     if found is None:
         known = ", ".join(Account.objects.order_by("code").values_list("code", flat=True)[:20])
         raise ImportCommandError(
-            f"There is no account {code}. " + (f"There are: {known}." if known else "Make one: heliograph createaccount CODE")
+            f"There is no account {code}. " + (f"Accounts: {known}." if known else "Create one: heliograph createaccount CODE")
         )
     return int(found)
 
 
 def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
-    """What is created of what is lacking, and whether the import stops to ask first."""
+    """Which missing things are created, and whether the import stops to ask first."""
     from heliograph.registrations.imports.missing_setup import KINDS, Choice, Lack  # noqa: PLC0415
 
     if plan is not None:
@@ -138,19 +140,19 @@ def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
                 plan=tuple(Lack.from_json({k: v for k, v in row.items() if k != "create"}) for row in rows if row["create"])
             ), False
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ImportCommandError(f"{plan} is no plan: {error!r}. `--dry-run --write-plan FILE` writes one.") from None
+            raise ImportCommandError(f"{plan} is not a plan: {error!r}. `--dry-run --write-plan FILE` writes one.") from None
     everything, kinds, names = False, set(), set()
     for word in create:
         kind, colon, name = word.partition(":")
         if colon:
             plural = next((k for k in KINDS if k in (kind, f"{kind}s", f"{kind}es")), "properties" if kind == "property" else "")
             if not plural:
-                raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}")
+                raise typer.BadParameter(f"{kind!r} is not one of {', '.join(KINDS)}")
             names.add((plural, name.strip()))
             continue
         for part in filter(None, (p.strip() for p in word.split(","))):
             if part not in (*KINDS, "all", "none"):
-                raise typer.BadParameter(f"{part!r} is none of all, none, {', '.join(KINDS)}; one thing is named as KIND:NAME")
+                raise typer.BadParameter(f"{part!r} is not one of all, none, {', '.join(KINDS)}; name a single thing as KIND:NAME")
             everything |= part == "all"
             if part in KINDS:
                 kinds.add(part)
@@ -161,7 +163,7 @@ def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
 
 
 def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bool) -> Job:
-    """Runs the job here, or goes on with the one that was interrupted."""
+    """Runs the job here, or resumes the one that was interrupted."""
     from django_scopes import scope  # noqa: PLC0415
 
     from heliograph.jobs import control  # noqa: PLC0415
@@ -177,12 +179,12 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
     if job is None:
         job = preparation.start(account, parameters, by="command", owner=runner.me)
     elif control.is_alive(job, control.now()) and job.owner.split(":")[:2] != runner.me.split(":")[:2] and not _is_gone(job):
-        raise ImportCommandError(f"This import runs already, as job {job.pk}: heliograph jobs show {job.pk}")
+        raise ImportCommandError(f"This import is already running, as job {job.pk}: heliograph jobs show {job.pk}")
     else:
         control.release(job.pk)
         if job.state in (State.PAUSED, State.FAILED):
             control.resume(job.pk)
-        console.print(f"Goes on with job {job.pk}, {job.done:,} rows in. --anew would begin again.")
+        console.print(f"Continues job {job.pk} after {job.done:,} rows. Use --anew to start again.")
     with _stopped_by_signals() as stop, _progress(console) as (bar, task):
 
         def show(row: Job) -> None:
@@ -192,7 +194,7 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
 
 
 def _is_gone(job: Job) -> bool:
-    """Whether the process that ran the job on this machine has died: then nobody has to wait for its lease to run out."""
+    """Whether the process that ran the job on this machine has died; then there is no need to wait for its lease to expire."""
     import os  # noqa: PLC0415
     import socket  # noqa: PLC0415
 
@@ -211,7 +213,7 @@ def _is_gone(job: Job) -> bool:
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM end the import after the chunk in hand; a second Ctrl-C at once."""
+    """Ctrl-C and SIGTERM stop the import after its current chunk; a second Ctrl-C stops it at once."""
     stop = threading.Event()
 
     def ask(*_: object) -> None:
@@ -254,7 +256,7 @@ def _exit_code(job: Job) -> int:
 
 
 def _put_report(job: Job, place: Path) -> Path | None:
-    """Copies the report to where it was asked for; where that is not possible it stays in the data folder."""
+    """Copies the report to its place; if that fails, it stays in the data folder."""
     kept = job.result.get("report")
     if not kept:
         return None
@@ -277,7 +279,7 @@ def _write_plan(path: Path, job: Job) -> None:
 
 
 def _quiet_logs() -> None:
-    """What goes wrong stands on stderr; the rest is the job's row."""
+    """Logs only warnings and errors; the job's row has the rest."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )

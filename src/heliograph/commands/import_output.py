@@ -1,4 +1,4 @@
-"""What `heliograph import` says: on a terminal, and as JSON."""
+"""The output of `heliograph import`: on a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def say_file(console: Console, found: Draft) -> None:
         console.print(f"  {escape(column.name)}{escape(where)} {escape(column.doubt)}", style="yellow")
     plain = [c.name for c in found.left_out if not c.doubt]
     if plain:
-        console.print(f"  Left out, nothing here has these names: {escape(', '.join(plain[:_SHOWN]))}", style="yellow")
+        console.print(f"  Ignored columns, which match nothing here: {escape(', '.join(plain[:_SHOWN]))}", style="yellow")
 
 
 def say_end(console: Console, job: Job, file: Path, place: Path | None, account: str) -> None:
@@ -46,11 +46,12 @@ def say_end(console: Console, job: Job, file: Path, place: Path | None, account:
 
     if job.state == State.PAUSED:
         console.print(
-            f"Paused after {job.done:,} rows; they stay. Give the same command to go on, or: heliograph jobs resume {job.pk} --here"
+            f"Paused after {job.done:,} rows, which stay. Run the same command to continue, or: heliograph jobs resume {job.pk} --here"
         )
         return
     if job.state == State.FAILED:
-        console.print(f"[red]Failed:[/red] {escape(job.error)}\nMended, the same command goes on: heliograph jobs resume {job.pk} --here")
+        console.print(f"[red]Failed:[/red] {escape(job.error)}")
+        console.print(f"Fix the cause and run the same command again, or: heliograph jobs resume {job.pk} --here")
         return
     if job.state != State.DONE:
         console.print(f"The import is {job.state}. {escape(job.error)} heliograph jobs show {job.pk}")
@@ -61,12 +62,13 @@ def say_end(console: Console, job: Job, file: Path, place: Path | None, account:
     if job.result.get("stopped"):
         console.print(
             "\nNothing was stored. Say what to create: [bold]--create all[/bold] (all that is not in doubt), --create statuses,types,"
-            f" --create 'status:NAME', or --create none; first try: heliograph import {escape(str(file))} --account {escape(account)} --create all --dry-run"
+            " --create 'status:NAME', or --create none. To try it first:"
+            f" heliograph import {escape(str(file))} --account {escape(account)} --create all --dry-run"
         )
         return
     _say_counts(console, job)
     if place is not None:
-        console.print(f"The refused rows, with reasons: {escape(str(place))}. Corrected, that file can be imported.")
+        console.print(f"The refused rows, with reasons: {escape(str(place))}. You can correct that file and import it.")
 
 
 def _say_lacks(console: Console, lacks: Sequence[Lack], created: Sequence[bool], account: str) -> None:
@@ -78,7 +80,7 @@ def _say_lacks(console: Console, lacks: Sequence[Lack], created: Sequence[bool],
     table = Table("", "Name in the file", "Becomes", "Event", "Rows", title=f"What {account} lacks", title_justify="left", box=None)
     table.columns[4].justify = "right"
     alike: dict[tuple[bool, str, str, str, bool, str], list[Lack]] = {}
-    for lack, made in zip(lacks, created, strict=True):  # the same thing in several events is one line
+    for lack, made in zip(lacks, created, strict=True):  # one line for the same thing in several events
         name = f"{lack.event}: {lack.name}" if lack.kind == "events" else lack.name
         alike.setdefault((made, lack.kind, name, lack.parent, bool(lack.doubt), str(lack.facts)), []).append(lack)
     for (made, _, name, _, _, _), group in list(alike.items())[:_SHOWN]:

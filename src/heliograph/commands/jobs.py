@@ -1,4 +1,4 @@
-"""`heliograph jobs`: long work, seen and steered from the command line."""
+"""`heliograph jobs`: shows and controls jobs from the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(help="Long work, such as imports: see it, pause it, resume it, stop it.", no_args_is_help=True)
+    group = typer.Typer(help="Long work, such as imports: list, pause, resume and cancel it.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
     group.command("pause")(pause)
@@ -30,8 +30,8 @@ def register(app: typer.Typer) -> None:
 
 def list_(
     account: Annotated[str, typer.Option(help="Code of the account. Default: every account.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, newest first.")] = 50,
+    every: Annotated[bool, typer.Option("--all", help="Include jobs that have ended.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many jobs to list at most.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
@@ -55,7 +55,7 @@ def list_(
     from rich.table import Table  # noqa: PLC0415
 
     if not found:
-        typer.echo("No job." if every else "No job is open. --all lists those that have ended, too.")
+        typer.echo("There are no jobs." if every else "No job is open. --all includes those that have ended.")
         return
     table = Table("Job", "Account", "Kind", "State", "Progress", "What", box=None)
     for job in found:
@@ -64,7 +64,7 @@ def list_(
 
 
 def show(job: Id, as_json: Json = False) -> None:
-    """Show one job: state, progress, time left, counts, what went wrong."""
+    """Show one job: state, progress, time left, counts and error."""
     _start()
     from heliograph.jobs import control  # noqa: PLC0415
 
@@ -72,7 +72,7 @@ def show(job: Id, as_json: Json = False) -> None:
 
 
 def pause(job: Id, as_json: Json = False) -> None:
-    """Pause a job after the chunk in hand. What it has done stays."""
+    """Pause a job after its current chunk. What it has done stays."""
     _start()
     from heliograph.jobs import control  # noqa: PLC0415
 
@@ -81,10 +81,10 @@ def pause(job: Id, as_json: Json = False) -> None:
 
 def resume(
     job: Id,
-    here: Annotated[bool, typer.Option("--here", help="Run it in this terminal. Default: `heliograph serve` takes it.")] = False,
+    here: Annotated[bool, typer.Option("--here", help="Run it in this terminal. Default: `heliograph serve` runs it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let a paused or failed job go on from where it stood."""
+    """Resume a paused or failed job where it stopped."""
     _start()
     from heliograph.jobs import control  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def resume(
 
 
 def cancel(job: Id, as_json: Json = False) -> None:
-    """Stop a job for good, after the chunk in hand. What it has done stays."""
+    """Stop a job for good after its current chunk. What it has done stays."""
     _start()
     from heliograph.jobs import control  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`heliograph rotate-key`: a new key for everything that is sealed (spec C5)."""
+"""`heliograph rotate-key`: a new key for all stored secrets (spec C5)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from heliograph.options import PREFIX, Options
 
 
 class RotateError(HeliographError):
-    """The key is not rotated."""
+    """The key has not been rotated."""
 
 
 def rotate_key(
-    make: Annotated[bool, typer.Option("--make", help="Only print a new key, for HELIOGRAPH_KEY; nothing is changed.")] = False,
+    make: Annotated[bool, typer.Option("--make", help="Only print a new key, for HELIOGRAPH_KEY. Changes nothing.")] = False,
 ) -> None:
-    """Seal every stored secret with a new key, while Heliograph runs. Can be interrupted and run again; the old key stays until all is done.
+    """Encrypt every stored secret with a new key, while Heliograph runs. Can be interrupted and run again; the old key stays until the end.
 
-    With a key file: a new key is put before the old one (a file with several keys gets none: it is where an earlier run stopped, or you have put
-    one there), everything is sealed anew, and the old keys are taken out. With HELIOGRAPH_KEY: put a new key before the old one yourself,
-    separated by a comma, restart, run this, and take the old one out. On several machines: put the same new line on top of each key file
-    first. People sign in again after the next restart.
+    With a key file: the command puts a new key first, encrypts all secrets with it, and removes the old keys. If the file already has
+    several keys, because an earlier run was interrupted or you have added one, it uses the first of them. On several machines, first put
+    the same new key on top of each key file. With HELIOGRAPH_KEY: put a new key before the old one, separated by a comma; restart; run
+    this; remove the old key. After the next restart, people have to sign in again.
     """
     from cryptography.fernet import Fernet  # noqa: PLC0415
 
@@ -39,18 +39,18 @@ def rotate_key(
     if options.key.get_secret_value():
         if len(options.keys) == 1:
             raise RotateError(
-                f"{PREFIX}KEY holds one key. Put a new one before it, separated by a comma (`heliograph rotate-key --make` prints one), restart"
-                " every process with both, and run this again."
+                f"{PREFIX}KEY contains only one key. Put a new one before it, separated by a comma (`heliograph rotate-key --make` prints"
+                " one), restart every process, and run this again."
             )
         _seal_anew(options)
-        typer.echo(f"Everything is sealed with the first key of {PREFIX}KEY. Take the others out, and restart every process.")
+        typer.echo(f"All secrets are encrypted with the first key of {PREFIX}KEY. Remove the others, and restart every process.")
         return
     with alone(options.key_place):
         if len(options.keys) == 1:
             write_keys(options.key_place, [Fernet.generate_key().decode("ascii"), *options.keys])
         _seal_anew(options)
         write_keys(options.key_place, options.keys[:1])
-    typer.echo(f"Everything is sealed with the new key in {options.key_place}. Keep a copy of it apart from the backups.")
+    typer.echo(f"All secrets are encrypted with the new key in {options.key_place}. Keep a copy of it, apart from the backups.")
 
 
 def _seal_anew(options: Options) -> None:
@@ -64,9 +64,9 @@ def _seal_anew(options: Options) -> None:
     with closing(open_database(options)) as db:
         with db.transaction():
             check_key(db, vault)
-        done = renew(db, vault, on_chunk=lambda so_far: typer.echo(f"{so_far} sealed anew", err=True))
+        done = renew(db, vault, on_chunk=lambda so_far: typer.echo(f"{so_far} encrypted", err=True))
         done += settle(db, vault)
-    typer.echo(f"{done} secrets were sealed anew.")
+    typer.echo(f"{done} secrets were encrypted with the new key.")
 
 
 def register(app: typer.Typer) -> None:

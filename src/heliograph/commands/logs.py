@@ -1,4 +1,4 @@
-"""How a process logs (O8): one line per event on stderr, for people on a terminal, as JSON elsewhere. Standard output is the commands' own."""
+"""Logging (O8): one line per event on stderr, readable on a terminal, JSON elsewhere. Standard output is for the commands' results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINKS = re.compile(r"(/(?:invitation|new-password|first-start)/)[^/\s\"']+")
 
 
 def without_links(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Takes the tokens of one-time links out of what is logged: Django names the address of each request that it refuses."""
+    """Removes the tokens of one-time links: Django logs the address of each request that it refuses."""
     for key, value in event.items():
         if isinstance(value, str) and "/" in value:
             event[key] = _LINKS.sub(r"\1…", value)
@@ -37,7 +37,7 @@ def in_one_line(record: logging.LogRecord) -> bool:
 
 
 def configure(options: Options) -> None:
-    """Sets up our own loggers, and those of Django, waitress and uvicorn, which use the standard library's."""
+    """Configures our own loggers, and the standard library's for Django, waitress and uvicorn."""
     level = LEVELS[options.log_level]
     as_json = options.log_format == "json" or (options.log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [

@@ -1,4 +1,4 @@
-"""Commands that run the product: serve, web, worker, and the processes that they keep (architecture: Processes; O1-O3)."""
+"""Commands that run the product: serve, web, worker, and their child processes (architecture: Processes; O1-O3)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGES_NICE = 5
 
 
 class StartError(HeliographError):
-    """Heliograph cannot start like this."""
+    """Heliograph cannot start with these settings."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,15 +41,15 @@ def register(app: typer.Typer) -> None:
 
 
 def serve() -> None:
-    """Run everything on this machine: pages, REST, deliveries and jobs. One command, SQLite in the data folder unless a database is named.
+    """Run everything on this machine: pages, REST, deliveries and jobs. Uses SQLite in the data folder, unless another database is set.
 
-    Brings the schema up to date first. Ctrl-C or SIGTERM drains and stops within 10 seconds.
+    Updates the database schema first. Ctrl-C or SIGTERM finishes what is in flight and stops within 10 seconds.
     """
     options = _checked(first_start=True)
     if options.demo_targets:
         from heliograph.engine.supervisor.supervisor import die_with_parent  # noqa: PLC0415
 
-        die_with_parent()  # a demo that is killed leaves nothing behind
+        die_with_parent()  # a killed demo leaves no process behind
     with contextlib.ExitStack() as stack:
         if options.on_sqlite:
             from heliograph.engine.supervisor.processes import folder_lock  # noqa: PLC0415
@@ -61,19 +61,19 @@ def serve() -> None:
 
 
 def web() -> None:
-    """Run pages, REST and /ingest only, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
+    """Run only pages, REST and /ingest, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("web")
     _keep(options, [_child(name, options) for name in _doors(options)], f"Heliograph serves {options.base_url}")
 
 
 def worker() -> None:
-    """Run deliveries only: as many workers as wanted, on as many machines as wanted. Needs PostgreSQL; run `heliograph migrate` first."""
+    """Run only deliveries. Start any number of workers, on any number of machines. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("worker")
     _keep(options, [_child("engine", options)], "Heliograph delivers.")
 
 
 def _doors(options: Options) -> list[str]:
-    """The processes through which registrations come in."""
+    """The processes that take registrations."""
     return ["edge", "pages"] if options.ingest_bind else ["pages"]
 
 
@@ -81,12 +81,12 @@ def _doors(options: Options) -> list[str]:
 
 
 def _checked(*, first_start: bool) -> Options:
-    """Options of a production start: what is unsafe is refused with a sentence each."""
+    """The options of a production start. Raises StartError, with a sentence for each unsafe setting."""
     options = Options.load()
     if unsafe := options.unsafe():
         raise StartError("\n".join(unsafe))
     if (options.data / DEMO_MARK).exists() and not options.demo_targets:
-        raise StartError(f"{options.data} holds the data of `heliograph demo`. Give {PREFIX}DATA another folder.")
+        raise StartError(f"{options.data} contains the data of `heliograph demo`. Set {PREFIX}DATA to another folder.")
     ready(first_start=first_start)
     for said in options.doubtful():
         log.warning("doubtful_setting", said=said)
@@ -102,7 +102,7 @@ def _checked(*, first_start: bool) -> Options:
 def _shared(command: str) -> Options:
     options = _checked(first_start=False)
     if options.on_sqlite:
-        raise StartError(f"`heliograph {command}` needs PostgreSQL: set {PREFIX}DATABASE_URL. With SQLite, `heliograph serve` does it all.")
+        raise StartError(f"`heliograph {command}` needs PostgreSQL: set {PREFIX}DATABASE_URL. With SQLite, use `heliograph serve`.")
     from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()
@@ -118,7 +118,7 @@ def _migrate() -> None:
 
 
 def _first_start(options: Options) -> str:
-    """What is said where there is nobody yet: the link that makes the first account, unless the settings have made it (O6)."""
+    """The link to create the first account, as long as there is no user and the settings have not made one (O6)."""
     from django.db import connection  # noqa: PLC0415
 
     from heliograph.setup.services.first_start import first_link, first_user  # noqa: PLC0415
@@ -127,7 +127,7 @@ def _first_start(options: Options) -> str:
         first_user(options.admin_email, options.admin_password.get_secret_value(), options.admin_account)
     link = first_link()
     connection.close()
-    return f"\nThere is nobody yet. Set it up here, within 30 minutes: {link.address}" if link else ""
+    return f"\nThere is no user yet. Set up Heliograph here, within 30 minutes: {link.address}" if link else ""
 
 
 def _check_key() -> None:
@@ -176,14 +176,14 @@ def _keep(options: Options, children: list[Child], said: str) -> None:
 
 @contextlib.contextmanager
 def _operations(options: Options, states: Callable[[], Mapping[str, str]]) -> Iterator[None]:
-    """The operations port. A usual one that is taken, by a worker beside `web`, is no reason not to deliver; one that was asked for is. Raises StartError."""
+    """The operations port. If the default is taken, as by a worker beside `web`, there is none; if it was set, raises StartError."""
     from heliograph.engine.supervisor.operations_port import operations_port  # noqa: PLC0415
 
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(operations_port(*split_address(options.operations_bind), states, options.hosts))
         except OSError as error:
-            said = f"{options.operations_bind} cannot be opened for /health: {error.strerror}. Give {PREFIX}OPERATIONS_BIND another port."
+            said = f"{options.operations_bind} cannot be opened for /health: {error.strerror}. Set {PREFIX}OPERATIONS_BIND to another port."
             if "operations_bind" in options.model_fields_set:
                 raise StartError(said) from None
             log.warning("no_operations_port", reason=said)
@@ -209,7 +209,7 @@ def _edge() -> None:
 
 
 def _or_fatal(run: Callable[[], None]) -> None:
-    """An error of ours here is the operator's to mend: the supervisor does not try it again."""
+    """An error of ours has to be fixed by the operator, so the supervisor does not restart the process."""
     from heliograph.engine.supervisor.supervisor import FATAL  # noqa: PLC0415
 
     try:
@@ -235,7 +235,7 @@ def _run_edge() -> None:
     from heliograph.wiring import fast_door, telling  # noqa: PLC0415
 
     options = Options.load()
-    # One whose supervisor was killed answers what it has in hand first: this one's supervisor may be its successor.
+    # A door whose supervisor was killed still answers its open requests: wait for it.
     with folder_lock(options.data, f"edge-{split_address(options.ingest_bind)[1]}", patience=STOP + 2.0):
         run_door(lambda: fast_door(options, on_recorded=telling(options)))
 
@@ -269,7 +269,7 @@ def _run_pages() -> None:
 
 @contextlib.contextmanager
 def _beside_pages(options: Options) -> Iterator[None]:
-    """Jobs and housekeeping, on threads of the pages' process."""
+    """Runs jobs and housekeeping on threads of the pages' process."""
     from heliograph.wiring import beside_pages  # noqa: PLC0415
 
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""Commands that set an installation up: migrate, createaccount, createuser, createtoken, setuplink, resetpassword (O3, O6)."""
+"""Commands that set up an installation: migrate, createaccount, createuser, createtoken, setuplink, resetpassword (O3, O6)."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def register(app: typer.Typer) -> None:
 
 
 def migrate(
-    check: Annotated[bool, typer.Option("--check", help="Only say what is missing; exit code 1 if anything is.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only list the missing migrations; exit code 1 if there are any.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the database's schema up to date. Does nothing where it is; one process at a time."""
+    """Update the database schema. Does nothing if it is up to date; only one process at a time can run it."""
     ready(first_start=not check)
     from django.db import connection, transaction  # noqa: PLC0415
 
@@ -78,11 +78,11 @@ def migrate(
 
 def createaccount(
     code: Annotated[str, typer.Argument(help="1 to 25 letters, digits and dashes.")],
-    name: Annotated[str, typer.Option(help="The name that pages show. Default: the code.")] = "",
-    timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
+    name: Annotated[str, typer.Option(help="Name shown on pages. Default: the code.")] = "",
+    timezone: Annotated[str, typer.Option(help="Time zone, such as Europe/Berlin.")] = "UTC",
     as_json: Json = False,
 ) -> None:
-    """Make an account with its standard statuses."""
+    """Create an account with its standard statuses."""
     _start()
     from heliograph.setup.services.create_account import AccountFacts, create_account  # noqa: PLC0415
 
@@ -90,22 +90,20 @@ def createaccount(
     answer(
         as_json,
         {"id": account.pk, "code": account.code, "name": account.name, "timezone": account.timezone},
-        f"Made the account {account.code}.\nNext: heliograph createuser EMAIL --account {account.code} --role administrator",
+        f"Created the account {account.code}.\nNext: heliograph createuser EMAIL --account {account.code} --role administrator",
     )
 
 
 def createuser(
-    email: Annotated[str, typer.Argument(help="E-mail address; it signs in with it.")],
-    account: Annotated[str, typer.Option(help="Code of the account. Without one: an operator, who belongs to none.")] = "",
-    name: Annotated[str, typer.Option(help="The name that pages show. Default: the e-mail address.")] = "",
+    email: Annotated[str, typer.Argument(help="E-mail address, used to sign in.")],
+    account: Annotated[str, typer.Option(help="Code of the account. Without it, the user is an operator, who belongs to no account.")] = "",
+    name: Annotated[str, typer.Option(help="Name shown on pages. Default: the e-mail address up to the @.")] = "",
     role: Annotated[RoleName, typer.Option(help="What the user may do in the account.")] = RoleName.VIEWER,
-    password_file: Annotated[
-        Path | None, typer.Option(help="File whose first line is the password; - reads it from standard input.")
-    ] = None,
-    generate: Annotated[bool, typer.Option("--generate", help="Make a password and print it, once.")] = False,
+    password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password; - reads standard input.")] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate a password and print it once.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a user. Asks for a password, unless --password-file or --generate is given."""
+    """Create a user. Asks for a password, unless --password-file or --generate is given."""
     if password_file and generate:
         raise typer.BadParameter("give --password-file or --generate, not both")
     _start()
@@ -116,21 +114,21 @@ def createuser(
     password = new_password() if generate else _password(password_file)
     user = create_user(PersonFacts(email, name or email.partition("@")[0], Role[role.name], of), password, by=BY)
     facts = {"id": user.pk, "email": user.email, "account": of.code if of else None, "role": user.role}
-    said = f"Made the user {user.email}."
+    said = f"Created the user {user.email}."
     if generate:
         facts["password"] = password
-        said += f"\nPassword, shown this once: {password}"
+        said += f"\nPassword (shown only once): {password}"
     answer(as_json, facts, said)
 
 
 def createtoken(
     account: Annotated[str, typer.Argument(help="Code of the account.")],
     name: Annotated[str, typer.Option(help="What the token is for, such as “badge desk”.")],
-    scope: Annotated[list[ScopeName] | None, typer.Option(help="What it may do; may be repeated. Default: ingest.")] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires. Default: never.")] = None,
+    scope: Annotated[list[ScopeName] | None, typer.Option(help="What the token may do; may be repeated. Default: ingest.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="Days until the token expires. Default: never.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make an API token and print it, once."""
+    """Create an API token and print it once."""
     _start()
     from heliograph.accounts.tokens import create_token  # noqa: PLC0415
 
@@ -145,32 +143,32 @@ def createtoken(
         "expires": expires.isoformat() if expires else None,
         "token": made.secret,
     }
-    answer(as_json, facts, f"{made.secret}\nThis is shown once. Send it as: Authorization: Bearer <token>")
+    answer(as_json, facts, f"{made.secret}\nThis is shown only once. Send it as: Authorization: Bearer <token>")
 
 
 def setuplink(as_json: Json = False) -> None:
-    """Print a one-time link for the first start, good for 30 minutes: account and Administrator. Only while there is no user."""
+    """Print a one-time link for creating the first account and Administrator, valid for 30 minutes. Only while there is no user."""
     _start()
     from heliograph.setup.services.first_start import first_link  # noqa: PLC0415
 
     link = first_link()
     if link is None:
         raise CommandError(
-            "There are users already. Another one: heliograph createuser EMAIL. A lost password: heliograph resetpassword EMAIL."
+            "There are users already. To add one: heliograph createuser EMAIL. For a lost password: heliograph resetpassword EMAIL."
         )
-    answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, f"{link.address}\nGood for 30 minutes and for one use.")
+    answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, f"{link.address}\nValid for 30 minutes, and only once.")
 
 
 def resetpassword(email: Annotated[str, typer.Argument(help="E-mail address of the user.")], as_json: Json = False) -> None:
-    """Print a one-time link by which a user chooses a new password; the old one goes on until then. A second factor is still asked for."""
+    """Print a one-time link for setting a new password. The old password works until then; a second factor is still asked for."""
     _start()
     from heliograph.accounts.people import NoSuchPerson, link_for  # noqa: PLC0415
 
     try:
         link = link_for(email, by=BY)
     except NoSuchPerson:
-        raise CommandError(f"There is no user {email} who may sign in.") from None
-    said = f"{link.address}\nGood until {link.expires:%Y-%m-%d %H:%M} UTC, and for one use."
+        raise CommandError(f"No user {email} may sign in.") from None
+    said = f"{link.address}\nValid until {link.expires:%Y-%m-%d %H:%M} UTC, and only once."
     answer(as_json, {"link": link.address, "expires": link.expires.isoformat()}, said)
 
 
@@ -182,14 +180,14 @@ def _start() -> None:
 
 
 def find_account(code: str) -> Account:
-    """The account of this code. Raises CommandError, which names those that there are."""
+    """The account of this code. Raises CommandError, which lists the existing ones."""
     from heliograph.accounts.models import Account  # noqa: PLC0415
 
     found = Account.objects.filter(code=code).first()
     if found is None:
         known = list(Account.objects.order_by("code").values_list("code", flat=True)[:20])
         raise CommandError(
-            f"There is no account {code}. " + (f"There are: {', '.join(known)}." if known else "Make one: heliograph createaccount CODE")
+            f"There is no account {code}. " + (f"Accounts: {', '.join(known)}." if known else "Create one: heliograph createaccount CODE")
         )
     return found
 
@@ -206,11 +204,11 @@ def _password(file: Path | None) -> str:
             raise CommandError("The password file is empty.")
         return lines[0]
     if not sys.stdin.isatty():
-        raise CommandError("There is no terminal to ask for a password. Give --password-file FILE or --generate.")
+        raise CommandError("There is no terminal to ask for a password. Use --password-file FILE or --generate.")
     found: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return found
 
 
 def answer(as_json: bool, facts: dict[str, Any], said: str) -> None:
-    """Prints the facts for scripts, or the sentence for people."""
+    """Prints the facts as JSON, or the sentence."""
     typer.echo(json.dumps(facts, ensure_ascii=False) if as_json else said)

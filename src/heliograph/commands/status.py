@@ -1,4 +1,4 @@
-"""`heliograph status`: the queue, the workers, the disk, in a terminal (spec O2)."""
+"""`heliograph status`: the queue, the workers and the disk, on a terminal (spec O2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
-    """Say how deep the queue is, what is oldest in it, who works, and what went wrong last. Exit code 3: nobody delivers."""
+    """Show the queue's length and its oldest items, the workers, and the last error. Exit code 3: no worker is running."""
     ready()
     from django.db import connections  # noqa: PLC0415
 
@@ -41,14 +41,14 @@ def _print(s: Status) -> None:
     more = "" if s.counted else " or more"
     table.add_row("Queue", f"{s.pending:,}{more} to be sent, {s.waiting:,}{more} waiting for a retry, {s.stuck:,} waiting for a tag")
     table.add_row("Oldest", f"first attempt {_ago(s.oldest_pending)}, retry that is due {_ago(s.oldest_due)}")
-    table.add_row("Connections", f"{s.paused_connections} paused, {s.held_connections} held for a moment")
+    table.add_row("Connections", f"{s.paused_connections} paused, {s.held_connections} resting")
     table.add_row("Slots", f"{s.owned_slots} of 64 owned")
     for w in s.workers:
         said = w.said
-        text = f"process {said.get('pid', '?')}: {said.get('slots', 0)} slots, {said.get('under_way', 0)} under way"
+        text = f"process {said.get('pid', '?')}: {said.get('slots', 0)} slots, {said.get('under_way', 0)} requests in flight"
         table.add_row("Worker", f"{text}, {said.get('delivered', 0):,} delivered, {said.get('failed', 0):,} failed")
     if not s.workers:
-        table.add_row("Worker", "[red]nobody delivers: start `heliograph serve` or `heliograph worker`[/red]")
+        table.add_row("Worker", "[red]none is running: start `heliograph serve` or `heliograph worker`[/red]")
     if s.last_error:
         table.add_row("Last error", s.last_error)
     if s.disk_free is not None:

@@ -1,4 +1,4 @@
-"""`heliograph demo`: the real `serve` as a child, and beside it the targets, the stream of registrations and the screen."""
+"""`heliograph demo`: a real `serve` as a child process, with targets, a stream of registrations and a screen."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from heliograph.demo.receiver import Targets, start
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, default_data
 
-MARK = "demo.json"  # in the data folder: what it holds is invented, and `serve` refuses it
+MARK = "demo.json"  # marks a data folder with invented data, which `serve` refuses
 USER = "demo@example.org"
-# Seconds; the real ones are minutes, and nobody watches a demo for an hour (D5 lets an account set them).
+# Seconds. The usual intervals are minutes, too long for a demo (D5 lets an account set them).
 RETRY_INTERVALS = {
     "System": [2.0, 5.0, 10.0],
     "Connection": [5.0, 10.0, 20.0],
@@ -37,12 +37,12 @@ RETRY_INTERVALS = {
     "General": [8.0, 15.0, 30.0],
     "Config": [15.0, 30.0, 60.0],
 }
-FIRST = 40  # documents at once, so that the first page has something to show
+FIRST = 40  # documents at the start, so that the first page is not empty
 PACE = (0.3, 2.5)  # seconds between two registrations
 
-PORT = typer.Option(help="Port of the pages on 127.0.0.1; 0: 8700, or the next one that is free.", min=0, max=65534)
-DATA = typer.Option(help="Folder of the demo's data; default: `demo` in the usual data folder (HELIOGRAPH_DATA).")
-FRESH = typer.Option("--fresh", help="Throw away what an earlier demo left and begin anew.")
+PORT = typer.Option(help="Port of the pages on 127.0.0.1. 0: 8700, or the next free one.", min=0, max=65534)
+DATA = typer.Option(help="The demo's data folder. Default: `demo` in the usual data folder (HELIOGRAPH_DATA).")
+FRESH = typer.Option("--fresh", help="Delete the data of an earlier demo and start again.")
 
 
 class DemoError(HeliographError):
@@ -53,11 +53,11 @@ def demo(
     port: Annotated[int, PORT] = 0,
     data: Annotated[Path | None, DATA] = None,
     fresh: Annotated[bool, FRESH] = False,
-    seconds: Annotated[float, typer.Option(help="Stop by itself after so many seconds; 0: run until Ctrl-C.", hidden=True)] = 0,
+    seconds: Annotated[float, typer.Option(help="Stop after this many seconds. 0: run until Ctrl-C.", hidden=True)] = 0,
 ) -> None:
-    """Show everything on this machine, with invented people: pages, flows, three targets with their troubles.
+    """Show the whole product on this machine, with invented people, flows, and three targets that sometimes fail.
 
-    Listens on 127.0.0.1 only and reaches nothing but its own targets. Ctrl-C ends it; the next start goes on with the same data.
+    Listens on 127.0.0.1 only and sends only to its own targets. Ctrl-C ends it; the next start continues with the same data.
     """
     folder = (data or Path(os.environ.get(f"{PREFIX}DATA") or default_data()) / "demo").absolute()
     console = Console()
@@ -82,16 +82,16 @@ def demo(
             timer.start()
         threading.Thread(target=_register, args=(account, stop), name="registrations", daemon=True).start()
         _show(account, console, stop)
-    console.print("The demo has ended. `heliograph demo` goes on from here; `heliograph demo --fresh` begins anew.", style="dim")
+    console.print("The demo has ended. `heliograph demo` continues with this data; `heliograph demo --fresh` starts again.", style="dim")
 
 
 def _free_port(wanted: int) -> int:
-    """The wanted port, or from 8700 on the next one that is free with its neighbour (operations). Raises DemoError."""
+    """The wanted port, or the first from 8700 on that is free together with its successor (operations). Raises DemoError."""
     for port in (wanted,) if wanted else range(8700, 8900, 2):
         with socket.socket() as pages, socket.socket() as operations:
             try:
                 for each in (pages, operations):
-                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was ours a moment ago is free
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a port that we have just closed counts as taken
                 pages.bind(("127.0.0.1", port))
                 operations.bind(("127.0.0.1", port + 1))
             except OSError:
@@ -101,11 +101,11 @@ def _free_port(wanted: int) -> int:
 
 
 def _prepare_folder(folder: Path, *, fresh: bool) -> None:
-    """Only a folder that is empty, or that an earlier demo made, is used: this command deletes and invents."""
+    """Refuses a folder that is neither empty nor an earlier demo's: the demo deletes and invents data. Raises DemoError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     mark = folder / MARK
     if any(folder.iterdir()) and not mark.exists():
-        raise DemoError(f"{folder} holds something that is no demo. Give another folder with --data.")
+        raise DemoError(f"{folder} contains something other than a demo. Choose another folder with --data.")
     if fresh:
         for file in folder.iterdir():
             if file.is_file():
@@ -114,7 +114,7 @@ def _prepare_folder(folder: Path, *, fresh: bool) -> None:
 
 
 def _set_environment(folder: Path, port: int, receiver_port: int) -> None:
-    """The demo's own settings, whatever the environment says: loopback only, and nothing reachable but its targets."""
+    """Replaces all settings of the environment: the demo listens on loopback and reaches only its targets."""
     for name in [n for n in os.environ if n.startswith(PREFIX)]:
         del os.environ[name]
     os.environ |= {
@@ -128,7 +128,7 @@ def _set_environment(folder: Path, port: int, receiver_port: int) -> None:
 
 
 def _prepare_data(receiver_port: int, password: str) -> int:
-    """Migrates, sets the account up at the first start, points its connections to the targets, and gives the user a new password; the account's id."""
+    """Migrates, sets up the account at the first start, points it to the targets, and sets a new password. Returns the account's id."""
     from django.core.management import call_command  # noqa: PLC0415
 
     from heliograph.accounts.models import Account, Role, User  # noqa: PLC0415
@@ -152,7 +152,7 @@ def _prepare_data(receiver_port: int, password: str) -> int:
 
 @contextmanager
 def _served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`heliograph serve` as a child with a log of its own; ended as an operator would end it."""
+    """`heliograph serve` as a child process with its own log, ended as an operator would end it."""
     with (folder / "serve.log").open("ab") as log:
         child = subprocess.Popen([sys.executable, "-m", "heliograph", "serve"], stdout=log, stderr=log, start_new_session=True)
         try:
@@ -170,7 +170,7 @@ def _wait_until_ready(port: int, child: subprocess.Popen[bytes], stop: threading
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if child.poll() is not None:
-            raise DemoError("`heliograph serve` did not start. Does another demo run on this folder? serve.log in it says more.")
+            raise DemoError("`heliograph serve` did not start. Is another demo using this folder? See serve.log in it.")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/sign-in/", timeout=2):
                 return
@@ -178,7 +178,7 @@ def _wait_until_ready(port: int, child: subprocess.Popen[bytes], stop: threading
             if stop.wait(0.1):
                 return
     raise DemoError(
-        f"The pages do not answer on port {port}. Is it in use? Choose another with --port; serve.log in the data folder says more."
+        f"The pages do not answer on port {port}. Is it in use? Choose another with --port, and see serve.log in the data folder."
     )
 
 
@@ -200,7 +200,7 @@ def _source(path: Path) -> tuple[Any, Any]:
 
 
 def _register(account: int, stop: threading.Event) -> None:
-    """The stream: a handful at once where there are none yet, then one at a time, as on a busy day."""
+    """The stream of registrations: FIRST of them at once if there are none yet, then one at a time."""
     from itertools import islice  # noqa: PLC0415
 
     from heliograph.demo.stream import Stream  # noqa: PLC0415

@@ -93,7 +93,7 @@ def cancel(job: int, account: int | None = None) -> Job:
     with transaction.atomic():
         row = _locked(job, account)
         if row.is_over:
-            raise NotPossible(f"Job {job} is {row.state} already.")
+            raise NotPossible(f"Job {job} is already {row.state}.")
         if is_alive(row, now()):
             return _saved(row, State.CANCELLING)
         row.finished, row.owner = now(), ""

@@ -12,7 +12,7 @@ from heliograph.store.database import Database
 
 
 class JobError(HeliographError):
-    """The job cannot go on, and its sentence says why. It can be resumed once that is mended."""
+    """The job cannot continue, and its sentence says why. Once that is fixed, it can be resumed."""
 
 
 class UnknownKind(HeliographError):
@@ -67,14 +67,14 @@ class Kinds:
     def register(self, kind: Kind) -> None:
         """Adds a kind. A second one of the same name is a mistake in the program."""
         if kind.name in self._kinds and self._kinds[kind.name] is not kind:
-            raise ValueError(f"there are two kinds of jobs named {kind.name}")
+            raise ValueError(f"two kinds of jobs are named {kind.name}")
         self._kinds[kind.name] = kind
 
     def __getitem__(self, name: str) -> Kind:
         try:
             return self._kinds[name]
         except KeyError:
-            raise UnknownKind(f"There is no job of the kind {name!r} here; a newer release may have made it.") from None
+            raise UnknownKind(f"This release does not know jobs of the kind {name!r}; a newer release may have created this one.") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)

@@ -68,7 +68,7 @@ class Runner:
         """
         row = self._claim(job)
         if row is None:
-            raise Taken(f"Job {job} is run by another process.")
+            raise Taken(f"Another process is running job {job}.")
         return self._run(row, stop or threading.Event(), watch, rest=0.0, paused_by_stop=True)
 
     def run_forever(self, stop: threading.Event) -> None:
@@ -82,7 +82,7 @@ class Runner:
                         self._run(row, stop, None, rest=REST)
                         continue
                 except (DjangoDatabaseError, HeliographError, *_PASSING):
-                    log.exception("jobs_look_failed")
+                    log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
         finally:
@@ -102,7 +102,7 @@ class Runner:
                         running.append(thread)
                         continue
                 except (DjangoDatabaseError, HeliographError, *_PASSING):
-                    log.exception("jobs_look_failed")
+                    log.exception("job_poll_failed")
                     close_old_connections()
                 stop.wait(LOOK)
             for thread in running:
@@ -115,7 +115,7 @@ class Runner:
         try:
             self._run(row, stop, None, rest=None)
         except (DjangoDatabaseError, HeliographError, *_PASSING):
-            log.exception("job_left_behind", job=row.pk)  # its heartbeat ends, and whoever looks next takes it
+            log.exception("job_thread_failed", job=row.pk)  # its heartbeat ends, and whoever looks next takes it
         finally:
             connections.close_all()
 
@@ -187,9 +187,9 @@ class Runner:
         except HeliographError as error:
             return self._fail(row, str(error))
         except Exception:
-            log.exception("job_broke", job=row.pk)
+            log.exception("job_crashed", job=row.pk)
             return self._fail(
-                row, "Something in Heliograph itself went wrong; the log has it. Resuming the job tries again from where it stood."
+                row, "Heliograph failed with an internal error; see the log. Resuming the job tries again from where it stopped."
             )
         finally:
             _close(handler)
@@ -280,7 +280,7 @@ class Runner:
         fresh.owner = ""
         with scopes_disabled():
             fresh.save(update_fields=["state", "error", "finished", "owner"])
-        log.info("job_left", job=fresh.pk, state=fresh.state, done=fresh.done, at=_text(fresh.finished))
+        log.info("job_released", job=fresh.pk, state=fresh.state, done=fresh.done, at=_text(fresh.finished))
         return fresh
 
 

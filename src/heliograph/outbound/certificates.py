@@ -24,7 +24,7 @@ class BadCertificate(HeliographError):
 def check_authorities(text: str) -> None:
     """Certificates of authorities, one after another (PEM). Raises BadCertificate."""
     if _KEY.search(text):
-        raise BadCertificate("There is a private key among the certificates; an authority gives out certificates only.")
+        raise BadCertificate("There is a private key among the certificates. Enter the authorities' certificates only.")
     _certificates(text)
 
 
@@ -33,7 +33,7 @@ def check_identity(text: str) -> None:
     keys = _KEY.findall(text)
     if len(keys) != 1:
         raise BadCertificate(
-            "The certificate's private key is missing; paste both, one after the other."
+            "The certificate's private key is missing. Paste both, one after the other."
             if not keys
             else "There is more than one private key."
         )
@@ -50,12 +50,12 @@ def _private_key(text: str) -> PrivateKeyTypes:
         key = serialization.load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise BadCertificate(
-            "The private key is protected by a password; take that away first: openssl pkey -in key.pem -out open.pem"
+            "The private key is protected by a password. Remove it first: openssl pkey -in key.pem -out open.pem"
         ) from None
     except (ValueError, UnicodeEncodeError):
         raise BadCertificate("The private key cannot be read.") from None
     except Exception:  # noqa: BLE001 -- an algorithm that the library does not know has many errors, and none may repeat the key
-        raise BadCertificate("The private key is of a kind that cannot be used.") from None
+        raise BadCertificate("The private key is of an unsupported type.") from None
     if getattr(key, "key_size", 0) > LARGEST_KEY:
         raise BadCertificate(f"The private key has more than {LARGEST_KEY:,} bits.")
     return key
@@ -65,4 +65,4 @@ def _certificates(text: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(text.encode())
     except (ValueError, UnicodeEncodeError):
-        raise BadCertificate("There is no certificate that can be read; it begins with -----BEGIN CERTIFICATE-----.") from None
+        raise BadCertificate("No certificate can be read. A certificate begins with -----BEGIN CERTIFICATE-----.") from None

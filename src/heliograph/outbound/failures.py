@@ -38,8 +38,8 @@ _CERTIFICATE: Final = {
     10: "its certificate has expired",
     18: "its certificate is self-signed",
     19: "its certificate was issued by an authority that is not trusted here",
-    20: "its certificate was issued by an authority that is not trusted here, or the target does not send the certificates between",
-    21: "its certificate was issued by an authority that is not trusted here, or the target does not send the certificates between",
+    20: "its certificate was issued by an authority that is not trusted here, or the target does not send the intermediate certificates",
+    21: "its certificate was issued by an authority that is not trusted here, or the target does not send the intermediate certificates",
     62: "its certificate is for another name",
 }
 
@@ -68,7 +68,7 @@ def explain(code: int, target: Target, *, sent: bool, answered: bool, verify: in
         case _ if code in _CLOSED:
             return Cause.RESET, f"{target} closed the connection {'in the middle of its answer' if answered else 'without an answer'}."
         case _ if code in _GARBLED:
-            return Cause.GARBLED, f"What {target} answered is not HTTP."
+            return Cause.GARBLED, f"The answer of {target} is not HTTP."
         case _ if code == _TOO_LONG:
             return Cause.GARBLED, f"The answer of {target} has headers that are too long."
         case _:

@@ -23,7 +23,7 @@ type Table = tuple[tuple[Network, str], ...]
 
 
 class GuardError(HeliographError):
-    """The list of allowed networks cannot be read."""
+    """The list of allowed networks is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,9 @@ def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ve
             return Verdict(False, inside + verdict.reason)
         by_operator = by_operator and verdict.by_operator
     if not by_operator and port in BLOCKED_PORTS:
-        return Verdict(False, f"port {port} belongs to another protocol than HTTP")
+        return Verdict(False, f"port {port} belongs to a protocol other than HTTP")
     if not by_operator and plain:
-        return Verdict(
-            False, f"{literal} is a public address, and what is sent there by http:// everybody on the way can read; https:// is needed"
-        )
+        return Verdict(False, f"{literal} is a public address, and anybody on the way can read what is sent by http://; use https://")
     return Verdict(True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator)
 
 
@@ -106,7 +104,7 @@ def _judge_layer(address: Address, policy: Policy) -> Verdict:
         if address in network and (machine is None or network.num_addresses == 1):
             return Verdict(True, f"{address} is allowed by the operator", by_operator=True)
     if machine is not None:
-        return Verdict(False, f"{address} is {machine}; only an entry for exactly this address opens it")
+        return Verdict(False, f"{address} is {machine}; only an entry for exactly this address allows it")
     special = _special(address)
     if special is not None:
         return Verdict(False, f"{address} is {special}, and the operator has not allowed that network")
@@ -162,7 +160,7 @@ def _endpoint(entry: str) -> tuple[Address, int] | None:
     try:
         address = ip_address(host[1:-1] if bracketed else host)
     except ValueError:
-        raise GuardError(f"{entry!r}: an exception names an address and a port, like 127.0.0.1:8025, never a name") from None
+        raise GuardError(f"{entry!r}: an exception is an address and a port, like 127.0.0.1:8025, not a name") from None
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
         raise GuardError(f"{entry!r}: the port is a number from 1 to 65535")
     return address, int(port)

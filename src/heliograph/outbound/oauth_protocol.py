@@ -67,7 +67,7 @@ class SignInRefused(HeliographError):
     """The authority sent somebody back without a code. error: its word for why, "" for none that could be read."""
 
     def __init__(self, error: str, description: str) -> None:
-        super().__init__(f"The sign-in was refused ({error})." if error else "The sign-in brought no code.")
+        super().__init__(f"The sign-in was refused ({error})." if error else "The sign-in returned no code.")
         self.error = error
         self.description = description
 
@@ -189,7 +189,7 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
         message = f"No access token: {who} answered {response.status}."
         return Denied(Refused(Category.CONNECTION, Cause.OAUTH, message, left=False, retry_after=wait))
     if 300 <= response.status < 400:
-        return Denied(oauth_refused(f"{who} answered {response.status}, a redirect: this is not the address where tokens are given."))
+        return Denied(oauth_refused(f"{who} answered {response.status}, a redirect: this is not the address that issues tokens."))
     try:
         return _tokens(connection, ask, response.body, masks)
     except OAuth2Error as error:
@@ -214,7 +214,7 @@ def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Toke
         raise ValueError("not a bearer token")
     access, refresh = found["access_token"], found.get("refresh_token") or ""
     if not isinstance(access, str) or not isinstance(refresh, str) or not access:
-        raise ValueError("a token is no text")
+        raise ValueError("a token is not text")
     life, scope = found.get("expires_in"), found.get("scope")
     masks = masks.also(secrets=[access, refresh])
     granted = " ".join(map(str, scope)) if isinstance(scope, list) else str(scope or connection.scope)

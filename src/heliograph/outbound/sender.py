@@ -214,7 +214,7 @@ class Sender:
     def _begin(self, job: Job) -> None:
         request = job.request
         if request.method not in METHODS:
-            self._refuse(job, Cause.BAD_REQUEST, f"{request.method[:20]!r} is not a method that can be sent.")
+            self._refuse(job, Cause.BAD_REQUEST, f"{request.method[:20]!r} is not a supported method.")
             return
         if request.method == "GET" and request.body is not None:
             self._refuse(job, Cause.BAD_REQUEST, "A GET request carries no body.")
@@ -316,7 +316,7 @@ class Sender:
             self._multi.add_handle(transfer.curl)
         except (pycurl.error, ValueError, TypeError):
             transfer.close()
-            self._refuse(job, Cause.BAD_REQUEST, f"The request to {target} holds something that cannot be sent.")
+            self._refuse(job, Cause.BAD_REQUEST, f"The request to {target} contains something that cannot be sent.")
             return
         self._open[transfer.curl] = transfer, job
 

@@ -67,13 +67,13 @@ def read_target(url: str) -> Target:
     if len(url) > LONGEST_URL:
         raise InvalidTarget(f"The URL is longer than {LONGEST_URL:,} characters.")
     if _UNSAFE.search(url):
-        raise InvalidTarget("The URL holds a space, a line break, a backslash or another control character.")
+        raise InvalidTarget("The URL contains a space, a line break, a backslash or another control character.")
     authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     if "@" in authority:
-        raise InvalidTarget("The URL holds a user name or password before the host; use a connection with Basic Authentication.")
+        raise InvalidTarget("The URL contains a user name or password before the host; use a connection with Basic Authentication.")
     match = _URL.fullmatch(url)
     if match is None:
-        raise InvalidTarget("The URL has no readable host; it has to look like https://example.org/path.")
+        raise InvalidTarget("The URL has no readable host; it must look like https://example.org/path.")
     scheme = match["scheme"].lower()
     if scheme not in DEFAULT_PORTS:
         raise InvalidTarget(f"The URL begins with {scheme[:20]}://; only https:// and http:// can be used.")
@@ -87,7 +87,7 @@ def read_target(url: str) -> Target:
     try:
         return Target(scheme, host, port, literal, rest if rest.isascii() else quote(rest, safe=_KEPT))
     except UnicodeEncodeError:
-        raise InvalidTarget("The URL holds half a character (a lone surrogate).") from None
+        raise InvalidTarget("The URL contains half a character (a lone surrogate).") from None
 
 
 def with_ascii_host(url: str) -> str:
@@ -108,13 +108,13 @@ def _read_host(text: str) -> tuple[str, bool]:
         try:
             return str(IPv6Address(text[1:-1])), True
         except AddressValueError:
-            raise InvalidTarget("The URL's host is no valid IPv6 address.") from None
+            raise InvalidTarget("The URL's host is not a valid IPv6 address.") from None
     host = text
     if not host.isascii():
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except UnicodeError:  # idna.IDNAError is one
-            raise InvalidTarget("The URL's host name holds characters that no host name can have.") from None
+            raise InvalidTarget("The URL's host name contains characters that no host name can have.") from None
     host = host.lower()
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
@@ -123,5 +123,5 @@ def _read_host(text: str) -> tuple[str, bool]:
         try:
             return socket.inet_ntoa(socket.inet_aton(host.removesuffix("."))), True
         except OSError:
-            raise InvalidTarget("The URL's host is no valid IPv4 address.") from None
+            raise InvalidTarget("The URL's host is not a valid IPv4 address.") from None
     return host, False

@@ -304,7 +304,7 @@ class Transfer:
         if self.stale or (self._late and not self.sent):
             return Cause.TIMEOUT, f"No connection to {target} could be made in time."
         if self._exhausted and not self.sent:
-            return Cause.EXCEPTION, "Heliograph could not open a connection: this machine has no socket left."
+            return Cause.EXCEPTION, "Heliograph could not open a connection: this machine has no free socket."
         if self._lines_too_long:
             return Cause.GARBLED, f"The answer of {target} has headers that are longer than {self._header_cap:,} bytes."
         if self._twice:

@@ -60,7 +60,7 @@ class Item:
         try:
             self.request_hash  # noqa: B018 -- whether it can be worked out
         except (ValueError, TypeError, RecursionError):
-            return Problem("", "is no JSON that can be kept: half a character, or nested too deeply.")
+            return Problem("", "cannot be stored as JSON: it contains a lone surrogate, or is nested too deeply.")
         return None
 
 

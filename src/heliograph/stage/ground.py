@@ -28,7 +28,7 @@ LOOPBACK: Final = "127.0.0.1/32"
 
 
 class GroundError(HeliographError):
-    """A trial cannot stand here."""
+    """A trial cannot run here."""
 
 
 @dataclass(slots=True)
@@ -74,11 +74,11 @@ def ground(
     processes, by name in lower case. Raises GroundError.
     """
     if database_url and urlsplit(database_url).scheme not in {"postgresql", "postgres"}:
-        raise GroundError("--database-url must begin with postgresql://; without it the trial uses SQLite in a folder of its own.")
+        raise GroundError("--database-url must begin with postgresql://; without it, the trial uses SQLite in a temporary folder.")
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"heliograph-{purpose}-", dir=under))
     except OSError as error:
-        raise GroundError(f"No folder can be made in {under}: {error.strerror}.") from None
+        raise GroundError(f"No folder can be created in {under}: {error.strerror}.") from None
     made = Ground(
         folder,
         database_url,
@@ -128,7 +128,7 @@ def _claim(url: str) -> psycopg.Connection[Any]:
     try:
         ((free,),) = session.execute("SELECT pg_try_advisory_lock(%s, %s)", LOCK).fetchall()
         if not free:
-            raise GroundError("Another trial runs on this database. Wait for it, or give another database.")
+            raise GroundError("Another trial is running on this database. Wait for it to end, or use another database.")
         _check_is_ours(session)
         _empty(session)
         session.execute(sql.SQL("CREATE TABLE {} (made timestamptz NOT NULL DEFAULT now())").format(sql.Identifier(MARK)))
@@ -143,7 +143,7 @@ def _check_is_ours(session: psycopg.Connection[Any]) -> None:
     if found and MARK not in {name for name, _ in found}:
         ((name,),) = session.execute("SELECT current_database()").fetchall()
         raise GroundError(
-            f"The database {name} is in use: it has {len(found)} tables, and no trial made them. A trial deletes what it finds, so give it an empty"
+            f"The database {name} is in use: it has {len(found)} tables that no trial made. A trial deletes what it finds; give it an empty"
             f" database: CREATE DATABASE heliograph_trial."
         )
 

@@ -19,7 +19,7 @@ from heliograph.stage.ground import Ground
 
 
 class NotReady(HeliographError):
-    """A process did not do in time what it was waited for."""
+    """A process was not ready in time."""
 
 
 def free_port() -> int:
@@ -106,7 +106,7 @@ class Process:
     def _until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         if wait_until(lambda: condition() or self.returncode is not None, timeout) and (self.returncode is None or condition()):
             return
-        ended = "" if self.returncode is None else f"; it ended with {self.returncode}"
+        ended = "" if self.returncode is None else f"; it ended with exit code {self.returncode}"
         raise NotReady(f"heliograph {' '.join(self.arguments)} did not {what} within {timeout:.0f} s{ended}:\n{self.output[-4000:]}")
 
     def wait(self, timeout: float = 60.0) -> int:

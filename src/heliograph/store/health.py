@@ -1,6 +1,6 @@
-"""What `heliograph doctor` looks at, one function each (spec O1, O2, O7). Each says what it found and, where something is to be done, what.
+"""The checks of `heliograph doctor`, one function each (spec O1, O2, O7). Each says what it found and, if necessary, what to do.
 
-Nothing here raises for a bad finding, and nothing changes anything but a probe file that is gone again.
+A bad finding is returned, never raised. Nothing is changed, apart from a probe file that is removed again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_SKEW: Final = 2_000_000
 MOUNT_TABLE: Final = Path("/proc/self/mountinfo")
 WIDEST_NETWORK: Final = {4: 8, 6: 16}
 
-# Where several machines share files, or locks are only promised. SQLite's own documentation warns of them.
+# File systems that machines share, or whose locks cannot be relied on. SQLite's documentation warns of them.
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {
         "9p",
@@ -61,7 +61,7 @@ NETWORK_FUSE: Final = ("ceph", "cifs", "davfs", "gcsfuse", "glusterfs", "goofys"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. `ok` with a `cure`: it works, but something is worth doing. Sentences for the person who runs the machine."""
+    """One finding, in sentences for the operator. `ok` with a `cure`: it works, but something should be done."""
 
     name: str
     ok: bool
@@ -73,7 +73,7 @@ class Check:
 
 
 def folder_is_writable(folder: Path) -> Check:
-    """Whether files can be made, made durable, locked and removed."""
+    """Whether files can be created, synced, locked and removed."""
     name = "data folder"
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as first:
@@ -81,15 +81,20 @@ def folder_is_writable(folder: Path) -> Check:
             first.flush()
             os.fsync(first.fileno())
             if not _excludes(first.name):
-                return Check(name, False, f"In {folder}, two holders can have one lock.", "Put the data folder on a local disk.")
+                return Check(
+                    name,
+                    False,
+                    f"File locks do not work in {folder}: two processes can hold the same lock.",
+                    "Put the data folder on a local disk.",
+                )
     except OSError as error:
         return Check(
             name,
             False,
-            f"{folder} cannot be written: {error.strerror}.",
+            f"{folder} is not writable: {error.strerror}.",
             f"Give the folder to the user that runs Heliograph: chown -R USER {folder}",
         )
-    return Check(name, True, f"{folder} can be written, and its locks hold.")
+    return Check(name, True, f"{folder} is writable, and file locks work there.")
 
 
 def _excludes(path: str) -> bool:
@@ -110,10 +115,10 @@ def folder_is_local(folder: Path, mounts: Iterable[tuple[str, str]] | None = Non
         return Check(
             name,
             False,
-            f"{folder} lies on {place}, a network file system ({kind}), on which SQLite loses data.",
+            f"{folder} is on {place}, a network file system ({kind}), where SQLite loses data.",
             "Set HELIOGRAPH_DATA to a folder on a local disk, or use PostgreSQL.",
         )
-    return Check(name, True, f"{folder} lies on a local file system ({kind or 'unknown'}).")
+    return Check(name, True, f"{folder} is on a local file system ({kind or 'unknown'}).")
 
 
 def list_mounts() -> list[tuple[str, str]]:
@@ -156,13 +161,11 @@ def disk_has_room(folder: Path, least: int = LEAST_SPACE) -> Check:
             "disk",
             False,
             f"The free space of {folder} cannot be read: {error.strerror}.",
-            "Make the folder, or name another by HELIOGRAPH_DATA.",
+            "Create the folder, or set HELIOGRAPH_DATA to another one.",
         )
     free = f"{usage.free / 1024**3:,.1f} GiB of {usage.total / 1024**3:,.1f} are free"
     if usage.free < least:
-        return Check(
-            "disk", False, f"Only {free}.", "Make room, or shorten retention. At a full disk nothing is accepted until there is room again."
-        )
+        return Check("disk", False, f"Only {free}.", "Free some space. While the disk is full, nothing is accepted.")
     return Check("disk", True, f"{free}.")
 
 
@@ -181,7 +184,7 @@ def database_answers(connect: Callable[[], Database]) -> tuple[Check, Database |
                 "database",
                 False,
                 f"The database does not answer: {said[0] if said else type(error).__name__}.",
-                "Check HELIOGRAPH_DATABASE_URL, and that the server runs and lets this machine in.",
+                "Check HELIOGRAPH_DATABASE_URL, and that the server is running and accepts connections from this machine.",
             ),
             None,
         )
@@ -199,7 +202,7 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
     try:
         applied = {(app, migration) for app, migration in database.all("SELECT app, name FROM django_migrations")}
     except (sqlite3.Error, psycopg.Error):
-        return Check("schema", False, "The database is empty.", "Run heliograph migrate, or let heliograph serve do it.")
+        return Check("schema", False, "The database is empty.", "Run heliograph migrate, or start heliograph serve, which does it.")
     missing = sorted(set(expected) - applied)
     if missing:
         return Check(
@@ -214,7 +217,7 @@ def schema_is_current(database: Database, expected: Collection[tuple[str, str]])
         return Check(
             "schema", True, f"The database is newer than this version ({'.'.join(newer[-1])}).", "Update this machine's Heliograph soon."
         )
-    return Check("schema", True, "The schema is this version's.")
+    return Check("schema", True, "The schema is up to date.")
 
 
 def key_fits(database: Database, vault: Vault) -> Check:
@@ -222,17 +225,17 @@ def key_fits(database: Database, vault: Vault) -> Check:
     try:
         known = knows_key(database, vault)
     except (sqlite3.Error, psycopg.Error):
-        return Check("key", False, "The key cannot be tried: the database has no table for secrets.", "Run heliograph migrate.")
+        return Check("key", False, "The key cannot be checked: the database has no table for secrets.", "Run heliograph migrate.")
     if known is None:
-        return Check("key", True, "The database has no secret yet; the first start ties it to this key.")
+        return Check("key", True, "The database has no secrets yet. The first start binds it to this key.")
     if not known:
         return Check(
             "key",
             False,
-            "The key is not the one that this database's secrets were sealed with.",
-            "Put the right one into the key file or HELIOGRAPH_KEY; with a new key, keep the old one behind it.",
+            "This is not the key that encrypted this database's secrets.",
+            "Put the right key into the key file or HELIOGRAPH_KEY. If you have added a new key, keep the old one after it.",
         )
-    return Check("key", True, "The key opens this database's secrets.")
+    return Check("key", True, "The key decrypts this database's secrets.")
 
 
 def clocks_agree(database: Database, clock: Callable[[], int] = lambda: time.time_ns() // 1000, most: int = MOST_SKEW) -> Check:
@@ -262,8 +265,8 @@ def proxies_are_ignored(environ: Mapping[str, str]) -> Check:
     return Check(
         "proxy",
         True,
-        f"{', '.join(named)} is set, and not used: what is sent goes directly, so that the address can be judged.",
-        "Make sure that this machine reaches the targets without a proxy.",
+        f"{', '.join(named)} is set but not used: requests go out directly, so that their addresses can be checked.",
+        "Make sure that this machine reaches the targets directly, or set HELIOGRAPH_PROXY.",
     )
 
 
@@ -276,7 +279,10 @@ def networks_are_narrow(networks: Iterable[IPv4Network | IPv6Network]) -> Check:
     said = f"Outgoing requests of every account also reach {', '.join(map(str, allowed))}."
     if wide:
         return Check(
-            "network rules", True, said, f"{', '.join(wide)} opens more than a network of targets; name the machines that are meant."
+            "network rules",
+            True,
+            said,
+            f"{', '.join(wide)} is wider than a network of targets needs to be; list only the machines that you mean.",
         )
     return Check("network rules", True, said)
 
@@ -288,9 +294,7 @@ def descriptors_suffice(least: int = LEAST_DESCRIPTORS) -> Check:
         return Check(
             "open files",
             True,
-            f"This process may have {soft:,} files open.",
+            f"This process may open only {soft:,} files.",
             f"Raise the limit to at least {least:,} (LimitNOFILE= in systemd, ulimit -n).",
         )
-    return Check(
-        "open files", True, f"This process may have {'any number of' if soft == resource.RLIM_INFINITY else f'{soft:,}'} files open."
-    )
+    return Check("open files", True, f"This process may open {'any number of' if soft == resource.RLIM_INFINITY else f'{soft:,}'} files.")

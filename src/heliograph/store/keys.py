@@ -93,6 +93,6 @@ def alone(path: Path) -> Iterator[None]:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise KeyFileError("Another `heliograph rotate-key` is under way with this key file.") from None
+        raise KeyFileError("Another `heliograph rotate-key` is using this key file.") from None
     finally:
         os.close(folder)

@@ -43,7 +43,7 @@ class _Session(ABC):
                 with psycopg.connect(self._dsn, autocommit=True, application_name="heliograph news") as session:
                     self._use(session)
             except psycopg.Error as error:
-                log.debug("news_session_lost", thread=self._thread.name, error=type(error).__name__)
+                log.debug("notify_session_lost", thread=self._thread.name, error=type(error).__name__)
                 self._closed.wait(AGAIN_AFTER)
 
     @abstractmethod

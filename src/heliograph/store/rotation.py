@@ -108,7 +108,9 @@ def _renew(db: Database, vault: Vault, table: _Table, rows: list[Row]) -> int:
         try:
             renewed = vault.renewed(table.place(row), _bytes(sealed))
         except SecretError as error:
-            raise RotationError(f"{error} The old key is kept; remove or save anew what it belongs to, and run this again.") from None
+            raise RotationError(
+                f"{error} The old key is kept. Delete what this secret belongs to, or save it again, and run this again."
+            ) from None
         if renewed is None:
             continue
         condition = " AND ".join(f"{name} = :key_{n}" for n, name in enumerate(table.order))

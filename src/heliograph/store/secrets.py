@@ -27,15 +27,15 @@ class SecretError(HeliographError):
 
 
 class WrongKey(SecretError):
-    """None of the keys opens this secret: it was sealed with another key, or it was damaged."""
+    """No key decrypts this secret: it was encrypted with another key, or it is damaged."""
 
 
 class MisplacedSecret(SecretError):
-    """This secret was sealed for another place."""
+    """This secret was encrypted for another place."""
 
 
 class UnknownKey(SecretError):
-    """The key is not the one that this database's secrets were sealed with."""
+    """This is not the key that encrypted this database's secrets."""
 
 
 class Place(NamedTuple):
@@ -122,8 +122,8 @@ def check_key(database: Database, vault: Vault) -> None:
     _write(database, vault, CHECK, CHECK_TEXT, otherwise="NOTHING")  # of two first starts with two keys, one is told
     if not knows_key(database, vault):
         raise UnknownKey(
-            "The key is not the one that this database's secrets were sealed with. Put the right one into the key file or HELIOGRAPH_KEY; "
-            "with a new key, keep the old one behind it."
+            "This is not the key that encrypted this database's secrets. Put the right key into the key file or HELIOGRAPH_KEY. "
+            "If you have added a new key, keep the old one after it."
         )
 
 

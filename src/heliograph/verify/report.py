@@ -67,19 +67,19 @@ class Report:
             f"accepted            {c.accepted:>8,}  versions of registrations, each owed to {self.targets} targets",
             f"owed                {c.owed:>8,}",
             f"delivered           {c.delivered:>8,}",
-            f"superseded          {c.superseded:>8,}  a newer version went first, where that is right",
+            f"superseded          {c.superseded:>8,}  rightly not sent, since a newer version was",
             f"lost                {c.lost:>8,}",
-            f"duplicated          {c.duplicated:>8,}  of {self.in_flight_at_kills:,} that were in flight at the kills",
+            f"duplicated          {c.duplicated:>8,}  with {self.in_flight_at_kills:,} in flight at the kills",
             f"reordered           {c.reordered:>8,}",
         ]
         if self.slots:
             steps = ", ".join(f"{step}: {seconds:.1f} s" for step, seconds in self.slots.items())
-            lines.append(f"slots shared out       workers {steps}")
+            lines.append(f"slots redistributed    workers {steps}")
         for what, examples in c.examples.items():
             if what != "duplicated" or c.duplicated > self.in_flight_at_kills:
                 lines += [f"  {what}: {example}" for example in examples]
         lines += self.faults
         lines.append(
-            "Nothing was lost, nothing came out of order, and only what was in flight came again." if self.ok else "This must not be."
+            "Nothing was lost or out of order, and only what was in flight was repeated." if self.ok else "FAILED: this must not happen."
         )
         return "\n".join(lines)

@@ -28,7 +28,7 @@ STANDSTILL: Final = 90.0
 
 
 class Standstill(HeliographError):
-    """Nothing is delivered any more."""
+    """Deliveries have stopped."""
 
 
 class Way(StrEnum):
@@ -36,8 +36,8 @@ class Way(StrEnum):
 
     KILL = "killed"
     STOP = "stopped"
-    POWER = "killed with all it keeps"
-    ORPHANS = "killed, and then what it left behind"
+    POWER = "killed with all its children"
+    ORPHANS = "killed, and its orphans afterwards"
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Striker:
             before = self.ledger.delivered
             if not wait_until(lambda: self.ledger.delivered >= before + DELIVERIES_BETWEEN, STANDSTILL):
                 came = self.ledger.delivered - before
-                raise Standstill(f"Only {came} versions were delivered within {STANDSTILL:.0f} s, though people register.")
+                raise Standstill(f"Only {came} versions were delivered within {STANDSTILL:.0f} s, although registrations kept coming.")
         time.sleep(self.random.uniform(0.0, 1.0))
 
     def _strike(self) -> bool:

@@ -107,7 +107,7 @@ def _come_and_go(first: Part, more: list[Part], report: Report) -> None:
     with closing(open_database(Options.load(), read_only=True)) as db:
         report.slots = scaling.up_and_down(db, first, more)
     late = {step: seconds for step, seconds in report.slots.items() if seconds > scaling.WITHIN}
-    report.faults += [f"Workers {step}: it took {seconds:.1f} s until each had its share of the slots." for step, seconds in late.items()]
+    report.faults += [f"Workers {step}: it took {seconds:.1f} s until each owned its share of the slots." for step, seconds in late.items()]
 
 
 def _so_far(ledger: Ledger, striker: Striker) -> str:
@@ -123,6 +123,6 @@ def _drain(ledger: Ledger, report: Report) -> None:
             if ledger.arrivals != seen:
                 seen, since = ledger.arrivals, time.monotonic()
             if time.monotonic() - since > STANDSTILL:
-                report.faults.append(f"{busy} lanes still waited {STANDSTILL:.0f} s after the last request had arrived.")
+                report.faults.append(f"{busy} lanes were still waiting {STANDSTILL:.0f} s after the last request arrived.")
                 return
             time.sleep(0.2)

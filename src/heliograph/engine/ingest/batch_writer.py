@@ -54,7 +54,7 @@ NOTE_EVERY: Final = 60.0
 
 
 class Busy(HeliographError):
-    """More arrives than can be recorded; nothing of this was taken."""
+    """More arrives than can be recorded; nothing of this request was taken."""
 
 
 class Mishap(Enum):
@@ -230,7 +230,7 @@ class BatchWriter:
         except (sqlite3.Error, psycopg.Error, OSError):
             raise
         except Exception as error:  # noqa: BLE001 -- see above
-            log.debug("not_resolved_ahead", error=type(error).__name__)
+            log.debug("resolving_ahead_failed", error=type(error).__name__)
 
     def _write_on(self, db: Database, items: Sequence[Item]) -> Sequence[Result]:
         if self._db is not db or self._ahead is None:  # it was lost with the half before: a new connection would not be admitted

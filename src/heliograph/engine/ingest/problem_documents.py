@@ -81,41 +81,41 @@ def _error(found: Problem) -> dict[str, Any]:
     return said
 
 
-NOT_FOUND: Final = problem(404, "not-found", "There is nothing here. Registrations are posted to /ingest/registrations.")
-WRONG_METHOD: Final = problem(405, "method", "Registrations are posted: use POST.", Allow="POST")
-NO_TOKEN: Final = problem(
-    401, "token", "Send a token that is valid: Authorization: Bearer hg_…", WWW_Authenticate='Bearer realm="heliograph"'
-)
+NOT_FOUND: Final = problem(404, "not-found", "There is nothing here. Post registrations to /ingest/registrations.")
+WRONG_METHOD: Final = problem(405, "method", "Use POST to send registrations.", Allow="POST")
+NO_TOKEN: Final = problem(401, "token", "Send a valid token: Authorization: Bearer hg_…", WWW_Authenticate='Bearer realm="heliograph"')
 NOT_ALLOWED: Final = problem(403, "scope", "This token may not send registrations: it lacks the scope `ingest`.")
 TOO_SLOW: Final = problem(408, "slow", "The request did not arrive in time.", Connection="close")
-NO_LENGTH: Final = problem(400, "length", "Content-Length is no number.", Connection="close")
+NO_LENGTH: Final = problem(400, "length", "Content-Length is not a number.", Connection="close")
 WRONG_TYPE: Final = problem(
     415,
     "content-type",
-    "Send one registration as application/json, or many as application/x-ndjson, one a line; UTF-8, not compressed.",
+    "Send one registration as application/json, or many as application/x-ndjson, one per line; in UTF-8, uncompressed.",
     Accept_Post="application/json, application/x-ndjson",
 )
-EMPTY: Final = problem(400, "json", "There is no document in this request.")
-BUSY: Final = problem(429, "busy", "More arrives than can be recorded at the moment. Nothing of this was recorded.", retry_after=RETRY_BUSY)
+EMPTY: Final = problem(400, "json", "The request contains no document.")
+BUSY: Final = problem(
+    429, "busy", "More arrives than can be recorded at the moment. Nothing in this request was recorded.", retry_after=RETRY_BUSY
+)
 UNAVAILABLE: Final = problem(
     503,
     "unavailable",
-    "The database cannot take it now. Send it again with the same Idempotency-Key: what was recorded is not recorded twice.",
+    "The database cannot store this now. Send it again with the same Idempotency-Key: nothing is recorded twice.",
     retry_after=RETRY_DATABASE,
 )
-FAILED: Final = problem(500, "internal", "An error of Heliograph itself; nothing was recorded.")
+FAILED: Final = problem(500, "internal", "Heliograph failed with an internal error; nothing was recorded.")
 RUNNING: Final = problem(
     409, "running", "The first request with this Idempotency-Key has no answer yet. Send it again later.", retry_after=RETRY_BUSY
 )
 KEY_REUSED: Final = problem(422, "key-reused", "This Idempotency-Key was used for another document.")
-CONFLICT: Final = problem(409, "conflict", "The registration has changed meanwhile.")
+CONFLICT: Final = problem(409, "conflict", "The registration has been changed in the meantime.")
 
 
 def too_large(most: int, what: str = "body") -> Reply:
     """413. most: bytes, or lines."""
     if what == "lines":
-        return problem(413, "lines", f"At most {most:,} lines a request. Longer files are imported: see `heliograph import`.")
-    return problem(413, "size", f"The {what} may have {most:,} bytes at most.", Connection="close")
+        return problem(413, "lines", f"At most {most:,} lines per request. For longer files, use `heliograph import`.")
+    return problem(413, "size", f"The {what} may have at most {most:,} bytes.", Connection="close")
 
 
 def refused(errors: Iterable[Problem]) -> Reply:

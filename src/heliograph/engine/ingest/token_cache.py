@@ -76,7 +76,7 @@ class Tokens:
                 self._db = self._open()
             grant = find_grant(self._db, token)
         except (sqlite3.Error, psycopg.Error) as error:
-            log.warning("token_not_looked_up", error=type(error).__name__, message=str(error)[:200])
+            log.warning("token_lookup_failed", error=type(error).__name__, message=str(error)[:200])
             db, self._db = self._db, None
             if db is not None:
                 db.close()

@@ -24,7 +24,7 @@ from heliograph.store import wal
 
 
 class FolderInUse(HeliographError):
-    """Another Heliograph runs on this data folder. Stop it first, or give this one another folder by HELIOGRAPH_DATA."""
+    """Another Heliograph is using this data folder. Stop it first, or set HELIOGRAPH_DATA to another folder for this one."""
 
 
 @contextlib.contextmanager

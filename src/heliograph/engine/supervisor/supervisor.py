@@ -148,12 +148,12 @@ class Supervisor:
         os.close(each.ready_pipe)
         each.process, each.ready = None, False
         if status == FATAL:
-            log.error("child_cannot_run", child=each.child.name)
+            log.error("child_refused_to_run", child=each.child.name)
             self._status = FATAL
             self.stop()
             return
         self._rest(each, now)
-        log.error("child_died", child=each.child.name, status=status, again_in=round(each.pause, 1))
+        log.error("child_died", child=each.child.name, status=status, restart_in=round(each.pause, 1))
 
     def _start(self, each: _Kept, now: float) -> None:
         try:
@@ -161,7 +161,7 @@ class Supervisor:
                 each.child.before()
         except Exception as error:
             self._rest(each, now)
-            log.exception("child_not_started", child=each.child.name, error=type(error).__name__, again_in=round(each.pause, 1))
+            log.exception("child_start_failed", child=each.child.name, error=type(error).__name__, restart_in=round(each.pause, 1))
             return
         ready_read, ready_write = os.pipe()
         os.set_blocking(ready_read, False)

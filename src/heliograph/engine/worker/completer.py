@@ -135,7 +135,7 @@ class Settler:
         if thrown:
             raise_begun(self.db, thrown)
             self.counts.thrown += len(thrown)
-            log.warning("outcomes_thrown_away", outcomes=len(thrown), why="their slots belong to another worker by now")
+            log.warning("outcomes_discarded", outcomes=len(thrown), why="their slots now belong to another worker")
         self._learn(effects, now)
         return any(each.settlement.lane.state is LaneState.READY for each in settled)
 

@@ -58,7 +58,7 @@ STRETCH = 16
 ALONE_FROM = 2
 """Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
 any other: a worker that was killed is no sign against the lanes that it had."""
-POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight when its worker crashed, three times.", left=False)
+POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight at three crashes of its worker.", left=False)
 
 
 @dataclass(slots=True)

@@ -208,7 +208,7 @@ class Bearers:
                     db, self._vault, client.account, client.connection, came.found, client.facts.bond,
                     before=came.before, asked_at=came.asked_at, who=self._who,
                 )  # fmt: skip
-            log.info("access_token_obtained" if kept else "access_token_overtaken", connection=client.connection)
+            log.info("access_token_obtained" if kept else "access_token_discarded", connection=client.connection)
         else:
             refused = came.found.refused
             with db.transaction():

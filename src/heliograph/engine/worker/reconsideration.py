@@ -164,15 +164,15 @@ def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConf
     try:
         decision = judge(flow, change, config, event, mode=mode)
     except Exception as error:
-        log.exception("judge_failed", run=item.stuck.id, change=item.change)
-        return Verdict.RAISED, Reason.FAILED.value, f"An error of Heliograph itself: {type(error).__name__}."
+        log.exception("reconsideration_failed", run=item.stuck.id, change=item.change)
+        return Verdict.RAISED, Reason.FAILED.value, f"Heliograph failed with an internal error: {type(error).__name__}."
     if decision is None:
-        return Verdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "By today's rules the flow does not take it."
+        return Verdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "By today's rules, the flow does not take it."
     if decision.verdict is Decided.TRIGGERED:
         return Verdict.TRIGGERED, "", ""
     if decision.reason is not None and decision.reason.can_be_cured:
         return Verdict.UNTAGGED, decision.reason.value, ""
-    return Verdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "Tagged by now, but not selected."
+    return Verdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "It is tagged now, but the flow does not select its tags."
 
 
 def _orders(item: _Item, flow: Flow, change: Change) -> list[Order]:

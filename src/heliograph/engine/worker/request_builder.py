@@ -152,8 +152,10 @@ class Composer:
         try:
             return self._compose(stored, content, db)
         except Exception as error:
-            log.exception("compose_failed", action=stored.id, change=stored.change)
-            return Refused(Category.SYSTEM, Cause.EXCEPTION, f"An error of Heliograph itself: {type(error).__name__}.", left=False)
+            log.exception("request_build_failed", action=stored.id, change=stored.change)
+            return Refused(
+                Category.SYSTEM, Cause.EXCEPTION, f"Heliograph failed with an internal error: {type(error).__name__}.", left=False
+            )
 
     def _compose(self, stored: StoredAction, content: Content, db: Database) -> Composed:
         config = self.present.account(stored.account)
@@ -228,9 +230,9 @@ class Composer:
         if not flow.active:
             return CouldNotBegin(Cause.FLOW_INACTIVE, "The flow is switched off.")
         if flow.mode is not made_in:
-            return CouldNotBegin(Cause.FLOW_MODE, f"It was made in {made_in}, and the flow is {flow.mode} now.")
+            return CouldNotBegin(Cause.FLOW_MODE, f"It was made in {made_in}, but the flow is now {flow.mode}.")
         if change is not None and (flow.watch is None or not change.facets & flow.watch.facets):
-            return CouldNotBegin(Cause.FLOW_WATCH, "The flow watches something else now.")
+            return CouldNotBegin(Cause.FLOW_WATCH, "The flow now watches something else.")
         connection = config.connections.get(destination.connection) if destination.connection is not None else None
         if connection is None:
             return CouldNotBegin(Cause.CONNECTION_GONE, "The destination has no connection.")
@@ -239,7 +241,7 @@ class Composer:
         if destination.payload_mapping is None or destination.payload_mapping not in config.mappings:
             return CouldNotBegin(Cause.MAPPING_GONE, "The destination has no payload mapping.")
         if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
-            return CouldNotBegin(Cause.MAPPING_GONE, "The destination's header mapping is gone.")
+            return CouldNotBegin(Cause.MAPPING_GONE, "The destination's header mapping has been deleted.")
         if not self.present.is_complete(config, flow):
             return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
         return flow, destination, used_of(config, flow, destination)

@@ -227,7 +227,7 @@ class Worker:
             except (sqlite3.DataError, sqlite3.IntegrityError, psycopg.DataError, psycopg.IntegrityError) as error:
                 if len(batch) == 1:
                     raise
-                log.warning("settle_halved", items=len(batch), error=type(error).__name__)
+                log.warning("settle_batch_halved", items=len(batch), error=type(error).__name__)
                 middle = len(batch) // 2
                 self._settle(batch[:middle])
                 self._settle(batch[middle:])
@@ -285,7 +285,7 @@ class Worker:
 
     def _trouble(self, what: str, error: BaseException) -> None:
         self.settler.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
-        log.warning("database_trouble", during=what, error=type(error).__name__, message=str(error)[:200])
+        log.warning("database_error", during=what, error=type(error).__name__, message=str(error)[:200])
 
     # The reading thread.
 

@@ -40,4 +40,4 @@ def care(connect: Callable[[], Database], stop: threading.Event) -> None:
                 while not stop.wait(EVERY):
                     fold_all(db, stop)
         except (sqlite3.Error, psycopg.Error) as error:
-            log.warning("folding_failed", error=type(error).__name__, message=str(error)[:200])
+            log.warning("figure_folding_failed", error=type(error).__name__, message=str(error)[:200])
