@@ -1,4 +1,4 @@
-"""How long the pages take to answer where there is much to show, while deliveries run (issue 6: p95 of 150 ms or less).
+"""How long the pages take to answer where there is much to show, while deliveries run (wanted: a p95 of 150 ms or less).
 
     python benchmarks/bench_pages.py [--registrations 200000] [--flows 500] [--rate 200] [--looks 60] [--database-url URL] [--json]
 

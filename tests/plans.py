@@ -1,4 +1,4 @@
-"""A database that explains each statement before it runs it, and names those that read a whole hot table (style: query plan regression)."""
+"""A database that explains each statement before it runs it, and names those that read a whole hot table."""
 
 from __future__ import annotations
 

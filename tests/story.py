@@ -1,4 +1,4 @@
-"""An account set up through the services, with a worker and a receiver: the stage for the scripted story (issue 3, "It must show").
+"""An account set up through the services, with a worker and a receiver: the stage for the scripted story.
 
 Nothing here writes configuration or rows by itself: what pages, API and commands call is what is called here. Two events: SUMMIT is
 Live, REHEARSAL is in Testing. Registration statuses Pre-Registered, Attended and Cancelled carry the tags Registered, Attended and

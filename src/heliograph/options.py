@@ -1,4 +1,4 @@
-"""The operator's settings: HELIOGRAPH_* variables, or the same names in the file that HELIOGRAPH_ENV_FILE names (spec O1).
+"""The operator's settings: HELIOGRAPH_* variables, or the same names in the file that HELIOGRAPH_ENV_FILE names (O1).
 
 Variables take precedence over the file. docs/reference/settings.md lists every setting; a test checks that it does. Reading options creates
 nothing: `Options.prepare()` makes the data folder and the key, and only commands that run the product call it.
@@ -86,14 +86,14 @@ class Options(BaseSettings):
         description="Reverse proxies (addresses or networks) whose X-Forwarded-For and X-Forwarded-Proto headers are trusted,"
         " separated by commas.",
     )
-    bind: str = Field(default="127.0.0.1:8700", description="Address and port for pages, REST and /ingest.")
+    bind: str = Field(default="127.0.0.1:8700", description="Address and port for pages and /ingest.")
     ingest_bind: str = Field(default="", description="Address and port of the fast door: a second, faster /ingest. Empty: no fast door.")
     operations_bind: str = Field(
         default="127.0.0.1:8701",
         description="Address and port for /health/live and /health/ready. Keep it off the public network."
         " Several installations on one machine need different ports.",
     )
-    page_threads: int = Field(default=8, ge=1, le=64, description="Number of threads that serve pages and REST.")
+    page_threads: int = Field(default=8, ge=1, le=64, description="Number of threads that serve pages.")
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
         description="Private networks that outgoing requests of all accounts may reach, separated by commas. Default: none.",

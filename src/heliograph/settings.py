@@ -61,7 +61,6 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
-    "ninja",
 ]
 
 MIDDLEWARE = [
@@ -99,7 +98,7 @@ TEMPLATES = [
 ]
 
 
-# --- databases: `default` writes; `read` only reads, in short transactions (architecture.md, rule 5)
+# --- databases: `default` writes; `read` only reads, in short transactions (ARCHITECTURE.md, rule 5)
 
 
 def _sqlite(options: Options) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""record() is the only writer of registrations, session registrations and events (architecture.md, rule 1)."""
+"""record() is the only writer of registrations, session registrations and events (ARCHITECTURE.md, rule 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A crowd on one account: recorders, workers, savers, a person who submits and pauses, destinations that move (protocols sections 2 and 3).
+"""A crowd on one account: recorders, workers, savers, a person who submits and pauses, destinations that move (docs/design/recording.md, docs/design/queue.md).
 
 Each on threads and connections of its own, all through the product's own calls; what they do is drawn from a seed.
 """

@@ -1,4 +1,4 @@
-"""Counts from outside: what recorders were answered against what a real receiver got, never by our own tables (issue 3; spec D1, D2).
+"""Counts from outside: what recorders were answered against what a real receiver got, never by our own tables (D1, D2).
 
 Every document carries a value of its own in `first_name`, its mark, which the mapping sends on: so a request says which version it is of.
 """

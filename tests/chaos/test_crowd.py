@@ -1,4 +1,4 @@
-"""Several recorders and several workers over hot registrations, with savers, submits, pauses and moved destinations (issue 3; protocols sections 2, 3)."""
+"""Several recorders and several workers over hot registrations, with savers, submits, pauses and moved destinations (docs/design/recording.md, section 4; docs/design/queue.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`heliograph import` of a large file: flat memory, and killed in each of its phases it goes on where it was (issue 3.8; spec I3, I4)."""
+"""`heliograph import` of a large file: flat memory, and killed in each of its phases it goes on where it was (I3, I4)."""
 
 from __future__ import annotations
 

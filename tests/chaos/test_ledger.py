@@ -1,4 +1,4 @@
-"""The counts themselves are counted: what is wrong on purpose is seen (issue 3: "It must show")."""
+"""The counts themselves are counted: what is wrong on purpose is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers come and go under load with a fast receiver: each has its share of the slots within 10 seconds, and nothing is lost (protocols section 3)."""
+"""Workers come and go under load with a fast receiver: each has its share of the slots within 10 seconds, and nothing is lost (docs/design/queue.md, section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole catalogue after `migrate`, compared with one checked-in list per vendor (protocols section 6.9).
+"""The whole catalogue after `migrate`, compared with one checked-in list per vendor (docs/design/security.md, section 1).
 
 Django's SQLite remakes a table on any alteration, and silently drops triggers and other hand-made things: this sees it. Write the lists
 again after a migration, and read the difference before it is committed:

@@ -1,4 +1,4 @@
-"""Connections, mappings and flows, as the services save them (spec sections 4-6, P12, D7)."""
+"""Connections, mappings and flows, as the services save them (C1, F2, M1, P12, D7)."""
 
 from __future__ import annotations
 

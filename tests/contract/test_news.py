@@ -1,4 +1,4 @@
-"""How workers hear of what other processes recorded (protocols section 1)."""
+"""How workers hear of what other processes recorded (docs/design/processes.md, section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The set-up of accounts and events, as the services save it (spec section 2)."""
+"""The set-up of accounts and events, as the services save it (P1-P12)."""
 
 from __future__ import annotations
 

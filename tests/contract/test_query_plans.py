@@ -1,5 +1,5 @@
 """The hot statements, and those of pages, explained on tables of a size that matters: none reads a whole hot table, or all of an account's rows
-(style: query plan regression; D9, architecture rule 8)."""
+(D9; docs/design/queue.md, section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""record(): what a saved document becomes, on both databases (spec P8-P10, I2, F3, F7)."""
+"""record(): what a saved document becomes, on both databases (P8-P10, I2, F3, F7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches that adapt: one bad item never fails its neighbours, and what another transaction spoils is tried again (protocols section 2)."""
+"""Batches that adapt: one bad item never fails its neighbours, and what another transaction spoils is tried again (docs/design/recording.md, section 5)."""
 
 from __future__ import annotations
 

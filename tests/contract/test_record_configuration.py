@@ -1,4 +1,4 @@
-"""The rules that decide are those committed before the change, also beside a saver (spec F2, F9, F10; protocols section 2, step 1)."""
+"""The rules that decide are those committed before the change, also beside a saver (F2, F9, F10; docs/design/recording.md, step 1)."""
 
 from __future__ import annotations
 

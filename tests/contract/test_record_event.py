@@ -1,4 +1,4 @@
-"""Changes of an event (spec P2, P10, F4)."""
+"""Changes of an event (P2, P10, F4)."""
 
 from __future__ import annotations
 

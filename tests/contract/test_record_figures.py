@@ -1,4 +1,4 @@
-"""Figures are appended with the facts and folded later: always equal to a recount (spec X2; protocols section 5)."""
+"""Figures are appended with the facts and folded later: always equal to a recount (X2; docs/design/figures.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: repeated is the first answer and no second change, whoever holds the key (spec I3)."""
+"""Idempotency keys: repeated is the first answer and no second change, whoever holds the key (I3)."""
 
 from __future__ import annotations
 

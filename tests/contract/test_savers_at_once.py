@@ -1,4 +1,4 @@
-"""Savers of one account stand in one queue, whatever process they are in (protocols section 2: configuration)."""
+"""Savers of one account stand in one queue, whatever process they are in (docs/design/configuration.md, section 3)."""
 
 from __future__ import annotations
 

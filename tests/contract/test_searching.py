@@ -1,4 +1,4 @@
-"""When the reading thread looks for connections with work (spec D9)."""
+"""When the reading thread looks for connections with work (D9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing of one account is ever visible from another, and no row of one names a row of the other (spec section 1; protocols section 6.8)."""
+"""Nothing of one account is ever visible from another, and no row of one names a row of the other (P1; docs/design/security.md, section 1)."""
 
 from __future__ import annotations
 

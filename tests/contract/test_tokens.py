@@ -1,4 +1,4 @@
-"""API tokens (O6; protocols section 6.5) and the commands that set an installation up."""
+"""API tokens (O6; docs/design/security.md, section 3) and the commands that set an installation up."""
 
 from __future__ import annotations
 

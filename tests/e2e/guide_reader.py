@@ -13,7 +13,7 @@ from tests.receiver import Answer, Received, Receiver
 
 EVENT = "SUMMIT-26"
 USER, CRM_PASSWORD = "heliograph", "s3cret of the CRM"
-"""What the administrator of the target application hands out (guide: Credentials in Target Application)."""
+"""What the administrator of the target application hands out (guide: Adding a Connection)."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.once, pytest.mark.timeout(240)]
 GREETING = re.compile(r"runs at +(http://127\.0\.0\.1:\d+)\n +User +(\S+)\n +Password +(\S+)")
 SECONDS = 90
-"""A working address in under two minutes, also on a busy machine (issue 3)."""
+"""A working address in under two minutes, also on a busy machine."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""From a fresh account to the first delivered post, with the guide in one hand: by roles and labels only, in under 40 clicks and fields (issue 6)."""
+"""From a fresh account to the first delivered post, with the guide in one hand: by roles and labels only, in under 40 clicks and fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide in Chromium, chapter by chapter and in its order, from "Setting up Tags" to "Mappings" and a delivered webhook (issue 6).
+"""The guide in Chromium, chapter by chapter and in its order, from "Setting up Tags" to "Mappings" and a delivered webhook.
 
 One account goes through all of it: each chapter begins where the one before it has ended. Everything is found by role and label, under the
 guide's names; no request leaves this machine and the console stays empty (PageErrors).

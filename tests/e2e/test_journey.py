@@ -1,4 +1,4 @@
-"""The main job as a person meets it: `heliograph serve`, a target, and Chromium; with script and without (issue 3, "It must show").
+"""The main job as a person meets it: `heliograph serve`, a target, and Chromium; with script and without.
 
 Everything on a page is found as a person or a screen reader finds it: by role and label.
 """

@@ -1,4 +1,4 @@
-"""Accounts and users (spec P1)."""
+"""Accounts and users (P1)."""
 
 from __future__ import annotations
 

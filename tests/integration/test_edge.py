@@ -1,4 +1,4 @@
-"""/ingest through both doors, on both databases: the fast one and the pages' port have one behaviour (spec I1-I3, O7)."""
+"""/ingest through both doors, on both databases: the fast one and the pages' port have one behaviour (I1-I3, O7)."""
 
 from __future__ import annotations
 

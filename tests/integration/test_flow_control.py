@@ -1,4 +1,4 @@
-"""Flow control on the real engine: limits counted by the receiver, the breaker, pausing and releasing (spec C7, C8)."""
+"""Flow control on the real engine: limits counted by the receiver, the breaker, pausing and releasing (C7, C8)."""
 
 from __future__ import annotations
 

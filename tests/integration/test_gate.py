@@ -1,4 +1,4 @@
-"""SQLite's write gate, across threads and processes (protocols section 1)."""
+"""SQLite's write gate, across threads and processes (docs/design/sqlite.md, section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help: chapters, search, and the link from each screen to its chapter (N3, issue 6)."""
+"""Help: chapters, search, and the link from each screen to its chapter (N3)."""
 
 from __future__ import annotations
 

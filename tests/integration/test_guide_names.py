@@ -1,4 +1,4 @@
-"""Tried as a new user would with the guide in one hand: what it names is found under that name, in that place (issue 6).
+"""Tried as a new user would with the guide in one hand: what it names is found under that name, in that place.
 
 docs/guide/names.md is written of what was found: HELIOGRAPH_TEST_WRITE=1 .venv/bin/pytest tests/integration/test_guide_names.py
 """

@@ -1,4 +1,4 @@
-"""Held work costs nothing to hold: what a claim reads does not grow with what a paused connection holds (spec C8; protocols section 3)."""
+"""Held work costs nothing to hold: what a claim reads does not grow with what a paused connection holds (C8; docs/design/queue.md, section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The export of an event platform arrives exactly as it is written, and every bad row of it is named (spec I2, I4)."""
+"""The export of an event platform arrives exactly as it is written, and every bad row of it is named (I2, I4)."""
 
 from __future__ import annotations
 

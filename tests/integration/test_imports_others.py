@@ -1,4 +1,4 @@
-"""Exports of other systems, four times as long as ours: every good row arrives exactly, every bad row is named (spec I2, I4; issue 3)."""
+"""Exports of other systems, four times as long as ours: every good row arrives exactly, every bad row is named (I2, I4)."""
 
 from __future__ import annotations
 

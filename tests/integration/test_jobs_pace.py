@@ -1,4 +1,4 @@
-"""A job goes as fast as it can while it is alone, and gives way to live traffic (architecture: Processes; spec D9)."""
+"""A job goes as fast as it can while it is alone, and gives way to live traffic (docs/design/processes.md, section 4; D9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commits last although they do not wait for the disk inside the gate (protocols section 1; spec O7)."""
+"""Commits last although they do not wait for the disk inside the gate (docs/design/sqlite.md, section 3; O7)."""
 
 from __future__ import annotations
 

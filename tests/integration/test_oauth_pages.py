@@ -1,4 +1,4 @@
-"""Connect, return, and how the access stands (C4, C5; protocols section 6.6): by pages and by services, against an authority of our own."""
+"""Connect, return, and how the access stands (C4, C5; docs/design/security.md, section 3): by pages and by services, against an authority of our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker with OAuth2 targets (spec C4, D4, D5, D9), against an authority of our own."""
+"""The worker with OAuth2 targets (C4, D4, D5, D9), against an authority of our own."""
 
 from __future__ import annotations
 

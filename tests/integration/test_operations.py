@@ -1,4 +1,4 @@
-"""The operations port: what a container's health check and a load balancer ask (spec O2)."""
+"""The operations port: what a container's health check and a load balancer ask (O2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sees what: every page by role, nothing of another account, and signing in (P1, N4; protocols section 6.8)."""
+"""Who sees what: every page by role, nothing of another account, and signing in (P1, N4; docs/design/security.md, section 1)."""
 
 from __future__ import annotations
 

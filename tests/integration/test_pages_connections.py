@@ -1,4 +1,4 @@
-"""The Connection pages (issue 6.4; C1-C8, B3): by every role, with nothing of another account, against a real receiver."""
+"""The Connection pages (C1-C8, B3): by every role, with nothing of another account, against a real receiver."""
 
 from __future__ import annotations
 

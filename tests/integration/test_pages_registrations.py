@@ -1,4 +1,4 @@
-"""The list of registrations and the form of one: what is changed is recorded, and nothing else (P10, I1; architecture rule 1)."""
+"""The list of registrations and the form of one: what is changed is recorded, and nothing else (P10, I1; ARCHITECTURE.md, rule 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes out of a connection, as its target sees it (spec C2, C7): written forms, headers, timeouts, certificates, signatures. The real engine, real sockets."""
+"""What goes out of a connection, as its target sees it (C2, C7): written forms, headers, timeouts, certificates, signatures. The real engine, real sockets."""
 
 from __future__ import annotations
 

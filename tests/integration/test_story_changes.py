@@ -1,6 +1,6 @@
-"""The scripted story, first part: which changes go out, in which flow, with which facts (spec P8-P10, F3-F7, M1-M9, C2).
+"""The scripted story, first part: which changes go out, in which flow, with which facts (P8-P10, F3-F7, M1-M9, C2).
 
-Every request that the receiver got is compared with what the spec says, in order. Afterwards the figures are a recount (fixture).
+Every request that the receiver got is compared with what the rules say, in order. Afterwards the figures are a recount (fixture).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scripted story, second part: targets that are down, slow, gone, or ask for a rest (spec D2-D6, D8, D9, C8).
+"""The scripted story, second part: targets that are down, slow, gone, or ask for a rest (D2-D6, D8, D9, C8).
 
 Retry intervals are fractions of a second where retries come by themselves, and the usual minutes where something else must make them due.
 """

@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log stays small under writes that never pause (protocols section 1)."""
+"""SQLite's write-ahead log stays small under writes that never pause (docs/design/sqlite.md, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker on both databases against a real receiver (spec D1-D9, C8, F2)."""
+"""The worker on both databases against a real receiver (D1-D9, C8, F2)."""
 
 from __future__ import annotations
 

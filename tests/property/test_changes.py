@@ -1,4 +1,4 @@
-"""What an upsert changes, against a naive oracle over flat fields (spec P8-P10, I2)."""
+"""What an upsert changes, against a naive oracle over flat fields (P8-P10, I2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The delivery machine under everything that can happen to a lane, in any order (spec D1-D8), and the figures of such histories (X2)."""
+"""The delivery machine under everything that can happen to a lane, in any order (D1-D8), and the figures of such histories (X2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registration document: what is taken, what is refused and how it is said (spec I2, P6)."""
+"""The registration document: what is taken, what is refused and how it is said (I2, P6)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_I2_any_json_is_taken_or_refused_and_nothing_else(document):
 
 @given(any_document)
 def test_I2_what_is_taken_can_be_stored(document):
-    """Architecture rule 2: what a database would refuse is refused here."""
+    """ARCHITECTURE.md, rule 2: what a database would refuse is refused here."""
     try:
         taken = resolve(document, ACCOUNT, EVENT)
     except Refused:

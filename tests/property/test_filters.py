@@ -1,4 +1,4 @@
-"""Flow filters against a naive oracle (spec F6)."""
+"""Flow filters against a naive oracle (F6)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every interleaving, in small bounds, of what can happen to a lane at a destination that updates a record (spec D2, protocols section 3).
+"""Every interleaving, in small bounds, of what can happen to a lane at a destination that updates a record (D2; docs/design/queue.md, section 2).
 
 Changes are recorded, an old version is made again (judged again, replayed, resent), requests start, are applied by the receiver, are refused
-before or after they left, are cut, cannot begin, lose their answer, die with their worker; retries fall due, a person submits. Over `domain.lanes`
+before or after they left, are cut, cannot begin, lose their answer, die with their worker; retries fall due, a person submits. Over `domain.delivery.lanes`
 as it is: nothing is assumed but what a receiver does.
 
 Violation: the receiver applies a version older than one that it has applied; told, where the newer one was settled as a failure (its answer was

@@ -1,4 +1,4 @@
-"""Which flows act on a change: decide() against a naive re-implementation, and explain() against both (spec F3-F7, F9)."""
+"""Which flows act on a change: decide() against a naive re-implementation, and explain() against both (F3-F7, F9)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WATCHED = {
 
 
 def naive(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> tuple[Verdict, Reason | None]:
-    """The rules as the spec says them, one after the other, without an index."""
+    """The rules F3 to F7 as they are written, one after the other, without an index."""
     names = {f.name.lower() for f in Facet if f in change.facets and f.name}
     if flow.watch is None or not names & set(WATCHED[flow.watch]) or change.quiet:
         return Verdict.FILTERED, None

@@ -1,7 +1,7 @@
-"""Every interleaving, in small bounds, of two workers and one slot (architecture rule 7; protocols section 3: slots).
+"""Every interleaving, in small bounds, of two workers and one slot (ARCHITECTURE.md, rule 7; docs/design/queue.md, section 3).
 
 Renewals and claims are asked, applied by the database and answered at different times; workers start requests, get answers, settle late, die, rest
-for ever, give the slot back. Over `domain.slots` as it is. Time is relative and bounded by the lease, so that the whole space of states is finite.
+for ever, give the slot back. Over `domain.delivery.slots` as it is. Time is relative and bounded by the lease, so that the whole space of states is finite.
 
 Violations: two requests of a lane at once; an outcome settled although another owner has read the lane since; a state from which the lane's action
 can never be settled.
@@ -96,7 +96,7 @@ def ticked(world: World) -> World:
 
 
 def asking(world: World, at: int, worker: Worker) -> Iterator[World]:
-    """What store.slots does: renew what is ours and runs still; claim what has run out; give back what is idle."""
+    """What store.queue.slots does: renew what is ours and runs still; claim what has run out; give back what is idle."""
     slot = world.slot
     if worker.asked is None:
         yield put(world, at, replace(worker, asked=Asked()))

@@ -1,4 +1,4 @@
-"""Slots, epochs and order under crashes and clock jumps, over the real SQL of both databases (issue 4.5; protocols section 3; spec D1, D2).
+"""Slots, epochs and order under crashes and clock jumps, over the real SQL of both databases (docs/design/queue.md, section 3; D1, D2).
 
 Several simulated workers share a database. Each has the product's own ownership, settler and file of lanes in flight; only the threads between them,
 the target and the clocks are simulated: what a worker reads, starts, hears and settles happens in any order that Hypothesis thinks of.

@@ -1,4 +1,4 @@
-"""Lines of chips as text (domain.chips): what people can type, and what is refused with a sentence that says where."""
+"""Lines of chips as text (domain.mapping.chips): what people can type, and what is refused with a sentence that says where."""
 
 from __future__ import annotations
 

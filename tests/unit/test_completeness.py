@@ -1,4 +1,4 @@
-"""What a flow still lacks (spec F2, P12)."""
+"""What a flow still lacks (F2, P12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of one action and of one lane (spec D1-D8)."""
+"""The life of one action and of one lane (D1-D8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The value of every source field for one change (spec M3, M8, M9)."""
+"""The value of every source field for one change (M3, M8, M9)."""
 
 from __future__ import annotations
 

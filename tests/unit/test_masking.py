@@ -1,4 +1,4 @@
-"""Credentials are blotted out however they are written (spec C5)."""
+"""Credentials are blotted out however they are written (C5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's settings (spec O1): what is wrong is said in a sentence that says what to do."""
+"""The operator's settings (O1): what is wrong is said in a sentence that says what to do."""
 
 from __future__ import annotations
 

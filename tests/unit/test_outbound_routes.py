@@ -1,4 +1,4 @@
-"""How an authority is asked for a connection's tokens (spec C4)."""
+"""How an authority is asked for a connection's tokens (C4)."""
 
 from __future__ import annotations
 

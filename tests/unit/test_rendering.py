@@ -1,4 +1,4 @@
-"""What a mapping makes of the facts of a change (guide: Mappings, steps 3 and 4; M4-M9)."""
+"""What a mapping makes of the facts of a change (guide: Mappings, Transformations; M4-M9)."""
 
 from __future__ import annotations
 

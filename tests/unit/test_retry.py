@@ -1,4 +1,4 @@
-"""Retry intervals, answers and their categories (spec D3-D5)."""
+"""Retry intervals, answers and their categories (D3-D5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who really asks: forwarded headers count only from trusted proxies (O1; protocols.md section 6.6)."""
+"""Who really asks: forwarded headers count only from trusted proxies (O1; docs/design/security.md, section 4)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def get_login_stages(self) -> list[str]:
-        """allauth's, without its page about trusting a browser: the page that asks for the code asks that too (`views.second_factor`)."""
+        """allauth's, without its page about trusting a browser: the page that asks for the code asks that too (`administration.views.second_factor`)."""
         return [stage for stage in super().get_login_stages() if not stage.endswith(".TrustStage")]
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:

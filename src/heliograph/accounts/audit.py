@@ -1,4 +1,4 @@
-"""The audit: who did what to which object (spec C5: secrets masked).
+"""The audit: who did what to which object (C5: secrets masked).
 
 An entry is written in the transaction of what it tells, so there is none without the deed and no deed without it.
 """

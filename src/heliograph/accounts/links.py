@@ -1,4 +1,4 @@
-"""One-time links: an invitation, a new password, the first start (spec O6; P1).
+"""One-time links: an invitation, a new password, the first start (O6; P1).
 
 A link is 256 random bits, kept as a digest: who reads the database cannot use it. There is one at most for a user, and making one ends those before it.
 Its address begins with the operator's base URL, never with what a request calls this host.

@@ -1,4 +1,4 @@
-"""Accounts (tenants), the people who sign in to them, their tokens, and what was done (spec P1)."""
+"""Accounts (tenants), the people who sign in to them, their tokens, and what was done (P1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what (spec P1): an Administrator everything, a Planner what belongs to events, a Viewer reads."""
+"""Who may do what (P1): an Administrator everything, a Planner what belongs to events, a Viewer reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`heliograph bench`: how fast this machine delivers end to end, compared with a bare libcurl loop (spec B6)."""
+"""`heliograph bench`: how fast this machine delivers end to end, compared with a bare libcurl loop (B6)."""
 
 from __future__ import annotations
 

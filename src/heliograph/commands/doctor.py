@@ -1,4 +1,4 @@
-"""`heliograph doctor`: checks everything that an installation depends on, and says what to do (spec O1, O6)."""
+"""`heliograph doctor`: checks everything that an installation depends on, and says what to do (O1, O6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`heliograph import`: a file of registrations into an account, as a job that this process runs itself (spec I1, I4)."""
+"""`heliograph import`: a file of registrations into an account, as a job that this process runs itself (I1, I4)."""
 
 from __future__ import annotations
 

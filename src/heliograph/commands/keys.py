@@ -1,4 +1,4 @@
-"""`heliograph rotate-key`: a new key for all stored secrets (spec C5)."""
+"""`heliograph rotate-key`: a new key for all stored secrets (C5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that run the product: serve, web, worker, and their child processes (architecture: Processes; O1-O3)."""
+"""Commands that run the product: serve, web, worker, and their child processes (docs/design/processes.md; O1-O3)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve() -> None:
-    """Run everything on this machine: pages, REST, deliveries and jobs. Uses SQLite in the data folder, unless another database is set.
+    """Run everything on this machine: pages, /ingest, deliveries and jobs. Uses SQLite in the data folder, unless another database is set.
 
     Updates the database schema first. Ctrl-C or SIGTERM finishes what is in flight and stops within 10 seconds.
     """
@@ -61,7 +61,7 @@ def serve() -> None:
 
 
 def web() -> None:
-    """Run only pages, REST and /ingest, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
+    """Run only pages and /ingest, beside any number of workers. Needs PostgreSQL; run `heliograph migrate` first."""
     options = _shared("web")
     _keep(options, [_child(name, options) for name in _doors(options)], f"Heliograph serves {options.base_url}")
 
@@ -199,7 +199,7 @@ def _engine() -> None:
 
 
 def _pages() -> None:
-    """Pages, REST and jobs."""
+    """Pages, /ingest and jobs."""
     _or_fatal(_run_pages)
 
 

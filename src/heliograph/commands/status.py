@@ -1,4 +1,4 @@
-"""`heliograph status`: the queue, the workers and the disk, on a terminal (spec O2)."""
+"""`heliograph status`: the queue, the workers and the disk, on a terminal (O2)."""
 
 from __future__ import annotations
 

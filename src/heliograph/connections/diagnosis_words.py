@@ -1,4 +1,4 @@
-"""What a test of a connection found out, in words that a marketer understands, and what mends it (spec C3)."""
+"""What a test of a connection found out, in words that a marketer understands, and what mends it (C3)."""
 
 from __future__ import annotations
 

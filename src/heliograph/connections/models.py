@@ -1,4 +1,4 @@
-"""Connections (spec section 4). What a row is: `setup.models.configured`."""
+"""Connections (C1-C8). What a row is: `setup.models.configured`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heliograph.setup.names import NAME_LENGTH, FoldedField, storable
 
 
 class Connection(Configured):
-    """Where and how requests go (guide: Setting Up Connections). The URL's path and query and all credentials are in `store.Secret`."""
+    """Where and how requests go (guide: Setting up a Connection). The URL's path and query and all credentials are in `store.models.Secret`."""
 
     configured_as = "connection"
 

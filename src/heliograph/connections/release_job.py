@@ -1,4 +1,4 @@
-"""The job that releases what a paused connection held, at a chosen rate (C8; architecture rule 6).
+"""The job that releases what a paused connection held, at a chosen rate (C8; ARCHITECTURE.md, rule 6).
 
 The worker keeps the rate, as it keeps every limit; the job gives it leave for a few seconds at a time, counts, and opens the connection once
 nothing is held any more. Killed, paused or stopped, it leaves a connection that holds; taken up again, it goes on counting where it was.

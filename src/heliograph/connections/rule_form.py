@@ -3,7 +3,7 @@
     c0.then, c0.lead, c0.category, c0.says, c0.shows, c0.retry_after, c0.renew    the first clause
     c0.0.in, c0.0.name, c0.0.how, c0.0.values                                     its first condition; values stand one a line
 
-It holds whatever was typed: only `domain.responses` says what a rule may be.
+It holds whatever was typed: only `domain.connection.response_rule` says what a rule may be.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _looks(body: Mapping[str, Any]) -> Looks:
 
 
 def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
-    """The rule's body, to be checked by `insights.answers.checked`."""
+    """The rule's body, to be checked by `connections.answers.checked`."""
     out: list[dict[str, object]] = []
     for clause in clauses:
         body: dict[str, object] = {"if": [_condition(each) for each in clause.conditions], "then": clause.then}

@@ -1,4 +1,4 @@
-"""The request and the response of an attempt as they were kept, secrets masked (protocols section 6.7: shown as text, never rendered)."""
+"""The request and the response of an attempt as they were kept, secrets masked (C5: shown as text, never rendered)."""
 
 from __future__ import annotations
 

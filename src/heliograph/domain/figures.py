@@ -1,4 +1,4 @@
-"""What the numbers of Insights mean (guide: Account Insights; spec X1-X3).
+"""What the numbers of Insights mean (X1-X3).
 
 The hot path never counts: with each fact it appends a `Delta`, whose minute is the measure's own time:
 
@@ -237,7 +237,7 @@ class Figures:
     retried_by_category: dict[Category, int] = field(default_factory=dict)
     leads_created: int = 0
     leads_updated: int = 0
-    """As the targets report; a page shows "-" where no connection's rule tells (`responses.counts_leads`)."""
+    """As the targets report; a page shows "-" where no connection's rule tells (`response_rule.counts_leads`)."""
 
     def __post_init__(self) -> None:
         parts = self.success + self.superseded + self.queued + self.failed + self.validation + self.pending
@@ -252,12 +252,12 @@ class Figures:
 
     @property
     def in_retry_queue(self) -> int:
-        """Guide: In Retry Queue. Actions that wait there, and runs stuck there."""
+        """In Retry Queue. Actions that wait there, and runs stuck there."""
         return self.queued + self.stuck
 
     @property
     def pie(self) -> tuple[int, int]:
-        """Guide: Processing Status. Successes and failures: what waits in the queue has failed so far; what is pending or superseded is neither."""
+        """Processing Status. Successes and failures: what waits in the queue has failed so far; what is pending or superseded is neither."""
         return self.success, self.queued + self.failed + self.validation
 
 

@@ -1,4 +1,4 @@
-"""Configuration, compiled once per version and never changed after (architecture rule 8; spec F10).
+"""Configuration, compiled once per version and never changed after (docs/design/configuration.md, section 2; F10).
 
 An `AccountConfig` holds what is set up in the account (tags, statuses, fields, connections, mappings, flows), an `EventConfig`
 what is set up in one event. Both are compiled from the bodies of `config_history` rows: those in force now, or those in force
@@ -45,7 +45,7 @@ class Source(Protocol):
 
 
 def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountConfig:
-    """Compiles an account's entries. Bodies (the savers in `platform` and `flows` write them):
+    """Compiles an account's entries. Bodies (savers write them: `setup.version_bodies`, `setup.services.versions`):
 
     account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's own,
     networks: [what the operator allowed it beyond public addresses]}; tags {tags: [{id, name, label, kinds}]};

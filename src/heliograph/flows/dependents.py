@@ -34,7 +34,7 @@ from heliograph.store.database import Database, of_django
 
 
 class Flows:
-    """The flows as `setup.usage.Dependents`."""
+    """The flows as `setup.services.dependents.Dependents`."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
         """Flows, mappings and connections that name a tag or a custom field; flows that send by a connection or a mapping."""

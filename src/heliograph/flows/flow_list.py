@@ -1,4 +1,4 @@
-"""The Flow List (guide: Flow List; F1): every flow as a sentence, with what it lacks and what became of what it sent."""
+"""The Flow List (guide: The Flow List; F1): every flow as a sentence, with what it lacks and what became of what it sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flows, their destinations, and the tags and fields that they name (spec section 5). What a row is: `setup.models.configured`."""
+"""Flows, their destinations, and the tags and fields that they name (F1-F10). What a row is: `setup.models.configured`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLOW_NAME_LENGTH = 200
 
 
 class Flow(Configured):
-    """What is watched, for whom, and where it goes (guide: Setting Up Flows). `body`: domain.flows.Flow.to_body."""
+    """What is watched, for whom, and where it goes (guide: Setting Up Flows). `body`: domain.flow.flow.Flow.to_body."""
 
     configured_as = "flow"
 
@@ -68,7 +68,7 @@ class Destination(models.Model):
 
 
 class FlowTag(models.Model):
-    """A tag that a flow names. `place`: the list of "Activate for" (domain.flows.LISTS), or the field that a filter row compares (`event.tags`)."""
+    """A tag that a flow names. `place`: the list of "Activate for" (domain.flow.flow.OFFERED), or the field that a filter row compares (`event.tags`)."""
 
     account = account_key()
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="names_tags")

@@ -1,4 +1,4 @@
-"""One row per piece of long work (architecture rule 6; issue: Jobs)."""
+"""One row per piece of long work (ARCHITECTURE.md, rule 6; docs/design/processes.md, section 4)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Job(models.Model):
     """Long work: its parameters, how far it is, and who does it just now.
 
     `cursor` is what its kind needs to go on, saved in the transaction of the work that it counts. `owner` runs it as long as its
-    `heartbeat` is fresh (`jobs.runner.LEASE`); a paused or cancelling job keeps its owner until that has let go.
+    `heartbeat` is fresh (`jobs.control.LEASE`); a paused or cancelling job keeps its owner until that has let go.
     """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="jobs")

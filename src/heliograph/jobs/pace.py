@@ -1,4 +1,4 @@
-"""How fast a job goes: live traffic comes first (architecture: Processes; spec D9)."""
+"""How fast a job goes: live traffic comes first (docs/design/processes.md, section 4; D9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of jobs: each lies in its slice and is registered by wiring (architecture: Layout)."""
+"""Kinds of jobs: each lies in its slice and is registered by wiring (docs/design/processes.md, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one runner of jobs: chunk after chunk, each in one transaction with its cursor (architecture rule 6).
+"""The one runner of jobs: chunk after chunk, each in one transaction with its cursor (ARCHITECTURE.md, rule 6).
 
 A runner owns a job as long as its heartbeat is fresh; every chunk renews it and saves only if the job is still its own, so a process that was
 stopped for an hour and wakes up saves nothing. After a kill, any runner goes on from the saved cursor. Pausing and stopping are states

@@ -25,7 +25,7 @@ MOST_REFUSED = 50
 class DraftRow:
     """One row. target: its name; of a nested row the last step of its path, whose others are `under`. entry: a nested row that is itself an entry of a list.
 
-    line: its chips as text (domain.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
+    line: its chips as text (domain.mapping.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
     was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
     """
 

@@ -1,4 +1,4 @@
-"""Mappings, and the tags and fields that they name (spec section 6). What a row is: `setup.models.configured`."""
+"""Mappings, and the tags and fields that they name (M1-M9). What a row is: `setup.models.configured`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guard would say to a URL, without sending anything (spec C6): for forms, Save & Test and the command line. The sender judges by the same functions."""
+"""What the guard would say to a URL, without sending anything (C6): for forms, Save & Test and the command line. The sender judges by the same functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How requests go out, and the three ways in which sending one ends. The request itself is `domain.requests.Request`."""
+"""How requests go out, and the three ways in which sending one ends. The request itself is `domain.connection.request.Request`."""
 
 from __future__ import annotations
 

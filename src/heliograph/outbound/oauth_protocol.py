@@ -1,4 +1,4 @@
-"""OAuth2 (spec C4): what is asked of an authority, and what its answers mean. oauthlib has the protocol; sending is the sender's.
+"""OAuth2 (C4): what is asked of an authority, and what its answers mean. oauthlib has the protocol; sending is the sender's.
 
     TokenExchange(...).start()  →  sender  →  done(Tokens | Denied), on the sender's thread
 

@@ -1,4 +1,4 @@
-"""The operator's proxy for outgoing requests (spec C6).
+"""The operator's proxy for outgoing requests (C6).
 
 A proxy hides where a request really goes. So the name is looked up and judged here, and the proxy is asked (CONNECT) for the address that was
 judged, never for the name: it cannot be led elsewhere. TLS is with the target, through the proxy. What the operator allowed beyond public

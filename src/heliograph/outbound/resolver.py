@@ -1,4 +1,4 @@
-"""Names to addresses, so that one dead name stalls nobody else (spec D9).
+"""Names to addresses, so that one dead name stalls nobody else (D9).
 
 libcurl's own resolver is one pool for everybody: ten dead names made a healthy look-up wait a second. Here
 

@@ -1,4 +1,4 @@
-"""Sends requests: libcurl's multi interface on a thread of its own (spec C6, D9).
+"""Sends requests: libcurl's multi interface on a thread of its own (C6, D9).
 
     start()  from any thread -> inbox -> read URL, headers -> addresses (resolver's threads) -> judged -> libcurl -> done(result), on the sender's thread
 

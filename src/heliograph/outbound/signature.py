@@ -1,4 +1,4 @@
-"""Signs requests as the Standard Webhooks specification says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (spec C7, D1).
+"""Signs requests as the Standard Webhooks specification says: `webhook-id`, `webhook-timestamp` and `webhook-signature` (C7, D1).
 
 A retry has the same id and a timestamp of its own. While a secret is rotated the request carries two signatures, so the target may know either.
 The specification signs the body: what a GET request says in its query is not covered.

@@ -1,4 +1,4 @@
-"""The address part of a URL, read strictly (spec C6).
+"""The address part of a URL, read strictly (C6).
 
 libcurl, Python and browsers disagree about odd URLs (backslashes, control characters, several `@`); whoever judges one reading and connects by another is open to attack. Only URLs with a single reading pass here.
 """

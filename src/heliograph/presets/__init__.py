@@ -1,1 +1,1 @@
-"""A connection and its mapping from a preset (spec B3)."""
+"""A connection and its mapping from a preset (B3)."""

@@ -1,4 +1,4 @@
-"""record() for those who own their connection: transactions that adapt when the database refuses (protocols section 2).
+"""record() for those who own their connection: transactions that adapt when the database refuses (docs/design/recording.md, section 5).
 
 A batch that an item spoils is halved, so that one bad item never fails its neighbours; what another transaction spoils (deadlock,
 serialisation) is tried again whole; items are never run one by one, since 200 fsyncs for one bad item would be an attack.

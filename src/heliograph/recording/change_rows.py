@@ -1,4 +1,4 @@
-"""Writing what was decided: changes, their content, runs, stuck runs, actions and figures (protocols section 2, steps 5-7)."""
+"""Writing what was decided: changes, their content, runs, stuck runs, actions and figures (docs/design/recording.md, steps 5-7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""record(): the one way in (spec P10, I1-I3; protocols section 2).
+"""record(): the one way in (P10, I1-I3; docs/design/recording.md).
 
     idempotency → configuration → rows exist → rows locked → diff and decide → changes, runs, actions, figures
 

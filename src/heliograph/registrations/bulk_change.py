@@ -1,4 +1,4 @@
-"""The job "set-status": many registrations get one status, each by a change of its own (spec I1, P10)."""
+"""The job "set-status": many registrations get one status, each by a change of its own (I1, P10)."""
 
 from __future__ import annotations
 

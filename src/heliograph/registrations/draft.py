@@ -1,4 +1,4 @@
-"""The form of one registration (I1, architecture rule 1): what it shows, what was changed in it, and what two people changed at once.
+"""The form of one registration (I1; ARCHITECTURE.md, rule 1): what it shows, what was changed in it, and what two people changed at once.
 
 A form posts what it showed and what it holds now; only the difference is recorded. Values are compared as texts, line breaks as one
 character, since that is all a browser keeps of them.

@@ -1,4 +1,4 @@
-"""What stands in the Retry Queue: items, and groups of those that have one cause (guide: Retry; D6)."""
+"""What stands in the Retry Queue: items, and groups of those that have one cause (guide: The Retry Queue; D6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Retry Queue as people see it (guide: Retry; D6-D8): actions that failed, and runs that could not be decided, by cause.
+"""The Retry Queue as people see it (guide: The Retry Queue; D6-D8): actions that failed, and runs that could not be decided, by cause.
 
 The open ones stand first, then what was given up, then what is solved; among themselves the newest first. Two tables make one list: a
 cursor holds how far each was read.

@@ -1,4 +1,4 @@
-"""How names and codes are checked and compared: case and spaces at the ends do not count, in any script (spec section 1)."""
+"""How names and codes are checked and compared: case and spaces at the ends do not count, in any script."""
 
 from __future__ import annotations
 

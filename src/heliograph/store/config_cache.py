@@ -1,4 +1,4 @@
-"""Configuration, loaded and compiled in one place: once per version and process, and shared by its threads (ARCHITECTURE.md, rule 8; spec F10).
+"""Configuration, loaded and compiled in one place: once per version and process, and shared by its threads (ARCHITECTURE.md, rule 8; F10).
 
 Committed(db).account(7)            what is in force and committed
 Committed(db).account(7, version)   what was in force then: a version never changes

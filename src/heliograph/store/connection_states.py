@@ -1,4 +1,4 @@
-"""What a connection was told and has learned, without versions: paused, held, being released, failing (spec C8).
+"""What a connection was told and has learned, without versions: paused, held, being released, failing (C8).
 
 A take-over must not forget a Retry-After, a pause or a target that is down, so all of it lies here and in no worker's memory alone.
 Settle writes it after the lanes; whoever pauses or releases writes it alone, or after the lanes, too.

@@ -257,7 +257,7 @@ def of_django(connection: Any) -> Database:
 
 
 def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
-    """An own connection to the database file, set up as every connection of ours is (protocols section 1)."""
+    """An own connection to the database file, set up as every connection of ours is (docs/design/sqlite.md, section 1)."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False, cached_statements=512)
     set_up_sqlite(connection)
     if read_only:

@@ -1,4 +1,4 @@
-"""The checks of `heliograph doctor`, one function each (spec O1, O2, O7). Each says what it found and, if necessary, what to do.
+"""The checks of `heliograph doctor`, one function each (O1, O2, O7). Each says what it found and, if necessary, what to do.
 
 A bad finding is returned, never raised. Nothing is changed, apart from a probe file that is removed again.
 """

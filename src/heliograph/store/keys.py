@@ -1,4 +1,4 @@
-"""The key file: one key a line, newest first (spec C5; protocols section 6.4). `Options` reads it at the start; here it is read again, and replaced.
+"""The key file: one key a line, newest first (C5; docs/design/security.md, section 2). `Options` reads it at the start; here it is read again, and replaced.
 
 It is replaced as a whole: whoever reads it meanwhile sees the old or the new one, and after a power cut it is one of both.
 """

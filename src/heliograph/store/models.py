@@ -1,4 +1,4 @@
-"""The hot tables (architecture: The walk of a change; protocols: record(), lanes and slots, figures).
+"""The hot tables (docs/design/recording.md, docs/design/queue.md, docs/design/figures.md).
 
 Django makes and reads them; the hot path writes them by the plain SQL beside this file. They carry the ids of configuration as
 plain numbers: foreign keys to it would make every flow or connection a hot row. `recording` is the only writer of events,
@@ -116,7 +116,7 @@ class Change(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
-    kind = models.SmallIntegerField()  # domain.changes.SubjectKind
+    kind = models.SmallIntegerField()  # domain.registration.change.SubjectKind
     subject_id = models.BigIntegerField()
     registration_id = models.BigIntegerField(null=True)  # of a registration or session registration
     session_id = models.BigIntegerField(null=True)
@@ -143,7 +143,7 @@ class Change(models.Model):
 
 
 class ChangeContent(models.Model):
-    """What a change contains: the state after it and the old values of what changed (protocols: Retention). Partitioned by month on PostgreSQL."""
+    """What a change contains: the state after it and the old values of what changed (X6). Partitioned by its time on PostgreSQL."""
 
     change_id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -169,7 +169,7 @@ class Run(models.Model):
     flow_id = models.BigIntegerField()
     flow_number = models.IntegerField()
     decision = models.SmallIntegerField()
-    reason = models.CharField(max_length=40, default="")  # domain.matching.Reason
+    reason = models.CharField(max_length=40, default="")  # domain.flow.matching.Reason
     mode = models.SmallIntegerField()
     at = MicrosField()  # of the first decision (X2)
 
@@ -324,7 +324,7 @@ class Attempt(models.Model):
 
 
 class AttemptContent(models.Model):
-    """Request and response of an attempt, secrets masked. Partitioned by month on PostgreSQL."""
+    """Request and response of an attempt, secrets masked. Partitioned by its time on PostgreSQL."""
 
     action_id = models.BigIntegerField(primary_key=True)
     n = models.IntegerField()
@@ -411,7 +411,7 @@ class ConnectionState(models.Model):
     release_until = MicrosField(null=True)  # renewed by the job that releases: without it the pause holds again
     failures = models.IntegerField(db_default=0)  # to reach the target, in a row: what trips the breaker
     tested_at = MicrosField(null=True)
-    test_result = models.TextField(db_default="")  # JSON: domain.diagnosis.Report, "" for none
+    test_result = models.TextField(db_default="")  # JSON: domain.connection.diagnosis.Report, "" for none
     tests_since = MicrosField(null=True)  # tests are counted by the minute: this one began then
     tests = models.IntegerField(db_default=0)
 
@@ -422,7 +422,7 @@ class ConnectionState(models.Model):
 
 
 class Slot(models.Model):
-    """A 64th of all connections, owned by one worker at a time (protocols: slots)."""
+    """A 64th of all connections, owned by one worker at a time (docs/design/queue.md, section 3)."""
 
     id = models.SmallIntegerField(primary_key=True)
     owner = models.CharField(max_length=36, null=True)  # noqa: DJ001 -- null means: nobody
@@ -445,7 +445,7 @@ class Worker(models.Model):
 
 
 class FigureDelta(models.Model):
-    """What a transaction adds to the figures (protocols: Figures); folded by the jobs runner. `serials`: registrations for the bitmaps."""
+    """What a transaction adds to the figures (docs/design/figures.md); folded by the jobs runner. `serials`: registrations for the bitmaps."""
 
     id = models.BigAutoField(primary_key=True)
     account_id = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""On PostgreSQL: how processes tell each other, on whichever machine, that something was recorded (protocols section 1).
+"""On PostgreSQL: how processes tell each other, on whichever machine, that something was recorded (docs/design/processes.md, section 5).
 
 Told after the commit, on a connection of its own: a NOTIFY inside the recording transactions would make their commits wait for each other.
 News that gets lost (a session that broke, a pooler that knows no LISTEN) costs some milliseconds: workers look by themselves, too.

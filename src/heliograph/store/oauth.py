@@ -1,4 +1,4 @@
-"""Where tokens lie (spec C4, C5), and how one process at a time asks for new ones (architecture: Layout).
+"""Where tokens lie (C4, C5), and how one process at a time asks for new ones (docs/design/security.md, section 3).
 
 Who wants to ask claims the row first: a compare-and-set on `refreshing_until`, committed before the request goes out, so no lock is held
 while an authority thinks. What comes back is stored only by the one whose claim it still is, and only over the generation that it had read:

@@ -1,4 +1,4 @@
-"""Rows of registrations and session registrations, and the idempotency keys (protocols section 2, steps 0 and 2-5).
+"""Rows of registrations and session registrations, and the idempotency keys (docs/design/recording.md, steps 0 and 2-5).
 
 Called by `recording` alone: nothing else writes a registration.
 """

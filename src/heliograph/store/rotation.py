@@ -1,4 +1,4 @@
-"""A new key for everything that is sealed (spec C5), while the product runs. It can be interrupted anywhere, and run again.
+"""A new key for everything that is sealed (C5), while the product runs. It can be interrupted anywhere, and run again.
 
     1  the new key stands before the old one        processes that run notice by the key file
     2  renew     rows in chunks, each a transaction  what was renewed before is passed over

@@ -26,7 +26,7 @@ class SchemaTooOld(HeliographError):
 
 
 def unapplied() -> list[str]:
-    """Migrations of this release that the database does not have yet, in order: `platform.0002_same_account`."""
+    """Migrations of this release that the database does not have yet, in order: store.0002_plain_sql."""
     executor = MigrationExecutor(connection)
     return [f"{m.app_label}.{m.name}" for m, backwards in executor.migration_plan(executor.loader.graph.leaf_nodes()) if not backwards]
 

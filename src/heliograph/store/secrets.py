@@ -1,4 +1,4 @@
-"""Stored secrets: encrypted, and bound to their place (spec C5).
+"""Stored secrets: encrypted, and bound to their place (C5).
 
 A sealed value opens only where it was sealed: account, kind, row and field are inside it, so whoever can write to the database cannot move one account's password under another account's connection. The database also holds a check
 value (account 0): a process with another key says so when it starts, not at the first delivery.

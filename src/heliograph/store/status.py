@@ -1,4 +1,4 @@
-"""How this installation is doing, in one look (spec O2): what `heliograph status` and the operations port say. Counts of rows, no names of people."""
+"""How this installation is doing, in one look (O2): what `heliograph status` and the operations port say. Counts of rows, no names of people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Account and id held together by the database itself (protocols section 6.8).
+"""Account and id held together by the database itself (docs/design/security.md, section 1).
 
 A row that names a row of another account is refused: by a composite foreign key on PostgreSQL, by triggers on SQLite, whose
 tables Django remakes on any alteration, so a migration that alters a guarded table repeats its guard (the catalogue test says so).

@@ -1,4 +1,4 @@
-"""API tokens as the edge and the API check them, by plain SQL (protocols section 6.5).
+"""API tokens as the edge and the API check them, by plain SQL (docs/design/security.md, section 3).
 
 A token is `hg_<prefix>_<secret>`: the prefix finds its row, the secret is 256 random bits, and only the SHA-256 of the whole is kept.
 """

@@ -1,4 +1,4 @@
-"""Keeping SQLite's write-ahead log small (protocols section 1).
+"""Keeping SQLite's write-ahead log small (docs/design/sqlite.md, section 4).
 
 Passive checkpoints alone never reset the log under continuous writes: it grew to 1.8 GB in 40 s. So passive passes go on beside the writers, and above
 LARGEST the log begins anew: two more passes, the second for what came during the first, then what is left while the write gate is held.

@@ -1,1 +1,1 @@
-"""The timeline of one registration (spec X5)."""
+"""The timeline of one registration (X5)."""

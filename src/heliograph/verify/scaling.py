@@ -1,4 +1,4 @@
-"""Workers come and go under load: each has its share of the 64 slots soon (protocols section 3: slots)."""
+"""Workers come and go under load: each has its share of the 64 slots soon (docs/design/queue.md, section 3)."""
 
 from __future__ import annotations
 

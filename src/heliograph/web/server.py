@@ -1,4 +1,4 @@
-"""The pages' web server: waitress, with a fixed number of threads (protocols.md section 1: under ASGI they would have no bound).
+"""The pages' web server: waitress, with a fixed number of threads (docs/design/processes.md, section 2: under ASGI they would have no bound).
 
 SIGTERM and SIGINT stop it: no new connection is taken, what is being answered is answered, and after `GRACE` seconds the rest is cut off.
 """

@@ -1,4 +1,4 @@
-"""An access token for a page or command that tests an OAuth2 connection (spec C3, C4).
+"""An access token for a page or command that tests an OAuth2 connection (C3, C4).
 
 A test asks for a fresh one, so that it tries what is set up now and not what was good an hour ago. The worker and other processes may be asking
 at the same moment: one of them claims the row, asks, and stores; the others take what it has brought. No transaction is open meanwhile.

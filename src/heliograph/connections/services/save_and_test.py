@@ -1,4 +1,4 @@
-"""Save & Test, and Send a sample (guide: Setting up a Connection; spec C3).
+"""Save & Test, and Send a sample (guide: Setting up a Connection; C3).
 
     name → connect → TLS → (access token) → the test URL, or a sample, or nothing → what it means
 

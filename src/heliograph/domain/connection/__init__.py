@@ -1,1 +1,1 @@
-"""Connections: where and how requests go, and what answers mean (guide: Setting Up Connections; spec C1-C8)."""
+"""Connections: where and how requests go, and what answers mean (guide: Setting up a Connection; C1-C8)."""

@@ -1,4 +1,4 @@
-"""A connection: how to reach the target application (guide: Setting up a Connection; spec C1, C5, C7).
+"""A connection: how to reach the target application (guide: Setting up a Connection; C1, C5, C7).
 
 The body of a connection holds no secret: passwords, keys, client secrets, path and query of its URLs, and values of headers whose names say that
 they are credentials, are kept elsewhere, encrypted; the body only names those that are there. `requests` composes what is sent.

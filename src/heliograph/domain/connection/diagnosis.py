@@ -1,4 +1,4 @@
-"""What a test of a connection found out (guide: Save & Test; spec C3): five steps, each with what it took, and what is wrong in one word.
+"""What a test of a connection found out (guide: Save & Test; C3): five steps, each with what it took, and what is wrong in one word.
 
     name → connect → TLS → credentials → answer
 
@@ -6,7 +6,7 @@
     reached    there is a connection, nothing was sent: its credentials were not tried
     failed     at one of the steps
 
-Words for people, with what mends it, are `flows.diagnosis_words`.
+Words for people, with what mends it, are `connections.diagnosis_words`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Credentials blotted out of texts that are stored, shown or logged (spec C5).
+"""Credentials blotted out of texts that are stored, shown or logged (C5).
 
     masks = masks_of(secrets, request)    everything that left with a request, or could have
     masks.blotted(text)                   the text without it; to be asked before a text is cut

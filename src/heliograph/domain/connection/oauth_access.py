@@ -1,6 +1,6 @@
-"""Access to a target by OAuth2: which token is sent, when it is renewed, what an authority's refusal means (spec C4, D4).
+"""Access to a target by OAuth2: which token is sent, when it is renewed, what an authority's refusal means (C4, D4).
 
-The authority is the server behind the connection's token URLs. Tokens lie in `store.oauth`, sealed; `outbound.auth` asks for them.
+The authority is the server behind the connection's token URLs. Tokens lie in `store.oauth`, sealed; `outbound.oauth_protocol` asks for them.
 Instants and durations are microseconds, instants on the database's clock: what a token says of its end is counted from when it was asked
 for, so the authority's clock is never looked at.
 """

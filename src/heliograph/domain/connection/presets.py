@@ -1,4 +1,4 @@
-"""Presets: a connection, its mapping and its response rule for a well-known target, with blanks to fill (spec B3).
+"""Presets: a connection, its mapping and its response rule for a well-known target, with blanks to fill (B3).
 
 A preset is data; `connections/presets` has one file each. `{{name}}` stands for what was filled in: percent-encoded within a URL, as it is elsewhere.
 Source fields in a URL keep their single braces. What comes out is a connection's body and mappings' bodies: saved like any other, and free to be

@@ -1,4 +1,4 @@
-"""Composes the request that carries a payload to a connection (guide: Adding a Connection; spec C1, C2, M9).
+"""Composes the request that carries a payload to a connection (guide: Adding a Connection; C1, C2, M9).
 
 `prepare` does once per version of a connection what does not depend on the change; `Prepared.compose` runs for each action. A header or URL
 that a change's data would make impossible is an `Invalid`: a validation error, never retried.

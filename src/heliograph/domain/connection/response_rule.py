@@ -1,4 +1,4 @@
-"""Response rules: what a target's answer means where its status code does not say it (spec C7, D3, X2).
+"""Response rules: what a target's answer means where its status code does not say it (C7, D3, X2).
 
 A rule is a list of clauses. The first whose conditions all hold decides; where none does, the status decides as ever. Conditions look at the
 status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule

@@ -1,4 +1,4 @@
-"""A response rule made from one answer, for a person to look at (spec C7): "answers like this one are a failure", or "only these are a success"."""
+"""A response rule made from one answer, for a person to look at (C7): "answers like this one are a failure", or "only these are a success"."""
 
 from __future__ import annotations
 

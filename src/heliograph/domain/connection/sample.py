@@ -1,4 +1,4 @@
-"""A registration that nobody has made, for what is tried before anything has happened: Send a sample, the test URL (spec C3)."""
+"""A registration that nobody has made, for what is tried before anything has happened: Send a sample, the test URL (C3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be said of a connection's body to whom (spec C5): the audit says no more of it than the connection's own pages do."""
+"""What may be said of a connection's body to whom (C5): the audit says no more of it than the connection's own pages do."""
 
 from __future__ import annotations
 

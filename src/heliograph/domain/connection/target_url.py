@@ -1,4 +1,4 @@
-"""The URL of a connection: an origin that nothing can change, and a path and query that may hold source fields (spec C2, C5).
+"""The URL of a connection: an origin that nothing can change, and a path and query that may hold source fields (C2, C5).
 
 Written, a source field stands in braces, which no URL holds otherwise: `https://crm.example.com/v2/events/{event.code}/leads`. Scheme, host
 and port never hold one. Path and query may be a secret (Slack, Teams): they are kept apart from the origin, and shown as "…".

@@ -1,1 +1,1 @@
-"""Deliveries: actions, lanes, attempts, retries and replay (guide: The Retry Queue; spec D1-D9, Y1)."""
+"""Deliveries: actions, lanes, attempts, retries and replay (guide: The Retry Queue; D1-D9, Y1)."""

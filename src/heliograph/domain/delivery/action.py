@@ -1,4 +1,4 @@
-r"""The life of an action from the decision to its end (guide: The Retry Queue; spec D1-D8).
+r"""The life of an action from the decision to its end (guide: The Retry Queue; D1-D8).
 
     pending --delivered--> success
        |----invalid------> validation
@@ -92,7 +92,7 @@ _QUEUE_OF_CODE = {number: status for status, number in _QUEUE_CODES.items()}
 
 
 class AttemptKind(StrEnum):
-    """Which kind of try an attempt was (spec section 1)."""
+    """Which kind of try an attempt was."""
 
     FIRST = "first"
     AUTO = "auto"

@@ -1,4 +1,4 @@
-"""What a lane sends next, and what an outcome does to it (spec D2; tried by exhaustion in tests/property/test_lane_interleavings.py).
+"""What a lane sends next, and what an outcome does to it (D2; tried by exhaustion in tests/property/test_lane_interleavings.py).
 
 A lane is one destination × one subject; it has at most one request in flight. One function, `choose`, says what goes next, what is
 superseded, and in which state that leaves the lane: the read-ahead asks it what to send, settle and the pages ask it what to store.
@@ -57,7 +57,7 @@ class Lane:
 
     @property
     def order(self) -> tuple[int, int]:
-        """The one order in which lanes are locked (architecture rule 4)."""
+        """The one order in which lanes are locked (ARCHITECTURE.md, rule 4)."""
         return (self.destination, self.subject)
 
     @property
@@ -104,7 +104,7 @@ class Attempted:
     retried: OpenAction
     """The action as it was when the attempt began: its category is what a retry was made for."""
     abandoned: bool = False
-    """It used up the automatic retries (guide: Retried Abandoned)."""
+    """It used up the automatic retries: Insights counts it as abandoned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How an attempt ends, and what that means (guide: The Retry Queue; spec D3, D4).
+"""How an attempt ends, and what that means (guide: The Retry Queue; D3, D4).
 
 The type decides what happens next:
 
@@ -111,7 +111,7 @@ CURED_BY_TAG = frozenset({Cause.UNTAGGED})
 
 
 class Lead(StrEnum):
-    """What the target says that it did with the record (guide: Leads Created, Leads Updated; X2)."""
+    """What the target says that it did with the record (C7, X2)."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -200,7 +200,7 @@ def category_of_status(status: int) -> Category | None:
 
 
 def classify_response(status: int, *, retry_after: str | None = None, now: int) -> Delivered | Refused:
-    """What an answer means by its status; `responses.classify_reply` asks the connection's response rule first.
+    """What an answer means by its status; `response_rule.classify_reply` asks the connection's response rule first.
 
     retry_after: the header as it came. now: microseconds since the epoch, for a Retry-After that is a date.
     """

@@ -1,4 +1,4 @@
-"""Replaying a flow: which changes, and what each would do (guide: Replaying a Flow; spec Y1).
+"""Replaying a flow: which changes, and what each would do (Y1).
 
 A replay takes stored changes as they were, and today's rules. At a destination that updates a record the latest matching change per subject is enough;
 what newer was sent there, before or after, supersedes it. Pure: what was last sent and what would be sent now are given.

@@ -1,4 +1,4 @@
-r"""When a failed attempt is tried again (guide: The Retry Queue; spec D4-D6).
+r"""When a failed attempt is tried again (guide: The Retry Queue; D4-D6).
 
     pending --first attempt fails--> Retry --a retry fails, more left--> Error --the last retry fails--> Failed
                                        \------------a retry succeeds-------\-------------------------> Done

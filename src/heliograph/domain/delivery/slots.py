@@ -1,4 +1,4 @@
-"""Which worker may do what with a slot, and when (protocols section 3; architecture rule 7; tried by exhaustion in tests/property/test_slot_interleavings.py).
+"""Which worker may do what with a slot, and when (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7; tried by exhaustion in tests/property/test_slot_interleavings.py).
 
 A connection belongs to a slot, a slot to one worker until its lease ends by the database's clock; the epoch rises with each change of owner. Two rules
 keep two workers from one lane: a request starts only if it would end before the lease does, and an outcome is settled only under the epoch under

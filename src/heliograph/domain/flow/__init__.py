@@ -1,1 +1,1 @@
-"""Flows: which changes they act on, and why (guide: Setting Up Flows; spec F1-F9)."""
+"""Flows: which changes they act on, and why (guide: Setting Up Flows; F1-F9)."""

@@ -1,4 +1,4 @@
-"""What a flow still lacks before it runs (spec F2; guide: "You can always save an incomplete Flow").
+"""What a flow still lacks before it runs (F2).
 
 Complete = name, watch, its required lists, at least one destination, and every destination with name, usable connection, action
 and a fitting payload mapping. A filter row without values, or a list whose last tag was deleted, never widens a rule: it makes

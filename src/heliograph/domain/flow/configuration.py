@@ -1,4 +1,4 @@
-"""An account's whole configuration: its set-up, and what it sends (architecture rule 8; spec F10). `domain.snapshot` compiles it."""
+"""An account's whole configuration: its set-up, and what it sends (ARCHITECTURE.md, rule 8; F10). `domain.snapshot` compiles it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flow filters: rows that narrow down what goes into a flow (guide: Flow Filters; spec F6).
+"""Flow filters: rows that narrow down what goes into a flow (guide: Flow Filters; F6).
 
 Rows are ANDed, the values of a row ORed. Text compares without regard to case and outer spaces; a multi-select matches if any
 of its values does.

@@ -1,4 +1,4 @@
-"""A flow: what it watches, for whom it activates, what it filters, where it sends (guide: Setting Up Flows; spec F1-F8).
+"""A flow: what it watches, for whom it activates, what it filters, where it sends (guide: Setting Up Flows; F1-F8).
 
 The body that `to_body` writes is what a version of a flow is (F10): ids only, so that a renamed tag or connection keeps its flows.
 """
@@ -15,7 +15,7 @@ from heliograph.domain.registration.change import Facet
 
 
 class Mode(StrEnum):
-    """Live flows take live registrations of live events, Test flows everything else (guide: 'Live' or 'Test'; F3)."""
+    """Live flows take live registrations of live events, Test flows everything else (guide: Live or Test; F3)."""
 
     LIVE = "Live"
     TEST = "Test"

@@ -1,4 +1,4 @@
-"""Whether a flow acts on a change, and why or why not (guide: Activate for; spec F3, F5, F7, F9).
+"""Whether a flow acts on a change, and why or why not (guide: Activate for; F3, F5, F7, F9).
 
 A change passes five gates in order: what is watched, active and complete, mode, filters, activation. `decide` asks only the
 flows that an index by facet, mode, event and status offers and stops at the first gate that says no; `explain` runs the same gates and keeps each answer.
@@ -23,7 +23,7 @@ from heliograph.domain.setup.tags import StandardProperty
 
 
 class Verdict(StrEnum):
-    """What became of a change at a flow (spec section 1: Flow run)."""
+    """What became of a change at a flow: its run."""
 
     FILTERED = "filtered"
     NOT_TRIGGERED = "not_triggered"

@@ -1,4 +1,4 @@
-"""The rule of a flow as one sentence: "When status becomes Registered, send Lead mapping to Sales CRM" (spec F1, F4, F5).
+"""The rule of a flow as one sentence: "When status becomes Registered, send Lead mapping to Sales CRM" (F1, F4, F5).
 
 Pages, API and command line all take it from here. `parts` gives texts and chips in order; `judged` marks how far a change came (F9);
 `plain` writes the sentence without chips. Texts are templates, so that a translation can put its words in another order.

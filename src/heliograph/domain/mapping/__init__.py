@@ -1,1 +1,1 @@
-"""Mappings: from the facts of a change to what is sent (guide: Mappings; spec M1-M9)."""
+"""Mappings: from the facts of a change to what is sent (guide: Mappings; M1-M9)."""

@@ -1,4 +1,4 @@
-"""A line of chips as one text, and back: what a mapping row is edited as where there is no script (spec M1).
+"""A line of chips as one text, and back: what a mapping row is edited as where there is no script (M1).
 
 `{profile.position}  @ {profile.organization}` is a field, typed text and a field. A brace of typed text is doubled (`{{`, `}}`); `{}` stands between
 two typed texts that are chips of their own, which matters in a list, where each part is an entry. What a field's chip has behind it (value map, date

@@ -1,4 +1,4 @@
-"""Which HTTP headers a mapping or a connection may set (spec M9; guide: "one for the Payload and one for the Http Header").
+"""Which HTTP headers a mapping or a connection may set (M9).
 
 What frames a message is never taken from a user: on a connection that several senders share it would be request smuggling. What names a
 credential is sealed: no body, page or version holds its text (C5).

@@ -1,4 +1,4 @@
-"""A mapping: how each target field is made of source fields and typed text (guide: Mappings; spec M1-M9).
+"""A mapping: how each target field is made of source fields and typed text (guide: Mappings; M1-M9).
 
 A `Mapping` that exists is valid: its rows fit together, its fields are offered for its subject, its sizes are within bounds. `rendering`
 turns it and the facts of one change into what is sent.

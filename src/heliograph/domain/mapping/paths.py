@@ -1,4 +1,4 @@
-"""Paths into a JSON value: `blocks[0].text.text` (spec M2). Nested mapping rows and response rules speak this one language.
+"""Paths into a JSON value: `blocks[0].text.text` (M2). Nested mapping rows and response rules speak this one language.
 
 A path starts with a name (in a response rule also with an entry of a list); a dot leads to a member of an object, a number in brackets to an entry of a list, counted from 0. A name that
 holds a dot, a bracket or a quote stands in brackets as a JSON text: `form["entry.123"]`.

@@ -1,4 +1,4 @@
-"""Turns a mapping and the facts of one change into what is sent (guide: Mappings, Preview Mapping; spec M4-M9).
+"""Turns a mapping and the facts of one change into what is sent (guide: Mappings, Preview Mapping; M4-M9).
 
 A mapping is compiled once, to one closure per row; `render` runs them. It gives a `Rendered`, which can be had as a JSON object, as the pairs
 of a form or query, or as headers, or an `Invalid` with every problem found: a validation error, never retried (M5). It raises nothing.

@@ -1,4 +1,4 @@
-"""Makes the rows of a mapping from a sample JSON that the target's administrator gave (guide: Mappings, step 2; spec M2).
+"""Makes the rows of a mapping from a sample JSON that the target's administrator gave (guide: New Mapping; M2).
 
 Names, shape and types are kept, values are thrown away. A list of plain values becomes one list row; a list of objects becomes rows for each
 of its entries.

@@ -1,4 +1,4 @@
-"""How one row of a mapping is read from the facts of a change: compiled once, to closures (spec M4-M6, M9)."""
+"""How one row of a mapping is read from the facts of a change: compiled once, to closures (M4-M6, M9)."""
 
 from __future__ import annotations
 

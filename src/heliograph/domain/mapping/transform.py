@@ -1,4 +1,4 @@
-"""What a mapping does to values: trim and case, date formats, escapes, and the types of a target field (guide: Mappings, step 4; spec M4, M9).
+"""What a mapping does to values: trim and case, date formats, escapes, and the types of a target field (guide: Transformations; M4, M9).
 
 Everything here is a pure function of text or of one value. Regular expressions are fixed and linear; none comes from a user.
 """

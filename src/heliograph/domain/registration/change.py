@@ -1,4 +1,4 @@
-"""Changes: one saved change of a subject, with its facets, its changed fields and the state after it (spec section 1, P8-P10).
+"""Changes: one saved change of a subject, with its facets, its changed fields and the state after it (P8-P10).
 
 A state names everything by id; names come from the configuration in force. Diffs are keyed by field: `status`, `active`,
 `profile.first_name`, `custom.7`, `answer.12`, `property.-5`, ... and hold the values before the change.
@@ -25,7 +25,7 @@ class SubjectKind(IntEnum):
 
 
 class Facet(IntFlag):
-    """The sides of a change that flows watch for (spec section 1)."""
+    """The sides of a change that flows watch for (F4, P10)."""
 
     CREATED = 1
     UPDATED = 2

@@ -1,4 +1,4 @@
-"""The registration document and what it may say (spec I2): everywhere the same, from a form, REST, NDJSON, a file or a source.
+"""The registration document and what it may say (I2): everywhere the same, from a form, REST, NDJSON, a file or a source.
 
 Resolving turns the document's codes and names into ids, and refuses with the field and the allowed values; `document_values` reads one value.
 """

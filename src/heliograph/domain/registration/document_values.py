@@ -1,6 +1,6 @@
-"""Reading one value of a document, and saying what is wrong with it (spec I2).
+"""Reading one value of a document, and saying what is wrong with it (I2).
 
-It refuses here what a database would refuse later (architecture rule 2): NUL, lone surrogates, what is too long or too large.
+It refuses here what a database would refuse later (ARCHITECTURE.md, rule 2): NUL, lone surrogates, what is too long or too large.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is known about one change: the value of every source field (spec M3, M8, M9).
+"""What is known about one change: the value of every source field (M3, M8, M9).
 
 Facts belong to the change (its own after-state and old values); names and questions come from the configuration that is given,
 today's for a retry (D7), that of its time for an explanation (F9).

@@ -1,4 +1,4 @@
-"""What is set up in an account and in an event, as compiled configuration holds it (spec section 2, F10). `domain.snapshot` compiles it."""
+"""What is set up in an account and in an event, as compiled configuration holds it (P2-P7, F10). `domain.snapshot` compiles it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of the platform: what a mapping can take its values from, and what a flow can filter by (guide: Mappings, Flow Filters; spec M3, F6, P7).
+"""The fields of the platform: what a mapping can take its values from, and what a flow can filter by (guide: Mappings, Flow Filters; M3, F6, P7).
 
 A field is named by its key (`profile.email`, `answer.12`, `macro.current_date`); keys hold ids, never names, so that a renamed tag or
 custom field keeps its mappings. Groups stand in the guide's order and carry the guide's names.
@@ -85,7 +85,7 @@ MACROS: Final[Mapping[str, str]] = {
     "previous_status": "Previous Status",
 }
 
-# Question and custom field types that have pre-configured answers; only these can be filtered by (guide: Flow Filters, Note; F6).
+# Question and custom field types that have pre-configured answers; only these can be filtered by (guide: Flow Filters; F6).
 ENUMERATED: Final = frozenset({"select", "multi-select", "checkbox", "radio"})
 _LISTS: Final = frozenset({"multi-select", "checkbox"})
 

@@ -1,4 +1,4 @@
-"""How names and codes of the set-up are compared with those that documents hold (spec I2, I5): composed, trimmed, in any case; folded once."""
+"""How names and codes of the set-up are compared with those that documents hold (I2, I5): composed, trimmed, in any case; folded once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard statuses of registrations, sessions and events (spec P2, P3, P5; guide: Default Registration Statuses)."""
+"""Standard statuses of registrations, sessions and events (P2, P3, P5; guide: Registration Statuses)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags: what flows speak of instead of statuses (guide: What Are Tags?; spec section 1, P4).
+"""Tags: what flows speak of instead of statuses (guide: What Are Tags?; P4, P11).
 
 A tag is made once in the account and put on statuses, properties, types, events and questions; a flow that names the tag
 serves every event. The five standard registration properties bring their tags along: they have no rows, only fixed ids.

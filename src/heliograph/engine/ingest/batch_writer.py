@@ -1,4 +1,4 @@
-"""The batch writer: what many senders post at once is recorded in few transactions (architecture rule 8; spec I3, O7).
+"""The batch writer: what many senders post at once is recorded in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
 
     submit() from any thread → queue, bounded → one thread: takes what has arrived, resolves it, records it, commits → done()
 

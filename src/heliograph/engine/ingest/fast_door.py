@@ -1,4 +1,4 @@
-"""The fast door: a plain ASGI callable on uvicorn, on a thread of its own process (architecture: Processes; spec I2, I3, O7).
+"""The fast door: a plain ASGI callable on uvicorn, on a thread of its own process (docs/design/processes.md, section 6; I2, I3, O7).
 
 The event loop reads, looks and answers; everything that waits for the database happens on the batch writer's thread.
 """

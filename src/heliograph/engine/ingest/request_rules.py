@@ -1,4 +1,4 @@
-"""What a request to /ingest has to look like, for both doors: the fast one and the pages' port (spec I2, I3).
+"""What a request to /ingest has to look like, for both doors: the fast one and the pages' port (I2, I3).
 
     head → who? → kind and size → body → documents → the batch writer → answers
 

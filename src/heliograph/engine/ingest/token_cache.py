@@ -1,4 +1,4 @@
-"""Who sends: tokens from a memory that is never older than 2 seconds (protocols section 6.5).
+"""Who sends: tokens from a memory that is never older than 2 seconds (docs/design/security.md, section 3).
 
 A token that is in use is looked up again behind the back of its requests, so that none of them waits; one that was not used for a
 while, or is new, is looked up first. A revoked token is refused at most KNOWN_FOR seconds later, also while the database is slow.

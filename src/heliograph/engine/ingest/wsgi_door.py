@@ -1,4 +1,4 @@
-"""The pages' port answers /ingest as well: the same rules and the same writer, one thread a request (spec O1: one address serves all)."""
+"""The pages' port answers /ingest as well: the same rules and the same writer, one thread a request (O1: one address serves all)."""
 
 from __future__ import annotations
 

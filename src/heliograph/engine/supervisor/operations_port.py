@@ -1,4 +1,4 @@
-"""The operations port: whether the processes of this start live and serve (spec O2). An address of its own, kept off the public network.
+"""The operations port: whether the processes of this start live and serve (O2). An address of its own, kept off the public network.
 
 GET /health/live    200 while the supervisor answers: it starts by itself what dies
 GET /health/ready   200 once every process serves; 503 with Retry-After while one starts, rests after a death, or all drain

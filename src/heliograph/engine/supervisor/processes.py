@@ -1,4 +1,4 @@
-"""The processes of engine and door: a worker with SQLite's log, and what takes registrations (architecture: Processes)."""
+"""The processes of engine and door: a worker with SQLite's log, and what takes registrations (docs/design/processes.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""A small parent that keeps its children running (architecture: Processes).
+r"""A small parent that keeps its children running (docs/design/processes.md, section 1).
 
     start --ready--> running --dies--> wait a little, longer each time --> start again
                         \--SIGTERM or SIGINT--> drain, at most STOP seconds --> exit

@@ -1,4 +1,4 @@
-"""What is kept of an attempt: its outcome, and request and response as the item page shows them (spec D3, D4, D8, C5).
+"""What is kept of an attempt: its outcome, and request and response as the item page shows them (D3, D4, D8, C5).
 
 Secrets are masked before anything is stored: those of the connection wherever they turn up, its URL but for the host.
 """

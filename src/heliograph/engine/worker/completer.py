@@ -1,4 +1,4 @@
-"""The worker's settling thread: outcomes become attempts, states and figures, in batches that adapt (protocols section 3: settle).
+"""The worker's settling thread: outcomes become attempts, states and figures, in batches that adapt (docs/design/queue.md, section 5).
 
     what has landed meanwhile → configuration (where it matters) → fence → lanes → actions → the rules → rows → commit → memory and cells are free
 

@@ -1,4 +1,4 @@
-"""Configuration as a worker sees it: confirmed again and again, compiled once per version (spec F2, D7).
+"""Configuration as a worker sees it: confirmed again and again, compiled once per version (F2, D7).
 
 One per thread that asks: the reading thread by what was confirmed last, the settling thread under the configuration's lock.
 """

@@ -1,4 +1,4 @@
-"""One connection in a worker's memory: what is under way, what waits, how fast it may go (spec C7, C8, D9).
+"""One connection in a worker's memory: what is under way, what waits, how fast it may go (C7, C8, D9).
 
 Concurrency, rate limit and breaker of a connection live here and nowhere else, since a connection has one owner. All of it is
 touched by the worker's reading thread only. Times are monotonic seconds.

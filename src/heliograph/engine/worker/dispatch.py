@@ -1,4 +1,4 @@
-"""What is to be sent of lanes that were read: their actions, the rule that chooses one, and what it is about (protocols section 3: read-ahead)."""
+"""What is to be sent of lanes that were read: their actions, the rule that chooses one, and what it is about (docs/design/queue.md, section 4)."""
 
 from __future__ import annotations
 

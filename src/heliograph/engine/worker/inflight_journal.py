@@ -1,4 +1,4 @@
-"""The file of lanes in flight: what a worker had under way when it died (protocols section 3; spec D1, D2).
+"""The file of lanes in flight: what a worker had under way when it died (docs/design/queue.md, section 10; D1, D2).
 
 One small memory-mapped file per worker: it survives the process, not the machine. A cell is written before its request starts and
 cleared only after its outcome was committed. The worker holds the file's lock for its life, so that a file without a holder is

@@ -1,4 +1,4 @@
-"""A destination gets another connection: its lanes follow, moved by their present owner alone (protocols section 3).
+"""A destination gets another connection: its lanes follow, moved by their present owner alone (docs/design/queue.md, section 8).
 
 Moved by the page that saved it, a lane in flight would have two owners. What is in flight settles first; paused or not, idle lanes too.
 """

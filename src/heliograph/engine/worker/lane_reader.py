@@ -1,4 +1,4 @@
-"""The worker's reading thread: what is sent next, and its requests (protocols section 3: read-ahead).
+"""The worker's reading thread: what is sent next, and its requests (docs/design/queue.md, section 4).
 
     confirm configuration → connections with room → lanes → their actions → choose → compose → the sender
 
@@ -340,7 +340,7 @@ class Reader:
             return True
         # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
         began = time.monotonic()
-        if not may_start(self.ownership.time_left(slot), composed.route.total_timeout):  # it could outlive the lease (architecture rule 7)
+        if not may_start(self.ownership.time_left(slot), composed.route.total_timeout):  # it could outlive the lease
             self._give_back(taken, line)
             return True
         cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)

@@ -1,4 +1,4 @@
-"""The access tokens of a worker's OAuth2 connections (spec C4, D9).
+"""The access tokens of a worker's OAuth2 connections (C4, D9).
 
     reading thread     of(), sit()   a token, why there is none, or not yet
     settling thread    turn()        looks, claims, asks, stores: on its own connection, in short transactions

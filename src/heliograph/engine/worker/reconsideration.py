@@ -1,4 +1,4 @@
-"""Stuck runs judged again: untagged ones, and those whose decision raised (spec F7, D7).
+"""Stuck runs judged again: untagged ones, and those whose decision raised (F7, D7).
 
 The owner of slot hash(account) judges. In one transaction under the slot's epoch: configuration, run, lanes; and only what is
 still open once its row is locked.

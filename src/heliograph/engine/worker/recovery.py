@@ -1,4 +1,4 @@
-"""After an unclean end: what a dead worker had in flight counts as begun and is marked (protocols section 3; spec D1, D2, D4).
+"""After an unclean end: what a dead worker had in flight counts as begun and is marked (docs/design/queue.md, section 10; D1, D2, D4).
 
 The supervisor does this before it starts a worker again: the file is read before a new process could write into one, and lanes,
 slots and the worker's row change in one transaction.

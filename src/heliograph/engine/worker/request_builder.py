@@ -1,4 +1,4 @@
-"""From an action to its request: what is in force today, and the change's own facts (spec D7, F2, M1-M9).
+"""From an action to its request: what is in force today, and the change's own facts (D7, F2, M1-M9).
 
 Lives on the worker's reading thread. Configuration is compiled once per version; connections with their secrets once per version,
 too. Nothing here raises for bad data: what cannot be sent is an outcome.

@@ -1,4 +1,4 @@
-"""What a worker's threads share: the lanes that are in its memory, and what has landed (protocols section 3).
+"""What a worker's threads share: the lanes that are in its memory, and what has landed (docs/design/processes.md, section 3).
 
 The reading thread puts lanes in, the settling thread takes them out once they are committed, the sender's thread hands results
 over. Each structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append): no lock is held.

@@ -1,4 +1,4 @@
-"""Which slots this worker owns, and for how long it may still start requests (protocols section 3, architecture rule 7).
+"""Which slots this worker owns, and for how long it may still start requests (docs/design/queue.md, section 3; ARCHITECTURE.md, rule 7).
 
     renew --what is missing was lost--> claim up to the fair share --above it: drain and free
 

@@ -1,4 +1,4 @@
-"""Which connections have work: looked for in the queue, less often where a look is dear (protocols section 3; spec D9)."""
+"""Which connections have work: looked for in the queue, less often where a look is dear (docs/design/queue.md, section 4; D9)."""
 
 from __future__ import annotations
 

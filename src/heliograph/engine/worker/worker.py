@@ -1,4 +1,4 @@
-"""A worker: owns connections, reads their lanes ahead, sends, settles (architecture: Processes; protocols section 3).
+"""A worker: owns connections, reads their lanes ahead, sends, settles (docs/design/processes.md, section 2; docs/design/queue.md).
 
     reading thread    configuration, read-ahead, composing, libcurl   its own connection, read only
     settling thread   slots, outcomes, moves, stuck runs, access      its own connection; the caller's thread of `run()`

@@ -1,4 +1,4 @@
-"""Setting Signal up in four steps (guide: Overview; N3): an account without a flow begins here, and Help leads here."""
+"""Setting Signal up in four steps (guide: The four steps; N3): an account without a flow begins here, and Help leads here."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Files of registrations, read and recorded (spec I1, I4): reading, columns, what is lacking, the job."""
+"""Files of registrations, read and recorded (I1, I4): reading, columns, what is lacking, the job."""

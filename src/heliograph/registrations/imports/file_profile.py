@@ -1,4 +1,4 @@
-"""What a file needs and how often: counted while it is read for the first time (spec I4).
+"""What a file needs and how often: counted while it is read for the first time (I4).
 
 For each event: how many rows name each status, attendee type, session, property, question with its answers, and custom field; and what the rows say of
 the event itself. From that `lacking()` tells what the account does not have. Everything is bounded, whatever the file says.

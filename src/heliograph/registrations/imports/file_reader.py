@@ -1,4 +1,4 @@
-"""Reads a file of registrations row by row, in flat memory, from any place on (spec I4: CSV in any usual encoding and separator, .xlsx, NDJSON).
+"""Reads a file of registrations row by row, in flat memory, from any place on (I4: CSV in any usual encoding and separator, .xlsx, NDJSON).
 
 `look()` finds out once what a file is; `open_rows()` reads it as that. A row that cannot be read is handed on with its reason and costs no other row.
 """

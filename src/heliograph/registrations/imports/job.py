@@ -1,4 +1,4 @@
-"""The job "import": reads the file twice, first to know what it needs, then to record it (spec I1, I2, I4).
+"""The job "import": reads the file twice, first to know what it needs, then to record it (I1, I2, I4).
 
     scan     every row once: what is lacking, codes used twice, how many rows there are; nothing is stored but notes
     decide   what was chosen is created (in a dry run: imagined)

@@ -1,4 +1,4 @@
-"""What the account does not have though the file needs it, and which of it looks like a slip of the pen (spec I4).
+"""What the account does not have though the file needs it, and which of it looks like a slip of the pen (I4).
 
 A status that three rows of five thousand have, beside others with hundreds, is more often misspelt than new: such things are named, but created
 only if somebody says so by name.

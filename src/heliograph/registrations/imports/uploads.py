@@ -1,4 +1,4 @@
-"""Files that were uploaded to be imported, on their way through the wizard: upload, columns, dry run, import (spec I1, I4).
+"""Files that were uploaded to be imported, on their way through the wizard: upload, columns, dry run, import (I1, I4).
 
 Each lies in a folder of its own below the data folder, beside a note that says what was chosen so far. The account's id is part of its
 place: nobody finds another account's upload by its name.

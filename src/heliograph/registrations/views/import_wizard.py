@@ -1,4 +1,4 @@
-"""The import wizard: upload, columns, dry run (guide: none; spec I1, I4). The import itself is a job, and its page the last two steps."""
+"""The import wizard: upload, columns, dry run (guide: Import; I1, I4). The import itself is a job, and its page the last two steps."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
 @require_POST
 @needs(Role.PLANNER)
 def submit_items(request: AccountRequest) -> HttpResponse:
-    """Guide: Submit to Retry Queue. Ticked items, or all of one cause."""
+    """Submits ticked items, or all of one cause (guide: Submitting to the Queue)."""
     keys = request.POST.getlist("item")[:AT_ONCE]
     cause = request.POST.get("cause", "").replace("\0", "")
     if cause:

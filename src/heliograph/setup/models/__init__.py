@@ -1,4 +1,4 @@
-"""What is set up in an account and in its events: tags, statuses, types, questions, properties, sessions, custom fields (spec section 2).
+"""What is set up in an account and in its events: tags, statuses, types, questions, properties, sessions, custom fields (P1-P7).
 
 Every row carries its account, and the database refuses a row that names one of another account (`store.tenancy`). What record()
 and the engine read is not here but in the versions of configuration, which the services write beside these rows (F10).

@@ -1,4 +1,4 @@
-"""What connections, mappings and flows have in common (spec F10).
+"""What connections, mappings and flows have in common (F10).
 
 A row's `body` is its newest version; the columns beside it repeat what lists filter by, and what the database holds to one account.
 The engine reads neither but the versions of configuration. What is deleted keeps its row: figures and attempts name it.

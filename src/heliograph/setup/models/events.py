@@ -1,4 +1,4 @@
-"""What is set up in an event: its tags, attendee types, registration properties and sessions (spec P2, P4, P5)."""
+"""What is set up in an event: its tags, attendee types, registration properties and sessions (P2, P4, P5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions of events, and custom fields of the account (spec P6)."""
+"""Questions of events, and custom fields of the account (P6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statuses of registrations, session registrations and events (spec P2, P3, P5)."""
+"""Statuses of registrations, session registrations and events (P2, P3, P5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags (guide: What Are Tags?; spec section 1)."""
+"""Tags (guide: What Are Tags?)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags on objects (guide: Adding a Tag to an Object; P11).
+"""Tags on objects (guide: Applying Tags in an Account, Applying Tags in an Event; P11).
 
 A tag may be put on an object only if it was made for objects of that kind. An object that had no tag and gets one releases the
 changes that waited for it.

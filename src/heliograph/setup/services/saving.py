@@ -1,4 +1,4 @@
-"""One transaction of the set-up: locks first, then rows, then versions (protocols section 2: configuration)."""
+"""One transaction of the set-up: locks first, then rows, then versions (docs/design/configuration.md, section 4)."""
 
 from __future__ import annotations
 

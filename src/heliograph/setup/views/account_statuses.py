@@ -1,4 +1,4 @@
-"""Registration Statuses, Session Registration Statuses and Event Statuses of the account, with tags on each (guide: Adding a Tag to an Object)."""
+"""Registration Statuses, Session Registration Statuses and Event Statuses of the account, with tags on each (guide: Applying Tags in an Account)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of things that are set up in an event, as their pages show and post them (guide: Adding a Tag to an Object; P3-P6)."""
+"""The kinds of things that are set up in an event, as their pages show and post them (guide: Applying Tags in an Event; P3-P6)."""
 
 from __future__ import annotations
 

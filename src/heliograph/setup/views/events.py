@@ -1,4 +1,4 @@
-"""Events: the list, a new one, its details (guide: Plan > Event Setup > Details; P2)."""
+"""Events: the list, a new one, its details (guide: Adding an event; P2)."""
 
 from __future__ import annotations
 

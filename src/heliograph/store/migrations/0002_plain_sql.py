@@ -26,7 +26,7 @@ POSTGRES = [
     "ALTER TABLE action SET (fillfactor = 85)",
     "ALTER TABLE registration SET (fillfactor = 85)",
     *(f"CREATE TABLE {table} ({columns}, PRIMARY KEY ({KEYS[table]}, at)) PARTITION BY RANGE (at)" for table, columns in CONTENT.items()),
-    # What has no month of its own yet; `store.partitions` makes the months ahead.
+    # For all that no other partition takes; so far there is none.
     *(f"CREATE TABLE {table}_rest PARTITION OF {table} DEFAULT" for table in CONTENT),
 ]
 SQLITE = [

@@ -1,4 +1,4 @@
-"""Putting actions into their lanes: the one way for record(), runs judged again, replay, resend and sync now (protocols section 2, steps 6-7).
+"""Putting actions into their lanes: the one way for record(), runs judged again, replay, resend and sync now (docs/design/recording.md, steps 6-7).
 
 One row per lane is inserted or woken with its least rank, in the one order of all locks; connection and slot are set on
 creation only: afterwards only the slot's owner moves a lane.

@@ -1,4 +1,4 @@
-"""Folding figures as they come (protocols section 5): one folder per account at a time, in short transactions."""
+"""Folding figures as they come (docs/design/figures.md, section 3): one folder per account at a time, in short transactions."""
 
 from __future__ import annotations
 

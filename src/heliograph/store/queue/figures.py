@@ -1,4 +1,4 @@
-"""Figures are appended by the transaction of the fact, and folded later (protocols section 5; architecture rule 10).
+"""Figures are appended by the transaction of the fact, and folded later (docs/design/figures.md; ARCHITECTURE.md, rule 10).
 
 A figure is folded + unfolded, read in one statement or one snapshot. No watermark: a commit that is minutes late is still counted.
 """

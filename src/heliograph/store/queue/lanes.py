@@ -1,4 +1,4 @@
-"""Reading the queue: lanes that have something to send, and their open actions (protocols section 3).
+"""Reading the queue: lanes that have something to send, and their open actions (docs/design/queue.md, section 4).
 
 Only the owner of a slot reads its connections' lanes, without locks or writes. Lanes are read first and their actions in a second
 statement after them: in one snapshot a lane settled in between would be sent twice.
@@ -180,7 +180,7 @@ def open_actions(db: Database, lanes: Iterable[int], also: Iterable[int] = ()) -
 
 
 def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
-    """The lanes, locked in the one order of all locks (architecture rule 4)."""
+    """The lanes, locked in the one order of all locks (ARCHITECTURE.md, rule 4)."""
     wanted = sorted(set(lanes))
     if not wanted:
         return {}

@@ -1,7 +1,7 @@
-"""Writing what became of lanes: the outcomes of attempts, and what a crash left (protocols section 3; spec D1-D8).
+"""Writing what became of lanes: the outcomes of attempts, and what a crash left (docs/design/queue.md, sections 5 and 10; D1-D8).
 
 Every function works in the caller's transaction. Lanes are locked before their actions are read, and the rules are those of
-`domain.lanes`: what is stored is what `choose` says.
+`domain.delivery.lanes`: what is stored is what `choose` says.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A fix makes due what it cures, and what was deleted ends what waited for it, stored (spec D7, P12, B7). In the caller's transaction, lanes locked
-before their actions are read; the rules are those of `domain.lanes`.
+"""A fix makes due what it cures, and what was deleted ends what waited for it, stored (D7, P12, B7). In the caller's transaction, lanes locked
+before their actions are read; the rules are those of `domain.delivery.lanes`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def cure_flow(db: Database, account: int, flow: int, causes: frozenset[Cause], d
 
 def cure_account(db: Database, account: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
     """What holds for all of the account's connections was saved: as `cure_connection`, in one go, since all lanes of a transaction are locked in
-    one order (architecture rule 4)."""
+    one order (ARCHITECTURE.md, rule 4)."""
     return _cure(db, "l.account_id = :id", account, account, causes, does_of)
 
 

@@ -1,4 +1,4 @@
-"""Slots and workers: which process owns which connections (protocols section 3).
+"""Slots and workers: which process owns which connections (docs/design/queue.md, section 3).
 
 A connection belongs to slot `connection % 64`, a slot to one worker until its lease runs out, by the database's clock. The epoch
 rises with each change of owner: what was sent under an older one is never settled.

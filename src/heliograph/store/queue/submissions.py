@@ -1,4 +1,4 @@
-"""A person's Submit to Retry Queue, stored (guide: Retry; spec D8). In the caller's transaction; the rules are those of `domain.lanes`."""
+"""A person's Submit to Retry Queue, stored (guide: Submitting to the Queue; D8). In the caller's transaction; the rules are those of `domain.delivery.lanes`."""
 
 from __future__ import annotations
 

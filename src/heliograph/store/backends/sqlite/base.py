@@ -1,4 +1,4 @@
-"""Django's SQLite backend, with every write behind the gate (protocols section 1).
+"""Django's SQLite backend, with every write behind the gate (docs/design/sqlite.md, section 2).
 
 A transaction takes the gate where it begins and frees it at commit, rollback and close. A write outside of a transaction
 (login's `last_login`, a session's DELETE) takes it for itself. The alias `read` never takes it: OPTIONS {"query_only": True}.

@@ -132,7 +132,7 @@ if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((el) =
 });
 
 /**
- * A list that htmx fetches again (data-live; web/live.py). The tag of what is shown goes along, so that an unchanged list is not sent;
+ * A list that htmx fetches again (data-live; web/pages.py). The tag of what is shown goes along, so that an unchanged list is not sent;
  * it rests while nobody looks, while the pointer or the focus is in it, and it is announced at most every 10 s.
  */
 let told = 0;

@@ -1,1 +1,0 @@
-"""The REST API: thin routers over the services of the other packages."""
