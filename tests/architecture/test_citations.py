@@ -32,7 +32,9 @@ def test_tests_are_named_by_rules_that_are_stated() -> None:
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("document", sorted(set(DESIGN.glob("*.md")) - {DESIGN / "README.md", DESIGN / "glossary.md"}), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", sorted(set(DESIGN.glob("*.md")) - {DESIGN / "README.md", DESIGN / "glossary.md"}), ids=lambda path: path.name
+)
 def test_a_page_of_the_design_is_in_its_index_and_numbered_from_1(document: Path) -> None:
     text = document.read_text("utf-8")
     assert f"({document.name})" in (DESIGN / "README.md").read_text("utf-8")
