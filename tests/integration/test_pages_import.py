@@ -261,3 +261,44 @@ def test_a_files_name_cannot_lead_elsewhere_and_old_uploads_go(database: Databas
         assert not old.exists()
         assert Path(newer.path).is_file()
         assert Committed(site.store).account(site.pk).id == site.pk
+
+
+def test_A7_an_account_has_one_dry_run_at_a_time_and_the_next_is_told_which(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        first, second = (upload(client, f"code\nF-{n}\n", f"{n}.csv") for n in "12")
+        form = posted(client.get(f"/import/{first}/columns/").content.decode(), "columns")
+        assert client.post(f"/import/{first}/columns/", form).status_code == 302
+        job = uploads.find(site.pk, first).checked
+        refused = client.post(f"/import/{second}/columns/", form)
+        assert refused.status_code == 409
+        assert "A dry run of “1.csv” is under way" in refused.content.decode()
+        assert f'href="/jobs/{job}/"' in refused.content.decode()
+        with inside(site.acme):
+            assert Job.objects.count() == 1
+        # The same file again, with other columns: the first one gives way.
+        assert client.post(f"/import/{first}/columns/", form).status_code == 302
+        with inside(site.acme):
+            assert [each.state for each in Job.objects.order_by("pk")] == [State.CANCELLED, State.QUEUED]
+        other = planning.made(site.store)
+        other.signs_in(client)
+        theirs = upload(client, "code\nF-3\n", "3.csv")
+        assert client.post(f"/import/{theirs}/columns/", form).status_code == 302
+        site.run_jobs()
+        site.signs_in(client, Role.PLANNER)
+        assert client.post(f"/import/{second}/columns/", form).status_code == 302
+
+
+def test_A8_how_a_file_is_read_is_chosen_from_a_list(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code;name\nD-1;Müller\n".encode("cp1252"))
+        url = f"/import/{id}/columns/"
+        page = client.get(url).content.decode()
+        assert '<option value="cp1252" selected' in page
+        for name in ("idna", "unicode_escape", "hex", "x" * 5_000, "../os"):
+            answer = client.post(url, {"do": "read", "encoding": name, "separator": ";"})
+            assert (answer.status_code, "is no encoding" in answer.content.decode()) == (422, True), name
+        for text in ("a\0b", "x" * 300_000):
+            for field in ("encoding", "separator", "sheet"):
+                assert client.post(url, {"do": "read", field: text}).status_code == 400
