@@ -29,7 +29,7 @@ LARGE = workbook("".join(row(*(cell(f"v{n}-{m}") for m in range(8))) for n in ra
 def readers(of: int) -> list[int]:
     """The processes that read a file for this process."""
     children = [int(child) for task in Path(f"/proc/{of}/task").iterdir() for child in (task / "children").read_text().split()]
-    return [child for child in children if b"reader_process" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children if b"reader_child" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def file_of(browser: Browser, name: str, data: bytes) -> tuple[int, str, str]:
