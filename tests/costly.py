@@ -15,6 +15,7 @@ from itertools import count, islice, product
 from types import CodeType
 from typing import Any
 
+from heliograph.bench import work
 from heliograph.domain.flow.flow import FilterRow, Op, Watch
 from heliograph.domain.registration.document import MAX_SESSIONS
 from heliograph.domain.setup.fields import PROFILE_FIELDS
@@ -22,6 +23,7 @@ from heliograph.engine.ingest import request_rules
 from heliograph.engine.ingest.problem_documents import Reply, reply_of
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Item
+from heliograph.recording.json_documents import MOST_VALUES
 from heliograph.store import configuration
 from heliograph.store.tokens import Grant
 from tests.world import ACCOUNT, World
@@ -51,7 +53,7 @@ def _field(id: int, code: str, label: str, type: str) -> dict[str, Any]:
 class CostlyAccount:
     """A large account: every type of question and custom field with 1,000 options, 1,000 sessions, 30 properties, and flows that filter."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, flows: bool = True) -> None:
         self.world = world
         self._codes = count(1)
         custom = [_field(100 + n, f"c{n}", f"Custom {n}", TYPES[n % len(TYPES)]) for n in range(70)]
@@ -73,11 +75,13 @@ class CostlyAccount:
         with world.db.transaction():
             configuration.lock_exclusive(world.db, events=[(ACCOUNT, event)])
             configuration.save(world.db, ACCOUNT, configuration.EVENT, event, {("setup", event): setup}, by="test")
+        if not flows:
+            return
         connection = world.connection("http://127.0.0.1:1/crm")
         for n in range(20):
             rows = tuple(FilterRow(f"profile.{name}", Op.CONTAINS, (f"nowhere {n}",)) for name in ("notes", "city"))
             world.flow(connection, filters=rows)
-        world.flow(connection, watch=Watch.SESSION_STATUS)
+        world.flow(connection, watch=Watch.SESSION_STATUS, session_statuses=(1,))
         world.flow(connection)
 
     def record(self, body: bytes, code: str = "") -> Reply:
@@ -139,14 +143,17 @@ def body(**more: object) -> bytes:
 
 
 def mean(longer: int = 1) -> bytes:
-    """The usual registration, that of `heliograph bench`: 40 fields in 2 KB, of which two are sessions. longer: how often its texts are repeated."""
-    profile = {name: f"A usual {label}".ljust(40) * longer for name, label in PROFILE_FIELDS.items() if name not in ("notes", "fax")}
-    answers = {f"q{n}": OF_TYPE[TYPES[n]] for n in range(7)} | {f"q{n}": "A usual answer" * longer for n in (7, 14, 21)}
-    custom = {f"c{n}": OF_TYPE[TYPES[n]] for n in range(3)}
-    sessions = [{"code": "s1", "status": "Registered"}, {"code": "s2", "status": "Registered"}]
-    return body(
-        profile=profile | {"custom": custom}, answers=answers, properties={"Complete": True}, sessions=sessions, attendee_type="Speaker"
-    )
+    """The usual registration: the very document that `heliograph bench` posts, of 40 fields in 2 KB, with the names that stand here for its own.
+
+    It has no sessions, which would make it dearer. longer: how often its texts are repeated.
+    """
+    usual = work.document("?", update=False)
+    text = [f"{n}" for n in range(0, QUESTIONS, len(TYPES))]
+    custom = {f"c{n}": value for n, value in zip(text, usual["profile"].pop("custom").values(), strict=False)}
+    answers = {f"q{n}": value for n, value in zip(text, usual["answers"].values(), strict=False)}
+    profile = {name: value * longer for name, value in usual["profile"].items()}
+    more = {name: usual[name] for name in ("modified", "attendee_type", "order_code", "properties")}
+    return body(profile=profile | {"custom": custom}, answers=answers, **more)
 
 
 def spellings(n: int) -> list[str]:
@@ -165,14 +172,15 @@ def worst() -> Mapping[str, bytes]:
         "marks out of order": "\u0301\u0316",
         "three for one": "\u0390",
     }
-    value = 1_900  # names and values, just within what a document may hold
+    value = MOST_VALUES - 10  # names and values, just within what a document may hold
+    each = value // 40 - 1  # of 40 questions, with their names
     found = {
         "spellings, as many as are taken": body(answers=dict.fromkeys(spellings(value), 1)),
         "unknown names, as many as are taken": body(answers={f"n{n}": 1 for n in range(value)}),
-        "options in another case, as many as are taken": body(answers={name: [f"OPTION {n}" for n in range(value // 43)] for name in choice}),
-        "many options in another case of few questions": body(answers={name: [f"OPTION {n}" for n in range(200)] for name in choice[:9]}),
-        "unknown options, as many as are taken": body(answers={name: [f"none {n}" for n in range(value // 43)] for name in choice}),
-        "empty values, as many as are taken": body(answers={name: [""] * (value // 43) for name in choice}),
+        "options in another case, as many as are taken": body(answers={name: [f"OPTION {n}" for n in range(each)] for name in choice[:40]}),
+        "many options in another case of few questions": body(answers={name: [f"OPTION {n}" for n in range(200)] for name in choice[: value // 201]}),
+        "unknown options, as many as are taken": body(answers={name: [f"none {n}" for n in range(each)] for name in choice[:40]}),
+        "empty values, as many as are taken": body(answers=dict.fromkeys(choice[:40], [""] * each)),
         "labels in another case": body(answers={f"QUESTION {n}": OF_TYPE[TYPES[n % 7]] for n in range(QUESTIONS)}),
         "nested values of a profile field": body(profile={"email": [[[{"a": 1}] * 400]]}),
         "spellings of a question": body(answers=dict.fromkeys(spellings(many), 1)),

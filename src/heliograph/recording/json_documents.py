@@ -13,7 +13,7 @@ import msgspec
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.document_values import Problem, Refused, clean
 
-MOST_VALUES: Final = 2_000
+MOST_VALUES: Final = 1_500
 """Names and values of a document; a usual one has 40, and a table has at most 1,000 columns."""
 DEEPEST: Final = 8
 """Levels of a document; a registration has four."""

@@ -20,7 +20,7 @@ MAX_CODE = 100  # characters of a registration code
 MAX_TEXT = 1_000  # characters of a profile field or order code
 MAX_LONG_TEXT = 20_000  # characters of notes and of answers
 MAX_VALUES = 200  # values of one multi-select
-MAX_SESSIONS = 200  # of one document: each is a change of its own, with runs and deliveries
+MAX_SESSIONS = 100  # of one document: each is a change of its own, with runs and deliveries
 KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "order_code", "profile", "answers", "properties", "sessions")
 
 
@@ -151,10 +151,10 @@ def answer(read: Reader, value: object, field: Field, where: str) -> Values:
         return ()
     if field.type == QuestionType.CHECKBOX and not field.options:
         return (YES if read.flag(items[0], where) else NO,)
+    if field.options:
+        return _chosen_options(read, items, field, where)
     check = _CHECKS.get(field.type)
     texts = [read.text(item, where, MAX_LONG_TEXT) for item in items]
-    if field.options:
-        return _chosen_options(read, texts, field, where)
     if check and texts[0]:
         said = check(texts[0])
         if said:
@@ -162,17 +162,21 @@ def answer(read: Reader, value: object, field: Field, where: str) -> Values:
     return tuple(t for t in texts if t)
 
 
-def _chosen_options(read: Reader, texts: Iterable[str], field: Field, where: str) -> Values:
-    """The options that texts name, exactly or but for case."""
+def _chosen_options(read: Reader, items: Iterable[object], field: Field, where: str) -> Values:
+    """The options that are named, exactly or but for case. What names one needs no other check."""
     chosen: dict[str, None] = {}
-    for text in texts:
-        if not text:
-            continue
-        found = field.choices.find(text)
+    find = field.choices.find
+    for item in items:
+        found = find(item) if type(item) is str else None
         if found is None:
-            read.problem(where, f"{shown(text)!r} is not an option.", field.options, text)
-        else:
-            chosen[found] = None
+            text = read.text(item, where, MAX_LONG_TEXT)
+            if not text:
+                continue
+            found = find(text)
+            if found is None:
+                read.problem(where, f"{shown(text)!r} is not an option.", field.options, text)
+                continue
+        chosen[found] = None
     return tuple(chosen)
 
 

@@ -46,7 +46,7 @@ class NameIndex[T]:
         """What is named so, exactly before but for case: two may differ by that alone. Too long a name is not even folded."""
         found = self.exact.get(name)
         if found is None and len(name) <= MAX_NAME:
-            code = code_of(name)
+            code = name.strip() if name.isascii() else code_of(name)
             found = self.exact.get(code)
             if found is None:
                 found = (self._folded or self._fold()).get(code.casefold())
