@@ -167,10 +167,12 @@ def _chosen_options(read: Reader, items: Iterable[object], field: Field, where: 
     chosen: dict[str, None] = {}
     find = field.choices.find
     for item in items:
+        if item is None or item == "":
+            continue
         found = find(item) if type(item) is str else None
         if found is None:
             text = read.text(item, where, MAX_LONG_TEXT)
-            if not text:
+            if not text:  # it was refused for what it is
                 continue
             found = find(text)
             if found is None:
