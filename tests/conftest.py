@@ -31,6 +31,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError, expect
 
+from heliograph.store import config_cache
 from tests import postgres
 from tests import settings as test_settings
 from tests.databases import DatabaseFacts, Databases, Vendor
@@ -182,6 +183,7 @@ def django_db_setup(django_test_environment: None, databases: Databases) -> Iter
     def restore(_: TransactionTestCase) -> None:
         connections.close_all()
         databases.restore(test_settings.DATABASE_NAME, test_settings.DATABASE_FILE)
+        config_cache.PROCESS.forget()  # the next test has other rows under the same ids
 
     patch = pytest.MonkeyPatch()
     patch.setattr(TransactionTestCase, "_fixture_teardown", restore)

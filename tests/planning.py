@@ -18,14 +18,19 @@ from django.test import Client
 from django_scopes import scopes_disabled
 
 from heliograph.accounts.models import Role, User
+from heliograph.domain.registration.change import RegistrationState
+from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.runner import Runner
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import Answer, Item
+from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
+from heliograph.setup.services.events import save_event
+from heliograph.setup.services.saving import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed
@@ -163,3 +168,22 @@ def made(store: Database) -> Planned:
         "KEYNOTE": keynote.pk,
     }
     return made
+
+
+def event_in_testing(site: Planned, code: str = "GALA-26") -> int:
+    """Another event of the account, in Testing; its id."""
+    with saving(site.pk, by=BY) as s:
+        return save_event(s, EventState(code, "Winter Gala", site.acme.event_status("Testing"), timezone="Europe/Vienna"))
+
+
+def registration_state(site: Planned, code: str, event: str = EVENT) -> RegistrationState:
+    """A registration as it is stored."""
+    found = draft.opened(site.store, site.pk, event, code)
+    assert found is not None
+    return found.state
+
+
+def count_changes(site: Planned) -> int:
+    """How many changes of registrations the account has."""
+    ((n,),) = site.store.all("SELECT count(*) FROM change WHERE account_id = :a AND registration_id IS NOT NULL", {"a": site.pk})
+    return int(n)

@@ -64,3 +64,25 @@ def _read(path: Path, root: Path) -> Module:
     parts = path.relative_to(root).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     return Module(path, name, ast.parse(path.read_text("utf-8"), str(path)))
+
+
+def _names(node: ast.AST) -> set[str]:
+    """What a statement gives a name to."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def is_there(path: Path, symbol: str) -> bool:
+    """Whether `module.Class.method` stands in the file."""
+    module, *steps = symbol.split(".")
+    if module != path.stem or not path.is_file():
+        return False
+    body = ast.parse(path.read_text("utf-8")).body
+    for step in steps:
+        found = next((node for node in body if step in _names(node)), None)
+        if found is None:
+            return False
+        body = getattr(found, "body", [])
+    return bool(steps)

@@ -120,3 +120,14 @@ def test_annotations_are_never_evaluated_at_import() -> None:
         if not without_annotations and not reads_annotations and "__future__.annotations" not in names:
             wrong.append(str(module.path.relative_to(source.ROOT)))
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_test_imports_a_module_of_tests() -> None:
+    """What several tests use lies in a module of its own, so that each file of tests can be read and run alone."""
+    wrong = [
+        f"{module.place(node)}: {name}"
+        for module in source.tests()
+        for node, name in module.imported
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert not wrong, "\n".join(wrong)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from tests.architecture import source
@@ -19,28 +18,6 @@ LINK = re.compile(r"\[([\w.]+)\]\(([^)]+)\)")
 TABLES, _, WAITING = RULES.read_text("utf-8").partition("## Not yet")
 BUILT = dict(re.findall(r"^\| ([A-Z]\d+) \| (.*) \|$", TABLES, re.MULTILINE))
 NOT_YET = dict(re.findall(r"^- ([A-Z]\d+): (.*)$", WAITING, re.MULTILINE))
-
-
-def names(node: ast.AST) -> set[str]:
-    """What a statement gives a name to."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {node.name}
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return {target.id for target in targets if isinstance(target, ast.Name)}
-
-
-def is_there(path: Path, symbol: str) -> bool:
-    """Whether `module.Class.method` stands in the file."""
-    module, *steps = symbol.split(".")
-    if module != path.stem or not path.is_file():
-        return False
-    body = ast.parse(path.read_text("utf-8")).body
-    for step in steps:
-        found = next((node for node in body if step in names(node)), None)
-        if found is None:
-            return False
-        body = getattr(found, "body", [])
-    return bool(steps)
 
 
 def tried() -> set[str]:
@@ -63,13 +40,13 @@ def test_every_rule_stands_once() -> None:
 def test_a_built_rule_leads_to_what_holds_it(rule: str) -> None:
     links = LINK.findall(BUILT[rule])
     assert links, "link the function that holds it"
-    wrong = [symbol for symbol, path in links if not is_there((RULES.parent / path).resolve(), symbol)]
+    wrong = [symbol for symbol, path in links if not source.is_there((RULES.parent / path).resolve(), symbol)]
     assert not wrong, f"not there: {wrong}"
 
 
 @pytest.mark.parametrize("rule", sorted(NOT_YET))
 def test_what_a_rule_has_so_far_is_there(rule: str) -> None:
-    wrong = [symbol for symbol, path in LINK.findall(NOT_YET[rule]) if not is_there((RULES.parent / path).resolve(), symbol)]
+    wrong = [symbol for symbol, path in LINK.findall(NOT_YET[rule]) if not source.is_there((RULES.parent / path).resolve(), symbol)]
     assert not wrong, f"not there: {wrong}"
 
 

@@ -7,7 +7,6 @@ import re
 
 import pytest
 from tests.architecture import source
-from tests.architecture.test_rules import is_there
 
 SECURITY = source.ROOT / "docs" / "reference" / "security.md"
 TEXT = SECURITY.read_text("utf-8")
@@ -26,8 +25,8 @@ def test_C5_a_claim_leads_to_its_code_and_its_test(claim: str) -> None:
     code = [(symbol, path) for symbol, path in links if not path.is_relative_to(source.ROOT / "tests")]
     assert tests
     assert code
-    assert not [symbol for symbol, path in code if not is_there(path, symbol)]
-    assert not [symbol for symbol, path in tests if not is_there(path, f"{path.stem}.{symbol}")]
+    assert not [symbol for symbol, path in code if not source.is_there(path, symbol)]
+    assert not [symbol for symbol, path in tests if not source.is_there(path, f"{path.stem}.{symbol}")]
 
 
 def test_A9_what_somebody_typed_gets_into_a_csv_by_the_report_alone() -> None:

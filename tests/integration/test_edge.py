@@ -8,146 +8,22 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from tests.databases import DatabaseFacts
+from tests.doors import JSON, NDJSON, PATH, Said, Sender, document, make_token, opened
 from tests.processes import free_port
 from tests.waiting import until
 from tests.world import ACCOUNT, World
 
-from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.engine.ingest import batch_writer, door_protocol, fast_door, request_rules
-from heliograph.engine.ingest.fast_door import Door
 from heliograph.engine.ingest.reception import Reception
-from heliograph.engine.ingest.wsgi_door import IngestApplication
 from heliograph.recording import batches
 from heliograph.recording.items import Item
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
-from heliograph.store.tokens import digest_of, new_token, prefix_of
-from heliograph.web.server import pages_server
-
-PATH = "/ingest/registrations"
-JSON, NDJSON = "application/json", "application/x-ndjson"
-
-
-def make_token(db: Database, *scopes: str, account: int = ACCOUNT) -> str:
-    token = new_token()
-    with db.transaction():
-        db.run(
-            "INSERT INTO api_token (account_id, name, prefix, digest, scopes, created, created_by)"
-            " VALUES (:account, 'test', :prefix, :digest, :scopes, :now, 'test')",
-            {
-                "account": account,
-                "prefix": prefix_of(token),
-                "digest": digest_of(token),
-                "scopes": json.dumps(list(scopes or ("ingest",))),
-                "now": db.now(),
-            },
-        )
-    return token
-
-
-@dataclass
-class Said:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.body.splitlines()]
-
-
-@dataclass
-class Sender:
-    """Someone who posts to a door."""
-
-    world: World
-    reception: Reception
-    port: int
-    kind: str
-    token: str
-    deaths: list[BaseException] = field(default_factory=list)
-
-    def post(self, body: bytes | dict[str, Any], *, path: str = PATH, method: str = "POST", type: str = JSON, **headers: str) -> Said:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        said = {"Content-Type": type, "Authorization": f"Bearer {self.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        try:
-            connection.request(method, path, data, {k: v for k, v in said.items() if v})
-            answer = connection.getresponse()
-            return Said(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
-
-    def many(self, *documents: dict[str, Any] | bytes, **headers: str) -> Said:
-        lines = [d if isinstance(d, bytes) else json.dumps(d).encode() for d in documents]
-        return self.post(b"\n".join(lines) + b"\n", type=NDJSON, **headers)
-
-    @property
-    def changes(self) -> int:
-        ((count,),) = self.world.db.all("SELECT count(*) FROM change WHERE kind = 1")
-        return int(count)
-
-
-def document(code: str = "R1", **more: Any) -> dict[str, Any]:
-    return {"event": "SUMMIT", "code": code, "status": "Attended", **more}
-
-
-@contextmanager
-def opened(world: World, kind: str, hosts: Hosts = LOCAL) -> Iterator[Sender]:
-    deaths: list[BaseException] = []
-    reception = Reception(world.open, lambda: world.open(read_only=True), lambda db: Committed(db, ConfigCache()), on_death=deaths.append)
-    sender = Sender(world, reception, 0, kind, make_token(world.db), deaths)
-    if kind == "fast":
-        door = Door("127.0.0.1", 0, reception, hosts=hosts, on_death=deaths.append)
-        door.open()
-        sender.port = door.port
-        try:
-            yield sender
-        finally:
-            door.close()
-    else:
-
-        def pages(environ: Any, start_response: Any) -> list[bytes]:
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [b"a page"]
-
-        application = IngestApplication(pages, reception)
-        server = pages_server("127.0.0.1", 0, application=application, hosts=hosts, admits=application.admits, threads=4)
-        sender.port = int(server.effective_port)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            yield sender
-        finally:
-            server.pull_trigger()
-            server.maintenance(0)
-            server.trigger.pull_trigger(server.close)
-            thread.join(10)
-            server.task_dispatcher.shutdown()
-            reception.close()
-    assert not deaths
-
-
-@pytest.fixture
-def world(fresh_database: DatabaseFacts) -> Iterator[World]:
-    made = World(fresh_database)
-    with made.db.transaction():
-        made.db.run(
-            "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (1, 'ACME', 'Acme', 'UTC', :yes, :now)",
-            {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
-        )
-    yield made
-    made.close()
+from heliograph.store.tokens import new_token
 
 
 @pytest.fixture(params=["fast", "pages"])

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from tests.integration.test_edge import JSON, NDJSON, PATH, document, make_token, opened, world
+from tests.doors import JSON, NDJSON, PATH, document, make_token, opened, world
 from tests.waiting import until
 from tests.world import World
 

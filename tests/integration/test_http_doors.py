@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.integration.test_edge import JSON, NDJSON, PATH, Sender, document, make_token, opened, world
+from tests.doors import JSON, NDJSON, PATH, Sender, document, make_token, opened, world
 from tests.waiting import until
 from tests.world import World
 

@@ -8,43 +8,21 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
-from django_scopes import scope, scopes_disabled
+from django_scopes import scope
+from tests.import_runs import ALL, EXPORT, account, no_scope, run
 
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import Kinds
 from heliograph.jobs.runner import Runner
 from heliograph.recording.contents import read_state
 from heliograph.registrations.imports import job as import_job
-from heliograph.registrations.imports.missing_setup import Choice
 from heliograph.registrations.imports.preparation import Said, Wishes, draft, parameters, start
-from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.store.models import Change, Event, Registration
 
+__all__ = ["account", "no_scope"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
-EXPORT = Path(__file__).parents[1] / "data" / "registrations-export.csv"
-ALL = Choice(everything=True)
-
-
-@pytest.fixture(autouse=True)
-def no_scope():
-    with scopes_disabled():
-        yield
-
-
-@pytest.fixture
-def account():
-    return create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by="test").pk
-
-
-def run(account, path, wishes=None, said=None):
-    """Imports a file to the end; the job's row."""
-    found = draft(path, account, said or Said())
-    job = start(account, parameters(found, wishes or Wishes(choice=ALL)), by="test")
-    ended = Runner(Kinds([import_job.kind()])).run_one(job.pk)
-    assert ended.state == State.DONE, ended.error
-    return ended
 
 
 def rows_of(path):

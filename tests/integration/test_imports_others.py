@@ -10,7 +10,7 @@ from django.db import connections
 from django_scopes import scope
 from tests import exports
 from tests.exports import STYLES, Export
-from tests.integration.test_imports_export import account, no_scope, run
+from tests.import_runs import account, no_scope, run
 
 from heliograph.recording.contents import read_state
 from heliograph.registrations.imports.missing_setup import Choice

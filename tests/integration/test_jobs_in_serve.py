@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.contract.setting_up import BY
 from tests.databases import DatabaseFacts
-from tests.integration.test_pages_events import event_in_testing, registration
-from tests.planning import planned
+from tests.planning import event_in_testing, planned, registration_state
 from tests.processes import Starter, free_port
 from tests.waiting import until
 
@@ -30,6 +29,6 @@ def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, dat
         process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
         until(lambda: all(control.find(job.pk).state == State.DONE for job in (live, attended)), 45)
         assert process.terminate() == 0
-        made = registration(site, "G-2")
+        made = registration_state(site, "G-2", "GALA-26")
         assert made.is_test
         assert made.status == site.acme.status("Attended")

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django_scopes import scope
 from tests import pages
 from tests.databases import DatabaseFacts
-from tests.integration.test_pages_signal import text_of
+from tests.page_text import text_of
 from tests.pages import PASSWORD
 from tests.receiver import Answer, Receiver
 from tests.story import Story

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from tests import planning
 from tests.contract.setting_up import BY
 from tests.databases import DatabaseFacts
-from tests.integration.test_pages_signal import text_of
+from tests.page_text import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Role

@@ -10,16 +10,14 @@ from tests import planning
 from tests.contract.setting_up import BY, inside
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.integration.test_pages_signal import text_of
-from tests.planning import EVENT, Planned, planned
+from tests.page_text import text_of
+from tests.planning import EVENT, Planned, event_in_testing, planned, registration_state
 
 from heliograph.accounts.models import Role
-from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import StandardProperty, TagKind
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
-from heliograph.registrations import draft
 from heliograph.setup import mark_test_job
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, Session
 from heliograph.setup.services.events import save_event
@@ -38,11 +36,6 @@ def shown(client: Client, url: str) -> str:
 def event_changes(site: Planned, event: int) -> list[tuple[int, bool]]:
     """(facets, quiet) of the event's own changes."""
     return [(f, bool(q)) for f, q in site.store.all("SELECT facets, quiet FROM change WHERE subject_id = :id ORDER BY id", {"id": event})]
-
-
-def event_in_testing(site: Planned, code: str = "GALA-26") -> int:
-    with saving(site.pk, by=BY) as s:
-        return save_event(s, EventState(code, "Winter Gala", site.acme.event_status("Testing"), timezone="Europe/Vienna"))
 
 
 # --- list and new
@@ -199,7 +192,7 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
         assert site.acme.config().event_statuses[config.state.status].name == "Live"
         assert len(event_changes(site, event)) == len(before) + 1, "the switch itself is one change"
         for n in range(4):
-            assert registration(site, f"G-{n}").is_test
+            assert registration_state(site, f"G-{n}", "GALA-26").is_test
         quiet = site.store.all(
             "SELECT quiet, by FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'G-0' ORDER BY c.id"
         )
@@ -209,12 +202,6 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
             "SELECT count(*) FROM run JOIN change c ON c.id = run.change_id WHERE c.event_id = :id AND c.quiet", {"id": event}
         )
         assert judged == [(0,)]
-
-
-def registration(site: Planned, code: str, event: str = "GALA-26") -> RegistrationState:
-    found = draft.opened(site.store, site.pk, event, code)
-    assert found is not None
-    return found.state
 
 
 def test_P9_who_comes_while_it_is_marked_is_marked_too(database: DatabaseFacts) -> None:
@@ -227,7 +214,7 @@ def test_P9_who_comes_while_it_is_marked_is_marked_too(database: DatabaseFacts) 
         assert list(run.read().codes) == ["G-0", "G-1"]
         (done,) = site.run_jobs()
         assert done.state == State.DONE
-        assert all(registration(site, code).is_test for code in ("G-0", "G-1"))
+        assert all(registration_state(site, code, "GALA-26").is_test for code in ("G-0", "G-1"))
 
 
 def test_P9_a_job_that_failed_can_be_tried_again(database: DatabaseFacts, client: Client) -> None:
@@ -242,7 +229,7 @@ def test_P9_a_job_that_failed_can_be_tried_again(database: DatabaseFacts, client
         client.post("/events/GALA-26/leave-testing/", {"again": "1"})
         assert control.find(job.pk).state == State.QUEUED
         site.run_jobs()
-        assert registration(site, "G-0").properties == (StandardProperty.TEST.value,)
+        assert registration_state(site, "G-0", "GALA-26").properties == (StandardProperty.TEST.value,)
 
 
 def test_P9_a_live_event_goes_on_without_a_question(database: DatabaseFacts, client: Client) -> None:
@@ -254,7 +241,7 @@ def test_P9_a_live_event_goes_on_without_a_question(database: DatabaseFacts, cli
         assert client.post(DETAILS, form | {"status": [on_site]})["Location"] == DETAILS
         assert site.acme.event_config().state.status == int(on_site)
         assert client.get(f"/events/{EVENT}/leave-testing/?to={on_site}").status_code == 302
-        assert not registration(site, "R-1", EVENT).is_test
+        assert not registration_state(site, "R-1", EVENT).is_test
 
 
 # --- what is set up in it

@@ -12,9 +12,8 @@ from tests import planning
 from tests.contract.setting_up import inside
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.integration.test_pages_many import changes, state
-from tests.integration.test_pages_signal import text_of
-from tests.planning import EVENT, Planned, planned
+from tests.page_text import text_of
+from tests.planning import EVENT, Planned, count_changes, planned, registration_state
 
 from heliograph.accounts.models import Role
 from heliograph.jobs.models import Job, State
@@ -64,10 +63,10 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         assert form["c-1"] == ["code"]
         assert form["c-5"] == ["status"]
         assert "separated by semicolons" in page
-        before = changes(site)
+        before = count_changes(site)
         page = to_dry_run(site, client, id, c_6="attendee_type", c_7="answers.diet")
         text = text_of(page.encode())
-        assert changes(site) == before
+        assert count_changes(site) == before
         for words in (
             "New registrations 3",
             "Changed registrations",
@@ -147,7 +146,7 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         answers = [client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]}) for _ in range(2)]
         assert answers[0]["Location"] == answers[1]["Location"], "a second click imports nothing twice"
         site.run_jobs()
-        assert state(site, "B-1").status == site.ids["Paid"]
+        assert registration_state(site, "B-1").status == site.ids["Paid"]
         assert site.store.all("SELECT decision FROM run") == [(2,)], "as the dry run said"
         again = to_dry_run(site, client, upload(client, "code,status\nB-1,Paid\n"))
         assert "0 changes are judged." in text_of(again.encode())

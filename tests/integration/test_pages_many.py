@@ -13,13 +13,12 @@ from tests import planning
 from tests.contract.setting_up import inside
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.integration.test_pages_signal import text_of
-from tests.planning import EVENT, Planned, planned
+from tests.page_text import text_of
+from tests.planning import EVENT, count_changes, event_in_testing, planned, registration_state
 
 from heliograph.accounts.models import Role
-from heliograph.domain.registration.change import RegistrationState
 from heliograph.jobs.models import Job, State
-from heliograph.registrations import bulk_change, draft
+from heliograph.registrations import bulk_change
 from heliograph.registrations.list import Wanted
 
 NAMES = {
@@ -36,17 +35,6 @@ NAMES = {
 
 def codes(page: str) -> list[str]:
     return re.findall(r'data-th="Code"><a href="[^"]+">([^<]+)', page)
-
-
-def state(site: Planned, code: str) -> RegistrationState:
-    found = draft.opened(site.store, site.pk, EVENT, code)
-    assert found is not None
-    return found.state
-
-
-def changes(site: Planned) -> int:
-    ((n,),) = site.store.all("SELECT count(*) FROM change WHERE account_id = :a AND registration_id IS NOT NULL", {"a": site.pk})
-    return int(n)
 
 
 def test_the_search_finds_names_in_every_script_without_accents(database: DatabaseFacts, client: Client) -> None:
@@ -139,7 +127,7 @@ def test_P8_a_registration_is_written_by_hand(database: DatabaseFacts, client: C
         assert refused.status_code == 422
         assert "2 fields are refused" in refused.content.decode()
         assert client.post("/registrations/add/", mine)["Location"] == f"/registrations/{EVENT}/H-1/"
-        made = state(site, "H-1")
+        made = registration_state(site, "H-1")
         assert made.status == site.ids["Paid"]
         assert made.answers[diet] == ("Vegan", "Halal")
         assert made.attendee_type == site.ids["Guest"]
@@ -152,11 +140,10 @@ def test_P8_a_registration_is_written_by_hand(database: DatabaseFacts, client: C
         assert "There is a registration of this code in the event already" in again.content.decode()
         plain = posted(page, "form") | {"code": ["H-2"]}
         assert client.post("/registrations/add/", plain).status_code == 302
-        assert state(site, "H-2").status == site.acme.status("New")
+        assert registration_state(site, "H-2").status == site.acme.status("New")
 
 
 def test_another_events_fields_are_looked_at_without_losing_what_was_typed(database: DatabaseFacts, client: Client) -> None:
-    from tests.integration.test_pages_events import event_in_testing
 
     with planned(database) as site:
         event_in_testing(site)
@@ -169,7 +156,7 @@ def test_another_events_fields_are_looked_at_without_losing_what_was_typed(datab
         assert looked.status_code == 200
         assert 'value="Zoë"' in page
         assert "Dietary needs" not in page
-        assert changes(site) == 0
+        assert count_changes(site) == 0
 
 
 # --- many at once
@@ -182,7 +169,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         site.signs_in(client, Role.PLANNER)
         query = urlencode({"of": "all", "to": "Paid", "event": site.acme.event, "status": ""})
         url = f"/registrations/set-status/?{query}"
-        before = changes(site)
+        before = count_changes(site)
         page = text_of(client.get(url).content)
         for words in (
             "Set 7 registrations to Paid?",
@@ -192,7 +179,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
             "Set 6 to Paid",
         ):
             assert words in page, words
-        assert changes(site) == before
+        assert count_changes(site) == before
         place = client.post(url)["Location"]
         assert "It begins in a moment" in text_of(client.get(place).content)
         assert 'id="job"' in client.get(place, headers={"HX-Request": "true"}).content.decode()
@@ -206,9 +193,9 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         page = text_of(client.get(place).content)
         assert "1 was refused" in page
         assert "R-5 Attended Somebody gave it another status after you had asked for this" in page
-        assert state(site, "R-0").status == site.ids["Paid"]
-        assert state(site, "R-5").status == site.acme.status("Attended")
-        assert changes(site) == before + 6
+        assert registration_state(site, "R-0").status == site.ids["Paid"]
+        assert registration_state(site, "R-5").status == site.acme.status("Attended")
+        assert count_changes(site) == before + 6
         ((by,),) = site.store.all(
             "SELECT c.by FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'R-0' ORDER BY c.id DESC LIMIT 1"
         )
@@ -216,7 +203,6 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
 
 
 def test_ticked_rows_get_a_status_and_other_events_that_lack_it_are_named(database: DatabaseFacts, client: Client) -> None:
-    from tests.integration.test_pages_events import event_in_testing
 
     with planned(database) as site:
         event_in_testing(site)
@@ -232,8 +218,8 @@ def test_ticked_rows_get_a_status_and_other_events_that_lack_it_are_named(databa
         client.post(url)
         (done,) = site.run_jobs()
         assert done.counts == {"changed": 1, "refused": 1}
-        assert state(site, "R 1").status == site.ids["Paid"]
-        assert state(site, "R-2").status == site.acme.status("New")
+        assert registration_state(site, "R 1").status == site.ids["Paid"]
+        assert registration_state(site, "R-2").status == site.acme.status("New")
         for nothing in ("of=ticked&to=Paid", "of=all", "of=ticked&code=X", ""):
             assert client.get(f"/registrations/set-status/?{nothing}").status_code == 302, nothing
 
@@ -254,7 +240,7 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
             Job.objects.filter(pk=job.pk).update(cursor={"last": third}, done=3, counts={"changed": 3})
         (done,) = site.run_jobs()
         assert done.counts == {"changed": 5}
-        assert state(site, "R-0").status == site.acme.status("New"), "what was done before is not done again"
+        assert registration_state(site, "R-0").status == site.acme.status("New"), "what was done before is not done again"
         waiting = control.create(bulk_change.KIND, site.pk, parameters, by="user:1")
         site.signs_in(client, Role.VIEWER)
         assert client.get(f"/jobs/{waiting.pk}/").status_code == 200

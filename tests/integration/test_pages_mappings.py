@@ -15,8 +15,8 @@ from tests import mapping_examples, planning
 from tests.contract.setting_up import inside
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.integration.test_pages_signal import text_of
 from tests.mapping_examples import HANA, Examples
+from tests.page_text import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import AuditEntry, Role

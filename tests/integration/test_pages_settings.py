@@ -7,7 +7,7 @@ from django.test import Client
 from tests.contract.setting_up import inside
 from tests.databases import DatabaseFacts
 from tests.forms import posted
-from tests.integration.test_pages_signal import text_of
+from tests.page_text import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import Account, AuditEntry, Role

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tests import pages
 from tests.databases import DatabaseFacts
 from tests.factories import replaced
+from tests.page_text import text_of
 from tests.pages import Site
 from tests.waiting import until
 
@@ -20,12 +21,6 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, Result, Wanted
 from heliograph.web.cursor import Cursor
-
-
-def text_of(html: bytes) -> str:
-    """What a person reads of a page, spaces counted once."""
-    body = html.decode().partition("<main")[2]
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
 def queries(*aliases: str) -> list[CaptureQueriesContext]:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from tests.databases import DatabaseFacts, Databases
 from tests.e2e.showcase import Showcase, showcase
+from tests.form_client import Browser
 from tests.hostile_workbooks import cell, row, small, workbook
-from tests.integration.test_hostile_forms import Browser
 from tests.processes import Process, free_port
 from tests.waiting import until
 

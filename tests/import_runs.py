@@ -1,0 +1,39 @@
+"""Imports that run to their end, for the tests of files: an account, and a file from its first row to the job that ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django_scopes import scopes_disabled
+
+from heliograph.jobs.models import State
+from heliograph.jobs.registry import Kinds
+from heliograph.jobs.runner import Runner
+from heliograph.registrations.imports import job as import_job
+from heliograph.registrations.imports.missing_setup import Choice
+from heliograph.registrations.imports.preparation import Said, Wishes, draft, parameters, start
+from heliograph.setup.services.create_account import AccountFacts, create_account
+
+EXPORT = Path(__file__).parent / "data" / "registrations-export.csv"
+ALL = Choice(everything=True)
+
+
+@pytest.fixture(autouse=True)
+def no_scope():
+    with scopes_disabled():
+        yield
+
+
+@pytest.fixture
+def account():
+    return create_account(AccountFacts("ACME", "Acme", "Europe/Berlin"), by="test").pk
+
+
+def run(account, path, wishes=None, said=None):
+    """Imports a file to the end; the job's row."""
+    found = draft(path, account, said or Said())
+    job = start(account, parameters(found, wishes or Wishes(choice=ALL)), by="test")
+    ended = Runner(Kinds([import_job.kind()])).run_one(job.pk)
+    assert ended.state == State.DONE, ended.error
+    return ended
