@@ -1,4 +1,5 @@
-// The mapping editor: lines of chips by mouse and keyboard, the list of fields, a preview that keeps up. Without it every chip, + and x is a button of the form.
+// The mapping editor: lines of chips by mouse and keyboard, the list of fields, a preview that keeps up.
+// Without it every chip, + and x is a button of the form.
 "use strict";
 
 (() => {
@@ -10,7 +11,10 @@
   let pressed = "";
 
   const word = (/** @type {string} */ name, value = "") => (editor.dataset[name] ?? "{}").replace("{}", value);
-  const tell = (/** @type {string} */ text) => { const said = document.getElementById("map-said"); if (said) said.textContent = text; };
+  const tell = (/** @type {string} */ text) => {
+    const said = document.getElementById("map-said");
+    if (said) said.textContent = text;
+  };
   const field = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
   const icon = (/** @type {string} */ name) => `<svg class="icon" width="16" height="16" aria-hidden="true"><use href="#i-${name}"/></svg>`;
   const make = (/** @type {string} */ tag, /** @type {Record<string, string>} */ attributes = {}, text = "") => {
@@ -43,7 +47,8 @@
 
   // ---- a line as text, as heliograph.domain.mapping.chips writes it
 
-  const partsOf = (/** @type {Element} */ line) => [...line.querySelectorAll(":scope > .chip")].map((chip) => JSON.parse(/** @type {HTMLElement} */ (chip).dataset.part ?? "{}"));
+  const partsOf = (/** @type {Element} */ line) =>
+    [...line.querySelectorAll(":scope > .chip")].map((chip) => JSON.parse(/** @type {HTMLElement} */ (chip).dataset.part ?? "{}"));
   function written(/** @type {any[]} */ parts) {
     let out = "";
     let afterText = false;
@@ -73,22 +78,33 @@
     field("panel").value = at < 0 ? "" : `${row}.${at}`;
     if (at < 0) document.getElementById("panel")?.remove();
   }
-  const number = (/** @type {HTMLElement} */ line) => line.querySelectorAll(":scope > .chip > .part-name").forEach((name, i) => { name.id = `chip-${line.dataset.line}-${i}`; });
+  const number = (/** @type {HTMLElement} */ line) =>
+    line.querySelectorAll(":scope > .chip > .part-name").forEach((name, i) => {
+      name.id = `chip-${line.dataset.line}-${i}`;
+    });
   const entryOf = (/** @type {Element} */ line) => /** @type {HTMLInputElement} */ (line.querySelector(":scope > input"));
 
   // ---- chips
 
   /** Spaces as middle dots, line breaks as arrows. */
   function dotted(/** @type {string} */ text, /** @type {HTMLElement} */ into) {
-    (text.match(/[ \n]+|[^ \n]+/g) ?? []).forEach((run) => into.append(/[ \n]/.test(run) ? make("span", { class: "dots-shown" }, run.replaceAll(" ", "·").replaceAll("\n", "⏎")) : run));
+    (text.match(/[ \n]+|[^ \n]+/g) ?? []).forEach((run) =>
+      into.append(/[ \n]/.test(run) ? make("span", { class: "dots-shown" }, run.replaceAll(" ", "·").replaceAll("\n", "⏎")) : run),
+    );
   }
   function chip(/** @type {any} */ part, /** @type {string} */ label) {
     const typed = part.source === undefined;
     const el = make("span", { class: typed ? "chip typed" : "chip" });
-    const name = make("button", { class: "part-name", type: "button", "aria-expanded": "false", "aria-label": typed ? word("text", label) : label });
+    const name = make("button", {
+      class: "part-name",
+      type: "button",
+      "aria-expanded": "false",
+      "aria-label": typed ? word("text", label) : label,
+    });
     const x = make("button", { class: "part-x", type: "button", "aria-label": say("sayRemove", typed ? word("text", label) : label) });
     el.dataset.part = JSON.stringify(part);
-    if (typed) dotted(label, name); else name.textContent = label;
+    if (typed) dotted(label, name);
+    else name.textContent = label;
     x.innerHTML = icon("x");
     el.append(name, x);
     return el;
@@ -112,11 +128,13 @@
     if (e.key === "Delete" || e.key === "Backspace") remove(line, el);
     else if (!back && e.key !== "ArrowRight") return;
     else if (e.altKey && beside?.matches(".chip")) {
-      if (back) beside.before(el); else beside.after(el);
+      if (back) beside.before(el);
+      else beside.after(el);
       store(line);
       /** @type {HTMLElement} */ (el.querySelector(".part-name")).focus();
       tell(word("moved", written(partsOf(line))));
-    } else if (!e.altKey && beside) /** @type {HTMLElement | null} */ (beside.matches(".chip") ? beside.querySelector(".part-name") : entryOf(line))?.focus();
+    } else if (!e.altKey && beside)
+      /** @type {HTMLElement | null} */ (beside.matches(".chip") ? beside.querySelector(".part-name") : entryOf(line))?.focus();
     e.preventDefault();
   }
 
@@ -158,10 +176,19 @@
       if (!found.length) return;
       const part = make("div", { role: "group", "aria-label": group.name });
       const head = make("div", { class: "group-name", role: "presentation" });
-      head.append(make("span", {}, group.name), make("span", {}, found.length < group.fields.length ? `${found.length} / ${group.fields.length}` : `${found.length}`));
+      head.append(
+        make("span", {}, group.name),
+        make("span", {}, found.length < group.fields.length ? `${found.length} / ${group.fields.length}` : `${found.length}`),
+      );
       part.append(head);
       found.forEach(([key, label, value]) => {
-        const option = make("div", { class: "entry", role: "option", id: `map-option-${all.length}`, "data-key": key, "data-label": label });
+        const option = make("div", {
+          class: "entry",
+          role: "option",
+          id: `map-option-${all.length}`,
+          "data-key": key,
+          "data-label": label,
+        });
         option.append(hit(label, words), make("span", { class: "is-now" }, value || word("empty")));
         all.push(option);
         part.append(option);
@@ -178,7 +205,10 @@
     box.addEventListener("pointerdown", (e) => e.preventDefault()); // the focus stays where one types
     options.addEventListener("click", (e) => {
       const option = /** @type {HTMLElement | null} */ (/** @type {Element} */ (e.target).closest("[role=option]"));
-      if (option && list) { choose(list.options.indexOf(option)); take(); }
+      if (option && list) {
+        choose(list.options.indexOf(option));
+        take();
+      }
     });
   }
   function choose(/** @type {number} */ at) {
@@ -202,16 +232,35 @@
   }
 
   function entry(/** @type {HTMLElement} */ line) {
-    const input = /** @type {HTMLInputElement} */ (make("input", { role: "combobox", "aria-expanded": "false", "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-label": word("add", line.dataset.target), autocomplete: "off" }));
+    const input = /** @type {HTMLInputElement} */ (
+      make("input", {
+        role: "combobox",
+        "aria-expanded": "false",
+        "aria-autocomplete": "list",
+        "aria-haspopup": "listbox",
+        "aria-label": word("add", line.dataset.target),
+        autocomplete: "off",
+      })
+    );
     const plus = /** @type {HTMLButtonElement} */ (line.querySelector(":scope > .part-add"));
     plus.type = "button";
     plus.tabIndex = -1;
     plus.before(input);
     input.placeholder = line.querySelector(".chip") ? "" : word("hint");
-    plus.addEventListener("click", () => { input.focus(); if (list?.line === line) close(); else show(line); });
-    input.addEventListener("click", () => { if (list?.line !== line) show(line); });
-    input.addEventListener("input", (e) => { e.stopPropagation(); show(line); });
-    input.addEventListener("blur", () => { // typed and left: not lost
+    plus.addEventListener("click", () => {
+      input.focus();
+      if (list?.line === line) close();
+      else show(line);
+    });
+    input.addEventListener("click", () => {
+      if (list?.line !== line) show(line);
+    });
+    input.addEventListener("input", (e) => {
+      e.stopPropagation();
+      show(line);
+    });
+    input.addEventListener("blur", () => {
+      // typed and left: not lost
       const typed = input.value;
       close();
       input.value = "";
@@ -219,11 +268,25 @@
     });
     input.addEventListener("keydown", (e) => {
       const last = input.previousElementSibling?.matches(".chip") ? input.previousElementSibling : null;
-      if (e.key === "Enter") { e.preventDefault(); if (!list && input.value) show(line); if (list) take(); }
-      else if (e.key === "ArrowDown" || e.key === "ArrowUp") { e.preventDefault(); if (list) choose(list.at + (e.key === "ArrowDown" ? 1 : -1)); else show(line); }
-      else if (e.key === "Escape" && list) { e.preventDefault(); e.stopPropagation(); close(); }
-      else if (e.key === "Backspace" && !input.value && last) { e.preventDefault(); remove(line, last); }
-      else if (e.key === "ArrowLeft" && !input.value && last) { e.preventDefault(); /** @type {HTMLElement} */ (last.querySelector(".part-name")).focus(); }
+      if (e.key === "Enter") {
+        e.preventDefault();
+        if (!list && input.value) show(line);
+        if (list) take();
+      } else if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+        e.preventDefault();
+        if (list) choose(list.at + (e.key === "ArrowDown" ? 1 : -1));
+        else show(line);
+      } else if (e.key === "Escape" && list) {
+        e.preventDefault();
+        e.stopPropagation();
+        close();
+      } else if (e.key === "Backspace" && !input.value && last) {
+        e.preventDefault();
+        remove(line, last);
+      } else if (e.key === "ArrowLeft" && !input.value && last) {
+        e.preventDefault();
+        /** @type {HTMLElement} */ (last.querySelector(".part-name")).focus();
+      }
     });
   }
   function line(/** @type {HTMLElement} */ el) {
@@ -231,7 +294,10 @@
     el.addEventListener("click", (e) => {
       const at = /** @type {Element} */ (e.target);
       const on = at.closest(".chip");
-      if (at === el) { entryOf(el).focus(); show(el); }
+      if (at === el) {
+        entryOf(el).focus();
+        show(el);
+      }
       if (!on) return;
       e.preventDefault();
       if (at.closest(".part-x")) remove(el, on);
@@ -246,20 +312,24 @@
   // ---- what is typed while an answer is under way: the page that comes has it, too
 
   /** @type {Map<string, string>} */ let sent = new Map();
-  /** @type {{ controls: Map<string, string>, lines: Map<string, { chips: Element[], typed: string, on: boolean }>, at: string } | null} */ let meanwhile = null;
+  /** @type {{ controls: Map<string, string>, lines: Map<string, { chips: Element[], typed: string, on: boolean }>, at: string } | null} */ let meanwhile =
+    null;
   const state = (/** @type {HTMLInputElement} */ el) => (el.type === "checkbox" || el.type === "radio" ? String(el.checked) : el.value);
   /** The row's number in the page that was posted: this page's own, or what the answer says. */
   const rowOf = (/** @type {Element} */ el, /** @type {boolean} */ posted) => {
     const row = /** @type {HTMLElement | null} */ (el.closest(".map-row[id^=row-]"));
-    return row ? (posted ? row.id.slice(4) : row.dataset.was ?? "new") : "";
+    return row ? (posted ? row.id.slice(4) : (row.dataset.was ?? "new")) : "";
   };
   /** Everything that can be typed or chosen, by a key that is the same in both pages. */
   function controls(/** @type {boolean} */ posted) {
     const found = /** @type {Map<string, HTMLInputElement>} */ (new Map());
     /** @type {HTMLInputElement[]} */ ([...form.elements]).forEach((el) => {
-      if (!el.name || el.type === "submit" || el.name === "csrfmiddlewaretoken" || (el.type === "hidden" && !el.name.startsWith("line-"))) return;
+      if (!el.name || el.type === "submit" || el.name === "csrfmiddlewaretoken" || (el.type === "hidden" && !el.name.startsWith("line-")))
+        return;
       const row = rowOf(el, posted);
-      const base = [row, row ? el.name.replace(/-\d+$/, "") : el.name, el.dataset.path ?? "", el.type === "radio" ? el.value : ""].join("|");
+      const base = [row, row ? el.name.replace(/-\d+$/, "") : el.name, el.dataset.path ?? "", el.type === "radio" ? el.value : ""].join(
+        "|",
+      );
       let n = 0;
       while (found.has(`${base}|${n}`)) n += 1;
       found.set(`${base}|${n}`, el);
@@ -267,7 +337,9 @@
     return found;
   }
   function lines(/** @type {boolean} */ posted) {
-    return new Map([...editor.querySelectorAll(".chip-input.line[data-line]")].map((each) => [rowOf(each, posted), /** @type {HTMLElement} */ (each)]));
+    return new Map(
+      [...editor.querySelectorAll(".chip-input.line[data-line]")].map((each) => [rowOf(each, posted), /** @type {HTMLElement} */ (each)]),
+    );
   }
   function remember() {
     sent = new Map([...controls(true)].map(([key, el]) => [key, state(el)]));
@@ -287,14 +359,23 @@
     const begun = sent.get("|new|||0") ?? "";
     const name = typed.get("|new|||0");
     if (begun && name?.startsWith(begun)) typed.set("|new|||0", name.slice(begun.length)); // what was sent has a row by now
-    const changedLines = [...lines(true)].map(([n, line]) => {
-      const on = document.activeElement === entryOf(line);
-      return /** @type {[string, { chips: Element[], typed: string, on: boolean }]} */ ([n, { chips: typed.has(`${n}|line|||0`) ? [...line.querySelectorAll(":scope > .chip")] : [], typed: entryOf(line).value, on }]);
-    }).filter(([n, line]) => typed.has(`${n}|line|||0`) || line.typed);
+    const changedLines = [...lines(true)]
+      .map(([n, line]) => {
+        const on = document.activeElement === entryOf(line);
+        return /** @type {[string, { chips: Element[], typed: string, on: boolean }]} */ ([
+          n,
+          { chips: typed.has(`${n}|line|||0`) ? [...line.querySelectorAll(":scope > .chip")] : [], typed: entryOf(line).value, on },
+        ]);
+      })
+      .filter(([n, line]) => typed.has(`${n}|line|||0`) || line.typed);
     const at = [...now].find(([, el]) => el === document.activeElement)?.[0] ?? "";
     const on = changedLines.some(([, line]) => line.on);
-    changedLines.forEach(([n]) => { const line = lines(true).get(n); if (line) entryOf(line).value = ""; }); // or leaving the page would make a chip of it
-    meanwhile = typed.size || changedLines.length ? { controls: typed, lines: new Map(changedLines), at: typed.has(at) && !on ? at : "" } : null;
+    changedLines.forEach(([n]) => {
+      const line = lines(true).get(n);
+      if (line) entryOf(line).value = "";
+    }); // or leaving the page would make a chip of it
+    meanwhile =
+      typed.size || changedLines.length ? { controls: typed, lines: new Map(changedLines), at: typed.has(at) && !on ? at : "" } : null;
   }
   /** Once it has; whether somebody goes on typing where they were. */
   function bring() {
@@ -306,7 +387,8 @@
     typed.forEach((value, key) => {
       const el = here.get(key);
       if (!el || el.type === "hidden") return;
-      if (el.type === "checkbox" || el.type === "radio") el.checked = value === "true"; else el.value = value;
+      if (el.type === "checkbox" || el.type === "radio") el.checked = value === "true";
+      else el.value = value;
       const box = el.closest("details.cases");
       if (box) cases(box);
     });
@@ -319,10 +401,18 @@
         store(line);
       }
       entryOf(line).value = brought.typed;
-      if (brought.on) { entryOf(line).focus(); show(line); goesOn = true; }
+      if (brought.on) {
+        entryOf(line).focus();
+        show(line);
+        goesOn = true;
+      }
     });
     const el = here.get(at);
-    if (el) { el.focus(); if ("selectionStart" in el && el.type === "text") el.setSelectionRange(el.value.length, el.value.length); goesOn = true; }
+    if (el) {
+      el.focus();
+      if ("selectionStart" in el && el.type === "text") el.setSelectionRange(el.value.length, el.value.length);
+      goesOn = true;
+    }
     soon();
     return goesOn;
   }
@@ -331,12 +421,20 @@
 
   function cases(/** @type {Element} */ box) {
     const said = box.querySelector("summary > span");
-    const words = [...box.querySelectorAll("input:checked")].map((input) => /** @type {HTMLElement} */ (input).dataset.word).filter(Boolean);
-    if (said) { said.textContent = words.join(", ") || word("asItIs"); said.classList.toggle("none", !words.length); }
+    const words = [...box.querySelectorAll("input:checked")]
+      .map((input) => /** @type {HTMLElement} */ (input).dataset.word)
+      .filter(Boolean);
+    if (said) {
+      said.textContent = words.join(", ") || word("asItIs");
+      said.classList.toggle("none", !words.length);
+    }
   }
   function focus(/** @type {string} */ id) {
     if (!id) return;
-    const at = id === "panel" ? document.querySelector("#panel input:not([type=hidden]), #panel textarea, #panel select") : document.getElementById(id);
+    const at =
+      id === "panel"
+        ? document.querySelector("#panel input:not([type=hidden]), #panel textarea, #panel select")
+        : document.getElementById(id);
     const line = at?.matches(".part-add") ? at.closest(".line") : null;
     const to = /** @type {HTMLElement | null} */ (line ? entryOf(line) : at);
     to?.focus();
@@ -351,8 +449,17 @@
     form.addEventListener("submit", (e) => {
       const button = /** @type {HTMLButtonElement | null} */ (e.submitter);
       const here = document.activeElement?.id;
-      const what = button?.value === "enter" ? ({ "new-target": "add", person: "search" })[here ?? ""] ?? "save" : button?.name === "do" ? button.value : "save";
-      if (what === "save") { changed = false; clearTimeout(timer); return; }
+      const what =
+        button?.value === "enter"
+          ? ({ "new-target": "add", person: "search" }[here ?? ""] ?? "save")
+          : button?.name === "do"
+            ? button.value
+            : "save";
+      if (what === "save") {
+        changed = false;
+        clearTimeout(timer);
+        return;
+      }
       e.preventDefault();
       press(what);
     });
@@ -363,23 +470,34 @@
       const box = at.closest("details.cases");
       if (box) cases(box);
     });
-    editor.addEventListener("keydown", (e) => { if (e.key === "Escape" && /** @type {Element} */ (e.target).closest("#panel")) press("close"); });
+    editor.addEventListener("keydown", (e) => {
+      if (e.key === "Escape" && /** @type {Element} */ (e.target).closest("#panel")) press("close");
+    });
     // A preview that a button has overtaken is not shown; to end it early would be an error in the console.
     const asks = live();
-    asks.addEventListener("htmx:beforeSwap", (e) => { if (asks.dataset.late) /** @type {CustomEvent} */ (e).detail.shouldSwap = false; });
+    asks.addEventListener("htmx:beforeSwap", (e) => {
+      if (asks.dataset.late) /** @type {CustomEvent} */ (e).detail.shouldSwap = false;
+    });
     counted = document.getElementById("map-problems")?.dataset.n ?? "";
     if (!bring()) focus(/** @type {HTMLInputElement} */ (document.getElementById("map-focus")).value);
   }
 
   const ours = (/** @type {Event} */ e) => editor && /** @type {CustomEvent} */ (e).detail.target === editor;
-  document.addEventListener("htmx:beforeRequest", (e) => { if (ours(e)) remember(); });
+  document.addEventListener("htmx:beforeRequest", (e) => {
+    if (ours(e)) remember();
+  });
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { detail } = /** @type {CustomEvent} */ (e);
     if (!ours(e) || !detail.shouldSwap) return;
-    if (losesPanel(detail.serverResponse)) { detail.shouldSwap = false; press(pressed); } // asked again with it: the answer hangs on the form alone
+    if (losesPanel(detail.serverResponse)) {
+      detail.shouldSwap = false;
+      press(pressed);
+    } // asked again with it: the answer hangs on the form alone
     else collect();
   });
-  window.addEventListener("beforeunload", (e) => { if (changed) e.preventDefault(); });
+  window.addEventListener("beforeunload", (e) => {
+    if (changed) e.preventDefault();
+  });
   document.addEventListener("htmx:oobAfterSwap", () => {
     const problems = document.getElementById("map-problems");
     if (!problems || problems.dataset.n === counted) return;

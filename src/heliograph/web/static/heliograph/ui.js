@@ -1,4 +1,5 @@
-// All script of our own: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved changes, codes. Everything else is links and forms.
+// All script of our own: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved changes, codes.
+// Everything else is links and forms.
 "use strict";
 
 /** A sentence of the page's language: base.html writes them on the body, "{}" stands for the value. */
@@ -9,7 +10,10 @@ function chips(/** @type {HTMLInputElement} */ field) {
   const box = document.createElement("div");
   const entry = document.createElement("input");
   const said = document.createElement("span");
-  let values = field.value.split(";").map((v) => v.trim()).filter(Boolean);
+  let values = field.value
+    .split(";")
+    .map((v) => v.trim())
+    .filter(Boolean);
   box.className = "chip-input";
   said.className = "visually-hidden";
   said.setAttribute("role", "status");
@@ -38,7 +42,12 @@ function chips(/** @type {HTMLInputElement} */ field) {
       x.type = "button";
       x.setAttribute("aria-label", say("sayRemove", value));
       x.innerHTML = '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="#i-x"/></svg>';
-      x.addEventListener("click", () => { values = values.filter((v) => v !== value); tell(say("sayRemoved", value)); draw(); entry.focus(); });
+      x.addEventListener("click", () => {
+        values = values.filter((v) => v !== value);
+        tell(say("sayRemoved", value));
+        draw();
+        entry.focus();
+      });
       chip.append(x);
       box.append(chip);
     });
@@ -67,16 +76,29 @@ function chips(/** @type {HTMLInputElement} */ field) {
     if (stay) entry.focus();
   }
   entry.addEventListener("keydown", (e) => {
-    if (e.key === "Enter") { e.preventDefault(); add(); } // also an empty one: who types a whole label has its chip before Enter, and has not sent the form by that
-    if (e.key === "Backspace" && !entry.value && values.length) { tell(say("sayRemoved", values.pop())); draw(); entry.focus(); }
+    if (e.key === "Enter") {
+      e.preventDefault();
+      add();
+    } // also an empty one: who types a whole label has its chip before Enter, and has not sent the form by that
+    if (e.key === "Backspace" && !entry.value && values.length) {
+      tell(say("sayRemoved", values.pop()));
+      draw();
+      entry.focus();
+    }
   });
-  entry.addEventListener("input", () => { if (options().includes(entry.value)) add(); else if (said.className === "error") tell(""); });
+  entry.addEventListener("input", () => {
+    if (options().includes(entry.value)) add();
+    else if (said.className === "error") tell("");
+  });
   entry.addEventListener("blur", () => add(false)); // typed and left: not lost
-  field.form?.addEventListener("submit", () => { field.value = [...values, entry.value.trim()].filter(Boolean).join("; "); }); // what no list has is refused in words
+  field.form?.addEventListener("submit", () => {
+    field.value = [...values, entry.value.trim()].filter(Boolean).join("; ");
+  }); // what no list has is refused in words
   field.after(box);
   draw();
 }
-const chipInputs = (/** @type {ParentNode} */ part) => part.querySelectorAll("input[data-chips]:not([type=hidden])").forEach((f) => chips(/** @type {HTMLInputElement} */ (f)));
+const chipInputs = (/** @type {ParentNode} */ part) =>
+  part.querySelectorAll("input[data-chips]:not([type=hidden])").forEach((f) => chips(/** @type {HTMLInputElement} */ (f)));
 chipInputs(document);
 document.addEventListener("htmx:load", (e) => chipInputs(/** @type {Element} */ (e.target))); // what htmx has put into the page since
 
@@ -89,12 +111,17 @@ document.addEventListener("change", (e) => {
 const POPUPS = "details.menu[open], details.cases[open]";
 document.addEventListener("click", (e) => {
   const at = /** @type {Element} */ (e.target);
-  document.querySelectorAll(POPUPS).forEach((m) => { if (!m.contains(at)) m.removeAttribute("open"); });
+  document.querySelectorAll(POPUPS).forEach((m) => {
+    if (!m.contains(at)) m.removeAttribute("open");
+  });
   at.closest("[data-dismiss]")?.closest(".toast")?.remove();
 });
 document.addEventListener("keydown", (e) => {
   if (e.key !== "Escape") return;
-  document.querySelectorAll(POPUPS).forEach((m) => { m.removeAttribute("open"); m.querySelector("summary")?.focus(); });
+  document.querySelectorAll(POPUPS).forEach((m) => {
+    m.removeAttribute("open");
+    m.querySelector("summary")?.focus();
+  });
 });
 
 /** A table with data-tick-all: a box in its head ticks all rows of the page; .ticked of the form says how many are ticked. */
@@ -111,32 +138,45 @@ document.querySelectorAll("table[data-tick-all]").forEach((table) => {
     const n = boxes.filter((b) => b.checked).length;
     all.checked = n === boxes.length;
     all.indeterminate = n > 0 && n < boxes.length;
-    if (said && e) said.textContent = say("sayTicked", String(table.closest("form")?.querySelectorAll("td.row-tick input:checked").length ?? 0)); // until then CSS counts
+    if (said && e)
+      // until then CSS counts
+      said.textContent = say("sayTicked", String(table.closest("form")?.querySelectorAll("td.row-tick input:checked").length ?? 0));
   };
-  all.addEventListener("change", (e) => { boxes.forEach((b) => { b.checked = all.checked; }); count(e); });
-  table.addEventListener("change", (e) => { if (e.target !== all) count(e); });
+  all.addEventListener("change", (e) => {
+    boxes.forEach((b) => {
+      b.checked = all.checked;
+    });
+    count(e);
+  });
+  table.addEventListener("change", (e) => {
+    if (e.target !== all) count(e);
+  });
   count();
 });
 
 /** <button data-copy="ID" hidden>: shown where there is a clipboard; says Copied for 2 s. */
-if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((el) => {
-  const button = /** @type {HTMLButtonElement} */ (el);
-  const word = button.textContent;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const from = document.getElementById(button.dataset.copy ?? "");
-    await navigator.clipboard.writeText(from instanceof HTMLInputElement ? from.value : from?.textContent ?? "");
-    button.textContent = say("sayCopied");
-    setTimeout(() => { button.textContent = word; }, 2000);
+if (navigator.clipboard)
+  document.querySelectorAll("[data-copy]").forEach((el) => {
+    const button = /** @type {HTMLButtonElement} */ (el);
+    const word = button.textContent;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const from = document.getElementById(button.dataset.copy ?? "");
+      await navigator.clipboard.writeText(from instanceof HTMLInputElement ? from.value : (from?.textContent ?? ""));
+      button.textContent = say("sayCopied");
+      setTimeout(() => {
+        button.textContent = word;
+      }, 2000);
+    });
   });
-});
 
 /**
  * A list that htmx fetches again (data-live; web/pages.py). The tag of what is shown goes along, so that an unchanged list is not sent;
  * it rests while nobody looks, while the pointer or the focus is in it, and it is announced at most every 10 s.
  */
 let told = 0;
-const live = (/** @type {Event} */ e) => /** @type {HTMLElement | null} */ (e.target instanceof Element && e.target.matches("[data-live]") ? e.target : null);
+const live = (/** @type {Event} */ e) =>
+  /** @type {HTMLElement | null} */ (e.target instanceof Element && e.target.matches("[data-live]") ? e.target : null);
 document.addEventListener("htmx:configRequest", (e) => {
   const list = live(e);
   if (list?.dataset.etag) /** @type {CustomEvent} */ (e).detail.headers["If-None-Match"] = list.dataset.etag;
@@ -154,7 +194,9 @@ document.addEventListener("htmx:afterRequest", (e) => {
   if (!said || Date.now() - told < 10000) return;
   told = Date.now();
   said.textContent = "";
-  setTimeout(() => { said.textContent = list.dataset.news ?? ""; }, 100); // a change of the text is what is read aloud
+  setTimeout(() => {
+    said.textContent = list.dataset.news ?? "";
+  }, 100); // a change of the text is what is read aloud
 });
 
 /** Lines that came since are marked until the next ones come. */

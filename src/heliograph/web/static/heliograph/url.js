@@ -1,4 +1,5 @@
-// URLs of a connection: source fields in it are chips, what stands between them stays text that is typed. Without script it is one text with fields in braces.
+// URLs of a connection: source fields in it are chips, what stands between them stays text that is typed.
+// Without script it is one text with fields in braces.
 "use strict";
 
 document.querySelectorAll("details.insert[data-url]").forEach((el) => {
@@ -17,8 +18,10 @@ document.querySelectorAll("details.insert[data-url]").forEach((el) => {
   function apart(/** @type {string} */ text) {
     const out = { texts: [""], keys: /** @type {string[]} */ ([]) };
     text.split(/\{([^{}]+)\}/).forEach((piece, i) => {
-      if (i % 2 && labels.has(piece)) { out.keys.push(piece); out.texts.push(""); }
-      else out.texts[out.texts.length - 1] += i % 2 ? `{${piece}}` : piece;
+      if (i % 2 && labels.has(piece)) {
+        out.keys.push(piece);
+        out.texts.push("");
+      } else out.texts[out.texts.length - 1] += i % 2 ? `{${piece}}` : piece;
     });
     return out;
   }
@@ -30,7 +33,10 @@ document.querySelectorAll("details.insert[data-url]").forEach((el) => {
     to?.setSelectionRange(at, at);
     last = { part, at };
   }
-  const changed = () => { whole.value = together(); whole.dispatchEvent(new Event("input", { bubbles: true })); };
+  const changed = () => {
+    whole.value = together();
+    whole.dispatchEvent(new Event("input", { bubbles: true }));
+  };
 
   /** Puts a text in the place of a part, with the chips that it holds. */
   function put(/** @type {number} */ part, /** @type {string} */ text) {
@@ -66,15 +72,26 @@ document.querySelectorAll("details.insert[data-url]").forEach((el) => {
       }
       whole.value = together();
     };
-    el.onblur = () => { last = { part: i, at: el.selectionStart ?? el.value.length }; };
+    el.onblur = () => {
+      last = { part: i, at: el.selectionStart ?? el.value.length };
+    };
     el.onkeydown = (e) => {
       if (el.selectionStart !== el.selectionEnd) return;
       const start = el.selectionStart === 0;
       const end = el.selectionStart === el.value.length;
-      if (e.key === "Backspace" && start && i) { e.preventDefault(); remove(i - 1); }
-      else if (e.key === "Delete" && end && i < keys.length) { e.preventDefault(); remove(i); }
-      else if (e.key === "ArrowLeft" && start && i) { e.preventDefault(); go(i - 1, texts[i - 1].length); }
-      else if (e.key === "ArrowRight" && end && i < keys.length) { e.preventDefault(); go(i + 1, 0); }
+      if (e.key === "Backspace" && start && i) {
+        e.preventDefault();
+        remove(i - 1);
+      } else if (e.key === "Delete" && end && i < keys.length) {
+        e.preventDefault();
+        remove(i);
+      } else if (e.key === "ArrowLeft" && start && i) {
+        e.preventDefault();
+        go(i - 1, texts[i - 1].length);
+      } else if (e.key === "ArrowRight" && end && i < keys.length) {
+        e.preventDefault();
+        go(i + 1, 0);
+      }
     };
     return el;
   }
@@ -107,7 +124,9 @@ document.querySelectorAll("details.insert[data-url]").forEach((el) => {
   put(0, first.value);
   draw();
   whole.value = together();
-  box.addEventListener("click", (e) => { if (e.target === box) go(texts.length - 1, texts[texts.length - 1].length); });
+  box.addEventListener("click", (e) => {
+    if (e.target === box) go(texts.length - 1, texts[texts.length - 1].length);
+  });
   insert.querySelector("button")?.addEventListener("click", (e) => {
     e.preventDefault();
     if (!choice.value) return;
