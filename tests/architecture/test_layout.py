@@ -13,6 +13,8 @@ LONGEST_LINE = 160
 STATIC = source.PACKAGE / "web" / "static" / "heliograph"
 STYLES = sorted(STATIC.glob("*.css"))
 SCRIPTS = sorted(STATIC.glob("*.js"))
+TEMPLATES = [path for path in source.templates() if path.suffix == ".html"]
+COMPONENTS = sorted((source.PACKAGE / "web" / "templates" / "components").glob("*.html"))
 
 # Comments, quoted text and what stands in parentheses may hold any sign.
 _OPAQUE = re.compile(r"/\*.*?\*/|\"[^\"\n]*\"", re.DOTALL)
@@ -41,10 +43,17 @@ def _name(path: Path) -> str:
     return str(path.relative_to(source.PACKAGE))
 
 
-@pytest.mark.parametrize("path", STYLES + SCRIPTS, ids=_name)
+@pytest.mark.parametrize("path", STYLES + SCRIPTS + TEMPLATES, ids=_name)
 def test_no_line_is_too_long(path: Path) -> None:
     long = [number for number, line in enumerate(path.read_text("utf-8").splitlines(), 1) if len(line) > LONGEST_LINE]
     assert not long, f"{_name(path)}: lines over {LONGEST_LINE} characters: {long}"
+
+
+@pytest.mark.parametrize("path", COMPONENTS, ids=_name)
+def test_a_component_begins_with_what_it_needs(path: Path) -> None:
+    comment = re.match(r"\{#.*?#\}|\{% comment %\}.*?\{% endcomment %\}", path.read_text("utf-8"), re.DOTALL)
+    assert comment, f"{_name(path)}: the first comment names the parameters"
+    assert "Needs" in comment.group(), f"{_name(path)}: the first comment says what it needs, and what is optional"
 
 
 @pytest.mark.parametrize("path", STYLES, ids=_name)
