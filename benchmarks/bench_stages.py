@@ -42,13 +42,13 @@ class Stages:
     def __init__(self, receiver: str, *, flows: int, matching: int, profiled: str) -> None:
         from heliograph.bench.setting import Wanted, make
         from heliograph.engine.ingest.batch_writer import _Ahead
-        from heliograph.engine.worker.completer import Settler
-        from heliograph.engine.worker.config_view import Present
-        from heliograph.engine.worker.inflight_journal import FlightFile
-        from heliograph.engine.worker.lane_reader import Reader
-        from heliograph.engine.worker.oauth_tokens import Bearers
-        from heliograph.engine.worker.request_builder import Composer
-        from heliograph.engine.worker.shared_lanes import Memory
+        from heliograph.engine.worker.completer import Completer
+        from heliograph.engine.worker.config_view import ConfigView
+        from heliograph.engine.worker.inflight_journal import InflightJournal
+        from heliograph.engine.worker.lane_reader import LaneReader
+        from heliograph.engine.worker.oauth_tokens import OAuthTokens
+        from heliograph.engine.worker.request_builder import RequestBuilder
+        from heliograph.engine.worker.shared_lanes import SharedLanes
         from heliograph.engine.worker.slot_ownership import AllSlots, SharedSlots
         from heliograph.options import Options
         from heliograph.store.config_cache import Committed
@@ -61,14 +61,14 @@ class Stages:
         setup = worker_setup(options)
         self.recorder, self.writer, self.reading = (open_database(options) for _ in range(3))
         self.ahead = _Ahead(self.recorder, Committed(self.recorder))
-        self.memory, self.sender = Memory(), Collecting()
-        self.flight = FlightFile(flight_folder(options), "stages")
+        self.memory, self.sender = SharedLanes(), Collecting()
+        self.journal = InflightJournal(flight_folder(options), "stages")
         slots = AllSlots("stages") if options.on_sqlite else SharedSlots("stages")
         slots.own(self.writer, {})
-        self.settler = Settler(self.writer, Present(setup.source(self.writer)), slots, self.memory, self.flight)
-        bearers = Bearers(setup.vault, self.sender, self.memory, "stages")  # type: ignore[arg-type]
-        composer = Composer(setup.source(self.reading), setup.vault, setup.policy, bearers)
-        self.reader = Reader(self.reading, composer, slots, self.memory, self.flight, self.sender)  # type: ignore[arg-type]
+        self.completer = Completer(self.writer, ConfigView(setup.source(self.writer)), slots, self.memory, self.journal)
+        tokens = OAuthTokens(setup.vault, self.sender, self.memory, "stages")  # type: ignore[arg-type]
+        builder = RequestBuilder(setup.source(self.reading), setup.vault, setup.policy, tokens)
+        self.reader = LaneReader(self.reading, builder, slots, self.memory, self.journal, self.sender)  # type: ignore[arg-type]
         self.cpu: Counter[str] = Counter()
         self.deliveries = self.bodies = 0
         self.profiled, self.profile = profiled, cProfile.Profile()
@@ -110,8 +110,8 @@ class Stages:
                 done(Response(200, ANSWER, b'{"ok":true}', truncated=False, timings=Timings(total=0.001), address="127.0.0.1", reused=True))
             self.deliveries += len(started)
             with self.stage("settled"):
-                while batch := self.settler.take():
-                    self.settler.settle(batch)
+                while batch := self.completer.take():
+                    self.completer.settle(batch)
             self.reader._read = self.reader._confirmed = self.reader._rests_until = float("-inf")
 
 

@@ -162,7 +162,7 @@ def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Exp
 
 def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
     account = large[1]
-    assert reconsideration.accounts_to_judge(explaining, range(64)) == [account]
+    assert reconsideration.accounts_to_reconsider(explaining, range(64)) == [account]
 
 
 def test_D2_moving_lanes_goes_by_destination(explaining: Explaining) -> None:

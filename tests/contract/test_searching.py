@@ -7,12 +7,12 @@ import time
 import pytest
 
 from heliograph.engine.worker import work_finder
-from heliograph.engine.worker.work_finder import LONGEST_REST, Search
+from heliograph.engine.worker.work_finder import LONGEST_REST, WorkFinder
 from heliograph.store.database import Database
 
 
 def test_D9_a_dear_look_is_not_repeated_at_once(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    search, now, clock = Search(), time.monotonic(), store.now()
+    search, now, clock = WorkFinder(), time.monotonic(), store.now()
     monkeypatch.setattr(work_finder, "CHEAP", 60.0)
     assert search.look(store, now, clock)
     assert search.look(store, now, clock)  # a cheap one is
@@ -23,6 +23,6 @@ def test_D9_a_dear_look_is_not_repeated_at_once(store: Database, monkeypatch: py
 
 
 def test_D9_meanwhile_those_that_had_more_are_read() -> None:
-    search = Search(found=[1, 2, 3, 4])
+    search = WorkFinder(found=[1, 2, 3, 4])
     search.read(asked={1, 2, 4}, answered={2})  # 3 had no room
     assert search.found == [2, 3]

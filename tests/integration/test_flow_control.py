@@ -85,7 +85,7 @@ def test_C8_a_dead_target_is_not_hammered_and_what_waits_uses_up_no_try(story: S
     with story.worker() as worker:
         codes = attend(story, 100)
         story.wait_for(lambda: story.db.all("SELECT failures FROM connection_state WHERE failures > :n", {"n": FAILURES_TO_TRIP}))
-        line = worker.reader.lines[crm]
+        line = worker.reader.limiters[crm]
         assert line.is_tripped
         assert len(story.db.all("SELECT 1 FROM attempt")) < FAILURES_TO_TRIP + 10
         with Receiver(port=port) as back:
@@ -108,7 +108,7 @@ def test_C8_a_new_owner_knows_that_a_target_is_down(story: Story) -> None:
     before = len(story.db.all("SELECT 1 FROM attempt"))
     with story.worker() as worker:
         story.wait_for(lambda: len(story.db.all("SELECT 1 FROM attempt")) > before)
-        assert worker.reader.lines[crm].is_tripped
+        assert worker.reader.limiters[crm].is_tripped
         assert len(story.db.all("SELECT 1 FROM attempt")) - before <= 3
 
 
@@ -155,7 +155,7 @@ def test_C8_a_release_that_is_paused_or_whose_runner_is_gone_holds_again_and_goe
         with runner():
             story.receiver.wait_for(8, path="/crm")
             control.pause(number)
-        story.wait_for(lambda: worker.reader.lines[crm].paused)  # its leave has run out
+        story.wait_for(lambda: worker.reader.limiters[crm].paused)  # its leave has run out
         stopped = len(story.receiver.at("/crm"))
         assert stopped < 60
         attend(story, 1, first=60)  # goes behind what is held

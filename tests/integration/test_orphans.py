@@ -64,7 +64,7 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
         lock(file, operation)
 
     monkeypatch.setattr(fcntl, "flock", looked_at_just_before)
-    mine = inflight_journal.FlightFile(tmp_path, "successor")
+    mine = inflight_journal.InflightJournal(tmp_path, "successor")
     monkeypatch.undo()
     assert seen == [{}, {}]
     mine.note(3, 4)
@@ -74,7 +74,7 @@ def test_D1_a_file_of_lanes_in_flight_is_never_there_without_its_lock(tmp_path: 
 
 
 def test_D1_one_crash_is_told_once_by_two_that_look_at_the_same_time(tmp_path: Path) -> None:
-    mine = inflight_journal.FlightFile(tmp_path, "dead")
+    mine = inflight_journal.InflightJournal(tmp_path, "dead")
     mine.note(3, 4)
     mine._map.close()  # as the end of its process does
     os.close(mine._file)

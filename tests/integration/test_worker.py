@@ -215,7 +215,7 @@ def test_C8_410_pauses_the_connection_and_says_so(world: World, receiver: Receiv
         ((paused, why),) = world.db.all("SELECT paused, paused_why FROM connection_state WHERE connection_id = :c", {"c": crm})
         assert paused
         assert "410" in why
-        until(lambda: all(line.paused for line in world.workers[0].reader.lines.values()))
+        until(lambda: all(line.paused for line in world.workers[0].reader.limiters.values()))
         world.record("R2")
         receiver.answer("/crm", Answer(200))
         world.pause(crm, paused=False)

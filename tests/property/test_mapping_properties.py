@@ -314,7 +314,7 @@ def test_C2_a_request_goes_to_its_connection_and_smuggles_nothing(
     if isinstance(body, Invalid) or isinstance(head, Invalid):
         return
     ready = prepare(connection, {Secret.PATH: rest, Secret.PASSWORD: "p", Secret.KEY: "k"})
-    found = ready.compose(body, head, known, webhook_id="msg_1", timezone=zone, bearer="t")
+    found = ready.build(body, head, known, webhook_id="msg_1", timezone=zone, bearer="t")
     if isinstance(found, Invalid):
         assert found.problems
         return

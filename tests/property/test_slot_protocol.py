@@ -1,6 +1,6 @@
 """Slots, epochs and order under crashes and clock jumps, over the real SQL of both databases (docs/design/queue.md, section 3; D1, D2).
 
-Several simulated workers share a database. Each has the product's own ownership, settler and file of lanes in flight; only the threads between them,
+Several simulated workers share a database. Each has the product's own ownership, completer and file of lanes in flight; only the threads between them,
 the target and the clocks are simulated: what a worker reads, starts, hears and settles happens in any order that Hypothesis thinks of.
 """
 
@@ -28,11 +28,11 @@ from heliograph.domain.delivery.outcomes import Cause, Cut, Delivered, Outcome, 
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.domain.delivery.slots import may_start, slot_of
 from heliograph.domain.figures import REPLAYED, Delta
-from heliograph.engine.worker.completer import Settler
-from heliograph.engine.worker.config_view import Present
-from heliograph.engine.worker.inflight_journal import FlightFile
+from heliograph.engine.worker.completer import Completer
+from heliograph.engine.worker.config_view import ConfigView
+from heliograph.engine.worker.inflight_journal import InflightJournal
 from heliograph.engine.worker.recovery import recover
-from heliograph.engine.worker.shared_lanes import Landed, Memory, Taken
+from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, TakenLane
 from heliograph.engine.worker.slot_ownership import Lease, SharedSlots
 from heliograph.store.database import Database
 from heliograph.store.queue import lanes, submissions
@@ -85,7 +85,7 @@ class Clocked:
 class Flying:
     """A request under way."""
 
-    taken: Taken
+    taken: TakenLane
     cell: int
     ends: float
 
@@ -98,14 +98,14 @@ class Worker:
     db: Any
     clock: Clock
     folder: Path
-    memory: Memory = field(default_factory=Memory)
+    memory: SharedLanes = field(default_factory=SharedLanes)
     flights: dict[int, Flying] = field(default_factory=dict)
-    landed: list[Landed] = field(default_factory=list)
+    landed: list[FinishedLane] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ownership = SharedSlots(self.name, Lease(LEASE, 1.0), clock=self.clock)
-        self.flight = FlightFile(self.folder, self.name)
-        self.settler = Settler(self.db, Present(None), self.ownership, self.memory, self.flight)
+        self.flight = InflightJournal(self.folder, self.name)
+        self.completer = Completer(self.db, ConfigView(None), self.ownership, self.memory, self.flight)
 
     @property
     def busy(self) -> set[int]:
@@ -128,9 +128,9 @@ class Worker:
             choice = choose(DOES[stored.lane.destination], stored.lane.begun_version, [a.action for a in about[stored.lane.id]], now)
             action = next((a for a in about[stored.lane.id] if choice.action is not None and a.id == choice.action.id), None)
             epoch = self.ownership.epoch(stored.slot)
-            taken = Taken(stored, epoch or 0, DOES[stored.lane.destination], RetryPolicy(), action, self.clock())
+            taken = TakenLane(stored, epoch or 0, DOES[stored.lane.destination], RetryPolicy(), action, self.clock())
             if action is None:
-                self.landed.append(Landed(taken))
+                self.landed.append(FinishedLane(taken))
             elif epoch is None or not may_start(self.ownership.time_left(stored.slot), TOTAL):
                 self.memory.drop(taken)
             else:
@@ -142,7 +142,7 @@ class Worker:
     def settle(self) -> None:
         batch, self.landed = self.landed, []
         if batch:
-            self.settler.settle(batch)
+            self.completer.settle(batch)
 
     def die(self) -> None:
         """As by SIGKILL: the file stays, its lock and the connection go."""
@@ -328,7 +328,7 @@ class Protocol(RuleBasedStateMachine):
         applied, outcome = ANSWERS[answer]
         if applied:
             self.apply(flying)
-        worker.landed.append(Landed(flying.taken, outcome=outcome, cell=flying.cell, began=flying.ends - TOTAL, ended=self.clock()))
+        worker.landed.append(FinishedLane(flying.taken, outcome=outcome, cell=flying.cell, began=flying.ends - TOTAL, ended=self.clock()))
 
     def lanes(self) -> Iterator[tuple[Any, list[Any]]]:
         for row in self.db.all(f"SELECT {LANE_COLUMNS} FROM lane"):

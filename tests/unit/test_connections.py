@@ -24,7 +24,7 @@ from heliograph.domain.connection.connection import (
     Secret,
     check_secret,
 )
-from heliograph.domain.connection.request import Request, compose, prepare
+from heliograph.domain.connection.request import Request, build, prepare
 from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address
 from heliograph.domain.mapping.mapping import Kind, Mapping, Row, Source, Text, ValueType
 from heliograph.domain.mapping.rendering import Invalid, Problem, Rendered, render
@@ -67,13 +67,13 @@ def connection(**more) -> Connection:
 
 
 def request(target: Connection, *, secrets: dict[str, str] | None = None, facts: Facts = FACTS, **more) -> Request:
-    found = compose(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
+    found = build(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
     assert isinstance(found, Request), found
     return found
 
 
 def refusal(target: Connection, *, secrets: dict[str, str] | None = None, facts: Facts = FACTS, **more) -> str:
-    found = compose(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
+    found = build(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
     assert isinstance(found, Invalid), found
     return "; ".join(map(str, found.problems))
 

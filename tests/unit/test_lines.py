@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.engine.worker.connection_limiter import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, Line
+from heliograph.engine.worker.connection_limiter import DEEPEST, FAILURES_TO_TRIP, LONGEST_TRIP, ConnectionLimiter
 
 
-def starts(line: Line[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:
+def starts(line: ConnectionLimiter[int], now: float, seconds: float, *, wakes: float, rate: int) -> list[float]:
     """When a line starts requests that are always there and end at once, its thread waking at uneven times."""
     chance, end, found = random.Random(rate), now + seconds, []
     while now < end:
@@ -34,7 +34,7 @@ def most_in_a_minute(times: list[float]) -> int:
 @pytest.mark.parametrize("rate", [1, 7, 60, 600, 6_000])
 @pytest.mark.parametrize("wakes", [0.005, 0.4])
 def test_C7_a_rate_is_never_exceeded_in_any_minute(rate: int, wakes: float) -> None:
-    found = starts(Line(1, 1), 100.0, 200.0, wakes=wakes, rate=rate)
+    found = starts(ConnectionLimiter(1, 1), 100.0, 200.0, wakes=wakes, rate=rate)
     assert most_in_a_minute(found) <= rate
     if wakes < 0.25:
         assert len(found) >= math.floor(200 / 61 * rate * 0.98) - 1  # and hardly anything of it is given away
@@ -42,14 +42,14 @@ def test_C7_a_rate_is_never_exceeded_in_any_minute(rate: int, wakes: float) -> N
 
 @pytest.mark.parametrize("rate", [1, 60, 600])
 def test_C7_a_rate_outlives_its_owner(rate: int) -> None:
-    first = starts(Line(1, 1), 100.0, 90.0, wakes=0.01, rate=rate)
-    second = starts(Line(1, 1), 190.0, 90.0, wakes=0.01, rate=rate)  # another worker, right after
+    first = starts(ConnectionLimiter(1, 1), 100.0, 90.0, wakes=0.01, rate=rate)
+    second = starts(ConnectionLimiter(1, 1), 190.0, 90.0, wakes=0.01, rate=rate)  # another worker, right after
     assert most_in_a_minute(first + second) <= rate
 
 
 @given(st.lists(st.floats(0.0, 5.0), max_size=60), st.integers(1, 120))
 def test_C7_no_bursts_after_idle_times(pauses: list[float], rate: int) -> None:
-    line: Line[int] = Line(1, 1)
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     now, found = 50.0, []
     for pause in pauses:
         now += pause
@@ -62,7 +62,7 @@ def test_C7_no_bursts_after_idle_times(pauses: list[float], rate: int) -> None:
 
 
 def test_C7_so_many_at_once_and_no_more() -> None:
-    line: Line[int] = Line(1, 1)
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     line.limit(0.0, 3, None)
     for _ in range(3):
         assert line.may_start(0.0)
@@ -73,7 +73,7 @@ def test_C7_so_many_at_once_and_no_more() -> None:
 
 
 def test_C8_a_dead_target_is_probed_one_at_a_time() -> None:
-    line: Line[int] = Line(1, 1)
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     now = 10.0
     for _ in range(FAILURES_TO_TRIP):
         assert line.may_start(now)
@@ -97,20 +97,20 @@ def test_C8_a_dead_target_is_probed_one_at_a_time() -> None:
 
 
 def test_C8_a_new_owner_knows_that_a_target_is_down() -> None:
-    line: Line[int] = Line(1, 1)
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     line.recall(10.0, FAILURES_TO_TRIP + 3)
     assert line.is_tripped
     assert not line.may_start(10.1)
     assert line.may_start(10.3)
     line.started(10.3)
     assert not line.may_start(11.0)  # one probe
-    fresh: Line[int] = Line(2, 1)
+    fresh: ConnectionLimiter[int] = ConnectionLimiter(2, 1)
     fresh.recall(10.0, FAILURES_TO_TRIP - 1)
     assert fresh.may_start(10.0)
 
 
 def test_C7_what_is_limited_is_not_read_far_ahead() -> None:
-    line: Line[int] = Line(1, 1)
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     line.limit(0.0, 50, 60)
     assert line.depth == 3
     line.limit(0.0, 50, None)
@@ -120,11 +120,11 @@ def test_C7_what_is_limited_is_not_read_far_ahead() -> None:
 
 
 def test_D9_targets_that_never_answer_leave_room_for_the_one_that_does() -> None:
-    hanging: Line[int] = Line(1, 1)
+    hanging: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     assert max((want.limit for want in hanging.wants(100.0, share=2)), default=0) == 2
     hanging.held = 2
     assert hanging.wants(100.1, share=2) == []
-    healthy: Line[int] = Line(2, 1)
+    healthy: ConnectionLimiter[int] = ConnectionLimiter(2, 1)
     for _ in range(100):
         healthy.started(100.0)
         healthy.ended(100.0, reached=True)
@@ -133,10 +133,10 @@ def test_D9_targets_that_never_answer_leave_room_for_the_one_that_does() -> None
 
 
 def test_D9_what_does_not_answer_has_little_room_however_fast_it_fails() -> None:
-    def room(line: Line[int], now: float) -> int:
+    def room(line: ConnectionLimiter[int], now: float) -> int:
         return max((want.limit for want in line.wants(now, share=500)), default=0)
 
-    refusing: Line[int] = Line(1, 1)
+    refusing: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
     assert room(refusing, 100.0) == refusing.depth
     for n in range(3):
         refusing.started(100.0 + n / 1000)
@@ -146,7 +146,7 @@ def test_D9_what_does_not_answer_has_little_room_however_fast_it_fails() -> None
     refusing.ended(100.02, reached=True)
     assert room(refusing, 100.03) == refusing.depth
 
-    hanging: Line[int] = Line(2, 1)
+    hanging: ConnectionLimiter[int] = ConnectionLimiter(2, 1)
     hanging.started(100.0)
     assert room(hanging, 100.5) == hanging.depth  # it may still answer
     assert room(hanging, 101.5) == 2

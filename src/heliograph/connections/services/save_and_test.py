@@ -210,7 +210,7 @@ class _Trial:
         payload = rendering.render(self.about.mapping, facts, timezone=UTC)
         if isinstance(payload, rendering.Invalid):
             return payload.problems
-        composed = self.about.prepared.compose(payload, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
+        composed = self.about.prepared.build(payload, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
         if isinstance(composed, rendering.Invalid):
             return composed.problems
         names = (Secret.SIGNING, Secret.SIGNING_BEFORE)

@@ -1,6 +1,6 @@
 """Composes the request that carries a payload to a connection (guide: Adding a Connection; C1, C2, M9).
 
-`prepare` does once per version of a connection what does not depend on the change; `Prepared.compose` runs for each action. A header or URL
+`prepare` does once per version of a connection what does not depend on the change; `Prepared.build` runs for each action. A header or URL
 that a change's data would make impossible is an `Invalid`: a validation error, never retried.
 """
 
@@ -83,7 +83,7 @@ class Prepared:
     def sends_json(self) -> bool:
         return self.connection.method is not Method.GET and self.connection.content_type is ContentType.JSON
 
-    def compose(
+    def build(
         self,
         payload: Rendered,
         headers: Rendered | None,
@@ -189,7 +189,7 @@ def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
     return found
 
 
-def compose(
+def build(
     connection: Connection,
     secrets: Mapping[str, str],
     payload: Rendered,
@@ -200,8 +200,8 @@ def compose(
     timezone: tzinfo = UTC,
     bearer: str | None = None,
 ) -> Request | Invalid:
-    """`prepare` and `compose` at once, for a preview or a test; whoever sends many keeps the prepared connection."""
-    return prepare(connection, secrets).compose(payload, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer)
+    """`prepare` and `build` at once, for a preview or a test; whoever sends many keeps the prepared connection."""
+    return prepare(connection, secrets).build(payload, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer)
 
 
 def _hidden(connection: Connection) -> frozenset[str]:

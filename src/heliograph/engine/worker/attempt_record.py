@@ -27,7 +27,7 @@ from heliograph.domain.delivery.outcomes import (
     effect_on_connection,
 )
 from heliograph.domain.delivery.retry_policy import SECOND, Category
-from heliograph.engine.worker.request_builder import Ready
+from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import CutOff, Failure, Response, Result, text_of
 from heliograph.store.queue.outcomes import Exchange
 
@@ -36,7 +36,7 @@ KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def reply_of(result: Result, ready: Ready) -> Reply | None:
+def reply_of(result: Result, ready: ReadyRequest) -> Reply | None:
     """The answer as the connection's rule sees it, made once; None where there is no rule or no answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
@@ -81,7 +81,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 
 
 def exchange_of(
-    outcome: Outcome, ready: Ready | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
+    outcome: Outcome, ready: ReadyRequest | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
 ) -> Exchange:
     """The attempt as it is stored. at: its beginning; took: microseconds."""
     masks = ready.masks.also(ready.request) if ready else NOTHING

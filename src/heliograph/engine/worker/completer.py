@@ -20,9 +20,9 @@ from heliograph.domain.delivery.outcomes import CouldNotBegin, Delivered, Hold, 
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.delivery.slots import may_settle
 from heliograph.engine.worker.attempt_record import exchange_of, micros
-from heliograph.engine.worker.config_view import Present, is_stale
-from heliograph.engine.worker.inflight_journal import FlightFile
-from heliograph.engine.worker.shared_lanes import Landed, Memory
+from heliograph.engine.worker.config_view import ConfigView, is_stale
+from heliograph.engine.worker.inflight_journal import InflightJournal
+from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes
 from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.store import configuration
 from heliograph.store.connection_states import Learned, learn
@@ -40,7 +40,7 @@ MOST_MICROS = 2**31 - 1
 
 
 @dataclass(slots=True)
-class Counts:
+class WorkerCounts:
     """What this worker did since it started, for status."""
 
     delivered: int = 0
@@ -51,21 +51,21 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Settler:
-    """Owns the writing connection. `present` reads on that connection, too."""
+class Completer:
+    """Owns the writing connection. `view` reads on that connection, too."""
 
     db: Database
-    present: Present
+    view: ConfigView
     ownership: Ownership
-    memory: Memory
-    flight: FlightFile
-    counts: Counts = field(default_factory=Counts)
+    memory: SharedLanes
+    journal: InflightJournal
+    counts: WorkerCounts = field(default_factory=WorkerCounts)
     _failures: dict[int, int] = field(default_factory=dict)
     """In a row, as the table has them; what is not here was not written yet."""
 
-    def take(self) -> list[Landed]:
+    def take(self) -> list[FinishedLane]:
         """What has landed, at most a batch."""
-        batch: list[Landed] = []
+        batch: list[FinishedLane] = []
         while self.memory.landed and len(batch) < MOST_AT_ONCE[self.db.vendor]:
             batch.append(self.memory.landed.popleft())
         return batch
@@ -75,32 +75,32 @@ class Settler:
         """Whether as much has landed as goes into one transaction."""
         return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
 
-    def prepare(self, batch: Sequence[Landed]) -> None:
+    def prepare(self, batch: Sequence[FinishedLane]) -> None:
         """Works out what is kept of each exchange, before anybody is kept waiting by a transaction."""
         for landed in batch:
             if landed.outcome is not None and landed.exchange is None:
                 landed.exchange = self._exchange(landed, landed.outcome)
 
-    def settle(self, batch: Sequence[Landed]) -> bool:
+    def settle(self, batch: Sequence[FinishedLane]) -> bool:
         """Commits a batch, then frees its lanes and cells; whether any of these lanes has more to send. On an error nothing is freed; the batch may be settled again."""
         ready = self.commit(batch)
         self.free(batch)
         return ready
 
-    def commit(self, batch: Sequence[Landed]) -> bool:
+    def commit(self, batch: Sequence[FinishedLane]) -> bool:
         """The first half of `settle`, in one transaction. Where the connection was admitted, the batch may be freed once it no longer is: only then it lasts."""
         with self.db.transaction():
             return self._settle(batch)
 
-    def free(self, batch: Sequence[Landed]) -> None:
+    def free(self, batch: Sequence[FinishedLane]) -> None:
         """Lanes and cells of a batch that is settled."""
         for landed in batch:
             if landed.cell is not None:
-                self.flight.clear(landed.cell)
+                self.journal.clear(landed.cell)
             self.memory.drop(landed.taken)
         self.counts.batches += 1
 
-    def _settle(self, batch: Sequence[Landed]) -> bool:
+    def _settle(self, batch: Sequence[FinishedLane]) -> bool:
         outcomes = [landed.outcome for landed in batch]
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
         if accounts:  # a fix that is being saved comes before or after, not in between (D7)
@@ -115,7 +115,7 @@ class Settler:
         )
         now = self.db.now()
         if accounts:
-            self.present.refresh(self.db)
+            self.view.refresh(self.db)
         settled: list[Settled] = []
         thrown: list[tuple[int, int]] = []
         effects: dict[int, list[tuple[int, Outcome]]] = {}
@@ -139,7 +139,7 @@ class Settler:
         self._learn(effects, now)
         return any(each.settlement.lane.state is LaneState.READY for each in settled)
 
-    def _one(self, landed: Landed, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
+    def _one(self, landed: FinishedLane, outcome: Outcome | None, stored: StoredLane, about: Sequence[StoredAction], now: int) -> Settled:
         taken = landed.taken
         opened = [a.action for a in about]
         if landed.gone is not None:
@@ -147,7 +147,7 @@ class Settler:
         if outcome is None or taken.action is None:
             return Settled(rules.settle(taken.does, stored.lane, opened, None, now, taken.policy), stored, about)
         if isinstance(outcome, (Refused, CouldNotBegin)) and _is_config(outcome):
-            today = self.present.used(taken.action.account, taken.action.flow, taken.action.destination)
+            today = self.view.used(taken.action.account, taken.action.flow, taken.action.destination)
             outcome = replace(outcome, stale=is_stale(landed.used, today))
         settlement: Settlement = rules.settle(
             taken.does,
@@ -163,7 +163,7 @@ class Settler:
         exchange = (landed.exchange or self._exchange(landed, outcome)) if settlement.attempt is not None else None
         return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
 
-    def _exchange(self, landed: Landed, outcome: Outcome) -> Exchange:
+    def _exchange(self, landed: FinishedLane, outcome: Outcome) -> Exchange:
         return exchange_of(
             outcome,
             landed.ready,

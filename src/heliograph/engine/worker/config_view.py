@@ -20,7 +20,7 @@ from heliograph.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class UsedVersions:
     """The versions that an attempt used (F10), and with which it is compared when a Config failure is settled (D7)."""
 
     account: int
@@ -33,7 +33,7 @@ class Used:
         return f"{self.flow},{self.connection[1]},{self.payload[1]},{self.header[1]}"
 
 
-class Present:
+class ConfigView:
     """What is in force."""
 
     def __init__(self, source: Source) -> None:
@@ -100,7 +100,7 @@ class Present:
         found = config.connections.get(connection)
         return config.retry.patient() if found is not None and found.patient else config.retry
 
-    def used(self, account: int, flow: int, destination: int) -> Used | None:
+    def used(self, account: int, flow: int, destination: int) -> UsedVersions | None:
         """The versions that an attempt would use now."""
         config = self.account(account)
         found = self.destinations(account).get(destination)
@@ -116,12 +116,12 @@ class Present:
         return bool(kept[key])
 
 
-def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used:
+def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> UsedVersions:
     """The versions of a destination's parts."""
 
     connection, payload, header = destination.connection or 0, destination.payload_mapping or 0, destination.header_mapping or 0
     number = config.numbers.get
-    return Used(
+    return UsedVersions(
         config.version,
         flow.number,
         (connection, number(("connection", connection), 0)),
@@ -130,7 +130,7 @@ def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used
     )
 
 
-def is_stale(then: Used | None, now: Used | None) -> bool:
+def is_stale(then: UsedVersions | None, now: UsedVersions | None) -> bool:
     """Whether an attempt used something that has been saved anew since."""
     if then is None or now is None or then.account == now.account:
         return False

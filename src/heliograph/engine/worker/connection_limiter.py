@@ -41,7 +41,7 @@ ANSWERS_FOR = 1.0
 
 
 @dataclass(slots=True)
-class Line[T]:
+class ConnectionLimiter[T]:
     """A connection. T: what waits to be started."""
 
     connection: int

@@ -6,27 +6,27 @@ import time
 from collections.abc import Callable, Sequence
 
 from heliograph.domain.delivery.lanes import choose
-from heliograph.engine.worker.request_builder import Composer, Content
-from heliograph.engine.worker.shared_lanes import Taken
+from heliograph.engine.worker.request_builder import ReadContent, RequestBuilder
+from heliograph.engine.worker.shared_lanes import TakenLane
 from heliograph.store.database import Database
 from heliograph.store.queue import lanes as table
 from heliograph.store.queue.lanes import StoredLane
 
 
 def with_actions(
-    db: Database, composer: Composer, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
-) -> tuple[list[Taken], Content]:
+    db: Database, builder: RequestBuilder, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
+) -> tuple[list[TakenLane], ReadContent]:
     """Lanes and the epochs of their slots, as they are taken into memory. clock: the database's, now. between: called between two reads."""
     actions = table.open_actions(db, [stored.lane.id for stored, _ in mine])
     between()
     taken = []
     for stored, epoch in mine:
         about = actions[stored.lane.id]
-        does = composer.present.does(stored.account, stored.lane.destination)
+        does = builder.view.does(stored.account, stored.lane.destination)
         choice = choose(does, stored.lane.begun_version, [a.action for a in about], clock)
         action = next((a for a in about if choice.action is not None and a.id == choice.action.id), None)
-        policy = composer.present.policy_of(stored.account, stored.connection)
-        taken.append(Taken(stored, epoch, does, policy, action, time.monotonic()))
+        policy = builder.view.policy_of(stored.account, stored.connection)
+        taken.append(TakenLane(stored, epoch, does, policy, action, time.monotonic()))
     between()
     sent = [each.action for each in taken if each.action is not None and not each.stored.lane.is_poison]
-    return taken, composer.content(db, sent)
+    return taken, builder.content(db, sent)

@@ -20,7 +20,7 @@ _CELL: Final = struct.Struct("<qq")  # lane, version; lane 0: empty
 _NAME: Final = "flight-"
 
 
-class FlightFile:
+class InflightJournal:
     """The running worker's side. `name` is the worker's id, which the file's name carries for the supervisor."""
 
     def __init__(self, folder: Path, name: str) -> None:

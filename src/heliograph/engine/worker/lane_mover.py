@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from heliograph.domain.delivery.slots import may_settle, slot_of
-from heliograph.engine.worker.config_view import Present
-from heliograph.engine.worker.shared_lanes import Memory
+from heliograph.engine.worker.config_view import ConfigView
+from heliograph.engine.worker.shared_lanes import SharedLanes
 from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.store import configuration
 from heliograph.store.database import Database
@@ -24,13 +24,13 @@ LOOK_AGAIN = (5.0, 15.0)
 
 
 @dataclass(slots=True)
-class Mover:
+class LaneMover:
     """Runs on the settling thread and its connection."""
 
     db: Database
-    present: Present
+    view: ConfigView
     ownership: Ownership
-    memory: Memory
+    memory: SharedLanes
     _later: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def turn(self) -> None:
@@ -51,8 +51,8 @@ class Mover:
 
     def _move(self, account: int, destination: int) -> bool:
         """Moves a chunk of a destination's lanes; whether there are more."""
-        self.present.refresh(self.db)
-        connection = self.present.connection_of(account, destination)
+        self.view.refresh(self.db)
+        connection = self.view.connection_of(account, destination)
         if connection is None:
             return False
         rows = misplaced(self.db, destination, connection, self.ownership.owned, CHUNK)
@@ -72,8 +72,8 @@ class Mover:
     def _commit(self, account: int, destination: int, held: list[StoredLane]) -> None:
         with self.db.transaction():
             configuration.lock_shared(self.db, [account])
-            self.present.refresh(self.db)
-            connection = self.present.connection_of(account, destination)
+            self.view.refresh(self.db)
+            connection = self.view.connection_of(account, destination)
             if connection is None:
                 return
             epochs = fence(self.db, {stored.slot for stored in held})

@@ -1,6 +1,6 @@
 """The worker's reading thread: what is sent next, and its requests (docs/design/queue.md, section 4).
 
-    confirm configuration → connections with room → lanes → their actions → choose → compose → the sender
+    confirm configuration → connections with room → lanes → their actions → choose → build → the sender
 
 Only the owner of a slot reads; nothing is locked and nothing is written. A lane that was read is in memory until its outcome is
 committed, so it is never read twice.
@@ -21,14 +21,14 @@ from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Invalid, R
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start, slot_of
 from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, reply_of
-from heliograph.engine.worker.connection_limiter import LEAST_SHARE, Line
+from heliograph.engine.worker.connection_limiter import LEAST_SHARE, ConnectionLimiter
 from heliograph.engine.worker.dispatch import with_actions
-from heliograph.engine.worker.inflight_journal import FlightFile
-from heliograph.engine.worker.oauth_tokens import NotYet
-from heliograph.engine.worker.request_builder import Composer, Content, Gone, Ready
-from heliograph.engine.worker.shared_lanes import Landed, Memory, Taken
+from heliograph.engine.worker.inflight_journal import InflightJournal
+from heliograph.engine.worker.oauth_tokens import TokenPending
+from heliograph.engine.worker.request_builder import DestinationGone, ReadContent, ReadyRequest, RequestBuilder
+from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, TakenLane
 from heliograph.engine.worker.slot_ownership import Ownership
-from heliograph.engine.worker.work_finder import Search
+from heliograph.engine.worker.work_finder import WorkFinder
 from heliograph.outbound.exchange import CutOff, Result
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import connection_states
@@ -52,7 +52,7 @@ LONGEST_REST = 0.008
 """Seconds between two reads at most while there is work; else twice as long as the one before took: what comes meanwhile is read together."""
 LOOK_EVERY = 0.001
 SCAN_EVERY = 0.02
-"""Seconds after which all lines that have something waiting are looked at, not only those where something happened."""
+"""Seconds after which all connections that have something waiting are looked at, not only those where something happened."""
 MOST_IN_MEMORY = 3000
 STRETCH = 16
 ALONE_FROM = 2
@@ -62,26 +62,26 @@ POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight at three crash
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _QueuedLane:
     """A lane that was read, with what its action is about."""
 
-    taken: Taken
-    content: Content
+    taken: TakenLane
+    content: ReadContent
     marks: int
 
 
 @dataclass(slots=True)
-class Reader:
+class LaneReader:
     """Runs on its own thread and connection; `cycle` is one turn of it."""
 
     db: Database
-    composer: Composer
+    builder: RequestBuilder
     ownership: Ownership
-    memory: Memory
-    flight: FlightFile
+    memory: SharedLanes
+    journal: InflightJournal
     sender: Sender
-    lines: dict[int, Line[_Waiting]] = field(default_factory=dict)
-    alone: deque[_Waiting] = field(default_factory=deque)
+    limiters: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
+    alone: deque[_QueuedLane] = field(default_factory=deque)
     closing: bool = False
     taken_over: bool = False
     """Set by the settling thread: slots were won or lost."""
@@ -101,9 +101,9 @@ class Reader:
     _rests_until: float = 0.0
     _looked: float = 0.0
     _scan_at: float = 0.0
-    _search: Search = field(default_factory=Search)
-    _stirred: dict[int, Line[_Waiting]] = field(default_factory=dict)
-    """Lines where something has happened that may let something start."""
+    _search: WorkFinder = field(default_factory=WorkFinder)
+    _stirred: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
+    """Connections where something has happened that may let something start."""
 
     def cycle(self) -> float:
         """One turn; seconds to wait for a signal before the next."""
@@ -128,15 +128,15 @@ class Reader:
         while self.memory.returned:
             connection, lesson = self.memory.returned.popleft()
             self._in_flight -= 1
-            line = self.lines[connection]
-            self._stirred[connection] = line
-            line.ended(now, reached=lesson.reached)
+            limiter = self.limiters[connection]
+            self._stirred[connection] = limiter
+            limiter.ended(now, reached=lesson.reached)
             if lesson.hold:
-                line.hold(now, lesson.hold)
+                limiter.hold(now, lesson.hold)
         while self.memory.released:
-            given_back = self.lines.get(self.memory.released.popleft())
-            if given_back is not None:
-                given_back.held -= 1
+            freed = self.limiters.get(self.memory.released.popleft())
+            if freed is not None:
+                freed.held -= 1
 
     # Configuration.
 
@@ -144,51 +144,51 @@ class Reader:
         if self.taken_over:  # its earlier owner may have left lanes unmoved, and positions below our floors
             self.taken_over = False
             self._places.clear()
-            for line in self.lines.values():
-                line.forget_floors()
-                line.known = False
-        for account in self.composer.present.refresh(self.db) if self._places else self.composer.present.all_accounts(self.db):
+            for limiter in self.limiters.values():
+                limiter.forget_floors()
+                limiter.known = False
+        for account in self.builder.view.refresh(self.db) if self._places else self.builder.view.all_accounts(self.db):
             self._find_moved(account)
         states, clock = connection_states.states(self.db), self.db.now()
         self.memory.clock_offset = clock - round(now * 1_000_000)
-        for line in self.lines.values():
-            self._tell(line, states.get(line.connection, State()), now, clock)
+        for limiter in self.limiters.values():
+            self._tell(limiter, states.get(limiter.connection, State()), now, clock)
         self._confirmed = now
 
-    def _tell(self, line: Line[_Waiting], state: State, now: float, clock: int) -> None:
+    def _tell(self, limiter: ConnectionLimiter[_QueuedLane], state: State, now: float, clock: int) -> None:
         """What the tables say of a connection. clock: the database's, now."""
-        config = self.composer.present.account(line.account)
+        config = self.builder.view.account(limiter.account)
         rests = config is None or not config.signal_enabled
         held_until = now + (state.held_until - clock) / 1_000_000 if state.held_until > clock else 0.0
-        line.told(now, paused=state.holds(clock) or rests, held_until=held_until)
-        if not line.known:
-            line.recall(now, state.failures)
-        connection = config.connections.get(line.connection) if config else None
+        limiter.told(now, paused=state.holds(clock) or rests, held_until=held_until)
+        if not limiter.known:
+            limiter.recall(now, state.failures)
+        connection = config.connections.get(limiter.connection) if config else None
         if connection is not None:
             rates = [connection.rate, state.release_rate if state.is_releasing(clock) else None]
-            line.limit(now, connection.parallel, min((rate for rate in rates if rate), default=None))
+            limiter.limit(now, connection.parallel, min((rate for rate in rates if rate), default=None))
         self._scan_at = now
 
     def _find_moved(self, account: int) -> None:
         """Destinations that have got another connection: their lanes are looked for by the settling thread."""
-        for destination, (_, is_now) in self.composer.present.destinations(account).items():
+        for destination, (_, is_now) in self.builder.view.destinations(account).items():
             if self._places.get(destination) != is_now.connection:
                 self._places[destination] = is_now.connection
                 self.memory.to_move.append((account, destination))
 
     def busy_slots(self) -> set[int]:
         """Slots that have a lane in memory; from any thread."""
-        return {slot_of(connection) for connection, line in list(self.lines.items()) if line.held}
+        return {slot_of(connection) for connection, limiter in list(self.limiters.items()) if limiter.held}
 
-    def line_of(self, stored: StoredLane) -> Line[_Waiting]:
-        return self._line(stored.connection, stored.account)
+    def limiter_of(self, stored: StoredLane) -> ConnectionLimiter[_QueuedLane]:
+        return self._limiter(stored.connection, stored.account)
 
-    def _line(self, connection: int, account: int) -> Line[_Waiting]:
-        line = self.lines.get(connection)
-        if line is None:
-            line = self.lines[connection] = Line(connection, account)
+    def _limiter(self, connection: int, account: int) -> ConnectionLimiter[_QueuedLane]:
+        limiter = self.limiters.get(connection)
+        if limiter is None:
+            limiter = self.limiters[connection] = ConnectionLimiter(connection, account)
             self._confirmed = -math.inf  # paused, held, limited? not known yet
-        return line
+        return limiter
 
     # Reading ahead.
 
@@ -210,14 +210,14 @@ class Reader:
         self._read, self.news = now, False  # before the read: what is recorded from now on is news again
         if now - self._floors > FLOORS_FOR:
             self._floors = now
-            for line in self.lines.values():
-                line.forget_floors()
+            for limiter in self.limiters.values():
+                limiter.forget_floors()
         clock = self.db.now()
         wants = self._wants(now, clock)
         found = [stored for stored in table.read_lanes(self.db, wants, clock) if self._is_free(stored, now)] if wants else []
         for stored in found:
             if stored.lane.state == 1:
-                self.line_of(stored).saw(stored.lane.rank, stored.pos, now)
+                self.limiter_of(stored).saw(stored.lane.rank, stored.pos, now)
         self._search.read({want.connection for want in wants}, {stored.connection for stored in found})
         taken = self._take(found[: max(0, MOST_IN_MEMORY - self.memory.size)], clock)
         self._busy = bool(taken)
@@ -229,16 +229,16 @@ class Reader:
         if not self._search.look(self.db, now, clock):
             self.news = True
         connections = [c for c in self._search.found if self.ownership.epoch(slot_of(c)) is not None]
-        answering = sum(1 for c in connections if (line := self.lines.get(c)) is None or not line.is_slow(now))
+        answering = sum(1 for c in connections if (limiter := self.limiters.get(c)) is None or not limiter.is_slow(now))
         share = max(LEAST_SHARE, MOST_IN_MEMORY // 2 // max(1, answering))
         self._turn += 1
         start = self._turn % len(connections) if connections else 0
         for connection in connections[start:] + connections[:start]:  # everyone is first now and then
-            line = self.lines.get(connection)
-            if line is None:
+            limiter = self.limiters.get(connection)
+            if limiter is None:
                 wants += [Want(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
-            elif line.is_open(now):
-                wants += line.wants(now, share)
+            elif limiter.is_open(now):
+                wants += limiter.wants(now, share)
         return wants
 
     def _is_free(self, stored: StoredLane, read_at: float) -> bool:
@@ -247,45 +247,45 @@ class Reader:
     def _take(self, found: list[StoredLane], clock: int) -> int:
         mine: list[tuple[StoredLane, int]] = []
         for stored in found:
-            line = self.line_of(stored)
+            limiter = self.limiter_of(stored)
             epoch = self.ownership.epoch(stored.slot)
-            if epoch is None or not line.is_open(time.monotonic()) or self._confirmed == -math.inf:
+            if epoch is None or not limiter.is_open(time.monotonic()) or self._confirmed == -math.inf:
                 continue
-            present = self.composer.present.connection_of(stored.account, stored.lane.destination)
-            if present is not None and present != stored.connection:
+            assigned = self.builder.view.connection_of(stored.account, stored.lane.destination)
+            if assigned is not None and assigned != stored.connection:
                 self.memory.to_move.append((stored.account, stored.lane.destination))
                 continue
             if self.memory.hold(stored.lane.id):
-                line.held += 1
+                limiter.held += 1
                 mine.append((stored, epoch))
         if not mine:
             return 0
         try:
-            taken, content = with_actions(self.db, self.composer, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
+            taken, content = with_actions(self.db, self.builder, mine, clock, self.between if len(mine) > STRETCH else lambda: None)
             self.db.force()  # no request leaves for what a power cut could undo
         except BaseException:
             for stored, _ in mine:  # they are read again
                 self.memory.leave(stored.lane.id)
-                self.line_of(stored).held -= 1
+                self.limiter_of(stored).held -= 1
             raise
         for each in taken:
             if each.action is None:
-                self.memory.land(Landed(each))
+                self.memory.land(FinishedLane(each))
             elif each.stored.lane.is_poison:
-                self.memory.land(Landed(each, outcome=POISON, began=time.monotonic()))
+                self.memory.land(FinishedLane(each, outcome=POISON, began=time.monotonic()))
             else:
-                self._line_up(_Waiting(each, content, each.stored.lane.marks))
+                self._queue(_QueuedLane(each, content, each.stored.lane.marks))
         return len(mine)
 
-    def _line_up(self, waiting: _Waiting) -> None:
+    def _queue(self, waiting: _QueuedLane) -> None:
         stored = waiting.taken.stored
-        line = self._stirred[stored.connection] = self.line_of(stored)
+        limiter = self._stirred[stored.connection] = self.limiter_of(stored)
         if waiting.marks >= ALONE_FROM:
             self.alone.append(waiting)
         elif stored.lane.rank == Rank.SUBMITTED:
-            line.waiting.appendleft(waiting)
+            limiter.waiting.appendleft(waiting)
         else:
-            line.waiting.append(waiting)
+            limiter.waiting.append(waiting)
 
     # Starting.
 
@@ -300,23 +300,23 @@ class Reader:
             return
         stirred, self._stirred = self._stirred, {}
         everything = now >= self._scan_at
-        for line in [line for line in self.lines.values() if line.waiting] if everything else stirred.values():
-            if line.waiting and (now - line.waiting[0].taken.at > STALE_READ or not line.is_open(now)):
-                self._drop_all(line.waiting)
-                line.forget_floors()  # they come before what is read next
-            while line.waiting and self.flight.room and line.may_start(now):
-                if not self._start_or_wait(line.waiting, now):
+        for limiter in [limiter for limiter in self.limiters.values() if limiter.waiting] if everything else stirred.values():
+            if limiter.waiting and (now - limiter.waiting[0].taken.at > STALE_READ or not limiter.is_open(now)):
+                self._drop_all(limiter.waiting)
+                limiter.forget_floors()  # they come before what is read next
+            while limiter.waiting and self.journal.room and limiter.may_start(now):
+                if not self._start_or_wait(limiter.waiting, now):
                     break
                 self._started += 1
                 if self._started % STRETCH == 0:
                     self.between()
-            if line.waiting:
-                self._scan_at = min(self._scan_at, line.wakes_at(now))
+            if limiter.waiting:
+                self._scan_at = min(self._scan_at, limiter.wakes_at(now))
         if everything:
-            waking = (line.wakes_at(now) for line in self.lines.values() if line.waiting)
+            waking = (limiter.wakes_at(now) for limiter in self.limiters.values() if limiter.waiting)
             self._scan_at = min(now + SCAN_EVERY, min(waking, default=math.inf))
 
-    def _start_or_wait(self, queue: deque[_Waiting], now: float) -> bool:
+    def _start_or_wait(self, queue: deque[_QueuedLane], now: float) -> bool:
         """Starts the first; False where it waits for its access token."""
         first = queue.popleft()
         if self._start_one(first, now):
@@ -324,70 +324,76 @@ class Reader:
         queue.appendleft(first)
         return False
 
-    def _start_one(self, waiting: _Waiting, now: float) -> bool:
-        taken, line = waiting.taken, self.line_of(waiting.taken.stored)
+    def _start_one(self, waiting: _QueuedLane, now: float) -> bool:
+        taken, limiter = waiting.taken, self.limiter_of(waiting.taken.stored)
         assert taken.action is not None
         slot = taken.stored.slot
-        present = self.composer.present.connection_of(taken.stored.account, taken.stored.lane.destination)
-        if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or present not in (None, taken.stored.connection):
-            self._give_back(taken, line)
+        assigned = self.builder.view.connection_of(taken.stored.account, taken.stored.lane.destination)
+        if self.ownership.epoch(slot) != taken.epoch or now - taken.at > STALE_READ or assigned not in (None, taken.stored.connection):
+            self._give_back(taken, limiter)
             return True
-        composed = self.composer.compose(taken.action, waiting.content, self.db)
-        if isinstance(composed, NotYet):
+        built = self.builder.build(taken.action, waiting.content, self.db)
+        if isinstance(built, TokenPending):
             return False
-        if not isinstance(composed, Ready):
-            self._unsent(taken, composed, line, now)
+        if not isinstance(built, ReadyRequest):
+            self._unsent(taken, built, limiter, now)
             return True
         # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
         began = time.monotonic()
-        if not may_start(self.ownership.time_left(slot), composed.route.total_timeout):  # it could outlive the lease
-            self._give_back(taken, line)
+        if not may_start(self.ownership.time_left(slot), built.route.total_timeout):  # it could outlive the lease
+            self._give_back(taken, limiter)
             return True
-        cell = self.flight.note(taken.stored.lane.id, taken.action.action.version)
-        line.started(began)
+        cell = self.journal.note(taken.stored.lane.id, taken.action.action.version)
+        limiter.started(began)
         self._in_flight += 1
-        memory, bearers, connection, action = self.memory, self.composer.bearers, taken.stored.connection, taken.action.id
+        memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
 
         def done(result: Result) -> None:
-            reply = reply_of(result, composed)
-            result = bearers.judged(connection, composed.generation, action, result, composed.rule, reply)
+            reply = reply_of(result, built)
+            result = tokens.heed(connection, built.generation, action, result, built.rule, reply)
             ended = memory.db_time(time.monotonic())
-            outcome = outcome_of(result, ended, composed.rule, reply)
+            outcome = outcome_of(result, ended, built.rule, reply)
             memory.returned.append((connection, lesson_of(outcome, ended)))
-            memory.land(Landed(taken, outcome, ready=composed, result=result, cell=cell, began=began, used=composed.used))
+            memory.land(FinishedLane(taken, outcome, ready=built, result=result, cell=cell, began=began, used=built.used))
 
         try:
-            self.sender.start(composed.request, composed.route, done, began)
+            self.sender.start(built.request, built.route, done, began)
         except SenderStopped:
             done(CutOff(left=False))
         return True
 
-    def _unsent(self, taken: Taken, composed: Refused | Invalid | CouldNotBegin | Gone, line: Line[_Waiting], now: float) -> None:
+    def _unsent(
+        self,
+        taken: TakenLane,
+        built: Refused | Invalid | CouldNotBegin | DestinationGone,
+        limiter: ConnectionLimiter[_QueuedLane],
+        now: float,
+    ) -> None:
         """What became of an action of which no request was made."""
         assert taken.action is not None
-        if isinstance(composed, Refused) and composed.category is Category.CONNECTION:  # its authority cannot be reached: as for a target
-            line.started(now)
-            line.ended(now, reached=False)
-            if composed.retry_after:
-                line.hold(now, composed.retry_after / SECOND)
-        used = self.composer.present.used(taken.action.account, taken.action.flow, taken.action.destination)
-        if isinstance(composed, Gone):
-            self.memory.land(Landed(taken, gone=composed.cause, began=time.monotonic()))
+        if isinstance(built, Refused) and built.category is Category.CONNECTION:  # its authority cannot be reached: as for a target
+            limiter.started(now)
+            limiter.ended(now, reached=False)
+            if built.retry_after:
+                limiter.hold(now, built.retry_after / SECOND)
+        used = self.builder.view.used(taken.action.account, taken.action.flow, taken.action.destination)
+        if isinstance(built, DestinationGone):
+            self.memory.land(FinishedLane(taken, gone=built.cause, began=time.monotonic()))
         else:
-            self.memory.land(Landed(taken, outcome=composed, began=time.monotonic(), used=used))
+            self.memory.land(FinishedLane(taken, outcome=built, began=time.monotonic(), used=used))
 
     # Letting go.
 
-    def _give_back(self, taken: Taken, line: Line[_Waiting]) -> None:
+    def _give_back(self, taken: TakenLane, limiter: ConnectionLimiter[_QueuedLane]) -> None:
         """Unsent; it comes before what is read next."""
         self.memory.drop(taken)
-        line.forget_floors()
+        limiter.forget_floors()
 
     def _let_go(self) -> None:
-        for line in self.lines.values():
-            self._drop_all(line.waiting)
+        for limiter in self.limiters.values():
+            self._drop_all(limiter.waiting)
         self._drop_all(self.alone)
 
-    def _drop_all(self, waiting: deque[_Waiting]) -> None:
+    def _drop_all(self, waiting: deque[_QueuedLane]) -> None:
         while waiting:
             self.memory.drop(waiting.popleft().taken)

@@ -1,10 +1,10 @@
 """The access tokens of a worker's OAuth2 connections (C4, D9).
 
-    reading thread     of(), sit()   a token, why there is none, or not yet
-    settling thread    turn()        looks, claims, asks, stores: on its own connection, in short transactions
-    sender's thread    judged()      the target's 401, and what an authority has answered
+    reading thread     token_of(), enrol()   a token, why there is none, or not yet
+    settling thread    turn()                looks, claims, asks, stores: on its own connection, in short transactions
+    sender's thread    heed()                the target's 401, and what an authority has answered
 
-Nothing blocks: what waits for a token stays in its line, and other lines go on. A token is used until shortly before its end, and the next one
+Nothing blocks: what waits for a token keeps its place, and other connections go on. A token is used until shortly before its end, and the next one
 is asked for some time before that. A 401 is answered with another token and the same action once more, which uses up no try; a second 401
 is the target's last word.
 """
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 REFUSED_FOR: Final = 30.0
 """Seconds in which an authority that refused is not asked again: what is due meanwhile fails with its answer. A saved connection is another matter."""
 UNREACHED_FOR: Final = 1.0
-"""Seconds for one that could not be reached; the breaker of the line does the rest."""
+"""Seconds for one that could not be reached; the connection's breaker does the rest."""
 LOOK_AGAIN: Final = 0.1
 CONFIRM_EVERY: Final = 2.0
 """Seconds after which the row is looked at again while its token is used: somebody may have connected anew."""
@@ -52,12 +52,12 @@ MOST_REMEMBERED: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class NotYet:
+class TokenPending:
     """Its access token is being fetched: it waits, and others go on (D9)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """What it takes to ask for a connection's tokens. route: the connection's, another object once anything in the connection is another."""
 
     account: int
@@ -68,10 +68,10 @@ class Client:
 
 
 @dataclass(eq=False, slots=True)
-class _Seat:
+class _TokenState:
     """A connection that wants tokens. Each field is set whole, by one thread at a time."""
 
-    client: Client
+    client: OAuthClient
     asks: Route
     """How the authority is asked."""
     usable: Usable | None = None
@@ -91,101 +91,101 @@ class _Seat:
 
 
 @dataclass(slots=True)
-class _Came:
-    seat: _Seat
+class _TokenAnswer:
+    state: _TokenState
     before: Access
     asked_at: int
     found: Tokens | Denied
 
 
-class Shared(Protocol):
+class WorkerSignals(Protocol):
     """What it needs of the worker's memory: the other threads' signals, and the database's clock."""
 
     wake_reader: Callable[[], object]
-    wake_settler: threading.Event
+    wake_completer: threading.Event
 
     def db_time(self, monotonic: float) -> int: ...
 
 
-class Bearers:
+class OAuthTokens:
     """Of one worker."""
 
-    def __init__(self, vault: Vault, sender: Sender, memory: Shared, who: str) -> None:
+    def __init__(self, vault: Vault, sender: Sender, memory: WorkerSignals, who: str) -> None:
         self._vault, self._sender, self._memory, self._who = vault, sender, memory, who[:40]
-        self._seats: dict[int, _Seat] = {}
-        self._orders: deque[_Seat] = deque()
-        self._later: deque[tuple[float, _Seat]] = deque()
+        self._states: dict[int, _TokenState] = {}
+        self._orders: deque[_TokenState] = deque()
+        self._later: deque[tuple[float, _TokenState]] = deque()
         self._again: OrderedDict[int, int] = OrderedDict()
         """Action -> the generation that it was refused with."""
-        self.came: deque[_Came] = deque()
+        self.came: deque[_TokenAnswer] = deque()
 
     # The reading thread.
 
-    def of(self, connection: int, route: Route) -> Usable | NotYet | Refused | None:
-        """The token to send; None where this version of the connection was not seen before: `sit` then."""
-        seat = self._seats.get(connection)
-        if seat is None or seat.client.route is not route:
+    def token_of(self, connection: int, route: Route) -> Usable | TokenPending | Refused | None:
+        """The token to send; None where this version of the connection was not seen before: `enrol` then."""
+        state = self._states.get(connection)
+        if state is None or state.client.route is not route:
             return None
         now = time.monotonic()
-        usable, at = seat.usable, self._memory.db_time(now)
-        if usable is not None and usable.generation > seat.refused and (usable.until is None or at < usable.until):
-            due = usable.early is not None and at >= usable.early and now >= seat.rests_until
-            if due or now - seat.looked_at > CONFIRM_EVERY:
-                self._order(seat)
+        usable, at = state.usable, self._memory.db_time(now)
+        if usable is not None and usable.generation > state.refused and (usable.until is None or at < usable.until):
+            due = usable.early is not None and at >= usable.early and now >= state.rests_until
+            if due or now - state.looked_at > CONFIRM_EVERY:
+                self._order(state)
             return usable
-        if seat.denied is not None and now < seat.rests_until:
-            return seat.denied
-        self._order(seat)
-        return NotYet()
+        if state.denied is not None and now < state.rests_until:
+            return state.denied
+        self._order(state)
+        return TokenPending()
 
-    def sit(self, client: Client) -> NotYet:
+    def enrol(self, client: OAuthClient) -> TokenPending:
         """A version of a connection that was not seen before."""
-        seat = self._seats[client.connection] = _Seat(client, token_route(client.route, client.facts))
-        self._order(seat)
-        return NotYet()
+        state = self._states[client.connection] = _TokenState(client, token_route(client.route, client.facts))
+        self._order(state)
+        return TokenPending()
 
-    def _order(self, seat: _Seat) -> None:
-        if not seat.ordered:
-            seat.ordered = True
-            self._orders.append(seat)
-            self._memory.wake_settler.set()
+    def _order(self, state: _TokenState) -> None:
+        if not state.ordered:
+            state.ordered = True
+            self._orders.append(state)
+            self._memory.wake_completer.set()
 
     # The sender's thread.
 
-    def judged(self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: Reply | None = None) -> Result:
+    def heed(self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: Reply | None = None) -> Result:
         """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more.
 
         rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.
         """
         if not generation or not isinstance(result, Response):
             return result
-        seat = self._seats.get(connection)
-        if seat is None:
+        state = self._states.get(connection)
+        if state is None:
             return result
         if result.status != 401 and not (reply is not None and refuses_token(rule, reply)):
-            seat.proven = max(seat.proven, generation)
+            state.proven = max(state.proven, generation)
             self._again.pop(action, None)
             return result
-        if self._again.pop(action, None) is not None or not self._may_renew(seat, generation):
+        if self._again.pop(action, None) is not None or not self._may_renew(state, generation):
             return result
         self._again[action] = generation
         while len(self._again) > MOST_REMEMBERED:
             self._again.popitem(last=False)
-        if generation > seat.refused:
+        if generation > state.refused:
             now = time.monotonic()
-            seat.revoked = max(0.0, seat.revoked - (now - seat.renewed_at) / ONE_REVOKED_IN) + 1
-            seat.refused, seat.renewed_at = generation, now
+            state.revoked = max(0.0, state.revoked - (now - state.renewed_at) / ONE_REVOKED_IN) + 1
+            state.refused, state.renewed_at = generation, now
             log.info("access_token_refused", connection=connection, generation=generation)
         return CutOff(left=True)
 
-    def _may_renew(self, seat: _Seat, generation: int) -> bool:
+    def _may_renew(self, state: _TokenState, generation: int) -> bool:
         """A target that takes no token at all, or one and the same only sometimes, does not make us ask its authority for one after the other."""
-        if generation <= seat.refused:
+        if generation <= state.refused:
             return True  # it was replaced since
-        rested = time.monotonic() - seat.renewed_at
-        if generation > seat.proven:
+        rested = time.monotonic() - state.renewed_at
+        if generation > state.proven:
             return rested > ONE_CHANCE_IN
-        return seat.revoked - rested / ONE_REVOKED_IN < MOST_REVOKED
+        return state.revoked - rested / ONE_REVOKED_IN < MOST_REVOKED
 
     # The settling thread.
 
@@ -200,8 +200,8 @@ class Bearers:
             self._look(db, self._orders[0])
             self._orders.popleft()
 
-    def _take(self, db: Database, came: _Came) -> None:
-        seat, client = came.seat, came.seat.client
+    def _take(self, db: Database, came: _TokenAnswer) -> None:
+        state, client = came.state, came.state.client
         if isinstance(came.found, Tokens):
             with db.transaction():
                 kept = oauth.keep(
@@ -214,60 +214,60 @@ class Bearers:
             with db.transaction():
                 oauth.fail(db, client.account, client.connection, refused.message, lost=came.found.lost, who=self._who)
             log.warning("access_token_denied", connection=client.connection, category=refused.category.value, lost=came.found.lost)
-            self._deny(seat, refused)
+            self._deny(state, refused)
             return
-        self._look(db, seat)
+        self._look(db, state)
 
-    def _look(self, db: Database, seat: _Seat) -> None:
+    def _look(self, db: Database, state: _TokenState) -> None:
         """Reads how the access stands, and does what has to be done about it."""
-        client = seat.client
+        client = state.client
         try:
             access = oauth.read_access(db, self._vault, client.account, client.connection)
         except SecretError as error:
-            self._deny(seat, oauth_refused(str(error)))
+            self._deny(state, oauth_refused(str(error)))
             return
-        standing = stand(client.facts, access, db.now(), refused=seat.refused)
-        seat.looked_at = time.monotonic()
+        standing = stand(client.facts, access, db.now(), refused=state.refused)
+        state.looked_at = time.monotonic()
         match standing:
             case Usable():
-                seat.usable = standing
-                if standing.renew is not None and seat.looked_at >= seat.rests_until:
-                    self._ask(db, seat, access, standing.renew)
+                state.usable = standing
+                if standing.renew is not None and state.looked_at >= state.rests_until:
+                    self._ask(db, state, access, standing.renew)
                 else:
-                    seat.ordered = False
+                    state.ordered = False
             case Needed(by=by):
-                self._ask(db, seat, access, by)
+                self._ask(db, state, access, by)
             case Busy():
-                self._look_again(seat)
+                self._look_again(state)
             case Closed(why=why):
-                self._deny(seat, oauth_refused(why))
+                self._deny(state, oauth_refused(why))
         self._memory.wake_reader()
 
-    def _ask(self, db: Database, seat: _Seat, access: Access, by: Ask) -> None:
-        client = seat.client
+    def _ask(self, db: Database, state: _TokenState, access: Access, by: Ask) -> None:
+        client = state.client
         with db.transaction():
             claimed = oauth.claim(db, client.account, client.connection, access.generation, self._who)
         if not claimed:
-            self._look_again(seat)
+            self._look_again(state)
             return
         asked_at = db.now()
 
         def done(found: Tokens | Denied) -> None:
-            self.came.append(_Came(seat, access, asked_at, found))
-            self._memory.wake_settler.set()
+            self.came.append(_TokenAnswer(state, access, asked_at, found))
+            self._memory.wake_completer.set()
 
-        exchange = TokenExchange(self._sender, seat.asks, client.facts, client.secret, by, in_body=access.in_body, done=done)
+        exchange = TokenExchange(self._sender, state.asks, client.facts, client.secret, by, in_body=access.in_body, done=done)
         try:
             exchange.start()
         except SenderStopped:
             with db.transaction():
                 oauth.fail(db, client.account, client.connection, "", lost=False, who=self._who)
 
-    def _look_again(self, seat: _Seat) -> None:
-        self._later.append((time.monotonic() + LOOK_AGAIN, seat))
+    def _look_again(self, state: _TokenState) -> None:
+        self._later.append((time.monotonic() + LOOK_AGAIN, state))
 
-    def _deny(self, seat: _Seat, refused: Refused) -> None:
-        seat.denied = refused
-        seat.rests_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
-        seat.ordered = False
+    def _deny(self, state: _TokenState, refused: Refused) -> None:
+        state.denied = refused
+        state.rests_until = time.monotonic() + (REFUSED_FOR if refused.category is Category.CONFIG else UNREACHED_FOR)
+        state.ordered = False
         self._memory.wake_reader()

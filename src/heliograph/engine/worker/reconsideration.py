@@ -54,7 +54,7 @@ class _Item:
 _COLUMNS = "j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id, j.change_id, j.flow_id, j.registration_id, j.event_id, j.mode, r.at"
 
 
-def accounts_to_judge(db: Database, slots: Collection[int]) -> list[int]:
+def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
     """Accounts with runs that are due and that this worker judges: a loose scan, whatever waits."""
     rows = db.all(
         "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM judgement WHERE queue < 3 UNION ALL"
@@ -66,13 +66,13 @@ def accounts_to_judge(db: Database, slots: Collection[int]) -> list[int]:
     return [account for (account,) in rows if slot_of(account) in slots]
 
 
-def judge_account(db: Database, source: Source, account: int, epoch: int) -> int:
+def reconsider_account(db: Database, source: Source, account: int, epoch: int) -> int:
     """Judges up to AT_ONCE due runs of an account, in a transaction of its own; how many."""
     with db.transaction():
-        return _judge(db, source, account, epoch)
+        return _reconsider(db, source, account, epoch)
 
 
-def _judge(db: Database, source: Source, account: int, epoch: int) -> int:
+def _reconsider(db: Database, source: Source, account: int, epoch: int) -> int:
     events = [
         event
         for (event,) in db.all(

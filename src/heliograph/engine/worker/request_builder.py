@@ -30,8 +30,8 @@ from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import Facts
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import Source
-from heliograph.engine.worker.config_view import Present, Used, used_of
-from heliograph.engine.worker.oauth_tokens import Bearers, Client, NotYet
+from heliograph.engine.worker.config_view import ConfigView, UsedVersions, used_of
+from heliograph.engine.worker.oauth_tokens import OAuthClient, OAuthTokens, TokenPending
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.routes import Limits, policy_of, route_of
@@ -52,31 +52,31 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ReadyRequest:
     """A request to send. masks: of the connection and the access token; those of this request alone are added when it is kept.
     generation: of the access token it carries, 0: none. rule: the connection's response rule."""
 
     request: Request = field(repr=False)
     route: Route
-    used: Used
+    used: UsedVersions
     masks: Masks = field(repr=False)
     generation: int = 0
     rule: Rule = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DestinationGone:
     """Its flow or destination does not exist any more: the lane's open actions end (P12)."""
 
     cause: Cause
 
 
-type _Today = tuple[Flow, Destination, Used]
-type Composed = Ready | NotYet | Refused | Invalid | CouldNotBegin | Gone
+type _Today = tuple[Flow, Destination, UsedVersions]
+type Built = ReadyRequest | TokenPending | Refused | Invalid | CouldNotBegin | DestinationGone
 
 
 @dataclass(slots=True)
-class Content:
+class ReadContent:
     """What the actions of one read are about."""
 
     changes: dict[int, Change | None]
@@ -84,7 +84,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _OpenConnection:
     """A connection with its secrets. version: the account's, at which it was read; made_of: the connection's own, and what its account may reach."""
 
     version: int
@@ -117,19 +117,19 @@ class _Sealed:
     texts: frozenset[str] = field(repr=False)
 
 
-class Composer:
+class RequestBuilder:
     """Configuration and prepared connections of one worker."""
 
     def __init__(
-        self, source: Source, vault: Vault, policy: Callable[[int], Policy], bearers: Bearers, limits: Limits | None = None
+        self, source: Source, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None
     ) -> None:
-        self.present = Present(source)
-        self.bearers = bearers
+        self.view = ConfigView(source)
+        self.tokens = tokens
         self._source, self._vault, self._policy, self._limits = source, vault, policy, limits or Limits()
-        self._held: dict[int, _Held] = {}
+        self._connections: dict[int, _OpenConnection] = {}
         self._sealed: dict[int, _Sealed] = {}
 
-    def content(self, db: Database, actions: Iterable[StoredAction]) -> Content:
+    def content(self, db: Database, actions: Iterable[StoredAction]) -> ReadContent:
         """The changes and events of actions that were just read, and the configuration that is in force after they were.
 
         A lane that a saved fix made due is seen together with the fix: had its configuration been read before, the fix would be tried without.
@@ -140,27 +140,27 @@ class Composer:
         versions = configuration.versions(db, sorted({a.account for a in wanted}), sorted({a.event for a in wanted}))
         for (scope, number), version in versions.items():
             if scope == configuration.ACCOUNT:
-                self.present.confirmed(number, version)
+                self.view.confirmed(number, version)
             else:
                 events[number] = self._source.event(number, version)  # it remembers by version
-        return Content(changes, events)
+        return ReadContent(changes, events)
 
     # One action.
 
-    def compose(self, stored: StoredAction, content: Content, db: Database) -> Composed:
+    def build(self, stored: StoredAction, content: ReadContent, db: Database) -> Built:
         """The request of an action, or why there is none. An exception of our own is an outcome as well (D4)."""
         try:
-            return self._compose(stored, content, db)
+            return self._build(stored, content, db)
         except Exception as error:
             log.exception("request_build_failed", action=stored.id, change=stored.change)
             return Refused(
                 Category.SYSTEM, Cause.EXCEPTION, f"Heliograph failed with an internal error: {type(error).__name__}.", left=False
             )
 
-    def _compose(self, stored: StoredAction, content: Content, db: Database) -> Composed:
-        config = self.present.account(stored.account)
+    def _build(self, stored: StoredAction, content: ReadContent, db: Database) -> Built:
+        config = self.view.account(stored.account)
         if config is None:
-            return Gone(Cause.FLOW_DELETED)
+            return DestinationGone(Cause.FLOW_DELETED)
         change = content.changes.get(stored.change)
         event = content.events.get(stored.event)
         found = self._destination(config, stored, change)
@@ -172,10 +172,10 @@ class Composer:
         assert destination.connection is not None
         assert destination.payload_mapping is not None
         try:
-            held = self._hold(config, destination.connection, db)
+            held = self._open(config, destination.connection, db)
         except HeliographError as error:
             return CouldNotBegin(Cause.CONNECTION_GONE, str(error))
-        bearer = self._bearer(config, destination.connection, held)
+        bearer = self._token_of(config, destination.connection, held)
         if bearer is not None and not isinstance(bearer, Usable):
             return bearer
         facts = Facts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
@@ -191,7 +191,7 @@ class Composer:
         if isinstance(payload, rendering.Invalid) or isinstance(header, rendering.Invalid):
             return Invalid(_problems(payload, header))
         token = bearer.token if bearer else None
-        request = held.prepared.compose(payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
+        request = held.prepared.build(payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
         if isinstance(request, rendering.Invalid):
             return Invalid(_problems(request))
         if held.signing:
@@ -199,32 +199,32 @@ class Composer:
         token = bearer.token if bearer else ""
         masks = held.masks_with(token, sealed) if token or sealed else held.masks
         rule = config.connections[destination.connection].rule
-        return Ready(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
+        return ReadyRequest(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
 
-    def _bearer(self, config: AccountConfig, id: int, held: _Held) -> Usable | NotYet | Refused | None:
+    def _token_of(self, config: AccountConfig, id: int, held: _OpenConnection) -> Usable | TokenPending | Refused | None:
         """The access token of an OAuth2 connection; None where it needs none."""
         facts = config.connections[id]
         if facts.auth is not Auth.OAUTH2:
             return None
-        found = self.bearers.of(id, held.route)
-        return found or self.bearers.sit(Client(config.id, id, facts, held.client_secret, held.route))
+        found = self.tokens.token_of(id, held.route)
+        return found or self.tokens.enrol(OAuthClient(config.id, id, facts, held.client_secret, held.route))
 
-    def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | Gone:
+    def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         """The flow and destination as they are today, or why the action cannot begin (D5, D7); worked out once per version of the configuration."""
         key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
-        kept = self.present.beside(config.id)
+        kept = self.view.beside(config.id)
         if key not in kept:
             kept[key] = self._looked_up(config, stored, change)
-        found: _Today | CouldNotBegin | Gone = kept[key]
+        found: _Today | CouldNotBegin | DestinationGone = kept[key]
         return found
 
-    def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | Gone:
+    def _looked_up(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
         flow = config.flows.get(stored.flow)
         if flow is None:
-            return Gone(Cause.FLOW_DELETED)
-        found = self.present.destinations(config.id).get(stored.destination)
+            return DestinationGone(Cause.FLOW_DELETED)
+        found = self.view.destinations(config.id).get(stored.destination)
         if found is None or found[0].id != flow.id:
-            return Gone(Cause.DESTINATION_REMOVED)
+            return DestinationGone(Cause.DESTINATION_REMOVED)
         destination = found[1]
         made_in = Mode.LIVE if stored.mode == 1 else Mode.TEST
         if not flow.active:
@@ -242,7 +242,7 @@ class Composer:
             return CouldNotBegin(Cause.MAPPING_GONE, "The destination has no payload mapping.")
         if destination.header_mapping is not None and destination.header_mapping not in config.mappings:
             return CouldNotBegin(Cause.MAPPING_GONE, "The destination's header mapping has been deleted.")
-        if not self.present.is_complete(config, flow):
+        if not self.view.is_complete(config, flow):
             return CouldNotBegin(Cause.FLOW_INCOMPLETE, "The flow is incomplete.")
         return flow, destination, used_of(config, flow, destination)
 
@@ -258,9 +258,9 @@ class Composer:
             found = self._sealed[id] = _Sealed(config.version, mapping.with_texts(texts), frozenset(texts.values()))
         return found.mapping, found.texts
 
-    def _hold(self, config: AccountConfig, id: int, db: Database) -> _Held:
+    def _open(self, config: AccountConfig, id: int, db: Database) -> _OpenConnection:
         """The connection with its secrets, read again with every version of the account's configuration. Raises HeliographError where it cannot be used."""
-        held = self._held.get(id)
+        held = self._connections.get(id)
         if held is None or held.version != config.version:
             connection = config.connections[id]
             secrets = load_secrets(db, self._vault, config.id, "connection", [id]).get(id, {})
@@ -276,7 +276,7 @@ class Composer:
             )
             prepared, client_secret = prepare(connection, secrets), secrets.get(Secret.CLIENT_SECRET, "")
             masks = masks_of(secrets.values(), credentials=prepared.credentials)
-            held = self._held[id] = _Held(config.version, made_of, prepared, route, signing, masks, client_secret)
+            held = self._connections[id] = _OpenConnection(config.version, made_of, prepared, route, signing, masks, client_secret)
         return held
 
 

@@ -16,15 +16,15 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Cause, Outcome
 from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.engine.worker.attempt_record import Lesson
-from heliograph.engine.worker.config_view import Used
-from heliograph.engine.worker.request_builder import Ready
+from heliograph.engine.worker.config_view import UsedVersions
+from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Result
 from heliograph.store.queue.lanes import StoredAction, StoredLane
 from heliograph.store.queue.outcomes import Exchange
 
 
 @dataclass(slots=True)
-class Taken:
+class TakenLane:
     """A lane in memory. epoch: of its slot when it was read; at: monotonic seconds; action None: nothing to send."""
 
     stored: StoredLane
@@ -36,26 +36,26 @@ class Taken:
 
 
 @dataclass(slots=True)
-class Landed:
+class FinishedLane:
     """A lane that is to be settled: with an outcome (and the result that it was read from, where a request was made), without its flow (gone), or with nothing to send.
 
     cell: its place in the file of lanes in flight; began: monotonic seconds; used: the versions that the attempt used.
     """
 
-    taken: Taken
+    taken: TakenLane
     outcome: Outcome | None = None
     gone: Cause | None = None
-    ready: Ready | None = None
+    ready: ReadyRequest | None = None
     result: Result | None = None
     cell: int | None = None
     began: float = 0.0
     ended: float = field(default_factory=time.monotonic)
-    used: Used | None = None
+    used: UsedVersions | None = None
     exchange: Exchange | None = None
     """What is kept of it, once that is worked out."""
 
 
-class Memory:
+class SharedLanes:
     """Lanes in memory and the queues between the threads."""
 
     def __init__(self) -> None:
@@ -63,14 +63,14 @@ class Memory:
         """By id; what is held is known by identity only."""
         self.left: dict[int, float] = {}
         """When a lane left memory: one that did so after a read began is not taken from that read."""
-        self.landed: deque[Landed] = deque()
+        self.landed: deque[FinishedLane] = deque()
         self.returned: deque[tuple[int, Lesson]] = deque()
         self.released: deque[int] = deque()
         self.to_move: deque[tuple[int, int]] = deque()
         """(account, destination) whose lanes may lie under another connection."""
         self.wake_reader: Callable[[], object] = lambda: None
         """The worker's: the reading thread looks at once."""
-        self.wake_settler = threading.Event()
+        self.wake_completer = threading.Event()
         self.clock_offset = 0
         """Microseconds from this machine's monotonic clock to the database's clock."""
 
@@ -83,13 +83,13 @@ class Memory:
         mark = object()
         return self.lanes.setdefault(lane, mark) is mark
 
-    def land(self, landed: Landed) -> None:
+    def land(self, landed: FinishedLane) -> None:
         """From any thread: this is to be settled."""
         self.landed.append(landed)
-        if not self.wake_settler.is_set():
-            self.wake_settler.set()
+        if not self.wake_completer.is_set():
+            self.wake_completer.set()
 
-    def drop(self, taken: Taken) -> None:
+    def drop(self, taken: TakenLane) -> None:
         """A lane leaves memory: committed, or given back unsent."""
         self.leave(taken.stored.lane.id)
         self.released.append(taken.stored.connection)

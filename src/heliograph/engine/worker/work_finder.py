@@ -17,7 +17,7 @@ known to have more are read meanwhile."""
 
 
 @dataclass(slots=True)
-class Search:
+class WorkFinder:
     """What the last look found, without what was read dry since."""
 
     found: list[int] = field(default_factory=list)

@@ -28,16 +28,16 @@ import structlog
 from heliograph.domain.delivery.slots import slot_of
 from heliograph.domain.snapshot import Source
 from heliograph.engine.worker import reconsideration
-from heliograph.engine.worker.completer import Settler
-from heliograph.engine.worker.config_view import Present
+from heliograph.engine.worker.completer import Completer
+from heliograph.engine.worker.config_view import ConfigView
 from heliograph.engine.worker.handover import Handover
-from heliograph.engine.worker.inflight_journal import FlightFile
-from heliograph.engine.worker.lane_mover import Mover
-from heliograph.engine.worker.lane_reader import Reader
-from heliograph.engine.worker.oauth_tokens import Bearers
+from heliograph.engine.worker.inflight_journal import InflightJournal
+from heliograph.engine.worker.lane_mover import LaneMover
+from heliograph.engine.worker.lane_reader import LaneReader
+from heliograph.engine.worker.oauth_tokens import OAuthTokens
 from heliograph.engine.worker.recovery import recover
-from heliograph.engine.worker.request_builder import Composer
-from heliograph.engine.worker.shared_lanes import Landed, Memory
+from heliograph.engine.worker.request_builder import RequestBuilder
+from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes
 from heliograph.engine.worker.slot_ownership import AllSlots, Lease, Ownership, SharedSlots
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import Proxy
@@ -53,7 +53,7 @@ UNCLEAN: Final = 3
 
 LONGEST_SHARE: Final = 2 / 3
 """Of a lease: the longest that a connection may let a request take, or it would never start (20 of 30 seconds)."""
-JUDGE_EVERY = 0.5
+RECONSIDER_EVERY = 0.5
 MOVE_EVERY = 0.25
 CLAIM_EVERY = 1.0
 """Seconds between looks for slots while the worker has less than its share."""
@@ -97,25 +97,25 @@ class Worker:
         self._on_ready, self._on_death = on_ready, on_death
         self._closing = threading.Event()
         self._started_at = time.time()
-        self.memory = Memory()
-        self.flight = FlightFile(setup.folder, setup.name)
+        self.memory = SharedLanes()
+        self.journal = InflightJournal(setup.folder, setup.name)
         self.sender = Sender(ca_file=setup.ca_file, proxy=setup.proxy, user_agent=setup.user_agent, driven=True)
         self.memory.wake_reader = self.sender.wake
         writer, reader = setup.open_writer(), setup.open_reader()
         shared = writer.vendor == "postgresql"
         self.ownership: Ownership = SharedSlots(setup.name, setup.lease) if shared else AllSlots(setup.name, setup.lease)
-        present = Present(setup.source(writer))
-        self.settler = Settler(writer, present, self.ownership, self.memory, self.flight)
-        self.mover = Mover(writer, present, self.ownership, self.memory)
-        self._judge_source = setup.source(writer)
+        view = ConfigView(setup.source(writer))
+        self.completer = Completer(writer, view, self.ownership, self.memory, self.journal)
+        self.mover = LaneMover(writer, view, self.ownership, self.memory)
+        self._reconsider_source = setup.source(writer)
         self._reading = threading.Thread(target=self._read, name="reading", daemon=True)
         self._handover = Handover(self.sender.wake, self._reading.is_alive)
         limits = Limits(total_timeout=setup.total_timeout, longest=setup.lease.length * LONGEST_SHARE)
-        self.bearers = Bearers(setup.vault, self.sender, self.memory, setup.name)
-        composer = Composer(setup.source(reader), setup.vault, setup.policy, self.bearers, limits)
-        self.reader = Reader(reader, composer, self.ownership, self.memory, self.flight, self.sender, between=self._handover.turn)
-        self._renewed = self._judged = self._moved = self._rests_until = float("-inf")
-        self._judged_all = True
+        self.tokens = OAuthTokens(setup.vault, self.sender, self.memory, setup.name)
+        builder = RequestBuilder(setup.source(reader), setup.vault, setup.policy, self.tokens, limits)
+        self.reader = LaneReader(reader, builder, self.ownership, self.memory, self.journal, self.sender, between=self._handover.turn)
+        self._renewed = self._reconsidered = self._moved = self._rests_until = float("-inf")
+        self._all_reconsidered = True
 
     def wake(self) -> None:
         """Something was recorded: look at once instead of within milliseconds. From any thread."""
@@ -125,7 +125,7 @@ class Worker:
     def stop(self) -> None:
         """Asks for a graceful end: from a signal handler or any thread."""
         self._closing.set()
-        self.memory.wake_settler.set()
+        self.memory.wake_completer.set()
         self.memory.wake_reader()
 
     def run(self) -> None:
@@ -141,11 +141,11 @@ class Worker:
             self._die("settling", error)
             raise
         self._reading.join(2.0)
-        self.ownership.leave(self.settler.db)
-        self.flight.close()
-        self.settler.db.close()
+        self.ownership.leave(self.completer.db)
+        self.journal.close()
+        self.completer.db.close()
         self.reader.db.close()
-        log.info("worker_stopped", delivered=self.settler.counts.delivered, failed=self.settler.counts.failed)
+        log.info("worker_stopped", delivered=self.completer.counts.delivered, failed=self.completer.counts.failed)
 
     def _work(self) -> None:
         while not self._closing.is_set():
@@ -154,13 +154,13 @@ class Worker:
         self.memory.wake_reader()
         stopping = threading.Thread(target=self.sender.stop, args=(DRAIN,), name="stopping", daemon=True)
         stopping.start()
-        while stopping.is_alive() or self.memory.size or self.memory.landed or self.bearers.came:
+        while stopping.is_alive() or self.memory.size or self.memory.landed or self.tokens.came:
             self._turn()
 
     @property
     def said(self) -> dict[str, object]:
         """What it says of itself, for status."""
-        counts = self.settler.counts
+        counts = self.completer.counts
         return {
             "pid": os.getpid(),
             "since": round(self._started_at),
@@ -176,24 +176,24 @@ class Worker:
     # The settling thread.
 
     def _turn(self) -> None:
-        self.memory.wake_settler.clear()
+        self.memory.wake_completer.clear()
         now = time.monotonic()
         if now - self._renewed >= (min(CLAIM_EVERY, self._setup.lease.renewal) if self.ownership.wants_more else self._setup.lease.renewal):
             self._recover()
             self._own()
-        batch = self.settler.take() if now >= self._rests_until or self._closing.is_set() else []
+        batch = self.completer.take() if now >= self._rests_until or self._closing.is_set() else []
         if batch:
             began = time.monotonic()
             self._settle(batch)
             ended = time.monotonic()
-            if not self.settler.has_a_batch:  # what has come meanwhile is not yet worth a transaction
+            if not self.completer.has_a_batch:  # what has come meanwhile is not yet worth a transaction
                 self._rests_until = ended + min(LONGEST_REST, ended - began)
         with self._patiently("access"):
-            self.bearers.turn(self.settler.db)
+            self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
             self._care(now)
         if not self.memory.landed:
-            self.memory.wake_settler.wait(0.05)
+            self.memory.wake_completer.wait(0.05)
         elif (rest := self._rests_until - time.monotonic()) > 0:
             self._closing.wait(rest)
 
@@ -203,22 +203,22 @@ class Worker:
         The supervisor looks before it starts a worker; one that was still draining then, since its own supervisor had been killed, may have died afterwards.
         """
         with self._patiently("recover"):
-            recover(self.settler.db, self._setup.folder)
+            recover(self.completer.db, self._setup.folder)
 
     def _own(self) -> None:
         self._renewed = time.monotonic()
         with self._patiently("own"):
-            changed = self.ownership.own(self.settler.db, self.said)
-            self.ownership.release(self.settler.db, self._busy_slots())
+            changed = self.ownership.own(self.completer.db, self.said)
+            self.ownership.release(self.completer.db, self._busy_slots())
             if changed:
                 self.reader.taken_over = True
-                self.settler.forget()
+                self.completer.forget()
         self.memory.forget_left(time.monotonic() - 10.0)
 
     def _busy_slots(self) -> set[int]:
         return self.reader.busy_slots()
 
-    def _settle(self, batch: list[Landed]) -> None:
+    def _settle(self, batch: list[FinishedLane]) -> None:
         """Until it is committed. Where the database cannot take anything (full disk), everything waits; where it cannot take this, it is halved."""
         wait = 0.05
         while True:
@@ -239,16 +239,16 @@ class Worker:
             else:
                 return
 
-    def _commit(self, batch: list[Landed]) -> None:
+    def _commit(self, batch: list[FinishedLane]) -> None:
         """On SQLite this thread waits for the gate and for the disk, and the reading thread settles: what both would do in Python, one does."""
-        db = self.settler.db
+        db = self.completer.db
         if isinstance(db, SqliteDatabase):
-            self._handover.do(lambda: self.settler.prepare(batch))
+            self._handover.do(lambda: self.completer.prepare(batch))
             with db.admitted():
-                ready = self._handover.do(lambda: self.settler.commit(batch))
-            self.settler.free(batch)
+                ready = self._handover.do(lambda: self.completer.commit(batch))
+            self.completer.free(batch)
         else:
-            ready = self.settler.settle(batch)
+            ready = self.completer.settle(batch)
         if ready:  # they were read, and left, while they were still in memory
             self.wake()
 
@@ -257,20 +257,20 @@ class Worker:
             self._moved = now
             with self._patiently("move"):
                 self.mover.turn()
-            self.ownership.release(self.settler.db, self._busy_slots())
-        if now - self._judged >= JUDGE_EVERY or not self._judged_all:
-            self._judged = now
+            self.ownership.release(self.completer.db, self._busy_slots())
+        if now - self._reconsidered >= RECONSIDER_EVERY or not self._all_reconsidered:
+            self._reconsidered = now
             with self._patiently("judge"):
-                self._judge()
+                self._reconsider()
 
-    def _judge(self) -> None:
-        self._judged_all = True
-        for account in reconsideration.accounts_to_judge(self.settler.db, self.ownership.owned):
+    def _reconsider(self) -> None:
+        self._all_reconsidered = True
+        for account in reconsideration.accounts_to_reconsider(self.completer.db, self.ownership.owned):
             epoch = self.ownership.settles(slot_of(account))
             if epoch is None:
                 continue
-            found = reconsideration.judge_account(self.settler.db, self._judge_source, account, epoch)
-            self._judged_all = self._judged_all and found < reconsideration.AT_ONCE
+            found = reconsideration.reconsider_account(self.completer.db, self._reconsider_source, account, epoch)
+            self._all_reconsidered = self._all_reconsidered and found < reconsideration.AT_ONCE
             if found:
                 self.reader.news = True
                 self.memory.wake_reader()
@@ -284,7 +284,7 @@ class Worker:
             self._trouble(what, error)
 
     def _trouble(self, what: str, error: BaseException) -> None:
-        self.settler.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
+        self.completer.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
         log.warning("database_error", during=what, error=type(error).__name__, message=str(error)[:200])
 
     # The reading thread.

@@ -60,7 +60,7 @@ def preview(
     wrong = [p for found in (body, headers) if isinstance(found, rendering.Invalid) for p in found.problems]
     if isinstance(body, rendering.Invalid) or isinstance(headers, rendering.Invalid):
         return Preview(problems=tuple(str(p) for p in wrong))
-    request = prepared.compose(body, headers, facts, webhook_id=AS_SENT, timezone=zone)
+    request = prepared.build(body, headers, facts, webhook_id=AS_SENT, timezone=zone)
     if isinstance(request, rendering.Invalid):
         return Preview(problems=tuple(str(p) for p in request.problems))
     masks = masks_of(secrets.values(), request)
