@@ -9,7 +9,7 @@ from heliograph.domain.mapping.mapping import Case, DateFormat, Kind, Mapping, O
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
@@ -24,9 +24,9 @@ HANA = "S26-000431"
 class Examples:
     """Rows of mappings: lead (JSON, nested, used by two flows), contact (flat, unused), header."""
 
-    lead: MappingRow
-    contact: MappingRow
-    header: MappingRow
+    lead: StoredMapping
+    contact: StoredMapping
+    header: StoredMapping
 
 
 def lead(tags: dict[str, int]) -> Mapping:
@@ -131,7 +131,7 @@ def make(site: Planned) -> Examples:
     return Examples(row, contact, header)
 
 
-def of_events(site: Planned) -> MappingRow:
+def of_events(site: Planned) -> StoredMapping:
     """A mapping for events."""
     with site.acme.setting_up() as s:
         return save_mapping(
@@ -142,7 +142,7 @@ def of_events(site: Planned) -> MappingRow:
         )
 
 
-def of_sessions(site: Planned) -> MappingRow:
+def of_sessions(site: Planned) -> StoredMapping:
     """A mapping for sessions."""
     with site.acme.setting_up() as s:
         return save_mapping(
@@ -158,7 +158,7 @@ def of_sessions(site: Planned) -> MappingRow:
         )
 
 
-def names_what_is_gone(site: Planned, row: MappingRow) -> int:
+def names_what_is_gone(site: Planned, row: StoredMapping) -> int:
     """A version of a mapping that names a tag and a custom field which are deleted by now, with the one before on top of it; its number."""
     now = site.acme.config().mappings[row.pk]
     extra = site.tag("Extra", TagKind.QUESTION).pk
@@ -181,7 +181,7 @@ LONGEST = "Unbroken" * 15
 """120 characters without a blank."""
 
 
-def with_longest_names(site: Planned) -> MappingRow:
+def with_longest_names(site: Planned) -> StoredMapping:
     """A mapping of the longest names, in several scripts."""
     tag = site.tag(LONGEST[:100], TagKind.QUESTION).pk
     with site.acme.setting_up() as s:

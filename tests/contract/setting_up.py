@@ -20,7 +20,7 @@ from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services.flows import save_flow
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import Tag
 from heliograph.setup.services.create_account import AccountFacts, create_account
@@ -42,7 +42,7 @@ class Acme:
     tags: dict[str, Tag] = field(default_factory=dict)
     event: int = 0
     connection: Connection | None = None
-    mapping: MappingRow | None = None
+    mapping: StoredMapping | None = None
     flow: FlowRow | None = None
 
     @property

@@ -22,7 +22,7 @@ from tests.planning import Planned, planned
 from heliograph.accounts.models import AuditEntry, Role
 from heliograph.domain.mapping.mapping import MAX_NAME, DateFormat, EmptyPolicy, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
 from heliograph.domain.setup.fields import Subject
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.services.versions import history
@@ -41,7 +41,7 @@ def made(site: Planned) -> Examples:
     return mapping_examples.make(site)
 
 
-def at(row: MappingRow, more: str = "") -> str:
+def at(row: StoredMapping, more: str = "") -> str:
     return f"/signal/mappings/{row.pk}/{more}"
 
 
@@ -52,7 +52,7 @@ def form_of(client: Client, url: str) -> Form:
     return posted(page.content.decode(), "map-form")
 
 
-def stored(site: Planned, row: MappingRow) -> Mapping:
+def stored(site: Planned, row: StoredMapping) -> Mapping:
     return site.acme.config().mappings[row.pk]
 
 
@@ -126,7 +126,7 @@ def test_M1_a_new_mapping_by_form_alone(site: Planned, client: Client) -> None:
     )
     assert answer.status_code == 302, text_of(answer.content)
     with inside(site.acme):
-        row = MappingRow.objects.get(name="Lead Mapping")
+        row = StoredMapping.objects.get(name="Lead Mapping")
     assert answer["Location"] == at(row)
     assert stored(site, row).rows == (
         Row("FirstName", (Source("profile.first_name"), Text(" {x} "), Source("registration.status"))),

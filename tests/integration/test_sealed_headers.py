@@ -26,7 +26,7 @@ from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.mapping.mapping import Kind
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, restore_mapping
 from heliograph.setup.errors import Invalid
 from heliograph.store import configuration
@@ -238,7 +238,7 @@ def test_D7_A14_another_text_is_another_version_and_is_sent_at_once(story: Story
         *_, last = story.arrived("/crm", 2)
     assert (last.header("x-api-key"), last.header("authorization")) == ("t0day-s3cr3t", "Bearer t0day-s3cr3t")
     with scope(account=story.account):
-        assert (MappingRow.objects.get(pk=headers).number, ConnectionRow.objects.get(pk=crm).number) == (2, 2)
+        assert (StoredMapping.objects.get(pk=headers).number, ConnectionRow.objects.get(pk=crm).number) == (2, 2)
     nowhere(story)
 
 
@@ -260,7 +260,7 @@ OLD: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def test_C5_A14_versions_and_entries_of_before_say_a_secret(story: Story, made: tuple[int, int], role: Role) -> None:
     for kind, id in zip(("connection", "mapping"), made, strict=True):
         with scope(account=story.account):
-            body = json.loads(json.dumps((ConnectionRow if kind == "connection" else MappingRow).objects.get(pk=id).body))
+            body = json.loads(json.dumps((ConnectionRow if kind == "connection" else StoredMapping).objects.get(pk=id).body))
         with story.saving() as s:
             s.needs_account()
             configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, id): OLD[kind](body)}, by=s.by)

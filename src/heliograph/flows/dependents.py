@@ -21,7 +21,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import InUse
@@ -92,7 +92,7 @@ class Flows:
     def tag_replaced(self, s: Saving, old: int, new: int) -> None:
         """Puts one tag in another's place in flows and mappings."""
         s.write_account()  # the other tag has taken on the kinds of this one
-        for mapping in MappingRow.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
+        for mapping in StoredMapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
             save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
         for row in _flow_rows(old):
             save_flow(s, with_tag_replaced(_facts(row), old, new), row.pk, confirmed=True)

@@ -15,7 +15,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import LISTS, FilterRow, Flow, Mode, Op
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.flows.words import list_name
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 
 OPS = {
     Op.IS_ANY_OF: gettext_lazy("is any of"),
@@ -58,11 +58,11 @@ def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.Names:
         tags=names.tags,
         fields=names.fields,
         connections={**names.connections, **_gone(Connection, connections, gone)},
-        mappings={**names.mappings, **_gone(MappingRow, mappings, gone)},
+        mappings={**names.mappings, **_gone(StoredMapping, mappings, gone)},
     )
 
 
-def _gone(model: type[Connection | MappingRow], ids: Iterable[int | None], said: str) -> dict[int, str]:
+def _gone(model: type[Connection | StoredMapping], ids: Iterable[int | None], said: str) -> dict[int, str]:
     return {pk: said % {"name": name} for pk, name in model.objects.filter(pk__in=list(ids)).values_list("pk", "name")}
 
 

@@ -12,7 +12,7 @@ from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.store.registrations import folded
 
 
@@ -45,7 +45,7 @@ class Listed:
 def listed(config: AccountConfig, wanted: Wanted) -> list[Listed]:
     """The mappings that are asked for, by name. Inside the account's scope; two queries, however many there are."""
     stamps = {
-        pk: (changed, by) for pk, changed, by in MappingRow.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
+        pk: (changed, by) for pk, changed, by in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
     }
     users: dict[int, dict[int, Flow]] = {}
     for flow in sorted(config.flows.values(), key=lambda flow: (flow.name.casefold(), flow.id)):

@@ -19,7 +19,7 @@ from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.restorable import Restorable, is_there
 from heliograph.domain.setup.fields import parse_source
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
@@ -42,14 +42,14 @@ def save_mapping(
     confirmed: bool = False,
     based_on: int | None = None,
     waiting: Mapping[str, str] | None = None,
-) -> MappingRow:
+) -> StoredMapping:
     """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten. waiting: texts to be kept
     sealed that were typed before, by field: SEALED stands for them in the mapping, or for those that are stored.
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
     s.needs_account()
-    row = MappingRow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
+    row = StoredMapping(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else mapping_row(id)
     if based_on is not None and row.number != based_on:
         raise SavedMeanwhile(row.number, row.changed_by)
     shown = None if id is None else dict(row.body)
@@ -82,7 +82,7 @@ def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
     return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
 
 
-def _keep_texts(s: Saving, row: MappingRow, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
+def _keep_texts(s: Saving, row: StoredMapping, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
     if stored == texts:
         return
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=texts)
@@ -106,10 +106,10 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
     return tags, fields
 
 
-def copy_mapping(s: Saving, id: int) -> MappingRow:
+def copy_mapping(s: Saving, id: int) -> StoredMapping:
     """A new mapping like another, with the same texts that are kept sealed, used by no flow. Raises NotThere."""
     mapping = FieldMapping.from_body(mapping_row(id).body)
-    taken = {name.casefold() for name in MappingRow.objects.filter(deleted_at=None).values_list("name", flat=True)}
+    taken = {name.casefold() for name in StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True)}
     base = _("Copy of %(name)s") % {"name": mapping.name[: MAX_NAME - 30]}
     names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
     name = next(name for name in names if name.casefold() not in taken)
@@ -154,9 +154,9 @@ def mapping_uses(account: int, id: int) -> list[Use]:
     return uses_above(account, Thing.MAPPING, id)
 
 
-def mapping_row(id: int) -> MappingRow:
+def mapping_row(id: int) -> StoredMapping:
     """The mapping that is not deleted. Raises NotThere."""
-    row: MappingRow | None = MappingRow.objects.filter(pk=id, deleted_at=None).first()
+    row: StoredMapping | None = StoredMapping.objects.filter(pk=id, deleted_at=None).first()
     if row is None:
         raise NotThere(f"There is no mapping {id}.")
     return row

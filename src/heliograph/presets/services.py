@@ -15,7 +15,7 @@ from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.presets import BlanksWrong, Preset
 from heliograph.domain.mapping.mapping import MAX_NAME
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.transaction import Saving
@@ -27,7 +27,7 @@ class Made:
 
     preset: Preset
     connection: Connection
-    mappings: tuple[MappingRow, ...]
+    mappings: tuple[StoredMapping, ...]
 
 
 def preset(key: str) -> Preset:
@@ -91,6 +91,6 @@ def _conditional(chosen: Preset) -> dict[str, str]:
 def _free_name(connection: str) -> str:
     """A name for a mapping that no other has."""
     base = _("%(connection)s mapping") % {"connection": connection[: MAX_NAME - 30]}
-    taken = {row.name.casefold() for row in MappingRow.objects.filter(deleted_at=None)}
+    taken = {row.name.casefold() for row in StoredMapping.objects.filter(deleted_at=None)}
     names = itertools.chain([base], (f"{base} {n}" for n in itertools.count(2)))
     return next(name for name in names if name.casefold() not in taken)

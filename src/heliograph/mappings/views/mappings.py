@@ -25,7 +25,7 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.mapping_drafts import Draft
 from heliograph.mappings.mapping_list import Listed, Wanted, listed
-from heliograph.mappings.models import Mapping as MappingRow
+from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
 from heliograph.mappings.views.mapping_form import Editing, act, read
@@ -145,7 +145,7 @@ def _asked(request: AccountRequest) -> dict[str, Any]:
 
 
 @needs(Role.ADMINISTRATOR)
-def _posted(request: AccountRequest, draft: Draft, row: MappingRow | None) -> HttpResponse:
+def _posted(request: AccountRequest, draft: Draft, row: StoredMapping | None) -> HttpResponse:
     do = request.POST.get("do", "save")
     editing = read(request.POST, draft)
     form = f"mapping {row.pk if row else 'new'}"
@@ -164,7 +164,7 @@ def _posted(request: AccountRequest, draft: Draft, row: MappingRow | None) -> Ht
     return _shown(request, editing, row, EDITOR, part="editor" if asks_for_part(request) else "")
 
 
-def _save(request: AccountRequest, editing: Editing, row: MappingRow | None, waiting: Mapping[str, str]) -> HttpResponse:
+def _save(request: AccountRequest, editing: Editing, row: StoredMapping | None, waiting: Mapping[str, str]) -> HttpResponse:
     """waiting: texts to be kept sealed that were typed, by field of the vault."""
     draft = editing.draft
     with transaction.atomic(using="read"):
@@ -201,20 +201,20 @@ def _meanwhile(request: AccountRequest, error: SavedMeanwhile) -> dict[str, Any]
     }
 
 
-def _editor(request: AccountRequest, editing: Editing, row: MappingRow | None, *, strict: bool = False) -> Editor:
+def _editor(request: AccountRequest, editing: Editing, row: StoredMapping | None, *, strict: bool = False) -> Editor:
     db = of_django(connections["read"])
     config = Committed(db).account(request.account.pk)
     return Editor(db, request.account.pk, config, editing, row.pk if row else 0, timezone.now(), strict)
 
 
-def _shown(request: AccountRequest, editing: Editing, row: MappingRow | None, template: str, *, part: str = "") -> HttpResponse:
+def _shown(request: AccountRequest, editing: Editing, row: StoredMapping | None, template: str, *, part: str = "") -> HttpResponse:
     with transaction.atomic(using="read"):
         editor = _editor(request, editing, row)
         return _answer(request, editor, row, template, part=part)
 
 
 def _answer(
-    request: AccountRequest, editor: Editor, row: MappingRow | None, template: str, *, part: str = "", status: int = 200, **more: Any
+    request: AccountRequest, editor: Editor, row: StoredMapping | None, template: str, *, part: str = "", status: int = 200, **more: Any
 ) -> HttpResponse:
     context = editor.context() | {
         "is_new": row is None,
@@ -229,7 +229,7 @@ def _answer(
     return page(request, template, part=part, status=status, **(context | more))
 
 
-def _menu(row: MappingRow) -> list[tuple[str, str]]:
+def _menu(row: StoredMapping) -> list[tuple[str, str]]:
     return [
         (_("Versions"), reverse("mapping-versions", args=(row.pk,))),
         (_("Copy"), reverse("mapping-copy", args=(row.pk,))),
@@ -237,7 +237,7 @@ def _menu(row: MappingRow) -> list[tuple[str, str]]:
     ]
 
 
-def _row(id: int) -> MappingRow:
+def _row(id: int) -> StoredMapping:
     try:
         return mapping_row(id)
     except NotThere:
