@@ -41,7 +41,7 @@ def fill(account: int, count: int) -> None:
     from heliograph.bench.work import EVENT
     from heliograph.options import Options
     from heliograph.recording.batches import record_batch
-    from heliograph.recording.items import Item
+    from heliograph.recording.items import RecordItem
     from heliograph.store.config_cache import Committed
     from heliograph.wiring import open_database
 
@@ -60,7 +60,7 @@ def fill(account: int, count: int) -> None:
                     "status": chance.choice(("Attended", "New", "Cancelled")),
                     "profile": profile,
                 }
-                items.append(Item(account, document, "bench", quiet=True))
+                items.append(RecordItem(account, document, "bench", quiet=True))
             record_batch(db, items, Committed(db))
 
 

@@ -52,12 +52,12 @@ class Stages:
         from heliograph.engine.worker.slot_ownership import AllSlots, SharedSlots
         from heliograph.options import Options
         from heliograph.store.config_cache import Committed
-        from heliograph.store.tokens import Grant
+        from heliograph.store.tokens import ApiGrant
         from heliograph.wiring import flight_folder, open_database, worker_setup
 
         options = Options.load()
         made = make(Wanted("STAGES", receiver, flows, matching))
-        self.grant = Grant(1, made.account, frozenset({"ingest"}))
+        self.grant = ApiGrant(1, made.account, frozenset({"ingest"}))
         setup = worker_setup(options)
         self.recorder, self.writer, self.reading = (open_database(options) for _ in range(3))
         self.ahead = _Ahead(self.recorder, Committed(self.recorder))

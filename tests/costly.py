@@ -20,18 +20,18 @@ from heliograph.domain.flow.flow import FilterRow, Op, Watch
 from heliograph.domain.registration.document import MAX_SESSIONS
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.engine.ingest import request_rules
-from heliograph.engine.ingest.problem_documents import Reply, reply_of
+from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Item
+from heliograph.recording.items import RecordItem
 from heliograph.recording.json_documents import MOST_VALUES
 from heliograph.store import configuration
-from heliograph.store.tokens import Grant
+from heliograph.store.tokens import ApiGrant
 from tests.world import ACCOUNT, World
 
 MEGABYTE = request_rules.LARGEST_ONE
 QUESTIONS, OPTIONS, SESSIONS, PROPERTIES = 300, 1_000, 1_000, 30
 LABEL = "abcdefghijklmnop"
-GRANT = Grant(1, ACCOUNT, frozenset({"ingest"}))
+GRANT = ApiGrant(1, ACCOUNT, frozenset({"ingest"}))
 TYPES = ("text", "number", "date", "select", "multi-select", "checkbox", "radio")
 OF_TYPE = {
     "text": "x" * 30,
@@ -84,28 +84,28 @@ class CostlyAccount:
         world.flow(connection, watch=Watch.SESSION_STATUS, session_statuses=(1,))
         world.flow(connection)
 
-    def record(self, body: bytes, code: str = "") -> Reply:
+    def record(self, body: bytes, code: str = "") -> IngestReply:
         """From the bytes to the commit, as a door and the batch writer do it on their threads. The body's code `?` is replaced."""
         body = body.replace(b'"code": "?"', f'"code": "{code or f"R{next(self._codes)}"}"'.encode(), 1)
         item = request_rules.item_of(body, GRANT, None)
-        if not isinstance(item, Item):
+        if not isinstance(item, RecordItem):
             return item
         return reply_of(record_batch(self.world.db, [item], self.world.source)[0])
 
     def record_many(self, body: bytes, n: int) -> None:
         """So many new registrations of one kind in one transaction."""
         made = [body.replace(b'"?"', f'"R{next(self._codes)}"'.encode(), 1) for _ in range(n)]
-        items = [item for item in (request_rules.item_of(each, GRANT, None) for each in made) if isinstance(item, Item)]
+        items = [item for item in (request_rules.item_of(each, GRANT, None) for each in made) if isinstance(item, RecordItem)]
         assert all(answer.is_recorded for answer in record_batch(self.world.db, items, self.world.source))
 
-    def record_after(self, before: bytes, body: bytes) -> tuple[int, Reply]:
+    def record_after(self, before: bytes, body: bytes) -> tuple[int, IngestReply]:
         """Lines of the second of two documents of one registration."""
         code = f"R{next(self._codes)}"
         reply = self.record(before, code)
         assert reply.status == 201, reply
         return self.lines_of(body, code)
 
-    def lines_of(self, body: bytes, code: str = "") -> tuple[int, Reply]:
+    def lines_of(self, body: bytes, code: str = "") -> tuple[int, IngestReply]:
         """How many lines of ours ran for it, each turn of a loop counted, and what was answered. The same at each run, whatever the machine does."""
         with counted() as lines:
             reply = self.record(body, code)

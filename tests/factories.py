@@ -17,7 +17,7 @@ from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES
 from heliograph.domain.snapshot import compile_account, compile_event
 from heliograph.recording.events import record_event
-from heliograph.recording.items import Item
+from heliograph.recording.items import RecordItem
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT, EVENT
 from heliograph.store.database import Database
@@ -28,7 +28,7 @@ _numbers = itertools.count(11)
 
 
 class Compiled:
-    """`domain.snapshot.Source` over a connection, with a memory of its own: tests have many databases in one process."""
+    """`domain.snapshot.ConfigSource` over a connection, with a memory of its own: tests have many databases in one process."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -116,9 +116,9 @@ class Setup:
         by_hand: bool = False,
         expected: int | None = None,
         **document: object,
-    ) -> Item:
+    ) -> RecordItem:
         """A document for the event."""
-        return Item(
+        return RecordItem(
             self.account,
             {"event": self.event_code, "code": code, **document},
             "test",

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping.mapping import Case, DateFormat, Kind, Mapping, Otherwise, Row, Source, Text, ValueMap, ValueType
+from heliograph.domain.mapping.mapping import (
+    Case,
+    DateFormat,
+    FixedText,
+    Mapping,
+    MappingKind,
+    MappingRow,
+    Otherwise,
+    SourceValue,
+    ValueMap,
+    ValueType,
+)
 from heliograph.domain.setup.fields import Subject
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow
@@ -34,21 +45,26 @@ def lead(tags: dict[str, int]) -> Mapping:
     return Mapping(
         "Lead mapping",
         rows=(
-            Row("FirstName", (Source("profile.first_name"),), required=True, trim=True, case=Case.PROPER),
-            Row("LastName", (Source("profile.last_name"),), required=True, trim=True, case=Case.PROPER),
-            Row("Email", (Source("profile.email"),), required=True, trim=True, case=Case.LOWER),
-            Row("Title", (Source("profile.position"), Text("  @ "), Source("profile.organization"))),
-            Row("Consent", (Source(f"answer.{tags['Consent']}"),), type=ValueType.BOOLEAN),
-            Row("Guests", (Source(f"answer.{tags['Guests']}"),), type=ValueType.NUMBER),
-            Row("Dietary", (Source(f"answer.{tags['Diet']}"),)),
-            Row("RegisteredOn", (Source("registration.created", date_format=DateFormat.DATE),)),
-            Row("Origin", (Text("Heliograph: "), Source("flow.name"))),
-            Row("address.street", (Source("profile.address_1"), Text(" "), Source("profile.address_2")), nested=True, trim=True),
-            Row("address.city", (Source("profile.city"),), nested=True, trim=True, case=Case.PROPER),
-            Row("address.country", (Source("profile.country", COUNTRIES),), nested=True, required=True),
-            Row("topics", (Source(f"answer.{tags['Topics']}"),), type=ValueType.LIST),
-            Row("phones[0].kind", (Text("work"),), nested=True),
-            Row("phones[0].number", (Source("profile.phone"),), nested=True, required=True, trim=True),
+            MappingRow("FirstName", (SourceValue("profile.first_name"),), required=True, trim=True, case=Case.PROPER),
+            MappingRow("LastName", (SourceValue("profile.last_name"),), required=True, trim=True, case=Case.PROPER),
+            MappingRow("Email", (SourceValue("profile.email"),), required=True, trim=True, case=Case.LOWER),
+            MappingRow("Title", (SourceValue("profile.position"), FixedText("  @ "), SourceValue("profile.organization"))),
+            MappingRow("Consent", (SourceValue(f"answer.{tags['Consent']}"),), type=ValueType.BOOLEAN),
+            MappingRow("Guests", (SourceValue(f"answer.{tags['Guests']}"),), type=ValueType.NUMBER),
+            MappingRow("Dietary", (SourceValue(f"answer.{tags['Diet']}"),)),
+            MappingRow("RegisteredOn", (SourceValue("registration.created", date_format=DateFormat.DATE),)),
+            MappingRow("Origin", (FixedText("Heliograph: "), SourceValue("flow.name"))),
+            MappingRow(
+                "address.street",
+                (SourceValue("profile.address_1"), FixedText(" "), SourceValue("profile.address_2")),
+                nested=True,
+                trim=True,
+            ),
+            MappingRow("address.city", (SourceValue("profile.city"),), nested=True, trim=True, case=Case.PROPER),
+            MappingRow("address.country", (SourceValue("profile.country", COUNTRIES),), nested=True, required=True),
+            MappingRow("topics", (SourceValue(f"answer.{tags['Topics']}"),), type=ValueType.LIST),
+            MappingRow("phones[0].kind", (FixedText("work"),), nested=True),
+            MappingRow("phones[0].number", (SourceValue("profile.phone"),), nested=True, required=True, trim=True),
         ),
     )
 
@@ -92,7 +108,8 @@ def make(site: Planned) -> Examples:
     first = lead(tags)
     with acme.setting_up() as s:
         older = replace(
-            first, rows=(*first.rows[:3], replace(first.rows[3], parts=(Source("profile.position"), Text(", "))), *first.rows[4:-1])
+            first,
+            rows=(*first.rows[:3], replace(first.rows[3], parts=(SourceValue("profile.position"), FixedText(", "))), *first.rows[4:-1]),
         )
         row = save_mapping(s, older)
     with acme.setting_up() as s:
@@ -102,10 +119,10 @@ def make(site: Planned) -> Examples:
             Mapping(
                 "Contact mapping",
                 rows=(
-                    Row("email", (Source("profile.email"),), required=True, trim=True, case=Case.LOWER),
-                    Row("last", (Source("profile.last_name"),), required=True),
-                    Row("topics", (Source(f"answer.{tags['Topics']}"),), type=ValueType.LIST),
-                    Row("entry.123", (Source("profile.position"), Text("  @ "), Source("profile.organization"))),
+                    MappingRow("email", (SourceValue("profile.email"),), required=True, trim=True, case=Case.LOWER),
+                    MappingRow("last", (SourceValue("profile.last_name"),), required=True),
+                    MappingRow("topics", (SourceValue(f"answer.{tags['Topics']}"),), type=ValueType.LIST),
+                    MappingRow("entry.123", (SourceValue("profile.position"), FixedText("  @ "), SourceValue("profile.organization"))),
                 ),
             ),
         )
@@ -113,11 +130,11 @@ def make(site: Planned) -> Examples:
             s,
             Mapping(
                 "API version header",
-                Kind.HEADER,
+                MappingKind.HEADER,
                 rows=(
-                    Row("X-Api-Version", (Text("2"),)),
-                    Row("X-Sent-By", (Source("account.code"),)),
-                    Row("X-Notes", (Source("profile.notes"),)),
+                    MappingRow("X-Api-Version", (FixedText("2"),)),
+                    MappingRow("X-Sent-By", (SourceValue("account.code"),)),
+                    MappingRow("X-Notes", (SourceValue("profile.notes"),)),
                 ),
             ),
         )
@@ -137,7 +154,9 @@ def of_events(site: Planned) -> StoredMapping:
         return save_mapping(
             s,
             Mapping(
-                "Event mapping", subject=Subject.EVENT, rows=(Row("code", (Source("event.code"),)), Row("name", (Source("event.name"),)))
+                "Event mapping",
+                subject=Subject.EVENT,
+                rows=(MappingRow("code", (SourceValue("event.code"),)), MappingRow("name", (SourceValue("event.name"),))),
             ),
         )
 
@@ -151,8 +170,8 @@ def of_sessions(site: Planned) -> StoredMapping:
                 "Session mapping",
                 subject=Subject.SESSION,
                 rows=(
-                    Row("email", (Source("profile.email"),)),
-                    Row("session", (Source("session.name"), Text(": "), Source("session.status"))),
+                    MappingRow("email", (SourceValue("profile.email"),)),
+                    MappingRow("session", (SourceValue("session.name"), FixedText(": "), SourceValue("session.status"))),
                 ),
             ),
         )
@@ -165,9 +184,9 @@ def names_what_is_gone(site: Planned, row: StoredMapping) -> int:
     with site.acme.setting_up() as s:
         badge = save_field(s, FieldFacts("profile", "badge-colour", "Badge colour")).pk
         rows = (
-            Row("Email", (Source("profile.email"), Text(" "), Source(f"answer.{extra}")), required=True),
-            Row("Title", (Text("Badge "), Source(f"profile.custom.{badge}")), required=True),
-            Row("Dietary", (Source(f"answer.{extra}"),)),
+            MappingRow("Email", (SourceValue("profile.email"), FixedText(" "), SourceValue(f"answer.{extra}")), required=True),
+            MappingRow("Title", (FixedText("Badge "), SourceValue(f"profile.custom.{badge}")), required=True),
+            MappingRow("Dietary", (SourceValue(f"answer.{extra}"),)),
         )
         number: int = save_mapping(s, replace(now, rows=rows), row.pk, confirmed=True).number
         save_mapping(s, now, row.pk, confirmed=True)
@@ -188,15 +207,21 @@ def with_longest_names(site: Planned) -> StoredMapping:
         field = save_field(s, FieldFacts("profile", "longest", LONGEST, "select", ("短い", LONGEST))).pk
         colours = ValueMap(((LONGEST, "最長の値"), ("短い", "🎈")), Otherwise.TEXT, LONGEST)
         rows = (
-            Row(
+            MappingRow(
                 LONGEST,
-                (Source(f"profile.custom.{field}", colours, if_empty=LONGEST), Text(LONGEST), Source(f"answer.{tag}")),
+                (SourceValue(f"profile.custom.{field}", colours, if_empty=LONGEST), FixedText(LONGEST), SourceValue(f"answer.{tag}")),
                 required=True,
             ),
-            Row("الاسم الكامل للمشارك في المؤتمر", (Source("profile.first_name"), Text(" من "), Source("profile.organization"))),
-            Row("参加者の会社名と役職", (Text("会社："), Source("profile.organization"), Text("、"), Source("profile.position"))),
-            Row("🎟️ ticket", (Text("👩‍💻 "), Source("registration.code")), case=Case.UPPER, trim=True),
-            Row(f"{LONGEST[:40]}.{LONGEST[:40]}[0].{LONGEST[:40]}", (Source(f"question.{tag}"),), nested=True),
+            MappingRow(
+                "الاسم الكامل للمشارك في المؤتمر",
+                (SourceValue("profile.first_name"), FixedText(" من "), SourceValue("profile.organization")),
+            ),
+            MappingRow(
+                "参加者の会社名と役職",
+                (FixedText("会社："), SourceValue("profile.organization"), FixedText("、"), SourceValue("profile.position")),
+            ),
+            MappingRow("🎟️ ticket", (FixedText("👩‍💻 "), SourceValue("registration.code")), case=Case.UPPER, trim=True),
+            MappingRow(f"{LONGEST[:40]}.{LONGEST[:40]}[0].{LONGEST[:40]}", (SourceValue(f"question.{tag}"),), nested=True),
         )
         return save_mapping(s, Mapping(LONGEST[:100], rows=rows))
 

@@ -11,23 +11,23 @@ from heliograph.accounts.models import Account, Role, User
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.lanes import Flight
-from heliograph.domain.delivery.outcomes import Cause, Delivered, Invalid, Outcome, Refused
+from heliograph.domain.delivery.outcomes import Cause, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Answer
+from heliograph.recording.items import ItemAnswer
 from heliograph.store import config_cache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue import outcomes
 from heliograph.store.queue.lanes import lock_lanes, open_actions
-from heliograph.store.queue.outcomes import Exchange, Settled
+from heliograph.store.queue.outcomes import Settled, StoredExchange
 from tests.databases import DatabaseFacts
 from tests.factories import Setup, account_setup
 
 PASSWORD = "a sentence to remember"
 REFUSED = Refused(Category.CONFIG, Cause.ANSWER, "The target answered 401.", left=True, status=401)
 BUSY = Refused(Category.CONNECTION, Cause.TIMEOUT, "No answer within 10 seconds.", left=True)
-INVALID = Invalid(("email is required and empty",))
+INVALID = ValidationFailed(("email is required and empty",))
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Site:
     planner: User
     viewer: User
 
-    def record(self, *documents: dict[str, object], by: str = "test", quiet: bool = False) -> list[Answer]:
+    def record(self, *documents: dict[str, object], by: str = "test", quiet: bool = False) -> list[ItemAnswer]:
         """Records documents of the account's event, each in a batch of its own."""
         out = []
         for document in documents:
@@ -74,9 +74,13 @@ class Site:
             )
             answered = status or (outcome.status if isinstance(outcome, (Delivered, Refused)) else None)
             message = (
-                outcome.message if isinstance(outcome, Refused) else "; ".join(outcome.problems) if isinstance(outcome, Invalid) else ""
+                outcome.message
+                if isinstance(outcome, Refused)
+                else "; ".join(outcome.problems)
+                if isinstance(outcome, ValidationFailed)
+                else ""
             )
-            exchange = Exchange(
+            exchange = StoredExchange(
                 at=now,
                 took=84_000,
                 category=outcome.category if isinstance(outcome, Refused) else None,

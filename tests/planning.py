@@ -25,7 +25,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.runner import Runner
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Answer, Item
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
@@ -68,10 +68,10 @@ class Planned:
             self.acme.tags[name] = save_tag(s, TagFacts(name, frozenset(kinds), label))
         return self.acme.tags[name]
 
-    def record(self, code: str, **document: object) -> Answer:
+    def record(self, code: str, **document: object) -> ItemAnswer:
         """Records a document of the event."""
         event = document.pop("event", EVENT)
-        item = Item(self.pk, {"event": event, "code": code, **document}, BY)
+        item = RecordItem(self.pk, {"event": event, "code": code, **document}, BY)
         (answer,) = record_batch(self.store, [item], Committed(self.store))
         assert answer.is_recorded, answer.problems
         return answer

@@ -36,7 +36,7 @@ from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import MINUTE, SEVERITY, Category
 from heliograph.domain.figures import ActionRow, AttemptRow, Delta, Figures, Period, RunRow, count, total
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping.mapping import Kind, Row, Source, Subject, Text
+from heliograph.domain.mapping.mapping import FixedText, MappingKind, MappingRow, SourceValue, Subject
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import TagKind
@@ -46,7 +46,7 @@ from heliograph.flows.services import flows as flow_services
 from heliograph.mappings.services import mapping_row, save_mapping
 from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Answer, Item
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
@@ -208,16 +208,16 @@ class Story:
         *,
         id: int | None = None,
         subject: Subject = Subject.REGISTRATION,
-        kind: Kind = Kind.PAYLOAD,
+        kind: MappingKind = MappingKind.PAYLOAD,
         required: Sequence[str] = (),
     ) -> int:
         """Saves a mapping. rows: target -> the source, or sources and typed texts ("=text") in order."""
 
-        def part(text: str) -> Source | Text:
-            return Text(text[1:]) if text.startswith("=") else Source(text)
+        def part(text: str) -> SourceValue | FixedText:
+            return FixedText(text[1:]) if text.startswith("=") else SourceValue(text)
 
         made = tuple(
-            Row(target, tuple(part(p) for p in ([parts] if isinstance(parts, str) else parts)), required=target in required)
+            MappingRow(target, tuple(part(p) for p in ([parts] if isinstance(parts, str) else parts)), required=target in required)
             for target, parts in rows.items()
         )
         with self.saving() as s:
@@ -270,14 +270,14 @@ class Story:
 
     # ---- what happens
 
-    def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> Answer:
+    def record(self, code: str, event: str = "SUMMIT", *, first: str | None = None, **document: Any) -> ItemAnswer:
         """Records one registration document."""
         if first is not None:
             document["profile"] = {**document.get("profile", {}), "first_name": first}
         return self.record_many([{"event": event, "code": code, **document}])[0]
 
-    def record_many(self, documents: Sequence[dict[str, Any]]) -> list[Answer]:
-        answers = record_batch(self.db, [Item(self.account, {"event": "SUMMIT", **d}, BY) for d in documents], self.source)
+    def record_many(self, documents: Sequence[dict[str, Any]]) -> list[ItemAnswer]:
+        answers = record_batch(self.db, [RecordItem(self.account, {"event": "SUMMIT", **d}, BY) for d in documents], self.source)
         assert all(answer.is_recorded for answer in answers), answers
         for document, answer in zip(documents, answers, strict=True):
             assert answer.registration is not None

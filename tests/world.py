@@ -28,12 +28,12 @@ from heliograph.engine.worker.worker import Setup, Worker
 from heliograph.outbound.guard import Policy
 from heliograph.recording.batches import record_batch
 from heliograph.recording.events import record_event
-from heliograph.recording.items import Answer, Item
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue import rescheduling, submissions
-from heliograph.store.secrets import Place, Vault, save_secret
+from heliograph.store.secrets import SecretPlace, Vault, save_secret
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE, until
 
@@ -138,7 +138,7 @@ class World:
         with self.db.transaction():
             self.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
-            save_secret(self.db, self.vault, Place(ACCOUNT, "connection", number, "path"), rest)
+            save_secret(self.db, self.vault, SecretPlace(ACCOUNT, "connection", number, "path"), rest)
             rescheduling.cure_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
         return number
 
@@ -179,14 +179,16 @@ class World:
 
     # Acting.
 
-    def record(self, code: str, status: str = "Attended", first_name: str = "Zoë", db: Database | None = None, **more: object) -> Answer:
+    def record(
+        self, code: str, status: str = "Attended", first_name: str = "Zoë", db: Database | None = None, **more: object
+    ) -> ItemAnswer:
         """Records one registration document."""
         return self.record_many([{"code": code, "status": status, "profile": {"first_name": first_name}, **more}], db)[0]
 
-    def record_many(self, documents: list[dict[str, object]], db: Database | None = None) -> list[Answer]:
+    def record_many(self, documents: list[dict[str, object]], db: Database | None = None) -> list[ItemAnswer]:
         used = db or self.db
         source = self.source if db is None else Committed(used, ConfigCache())
-        items = [Item(ACCOUNT, {"event": "SUMMIT", **document}, "test") for document in documents]
+        items = [RecordItem(ACCOUNT, {"event": "SUMMIT", **document}, "test") for document in documents]
         answers = record_batch(used, items, source)
         assert all(a.is_recorded for a in answers), [a for a in answers if not a.is_recorded]
         for worker in self.workers:

@@ -14,7 +14,7 @@ from heliograph.domain.flow.flow import LISTS, Destination, FilterRow, Flow, Mod
 from heliograph.domain.registration.change import KEEP, Change, Facet, RegistrationState, SessionState, SubjectKind, Upsert
 from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES
-from heliograph.domain.snapshot import Entry, compile_account, compile_event
+from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 OLD = NOW - timedelta(days=3)
@@ -135,13 +135,13 @@ def accounts(draw: st.DrawFn, *, count: int = 4) -> AccountConfig:
     of_event = {"name": "m", "kind": "payload", "subject": "event", "rows": [{"target": "e", "parts": [{"source": "event.code"}]}]}
     connection = {"name": "C", "auth": "Open / No Auth", "origin": "https://crm.example.org", "secrets": ["path"]}
     entries = [
-        Entry("account", 7, 1, {"code": "ACME", "name": "Acme", "timezone": "UTC", "signal_enabled": draw(st.sampled_from((True,) * 9 + (False,)))}),
-        Entry("statuses", 7, 1, statuses),
-        Entry("tags", 7, 1, {"tags": [{"id": t, "name": f"T{t}", "label": f"T{t}", "kinds": ["registration_status"]} for t in TAGS]}),
-        Entry("mapping", 1, 1, mapping),
-        Entry("mapping", 3, 1, of_event),
-        Entry("connection", 1, 1, connection),
-        *(Entry("flow", id, flow.number, flow.to_body()) for id in range(1, count + 1) for flow in [draw(flows(id))]),
+        HistoryEntry("account", 7, 1, {"code": "ACME", "name": "Acme", "timezone": "UTC", "signal_enabled": draw(st.sampled_from((True,) * 9 + (False,)))}),
+        HistoryEntry("statuses", 7, 1, statuses),
+        HistoryEntry("tags", 7, 1, {"tags": [{"id": t, "name": f"T{t}", "label": f"T{t}", "kinds": ["registration_status"]} for t in TAGS]}),
+        HistoryEntry("mapping", 1, 1, mapping),
+        HistoryEntry("mapping", 3, 1, of_event),
+        HistoryEntry("connection", 1, 1, connection),
+        *(HistoryEntry("flow", id, flow.number, flow.to_body()) for id in range(1, count + 1) for flow in [draw(flows(id))]),
     ]  # fmt: skip
     return compile_account(7, 1, draw(st.permutations(entries)))
 
@@ -158,11 +158,11 @@ def events(draw: st.DrawFn) -> EventConfig:
         7,
         1,
         [
-            Entry("event", 3, 1, {
+            HistoryEntry("event", 3, 1, {
                 "code": "SUMMIT", "name": "Summit", "status": draw(st.sampled_from((*EVENT_STATUS_IDS.values(), 503, 503, 503))),
                 "custom": draw(st.dictionaries(st.just("9"), VALUES.map(list))), "tags": sorted(draw(_tag_sets)),
             }),
-            Entry("setup", 3, 1, {
+            HistoryEntry("setup", 3, 1, {
                 "statuses": tagged(STATUSES[2:], **{"class": "Pending"}), "types": tagged(TYPES), "properties": tagged((21, 22)),
                 "questions": [{"id": q, "code": f"q{q}", "label": f"Q{q}", "type": "text", "tag": None} for q in QUESTIONS],
                 "sessions": [{"id": s, "code": f"S{s}", "name": f"S{s}"} for s in SESSIONS],

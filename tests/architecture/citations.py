@@ -316,7 +316,7 @@ _DATA = {
 
 
 def names(text: str, path: Path) -> Iterator[str]:
-    """A module or what stands in it: `store.gate`, `domain.snapshot.Source`; by less of its path, `lanes.choose`; or a library's, `select.epoll`."""
+    """A module or what stands in it: `store.gate`, `domain.snapshot.ConfigSource`; by less of its path, `lanes.choose`; or a library's, `select.epoll`."""
     for found in {*_NAME.findall(text), *_TREE.findall(text)}:
         first, *rest = found.split(".")
         if rest[-1] not in _ENDINGS and first not in _DATA and not _is_ours(first, rest) and not _is_of_a_library(found):

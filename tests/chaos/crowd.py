@@ -19,7 +19,7 @@ from tests.waiting import until
 
 from heliograph.domain.delivery.action import Does
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
 
 STATUSES = ("Pre-Registered", "Attended", "Cancelled", "New")
@@ -53,7 +53,7 @@ class Crowd:
     longest_save: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
     _errors: list[BaseException] = field(default_factory=list)
-    _shared: list[Item] = field(default_factory=list)
+    _shared: list[RecordItem] = field(default_factory=list)
     """Items that another recorder may send again, under the same key."""
     _promised: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -137,21 +137,21 @@ class Crowd:
             self._wake()
         db.close()
 
-    def _item(self, draw: random.Random, mark: str) -> Item:
+    def _item(self, draw: random.Random, mark: str) -> RecordItem:
         document = {
             "event": "SUMMIT",
             "code": f"R{draw.randrange(self.size.registrations):03d}",
             "status": draw.choice(STATUSES),
             "profile": {"first_name": mark},
         }
-        return Item(self.story.account, document, BY, key=mark)
+        return RecordItem(self.story.account, document, BY, key=mark)
 
-    def _answered(self, item: Item, answer: Answer) -> None:
+    def _answered(self, item: RecordItem, answer: ItemAnswer) -> None:
         self._did(answer.outcome.value)
-        if answer.outcome is Outcome.RUNNING:
+        if answer.outcome is ItemOutcome.RUNNING:
             return
         assert answer.is_recorded, answer
-        assert answer.outcome in (Outcome.CREATED, Outcome.UPDATED), answer  # each mark is new, and so are the data
+        assert answer.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED), answer  # each mark is new, and so are the data
         assert item.key is not None
         self._promise(str(item.document["code"]), answer.version, item.key)
 

@@ -15,7 +15,7 @@ from heliograph.connections.services.connections import ConnectionFacts, save_co
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
-from heliograph.domain.mapping.mapping import Mapping, Row, Source
+from heliograph.domain.mapping.mapping import Mapping, MappingRow, SourceValue
 from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Flow as FlowRow
@@ -96,7 +96,14 @@ def acme() -> Acme:
             ),
         )
         made.mapping = save_mapping(
-            s, Mapping("Lead", rows=(Row("email", (Source("profile.email"),)), Row("diet", (Source(f"answer.{made.tags['Diet'].pk}"),))))
+            s,
+            Mapping(
+                "Lead",
+                rows=(
+                    MappingRow("email", (SourceValue("profile.email"),)),
+                    MappingRow("diet", (SourceValue(f"answer.{made.tags['Diet'].pk}"),)),
+                ),
+            ),
         )
     with made.setting_up() as s:
         made.flow = save_flow(

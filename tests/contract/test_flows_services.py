@@ -13,16 +13,16 @@ from tests.contract.setting_up import BY, Acme, acme
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, connection_url, delete_connection, save_connection
 from heliograph.domain.connection.connection import Secret
-from heliograph.domain.flow.completeness import Lack, Missing
+from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping.mapping import Mapping, Row, Source, Subject, Text
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, Subject
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination as DestinationRow
 from heliograph.flows.models import Flow as FlowRow
 from heliograph.flows.services import flows
 from heliograph.mappings.services import delete_mapping, mapping_uses, save_mapping
-from heliograph.recording.items import Item
+from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.models import CustomField
@@ -109,11 +109,11 @@ def test_F2_a_connection_that_loses_its_password_asks_first(made: Acme) -> None:
     facts = ConnectionFacts({"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}, forget=frozenset({Secret.PASSWORD}))
     with pytest.raises(AsksFirst) as asked, made.setting_up() as s:
         save_connection(s, facts, pk(made.connection))
-    assert [(stop.flow, [m.lack for m in stop.missing]) for stop in asked.value.stops] == [(pk(made.flow), [Lack.CONNECTION])]
+    assert [(stop.flow, [m.lack for m in stop.missing]) for stop in asked.value.stops] == [(pk(made.flow), [FlowLack.CONNECTION])]
     assert lacks(made) == ()
     with made.setting_up() as s:
         save_connection(s, facts, pk(made.connection), confirmed=True)
-    assert [m.lack for m in lacks(made)] == [Lack.CONNECTION]
+    assert [m.lack for m in lacks(made)] == [FlowLack.CONNECTION]
 
 
 def test_names_are_unique_whatever_their_case(made: Acme) -> None:
@@ -147,10 +147,16 @@ def test_P12_what_a_flow_uses_is_not_deletable(made: Acme) -> None:
 def test_a_mapping_names_only_what_the_account_has(made: Acme) -> None:
     for source in ("answer.999999", f"answer.{made.tags['Registered'].pk}", "profile.custom.999999", "event.custom.999999"):
         with pytest.raises(Invalid, match="There is no"), made.setting_up() as s:
-            save_mapping(s, Mapping("X", rows=(Row("a", (Source(source),)),)))
+            save_mapping(s, Mapping("X", rows=(MappingRow("a", (SourceValue(source),)),)))
     with made.setting_up() as s:
         save_mapping(
-            s, Mapping("X", rows=(Row("a", (Source("property.-1"), Text("!"), Source(f"previous.answer.{made.tags['Diet'].pk}"))),))
+            s,
+            Mapping(
+                "X",
+                rows=(
+                    MappingRow("a", (SourceValue("property.-1"), FixedText("!"), SourceValue(f"previous.answer.{made.tags['Diet'].pk}"))),
+                ),
+            ),
         )
 
 
@@ -159,7 +165,7 @@ def test_P12_a_tag_or_field_that_a_mapping_takes_is_not_deletable(made: Acme) ->
         delete_tag(s, made.tags["Diet"].pk)
     with made.setting_up() as s:
         size = save_field(s, FieldFacts("profile", "size", "Size"))
-        save_mapping(s, Mapping("Sizes", rows=(Row("a", (Source(f"profile.custom.{size.pk}"),)),)))
+        save_mapping(s, Mapping("Sizes", rows=(MappingRow("a", (SourceValue(f"profile.custom.{size.pk}"),)),)))
     with pytest.raises(InUse, match="mapping Sizes"), made.setting_up() as s:
         delete_field(s, size.pk)
 
@@ -179,7 +185,7 @@ def test_F2_an_incomplete_flow_can_be_saved(made: Acme) -> None:
     assert row.is_active
     assert row.mode == Mode.TEST
     made.flow = row
-    assert [m.lack for m in lacks(made)] == [Lack.NAME, Lack.WATCH, Lack.DESTINATION]
+    assert [m.lack for m in lacks(made)] == [FlowLack.NAME, FlowLack.WATCH, FlowLack.DESTINATION]
 
 
 def test_F2_making_a_running_flow_incomplete_asks_first(made: Acme) -> None:
@@ -256,7 +262,7 @@ def test_P12_deleting_a_lists_last_tag_makes_the_flow_incomplete(made: Acme) -> 
         flows.save_flow(s, replace(facts, watch=Watch.REGISTRATION, properties=(vip,)), facts.id)
         delete_tag(s, vip)
     assert made.flow_facts().emptied == ("properties",)
-    assert lacks(made) == (Missing(Lack.LIST, "properties"),)
+    assert lacks(made) == (Missing(FlowLack.LIST, "properties"),)
     with scope(account=made.pk):
         assert not FlowRow.objects.get(pk=facts.id).is_complete
     assert not any(made.config().by_facet.values())
@@ -368,7 +374,7 @@ def test_the_loader_compiles_a_version_once_and_forgets_the_oldest(made: Acme) -
 
 def register(made: Acme, code: str, status: str) -> None:
     with made.planning() as s:
-        answers = record(s.db, [Item(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], s.source)
+        answers = record(s.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, "status": status}, by=BY)], s.source)
     assert answers[0].is_recorded, answers[0].problems
 
 

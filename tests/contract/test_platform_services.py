@@ -14,7 +14,7 @@ from heliograph.accounts.models import AuditEntry
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUSES, SESSION_STATUSES, StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.recording.items import Item
+from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.models import RegistrationProperty
@@ -37,7 +37,7 @@ def made() -> Acme:
 def register(made: Acme, code: str, **document: object) -> None:
     """Records a registration."""
     with made.planning() as s:
-        answers = record(s.db, [Item(made.pk, {"event": "SUMMIT-26", "code": code, **document}, by=BY)], s.source)
+        answers = record(s.db, [RecordItem(made.pk, {"event": "SUMMIT-26", "code": code, **document}, by=BY)], s.source)
     assert answers[0].is_recorded, answers[0].problems
 
 
@@ -238,7 +238,7 @@ def test_P9_an_event_leaves_testing_only_after_its_registrations_are_marked(made
         event = save_event(s, EventState("DRY-RUN", "Dry run", made.event_status("Testing")))
     trying = Acme(made.account, event=event)
     with trying.planning() as s:
-        record(s.db, [Item(made.pk, {"event": "DRY-RUN", "code": "D1", "properties": {"Test": False}}, by=BY)], s.source)
+        record(s.db, [RecordItem(made.pk, {"event": "DRY-RUN", "code": "D1", "properties": {"Test": False}}, by=BY)], s.source)
     live = replace(trying.event_config().state, status=made.event_status("Live"))
     with pytest.raises(MarksFirst) as refused, trying.planning() as s:
         save_event(s, live, event)

@@ -30,13 +30,13 @@ from heliograph.retry.retry_items import Wanted as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
 from heliograph.store.queue import lanes, outcomes, rescheduling, slots, submissions
-from heliograph.store.queue.lanes import Want
-from heliograph.store.queue.outcomes import Exchange, Settled
+from heliograph.store.queue.lanes import LaneWant
+from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.web.cursor import Cursor
 
 ROWS = 20_000
 CONNECTIONS = 40
-EXCHANGE = Exchange(1, 1, None, 200, "", 1, "", "", "")
+EXCHANGE = StoredExchange(1, 1, None, 200, "", 1, "", "", "")
 
 
 ID = "1000000 + i"
@@ -125,7 +125,7 @@ def ready(db: Explaining, count: int = 20) -> list[int]:
 def test_D9_reading_ahead_goes_by_connection(explaining: Explaining) -> None:
     found = lanes.connections_with_work(explaining, ROWS)
     assert len(found) == 4  # every 20th row of 40 connections is ready, the next one is due
-    wants = [Want(c, rank, 50) for c in found for rank in (*Rank, None)]
+    wants = [LaneWant(c, rank, 50) for c in found for rank in (*Rank, None)]
     read = lanes.read_lanes(explaining, wants, ROWS)
     assert len(read) == 200
     assert len(lanes.open_actions(explaining, [stored.lane.id for stored in read], also=[1_000_007])) == 201

@@ -13,7 +13,7 @@ from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes, read_state
-from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
 from heliograph.store.database import Database
 
@@ -22,11 +22,11 @@ class Undone(Exception):
     """The caller changes its mind."""
 
 
-def save(s: Setup, *items: Item) -> list[Answer]:
+def save(s: Setup, *items: RecordItem) -> list[ItemAnswer]:
     return record_batch(s.db, items, s.source)
 
 
-def one(s: Setup, code: str = "R1", /, **document: object) -> Answer:
+def one(s: Setup, code: str = "R1", /, **document: object) -> ItemAnswer:
     (answer,) = save(s, s.item(code, **document))
     return answer
 
@@ -54,7 +54,7 @@ def state_of(s: Setup, code: str = "R1"):
 
 def test_P10_a_creation_is_one_change_with_a_run_and_an_action(setup):
     answer = one(setup, status="Attended", profile={"first_name": "Zoë", "last_name": "Müller"})
-    assert (answer.outcome, answer.version, len(answer.changes)) == (Outcome.CREATED, 1, 1)
+    assert (answer.outcome, answer.version, len(answer.changes)) == (ItemOutcome.CREATED, 1, 1)
     assert facets(setup) == [Facet.CREATED | Facet.STATUS_CHANGED]
     (change,) = rows(setup, "change", "id, registration_id, version, mode, processed, quiet, by")[1:]
     assert change[0] == answer.changes[0]
@@ -71,7 +71,7 @@ def test_P10_a_creation_is_one_change_with_a_run_and_an_action(setup):
 
 def test_P10_a_later_status_change_is_updated_and_status_changed(setup):
     one(setup)
-    assert one(setup, status="Attended").outcome is Outcome.UPDATED
+    assert one(setup, status="Attended").outcome is ItemOutcome.UPDATED
     assert one(setup, profile={"email": "a@example.org"}).version == 3
     assert facets(setup) == [Facet.CREATED | Facet.STATUS_CHANGED, Facet.UPDATED | Facet.STATUS_CHANGED, Facet.UPDATED]
 
@@ -81,7 +81,7 @@ def test_P10_a_save_that_changes_nothing_makes_no_change(setup):
     first = one(setup, **document)
     before = [count(setup, table) for table in ("change", "run", "action", "figure_delta")]
     again = one(setup, **document)
-    assert again == Answer(Outcome.UNCHANGED, first.registration, 1)
+    assert again == ItemAnswer(ItemOutcome.UNCHANGED, first.registration, 1)
     assert [count(setup, table) for table in ("change", "run", "action", "figure_delta")] == before
 
 
@@ -98,7 +98,7 @@ def test_P10_each_session_registration_has_its_own_change(setup):
     answer = one(setup, sessions=[{"code": "KEYNOTE"}, {"code": "PANEL", "status": "Waitlisted"}])
     assert len(answer.changes) == 3
     again = one(setup, sessions=[{"code": "KEYNOTE", "status": "Attended"}, {"code": "PANEL", "status": "Waitlisted"}])
-    assert (again.outcome, again.version, len(again.changes)) == (Outcome.UPDATED, 1, 1)
+    assert (again.outcome, again.version, len(again.changes)) == (ItemOutcome.UPDATED, 1, 1)
     assert facets(setup) == [Facet.CREATED | Facet.STATUS_CHANGED, *[Facet.SESSION_STATUS_CHANGED] * 3]
     found = rows(setup, "change", "subject_id, version, session_id", "id")[2:]
     (keynote, one_, session), (panel, _, _), (same, two, _) = found
@@ -145,7 +145,7 @@ def test_P10_nothing_is_recorded_where_the_caller_rolls_back(setup):
     def undone() -> None:
         with setup.db.transaction():
             (answer,) = record(setup.db, [setup.item("R1", key="k")], setup.source)
-            assert answer.outcome is Outcome.CREATED
+            assert answer.outcome is ItemOutcome.CREATED
             raise Undone
 
     with pytest.raises(Undone):
@@ -162,7 +162,7 @@ def test_P8_clearing_is_active_is_one_last_change_and_later_ones_are_judged_by_n
     one(setup, active=False, status="Cancelled")
     assert count(setup, "run") == 2
     answer = one(setup, status="New", sessions=[{"code": "KEYNOTE"}])
-    assert (answer.outcome, len(answer.changes)) == (Outcome.UPDATED, 2)
+    assert (answer.outcome, len(answer.changes)) == (ItemOutcome.UPDATED, 2)
     assert count(setup, "run") == 2
     one(setup, active=True)
     assert count(setup, "run") == 3
@@ -171,7 +171,7 @@ def test_P8_clearing_is_active_is_one_last_change_and_later_ones_are_judged_by_n
 
 def test_P9_quiet_is_in_the_timeline_and_judged_by_no_flow(setup):
     (answer,) = save(setup, setup.item("R1", quiet=True, status="Attended"))
-    assert answer.outcome is Outcome.CREATED
+    assert answer.outcome is ItemOutcome.CREATED
     assert rows(setup, "change", "quiet, processed")[1:] == [(True, False)]
     assert count(setup, "run") == count(setup, "action") == 0
 
@@ -210,12 +210,12 @@ def test_I2_absent_is_unchanged_and_null_is_cleared(setup):
 
 
 def test_I2_what_a_sender_sent_later_is_not_overwritten_by_what_it_sent_before(setup):
-    assert one(setup, modified="2026-03-01T09:30:00Z", order_code="1").outcome is Outcome.CREATED
-    assert one(setup, modified="2026-03-01T09:29:59Z", order_code="0").outcome is Outcome.STALE
-    assert one(setup, modified="2026-03-01T10:30:00+01:00", order_code="2").outcome is Outcome.UPDATED  # equal
-    assert one(setup, order_code="3").outcome is Outcome.UPDATED  # absent
-    assert one(setup, modified="2026-03-02T00:00:00Z", order_code="3").outcome is Outcome.UNCHANGED
-    assert one(setup, modified="2026-03-01T23:00:00Z", order_code="4").outcome is Outcome.STALE  # the unchanged one counts
+    assert one(setup, modified="2026-03-01T09:30:00Z", order_code="1").outcome is ItemOutcome.CREATED
+    assert one(setup, modified="2026-03-01T09:29:59Z", order_code="0").outcome is ItemOutcome.STALE
+    assert one(setup, modified="2026-03-01T10:30:00+01:00", order_code="2").outcome is ItemOutcome.UPDATED  # equal
+    assert one(setup, order_code="3").outcome is ItemOutcome.UPDATED  # absent
+    assert one(setup, modified="2026-03-02T00:00:00Z", order_code="3").outcome is ItemOutcome.UNCHANGED
+    assert one(setup, modified="2026-03-01T23:00:00Z", order_code="4").outcome is ItemOutcome.STALE  # the unchanged one counts
     assert state_of(setup).order_code == "3"
 
 
@@ -230,25 +230,25 @@ def test_I2_stale_within_one_batch(setup):
 def test_I2_an_edit_by_hand_is_never_stale_and_makes_none(setup):
     one(setup, modified="2026-03-01T09:30:00Z", order_code="1")
     (answer,) = save(setup, setup.item("R1", by_hand=True, modified="2020-01-01T00:00:00Z", order_code="2"))
-    assert answer.outcome is Outcome.UPDATED
+    assert answer.outcome is ItemOutcome.UPDATED
     (answer,) = save(setup, setup.item("R1", by_hand=True, modified="2030-01-01T00:00:00Z", order_code="3"))
-    assert answer.outcome is Outcome.UPDATED
-    assert one(setup, modified="2026-03-01T09:30:01Z", order_code="4").outcome is Outcome.UPDATED
+    assert answer.outcome is ItemOutcome.UPDATED
+    assert one(setup, modified="2026-03-01T09:30:01Z", order_code="4").outcome is ItemOutcome.UPDATED
 
 
 def test_I2_a_newer_version_than_the_form_showed_is_a_conflict(setup):
     first = one(setup, order_code="1")
     one(setup, order_code="2")
     (answer,) = save(setup, setup.item("R1", by_hand=True, expected=1, order_code="3"))
-    assert answer == Answer(Outcome.CONFLICT, first.registration, 2)
+    assert answer == ItemAnswer(ItemOutcome.CONFLICT, first.registration, 2)
     assert state_of(setup).order_code == "2"
     (answer,) = save(setup, setup.item("R1", by_hand=True, expected=2, order_code="3"))
-    assert (answer.outcome, answer.version) == (Outcome.UPDATED, 3)
+    assert (answer.outcome, answer.version) == (ItemOutcome.UPDATED, 3)
 
 
 def test_I2_a_conflict_about_what_is_not_there_makes_no_row(setup):
     (answer,) = save(setup, setup.item("GONE", expected=4))
-    assert answer == Answer(Outcome.CONFLICT, None, 0)
+    assert answer == ItemAnswer(ItemOutcome.CONFLICT, None, 0)
     assert count(setup, "registration") == 0
     answers = save(setup, setup.item("R1", expected=4), setup.item("R1"))
     assert [a.outcome.value for a in answers] == ["conflict", "created"]
@@ -264,8 +264,8 @@ def test_I2_codes_are_compared_exactly_after_nfc_and_trim(setup):
 
 
 def test_I2_an_unknown_event_is_refused_with_the_codes_that_there_are(setup):
-    (answer,) = record_batch(setup.db, [Item(setup.account, {"event": "SUMMIT-27", "code": "R1"}, "test")], setup.source)
-    assert answer.outcome is Outcome.REFUSED
+    (answer,) = record_batch(setup.db, [RecordItem(setup.account, {"event": "SUMMIT-27", "code": "R1"}, "test")], setup.source)
+    assert answer.outcome is ItemOutcome.REFUSED
     assert [(p.field, p.allowed, p.value) for p in answer.problems] == [("event", (setup.event_code,), "SUMMIT-27")]
 
 
@@ -286,7 +286,7 @@ def test_I1_an_account_never_meets_another_ones_event(setup, store):
     assert count(setup, "registration") == count(other, "registration") == 1
     assert rows(other, "action", "flow_id") == [(other.flows["All"],)]
     own = Compiled(store)
-    (answer,) = record_batch(store, [Item(other.account, {"event": "ONLY-HERE", "code": "R1"}, "test")], own)
+    (answer,) = record_batch(store, [RecordItem(other.account, {"event": "ONLY-HERE", "code": "R1"}, "test")], own)
     assert answer.problems[0].allowed == (other.event_code,)
 
 
@@ -334,7 +334,7 @@ def test_F7_a_flow_that_cannot_be_decided_is_a_retry_item_of_category_system(set
     body = setup.source.account(setup.account).flows[setup.flows["All"]].to_body()
     broken = {**body, "filters": [{"field": "event.nonsense", "op": "is not empty", "values": []}]}
     setup.save({("flow", setup.id(950)): {**broken, "destinations": [{**body["destinations"][0], "id": setup.id(950)}]}})
-    assert one(setup).outcome is Outcome.CREATED
+    assert one(setup).outcome is ItemOutcome.CREATED
     assert rows(setup, "run", "flow_id, decision, reason") == [(setup.flows["All"], 2, ""), (setup.id(950), 1, "decision failed")]
     assert count(setup, "judgement") == count(setup, "action") == 1
 
@@ -389,7 +389,7 @@ def test_P10_the_statements_of_a_batch_do_not_grow_with_it(setup):
     def statements(count: int, prefix: str) -> int:
         status = ("New", "Invited", "Nonsense")
         items = [setup.item(f"{prefix}{n}", key=f"{prefix}{n}", status=status[n % 3], sessions=[{"code": "KEYNOTE"}]) for n in range(count)]
-        items += [Item(setup.account, {"event": f"NO-{n}", "code": "R"}, "test") for n in range(count // 10)]
+        items += [RecordItem(setup.account, {"event": f"NO-{n}", "code": "R"}, "test") for n in range(count // 10)]
         counting = Counting(setup.db)
         with setup.db.transaction():
             record(counting, items, setup.source)

@@ -14,17 +14,17 @@ from tests.waiting import until
 from heliograph.domain.registration.document import resolve
 from heliograph.recording import batches
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Item, Outcome, Prepared
+from heliograph.recording.items import ItemOutcome, PreparedItem, RecordItem
 from heliograph.store import configuration
 from heliograph.store.database import Database
 
 
-def spoilt(s: Setup, code: str) -> Item:
+def spoilt(s: Setup, code: str) -> RecordItem:
     """An item that got past the checks of documents with a number that no database holds."""
     item = s.item(code)
     account, event = s.source.account(s.account), s.source.event(s.event)
     upsert = replace(resolve(item.document, account, event), attendee_type=2**70)
-    item.prepared = Prepared(account.version, event.version, event.id, code, upsert)
+    item.prepared = PreparedItem(account.version, event.version, event.id, code, upsert)
     return item
 
 
@@ -49,9 +49,9 @@ class Watching:
 def test_I2_a_bad_item_is_found_by_halving_and_costs_its_neighbours_nothing(setup, bad):
     items = [spoilt(setup, f"R{n}") if n in bad else setup.item(f"R{n}") for n in range(100)]
     answers = record_batch(setup.db, items, setup.source)
-    wrong = {Outcome.REFUSED, Outcome.FAILED}
+    wrong = {ItemOutcome.REFUSED, ItemOutcome.FAILED}
     assert [n for n, a in enumerate(answers) if a.outcome in wrong] == list(bad)
-    assert {a.outcome for n, a in enumerate(answers) if n not in bad} == {Outcome.CREATED}
+    assert {a.outcome for n, a in enumerate(answers) if n not in bad} == {ItemOutcome.CREATED}
     assert setup.db.all("SELECT count(*) FROM registration WHERE account_id = :a", {"a": setup.account}) == [(100 - len(bad),)]
 
 
@@ -73,7 +73,7 @@ def test_I3_a_key_repeated_across_halves_has_the_first_answer(setup):
     items = [setup.item("R1", key="k", order_code="1"), spoilt(setup, "R2"), setup.item("R3"), setup.item("R1", key="k", order_code="1")]
     answers = record_batch(setup.db, items, setup.source, endpoint="rest")
     assert answers[0] == answers[3]
-    assert answers[0].outcome is Outcome.CREATED
+    assert answers[0].outcome is ItemOutcome.CREATED
 
 
 def test_an_error_of_ours_at_one_account_spares_the_others(setup, connect):
@@ -106,7 +106,7 @@ def test_a_batch_that_lost_to_another_is_tried_again_whole(setup, lost):
 
     watching = Watching(setup.db, trouble=once)
     (answer,) = record_batch(watching, [setup.item("R1")], setup.source)
-    assert answer.outcome is Outcome.CREATED
+    assert answer.outcome is ItemOutcome.CREATED
     assert watching.begun == batches.TRIES
 
     def always(_: int) -> None:
@@ -123,7 +123,7 @@ def test_a_real_deadlock_is_tried_again(setup, connect):
     record_batch(setup.db, [setup.item("A"), setup.item("B")], setup.source)
     intruder = connect()
     lock = "SELECT 1 FROM registration WHERE account_id = :a AND code = :c FOR UPDATE"
-    outcomes: list[Outcome] = []
+    outcomes: list[ItemOutcome] = []
 
     def recorder() -> None:
         answers = record_batch(connect(), [setup.item("A", order_code="1"), setup.item("B", order_code="1")], setup.source)
@@ -139,7 +139,7 @@ def test_a_real_deadlock_is_tried_again(setup, connect):
     except psycopg.errors.DeadlockDetected:
         pass  # the intruder was chosen
     thread.join()
-    assert outcomes == [Outcome.UPDATED, Outcome.UPDATED]
+    assert outcomes == [ItemOutcome.UPDATED, ItemOutcome.UPDATED]
 
 
 def test_I3_a_saver_that_holds_the_configuration_is_waited_for_longer_than_a_key(setup, connect):
@@ -158,4 +158,4 @@ def test_I3_a_saver_that_holds_the_configuration_is_waited_for_longer_than_a_key
         until(lambda: setup.db.all("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"))
         saver.all("SELECT pg_sleep(0.05)")
     thread.join()
-    assert [a.outcome for a in outcomes] == [Outcome.CREATED]
+    assert [a.outcome for a in outcomes] == [ItemOutcome.CREATED]

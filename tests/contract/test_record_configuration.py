@@ -8,11 +8,11 @@ import pytest
 from tests.factories import Compiled, Setup, account_setup, replaced
 
 from heliograph.domain.flow.flow import Flow, Mode, Watch
-from heliograph.domain.flow.matching import Verdict, explain
+from heliograph.domain.flow.matching import FlowVerdict, explain
 from heliograph.domain.snapshot import compile_account
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
-from heliograph.recording.items import Outcome
+from heliograph.recording.items import ItemOutcome
 from heliograph.recording.record import prepare, record
 from heliograph.store import configuration
 
@@ -59,7 +59,7 @@ def test_F2_an_item_prepared_against_an_older_version_is_prepared_again(setup):
     assert prepare(item, "R1", account, event).upsert is not None
     setup.save_setup(types=[])
     (answer,) = record_batch(setup.db, [item], setup.source)
-    assert answer.outcome is Outcome.REFUSED
+    assert answer.outcome is ItemOutcome.REFUSED
     assert answer.problems[0].field == "attendee_type"
 
 
@@ -70,8 +70,8 @@ def test_F9_what_was_decided_is_explained_by_what_was_in_force_then(setup):
     ((change, (account, event, of_account, of_event)),) = read_changes(setup.db, answer.changes).values()
     fresh = Compiled(setup.db)
     then, now = fresh.account(account, of_account), fresh.account(account)
-    assert explain(then.flows[flow.id], change, then, fresh.event(event, of_event)).verdict is Verdict.TRIGGERED
-    assert explain(now.flows[flow.id], change, now, fresh.event(event)).verdict is Verdict.NOT_TRIGGERED
+    assert explain(then.flows[flow.id], change, then, fresh.event(event, of_event)).verdict is FlowVerdict.TRIGGERED
+    assert explain(now.flows[flow.id], change, now, fresh.event(event)).verdict is FlowVerdict.NOT_TRIGGERED
 
 
 # --- versions
@@ -184,12 +184,12 @@ def test_F2_accounts_do_not_wait_for_each_other(setup, connect):
     with setup.db.transaction():
         configuration.lock_exclusive(setup.db, accounts=[setup.account])
         (answer,) = record_batch(other.db, [other.item("R1")], other.source)
-    assert answer.outcome is Outcome.CREATED
+    assert answer.outcome is ItemOutcome.CREATED
 
 
 def test_N4_an_account_without_signal_records_and_decides_nothing(setup):
     setup.save({("account", setup.account): {"code": "A", "name": "A", "timezone": "UTC", "signal_enabled": False}})
-    assert save(setup).outcome is Outcome.CREATED
+    assert save(setup).outcome is ItemOutcome.CREATED
     assert runs(setup) == []
 
 

@@ -14,7 +14,7 @@ from heliograph.domain.setup.configuration import EventState
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes
 from heliograph.recording.events import EventCodeTaken, record_event
-from heliograph.recording.items import Outcome
+from heliograph.recording.items import ItemOutcome
 from heliograph.store import configuration
 
 
@@ -123,9 +123,9 @@ def test_P2_an_event_of_another_account_does_not_exist(watched, store):
 def test_P2_a_renamed_event_is_found_by_its_new_code_only(watched):
     watched.save_event(state_of(watched, code="SUMMIT-27"))
     answers = record_batch(watched.db, [watched.item("R1")], watched.source)
-    assert answers[0].outcome is Outcome.REFUSED
+    assert answers[0].outcome is ItemOutcome.REFUSED
     watched.event_code = "SUMMIT-27"
-    assert record_batch(watched.db, [watched.item("R1")], watched.source)[0].outcome is Outcome.CREATED
+    assert record_batch(watched.db, [watched.item("R1")], watched.source)[0].outcome is ItemOutcome.CREATED
 
 
 def test_D2_subjects_of_all_kinds_draw_their_ids_from_one_sequence(watched):

@@ -11,12 +11,12 @@ from tests.factories import Compiled, Setup, account_setup
 from tests.waiting import until
 
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import MAX_KEY, Answer, Outcome
+from heliograph.recording.items import MAX_KEY, ItemAnswer, ItemOutcome
 from heliograph.recording.record import record
 from heliograph.store.database import Database
 
 
-def save(s: Setup, *items, endpoint: str = "rest") -> list[Answer]:
+def save(s: Setup, *items, endpoint: str = "rest") -> list[ItemAnswer]:
     return record_batch(s.db, items, s.source, endpoint=endpoint)
 
 
@@ -35,10 +35,10 @@ def test_I3_a_repeated_key_is_the_first_answer_and_no_second_change(setup):
 
 def test_I3_every_recorded_answer_is_kept(setup):
     outcomes = (
-        (setup.item("R1", key="a", modified="2026-03-01T00:00:00Z"), Outcome.CREATED),
-        (setup.item("R1", key="b", order_code="1"), Outcome.UPDATED),
-        (setup.item("R1", key="c", order_code="1"), Outcome.UNCHANGED),
-        (setup.item("R1", key="d", modified="2026-02-01T00:00:00Z"), Outcome.STALE),
+        (setup.item("R1", key="a", modified="2026-03-01T00:00:00Z"), ItemOutcome.CREATED),
+        (setup.item("R1", key="b", order_code="1"), ItemOutcome.UPDATED),
+        (setup.item("R1", key="c", order_code="1"), ItemOutcome.UNCHANGED),
+        (setup.item("R1", key="d", modified="2026-02-01T00:00:00Z"), ItemOutcome.STALE),
     )
     for item, outcome in outcomes:
         (answer,) = save(setup, item)
@@ -49,14 +49,14 @@ def test_I3_every_recorded_answer_is_kept(setup):
 def test_I3_the_same_key_with_another_body_is_refused(setup):
     save(setup, setup.item("R1", key="k1", order_code="1"))
     (answer,) = save(setup, setup.item("R1", key="k1", order_code="2"))
-    assert answer == Answer(Outcome.KEY_REUSED)
-    assert save(setup, setup.item("R1", key="k1", order_code="1"))[0].outcome is Outcome.CREATED
+    assert answer == ItemAnswer(ItemOutcome.KEY_REUSED)
+    assert save(setup, setup.item("R1", key="k1", order_code="1"))[0].outcome is ItemOutcome.CREATED
 
 
 def test_I3_a_body_is_the_same_however_its_fields_are_ordered(setup):
     save(setup, setup.item("R1", key="k1", order_code="1", profile={"email": "a", "city": "b"}))
     (answer,) = save(setup, setup.item("R1", key="k1", profile={"city": "b", "email": "a"}, order_code="1"))
-    assert answer.outcome is Outcome.CREATED
+    assert answer.outcome is ItemOutcome.CREATED
 
 
 def test_I3_twins_in_one_batch(setup):
@@ -73,22 +73,22 @@ def test_I3_twins_in_one_batch(setup):
 
 
 def test_I3_what_was_refused_is_not_remembered(setup):
-    assert save(setup, setup.item("R1", key="k", status="Nonsense"))[0].outcome is Outcome.REFUSED
-    assert save(setup, setup.item("R1", key="k", expected=4))[0].outcome is Outcome.CONFLICT
+    assert save(setup, setup.item("R1", key="k", status="Nonsense"))[0].outcome is ItemOutcome.REFUSED
+    assert save(setup, setup.item("R1", key="k", expected=4))[0].outcome is ItemOutcome.CONFLICT
     assert count(setup, "idempotency") == 0
-    assert save(setup, setup.item("R1", key="k", status="New"))[0].outcome is Outcome.CREATED
+    assert save(setup, setup.item("R1", key="k", status="New"))[0].outcome is ItemOutcome.CREATED
 
 
 def test_I3_a_refused_twin_leaves_the_key_to_the_next(setup):
     items = [setup.item("R1", key="k", status=status) for status in ("Nonsense", "Nonsense", "New", "Attended")]
     assert [a.outcome.value for a in save(setup, *items)] == ["refused", "refused", "created", "key_reused"]
-    assert save(setup, items[2])[0].outcome is Outcome.CREATED
+    assert save(setup, items[2])[0].outcome is ItemOutcome.CREATED
 
 
 def test_I3_keys_belong_to_an_account_and_an_endpoint(setup, store):
     other = account_setup(store)
-    assert save(setup, setup.item("R1", key="k"))[0].outcome is Outcome.CREATED
-    assert save(setup, setup.item("R1", key="k"), endpoint="ndjson")[0].outcome is Outcome.UNCHANGED
+    assert save(setup, setup.item("R1", key="k"))[0].outcome is ItemOutcome.CREATED
+    assert save(setup, setup.item("R1", key="k"), endpoint="ndjson")[0].outcome is ItemOutcome.UNCHANGED
     both = save(setup, other.item("R1", key="k"), setup.item("R1", key="k"))
     assert [a.outcome.value for a in both] == ["created", "created"]
 
@@ -137,7 +137,7 @@ def another(connect: Callable[[], Database], s: Setup, *items) -> Iterator[threa
 
 def test_I3_the_second_gets_the_firsts_answer_once_it_has_one(setup, connect):
     with another(connect, setup, setup.item("R1", key="k", order_code="1")) as leave:
-        answers: list[Answer] = []
+        answers: list[ItemAnswer] = []
         second = threading.Thread(
             target=lambda: answers.extend(
                 record_batch(connect(), [setup.item("R1", key="k", order_code="1")], setup.source, endpoint="rest")
@@ -148,7 +148,7 @@ def test_I3_the_second_gets_the_firsts_answer_once_it_has_one(setup, connect):
             until(lambda: setup.db.all("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"))
         leave.set()
         second.join()
-    assert [a.outcome for a in answers] == [Outcome.CREATED]
+    assert [a.outcome for a in answers] == [ItemOutcome.CREATED]
     assert save(setup, setup.item("R1", key="k", order_code="1")) == answers
     assert count(setup, "change") == 2
 
@@ -179,4 +179,4 @@ def test_I3_a_holder_that_gives_up_leaves_the_key_to_the_second(setup, connect):
 
     with pytest.raises(TimeoutError):
         given_up()
-    assert save(setup, setup.item("R1", key="k", order_code="2"))[0].outcome is Outcome.CREATED
+    assert save(setup, setup.item("R1", key="k", order_code="2"))[0].outcome is ItemOutcome.CREATED

@@ -10,7 +10,7 @@ from heliograph.store.database import Database, of_django
 from heliograph.store.secrets import (
     CHECK,
     MisplacedSecret,
-    Place,
+    SecretPlace,
     UnknownKey,
     Vault,
     check_key,
@@ -34,11 +34,11 @@ def database() -> Database:
 
 
 def test_C5_secrets_are_saved_replaced_loaded_and_removed(database: Database, vault: Vault) -> None:
-    save_secret(database, vault, Place(1, "connection", 7, "password"), "old")
-    save_secret(database, vault, Place(1, "connection", 7, "password"), "Zoë's \0 日本")
-    save_secret(database, vault, Place(1, "connection", 7, "path"), "/T000")
-    save_secret(database, vault, Place(1, "connection", 8, "path"), "/T001")
-    save_secret(database, vault, Place(2, "connection", 7, "path"), "/theirs")
+    save_secret(database, vault, SecretPlace(1, "connection", 7, "password"), "old")
+    save_secret(database, vault, SecretPlace(1, "connection", 7, "password"), "Zoë's \0 日本")
+    save_secret(database, vault, SecretPlace(1, "connection", 7, "path"), "/T000")
+    save_secret(database, vault, SecretPlace(1, "connection", 8, "path"), "/T001")
+    save_secret(database, vault, SecretPlace(2, "connection", 7, "path"), "/theirs")
     assert load_secrets(database, vault, 1, "connection", [7, 8, 9]) == {
         7: {"password": "Zoë's \0 日本", "path": "/T000"},
         8: {"path": "/T001"},
@@ -52,7 +52,7 @@ def test_C5_secrets_are_saved_replaced_loaded_and_removed(database: Database, va
 
 
 def test_C5_a_row_moved_to_another_account_does_not_open(database: Database, vault: Vault) -> None:
-    save_secret(database, vault, Place(1, "connection", 7, "password"), "hunter2")
+    save_secret(database, vault, SecretPlace(1, "connection", 7, "password"), "hunter2")
     database.run("UPDATE secret SET account_id = 2")
     with pytest.raises(MisplacedSecret):
         load_secrets(database, vault, 2, "connection", [7])
@@ -71,6 +71,6 @@ def test_C5_the_first_start_leaves_a_check_value_and_a_wrong_key_is_told(databas
 
 
 def test_C5_the_database_never_holds_the_text(database: Database, vault: Vault) -> None:
-    save_secret(database, vault, Place(1, "connection", 7, "password"), "hunter2")
+    save_secret(database, vault, SecretPlace(1, "connection", 7, "password"), "hunter2")
     ((value,),) = database.all("SELECT value FROM secret WHERE account_id <> :account", {"account": CHECK.account})
     assert b"hunter2" not in bytes(value)

@@ -16,7 +16,7 @@ from heliograph.accounts.models import ApiToken, AuditEntry
 from heliograph.accounts.tokens import NoSuchToken, TokenRefused, create_token, revoke_token
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.store.database import of_django
-from heliograph.store.tokens import Grant, find_grant, note_use
+from heliograph.store.tokens import ApiGrant, find_grant, note_use
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def account(db: None) -> int:
     return create_account(AccountFacts("TOKENS", "Tokens"), by="test").pk
 
 
-def grant(token: str) -> Grant | None:
+def grant(token: str) -> ApiGrant | None:
     return find_grant(of_django(connection), token)
 
 
 def test_a_token_is_found_and_only_its_digest_is_kept(account: int) -> None:
     made = create_token(account, "badge desk", ["ingest", "read"], by="user:1")
-    assert grant(made.secret) == Grant(made.row.pk, account, frozenset({"ingest", "read"}))
+    assert grant(made.secret) == ApiGrant(made.row.pk, account, frozenset({"ingest", "read"}))
     with scope(account=account):
         row = ApiToken.objects.values().get()
         assert not any(made.secret.rpartition("_")[2] in str(value) for value in row.values())

@@ -20,7 +20,7 @@ from tests.world import ACCOUNT, World
 from heliograph.engine.ingest import batch_writer, door_protocol, fast_door, request_rules
 from heliograph.engine.ingest.reception import Reception
 from heliograph.recording import batches
-from heliograph.recording.items import Item
+from heliograph.recording.items import RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.tokens import new_token
@@ -212,7 +212,7 @@ def test_O7_more_than_fits_is_429_with_retry_after(sender: Sender, monkeypatch: 
         until(lambda: sender.reception.tokens.known(sender.token) is not None)
         until(lambda: sender.reception.writer.is_writing)
         done = threading.Event()
-        sender.reception.writer.submit([Item(ACCOUNT, document(f"Q{n}"), "test") for n in range(3)], 9, lambda _: done.set())
+        sender.reception.writer.submit([RecordItem(ACCOUNT, document(f"Q{n}"), "test") for n in range(3)], 9, lambda _: done.set())
         said = sender.post(document("R1"))
         assert (said.status, said.headers["retry-after"]) == (429, "1")
     waiting.join(20)
@@ -248,7 +248,7 @@ def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypat
     done = threading.Semaphore(0)
 
     def submit(account: int, codes: Sequence[str]) -> None:
-        writer.submit([Item(account, document(code), "test") for code in codes], 9, lambda _: done.release())
+        writer.submit([RecordItem(account, document(code), "test") for code in codes], 9, lambda _: done.release())
 
     with held.transaction():
         held.run("UPDATE registration SET version = version")
@@ -257,10 +257,10 @@ def test_D9_one_account_does_not_fill_the_queue_of_all(sender: Sender, monkeypat
         submit(ACCOUNT, ["R0"])
         until(lambda: writer.is_writing)
         submit(ACCOUNT, ["R1", "R2"])
-        with pytest.raises(batch_writer.Busy):
+        with pytest.raises(batch_writer.WriterBusy):
             submit(ACCOUNT, ["R3"])
         submit(ACCOUNT + 1, ["R1", "R2", "R3"])  # more at once than an account may have waiting: the first of it is always taken
-        with pytest.raises(batch_writer.Busy):
+        with pytest.raises(batch_writer.WriterBusy):
             submit(ACCOUNT + 1, ["R4"])
     for _ in range(3):
         assert done.acquire(timeout=20)
@@ -310,7 +310,7 @@ def test_a_dead_writer_is_noticed(world: World) -> None:
     def raises(_: Any) -> None:
         raise RuntimeError("nobody expected this")
 
-    reception.writer.submit([Item(ACCOUNT, document(), "test")], 1, raises)
+    reception.writer.submit([RecordItem(ACCOUNT, document(), "test")], 1, raises)
     until(lambda: bool(deaths) and not reception.writer.alive)
     reception.close()
 

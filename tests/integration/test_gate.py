@@ -13,7 +13,7 @@ import pytest
 from tests.waiting import until
 
 from heliograph.store.database import SqliteDatabase, open_sqlite
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 
 pytestmark = pytest.mark.once
 
@@ -44,7 +44,7 @@ def other(tmp_path: Path):
     process.stdout.close()
 
 
-def waiting_for(gate: Gate) -> tuple[threading.Thread, threading.Event]:
+def waiting_for(gate: WriteGate) -> tuple[threading.Thread, threading.Event]:
     """A thread that takes the gate and gives it back; the event is set once it had it."""
     had = threading.Event()
 
@@ -58,17 +58,17 @@ def waiting_for(gate: Gate) -> tuple[threading.Thread, threading.Event]:
 
 
 def test_one_process_at_a_time(tmp_path: Path, other: subprocess.Popen[str]) -> None:
-    assert Gate.holder(tmp_path / "db") == other.pid
-    thread, had = waiting_for(Gate(tmp_path / "db"))
+    assert WriteGate.holder(tmp_path / "db") == other.pid
+    thread, had = waiting_for(WriteGate(tmp_path / "db"))
     assert not had.wait(0.2)
     other.stdin.write("go on\n")
     assert had.wait(10)
     thread.join()
-    until(lambda: Gate.holder(tmp_path / "db") is None)
+    until(lambda: WriteGate.holder(tmp_path / "db") is None)
 
 
 def test_the_kernel_frees_what_a_dead_process_held(tmp_path: Path, other: subprocess.Popen[str]) -> None:
-    thread, had = waiting_for(Gate(tmp_path / "db"))
+    thread, had = waiting_for(WriteGate(tmp_path / "db"))
     assert not had.wait(0.2)
     other.kill()
     assert had.wait(10)
@@ -76,10 +76,10 @@ def test_the_kernel_frees_what_a_dead_process_held(tmp_path: Path, other: subpro
 
 
 def test_one_thread_at_a_time_and_again_in_the_same(tmp_path: Path) -> None:
-    gate = Gate(tmp_path / "db")
+    gate = WriteGate(tmp_path / "db")
     with gate, gate:
         assert gate.is_held
-        assert Gate.holder(tmp_path / "db") == os.getpid()
+        assert WriteGate.holder(tmp_path / "db") == os.getpid()
         thread, had = waiting_for(gate)
         assert not had.wait(0.2)
     assert had.wait(10)
@@ -88,19 +88,19 @@ def test_one_thread_at_a_time_and_again_in_the_same(tmp_path: Path) -> None:
 
 
 def test_gates_and_threads_that_are_gone_leave_no_file_open(tmp_path: Path) -> None:
-    gate = Gate(tmp_path / "db")
+    gate = WriteGate(tmp_path / "db")
     with gate:
         pass
     gc.collect()
     before = len(list(Path("/dev/fd").iterdir()))
     for _ in range(20):
-        with Gate(tmp_path / "db"):
+        with WriteGate(tmp_path / "db"):
             pass
         waiting_for(gate)[0].join()
     gc.collect()
     assert len(list(Path("/dev/fd").iterdir())) <= before
     with gate:  # its own thread's files are still its own
-        assert Gate.holder(tmp_path / "db") == os.getpid()
+        assert WriteGate.holder(tmp_path / "db") == os.getpid()
 
 
 def test_a_thread_writes_behind_the_gate_that_another_one_waited_for(tmp_path: Path) -> None:

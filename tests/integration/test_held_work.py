@@ -18,7 +18,7 @@ from heliograph.domain.delivery.slots import slot_of
 from heliograph.store import connection_states
 from heliograph.store.database import Database, SqliteDatabase
 from heliograph.store.queue import lanes
-from heliograph.store.queue.lanes import Want
+from heliograph.store.queue.lanes import LaneWant
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def claim(db: Database) -> list[int]:
     """What a turn of the reading thread asks for, but for the held connection's lanes."""
     now, told = db.now(), connection_states.states(db)
     open_ones = [c for c in lanes.connections_with_work(db, now) if not (c in told and told[c].holds(now))]
-    wants = [Want(c, rank, 100) for c in open_ones for rank in (*Rank, None)]
+    wants = [LaneWant(c, rank, 100) for c in open_ones for rank in (*Rank, None)]
     return [stored.lane.id for stored in lanes.read_lanes(db, wants, now)]
 
 

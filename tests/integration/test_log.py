@@ -13,7 +13,7 @@ from tests.waiting import until
 
 from heliograph.store import log
 from heliograph.store.database import SqliteDatabase, open_sqlite
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 
 pytestmark = pytest.mark.once
 
@@ -66,7 +66,7 @@ def test_O7_others_write_while_one_waits_for_the_disk(path: Path, db: SqliteData
     def write_beside() -> None:
         if threading.current_thread() is not threading.main_thread():
             return
-        held.append(Gate.holder(path))
+        held.append(WriteGate.holder(path))
         thread = threading.Thread(target=_insert, args=(other, 2))
         thread.start()
         until(lambda: not thread.is_alive())
@@ -82,12 +82,12 @@ def test_O7_one_that_was_admitted_waits_for_the_disk_when_it_leaves(
     path: Path, db: SqliteDatabase, forced: list[Callable[[], None]]
 ) -> None:
     seen = []
-    forced.append(lambda: seen.append(Gate.holder(path)))
+    forced.append(lambda: seen.append(WriteGate.holder(path)))
     with db.admitted():
         _insert(db, 1)
         _insert(db, 2)
         assert seen == []
-        assert Gate.holder(path) == os.getpid()
+        assert WriteGate.holder(path) == os.getpid()
     assert seen == [None]
 
 

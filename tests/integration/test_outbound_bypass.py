@@ -20,8 +20,8 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.address_check import check_url
 from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
-from heliograph.outbound.resolver import Addresses, Answer, Resolver, look_up
-from heliograph.outbound.route_cache import Shelf
+from heliograph.outbound.resolver import Answer, ResolvedAddresses, Resolver, look_up
+from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.target import Target
 from heliograph.outbound.transfer import Transfer
@@ -214,10 +214,10 @@ class Rebinding(Resolver):
         self._literal = literal
 
     def resolve(self, host: str, owner: object, done: Callable[[Answer], None]) -> Answer | None:
-        return Addresses((self._literal,))
+        return ResolvedAddresses((self._literal,))
 
 
-def unjudged(_: Shelf, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
+def unjudged(_: RouteCache, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
     """What stands for the first judgement where it is taken away, so that the one at the socket has to hold alone."""
     return f"+{target.bracketed}:{target.port}:{','.join(f'[{literal}]' if ':' in literal else literal for literal in literals)}", ""
 
@@ -227,7 +227,7 @@ def test_C6_the_socket_is_judged_whatever_was_judged_before(
     literal: str, listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rebinding, or a mistake of ours."""
-    monkeypatch.setattr(Shelf, "_entry", unjudged)
+    monkeypatch.setattr(RouteCache, "_entry", unjudged)
     sender = Sender(Rebinding(literal))
     senders.append(sender)
     result = send(sender, f"http://rebound.test:{listener.port}/", Route(1, 1))
@@ -256,7 +256,7 @@ def test_C6_libcurl_looks_up_nothing_itself(listener: Receiver, senders: list[Se
 def test_C6_a_kept_connection_is_judged_again_for_another_account(
     listener: Receiver, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Shelf, "_entry", unjudged)
+    monkeypatch.setattr(RouteCache, "_entry", unjudged)
     sender = Sender(Resolver(names_of(NAMES)))
     senders.append(sender)
     url = f"http://intranet.test:{listener.port}/"

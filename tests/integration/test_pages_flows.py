@@ -19,7 +19,7 @@ from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping.mapping import Kind, Mapping, Row, Source
+from heliograph.domain.mapping.mapping import Mapping, MappingKind, MappingRow, SourceValue
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.mappings.services import delete_mapping, save_mapping
@@ -86,7 +86,7 @@ def test_F2_a_new_flow_is_saved_empty_and_says_what_is_missing(plan: Planned, cl
 def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: Client) -> None:
     plan.tag("Present", TagKind.SESSION_STATUS)
     with plan.acme.setting_up() as s:
-        header = save_mapping(s, Mapping("Version", Kind.HEADER, rows=(Row("X-Version", (Source("event.code"),)),))).pk
+        header = save_mapping(s, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))).pk
     assert plan.acme.connection is not None
     assert plan.acme.mapping is not None
     form: Form = {
@@ -463,8 +463,8 @@ def _names_what_goes(plan: Planned) -> None:
     with plan.acme.setting_up() as s:
         facts = ConnectionFacts({"name": "Badges", "auth": "Open / No Auth"}, url="https://badges.example.com/print")
         badges = save_connection(s, facts).pk
-        payload = save_mapping(s, Mapping("Badge", rows=(Row("email", (Source("profile.email"),)),))).pk
-        header = save_mapping(s, Mapping("Version", Kind.HEADER, rows=(Row("X-Version", (Source("event.code"),)),))).pk
+        payload = save_mapping(s, Mapping("Badge", rows=(MappingRow("email", (SourceValue("profile.email"),)),))).pk
+        header = save_mapping(s, Mapping("Version", MappingKind.HEADER, rows=(MappingRow("X-Version", (SourceValue("event.code"),)),))).pk
         filters = (FilterRow(f"profile.custom.{shirt}", Op.IS_NONE_OF, ("S",)), FilterRow("event.tags", Op.IS_NONE_OF, (str(extra),)))
         to = replace(first.destinations[0], connection=badges, payload_mapping=payload, header_mapping=header)
         save_flow(s, replace(first, statuses=(extra,), filters=filters, destinations=(to,)), first.id)

@@ -20,7 +20,18 @@ from tests.page_text import text_of
 from tests.planning import Planned, planned
 
 from heliograph.accounts.models import AuditEntry, Role
-from heliograph.domain.mapping.mapping import MAX_NAME, DateFormat, EmptyPolicy, Kind, Mapping, Otherwise, Row, Source, Text, ValueType
+from heliograph.domain.mapping.mapping import (
+    MAX_NAME,
+    DateFormat,
+    EmptyPolicy,
+    FixedText,
+    Mapping,
+    MappingKind,
+    MappingRow,
+    Otherwise,
+    SourceValue,
+    ValueType,
+)
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.preset_starts import starts
@@ -91,8 +102,8 @@ def test_the_list_and_the_editor_take_a_bounded_number_of_queries(site: Planned,
     before = [asked(url) for url in urls]
     with site.acme.setting_up() as s:
         for n in range(20):
-            save_mapping(s, Mapping(f"Further {n}", rows=(Row("a", (Source(f"answer.{site.acme.tags['Diet'].pk}"),)),)))
-        rows = tuple(Row(f"t{n}", (Source("profile.email"), Text("x"))) for n in range(100))
+            save_mapping(s, Mapping(f"Further {n}", rows=(MappingRow("a", (SourceValue(f"answer.{site.acme.tags['Diet'].pk}"),)),)))
+        rows = tuple(MappingRow(f"t{n}", (SourceValue("profile.email"), FixedText("x"))) for n in range(100))
         save_mapping(s, Mapping("Lead mapping", rows=rows), made.lead.pk, confirmed=True)
     for n in range(20):
         site.record(f"MORE-{n}")
@@ -129,8 +140,8 @@ def test_M1_a_new_mapping_by_form_alone(site: Planned, client: Client) -> None:
         row = StoredMapping.objects.get(name="Lead Mapping")
     assert answer["Location"] == at(row)
     assert stored(site, row).rows == (
-        Row("FirstName", (Source("profile.first_name"), Text(" {x} "), Source("registration.status"))),
-        Row("address.city", (Source("profile.city"),), nested=True, trim=True),
+        MappingRow("FirstName", (SourceValue("profile.first_name"), FixedText(" {x} "), SourceValue("registration.status"))),
+        MappingRow("address.city", (SourceValue("profile.city"),), nested=True, trim=True),
     )
     with inside(site.acme):
         assert AuditEntry.objects.filter(kind="mapping", object_id=row.pk).exists()
@@ -151,8 +162,8 @@ def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: Planned, made: E
     page = client.post(at(made.contact), form | {"row": ["Score", "billing.vat"], "do": ["take"]})
     assert client.post(at(made.contact), read(page.content)).status_code == 302
     *_, score, vat = stored(site, made.contact).rows
-    assert score == Row("Score", type=ValueType.NUMBER)
-    assert vat == Row("billing.vat", nested=True)
+    assert score == MappingRow("Score", type=ValueType.NUMBER)
+    assert vat == MappingRow("billing.vat", nested=True)
     page = client.post(at(made.contact), form | {"sample": ["[1"], "do": ["take"]})
     assert "This is no JSON" in text_of(page.content)
     assert read(page.content)["sample"] == ["[1"]
@@ -187,7 +198,7 @@ def test_M4_what_is_behind_a_chip_is_set_without_script(site: Planned, made: Exa
     assert source.value_map is not None
     assert (source.value_map.entries, source.value_map.otherwise, source.value_map.text) == ((("Czechia", "CS"),), Otherwise.TEXT, "XX")
     assert (source.if_empty, source.escape) == ("none", "HTML")
-    assert saved[created].parts == (Source("registration.created", date_format=DateFormat.WORDS),)
+    assert saved[created].parts == (SourceValue("registration.created", date_format=DateFormat.WORDS),)
 
 
 def test_M2_rows_are_moved_deleted_and_added_within_objects_and_lists(site: Planned, made: Examples, client: Client) -> None:
@@ -257,7 +268,7 @@ def test_B3_a_new_mapping_starts_from_an_application(site: Planned, client: Clie
     assert nothing.status_code == 200
     for kind, subject in (("header", "registration"), ("payload", "event")):
         assert "Or start from" not in text_of(client.get(f"{url}?kind={kind}&subject={subject}").content)
-    for key, (_name, mapping) in starts(Kind.PAYLOAD, Subject.SESSION).items():
+    for key, (_name, mapping) in starts(MappingKind.PAYLOAD, Subject.SESSION).items():
         assert mapping.rows, key
 
 
@@ -382,7 +393,7 @@ def test_M7_the_preview_comes_as_parts_where_script_asks(site: Planned, made: Ex
     assert "<form" not in body
     assert re.search(r'id="told-1" hx-swap-oob="true"><output class="map-result">Dr. KOVÁŘ<', body)
     assert "Dr.+KOV%C3%81%C5%98" in body
-    assert stored(site, made.contact).rows[1].parts == (Source("profile.last_name"),), "nothing is saved by looking"
+    assert stored(site, made.contact).rows[1].parts == (SourceValue("profile.last_name"),), "nothing is saved by looking"
 
 
 def test_M7_nobody_and_made_up_data(site: Planned, made: Examples, client: Client) -> None:
@@ -412,7 +423,13 @@ def test_a_name_that_is_markup_is_only_a_name(site: Planned, made: Examples, cli
     with site.acme.setting_up() as s:
         save_mapping(
             s,
-            Mapping(evil, rows=(Row(evil, (Source("profile.last_name"), Text(evil))), Row("b", (Source("profile.city"),)))),
+            Mapping(
+                evil,
+                rows=(
+                    MappingRow(evil, (SourceValue("profile.last_name"), FixedText(evil))),
+                    MappingRow("b", (SourceValue("profile.city"),)),
+                ),
+            ),
             made.contact.pk,
         )
     for url in (f"{at(made.contact)}?key=SUMMIT-26+EVIL", "/signal/mappings/", at(made.contact, "versions/"), at(made.contact, "delete/")):
@@ -471,7 +488,7 @@ def test_F10_nobody_overwrites_a_version_that_they_have_not_seen(site: Planned, 
     assert read(answer.content)["line-1"][-1] == "mine {profile.last_name}"
     assert stored(site, made.contact).name == "Theirs"
     assert client.post(url, read(answer.content)).status_code == 302
-    assert stored(site, made.contact).rows[1].parts == (Text("mine "), Source("profile.last_name"))
+    assert stored(site, made.contact).rows[1].parts == (FixedText("mine "), SourceValue("profile.last_name"))
     assert len(history(site.store, site.pk, "mapping", made.contact.pk)) == 3
 
 
@@ -492,7 +509,7 @@ def test_F10_versions_are_compared_and_restored(site: Planned, made: Examples, c
     assert "Completed registrations to marketing, Registered attendees to CRM" in asked
     answer = client.post(at(made.lead, "versions/"), {"version": "1"})
     assert answer["Location"] == at(made.lead)
-    assert stored(site, made.lead).rows[3].parts == (Source("profile.position"), Text(", "))
+    assert stored(site, made.lead).rows[3].parts == (SourceValue("profile.position"), FixedText(", "))
     assert [v.number for v in history(site.store, site.pk, "mapping", made.lead.pk)] == [3, 2, 1]
     assert client.get(at(made.lead, "versions/?version=9")).status_code == 404
     assert client.post(at(made.lead, "versions/"), {"version": "9"}).status_code == 404
@@ -514,7 +531,7 @@ def test_F10_P12_a_version_that_names_what_is_gone_is_restored_without_it(site: 
     for said in (*lost, f"Version {number} is restored", "Required and without a source: Title.", "No source yet: it is always empty"):
         assert said in after, said
     email, title, dietary = stored(site, made.lead).rows
-    assert (email.parts, title.parts, dietary.parts) == ((Source("profile.email"), Text(" ")), (), ())
+    assert (email.parts, title.parts, dietary.parts) == ((SourceValue("profile.email"), FixedText(" ")), (), ())
     assert client.post(at(made.lead), form_of(client, at(made.lead))).status_code == 302
 
 

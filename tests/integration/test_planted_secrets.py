@@ -30,7 +30,7 @@ from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.connections import outgoing
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.domain.connection.connection import Secret, signing_secret
-from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
 
 PASSWORD = "a sentence to remember"
@@ -135,7 +135,7 @@ def test_C5_planted_secrets_are_found_nowhere(
     with story.saving() as s:
         facts = ConnectionFacts(connection_row(made["slack"]).body, test_url=url(PLANTED["test_path"]))
         save_connection(s, facts, made["slack"], http=True)
-    headers = story.mapping("Credentials", {"Authorization": f"=Bearer {PLANTED['row']}"}, kind=Kind.HEADER)
+    headers = story.mapping("Credentials", {"Authorization": f"=Bearer {PLANTED['row']}"}, kind=MappingKind.HEADER)
     answers = {"/open": 400, "/basic": 401, "/header": 500, "/query": 302, "/cc": 403, path.partition("&")[0]: 404}
     for place, status in answers.items():
         receiver.answer(place, echo(status, headers={"location": url("/elsewhere")} if status == 302 else {}))

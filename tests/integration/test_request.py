@@ -24,7 +24,7 @@ from heliograph.connections.services import signing
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, save_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.domain.connection.connection import Secret, signing_secret
-from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
 from heliograph.setup.errors import Invalid
 
@@ -70,7 +70,7 @@ def test_C2_get_adds_the_pairs_to_the_query(story: Story) -> None:
 
 def test_F8_a_header_mapping_sets_headers(story: Story) -> None:
     connection = story.connection("CRM", "/crm", headers=[["X-Fixed", "always"]])
-    header = story.mapping("Headers", {"X-Code": "registration.code", "X-Typed": "=typed"}, kind=Kind.HEADER)
+    header = story.mapping("Headers", {"X-Code": "registration.code", "X-Typed": "=typed"}, kind=MappingKind.HEADER)
     request = deliver(story, connection, header=header)
     assert request.header("x-code") == f"R{connection}"
     assert (request.header("x-fixed"), request.header("x-typed")) == ("always", "typed")

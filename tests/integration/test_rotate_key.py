@@ -15,7 +15,7 @@ from tests.processes import Starter
 from heliograph.store.database import Database
 from heliograph.store.keys import KeyFile, KeyFileError, alone, read_keys, write_keys
 from heliograph.store.rotation import RotationError, renew, settle
-from heliograph.store.secrets import CHECK_ACCOUNT, SECOND_FACTOR, Place, Vault, WrongKey, check_key, load_secrets, save_secret
+from heliograph.store.secrets import CHECK_ACCOUNT, SECOND_FACTOR, SecretPlace, Vault, WrongKey, check_key, load_secrets, save_secret
 
 ROWS = 1_500
 
@@ -37,7 +37,7 @@ def fill(db: Database, vault: Vault, rows: int) -> None:
     with db.transaction():
         check_key(db, vault)
         for row in range(rows):
-            save_secret(db, vault, Place(1, "connection", row, "password"), f"secret {row}")
+            save_secret(db, vault, SecretPlace(1, "connection", row, "password"), f"secret {row}")
 
 
 def all_open(db: Database, vault: Vault, rows: int) -> bool:
@@ -100,7 +100,7 @@ def test_C5_a_process_that_runs_follows_the_key_file(fresh_database: DatabaseFac
     assert all_open(db, running, 3)
     write_keys(key_file, [new])
     with db.transaction():
-        save_secret(db, running, Place(1, "connection", 0, "password"), "secret 0")
+        save_secret(db, running, SecretPlace(1, "connection", 0, "password"), "secret 0")
     assert all_open(db, Vault([new]), 3)
     key_file.write_text("no key\n")
     assert all_open(db, running, 3)
@@ -121,7 +121,7 @@ def test_C5_no_secret_is_lost_while_others_save(fresh_database: DatabaseFacts, k
             while not stop.is_set():
                 row = thread * 10 + saved[thread] % 10
                 with own.transaction():
-                    save_secret(own, mine, Place(1, "connection", row, "password"), f"secret {row}")
+                    save_secret(own, mine, SecretPlace(1, "connection", row, "password"), f"secret {row}")
                 saved[thread] += 1
         except Exception as error:  # noqa: BLE001
             wrong.append(error)
@@ -153,7 +153,7 @@ def test_C5_what_no_key_opens_keeps_the_old_key(fresh_database: DatabaseFacts, h
     db = opened(fresh_database)
     fill(db, Vault([old]), 2)
     with db.transaction():
-        save_secret(db, Vault([new_key()]), Place(1, "connection", 7, "password"), "of another key")
+        save_secret(db, Vault([new_key()]), SecretPlace(1, "connection", 7, "password"), "of another key")
     refused = heliograph.run("rotate-key", HELIOGRAPH_KEY="", HELIOGRAPH_KEY_FILE=str(key_file))
     assert refused.returncode == 1
     assert "connection 7, password" in refused.output

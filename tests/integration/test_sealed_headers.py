@@ -25,7 +25,7 @@ from heliograph.connections.services.connections import copy_connection, delete_
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, restore_mapping
 from heliograph.setup.errors import Invalid
@@ -45,7 +45,7 @@ def made(story: Story) -> tuple[int, int]:
     with story.saving() as s:
         allow_networks(s, ["127.0.0.0/8"])
     crm = story.connection("CRM", "/crm", headers=[["X-API-Key", FIXED], ["X-Client", "brightfield"]])
-    return crm, story.mapping("Headers", ROWS, kind=Kind.HEADER)
+    return crm, story.mapping("Headers", ROWS, kind=MappingKind.HEADER)
 
 
 def browser(story: Story, role: Role) -> Client:
@@ -209,7 +209,7 @@ def test_C5_A14_copies_have_the_texts_and_what_is_deleted_loses_them(story: Stor
 def test_F10_C5_A14_an_old_version_comes_back_with_the_texts_of_today(story: Story, made: tuple[int, int]) -> None:
     crm, headers = made
     story.change_connection(crm, headers=[["X-API-Key", "t0day-s3cr3t"], ["X-Later", "1"]])
-    story.mapping("Headers", {"Authorization": "=Bearer t0day-s3cr3t", "X-Later": "=1"}, kind=Kind.HEADER, id=headers)
+    story.mapping("Headers", {"Authorization": "=Bearer t0day-s3cr3t", "X-Later": "=1"}, kind=MappingKind.HEADER, id=headers)
     ada = browser(story, Role.ADMINISTRATOR)
     asked = text_of(ada.get(f"/signal/mappings/{headers}/versions/?version=1&restore=1"))
     assert "X-Partner-Token" in asked
@@ -233,7 +233,7 @@ def test_D7_A14_another_text_is_another_version_and_is_sent_at_once(story: Story
         story.record("R1", status="Attended")
         story.arrived("/crm", 1)
         story.change_connection(crm, headers=[["X-API-Key", "t0day-s3cr3t"]])
-        story.mapping("Headers", ROWS | {"Authorization": "=Bearer t0day-s3cr3t"}, kind=Kind.HEADER, id=headers)
+        story.mapping("Headers", ROWS | {"Authorization": "=Bearer t0day-s3cr3t"}, kind=MappingKind.HEADER, id=headers)
         story.record("R2", status="Attended")
         *_, last = story.arrived("/crm", 2)
     assert (last.header("x-api-key"), last.header("authorization")) == ("t0day-s3cr3t", "Bearer t0day-s3cr3t")

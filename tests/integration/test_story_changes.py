@@ -10,7 +10,7 @@ from tests.story import Story
 
 from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.flow import FilterRow, Mode, Op, Watch
-from heliograph.domain.mapping.mapping import Kind, Subject
+from heliograph.domain.mapping.mapping import MappingKind, Subject
 from heliograph.setup.services.events import MarksFirst
 
 STATUSES = ("Registered", "Attended", "Cancelled")
@@ -253,7 +253,7 @@ def test_F8_several_destinations_each_with_headers_form_and_query(story: Story) 
     query = story.connection("Query", "/query/{registration.code}?source=hg", method=Method.GET.value)
     put = story.connection("Put", "/put", method=Method.PUT.value, headers=[["X-Fixed", "one"]])
     header = story.mapping(
-        "Headers", {"X-Event": "event.code", "X-Who": ["profile.first_name", "= ", "profile.last_name"]}, kind=Kind.HEADER
+        "Headers", {"X-Event": "event.code", "X-Who": ["profile.first_name", "= ", "profile.last_name"]}, kind=MappingKind.HEADER
     )
     body = story.mapping("Body", {"name": ["profile.first_name", "= & ", "profile.last_name"], "food": f"answer.{story.tags['Dietary']}"})
     story.flow("All", [story.to(form, mapping=body), story.to(query, mapping=body), story.to(put, mapping=body, header=header)])

@@ -10,7 +10,7 @@ import pytest
 
 from heliograph.store import wal
 from heliograph.store.database import SqliteDatabase, open_sqlite
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 
 pytestmark = pytest.mark.once
 
@@ -59,7 +59,7 @@ def test_a_small_log_keeps_nobody_waiting(path: Path, db: SqliteDatabase, care: 
     with db.transaction():
         db.run("INSERT INTO t VALUES (1, '')")
     thread = threading.Thread(target=wal.tend, args=(path, care), daemon=True)
-    with Gate(path):
+    with WriteGate(path):
         thread.start()
         thread.join(30)
         assert not thread.is_alive()
@@ -98,7 +98,7 @@ def test_it_waits_for_its_turn_at_the_gate(path: Path, db: SqliteDatabase, care:
         wal.tend(path, care)
         ended.set()
 
-    with Gate(path):
+    with WriteGate(path):
         threading.Thread(target=tend, daemon=True).start()
         assert not ended.wait(0.1)
     assert ended.wait(30)

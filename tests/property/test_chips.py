@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
-from heliograph.domain.mapping.mapping import DateFormat, Escape, Otherwise, Part, Source, Text, ValueMap
+from heliograph.domain.mapping.mapping import DateFormat, Escape, FixedText, Otherwise, Part, SourceValue, ValueMap
 from heliograph.setup.source_fields import any_key
 
 keys = st.sampled_from(
@@ -17,14 +17,14 @@ texts = st.text(
 )
 maps = st.builds(ValueMap, st.lists(st.tuples(texts, texts), max_size=3).map(tuple), st.sampled_from(Otherwise))
 sources = st.builds(
-    Source,
+    SourceValue,
     keys,
     st.none() | maps,
     st.none() | st.sampled_from(DateFormat),
     st.text(max_size=5),
     st.none() | st.sampled_from(Escape),
 )
-lines = st.lists(st.one_of(sources, st.builds(Text, texts)), max_size=12).map(tuple)
+lines = st.lists(st.one_of(sources, st.builds(FixedText, texts)), max_size=12).map(tuple)
 
 
 @given(lines)

@@ -39,9 +39,9 @@ from heliograph.domain.delivery.outcomes import (
     CouldNotBegin,
     Cut,
     Delivered,
-    Invalid,
     Outcome,
     Refused,
+    ValidationFailed,
     may_have_left,
 )
 from heliograph.domain.delivery.retry_policy import DAY, HOUR, MINUTE, SEVERITY, Category, RetryPolicy
@@ -49,7 +49,7 @@ from heliograph.domain.figures import (
     ActionRow,
     AttemptRow,
     Delta,
-    Facts,
+    FigureKey,
     Figures,
     Period,
     RunRow,
@@ -80,7 +80,7 @@ outcomes = st.one_of(
         retry_after=st.integers(0, 2 * DAY),
         stale=st.booleans(),
     ),
-    st.just(Invalid(("x",))),
+    st.just(ValidationFailed(("x",))),
     st.builds(CouldNotBegin, st.sampled_from(sorted(CURED_BY_FLOW)), st.just(""), st.booleans()),
     st.builds(Cut, st.booleans()),
 )
@@ -95,7 +95,7 @@ class LaneMachine(RuleBasedStateMachine):
         super().__init__()
         self.lane = Lane(1, 1, 1)
         self.actions: dict[int, OpenAction] = {}
-        self.facts: dict[int, Facts] = {}
+        self.facts: dict[int, FigureKey] = {}
         self.now = START
         self.flight: OpenAction | None = None
         self.newest = 0
@@ -119,7 +119,7 @@ class LaneMachine(RuleBasedStateMachine):
                     attempt.kind,
                     attempt.retried.category,
                     attempt.abandoned,
-                    isinstance(attempt.outcome, Invalid),
+                    isinstance(attempt.outcome, ValidationFailed),
                     attempt.retried.origin,
                 )
             )
@@ -132,7 +132,7 @@ class LaneMachine(RuleBasedStateMachine):
         assume(self.newest - back > 0)
         action = new_action(len(self.actions) + 1, self.newest - back, origin)
         self.actions[action.id] = action
-        self.facts[action.id] = Facts(1, 1, 1, 1, self.now, replay=origin == Origin.REPLAY)
+        self.facts[action.id] = FigureKey(1, 1, 1, 1, self.now, replay=origin == Origin.REPLAY)
         self.deltas += of_new_action(self.facts[action.id])
         self.lane = woken(self.lane, action.rank)
 

@@ -15,28 +15,28 @@ from heliograph.domain.registration import document as documents
 from heliograph.domain.registration import document_values
 from heliograph.domain.registration.change import KEEP
 from heliograph.domain.registration.document import MAX_CODE, MAX_TEXT, MAX_VALUES, address, resolve
-from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup import names
 from heliograph.domain.setup.configuration import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
-from heliograph.domain.snapshot import Entry, compile_account, compile_event
+from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
 from heliograph.recording import json_documents
 from heliograph.recording.json_documents import NoDocument, read_document
 
 ACCOUNT = compile_account(7, 1, [
-    Entry("statuses", 7, 1, {
+    HistoryEntry("statuses", 7, 1, {
         "registration": [{"id": 1, "code": "NEW", "name": "New", "class": "Accepted"}, {"id": 2, "code": "ATTENDED", "name": "Attended", "class": "Accepted"}],
         "session": [{"id": 11, "code": "REGISTERED", "name": "Registered"}, {"id": 12, "code": "ATTENDED", "name": "Attended"}],
         "event": [{"id": 21, "code": "LIVE", "name": "Live"}],
     }),
-    Entry("fields", 7, 1, {
+    HistoryEntry("fields", 7, 1, {
         "profile": [{"id": 31, "code": "shirt", "label": "Shirt", "type": "select", "options": ["S", "M"]}, {"id": 32, "code": "born", "label": "Born", "type": "date"}],
         "event": [],
     }),
 ])  # fmt: skip
 EVENT = compile_event(3, 7, 1, [
-    Entry("event", 3, 1, {"code": "SUMMIT-26", "name": "Summit", "status": 21}),
-    Entry("setup", 3, 1, {
+    HistoryEntry("event", 3, 1, {"code": "SUMMIT-26", "name": "Summit", "status": 21}),
+    HistoryEntry("setup", 3, 1, {
         "statuses": [{"id": 5, "code": "VIP-LIST", "name": "On the VIP list", "class": "Pending"}],
         "types": [{"id": 41, "code": "SPK", "name": "Speaker"}],
         "questions": [
@@ -60,13 +60,13 @@ json_values = st.recursive(
 any_document = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=4), json_values, max_size=6)
 
 
-def refused(**document: object) -> Refused:
-    with pytest.raises(Refused) as error:
+def refused(**document: object) -> DocumentRefused:
+    with pytest.raises(DocumentRefused) as error:
         resolve(document, ACCOUNT, EVENT)
     return error.value
 
 
-def problem(**document: object) -> document_values.Problem:
+def problem(**document: object) -> document_values.DocumentProblem:
     (found,) = refused(**document).problems
     return found
 
@@ -75,13 +75,13 @@ def upsert(**document: object):
     return resolve(document, ACCOUNT, EVENT)
 
 
-def problems_of(document: dict[str, object]) -> list[document_values.Problem]:
+def problems_of(document: dict[str, object]) -> list[document_values.DocumentProblem]:
     """Every problem of a document; anything but Refused is the test's failure."""
-    found: list[document_values.Problem] = []
+    found: list[document_values.DocumentProblem] = []
     for read in (lambda: address(document), lambda: resolve(document, ACCOUNT, EVENT)):
         try:
             read()
-        except Refused as error:
+        except DocumentRefused as error:
             found += error.problems or pytest.fail("refused without a problem")
     return found
 
@@ -104,7 +104,7 @@ def test_I2_what_is_taken_can_be_stored(document):
     """ARCHITECTURE.md, rule 2: what a database would refuse is refused here."""
     try:
         taken = resolve(document, ACCOUNT, EVENT)
-    except Refused:
+    except DocumentRefused:
         return
     texts = [*taken.profile.values(), *(v for values in (*taken.custom.values(), *taken.answers.values()) for v in values)]
     texts += [taken.order_code] if isinstance(taken.order_code, str) else []
@@ -118,13 +118,13 @@ def test_I2_what_is_taken_can_be_stored(document):
 def test_I2_bytes_are_a_document_or_refused(data):
     try:
         document = read_document(data)
-    except (NoDocument, Refused):
+    except (NoDocument, DocumentRefused):
         return
     assert isinstance(document, dict)
 
 
 def test_I2_a_document_nested_too_deeply_is_refused():
-    with pytest.raises(Refused):
+    with pytest.raises(DocumentRefused):
         read_document(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
 
 
@@ -239,7 +239,7 @@ def test_I2_codes_are_compared_after_nfc_and_trim(text):
 
 @pytest.mark.parametrize("code", [None, "", "  ", 7, [], "x" * (MAX_CODE + 1), "a\nb", "a\0b", "\ud800"])
 def test_I2_codes_that_are_none(code):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(DocumentRefused) as error:
         address({"event": "E", "code": code})
     assert [p.field for p in error.value.problems] == ["code"]
 
@@ -293,7 +293,7 @@ def test_I2_a_document_of_nonsense_is_answered_by_a_bounded_list() -> None:
 
 def test_I2_options_are_found_but_for_case_and_the_first_of_equal_ones() -> None:
     field = Field(1, "q", "Q", "multi-select", ("Vegan", "VEGAN ", "Kosher"))
-    read = document_values.Reader()
+    read = document_values.DocumentReader()
     assert documents.answer(read, ["vegan", "VEGAN ", "kOSHER", ""], field, "answers.q") == ("Vegan", "VEGAN ", "Kosher")
     assert not read.problems
 
@@ -324,11 +324,11 @@ def test_I2_A4_a_second_name_for_one_field_is_refused_with_both(part, data):
 
 def test_I2_A4_composed_and_decomposed_are_one_name() -> None:
     event = compile_event(3, 7, 1, [
-        Entry("event", 3, 1, {"code": "E", "name": "E", "status": 21}),
-        Entry("setup", 3, 1, {"questions": [{"id": 1, "code": "q", "label": "Gr\u00f6\u00dfe", "type": "text"}]}),
+        HistoryEntry("event", 3, 1, {"code": "E", "name": "E", "status": 21}),
+        HistoryEntry("setup", 3, 1, {"questions": [{"id": 1, "code": "q", "label": "Gr\u00f6\u00dfe", "type": "text"}]}),
     ])  # fmt: skip
     assert resolve({"answers": {"GRO\u0308SSE": "x"}}, ACCOUNT, event).answers == {1: ("x",)}
-    with pytest.raises(Refused) as error:
+    with pytest.raises(DocumentRefused) as error:
         resolve({"answers": {"gr\u00f6\u00dfe": "x", "GRO\u0308SSE": "y"}}, ACCOUNT, event)
     assert [p.field for p in error.value.problems] == ["answers.GRO\u0308SSE"]
 
@@ -351,7 +351,7 @@ def test_I2_A4_a_name_too_long_for_any_field_is_not_known() -> None:
     long = "a" * (names.MAX_NAME + 1)
     assert problem(answers={long: 1}).reason == "there is no such question here."
     assert problem(status=long).field == "status"
-    with pytest.raises(Refused):
+    with pytest.raises(DocumentRefused):
         address({"event": "E", "code": long})
 
 
@@ -371,7 +371,7 @@ def test_I2_A4_a_name_too_long_for_any_field_is_not_known() -> None:
     ],
 )
 def test_I2_A4_a_name_that_is_there_twice_is_refused(data: bytes, field: str) -> None:
-    with pytest.raises(Refused) as error:
+    with pytest.raises(DocumentRefused) as error:
         read_document(data)
     (found,) = error.value.problems
     assert found.field == field
@@ -410,7 +410,7 @@ def test_I2_A4_values_are_counted_outside_of_texts(text, over):
     if over <= 1:
         assert len(read_document(data)["a" + text]) == count
     else:
-        with pytest.raises(Refused) as error:
+        with pytest.raises(DocumentRefused) as error:
             read_document(data)
         assert f"{json_documents.MOST_VALUES:,}" in error.value.problems[0].reason
 
@@ -418,6 +418,6 @@ def test_I2_A4_values_are_counted_outside_of_texts(text, over):
 def test_I2_A4_a_number_of_thousands_of_digits_is_refused_but_not_a_text_of_them() -> None:
     digits = "9" * 500
     assert read_document(json.dumps({"a": [digits] * 200}).encode()) == {"a": [digits] * 200}
-    with pytest.raises(Refused) as error:
+    with pytest.raises(DocumentRefused) as error:
         read_document(b'{"a": [' + b", ".join([digits.encode()] * 200) + b"]}")
     assert f"{json_documents.MOST_DIGITS}" in error.value.problems[0].reason

@@ -19,7 +19,7 @@ import pytest
 
 from heliograph.domain.delivery.action import ActionState, Does, NotSubmittable, OpenAction, Origin, new_action
 from heliograph.domain.delivery.lanes import Flight, Lane, LaneState, Settlement, choose, in_flight_at_crash, settle, submit, woken
-from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Invalid, Outcome, Refused
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 
 NOW = 1
@@ -29,7 +29,7 @@ BEFORE_IT_LEFT = Refused(Category.CONNECTION, Cause.DNS, "", left=False)
 AFTER_IT_LEFT = Refused(Category.GENERAL, Cause.ANSWER, "", left=True, status=500)
 LOST = Refused(Category.CONNECTION, Cause.TIMEOUT, "", left=True)
 INACTIVE = CouldNotBegin(Cause.FLOW_INACTIVE, "")
-INVALID = Invalid(("",))
+INVALID = ValidationFailed(("",))
 
 
 @dataclass(frozen=True, slots=True)

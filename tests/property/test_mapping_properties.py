@@ -20,18 +20,18 @@ from heliograph.domain.mapping.mapping import (
     DateFormat,
     EmptyPolicy,
     Escape,
-    Kind,
+    FixedText,
     Mapping,
     MappingError,
+    MappingKind,
+    MappingRow,
     Otherwise,
-    Row,
-    Source,
-    Text,
+    SourceValue,
     ValueMap,
     ValueType,
 )
 from heliograph.domain.mapping.paths import ABSENT, MAX_INDEX, PathError, format_path, look_up, parse_path
-from heliograph.domain.mapping.rendering import Invalid, Rendered, render
+from heliograph.domain.mapping.rendering import InvalidValues, Rendered, render
 from heliograph.domain.mapping.sample_json import rows_from_sample
 from heliograph.domain.mapping.transform import boolean_of, number_of, proper_case, trim
 from heliograph.domain.setup.fields import Subject, Value, catalogue
@@ -100,30 +100,30 @@ facts = st.lists(values, min_size=1, max_size=5).map(Facts)
 
 def parts(subject: Subject, content: st.SearchStrategy[str]):
     source = st.builds(
-        Source,
+        SourceValue,
         st.sampled_from(KEYS[subject]),
         st.none() | value_maps,
         st.none() | st.sampled_from(DateFormat),
         content,
         st.none() | st.sampled_from(Escape),
     )
-    return st.lists(st.one_of(source, st.builds(Text, content)), max_size=4).map(tuple)
+    return st.lists(st.one_of(source, st.builds(FixedText, content)), max_size=4).map(tuple)
 
 
 @st.composite
-def mappings(draw, kind: Kind | None = None, content: st.SearchStrategy[str] = texts) -> Mapping:
+def mappings(draw, kind: MappingKind | None = None, content: st.SearchStrategy[str] = texts) -> Mapping:
     """Mappings, with rows that fit together: one that does not is left out."""
-    kind, subject = kind or draw(st.sampled_from(Kind)), draw(SUBJECTS)
-    rows: list[Row] = []
+    kind, subject = kind or draw(st.sampled_from(MappingKind)), draw(SUBJECTS)
+    rows: list[MappingRow] = []
     for _ in range(draw(st.integers(0, 6))):
-        nested = kind is Kind.PAYLOAD and draw(st.booleans())
-        if kind is Kind.HEADER:
+        nested = kind is MappingKind.PAYLOAD and draw(st.booleans())
+        if kind is MappingKind.HEADER:
             target = draw(st.sampled_from(["X-A", "X-B", "Accept", "Authorization", "Content-Type"]))
         elif nested:
             target = format_path((draw(st.sampled_from(["a", "b", "c.d"])), *draw(st.lists(steps, max_size=3))))
         else:
             target = draw(stored.filter(str.strip))
-        row = Row(
+        row = MappingRow(
             target,
             draw(parts(subject, content)),
             type=draw(st.sampled_from(ValueType)),
@@ -143,7 +143,7 @@ def mappings(draw, kind: Kind | None = None, content: st.SearchStrategy[str] = t
 @given(mappings(), facts, zones)
 def test_M5_rendering_gives_values_or_problems_and_raises_nothing(mapping: Mapping, known: Facts, zone: ZoneInfo) -> None:
     found = render(mapping, known, timezone=zone)
-    if isinstance(found, Invalid):
+    if isinstance(found, InvalidValues):
         targets = {row.target for row in mapping.rows}
         assert found.problems
         assert all(problem.target in targets for problem in found.problems)
@@ -153,10 +153,10 @@ def test_M5_rendering_gives_values_or_problems_and_raises_nothing(mapping: Mappi
         assert all(isinstance(text, str) for pair in found.pairs() + found.headers() for text in pair)
 
 
-@given(mappings(kind=Kind.PAYLOAD), facts, zones)
+@given(mappings(kind=MappingKind.PAYLOAD), facts, zones)
 def test_M2_each_row_stands_at_its_path_in_its_type(mapping: Mapping, known: Facts, zone: ZoneInfo) -> None:
     found = render(mapping, known, timezone=zone)
-    if isinstance(found, Invalid) or mapping.empty is EmptyPolicy.LEAVE_OUT:  # there entries of lists close up
+    if isinstance(found, InvalidValues) or mapping.empty is EmptyPolicy.LEAVE_OUT:  # there entries of lists close up
         return
     kinds = {
         ValueType.TEXT: str,
@@ -175,12 +175,12 @@ def test_M2_each_row_stands_at_its_path_in_its_type(mapping: Mapping, known: Fac
             assert value is not None
 
 
-@given(mappings(kind=Kind.PAYLOAD), facts, zones)
+@given(mappings(kind=MappingKind.PAYLOAD), facts, zones)
 def test_M6_left_out_rows_are_left_out_and_nothing_else(mapping: Mapping, known: Facts, zone: ZoneInfo) -> None:
     rows = tuple(row for row in mapping.rows if not any(isinstance(step, int) for step in row.path))
     kept = render(Mapping("x", mapping.kind, mapping.subject, EmptyPolicy.NULL, rows), known, timezone=zone)
     out = render(Mapping("x", mapping.kind, mapping.subject, EmptyPolicy.LEAVE_OUT, rows), known, timezone=zone)
-    assert isinstance(kept, Invalid) == isinstance(out, Invalid)
+    assert isinstance(kept, InvalidValues) == isinstance(out, InvalidValues)
     if isinstance(kept, Rendered) and isinstance(out, Rendered):
         for row in rows:
             value = look_up(kept.tree(), row.path)
@@ -306,16 +306,16 @@ rests = st.sampled_from(
 )
 
 
-@given(connections(), rests, mappings(kind=Kind.PAYLOAD), st.none() | mappings(kind=Kind.HEADER), facts, zones)
+@given(connections(), rests, mappings(kind=MappingKind.PAYLOAD), st.none() | mappings(kind=MappingKind.HEADER), facts, zones)
 def test_C2_a_request_goes_to_its_connection_and_smuggles_nothing(
     connection: Connection, rest: str, payload: Mapping, header: Mapping | None, known: Facts, zone: ZoneInfo
 ) -> None:
     body, head = render(payload, known, timezone=zone), render(header, known, timezone=zone) if header else None
-    if isinstance(body, Invalid) or isinstance(head, Invalid):
+    if isinstance(body, InvalidValues) or isinstance(head, InvalidValues):
         return
     ready = prepare(connection, {Secret.PATH: rest, Secret.PASSWORD: "p", Secret.KEY: "k"})
     found = ready.build(body, head, known, webhook_id="msg_1", timezone=zone, bearer="t")
-    if isinstance(found, Invalid):
+    if isinstance(found, InvalidValues):
         assert found.problems
         return
     assert isinstance(found, Request)

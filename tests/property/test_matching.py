@@ -12,7 +12,7 @@ from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import actual_values, matches
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.flow.matching import Decision, GateName, Reason, Verdict, decide, explain, judge, mode_of
+from heliograph.domain.flow.matching import FlowDecision, FlowVerdict, GateName, Reason, decide, explain, judge, mode_of
 from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.setup.configuration import EventConfig
 
@@ -24,24 +24,24 @@ WATCHED = {
 }
 
 
-def naive(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> tuple[Verdict, Reason | None]:
+def naive(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> tuple[FlowVerdict, Reason | None]:
     """The rules F3 to F7 as they are written, one after the other, without an index."""
     names = {f.name.lower() for f in Facet if f in change.facets and f.name}
     if flow.watch is None or not names & set(WATCHED[flow.watch]) or change.quiet:
-        return Verdict.FILTERED, None
+        return FlowVerdict.FILTERED, None
     registration = change.registration
     if registration is not None and not registration.active and "active" not in change.before:
-        return Verdict.FILTERED, None
+        return FlowVerdict.FILTERED, None
     if not flow.active or not account.signal_enabled or not is_complete(flow, account):
-        return Verdict.FILTERED, None
+        return FlowVerdict.FILTERED, None
     status = (change.event_state or event.state).status
     testing = status in (EVENT_STATUS_IDS["Planning"], EVENT_STATUS_IDS["Testing"]) or (
         registration is not None and -5 in registration.properties
     )
     if (flow.mode is Mode.TEST) != testing:
-        return Verdict.FILTERED, None
+        return FlowVerdict.FILTERED, None
     if not all(matches(row, actual_values(row.field, change, account, event)) for row in flow.filters):
-        return Verdict.FILTERED, None
+        return FlowVerdict.FILTERED, None
     said = []
     lists = {
         Watch.REGISTRATION: ("statuses", "properties"),
@@ -56,12 +56,12 @@ def naive(flow: Flow, change: Change, account: AccountConfig, event: EventConfig
         carried, untagged = carries(name, change, account, event)
         said.append("yes" if carried & wanted else "no" if not untagged else "untagged property" if name == "properties" else "untagged")
     if "untagged" in said:
-        return Verdict.NOT_TRIGGERED, Reason.UNTAGGED
+        return FlowVerdict.NOT_TRIGGERED, Reason.UNTAGGED
     if "no" in said:
-        return Verdict.NOT_TRIGGERED, Reason.NOT_SELECTED
+        return FlowVerdict.NOT_TRIGGERED, Reason.NOT_SELECTED
     if "untagged property" in said:
-        return Verdict.NOT_TRIGGERED, Reason.UNTAGGED_PROPERTY
-    return Verdict.TRIGGERED, None
+        return FlowVerdict.NOT_TRIGGERED, Reason.UNTAGGED_PROPERTY
+    return FlowVerdict.TRIGGERED, None
 
 
 def carries(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[set[int], bool]:
@@ -86,7 +86,7 @@ def carries(name: str, change: Change, account: AccountConfig, event: EventConfi
 def test_F5_decide_agrees_with_the_rules_said_plainly(account, event, change):
     expected = [(id, naive(flow, change, account, event)) for id, flow in sorted(account.flows.items())]
     found = decide(change, account, event)
-    assert [(d.flow.id, (d.verdict, d.reason)) for d in found] == [e for e in expected if e[1][0] is not Verdict.FILTERED]
+    assert [(d.flow.id, (d.verdict, d.reason)) for d in found] == [e for e in expected if e[1][0] is not FlowVerdict.FILTERED]
 
 
 @given(accounts(), events(), changes())
@@ -94,7 +94,7 @@ def test_F9_explaining_says_what_was_decided(account, event, change):
     decided = {d.flow.id: (d.verdict, d.reason) for d in decide(change, account, event)}
     for id, flow in account.flows.items():
         explained = explain(flow, change, account, event)
-        assert (explained.verdict, explained.reason) == decided.get(id, (Verdict.FILTERED, None))
+        assert (explained.verdict, explained.reason) == decided.get(id, (FlowVerdict.FILTERED, None))
         again = judge(flow, change, account, event)
         assert (again.verdict, again.reason) == decided[id] if again else id not in decided
 
@@ -106,10 +106,10 @@ def test_F9_the_gates_stand_in_order_up_to_the_one_that_says_no(account, event, 
         explained = explain(flow, change, account, event)
         places = [order.index(gate.name) for gate in explained.gates]
         assert places == sorted(places)
-        if explained.verdict is Verdict.FILTERED:
+        if explained.verdict is FlowVerdict.FILTERED:
             assert [gate.passed for gate in explained.gates] == [True] * (len(places) - 1) + [False]
             assert explained.stopped_at is explained.gates[-1]
-        elif explained.verdict is Verdict.TRIGGERED:
+        elif explained.verdict is FlowVerdict.TRIGGERED:
             assert explained.stopped_at is None
         else:
             assert explained.stopped_at is not None
@@ -135,7 +135,7 @@ def test_F7_a_flow_that_raises_is_a_retry_item_and_spares_the_others(account, ev
     with_broken = {facet: (*flows, broken) for facet, flows in account.by_facet.items()}
     found = decide(change, replace(account, by_facet=with_broken), event)
     others = decide(change, account, event)
-    assert found == (([*others, Decision(broken, Verdict.NOT_TRIGGERED, Reason.FAILED)]) if change.is_judged else [])
+    assert found == (([*others, FlowDecision(broken, FlowVerdict.NOT_TRIGGERED, Reason.FAILED)]) if change.is_judged else [])
     assert Reason.FAILED.can_be_cured
 
 

@@ -12,9 +12,9 @@ from heliograph.domain.connection.response_rule import (
     Clause,
     Condition,
     How,
-    Place,
-    Reply,
+    ReplyPlace,
     Rule,
+    TargetReply,
     Then,
     classify_reply,
     first_match,
@@ -33,17 +33,17 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dict
 PATHS = st.sampled_from(["ok", "status", "result[0].status", "[0].ok", "a.a", "a[1]", "result"])
 STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 404, 410, 429, 500, 503])
 HEADERS = st.lists(st.tuples(st.sampled_from(["content-type", "retry-after", "x-a"]), WORDS | st.just("30")), max_size=3)
-REPLIES = st.builds(Reply, STATUSES, HEADERS, st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
+REPLIES = st.builds(TargetReply, STATUSES, HEADERS, st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 VALUES = st.lists(WORDS, min_size=1, max_size=3).map(tuple)
 
 
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
-    place, unless = draw(st.sampled_from(Place)), draw(st.booleans())
-    if place is Place.STATUS:
+    place, unless = draw(st.sampled_from(ReplyPlace)), draw(st.booleans())
+    if place is ReplyPlace.STATUS:
         return Condition(place, How.IS, values=(draw(st.sampled_from(["200-299", "400", "401-499"])),), unless=unless)
     test = draw(st.sampled_from(How))
-    name = draw(PATHS) if place is Place.JSON else draw(st.sampled_from(["Content-Type", "x-a"])) if place is Place.HEADER else ""
+    name = draw(PATHS) if place is ReplyPlace.JSON else draw(st.sampled_from(["Content-Type", "x-a"])) if place is ReplyPlace.HEADER else ""
     return Condition(place, test, name, () if test is How.FILLED else draw(VALUES), unless)
 
 
@@ -74,7 +74,7 @@ def plain(value: Any) -> list[str]:
     return texts
 
 
-def oracle(condition: Condition, reply: Reply) -> bool:
+def oracle(condition: Condition, reply: TargetReply) -> bool:
     """What a condition says, worked out in the plainest way."""
 
     def value_at(path: str) -> list[Any]:
@@ -92,13 +92,13 @@ def oracle(condition: Condition, reply: Reply) -> bool:
         return [found]
 
     wanted = [value.strip().casefold() for value in condition.values]
-    if condition.place is Place.STATUS:
+    if condition.place is ReplyPlace.STATUS:
         first, _, last = condition.values[0].partition("-")
         result = int(first) <= reply.status <= int(last or first)
     else:
-        if condition.place is Place.BODY:
+        if condition.place is ReplyPlace.BODY:
             texts = [reply.body.decode("utf-8", "replace")]
-        elif condition.place is Place.HEADER:
+        elif condition.place is ReplyPlace.HEADER:
             texts = [value for name, value in reply.headers if name == condition.name.lower()]
         else:
             at = value_at(condition.name)
@@ -116,12 +116,12 @@ def oracle(condition: Condition, reply: Reply) -> bool:
 
 
 @given(conditions(), REPLIES)
-def test_C7_a_condition_agrees_with_the_oracle(condition: Condition, reply: Reply) -> None:
+def test_C7_a_condition_agrees_with_the_oracle(condition: Condition, reply: TargetReply) -> None:
     assert condition.holds(reply) is oracle(condition, reply)
 
 
 @given(RULES, REPLIES)
-def test_C7_the_first_match_wins(rule: Rule, reply: Reply) -> None:
+def test_C7_the_first_match_wins(rule: Rule, reply: TargetReply) -> None:
     matches = [all(oracle(condition, reply) for condition in clause.conditions) for clause in rule]
     number = matches.index(True) if True in matches else None
     assert first_match(rule, reply) == number
@@ -145,13 +145,13 @@ def test_C7_a_rule_survives_its_body(rule: Rule) -> None:
 
 @given(RULES, st.integers(-1, 1000), st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=3), st.binary(max_size=200))
 def test_C7_nothing_raises_whatever_is_answered(rule: Rule, status: int, headers: list[tuple[str, str]], data: bytes) -> None:
-    reply = Reply(status, headers, data)
+    reply = TargetReply(status, headers, data)
     assert isinstance(classify_reply(rule, reply, NOW), (Delivered, Refused))
     for then in Then:
         assert propose(reply, then)
 
 
 @given(REPLIES)
-def test_C7_what_is_proposed_fits_the_answer_that_it_was_made_from(reply: Reply) -> None:
+def test_C7_what_is_proposed_fits_the_answer_that_it_was_made_from(reply: TargetReply) -> None:
     assert isinstance(classify_reply(propose(reply, Then.FAILED), reply, NOW), Refused)
     assert isinstance(classify_reply(propose(reply, Then.DELIVERED), reply, NOW), Delivered)

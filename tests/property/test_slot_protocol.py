@@ -38,7 +38,7 @@ from heliograph.store.database import Database
 from heliograph.store.queue import lanes, submissions
 from heliograph.store.queue.enqueue import Order, enqueue
 from heliograph.store.queue.figures import put_deltas
-from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, Want, action_of, lane_of
+from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, LaneWant, action_of, lane_of
 
 LEASE, TOTAL = 5.0, 2.0
 SUBJECTS, CONNECTIONS = (11, 12), {1: 101, 2: 102}  # destination 1 updates a record, 2 adds
@@ -120,7 +120,7 @@ class Worker:
         """Reads ahead and starts what may start, as the reading thread does; what was started."""
         now = self.db.now()
         mine = [c for c in lanes.connections_with_work(self.db, now) if self.ownership.epoch(slot_of(c)) is not None]
-        wants = [Want(c, rank, 10) for c in mine for rank in (*Rank, None)]
+        wants = [LaneWant(c, rank, 10) for c in mine for rank in (*Rank, None)]
         found = [stored for stored in lanes.read_lanes(self.db, wants, now) if self.memory.hold(stored.lane.id)]
         about = lanes.open_actions(self.db, [stored.lane.id for stored in found])
         started = []

@@ -8,11 +8,11 @@ import pytest
 
 from heliograph.accounts.audit import MASK
 from heliograph.administration.views.audit_words import Reading
-from heliograph.domain.flow.sentence import Names
+from heliograph.domain.flow.sentence import SentenceNames
 
 READING = Reading(
     tags={3: "Registered", 4: "Attended"},
-    names=Names(fields={"event.code": "Event Code"}, connections={7: "Sales CRM"}, mappings={9: "Lead mapping"}),
+    names=SentenceNames(fields={"event.code": "Event Code"}, connections={7: "Sales CRM"}, mappings={9: "Lead mapping"}),
     events={2: "Live"},
     custom={11: "Cost centre"},
     sources={"profile.first_name": "First Name"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
-from heliograph.domain.mapping.mapping import DateFormat, Part, Source, Text, ValueMap
+from heliograph.domain.mapping.mapping import DateFormat, FixedText, Part, SourceValue, ValueMap
 from heliograph.setup.source_fields import any_key
 
 
@@ -17,14 +17,17 @@ def read(text: str, *kept: Part) -> tuple[Part, ...]:
     ("text", "parts"),
     [
         ("", ()),
-        ("{registration.status} text", (Source("registration.status"), Text(" text"))),
-        ("{profile.position}  @ {profile.organization}", (Source("profile.position"), Text("  @ "), Source("profile.organization"))),
-        ("{ profile.email }", (Source("profile.email"),)),
-        ("a{}b", (Text("a"), Text("b"))),
-        ("{{not a field}}", (Text("{not a field}"),)),
-        ("{{{profile.email}}}", (Text("{"), Source("profile.email"), Text("}"))),
-        ("first\nsecond", (Text("first\nsecond"),)),
-        (" ", (Text(" "),)),
+        ("{registration.status} text", (SourceValue("registration.status"), FixedText(" text"))),
+        (
+            "{profile.position}  @ {profile.organization}",
+            (SourceValue("profile.position"), FixedText("  @ "), SourceValue("profile.organization")),
+        ),
+        ("{ profile.email }", (SourceValue("profile.email"),)),
+        ("a{}b", (FixedText("a"), FixedText("b"))),
+        ("{{not a field}}", (FixedText("{not a field}"),)),
+        ("{{{profile.email}}}", (FixedText("{"), SourceValue("profile.email"), FixedText("}"))),
+        ("first\nsecond", (FixedText("first\nsecond"),)),
+        (" ", (FixedText(" "),)),
     ],
 )
 def test_M1_a_line_is_fields_in_braces_and_typed_text(text: str, parts: tuple[Part, ...]) -> None:
@@ -47,8 +50,8 @@ def test_M1_a_line_that_is_none_is_refused_with_the_place(text: str, said: str) 
 
 
 def test_M4_what_is_behind_a_chip_stays_when_the_text_is_changed() -> None:
-    mapped = Source("profile.country", ValueMap((("Czechia", "CZ"),)))
-    dated = Source("registration.created", date_format=DateFormat.DATE)
-    assert read("to {registration.created}, {profile.country}", mapped, dated) == (Text("to "), dated, Text(", "), mapped)
-    assert read("{profile.country}{profile.country}", mapped) == (mapped, Source("profile.country")), "the first one keeps it"
-    assert read("{profile.city}", mapped) == (Source("profile.city"),)
+    mapped = SourceValue("profile.country", ValueMap((("Czechia", "CZ"),)))
+    dated = SourceValue("registration.created", date_format=DateFormat.DATE)
+    assert read("to {registration.created}, {profile.country}", mapped, dated) == (FixedText("to "), dated, FixedText(", "), mapped)
+    assert read("{profile.country}{profile.country}", mapped) == (mapped, SourceValue("profile.country")), "the first one keeps it"
+    assert read("{profile.city}", mapped) == (SourceValue("profile.city"),)

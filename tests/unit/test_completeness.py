@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from heliograph.domain.flow.completeness import Lack, Missing, is_complete, missing
+from heliograph.domain.flow.completeness import FlowLack, Missing, is_complete, missing
 from heliograph.domain.flow.flow import OFFERED, REQUIRED, Destination, FilterRow, Flow, Op, Watch
-from heliograph.domain.snapshot import Entry, compile_account
+from heliograph.domain.snapshot import HistoryEntry, compile_account
 
 LISTS = {"statuses": (1,), "properties": (-1,), "session_statuses": (2,), "event_statuses": (3,)}
 
@@ -19,10 +19,10 @@ def mapping(subject: str, kind: str = "payload") -> dict[str, object]:
 
 
 ACCOUNT = compile_account(7, 1, [
-    Entry("mapping", 1, 1, mapping("registration")), Entry("mapping", 2, 1, mapping("session")), Entry("mapping", 3, 1, mapping("event")),
-    Entry("mapping", 4, 1, mapping("registration", "header")),
-    Entry("connection", 1, 1, {"name": "CRM", "auth": "Open / No Auth", "origin": "https://crm.example.org", "secrets": ["path"]}),
-    Entry("connection", 2, 1, {"name": "Half", "auth": "Basic Authentication", "origin": "https://crm.example.org", "secrets": ["path"]}),
+    HistoryEntry("mapping", 1, 1, mapping("registration")), HistoryEntry("mapping", 2, 1, mapping("session")), HistoryEntry("mapping", 3, 1, mapping("event")),
+    HistoryEntry("mapping", 4, 1, mapping("registration", "header")),
+    HistoryEntry("connection", 1, 1, {"name": "CRM", "auth": "Open / No Auth", "origin": "https://crm.example.org", "secrets": ["path"]}),
+    HistoryEntry("connection", 2, 1, {"name": "Half", "auth": "Basic Authentication", "origin": "https://crm.example.org", "secrets": ["path"]}),
 ])  # fmt: skip
 FITTING = {Watch.REGISTRATION: (1,), Watch.STATUS: (1,), Watch.SESSION_STATUS: (1, 2), Watch.EVENT: (3,)}
 
@@ -38,7 +38,7 @@ def test_F2_a_new_flow_is_active_test_and_incomplete():
     new = Flow(1)
     assert new.active
     assert new.mode.value == "Test"
-    assert [m.lack for m in missing(new, ACCOUNT)] == [Lack.NAME, Lack.WATCH, Lack.DESTINATION]
+    assert [m.lack for m in missing(new, ACCOUNT)] == [FlowLack.NAME, FlowLack.WATCH, FlowLack.DESTINATION]
 
 
 @pytest.mark.parametrize("watch", Watch)
@@ -51,7 +51,7 @@ def test_F2_complete(watch):
 @pytest.mark.parametrize("name", LISTS)
 def test_F4_the_required_list_of_a_watch(watch, name):
     empty = flow(watch, **{name: ()})
-    assert missing(empty, ACCOUNT) == ((Missing(Lack.LIST, name),) if name in REQUIRED[watch] else ())
+    assert missing(empty, ACCOUNT) == ((Missing(FlowLack.LIST, name),) if name in REQUIRED[watch] else ())
 
 
 def test_F4_create_update_requires_no_list():
@@ -63,29 +63,29 @@ def test_P12_a_list_that_lost_its_last_tag_makes_the_flow_incomplete(watch):
     """A rule is never widened by a deletion, also where the list is an optional one."""
     for name in OFFERED[watch]:
         emptied = flow(watch, emptied=(name,), **{name: ()})
-        assert missing(emptied, ACCOUNT) == (Missing(Lack.LIST, name),)
+        assert missing(emptied, ACCOUNT) == (Missing(FlowLack.LIST, name),)
 
 
 @pytest.mark.parametrize("values", [(), ("",), (" ", "")])
 def test_F2_a_filter_row_without_values_is_incomplete(values):
     rows = (FilterRow("event.code", Op.IS_EMPTY), FilterRow("event.code", Op.IS_ANY_OF, values))
-    assert missing(flow(filters=rows), ACCOUNT) == (Missing(Lack.FILTER_VALUES, "1"),)
+    assert missing(flow(filters=rows), ACCOUNT) == (Missing(FlowLack.FILTER_VALUES, "1"),)
 
 
 @pytest.mark.parametrize(
     ("change", "lack"),
     [
-        ({"name": " "}, Lack.DESTINATION_NAME),
-        ({"connection": None}, Lack.CONNECTION),
-        ({"connection": 9}, Lack.CONNECTION),  # deleted
-        ({"connection": 2}, Lack.CONNECTION),  # without its password
-        ({"action": ""}, Lack.ACTION),
-        ({"payload_mapping": None}, Lack.PAYLOAD_MAPPING),
-        ({"payload_mapping": 9}, Lack.PAYLOAD_MAPPING),
-        ({"payload_mapping": 4}, Lack.FITTING_MAPPING),  # a header mapping
-        ({"payload_mapping": 3}, Lack.FITTING_MAPPING),  # for events
-        ({"header_mapping": 9}, Lack.HEADER_MAPPING),
-        ({"header_mapping": 1}, Lack.HEADER_MAPPING),
+        ({"name": " "}, FlowLack.DESTINATION_NAME),
+        ({"connection": None}, FlowLack.CONNECTION),
+        ({"connection": 9}, FlowLack.CONNECTION),  # deleted
+        ({"connection": 2}, FlowLack.CONNECTION),  # without its password
+        ({"action": ""}, FlowLack.ACTION),
+        ({"payload_mapping": None}, FlowLack.PAYLOAD_MAPPING),
+        ({"payload_mapping": 9}, FlowLack.PAYLOAD_MAPPING),
+        ({"payload_mapping": 4}, FlowLack.FITTING_MAPPING),  # a header mapping
+        ({"payload_mapping": 3}, FlowLack.FITTING_MAPPING),  # for events
+        ({"header_mapping": 9}, FlowLack.HEADER_MAPPING),
+        ({"header_mapping": 1}, FlowLack.HEADER_MAPPING),
     ],
 )  # fmt: skip
 def test_F2_every_destination_is_complete(change, lack):
@@ -103,8 +103,8 @@ def test_M1_a_flow_takes_only_fitting_mappings():
 
 
 def test_F2_only_active_and_complete_flows_are_asked():
-    entries = [Entry("mapping", 1, 1, mapping("registration")), Entry("connection", 1, 1, {"name": "C", "auth": "Open / No Auth", "origin": "https://a.example.org", "secrets": ["path"]})]  # fmt: skip
+    entries = [HistoryEntry("mapping", 1, 1, mapping("registration")), HistoryEntry("connection", 1, 1, {"name": "C", "auth": "Open / No Auth", "origin": "https://a.example.org", "secrets": ["path"]})]  # fmt: skip
     bodies = {1: flow(), 2: flow(active=False), 3: flow(name=""), 4: flow()}
-    account = compile_account(7, 1, [*entries, *(Entry("flow", id, 1, f.to_body()) for id, f in reversed(bodies.items()))])
+    account = compile_account(7, 1, [*entries, *(HistoryEntry("flow", id, 1, f.to_body()) for id, f in reversed(bodies.items()))])
     assert {f.id for flows in account.by_facet.values() for f in flows} == {1, 4}
     assert [f.id for facet, flows in account.by_facet.items() if facet in Watch.STATUS.facets for f in flows] == [1, 4]

@@ -17,17 +17,17 @@ from heliograph.domain.connection.connection import (
     Connection,
     ConnectionSetupError,
     ContentType,
-    Grant,
     KeyPlace,
     Method,
     MissingSecret,
+    OAuthGrant,
     Secret,
     check_secret,
 )
 from heliograph.domain.connection.request import Request, build, prepare
 from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address
-from heliograph.domain.mapping.mapping import Kind, Mapping, Row, Source, Text, ValueType
-from heliograph.domain.mapping.rendering import Invalid, Problem, Rendered, render
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
+from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render
 from heliograph.domain.setup.fields import Value
 
 ZONE = ZoneInfo("Europe/Vienna")
@@ -45,21 +45,21 @@ class Facts:
 FACTS = Facts(event_code="SUMMIT-26", profile_email="zoë@example.org")
 
 
-def rendered(*rows: Row, kind: Kind = Kind.PAYLOAD) -> Rendered:
+def rendered(*rows: MappingRow, kind: MappingKind = MappingKind.PAYLOAD) -> Rendered:
     found = render(Mapping("x", kind=kind, rows=rows), Facts(answer_3=("A b", "C&D")), timezone=ZONE)
     assert isinstance(found, Rendered)
     return found
 
 
 PAYLOAD = rendered(
-    Row("name", (Text("Zoë & Co"),)),
-    Row("topics", (Source("answer.3"),), type=ValueType.LIST),
-    Row("a.b", (Text("1"),), nested=True, type=ValueType.NUMBER),
+    MappingRow("name", (FixedText("Zoë & Co"),)),
+    MappingRow("topics", (SourceValue("answer.3"),), type=ValueType.LIST),
+    MappingRow("a.b", (FixedText("1"),), nested=True, type=ValueType.NUMBER),
 )
 
 
 def header(name: str, value: str = "x") -> Rendered:
-    return rendered(Row(name, (Text(value),)), kind=Kind.HEADER)
+    return rendered(MappingRow(name, (FixedText(value),)), kind=MappingKind.HEADER)
 
 
 def connection(**more) -> Connection:
@@ -74,7 +74,7 @@ def request(target: Connection, *, secrets: dict[str, str] | None = None, facts:
 
 def refusal(target: Connection, *, secrets: dict[str, str] | None = None, facts: Facts = FACTS, **more) -> str:
     found = build(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
-    assert isinstance(found, Invalid), found
+    assert isinstance(found, InvalidValues), found
     return "; ".join(map(str, found.problems))
 
 
@@ -85,7 +85,7 @@ def test_C1_a_connection_comes_back_from_its_body() -> None:
         method=Method.PATCH,
         test_origin="https://crm.example.com:8443",
         primary=True,
-        grant=Grant.AUTHORIZATION_CODE,
+        grant=OAuthGrant.AUTHORIZATION_CODE,
         client_id="abc",
         authorization_url="https://login.example.com/authorize",
         access_token_url="https://login.example.com/token?x=1",
@@ -115,7 +115,9 @@ def test_C1_a_connection_comes_back_from_its_body() -> None:
     ],
 )
 def test_C5_tokens_are_good_for_nothing_once_they_would_go_elsewhere(more: dict[str, str]) -> None:
-    before = connection(auth=Auth.OAUTH2, grant=Grant.AUTHORIZATION_CODE, client_id="abc", access_token_url="https://login.example.com/t")
+    before = connection(
+        auth=Auth.OAUTH2, grant=OAuthGrant.AUTHORIZATION_CODE, client_id="abc", access_token_url="https://login.example.com/t"
+    )
     assert replace(before, **more).bond != before.bond
     assert replace(before, name="Renamed", test_origin=before.origin, rate=5).bond == before.bond
 
@@ -244,7 +246,7 @@ def test_C2_a_url_has_an_end() -> None:
 
 
 def test_C2_half_a_character_is_a_validation_error() -> None:
-    broken = rendered(Row("a", (Text("\ud800"),)))
+    broken = rendered(MappingRow("a", (FixedText("\ud800"),)))
     for method in (Method.POST, Method.GET):
         assert "half a character" in refusal(connection(method=method), payload=broken)
     assert "no valid text" in refusal(connection(), secrets={"path": "/{event.code}"}, facts=Facts(event_code="\udfff"))
@@ -312,7 +314,7 @@ def test_C2_A2_a_field_in_a_path_leads_to_no_other_path(text: str) -> None:
             return text
 
     rest = parse_rest("/leads/{registration.code}/note?of={registration.code}").fill(Named(), ZONE)
-    if isinstance(rest, Problem):
+    if isinstance(rest, ValueProblem):
         assert {".", ".."} & set(re.split(r"[/\\]", unquote(unquote(text))))
         return
     path = rest.partition("?")[0]
@@ -327,7 +329,7 @@ def test_C2_a_date_in_a_url_that_no_calendar_has_is_a_problem() -> None:
         def value(self, source: str) -> Value:
             return 10**5000
 
-    assert isinstance(parse_rest("/{event.code}").fill(Far(), ZONE), Problem)
+    assert isinstance(parse_rest("/{event.code}").fill(Far(), ZONE), ValueProblem)
 
 
 @pytest.mark.parametrize(
@@ -422,7 +424,7 @@ def test_M9_nor_the_parameter_that_the_key_goes_in() -> None:
 
 
 def test_M9_headers_have_an_end() -> None:
-    mapped = rendered(*(Row(f"X-{i}", (Text("x" * 5000),)) for i in range(3)), kind=Kind.HEADER)
+    mapped = rendered(*(MappingRow(f"X-{i}", (FixedText("x" * 5000),)) for i in range(3)), kind=MappingKind.HEADER)
     assert refusal(connection(), headers=mapped) == "headers are longer than 12,000 characters together"
 
 

@@ -16,8 +16,8 @@ from heliograph.domain.delivery.action import (
     Origin,
     QueueStatus,
     Rank,
+    RunVerdict,
     StuckRun,
-    Verdict,
     judged_again,
     new_action,
     stuck,
@@ -43,9 +43,9 @@ from heliograph.domain.delivery.outcomes import (
     CouldNotBegin,
     Cut,
     Delivered,
-    Invalid,
     Outcome,
     Refused,
+    ValidationFailed,
 )
 from heliograph.domain.delivery.retry_policy import MINUTE, Category, RetryPolicy
 
@@ -125,7 +125,7 @@ def test_D6_solved_by_a_retry_is_done_and_a_first_success_never_was_in_the_queue
 
 
 def test_M5_invalid_is_final_and_never_in_the_queue() -> None:
-    story = Story(new_action(1, 1)).send(ANSWERED_500).wait().send(Invalid(("Last Name is empty.",)))
+    story = Story(new_action(1, 1)).send(ANSWERED_500).wait().send(ValidationFailed(("Last Name is empty.",)))
     assert (story[1].state, story[1].queue, story[1].category) == (ActionState.VALIDATION, None, Category.VALIDATION)
     with pytest.raises(NotSubmittable):
         story.submit(1)
@@ -216,7 +216,7 @@ def test_D1_what_is_true_wins_a_delivery_after_its_flow_was_deleted() -> None:
     for outcome, state in (
         (Delivered(200), ActionState.SUCCESS),
         (ANSWERED_500, ActionState.FAILED),
-        (Invalid(("x",)), ActionState.FAILED),
+        (ValidationFailed(("x",)), ActionState.FAILED),
     ):
         story = Story(new_action(1, 1))
         began = story.next
@@ -226,7 +226,7 @@ def test_D1_what_is_true_wins_a_delivery_after_its_flow_was_deleted() -> None:
 
 
 def test_D1_settling_twice_changes_nothing() -> None:
-    for outcome in (Delivered(200), ANSWERED_500, INACTIVE, Invalid(("x",))):
+    for outcome in (Delivered(200), ANSWERED_500, INACTIVE, ValidationFailed(("x",))):
         story = Story(new_action(1, 1))
         began = story.next
         assert began is not None
@@ -347,29 +347,29 @@ def test_P12_a_removed_destination_ends_waiting_and_pending_actions_only() -> No
 
 
 def test_F7_an_untagged_run_has_its_own_three_tries() -> None:
-    run = stuck(7, Verdict.UNTAGGED, NOW, POLICY)
+    run = stuck(7, RunVerdict.UNTAGGED, NOW, POLICY)
     assert (run.queue, run.due_at, run.category) == (QueueStatus.RETRY, NOW + 30 * MINUTE, Category.CONFIG)
     seen = []
     for _ in range(3):
-        run = judged_again(run, Verdict.UNTAGGED, NOW, POLICY)
+        run = judged_again(run, RunVerdict.UNTAGGED, NOW, POLICY)
         seen.append((run.queue, run.due_at))
     assert seen == [(QueueStatus.ERROR, NOW + 120 * MINUTE), (QueueStatus.ERROR, NOW + 2880 * MINUTE), (QueueStatus.FAILED, None)]
-    assert judged_again(run, Verdict.TRIGGERED, NOW, POLICY) == run
+    assert judged_again(run, RunVerdict.TRIGGERED, NOW, POLICY) == run
     again = submit_run(run)
     assert again.by_hand
     assert again.due_at == FRONT
-    assert judged_again(again, Verdict.TRIGGERED, NOW, POLICY).queue is QueueStatus.DONE
+    assert judged_again(again, RunVerdict.TRIGGERED, NOW, POLICY).queue is QueueStatus.DONE
 
 
-@pytest.mark.parametrize("verdict", [Verdict.TRIGGERED, Verdict.NOT_SELECTED])
-def test_F7_a_decided_run_is_done(verdict: Verdict) -> None:
-    run = judged_again(stuck(7, Verdict.UNTAGGED, NOW, POLICY), verdict, NOW, POLICY)
+@pytest.mark.parametrize("verdict", [RunVerdict.TRIGGERED, RunVerdict.NOT_SELECTED])
+def test_F7_a_decided_run_is_done(verdict: RunVerdict) -> None:
+    run = judged_again(stuck(7, RunVerdict.UNTAGGED, NOW, POLICY), verdict, NOW, POLICY)
     assert (run.queue, run.due_at) == (QueueStatus.DONE, None)
     with pytest.raises(NotSubmittable):
         submit_run(run)
 
 
 def test_D8_a_run_submitted_by_hand_uses_no_try() -> None:
-    run: StuckRun = submit_run(stuck(7, Verdict.RAISED, NOW, POLICY))
+    run: StuckRun = submit_run(stuck(7, RunVerdict.RAISED, NOW, POLICY))
     assert run.category is Category.SYSTEM
-    assert judged_again(run, Verdict.RAISED, NOW, POLICY).tries == 0
+    assert judged_again(run, RunVerdict.RAISED, NOW, POLICY).tries == 0

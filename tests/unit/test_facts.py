@@ -8,27 +8,27 @@ from datetime import UTC, date, datetime
 import pytest
 
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
-from heliograph.domain.registration.facts import Facts, field_name, state_before
+from heliograph.domain.registration.facts import ChangeFacts, field_name, state_before
 from heliograph.domain.setup.configuration import EventState
-from heliograph.domain.setup.fields import FieldError, Group, Subject, catalogue
-from heliograph.domain.snapshot import Entry, compile_account, compile_event
+from heliograph.domain.setup.fields import FieldError, FieldGroup, Subject, catalogue
+from heliograph.domain.snapshot import HistoryEntry, compile_account, compile_event
 
 ACCOUNT = compile_account(7, 1, [
-    Entry("account", 7, 1, {"code": "ACME", "name": "Acme", "timezone": "America/New_York"}),
-    Entry("tags", 7, 1, {"tags": [{"id": 1, "name": "food", "label": "Food", "kinds": ["question"]}]}),
-    Entry("statuses", 7, 1, {
+    HistoryEntry("account", 7, 1, {"code": "ACME", "name": "Acme", "timezone": "America/New_York"}),
+    HistoryEntry("tags", 7, 1, {"tags": [{"id": 1, "name": "food", "label": "Food", "kinds": ["question"]}]}),
+    HistoryEntry("statuses", 7, 1, {
         "registration": [{"id": 1, "code": "NEW", "name": "New", "class": "Accepted"}],
         "session": [{"id": 11, "code": "REGISTERED", "name": "Registered"}],
         "event": [{"id": 21, "code": "LIVE", "name": "Live"}],
     }),
-    Entry("fields", 7, 1, {
+    HistoryEntry("fields", 7, 1, {
         "profile": [{"id": 31, "code": "shirt", "label": "Shirt", "type": "select", "options": ["S", "M"]}, {"id": 32, "code": "likes", "label": "Likes", "type": "multi-select", "options": ["Tea", "Mate"]}],
         "event": [{"id": 33, "code": "region", "label": "Region", "type": "text"}],
     }),
 ])  # fmt: skip
 EVENT = compile_event(3, 7, 1, [
-    Entry("event", 3, 1, {"code": "SUMMIT", "name": "Summit", "status": 21, "timezone": "Europe/Berlin", "start": "2026-07-01T08:00:00+00:00", "location": "Berlin", "custom": {"33": ["North"]}}),
-    Entry("setup", 3, 1, {
+    HistoryEntry("event", 3, 1, {"code": "SUMMIT", "name": "Summit", "status": 21, "timezone": "Europe/Berlin", "start": "2026-07-01T08:00:00+00:00", "location": "Berlin", "custom": {"33": ["North"]}}),
+    HistoryEntry("setup", 3, 1, {
         "statuses": [{"id": 5, "code": "VIP", "name": "On the list", "class": "Pending"}],
         "types": [{"id": 41, "code": "SPK", "name": "Speaker"}],
         "questions": [
@@ -57,7 +57,7 @@ EVENT_CHANGE = Change(
 
 
 def value(source: str, change: Change = CHANGE):
-    return Facts(change, ACCOUNT, EVENT, flow_name="To the CRM", now=NOW).value(source)
+    return ChangeFacts(change, ACCOUNT, EVENT, flow_name="To the CRM", now=NOW).value(source)
 
 
 def session_change(before: dict[str, object]) -> Change:
@@ -121,7 +121,7 @@ def test_M9_times_of_the_event_are_in_its_timezone():
 
 
 def test_M9_the_timezone_is_that_of_the_change():
-    facts = Facts(EVENT_CHANGE, ACCOUNT, EVENT, now=NOW)
+    facts = ChangeFacts(EVENT_CHANGE, ACCOUNT, EVENT, now=NOW)
     assert facts.timezone == "UTC"
     assert facts.value("event.code") == "NEW-CODE"
     assert facts.value("macro.changed_fields") == ("Event Name", "Region")
@@ -175,7 +175,7 @@ def test_M3_every_offered_field_has_a_value_or_is_empty(subject, change):
         subject, profile_fields=ACCOUNT.profile_fields.values(), event_fields=ACCOUNT.event_fields.values(),
         question_tags=[ACCOUNT.tags[1]], property_tags=[ACCOUNT.tags[1]],
     )  # fmt: skip
-    assert Group.EVENT in fields
+    assert FieldGroup.EVENT in fields
     for group in fields.values():
         for source in group:
             value(source.key, change)

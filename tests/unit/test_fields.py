@@ -9,7 +9,7 @@ import pytest
 from heliograph.domain.setup.fields import (
     PROFILE_FIELDS,
     FieldError,
-    Group,
+    FieldGroup,
     Shape,
     Subject,
     catalogue,
@@ -65,16 +65,22 @@ def test_M3_sources_stand_in_the_guides_groups_and_order() -> None:
 
 
 def test_M3_only_a_session_watch_has_a_session_and_an_event_watch_has_no_registration() -> None:
-    assert Group.SESSION not in catalogue(Subject.REGISTRATION, **ACCOUNT)
-    assert set(catalogue(Subject.EVENT, **ACCOUNT)) == {Group.ACCOUNT, Group.EVENT, Group.EVENT_CUSTOM, Group.FLOW, Group.MACROS}
+    assert FieldGroup.SESSION not in catalogue(Subject.REGISTRATION, **ACCOUNT)
+    assert set(catalogue(Subject.EVENT, **ACCOUNT)) == {
+        FieldGroup.ACCOUNT,
+        FieldGroup.EVENT,
+        FieldGroup.EVENT_CUSTOM,
+        FieldGroup.FLOW,
+        FieldGroup.MACROS,
+    }
 
 
 def test_M3_groups_without_a_field_are_left_out() -> None:
-    assert Group.PROFILE_CUSTOM not in catalogue(Subject.REGISTRATION)
+    assert FieldGroup.PROFILE_CUSTOM not in catalogue(Subject.REGISTRATION)
 
 
 def test_M3_a_question_tag_gives_the_question_and_the_answer() -> None:
-    found = catalogue(Subject.REGISTRATION, **ACCOUNT)[Group.QUESTION_TAGS]
+    found = catalogue(Subject.REGISTRATION, **ACCOUNT)[FieldGroup.QUESTION_TAGS]
     assert [(f.key, f.label) for f in found] == [("question.3", "Dietary (question)"), ("answer.3", "Dietary (answer)")]
 
 

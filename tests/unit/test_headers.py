@@ -6,7 +6,7 @@ import pytest
 
 from heliograph.domain.connection.connection import Auth, Connection
 from heliograph.domain.mapping.headers import SEALED, NotSealed, is_secret_name, sealed_texts
-from heliograph.domain.mapping.mapping import Kind, Mapping, MappingError, Otherwise, Row, Source, Text, ValueMap
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingError, MappingKind, MappingRow, Otherwise, SourceValue, ValueMap
 
 SECRET = (
     *("Authorization", "X-Authorization", "Proxy-Authorisation", "Authentication", "X-Auth", "X-Auth-Token", "Cookie", "X-Cookie"),
@@ -64,13 +64,13 @@ def test_C5_A14_a_text_that_is_not_known_for_sure_is_asked_for(typed: dict[str, 
 
 
 def test_C5_A14_no_body_holds_the_text_of_a_credential() -> None:
-    row = Row("Authorization", (Text("Bearer s3cr3t"), Source("profile.email")))
-    mapping = Mapping("M", Kind.HEADER, rows=(row, Row("X-Version", (Text("3"),))))
+    row = MappingRow("Authorization", (FixedText("Bearer s3cr3t"), SourceValue("profile.email")))
+    mapping = Mapping("M", MappingKind.HEADER, rows=(row, MappingRow("X-Version", (FixedText("3"),))))
     assert "s3cr3t" not in str(mapping.to_body())
     assert mapping.sealed.typed_secrets == {"Authorization": SEALED}
     assert mapping.sealed.with_texts({"header authorization": "Bearer s3cr3t"}) == mapping
     old = {"name": "M", "kind": "header", "subject": "registration", "rows": [{"target": "X-Token", "parts": [{"text": "s3cr3t"}]}]}
-    assert Mapping.from_body(old).rows[0].parts == (Text(SEALED),)
+    assert Mapping.from_body(old).rows[0].parts == (FixedText(SEALED),)
     connection = Connection("C", "https://a.example", Auth.OPEN, headers=(("X-API-Key", "s3cr3t"), ("X-Client", "brightfield")))
     assert connection.headers == (("X-API-Key", SEALED), ("X-Client", "brightfield"))
 
@@ -78,15 +78,15 @@ def test_C5_A14_no_body_holds_the_text_of_a_credential() -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        (Text("one"), Source("profile.email"), Text("two")),
-        (Text(f"Bearer {SEALED}"),),
-        (Source("profile.email", if_empty="s3cr3t"),),
-        (Source("profile.country", ValueMap((("AT", "s3cr3t"),), Otherwise.KEEP)),),
+        (FixedText("one"), SourceValue("profile.email"), FixedText("two")),
+        (FixedText(f"Bearer {SEALED}"),),
+        (SourceValue("profile.email", if_empty="s3cr3t"),),
+        (SourceValue("profile.country", ValueMap((("AT", "s3cr3t"),), Otherwise.KEEP)),),
     ],
 )
-def test_C5_A14_what_could_not_be_sealed_is_refused(parts: tuple[Text | Source, ...]) -> None:
+def test_C5_A14_what_could_not_be_sealed_is_refused(parts: tuple[FixedText | SourceValue, ...]) -> None:
     with pytest.raises(MappingError) as error:
-        Mapping("M", Kind.HEADER, rows=(Row("X-Token", parts),))
+        Mapping("M", MappingKind.HEADER, rows=(MappingRow("X-Token", parts),))
     assert "s3cr3t" not in str(error.value)
-    Mapping("M", rows=(Row("X-Token", parts),))
-    Mapping("M", Kind.HEADER, rows=(Row("X-Version", parts),))
+    Mapping("M", rows=(MappingRow("X-Token", parts),))
+    Mapping("M", MappingKind.HEADER, rows=(MappingRow("X-Version", parts),))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.costly import counted
 
-from heliograph.domain.snapshot import Entry, compile_account
+from heliograph.domain.snapshot import HistoryEntry, compile_account
 from heliograph.registrations.imports import missing_setup, report
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.errors import ImportFileError, RowProblem
@@ -119,7 +119,7 @@ def odd_census(questions: int, length: int) -> Census:
 @pytest.mark.parametrize(("questions", "length"), [(8, 290), (8, 100), (30, 30)])
 def test_A4_looking_for_slips_has_a_bound_whatever_a_file_holds(questions: int, length: int) -> None:
     """A file of 900 KB kept the process of pages busy for minutes: each rare answer was compared with each usual one, letter by letter."""
-    known = Known(compile_account(1, 1, [Entry("account", 1, 1, {"code": "A", "name": "A"})]))
+    known = Known(compile_account(1, 1, [HistoryEntry("account", 1, 1, {"code": "A", "name": "A"})]))
     census = odd_census(questions, length)
     with counted("difflib") as lines:
         found = missing_setup.lacking(census, known)

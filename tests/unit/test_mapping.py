@@ -11,13 +11,13 @@ from heliograph.domain.mapping.mapping import (
     DateFormat,
     EmptyPolicy,
     Escape,
-    Kind,
+    FixedText,
     Mapping,
     MappingError,
+    MappingKind,
+    MappingRow,
     Otherwise,
-    Row,
-    Source,
-    Text,
+    SourceValue,
     ValueMap,
     ValueType,
 )
@@ -26,36 +26,36 @@ from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
 from heliograph.domain.setup.fields import Subject
 
 
-def mapping(*rows: Row, **more) -> Mapping:
+def mapping(*rows: MappingRow, **more) -> Mapping:
     return Mapping(**{"name": "Lead mapping", "rows": rows, **more})
 
 
-def nested(target: str, **more) -> Row:
-    return Row(target, (Text("x"),), nested=True, **more)
+def nested(target: str, **more) -> MappingRow:
+    return MappingRow(target, (FixedText("x"),), nested=True, **more)
 
 
 def test_M1_a_mapping_comes_back_from_its_body() -> None:
     whole = mapping(
-        Row(
+        MappingRow(
             "Title",
-            (Source("profile.position"), Text("  @ "), Source("profile.organization", if_empty="at home")),
+            (SourceValue("profile.position"), FixedText("  @ "), SourceValue("profile.organization", if_empty="at home")),
             trim=True,
             case=Case.PROPER,
         ),
-        Row(
+        MappingRow(
             "country",
-            (Source("profile.country", ValueMap((("Czechia", "CZ"),), Otherwise.TEXT, "??"), escape=Escape.SLACK),),
+            (SourceValue("profile.country", ValueMap((("Czechia", "CZ"),), Otherwise.TEXT, "??"), escape=Escape.SLACK),),
             required=True,
         ),
-        Row("address.since", (Source("registration.created", date_format=DateFormat.WORDS),), nested=True),
-        Row("guests", (Source("answer.7"),), type=ValueType.NUMBER),
+        MappingRow("address.since", (SourceValue("registration.created", date_format=DateFormat.WORDS),), nested=True),
+        MappingRow("guests", (SourceValue("answer.7"),), type=ValueType.NUMBER),
         empty=EmptyPolicy.LEAVE_OUT,
     )
     assert Mapping.from_body(json.loads(json.dumps(whole.to_body()))) == whole
 
 
 def test_M1_a_body_says_only_what_is_not_as_usual() -> None:
-    assert mapping(Row("a", (Text("x"),))).to_body() == {
+    assert mapping(MappingRow("a", (FixedText("x"),))).to_body() == {
         "name": "Lead mapping",
         "kind": "payload",
         "subject": "registration",
@@ -103,7 +103,11 @@ def test_M1_keys_of_a_newer_release_are_passed_over() -> None:
 
 
 def test_M1_a_mapping_knows_what_it_uses_and_what_is_unfilled() -> None:
-    found = mapping(Row("a", (Source("profile.email"), Source("answer.7"))), Row("b", (Source("profile.email"),)), Row("c"))
+    found = mapping(
+        MappingRow("a", (SourceValue("profile.email"), SourceValue("answer.7"))),
+        MappingRow("b", (SourceValue("profile.email"),)),
+        MappingRow("c"),
+    )
     assert found.sources == {"profile.email", "answer.7"}
     assert found.unfilled == ("c",)
 
@@ -111,28 +115,28 @@ def test_M1_a_mapping_knows_what_it_uses_and_what_is_unfilled() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ((Row("a"), Row("a")), "there is a row 'a' already"),
-        ((Row("a"), nested("a.b")), "would make an object of 'a', which is a value"),
-        ((nested("a.b"), Row("a")), "has rows within it"),
+        ((MappingRow("a"), MappingRow("a")), "there is a row 'a' already"),
+        ((MappingRow("a"), nested("a.b")), "would make an object of 'a', which is a value"),
+        ((nested("a.b"), MappingRow("a")), "has rows within it"),
         ((nested("a.b.c"), nested("a.b")), "has rows within it"),
         ((nested("a[0]"), nested("a.b")), "would make an object of 'a', which is a list"),
         ((nested("a[0].x"), nested("a[0].x")), "there is a row 'a[0].x' already"),
-        ((nested("a.b"), Row("a[b]")), "the same name"),
+        ((nested("a.b"), MappingRow("a[b]")), "the same name"),
         ((nested("a[1]"),), "entry 0 has none"),
         ((nested("a[0]"), nested("a[2].b")), "entry 1 has none"),
         ((nested("a[0]", type=ValueType.LIST),), "cannot be a list itself"),
-        (tuple(Row(f"a{i}") for i in range(501)), "at most 500 rows"),
-        ((Row("a", (Text("x"),) * 51),), "at most 50 fields and texts"),
-        ((Row("a" * 501),), "at most 500 characters"),
+        (tuple(MappingRow(f"a{i}") for i in range(501)), "at most 500 rows"),
+        ((MappingRow("a", (FixedText("x"),) * 51),), "at most 50 fields and texts"),
+        ((MappingRow("a" * 501),), "at most 500 characters"),
     ],
 )
-def test_M2_rows_that_do_not_fit_together_are_refused(rows: tuple[Row, ...], said: str) -> None:
+def test_M2_rows_that_do_not_fit_together_are_refused(rows: tuple[MappingRow, ...], said: str) -> None:
     with pytest.raises(MappingError, match=said.replace("[", r"\[").replace("]", r"\]")):
         mapping(*rows)
 
 
 def test_M2_a_name_is_literal_unless_its_row_is_nested() -> None:
-    both = mapping(Row("entry.123"), Row("a.b"), Row("x[0]"), nested("a.b"))
+    both = mapping(MappingRow("entry.123"), MappingRow("a.b"), MappingRow("x[0]"), nested("a.b"))
     assert [row.path for row in both.rows] == [("entry.123",), ("a.b",), ("x[0]",), ("a", "b")]
 
 
@@ -199,7 +203,7 @@ def test_M2_a_sample_gives_rows_that_keep_shape_and_types() -> None:
 
 
 def test_M2_a_sample_adds_only_what_is_not_there() -> None:
-    existing = (Row("FirstName", (Source("profile.first_name"),)), nested("billing.vat"))
+    existing = (MappingRow("FirstName", (SourceValue("profile.first_name"),)), nested("billing.vat"))
     new, known = new_rows(existing, rows_from_sample('{"FirstName": "", "Email": "", "billing": {"vat": 1, "iban": ""}}'))
     assert [row.target for row in new] == ["Email", "billing.iban"]
     assert [row.target for row in known] == ["FirstName", "billing.vat"]
@@ -241,7 +245,7 @@ def test_M2_what_is_no_usable_sample_is_refused_in_words(text: str, said: str) -
 )
 def test_M3_a_mapping_takes_only_the_fields_of_its_subject(subject: Subject, key: str) -> None:
     with pytest.raises(MappingError, match=f"a mapping for a {subject} has no field"):
-        mapping(Row("a", (Source(key),)), subject=subject)
+        mapping(MappingRow("a", (SourceValue(key),)), subject=subject)
 
 
 @pytest.mark.parametrize(
@@ -250,13 +254,13 @@ def test_M3_a_mapping_takes_only_the_fields_of_its_subject(subject: Subject, key
 )
 def test_M9_a_header_row_may_not_frame_the_message(name: str) -> None:
     with pytest.raises(MappingError):
-        mapping(Row(name, (Text("x"),)), kind=Kind.HEADER)
+        mapping(MappingRow(name, (FixedText("x"),)), kind=MappingKind.HEADER)
 
 
 def test_M9_header_rows_are_flat_few_and_named_once() -> None:
     with pytest.raises(MappingError, match="nested"):
-        mapping(nested("X-A"), kind=Kind.HEADER)
+        mapping(nested("X-A"), kind=MappingKind.HEADER)
     with pytest.raises(MappingError, match="already"):
-        mapping(Row("X-A"), Row("x-a"), kind=Kind.HEADER)
+        mapping(MappingRow("X-A"), MappingRow("x-a"), kind=MappingKind.HEADER)
     with pytest.raises(MappingError, match="at most 50 headers"):
-        mapping(*(Row(f"X-{i}") for i in range(51)), kind=Kind.HEADER)
+        mapping(*(MappingRow(f"X-{i}") for i in range(51)), kind=MappingKind.HEADER)

@@ -14,9 +14,9 @@ import pytest
 from heliograph.domain.connection.request import encode_json
 from heliograph.domain.mapping import mapping as limits
 from heliograph.domain.mapping.headers import MAX_HEADERS
-from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Mapping, Otherwise, Row, Source, ValueMap, ValueType
+from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Mapping, MappingRow, Otherwise, SourceValue, ValueMap, ValueType
 from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX
-from heliograph.domain.mapping.rendering import MAX_RENDERED, Invalid, Rendered, render
+from heliograph.domain.mapping.rendering import MAX_RENDERED, InvalidValues, Rendered, render
 from heliograph.domain.setup.fields import Value
 
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "mapping.md").read_text("utf-8")
@@ -75,9 +75,9 @@ def value_of(kind: str, text: str) -> Value:
 @pytest.mark.parametrize(("kind", "value", "setting", "sent"), [pytest.param(*row, id=f"{i}-{row[2]}") for i, row in enumerate(tables())])
 def test_M4_each_line_of_a_table_is_true(kind: str, value: str, setting: str, sent: str) -> None:
     source, row = source_and_row(kind, setting)
-    mapping = Mapping("x", rows=(Row("a", (Source("profile.notes", **source),), **row),))
+    mapping = Mapping("x", rows=(MappingRow("a", (SourceValue("profile.notes", **source),), **row),))
     found = render(mapping, Facts({"profile.notes": value_of(kind, plain(value))}), timezone=VIENNA)
-    if isinstance(found, Invalid):
+    if isinstance(found, InvalidValues):
         assert sent == f"validation error: {found.problems[0].reason}"
     else:
         result = found.tree()["a"]

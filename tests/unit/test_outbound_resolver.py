@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tests.waiting import PATIENCE, until
 
-from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver, look_up
+from heliograph.outbound.resolver import Answer, NoAddress, ResolvedAddresses, Resolver, look_up
 
 
 class Names:
@@ -60,7 +60,7 @@ def ask(resolver: Resolver, host: str, owner: object = 1) -> Answer:
 
 def test_D9_an_answer_is_kept(names: Names) -> None:
     resolver = Resolver(names.look_up)
-    assert {ask(resolver, "a.test") for _ in range(10)} == {Addresses(("192.0.2.1",))}
+    assert {ask(resolver, "a.test") for _ in range(10)} == {ResolvedAddresses(("192.0.2.1",))}
     assert names.asked["a.test"] == 1
     resolver.close()
 
@@ -80,7 +80,7 @@ def test_D9_one_look_up_serves_all_who_wait(names: Names) -> None:
     for owner in range(50):
         assert resolver.resolve("a.test", owner, answers.put) is None
     release.set()
-    assert [answers.get(timeout=PATIENCE) for _ in range(50)] == [Addresses(("192.0.2.1",))] * 50
+    assert [answers.get(timeout=PATIENCE) for _ in range(50)] == [ResolvedAddresses(("192.0.2.1",))] * 50
     assert names.asked["a.test"] == 1
     resolver.close()
 
@@ -102,10 +102,10 @@ def test_D9_one_connection_holds_few_threads(names: Names) -> None:
     answers: queue.Queue[Answer] = queue.Queue()
     for host in hosts:
         resolver.resolve(host, "one connection", answers.put)
-    assert ask(resolver, "healthy.test", "another") == Addresses(("192.0.2.1",))
+    assert ask(resolver, "healthy.test", "another") == ResolvedAddresses(("192.0.2.1",))
     assert sum(names.asked.values()) == 3
     release.set()
-    assert all(isinstance(answers.get(timeout=PATIENCE), Addresses) for _ in hosts)
+    assert all(isinstance(answers.get(timeout=PATIENCE), ResolvedAddresses) for _ in hosts)
     assert names.most_at_once <= 3
     resolver.close()
 
@@ -115,7 +115,7 @@ def test_D9_a_name_that_waits_behind_one_connection_is_taken_over_by_another(nam
     resolver = Resolver(names.look_up, per_connection=2)
     for host in ("dead1.test", "dead2.test", "healthy.test"):
         assert resolver.resolve(host, "one connection", lambda _: None) is None
-    assert ask(resolver, "healthy.test", "another") == Addresses(("192.0.2.1",))
+    assert ask(resolver, "healthy.test", "another") == ResolvedAddresses(("192.0.2.1",))
     release.set()
     resolver.close()
 
@@ -135,7 +135,7 @@ def test_D9_names_known_to_be_slow_leave_threads_free(names: Names, monkeypatch:
     names.asked.clear()
     for host in hosts:
         resolver.resolve(host, host, lambda _: None)
-    assert ask(resolver, "healthy.test", "healthy") == Addresses(("192.0.2.1",))
+    assert ask(resolver, "healthy.test", "healthy") == ResolvedAddresses(("192.0.2.1",))
     assert sum(names.asked.values()) <= 2
     release.set()
     resolver.close()

@@ -12,7 +12,7 @@ from heliograph.connections.preset_files import ORDER, presets
 from heliograph.domain.connection.connection import Connection, ContentType, Secret
 from heliograph.domain.connection.presets import BlankKind, BlanksWrong, Filled, Preset
 from heliograph.domain.connection.request import Request, build
-from heliograph.domain.mapping.mapping import Kind, Mapping
+from heliograph.domain.mapping.mapping import Mapping, MappingKind
 from heliograph.domain.mapping.rendering import Rendered, render
 from heliograph.domain.mapping.transform import Escape
 
@@ -30,7 +30,7 @@ def request_of(preset: Preset, filled: Filled, facts: Person | None = None) -> R
     assert Connection.from_body(connection.to_body()) == connection
     (body,) = filled.mappings
     mapping = Mapping.from_body({"name": "M", **body})
-    assert mapping.kind is Kind.PAYLOAD
+    assert mapping.kind is MappingKind.PAYLOAD
     assert mapping.unfilled in ((), ("attachments[0].contentUrl",))
     person = facts or Person()
     payload = render(mapping, person, timezone=UTC)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, Source, Text, ValueType
-from heliograph.domain.mapping.rendering import Hole, Preview, Rendered, preview, render
+from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
+from heliograph.domain.mapping.rendering import Hole, MappingPreview, Rendered, preview, render
 from heliograph.domain.setup.fields import Value
 from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, written
 
@@ -24,18 +24,18 @@ class Facts:
 
 FACTS = Facts({"profile.email": "zoë@example.org", "profile.notes": "2 and a baby", "answer.7": ("Venues", "Food & wine")})
 ROWS = (
-    Row("email", (Source("profile.email"),), required=True),
-    Row("guests", (Source("profile.notes"),), type=ValueType.NUMBER),
-    Row("phones[0].number", (Source("profile.phone"),), nested=True, required=True),
-    Row("topics", (Source("answer.7"),), type=ValueType.LIST),
+    MappingRow("email", (SourceValue("profile.email"),), required=True),
+    MappingRow("guests", (SourceValue("profile.notes"),), type=ValueType.NUMBER),
+    MappingRow("phones[0].number", (SourceValue("profile.phone"),), nested=True, required=True),
+    MappingRow("topics", (SourceValue("answer.7"),), type=ValueType.LIST),
 )
 
 
-def seen(mapping: Mapping) -> Preview:
+def seen(mapping: Mapping) -> MappingPreview:
     return preview(mapping, FACTS, timezone=UTC)
 
 
-def text(found: Preview, how: str) -> list[str]:
+def text(found: MappingPreview, how: str) -> list[str]:
     return ["".join(token.t for token in line) for line in written(found.rendered, how)]
 
 
@@ -62,21 +62,21 @@ def test_M7_a_row_that_fails_leaves_a_hole_and_the_others_are_shown() -> None:
 
 
 def test_M7_the_same_as_form_body_and_as_query() -> None:
-    found = seen(Mapping("x", rows=(ROWS[0], ROWS[3], Row("a.b", (Text("x y"),), nested=True))))
+    found = seen(Mapping("x", rows=(ROWS[0], ROWS[3], MappingRow("a.b", (FixedText("x y"),), nested=True))))
     assert text(found, FORM) == ["email=zo%C3%AB%40example.org", "&topics=Venues", "&topics=Food+%26+wine", "&a%5Bb%5D=x+y"]
     assert text(found, QUERY) == ["?email=zo%C3%AB%40example.org", "&topics=Venues", "&topics=Food%20%26%20wine", "&a%5Bb%5D=x%20y"]
 
 
 def test_M7_headers_with_a_hole_for_a_line_break() -> None:
     facts = Facts({"profile.notes": "a\nb"})
-    rows = (Row("X-Version", (Text("2"),)), Row("X-Notes", (Source("profile.notes"),)))
-    found = preview(Mapping("x", Kind.HEADER, rows=rows), facts, timezone=UTC)
+    rows = (MappingRow("X-Version", (FixedText("2"),)), MappingRow("X-Notes", (SourceValue("profile.notes"),)))
+    found = preview(Mapping("x", MappingKind.HEADER, rows=rows), facts, timezone=UTC)
     assert text(found, HEADERS) == ["X-Version: 2", "X-Notes: has a line break, and a header cannot"]
     assert list(found.problems) == [1]
 
 
 def test_M7_without_a_problem_it_is_what_is_sent() -> None:
-    mapping = Mapping("x", empty=EmptyPolicy.LEAVE_OUT, rows=(ROWS[0], ROWS[3], Row("fax", (Source("profile.fax"),))))
+    mapping = Mapping("x", empty=EmptyPolicy.LEAVE_OUT, rows=(ROWS[0], ROWS[3], MappingRow("fax", (SourceValue("profile.fax"),))))
     found, sent = seen(mapping), render(mapping, FACTS, timezone=UTC)
     assert isinstance(sent, Rendered)
     assert (found.rendered.tree(), found.rendered.pairs()) == (sent.tree(), sent.pairs())

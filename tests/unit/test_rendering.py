@@ -12,18 +12,18 @@ from heliograph.domain.mapping.mapping import (
     DateFormat,
     EmptyPolicy,
     Escape,
-    Kind,
+    FixedText,
     Mapping,
+    MappingKind,
+    MappingRow,
     Otherwise,
     Part,
-    Row,
-    Source,
-    Text,
+    SourceValue,
     ValueMap,
     ValueType,
 )
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.rendering import Invalid, Rendered, render
+from heliograph.domain.mapping.rendering import InvalidValues, Rendered, render
 from heliograph.domain.mapping.transform import ESCAPES, proper_case, trim
 from heliograph.domain.setup.fields import Value
 
@@ -41,11 +41,11 @@ class Facts:
         return self.values.get(source)
 
 
-def run(*rows: Row, facts: dict[str, Value], **more) -> Rendered | Invalid:
+def run(*rows: MappingRow, facts: dict[str, Value], **more) -> Rendered | InvalidValues:
     return render(Mapping(**{"name": "x", "rows": rows, **more}), Facts(**facts), timezone=VIENNA)
 
 
-def tree(*rows: Row, facts: dict[str, Value] | None = None, **more) -> dict[str, Json]:
+def tree(*rows: MappingRow, facts: dict[str, Value] | None = None, **more) -> dict[str, Json]:
     found = run(*rows, facts=facts or {}, **more)
     assert isinstance(found, Rendered), found
     return found.tree()
@@ -53,22 +53,22 @@ def tree(*rows: Row, facts: dict[str, Value] | None = None, **more) -> dict[str,
 
 def one(value: Value, *, source: dict | None = None, **row) -> Json:
     """What a row of a single source makes of a value."""
-    return tree(Row("a", (Source("profile.notes", **(source or {})),), **row), facts={"notes": value})["a"]
+    return tree(MappingRow("a", (SourceValue("profile.notes", **(source or {})),), **row), facts={"notes": value})["a"]
 
 
 def problem(value: Value, *, source: dict | None = None, **row) -> str:
-    found = run(Row("a", (Source("profile.notes", **(source or {})),), **row), facts={"notes": value})
-    assert isinstance(found, Invalid), found.tree()
+    found = run(MappingRow("a", (SourceValue("profile.notes", **(source or {})),), **row), facts={"notes": value})
+    assert isinstance(found, InvalidValues), found.tree()
     (only,) = found.problems
     return str(only)
 
 
-def field(name: str, **more) -> Source:
-    return Source(f"profile.{name}", **more)
+def field(name: str, **more) -> SourceValue:
+    return SourceValue(f"profile.{name}", **more)
 
 
 def test_M1_source_fields_and_typed_text_stand_in_order() -> None:
-    row = Row("Title", (field("position"), Text("  @ "), field("organization")))
+    row = MappingRow("Title", (field("position"), FixedText("  @ "), field("organization")))
     assert tree(row, facts={"position": "Head of Events", "organization": "Oakline"}) == {"Title": "Head of Events  @ Oakline"}
 
 
@@ -77,7 +77,7 @@ def test_M4_without_a_transformation_values_are_sent_unchanged() -> None:
 
 
 def test_M4_trim_takes_spaces_within_sources_and_at_the_ends_but_leaves_typed_text() -> None:
-    row = Row("a", (Text("  to:  "), field("first_name"), Text("   "), field("last_name"), Text("  ")), trim=True)
+    row = MappingRow("a", (FixedText("  to:  "), field("first_name"), FixedText("   "), field("last_name"), FixedText("  ")), trim=True)
     assert tree(row, facts={"first_name": "  Anna   Maria ", "last_name": "\u00a0Kovář\t\tNovák"}) == {"a": "to:  Anna Maria   Kovář Novák"}
 
 
@@ -116,10 +116,10 @@ def test_M4_proper_case(before: str, after: str) -> None:
 
 def test_M4_one_case_applies_to_the_whole_result() -> None:
     facts: dict[str, Value] = {"first_name": "Zoë", "last_name": "NEILL"}
-    parts: tuple[Part, ...] = (field("first_name"), Text(" O'"), field("last_name"))
-    assert tree(Row("a", parts, case=Case.UPPER), facts=facts) == {"a": "ZOË O'NEILL"}
-    assert tree(Row("a", parts, case=Case.LOWER), facts=facts) == {"a": "zoë o'neill"}
-    assert tree(Row("a", parts, case=Case.PROPER), facts=facts) == {"a": "Zoë O'Neill"}
+    parts: tuple[Part, ...] = (field("first_name"), FixedText(" O'"), field("last_name"))
+    assert tree(MappingRow("a", parts, case=Case.UPPER), facts=facts) == {"a": "ZOË O'NEILL"}
+    assert tree(MappingRow("a", parts, case=Case.LOWER), facts=facts) == {"a": "zoë o'neill"}
+    assert tree(MappingRow("a", parts, case=Case.PROPER), facts=facts) == {"a": "Zoë O'Neill"}
 
 
 def value_map(otherwise: Otherwise = Otherwise.KEEP, text: str = "") -> dict:
@@ -171,7 +171,7 @@ def test_M4_text_stands_in_for_an_empty_source() -> None:
 
 
 def test_M4_a_registrant_called_channel_pings_nobody() -> None:
-    row = Row("text", (Text("<!here> "), field("first_name", escape=Escape.SLACK)))
+    row = MappingRow("text", (FixedText("<!here> "), field("first_name", escape=Escape.SLACK)))
     assert tree(row, facts={"first_name": "<!channel> & Co"}) == {"text": "<!here> &lt;!channel&gt; &amp; Co"}
 
 
@@ -198,38 +198,42 @@ def test_M4_a_case_never_breaks_an_escape_and_a_mapped_value_is_typed_text() -> 
 def test_M5_a_required_row_without_a_value_is_a_validation_error() -> None:
     assert problem(None, required=True) == "a is required and empty"
     assert problem(" \u00a0 ", required=True) == "a is required and empty"
-    beside = run(Row("a", (Text("Dear "), field("first_name")), required=True), facts={})
-    assert isinstance(beside, Invalid)
+    beside = run(MappingRow("a", (FixedText("Dear "), field("first_name")), required=True), facts={})
+    assert isinstance(beside, InvalidValues)
 
 
 def test_M5_a_row_of_typed_text_alone_is_never_empty() -> None:
-    assert tree(Row("a", (Text(" "),), required=True)) == {"a": " "}
+    assert tree(MappingRow("a", (FixedText(" "),), required=True)) == {"a": " "}
 
 
 def test_M5_every_problem_is_told_at_once() -> None:
-    found = run(Row("a", (field("phone"),), required=True), Row("b", (field("fax"),), type=ValueType.NUMBER), facts={"fax": "2 and a baby"})
-    assert isinstance(found, Invalid)
+    found = run(
+        MappingRow("a", (field("phone"),), required=True),
+        MappingRow("b", (field("fax"),), type=ValueType.NUMBER),
+        facts={"fax": "2 and a baby"},
+    )
+    assert isinstance(found, InvalidValues)
     assert [str(p) for p in found.problems] == ["a is required and empty", "b: “2 and a baby” is not a number"]
 
 
-EVERY_TYPE = tuple(Row(kind.value, (field("fax"),), type=kind) for kind in ValueType)
+EVERY_TYPE = tuple(MappingRow(kind.value, (field("fax"),), type=kind) for kind in ValueType)
 
 
 def test_M6_an_empty_optional_value_is_an_empty_text_or_null() -> None:
     assert tree(*EVERY_TYPE) == {"text": "", "number": None, "boolean": None, "list": None, "list of numbers": None}
-    assert tree(Row("a", (Text("Dear "), field("fax")))) == {"a": ""}
+    assert tree(MappingRow("a", (FixedText("Dear "), field("fax")))) == {"a": ""}
 
 
 def test_M6_a_mapping_can_leave_empty_values_out_or_send_null() -> None:
-    assert tree(*EVERY_TYPE, Row("b", (Text("x"),)), empty=EmptyPolicy.LEAVE_OUT) == {"b": "x"}
+    assert tree(*EVERY_TYPE, MappingRow("b", (FixedText("x"),)), empty=EmptyPolicy.LEAVE_OUT) == {"b": "x"}
     assert tree(*EVERY_TYPE, empty=EmptyPolicy.NULL) == dict.fromkeys(ValueType)
 
 
 def test_M6_an_object_of_left_out_rows_is_left_out() -> None:
     rows = (
-        Row("a.b.c", (field("fax"),), nested=True),
-        Row("l[0].x", (field("fax"),), nested=True),
-        Row("l[1].x", (field("city"),), nested=True),
+        MappingRow("a.b.c", (field("fax"),), nested=True),
+        MappingRow("l[0].x", (field("fax"),), nested=True),
+        MappingRow("l[1].x", (field("city"),), nested=True),
     )
     assert tree(*rows, facts={"city": "Praha"}, empty=EmptyPolicy.LEAVE_OUT) == {"l": [{"x": "Praha"}]}
     assert tree(*rows[:1], empty=EmptyPolicy.LEAVE_OUT) == {}
@@ -237,16 +241,16 @@ def test_M6_an_object_of_left_out_rows_is_left_out() -> None:
 
 def nested_rendered() -> Rendered:
     rows = (
-        Row("address.street", (field("address_1"),), nested=True),
-        Row("entry.123", (Text("x"),)),
-        Row("phones[1].number", (field("mobile"),), nested=True),
-        Row("phones[0].number", (field("phone"),), nested=True),
-        Row("tags[1]", (Text("b"),), nested=True),
-        Row("tags[0]", (Text("a"),), nested=True),
-        Row("deep.topics", (Source("answer.3"),), nested=True, type=ValueType.LIST),
-        Row("vip", (Source("property.7"),), type=ValueType.BOOLEAN),
-        Row("rank", (Text("1.50"),), type=ValueType.NUMBER),
-        Row("none", (field("fax"),), type=ValueType.NUMBER),
+        MappingRow("address.street", (field("address_1"),), nested=True),
+        MappingRow("entry.123", (FixedText("x"),)),
+        MappingRow("phones[1].number", (field("mobile"),), nested=True),
+        MappingRow("phones[0].number", (field("phone"),), nested=True),
+        MappingRow("tags[1]", (FixedText("b"),), nested=True),
+        MappingRow("tags[0]", (FixedText("a"),), nested=True),
+        MappingRow("deep.topics", (SourceValue("answer.3"),), nested=True, type=ValueType.LIST),
+        MappingRow("vip", (SourceValue("property.7"),), type=ValueType.BOOLEAN),
+        MappingRow("rank", (FixedText("1.50"),), type=ValueType.NUMBER),
+        MappingRow("none", (field("fax"),), type=ValueType.NUMBER),
     )
     found = run(*rows, facts={"address_1": "Na Příkopě 14", "phone": "1", "mobile": "2", "answer.3": ("A", "B"), "property.7": True})
     assert isinstance(found, Rendered)
@@ -283,7 +287,7 @@ def test_M2_a_form_writes_nested_rows_in_brackets_and_repeats_the_key_of_a_list(
 
 
 def test_M2_a_list_row_is_made_of_the_entries_of_all_its_parts() -> None:
-    row = Row("a", (Source("answer.3"), Text("always "), field("city")), type=ValueType.LIST, trim=True, case=Case.LOWER)
+    row = MappingRow("a", (SourceValue("answer.3"), FixedText("always "), field("city")), type=ValueType.LIST, trim=True, case=Case.LOWER)
     assert tree(row, facts={"answer.3": (" A ", "", "B  C"), "city": None}) == {"a": ["a", "b c", "always"]}
 
 
@@ -292,7 +296,7 @@ def test_M7_a_preview_has_each_rows_value() -> None:
 
 
 def test_M8_answers_of_two_questions_are_one_text() -> None:
-    assert tree(Row("a", (Source("answer.3"),)), facts={"answer.3": "Vegan; No nuts"}) == {"a": "Vegan; No nuts"}
+    assert tree(MappingRow("a", (SourceValue("answer.3"),)), facts={"answer.3": "Vegan; No nuts"}) == {"a": "Vegan; No nuts"}
 
 
 @pytest.mark.parametrize(
@@ -342,9 +346,9 @@ def test_M9_anything_else_in_a_boolean_row_is_a_validation_error() -> None:
     assert problem("maybe", type=ValueType.BOOLEAN) == "a: “maybe” is neither Yes nor No"
 
 
-def headers(**values: Value) -> Rendered | Invalid:
-    rows = [Row(f"X-{name}", (field(name),)) for name in values]
-    return run(*rows, facts=values, kind=Kind.HEADER)
+def headers(**values: Value) -> Rendered | InvalidValues:
+    rows = [MappingRow(f"X-{name}", (field(name),)) for name in values]
+    return run(*rows, facts=values, kind=MappingKind.HEADER)
 
 
 def test_M9_headers_are_a_list_of_texts() -> None:
@@ -365,14 +369,14 @@ def test_M9_headers_are_a_list_of_texts() -> None:
 )
 def test_M9_what_no_header_can_hold_is_a_validation_error(value: str, said: str) -> None:
     found = headers(notes=value)
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidValues)
     assert said in found.problems[0].reason
 
 
 def test_M9_a_rendered_request_has_an_end() -> None:
-    rows = [Row(f"a{i}", (field("notes"),) * 50) for i in range(100)]
+    rows = [MappingRow(f"a{i}", (field("notes"),) * 50) for i in range(100)]
     found = run(*rows, facts={"notes": "x" * 10_000})
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidValues)
     assert found.problems[0].reason.startswith("makes the request longer than 1,000,000")
 
 

@@ -7,10 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.delivery.replay import Candidate, LastSent, Problem, Rendered, Verdict, judge, replay_room, select, summary
+from heliograph.domain.delivery.replay import (
+    Candidate,
+    LastSent,
+    ReplayProblem,
+    ReplayRequest,
+    ReplayVerdict,
+    judge,
+    replay_room,
+    select,
+    summary,
+)
 
 ONE = Candidate(change=10, subject=1, version=3, at=100)
-SENT = Rendered(b"a")
+SENT = ReplayRequest(b"a")
 
 candidates = st.lists(
     st.builds(Candidate, st.integers(1, 10**6), st.integers(1, 5), st.integers(1, 9), st.integers(0, 50)),
@@ -34,31 +44,33 @@ def test_Y1_the_latest_per_subject_or_every_one(found: list[Candidate], every: b
 @pytest.mark.parametrize(
     ("rendered", "last", "verdict"),
     [
-        (SENT, None, Verdict.NEW),
-        (SENT, LastSent(3, b"a"), Verdict.SAME),
-        (SENT, LastSent(2, b"b"), Verdict.DIFFERENT),
-        (SENT, LastSent(2, None), Verdict.DIFFERENT),
-        (Problem("Last Name is empty."), None, Verdict.WOULD_FAIL),
-        (None, None, Verdict.WOULD_FAIL),
+        (SENT, None, ReplayVerdict.NEW),
+        (SENT, LastSent(3, b"a"), ReplayVerdict.SAME),
+        (SENT, LastSent(2, b"b"), ReplayVerdict.DIFFERENT),
+        (SENT, LastSent(2, None), ReplayVerdict.DIFFERENT),
+        (ReplayProblem("Last Name is empty."), None, ReplayVerdict.WOULD_FAIL),
+        (None, None, ReplayVerdict.WOULD_FAIL),
     ],
 )
-def test_Y1_compared_with_what_was_last_sent_there(rendered: Rendered | Problem | None, last: LastSent | None, verdict: Verdict) -> None:
+def test_Y1_compared_with_what_was_last_sent_there(
+    rendered: ReplayRequest | ReplayProblem | None, last: LastSent | None, verdict: ReplayVerdict
+) -> None:
     assert judge(ONE, does=Does.UPDATES, takes=True, rendered=rendered, last=last, begun_version=3).verdict is verdict
 
 
 def test_Y1_filtered_says_why_and_comes_before_everything_else() -> None:
     row = judge(ONE, does=Does.UPDATES, takes=False, rendered=None, last=None, begun_version=9, why="Filtered by position")
-    assert (row.verdict, row.why) == (Verdict.FILTERED, "Filtered by position")
+    assert (row.verdict, row.why) == (ReplayVerdict.FILTERED, "Filtered by position")
 
 
 def test_Y1_newer_data_supersedes_a_replay_where_a_record_is_updated() -> None:
-    assert judge(ONE, does=Does.UPDATES, takes=True, rendered=SENT, last=None, begun_version=4).verdict is Verdict.SUPERSEDED
-    assert judge(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=LastSent(4, b"a"), begun_version=4).verdict is Verdict.SAME
+    assert judge(ONE, does=Does.UPDATES, takes=True, rendered=SENT, last=None, begun_version=4).verdict is ReplayVerdict.SUPERSEDED
+    assert judge(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=LastSent(4, b"a"), begun_version=4).verdict is ReplayVerdict.SAME
 
 
 def test_Y1_the_dry_run_counts_every_verdict() -> None:
     row = judge(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=None, begun_version=0)
-    assert summary([row, row]) == {v: 2 * (v is Verdict.NEW) for v in Verdict}
+    assert summary([row, row]) == {v: 2 * (v is ReplayVerdict.NEW) for v in ReplayVerdict}
 
 
 @given(st.integers(-5, 200), st.integers(0, 10_000))

@@ -8,7 +8,7 @@ import re
 import pytest
 from tests.architecture import source
 
-from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, Reply, read_rule
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, TargetReply, read_rule
 from heliograph.domain.mapping.json_bodies import Body
 
 TEXT = (source.ROOT / "docs" / "reference" / "response-rules.md").read_text("utf-8")
@@ -18,7 +18,7 @@ ROWS = re.findall(r"^\| `(\{.*\})` \| (yes|no) \|$", TEXT, re.MULTILINE)
 
 @pytest.mark.parametrize(("condition", "holds"), ROWS)
 def test_C7_the_reference_is_right(condition: str, holds: str) -> None:
-    reply = Reply(200, [("content-type", "application/json")], ANSWER.encode())
+    reply = TargetReply(200, [("content-type", "application/json")], ANSWER.encode())
     assert Condition.from_body(json.loads(condition), "if").holds(reply) is (holds == "yes")
 
 

@@ -10,8 +10,8 @@ import pytest
 from heliograph.domain.connection.connection import Connection, ConnectionSetupError
 from heliograph.domain.connection.response_rule import (
     Condition,
-    Reply,
     Rule,
+    TargetReply,
     Then,
     classify_reply,
     counts_leads,
@@ -20,7 +20,7 @@ from heliograph.domain.connection.response_rule import (
     refuses_token,
 )
 from heliograph.domain.connection.rule_proposal import propose
-from heliograph.domain.delivery.outcomes import Cause, Delivered, Hold, Lead, Pause, Refused, effect_on_connection
+from heliograph.domain.delivery.outcomes import Cause, Delivered, HoldConnection, Lead, PauseConnection, Refused, effect_on_connection
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, Category
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 
@@ -37,9 +37,9 @@ ANSWER: dict[str, Any] = {
 }
 
 
-def reply(body: object = b"", status: int = 200, **headers: str) -> Reply:
+def reply(body: object = b"", status: int = 200, **headers: str) -> TargetReply:
     data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return Reply(status, [(name.replace("_", "-"), value) for name, value in headers.items()], data)
+    return TargetReply(status, [(name.replace("_", "-"), value) for name, value in headers.items()], data)
 
 
 def rule(*clauses: dict[str, Any]) -> Rule:
@@ -88,7 +88,9 @@ OK_FALSE = {"in": "json", "name": "ok", "is": ["false"]}
     ],
 )
 def test_C7_each_condition(condition: dict[str, Any], holds: bool) -> None:
-    answer = Reply(200, [("content-type", "application/json; charset=utf-8"), ("x-two", "a"), ("x-two", "b")], json.dumps(ANSWER).encode())
+    answer = TargetReply(
+        200, [("content-type", "application/json; charset=utf-8"), ("x-two", "a"), ("x-two", "b")], json.dumps(ANSWER).encode()
+    )
     read = Condition.from_body(condition, "if[0]")
     assert read.holds(answer) is holds
     assert Condition.from_body(read.to_body(), "if[0]") == read
@@ -125,7 +127,7 @@ def test_C7_where_no_clause_matches_the_status_decides() -> None:
     assert classify_reply(made, reply({"ok": True}), NOW) == Delivered(200)
     outcome = classify_reply(made, reply(b"", 503, retry_after="30"), NOW)
     assert outcome == Refused(Category.CONNECTION, Cause.ANSWER, "The target answered 503.", left=True, status=503, retry_after=30 * SECOND)
-    assert effect_on_connection(classify_reply(made, reply(b"", 410), NOW), NOW) == Pause()
+    assert effect_on_connection(classify_reply(made, reply(b"", 410), NOW), NOW) == PauseConnection()
 
 
 def test_C7_a_clause_says_how_long_the_connection_rests() -> None:
@@ -134,7 +136,7 @@ def test_C7_a_clause_says_how_long_the_connection_rests() -> None:
     assert isinstance(outcome, Refused)
     assert (outcome.category, outcome.retry_after, outcome.reached) == (Category.CONNECTION, MINUTE, True)
     assert outcome.message.endswith("is a failure: channel_not_found")
-    assert effect_on_connection(outcome, NOW) == Hold(NOW + MINUTE)
+    assert effect_on_connection(outcome, NOW) == HoldConnection(NOW + MINUTE)
     asked = classify_reply(rule(failed(OK_FALSE)), reply({"ok": False}, retry_after="5"), NOW)
     assert isinstance(asked, Refused)
     assert asked.retry_after == 5 * SECOND  # what the target asks for counts, too
@@ -233,7 +235,9 @@ def test_C7_the_rule_is_part_of_the_connections_body() -> None:
     ],
     ids=["flag", "errors", "list", "page", "text", "long", "unknown", "empty"],
 )
-def test_C7_a_rule_is_proposed_from_an_answer_that_is_really_a_failure(answer: Reply, conditions: list[dict[str, Any]], shows: str) -> None:
+def test_C7_a_rule_is_proposed_from_an_answer_that_is_really_a_failure(
+    answer: TargetReply, conditions: list[dict[str, Any]], shows: str
+) -> None:
     (clause,) = propose(answer, Then.FAILED)
     assert [c.to_body() for c in clause.conditions] == [{"in": "status", "is": ["200-299"]}, *conditions]
     assert clause.shows == shows

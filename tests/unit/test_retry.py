@@ -11,10 +11,10 @@ from heliograph.domain.delivery.outcomes import (
     CouldNotBegin,
     Cut,
     Delivered,
-    Hold,
-    Invalid,
-    Pause,
+    HoldConnection,
+    PauseConnection,
     Refused,
+    ValidationFailed,
     category_of_status,
     classify_response,
     classify_transport_error,
@@ -140,7 +140,7 @@ def test_D2_what_counts_as_begun() -> None:
     assert may_have_left(Cut())
     assert not may_have_left(Cut(left=False))
     assert may_have_left(classify_response(500, now=NOW))
-    assert not may_have_left(Invalid(("empty",)))
+    assert not may_have_left(ValidationFailed(("empty",)))
     assert not may_have_left(CouldNotBegin(Cause.FLOW_INACTIVE, "x"))
     assert not may_have_left(classify_transport_error(Cause.REFUSED, "x"))
 
@@ -174,8 +174,8 @@ def test_D5_any_retry_after_is_read_without_an_error(header: str) -> None:
 
 
 def test_C8_a_retry_after_holds_the_connection_and_410_pauses_it() -> None:
-    assert effect_on_connection(classify_response(429, retry_after="60", now=NOW), NOW) == Hold(NOW + MINUTE)
-    assert effect_on_connection(classify_response(410, retry_after="60", now=NOW), NOW) == Pause()
+    assert effect_on_connection(classify_response(429, retry_after="60", now=NOW), NOW) == HoldConnection(NOW + MINUTE)
+    assert effect_on_connection(classify_response(410, retry_after="60", now=NOW), NOW) == PauseConnection()
     assert effect_on_connection(classify_response(429, now=NOW), NOW) is None
     assert effect_on_connection(Delivered(200), NOW) is None
 

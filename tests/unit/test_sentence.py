@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Op, Watch
-from heliograph.domain.flow.sentence import Gate, Names, Part, State, Trouble, judged, parts, plain
+from heliograph.domain.flow.sentence import ConnectionTrouble, PartState, SentenceGate, SentenceNames, SentencePart, judged, parts, plain
 
-NAMES = Names(
+NAMES = SentenceNames(
     tags={1: "Registered", 2: "Attended", 3: "Speaker", -1: "Complete"},
     fields={"event.code": "Event Code", "profile.country": "Country", "profile.custom.7": "Country"},
     connections={5: "Sales CRM", 6: "Lobby display"},
@@ -17,7 +17,7 @@ CRM = Destination(1, connection=5, payload_mapping=8)
 LOBBY = Destination(2, connection=6, payload_mapping=9)
 
 
-def said(names: Names = NAMES, **flow) -> str:
+def said(names: SentenceNames = NAMES, **flow) -> str:
     return plain(parts(Flow(id=1, **{"destinations": (CRM,), **flow}), names))
 
 
@@ -89,9 +89,13 @@ def test_F8_every_destination_is_named() -> None:
 
 
 def test_F1_a_connections_trouble_stands_in_the_sentence() -> None:
-    names = Names(connections=NAMES.connections, mappings=NAMES.mappings, troubles={5: Trouble(State.FAILED, "refused, 401")})
+    names = SentenceNames(
+        connections=NAMES.connections, mappings=NAMES.mappings, troubles={5: ConnectionTrouble(PartState.FAILED, "refused, 401")}
+    )
     chip = parts(Flow(id=1, destinations=(CRM,)), names)[-1]
-    assert chip == Part("Sales CRM: refused, 401", chip=True, state=State.FAILED, gate=Gate.DESTINATION, of="1", link=("connection", 5))
+    assert chip == SentencePart(
+        "Sales CRM: refused, 401", chip=True, state=PartState.FAILED, gate=SentenceGate.DESTINATION, of="1", link=("connection", 5)
+    )
 
 
 def test_F5_chips_name_what_they_lead_to() -> None:
@@ -114,11 +118,11 @@ def test_F9_chips_show_how_far_a_change_came() -> None:
     )
     found = parts(flow, NAMES)
 
-    def states(gate: Gate | None, of: str = "") -> str:
+    def states(gate: SentenceGate | None, of: str = "") -> str:
         return " ".join(part.state for part in judged(found, gate, of) if part.chip)
 
-    assert states(Gate.FILTERS, "1") == "unread unread stopped unread unread"
-    assert states(Gate.ACTIVATION) == "stopped passed passed unread unread"
+    assert states(SentenceGate.FILTERS, "1") == "unread unread stopped unread unread"
+    assert states(SentenceGate.ACTIVATION) == "stopped passed passed unread unread"
     assert states(None) == "passed passed passed passed passed"
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 
 
 def test_a_gate_that_is_taken_again_and_again_is_not_held_for_long(tmp_path: Path) -> None:
     """The engine under load is inside each time one looks: only its tickets tell that from a process that is stopped there."""
     database = tmp_path / "heliograph.db"
-    gate, seen = Gate(database), []
-    assert Gate.holding(database) is None
+    gate, seen = WriteGate(database), []
+    assert WriteGate.holding(database) is None
     for _ in range(3):
         with gate:
-            first = Gate.holding(database)
+            first = WriteGate.holding(database)
             assert first is not None
-            assert first == Gate.holding(database)
+            assert first == WriteGate.holding(database)
             assert first.pid == os.getpid()
             seen.append(first)
-        assert Gate.holding(database) is None
+        assert WriteGate.holding(database) is None
     assert len(set(seen)) == 3

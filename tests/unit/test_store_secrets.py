@@ -7,21 +7,21 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.store.secrets import MisplacedSecret, Place, Vault, WrongKey
+from heliograph.store.secrets import MisplacedSecret, SecretPlace, Vault, WrongKey
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
-PLACE = Place(1, "connection", 7, "password")
-places = st.builds(Place, st.integers(0, 2**63 - 1), st.text(max_size=20), st.integers(0, 2**63 - 1), st.text(max_size=60))
+PLACE = SecretPlace(1, "connection", 7, "password")
+places = st.builds(SecretPlace, st.integers(0, 2**63 - 1), st.text(max_size=20), st.integers(0, 2**63 - 1), st.text(max_size=60))
 
 
 @given(places, st.text())
-def test_C5_what_was_sealed_opens(place: Place, text: str) -> None:
+def test_C5_what_was_sealed_opens(place: SecretPlace, text: str) -> None:
     vault = Vault([NEW])
     assert vault.open(place, vault.seal(place, text)) == text
 
 
 @given(places, places, st.text())
-def test_C5_a_secret_opens_only_in_its_place(place: Place, other: Place, text: str) -> None:
+def test_C5_a_secret_opens_only_in_its_place(place: SecretPlace, other: SecretPlace, text: str) -> None:
     vault = Vault([NEW])
     sealed = vault.seal(place, text)
     if other != place:

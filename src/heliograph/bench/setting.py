@@ -11,7 +11,7 @@ from heliograph.accounts.tokens import create_token
 from heliograph.bench.work import CUSTOM, EVENT, QUESTIONS
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping.mapping import Mapping, Row, Source, Text, ValueType
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.transform import Case
 from heliograph.domain.setup.configuration import EventState, QuestionType
 from heliograph.domain.setup.tags import TagKind
@@ -107,24 +107,24 @@ def _mapping(custom: list[int], questions: list[int]) -> Mapping:
     return Mapping(
         "CRM",
         rows=(
-            Row("change", (Source("macro.change_id"),), ValueType.NUMBER),
-            Row("ExternalId", (Source("profile.external_key"),), required=True),
-            Row("FirstName", (Source("profile.first_name"),), trim=True),
-            Row("LastName", (Source("profile.last_name"),), trim=True),
-            Row("Email", (Source("profile.email"),), trim=True, case=Case.LOWER, required=True),
-            Row("Phone", (Source("profile.phone"),)),
-            Row("Company", (Source("profile.organization"),)),
-            Row("Title", (Source("profile.position"), Text(" @ "), Source("profile.organization"))),
-            Row("City", (Source("profile.city"),), case=Case.UPPER),
-            Row("Country", (Source("profile.country"),)),
-            Row("Status", (Source("registration.status"),)),
-            Row("Type", (Source("registration.attendee_type"),)),
-            Row("Event", (Source("event.name"),)),
-            Row("Start", (Source("event.start"),)),
-            Row("Complete", (Source("property.-1"),), ValueType.BOOLEAN),
-            Row("Modified", (Source("registration.modified"),)),
-            Row("Custom", (Source(f"profile.custom.{custom[0]}"),)),
-            Row("Answer", (Source(f"answer.{questions[0]}"),)),
+            MappingRow("change", (SourceValue("macro.change_id"),), ValueType.NUMBER),
+            MappingRow("ExternalId", (SourceValue("profile.external_key"),), required=True),
+            MappingRow("FirstName", (SourceValue("profile.first_name"),), trim=True),
+            MappingRow("LastName", (SourceValue("profile.last_name"),), trim=True),
+            MappingRow("Email", (SourceValue("profile.email"),), trim=True, case=Case.LOWER, required=True),
+            MappingRow("Phone", (SourceValue("profile.phone"),)),
+            MappingRow("Company", (SourceValue("profile.organization"),)),
+            MappingRow("Title", (SourceValue("profile.position"), FixedText(" @ "), SourceValue("profile.organization"))),
+            MappingRow("City", (SourceValue("profile.city"),), case=Case.UPPER),
+            MappingRow("Country", (SourceValue("profile.country"),)),
+            MappingRow("Status", (SourceValue("registration.status"),)),
+            MappingRow("Type", (SourceValue("registration.attendee_type"),)),
+            MappingRow("Event", (SourceValue("event.name"),)),
+            MappingRow("Start", (SourceValue("event.start"),)),
+            MappingRow("Complete", (SourceValue("property.-1"),), ValueType.BOOLEAN),
+            MappingRow("Modified", (SourceValue("registration.modified"),)),
+            MappingRow("Custom", (SourceValue(f"profile.custom.{custom[0]}"),)),
+            MappingRow("Answer", (SourceValue(f"answer.{questions[0]}"),)),
         ),
     )
 

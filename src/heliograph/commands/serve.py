@@ -164,9 +164,9 @@ def _recover(options: Options) -> None:
 
 def _keep(options: Options, children: list[Child], said: str) -> None:
     from heliograph.engine.supervisor.supervisor import Supervisor  # noqa: PLC0415
-    from heliograph.store.gate import Gate, Holder  # noqa: PLC0415
+    from heliograph.store.gate import Holder, WriteGate  # noqa: PLC0415
 
-    holder: Callable[[], Holder | None] | None = (lambda: Gate.holding(options.sqlite_file)) if options.on_sqlite else None
+    holder: Callable[[], Holder | None] | None = (lambda: WriteGate.holding(options.sqlite_file)) if options.on_sqlite else None
     supervisor = Supervisor(children, on_ready=lambda: typer.echo(said), holder=holder)
     with _operations(options, supervisor.states):
         status = supervisor.run()

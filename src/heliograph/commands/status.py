@@ -10,7 +10,7 @@ import typer
 from heliograph.commands import ready
 
 if TYPE_CHECKING:
-    from heliograph.store.status import Status
+    from heliograph.store.status import ServerStatus
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False) -> None:
@@ -31,7 +31,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
         raise typer.Exit(3)
 
 
-def _print(s: Status) -> None:
+def _print(s: ServerStatus) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.exchanges import exchange
-from heliograph.domain.connection.response_rule import Reply, Rule, Then, classify_reply, first_match, read_rule
+from heliograph.domain.connection.response_rule import Rule, TargetReply, Then, classify_reply, first_match, read_rule
 from heliograph.domain.connection.rule_proposal import propose
 from heliograph.domain.delivery.outcomes import Delivered, Lead
 from heliograph.domain.delivery.retry_policy import SECOND, Category
@@ -24,7 +24,7 @@ class NoAnswer(HeliographError):
 class Logged:
     """An answer as it was kept: secrets masked, and of a long body only the beginning (cut). connection: whose it was."""
 
-    reply: Reply
+    reply: TargetReply
     connection: int
     cut: bool
 
@@ -54,7 +54,9 @@ def logged(db: Database, account: int, action: int, n: int) -> Logged:
     kept = exchange("", rows[0][1])
     if kept.status is None:
         raise NoAnswer
-    return Logged(Reply(kept.status, kept.response_headers, kept.response_body.encode("utf-8", "replace")), rows[0][0], kept.truncated)
+    return Logged(
+        TargetReply(kept.status, kept.response_headers, kept.response_body.encode("utf-8", "replace")), rows[0][0], kept.truncated
+    )
 
 
 def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:

@@ -10,13 +10,13 @@ from enum import StrEnum
 from heliograph.connections.services import oauth as access
 from heliograph.connections.services.save_and_test import last_reports
 from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.diagnosis import Report, Verdict
+from heliograph.domain.connection.diagnosis import TestReport, TestVerdict
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.store import oauth
 from heliograph.store.config_cache import Committed
-from heliograph.store.connection_states import State
+from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
 from heliograph.store.registrations import folded
 
@@ -93,14 +93,14 @@ class Row:
     id: int
     connection: Connection
     health: Health
-    state: State
+    state: StoredConnectionState
     attempt: Attempt | None
-    tested: tuple[int, Report] | None
+    tested: tuple[int, TestReport] | None
     flows: Sequence[tuple[int, str]]
     waiting: int
     failed: int
     pause: Pause | None
-    access: oauth.Shown | None
+    access: oauth.ShownAccess | None
 
 
 @dataclass
@@ -126,12 +126,12 @@ class ConnectionList:
         states, attempts, tests = self._states(), self._attempts(only), last_reports(self.db, self.account)
         counts, used, accesses = self._counts(), self._flows(), oauth.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
-        paused = [id for id in ids if states.get(id, (State(), ""))[0].paused]
+        paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
         pauses, held = self._paused_by(paused), self._held(paused)
         out = []
         for id in ids:
             connection = self.config.connections[id]
-            state, why = states.get(id, (State(), ""))
+            state, why = states.get(id, (StoredConnectionState(), ""))
             about = accesses.get(id)
             health = self._health(connection, state, attempts.get(id), tests.get(id), about)
             by, at = pauses.get(id, ("", 0))
@@ -141,7 +141,12 @@ class ConnectionList:
         return out
 
     def _health(
-        self, connection: Connection, state: State, attempt: Attempt | None, tested: tuple[int, Report] | None, about: oauth.Shown | None
+        self,
+        connection: Connection,
+        state: StoredConnectionState,
+        attempt: Attempt | None,
+        tested: tuple[int, TestReport] | None,
+        about: oauth.ShownAccess | None,
     ) -> Health:
         if state.paused:
             return Health.PAUSED
@@ -154,7 +159,7 @@ class ConnectionList:
         if attempt is not None and attempt.left and (tested is None or attempt.at >= tested[0]):
             return Health.ANSWERS if attempt.delivered else Health.REFUSES
         if tested is not None:
-            return Health.REFUSES if tested[1].verdict is Verdict.FAILED else Health.ANSWERS
+            return Health.REFUSES if tested[1].verdict is TestVerdict.FAILED else Health.ANSWERS
         return Health.UNTRIED
 
     @staticmethod
@@ -164,14 +169,15 @@ class ConnectionList:
         text = folded(" ".join([row.connection.name, row.connection.shown, *(name for _, name in row.flows)]))
         return all(word in text for word in folded(wanted.text).split())
 
-    def _states(self) -> dict[int, tuple[State, str]]:
+    def _states(self) -> dict[int, tuple[StoredConnectionState, str]]:
         rows = self.db.all(
             "SELECT connection_id, paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
             " WHERE account_id = :account",
             {"account": self.account},
         )
         return {
-            id: (State(bool(paused), held or 0, failures, rate, until or 0), why) for id, paused, held, failures, rate, until, why in rows
+            id: (StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0), why)
+            for id, paused, held, failures, rate, until, why in rows
         }
 
     def _attempts(self, only: int | None) -> dict[int, Attempt]:

@@ -9,20 +9,20 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.connection.diagnosis import Finding, Mark, Report, Step, Verdict
+from heliograph.domain.connection.diagnosis import Finding, StepMark, TestReport, TestStep, TestVerdict
 
 _STEPS: Final = {
-    Step.NAME: gettext_lazy("Look up the name"),
-    Step.CONNECT: gettext_lazy("Connect"),
-    Step.TLS: gettext_lazy("Secure the connection (TLS)"),
-    Step.CREDENTIALS: gettext_lazy("Sign in"),
-    Step.ANSWER: gettext_lazy("Read the answer"),
+    TestStep.NAME: gettext_lazy("Look up the name"),
+    TestStep.CONNECT: gettext_lazy("Connect"),
+    TestStep.TLS: gettext_lazy("Secure the connection (TLS)"),
+    TestStep.CREDENTIALS: gettext_lazy("Sign in"),
+    TestStep.ANSWER: gettext_lazy("Read the answer"),
 }
 _MARKS: Final = {
-    Mark.DONE: gettext_lazy("done"),
-    Mark.FAILED: gettext_lazy("failed"),
-    Mark.NOT_TRIED: gettext_lazy("not tried"),
-    Mark.NOT_NEEDED: gettext_lazy("not needed"),
+    StepMark.DONE: gettext_lazy("done"),
+    StepMark.FAILED: gettext_lazy("failed"),
+    StepMark.NOT_TRIED: gettext_lazy("not tried"),
+    StepMark.NOT_NEEDED: gettext_lazy("not needed"),
 }
 
 # (what is wrong, what mends it). %(target)s: host and port; %(detail)s: a sentence of the sender's or the authority's; %(status)s; %(moved)s.
@@ -210,46 +210,46 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
 }
 
 
-def step_name(step: Step) -> str:
+def step_name(step: TestStep) -> str:
     """What a step does."""
     return str(_STEPS[step])
 
 
-def mark_name(mark: Mark) -> str:
+def mark_name(mark: StepMark) -> str:
     """How a step went."""
     return str(_MARKS[mark])
 
 
-def summary(report: Report) -> str:
+def summary(report: TestReport) -> str:
     """The test in one sentence."""
     named = {"target": report.target}
     match report.verdict:
-        case Verdict.TESTED if report.sample:
+        case TestVerdict.TESTED if report.sample:
             return _("Tested: %(target)s took the sample.") % named
-        case Verdict.TESTED:
+        case TestVerdict.TESTED:
             return _("Tested: %(target)s answered as it should.") % named
-        case Verdict.REACHED:
-            if any(each.step is Step.CREDENTIALS and each.mark is Mark.DONE for each in report.steps):
+        case TestVerdict.REACHED:
+            if any(each.step is TestStep.CREDENTIALS and each.mark is StepMark.DONE for each in report.steps):
                 return _("Reached: %(target)s is there and gives us access. Nothing was sent.") % named
             return _("Reached: %(target)s is there. Nothing was sent, so the credentials were not tried.") % named
-        case Verdict.FAILED:
-            number = next((n for n, each in enumerate(report.steps, 1) if each.mark is Mark.FAILED), 0)
+        case TestVerdict.FAILED:
+            number = next((n for n, each in enumerate(report.steps, 1) if each.mark is StepMark.FAILED), 0)
             return _("Failed at step %(number)d: %(wrong)s") % {"number": number, "wrong": wrong(report)}
 
 
-def wrong(report: Report) -> str:
+def wrong(report: TestReport) -> str:
     """What is wrong; "" where nothing is."""
     return _filled(report, 0)
 
 
-def remedy(report: Report) -> str:
+def remedy(report: TestReport) -> str:
     """What mends it; "" where nothing is wrong."""
-    if report.verdict is Verdict.REACHED:
+    if report.verdict is TestVerdict.REACHED:
         return _("To try the credentials as well, enter a Test Connection URL, or send a sample.")
     return _filled(report, 1)
 
 
-def _filled(report: Report, which: int) -> str:
+def _filled(report: TestReport, which: int) -> str:
     if report.finding is None:
         return ""
     facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved or "?"}

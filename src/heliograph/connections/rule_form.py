@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, How, Place, Then
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, How, ReplyPlace, Then
 from heliograph.domain.delivery.retry_policy import Category
 
 HOWS: Final[Mapping[str, tuple[How, bool]]] = {
@@ -31,7 +31,7 @@ LONGEST: Final = 12_000
 class Looks:
     """A condition as it is typed. values: one a line."""
 
-    place: str = Place.STATUS.value
+    place: str = ReplyPlace.STATUS.value
     name: str = ""
     how: str = "is"
     values: str = ""
@@ -99,7 +99,7 @@ def _number(text: str) -> object:
 def _condition(looks: Looks) -> dict[str, object]:
     how, unless = HOWS.get(looks.how, (How.IS, False))
     body: dict[str, object] = {"in": looks.place}
-    if looks.name.strip() and looks.place in (Place.JSON.value, Place.HEADER.value):
+    if looks.name.strip() and looks.place in (ReplyPlace.JSON.value, ReplyPlace.HEADER.value):
         body["name"] = looks.name.strip()
     body[how.value] = True if how is How.FILLED else [line.strip() for line in looks.values.splitlines() if line.strip()]
     return body | ({"unless": True} if unless else {})

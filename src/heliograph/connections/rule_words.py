@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.domain.connection.response_rule import Clause, Condition, How, Place, Rule, Then
+from heliograph.domain.connection.response_rule import Clause, Condition, How, ReplyPlace, Rule, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 
@@ -26,7 +26,7 @@ def sentence(clause: Clause) -> str:
 def condition(each: Condition) -> str:
     """One look at an answer, in words."""
     where = place(each)
-    values = _or([f"“{value}”" if each.place is not Place.STATUS else value for value in each.values])
+    values = _or([f"“{value}”" if each.place is not ReplyPlace.STATUS else value for value in each.values])
     match each.how, each.unless:
         case How.FILLED, False:
             return _("%(where)s is filled") % {"where": where}
@@ -45,13 +45,13 @@ def condition(each: Condition) -> str:
 def place(each: Condition) -> str:
     """Where a condition looks."""
     match each.place:
-        case Place.STATUS:
+        case ReplyPlace.STATUS:
             return _("the status")
-        case Place.BODY:
+        case ReplyPlace.BODY:
             return _("the answer’s text")
-        case Place.JSON:
+        case ReplyPlace.JSON:
             return _("“%(name)s” in the answer’s JSON") % {"name": each.name}
-        case Place.HEADER:
+        case ReplyPlace.HEADER:
             return _("the header %(name)s") % {"name": each.name}
 
 

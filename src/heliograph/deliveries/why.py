@@ -13,7 +13,7 @@ from heliograph.deliveries.words import isolated, shown
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
-from heliograph.domain.flow.matching import Explanation, Gate, GateName, Reason, Verdict, explain
+from heliograph.domain.flow.matching import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.registration.change import Change
 
 LISTS = {
@@ -48,11 +48,11 @@ class Why:
     stopped: the gate that stopped it, None = none did; curable: it did so for want of a tag.
     """
 
-    sentence: Sequence[sentence.Part]
+    sentence: Sequence[sentence.SentencePart]
     answer: str
     gates: Sequence[Row]
     flow: Flow
-    verdict: Verdict
+    verdict: FlowVerdict
     stopped: GateName | None = None
     curable: bool = False
 
@@ -70,25 +70,25 @@ def why(reading: Reading, change: Change, flow_id: int, account_version: int, ev
 def told(explanation: Explanation, account: AccountConfig) -> Why:
     """An explanation in words."""
     flow, stopped = explanation.flow, explanation.stopped_at
-    parts = sentence.parts(flow, sentence.Names.of(account), _)
+    parts = sentence.parts(flow, sentence.SentenceNames.of(account), _)
     curable = explanation.reason is not None and explanation.reason.can_be_cured
     of = stopped.of if stopped and stopped.name in (GateName.FILTERS, GateName.ACTIVATION) else ""
-    marked = sentence.judged(parts, sentence.Gate(stopped.name.value) if stopped else None, of)
+    marked = sentence.judged(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, of)
     if curable:
-        marked = [replace(p, state=sentence.State.WAITS) if p.state is sentence.State.STOPPED else p for p in marked]
+        marked = [replace(p, state=sentence.PartState.WAITS) if p.state is sentence.PartState.STOPPED else p for p in marked]
     rows: list[Row] = []
     for name in GateName:
         asked = [_row(gate, flow, account, curable=curable) for gate in explanation.gates if gate.name is name]
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
         rows += asked or [Row(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
-    rows.append(Row(_("Send"), "passed" if explanation.verdict is Verdict.TRIGGERED else "unread"))
+    rows.append(Row(_("Send"), "passed" if explanation.verdict is FlowVerdict.TRIGGERED else "unread"))
     return Why(marked, answer(explanation, account), rows, flow, explanation.verdict, stopped.name if stopped else None, curable)
 
 
 def answer(explanation: Explanation, account: AccountConfig) -> str:
     """The outcome in one sentence."""
     flow, stopped = explanation.flow, explanation.stopped_at
-    if explanation.verdict is Verdict.TRIGGERED:
+    if explanation.verdict is FlowVerdict.TRIGGERED:
         found = [account.connections.get(d.connection or 0) for d in flow.destinations]
         names = [isolated(connection.name) for connection in found if connection]
         return ngettext("Triggered: one request to %(connections)s.", "Triggered: one request each to %(connections)s.", len(names)) % {
@@ -99,7 +99,7 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
     if explanation.reason is Reason.UNTAGGED_PROPERTY:
         return _("Not triggered yet: a property that is set carries no tag.")
     actual = _tags_or_words(stopped, account) if stopped else ""
-    if explanation.verdict is Verdict.NOT_TRIGGERED:
+    if explanation.verdict is FlowVerdict.NOT_TRIGGERED:
         return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
     if stopped is None:
         return _("Filtered.")
@@ -122,7 +122,7 @@ def _name(name: GateName) -> str:
     }[name]
 
 
-def _row(gate: Gate, flow: Flow, account: AccountConfig, *, curable: bool) -> Row:
+def _row(gate: GateResult, flow: Flow, account: AccountConfig, *, curable: bool) -> Row:
     state = "passed" if gate.passed else "wait" if curable else "stopped"
     name = _name(gate.name)
     if gate.name is GateName.ACTIVATION and gate.of in LISTS:
@@ -131,21 +131,21 @@ def _row(gate: Gate, flow: Flow, account: AccountConfig, *, curable: bool) -> Ro
     return Row(name, state, wanted, _tags_or_words(gate, account) or _nothing(gate))
 
 
-def _wanted(gate: Gate, flow: Flow, account: AccountConfig) -> str:
+def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
     if gate.name is GateName.ACTIVE:
         return _("On, nothing missing")
     if gate.name is GateName.ACTIVATION:
         return _(" or ").join(_label(tag, account) for tag in gate.wanted)
     if gate.name is GateName.FILTERS:
         row = flow.filters[int(gate.of)]
-        names = sentence.Names.of(account)
+        names = sentence.SentenceNames.of(account)
         field = names.fields.get(row.field, row.field)
         values = [_label(v, account) if row.field.endswith(".tags") else v for v in row.values]
         return " ".join(part for part in (field, row.op.value, _(" or ").join(values)) if part)
     return _(" or ").join(gate.wanted)
 
 
-def _tags_or_words(gate: Gate, account: AccountConfig) -> str:
+def _tags_or_words(gate: GateResult, account: AccountConfig) -> str:
     if gate.name is GateName.ACTIVATION:
         return ", ".join(_label(tag, account) for tag in gate.actual)
     if gate.name is GateName.ACTIVE:
@@ -157,7 +157,7 @@ def _tags_or_words(gate: Gate, account: AccountConfig) -> str:
     return shown(gate.actual)
 
 
-def _nothing(gate: Gate) -> str:
+def _nothing(gate: GateResult) -> str:
     return _("no tag") if gate.name is GateName.ACTIVATION else _("empty")
 
 

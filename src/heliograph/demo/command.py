@@ -205,18 +205,18 @@ def _register(account: int, stop: threading.Event) -> None:
 
     from heliograph.demo.stream import Stream  # noqa: PLC0415
     from heliograph.recording.batches import record_batch  # noqa: PLC0415
-    from heliograph.recording.items import Item  # noqa: PLC0415
+    from heliograph.recording.items import RecordItem  # noqa: PLC0415
 
     db, source = _source(Options.load().sqlite_file)
     pace = random.Random()  # noqa: S311
     ((known,),) = db.all("SELECT COUNT(*) FROM registration")
     stream = iter(Stream(seed=known, made=known))
     if not known:
-        record_batch(db, [Item(account, document, "demo") for document in islice(stream, FIRST)], source)
+        record_batch(db, [RecordItem(account, document, "demo") for document in islice(stream, FIRST)], source)
     for document in stream:
         if stop.wait(pace.uniform(*PACE)):
             return
-        record_batch(db, [Item(account, document, "demo")], source)
+        record_batch(db, [RecordItem(account, document, "demo")], source)
 
 
 def _show(account: int, console: Console, stop: threading.Event) -> None:

@@ -9,7 +9,7 @@ from heliograph.demo.content import BY
 from heliograph.domain.connection.connection import Auth, ContentType, KeyPlace, Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, Source, Text, ValueType
+from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.transform import Case, Escape
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows.services.flows import save_flow
@@ -98,26 +98,26 @@ def _flow(s: Saving, flow: Flow) -> None:
 
 
 def _slack_mapping() -> Mapping:
-    def field(key: str) -> Source:
-        return Source(key, escape=Escape.SLACK)
+    def field(key: str) -> SourceValue:
+        return SourceValue(key, escape=Escape.SLACK)
 
-    name = (field("profile.first_name"), Text(" "), field("profile.last_name"))
+    name = (field("profile.first_name"), FixedText(" "), field("profile.last_name"))
     return Mapping(
         "Slack message",
         rows=(
-            Row("text", (*name, Text(": "), field("registration.status"), Text(" for "), field("event.name"))),
-            Row("blocks[0].type", (Text("section"),), nested=True),
-            Row("blocks[0].text.type", (Text("mrkdwn"),), nested=True),
-            Row(
+            MappingRow("text", (*name, FixedText(": "), field("registration.status"), FixedText(" for "), field("event.name"))),
+            MappingRow("blocks[0].type", (FixedText("section"),), nested=True),
+            MappingRow("blocks[0].text.type", (FixedText("mrkdwn"),), nested=True),
+            MappingRow(
                 "blocks[0].text.text",
                 (
-                    Text("*"),
+                    FixedText("*"),
                     *name,
-                    Text("*\n"),
+                    FixedText("*\n"),
                     field("profile.organization"),
-                    Text("\n"),
+                    FixedText("\n"),
                     field("registration.status"),
-                    Text(" for "),
+                    FixedText(" for "),
                     field("event.name"),
                 ),
                 nested=True,
@@ -133,19 +133,19 @@ def _crm_mapping(tags: dict[str, int]) -> Mapping:
         "Lead mapping",
         empty=EmptyPolicy.LEAVE_OUT,
         rows=(
-            Row("ExternalId", (Source("event.code"), Text("/"), Source("registration.code")), required=True),
-            Row("FirstName", (Source("profile.first_name"),), trim=True),
-            Row("LastName", (Source("profile.last_name"),), trim=True),
-            Row("Email", (Source("profile.email"),), trim=True, case=Case.LOWER, required=True),
-            Row("Company", (Source("profile.organization"),)),
-            Row("Title", (Source("profile.position"), Text("  @"), Source("profile.organization"))),
-            Row("Status", (Source("registration.status"),)),
-            Row("StatusClass", (Source("registration.status_class"),)),
-            Row("Event", (Source("event.name"),)),
-            Row("TShirt", (Source(f"profile.custom.{tshirt}"),)),
-            Row("Dietary", (Source(f"answer.{tags['Dietary']}"),), ValueType.LIST),
-            Row("MayWrite", (Source(f"answer.{tags['Marketing consent']}"),), ValueType.BOOLEAN),
-            Row("ModifiedAt", (Source("registration.modified"),)),
+            MappingRow("ExternalId", (SourceValue("event.code"), FixedText("/"), SourceValue("registration.code")), required=True),
+            MappingRow("FirstName", (SourceValue("profile.first_name"),), trim=True),
+            MappingRow("LastName", (SourceValue("profile.last_name"),), trim=True),
+            MappingRow("Email", (SourceValue("profile.email"),), trim=True, case=Case.LOWER, required=True),
+            MappingRow("Company", (SourceValue("profile.organization"),)),
+            MappingRow("Title", (SourceValue("profile.position"), FixedText("  @"), SourceValue("profile.organization"))),
+            MappingRow("Status", (SourceValue("registration.status"),)),
+            MappingRow("StatusClass", (SourceValue("registration.status_class"),)),
+            MappingRow("Event", (SourceValue("event.name"),)),
+            MappingRow("TShirt", (SourceValue(f"profile.custom.{tshirt}"),)),
+            MappingRow("Dietary", (SourceValue(f"answer.{tags['Dietary']}"),), ValueType.LIST),
+            MappingRow("MayWrite", (SourceValue(f"answer.{tags['Marketing consent']}"),), ValueType.BOOLEAN),
+            MappingRow("ModifiedAt", (SourceValue("registration.modified"),)),
         ),
     )
 
@@ -153,13 +153,15 @@ def _crm_mapping(tags: dict[str, int]) -> Mapping:
 def _badge_mapping(tags: dict[str, int]) -> Mapping:
     return Mapping(
         "Badge",
-        kind=Kind.PAYLOAD,
+        kind=MappingKind.PAYLOAD,
         subject=Subject.REGISTRATION,
         rows=(
-            Row("name", (Source("profile.first_name"), Text(" "), Source("profile.last_name")), trim=True, required=True),
-            Row("company", (Source("profile.organization"),), case=Case.UPPER),
-            Row("type", (Source("registration.attendee_type"),)),
-            Row("vip", (Source(f"property.{tags['VIP']}"),)),
-            Row("event", (Source("event.code"),)),
+            MappingRow(
+                "name", (SourceValue("profile.first_name"), FixedText(" "), SourceValue("profile.last_name")), trim=True, required=True
+            ),
+            MappingRow("company", (SourceValue("profile.organization"),), case=Case.UPPER),
+            MappingRow("type", (SourceValue("registration.attendee_type"),)),
+            MappingRow("vip", (SourceValue(f"property.{tags['VIP']}"),)),
+            MappingRow("event", (SourceValue("event.code"),)),
         ),
     )

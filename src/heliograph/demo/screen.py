@@ -14,7 +14,7 @@ from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.facts import field_name
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.contents import read_changes
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
@@ -45,7 +45,7 @@ class Screen:
     """Reads what is new since the last look and prints it. db: a read-only connection of its own."""
 
     db: Database
-    source: Source
+    source: ConfigSource
     account: int
     timezone: str
     console: Console = field(default_factory=Console)

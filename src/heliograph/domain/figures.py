@@ -20,7 +20,7 @@ from enum import IntEnum
 
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin
 from heliograph.domain.delivery.lanes import Attempted, Settlement
-from heliograph.domain.delivery.outcomes import Delivered, Invalid, Lead, Refused
+from heliograph.domain.delivery.outcomes import Delivered, Lead, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.flow import Mode
@@ -109,7 +109,7 @@ def merged(deltas: Iterable[Delta]) -> list[Delta]:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FigureKey:
     """What the deltas of an action need to know of it. created: microseconds; mode: `mode_code`."""
 
     account: int
@@ -157,13 +157,13 @@ def of_judged_again(account: int, at: int, mode: int, flow: int, *, triggered: b
         yield Delta(account, at // MINUTE, mode, Measure.STUCK, is_open - was_open, flow=flow)
 
 
-def of_new_action(facts: Facts, n: int = 1) -> Iterator[Delta]:
+def of_new_action(facts: FigureKey, n: int = 1) -> Iterator[Delta]:
     """Actions Triggered, and the action's first state."""
     for measure in (Measure.TRIGGERED, Measure.PENDING):
         yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure + facts.offset, n, facts.flow, facts.connection)
 
 
-def of_move(facts: Facts, old: ActionState, new: ActionState, n: int = 1) -> Iterator[Delta]:
+def of_move(facts: FigureKey, old: ActionState, new: ActionState, n: int = 1) -> Iterator[Delta]:
     """An action's change of state, counted where the action is."""
     if old is not new:
         for state, by in ((old, -n), (new, n)):
@@ -171,12 +171,12 @@ def of_move(facts: Facts, old: ActionState, new: ActionState, n: int = 1) -> Ite
             yield Delta(facts.account, facts.created // MINUTE, facts.mode, measure, by, facts.flow, facts.connection)
 
 
-def of_delivery(facts: Facts, at: int, n: int = 1) -> Delta:
+def of_delivery(facts: FigureKey, at: int, n: int = 1) -> Delta:
     """First attempts that the target took: what almost all attempts are."""
     return Delta(facts.account, at // MINUTE, facts.mode, Measure.ATTEMPTS_OK + facts.offset, n, facts.flow, facts.connection)
 
 
-def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
+def of_attempt(facts: FigureKey, attempt: Attempted, at: int) -> Iterator[Delta]:
     """Retry Activity, Retry Processing Category, Connection Activity, Retried Abandoned, Validation Errors: by the attempt's time.
 
     A retry counts under the category that it was made for. Leads go by the action's creation, as its state does.
@@ -198,13 +198,13 @@ def of_attempt(facts: Facts, attempt: Attempted, at: int) -> Iterator[Delta]:
             yield delta(Measure.ATTEMPTS_FAILED, category)
             if attempt.abandoned:
                 yield delta(Measure.ABANDONED, category)
-        case Invalid():
+        case ValidationFailed():
             yield delta(Measure.VALIDATION_ERRORS, Category.VALIDATION)
         case _:
             return
 
 
-def of_settlement(settlement: Settlement, facts_of: dict[int, Facts], at: int) -> Iterator[Delta]:
+def of_settlement(settlement: Settlement, facts_of: dict[int, FigureKey], at: int) -> Iterator[Delta]:
     """Everything that a settled lane, or a page's wish about it, adds. facts_of: by action."""
     for move in settlement.moves:
         yield from of_move(facts_of[move.old.id], move.old.state, move.new.state)

@@ -37,7 +37,7 @@ _LONGEST_SIZE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RequestRefusal:
     """A request that is answered by this and nothing else; its connection is closed. name: for programs; detail: for people; found: for the log."""
 
     status: int
@@ -61,7 +61,7 @@ class Refusal:
         return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-class Head(NamedTuple):
+class RequestHead(NamedTuple):
     """A head that has one reading. size: its bytes, with empty lines before it; length: those of the body, if it is not chunked; upgrade: it asks for
     another protocol, which we have not (RFC 9110 §7.8: that is ignored)."""
 
@@ -71,19 +71,19 @@ class Head(NamedTuple):
     upgrade: bool = False
 
 
-def _malformed(detail: str) -> Refusal:
-    return Refusal(400, "http", detail)
+def _malformed(detail: str) -> RequestRefusal:
+    return RequestRefusal(400, "http", detail)
 
 
 MALFORMED: Final = _malformed("This is not HTTP as RFC 9112 has it.")
 NO_HOST: Final = _malformed("A request names one Host.")
-NOT_OURS: Final = Refusal(400, "host", "This Host is none of ours. Whoever runs Heliograph can allow it: HELIOGRAPH_ALLOWED_HOSTS.")
+NOT_OURS: Final = RequestRefusal(400, "host", "This Host is none of ours. Whoever runs Heliograph can allow it: HELIOGRAPH_ALLOWED_HOSTS.")
 LENGTH: Final = _malformed("Content-Length is no number.")
 TWO_LENGTHS: Final = _malformed("Content-Length and Transfer-Encoding exclude each other.")
 CODING: Final = _malformed("The one Transfer-Encoding that is read is chunked, in HTTP/1.1.")
 CHUNKS: Final = _malformed("The body is not chunked as RFC 9112 has it; extensions and trailers are not taken.")
-METHOD: Final = Refusal(501, "method", f"There are these methods: {b', '.join(METHODS).decode()}.")
-TOO_LARGE: Final = Refusal(431, "head", f"The head of a request may have {LARGEST_HEAD:,} bytes and {MOST_HEADERS} headers.")
+METHOD: Final = RequestRefusal(501, "method", f"There are these methods: {b', '.join(METHODS).decode()}.")
+TOO_LARGE: Final = RequestRefusal(431, "head", f"The head of a request may have {LARGEST_HEAD:,} bytes and {MOST_HEADERS} headers.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ LOCAL: Final = Hosts()
 """The loopback names, and the door's own address."""
 
 
-def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> Refusal | None:
+def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> RequestRefusal | None:
     """values: those of a request's Host headers, of which there has to be one. None: it is ours."""
     if len(values) != 1 or not values[0]:
         return NO_HOST
@@ -119,7 +119,7 @@ def host_problem(values: Sequence[bytes], ours: frozenset[bytes]) -> Refusal | N
     return None if host.lower() in ours else replace(NOT_OURS, found=host[:200].decode("ascii", "backslashreplace"))
 
 
-def read_head(data: bytes, ours: frozenset[bytes]) -> Head | Refusal | None:
+def read_head(data: bytes, ours: frozenset[bytes]) -> RequestHead | RequestRefusal | None:
     """The head with which these bytes begin; None where it has not ended yet. ours: what Host may say, see `Hosts.at`."""
     begin = 0
     while data.startswith(b"\r\n", begin):  # RFC 9112 §2.2: what old clients send behind a body
@@ -137,7 +137,7 @@ def read_head(data: bytes, ours: frozenset[bytes]) -> Head | Refusal | None:
     return _framed(found[3], end + 4, found[2] == b"1", ours)
 
 
-def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Head | Refusal:
+def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> RequestHead | RequestRefusal:
     """lines: the headers, well formed, and the line feed before them."""
     if lines.count(b"\n") > MOST_HEADERS + 1:
         return TOO_LARGE
@@ -155,11 +155,11 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> He
     if coding is not None:
         if length is not None:
             return TWO_LENGTHS
-        return Head(size, chunked=True, upgrade=upgrade) if is_1_1 and coding.rstrip(b" \t") == b"chunked" else CODING
+        return RequestHead(size, chunked=True, upgrade=upgrade) if is_1_1 and coding.rstrip(b" \t") == b"chunked" else CODING
     if length is None:
-        return Head(size, upgrade=upgrade)
+        return RequestHead(size, upgrade=upgrade)
     length = length.rstrip(b" \t")
-    return Head(size, int(length), upgrade=upgrade) if length.isdigit() and len(length) <= _LONGEST_LENGTH else LENGTH
+    return RequestHead(size, int(length), upgrade=upgrade) if length.isdigit() and len(length) <= _LONGEST_LENGTH else LENGTH
 
 
 class Chunks:
@@ -173,7 +173,7 @@ class Chunks:
         self._line = b""  # what has come of a line
         self._state = self._size
 
-    def feed(self, data: bytes) -> tuple[int, list[bytes]] | Refusal:
+    def feed(self, data: bytes) -> tuple[int, list[bytes]] | RequestRefusal:
         """How many of these bytes are the body's, and what they carry. Nothing is carried of what is refused."""
         at, carried = 0, []
         while at < len(data) and not self.done:

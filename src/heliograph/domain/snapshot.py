@@ -25,7 +25,7 @@ from heliograph.domain.setup.tags import STANDARD_TAGS, Tag, TagKind
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One history row: which entity, its version number, its body."""
 
     kind: str  # account scope: account, tags, statuses, fields, flow, mapping, connection; event scope: event, setup
@@ -34,7 +34,7 @@ class Entry:
     body: Mapping[str, object]
 
 
-class Source(Protocol):
+class ConfigSource(Protocol):
     """Where configuration comes from; `store.config_cache` implements it."""
 
     def account(self, account: int, version: int | None = None) -> AccountConfig:
@@ -44,7 +44,7 @@ class Source(Protocol):
         """The event's configuration at `version` (None: the newest committed). Raises KeyError for an unknown event."""
 
 
-def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountConfig:
+def compile_account(id: int, version: int, entries: Iterable[HistoryEntry]) -> AccountConfig:
     """Compiles an account's entries. Bodies (savers write them: `setup.version_bodies`, `setup.services.versions`):
 
     account {code, name, timezone, signal_enabled, retry: {category: [seconds, seconds, seconds]} or null for D5's own,
@@ -97,7 +97,7 @@ def compile_account(id: int, version: int, entries: Iterable[Entry]) -> AccountC
     return replace(config, by_facet=by_facet)
 
 
-def compile_event(id: int, account: int, version: int, entries: Iterable[Entry]) -> EventConfig:
+def compile_event(id: int, account: int, version: int, entries: Iterable[HistoryEntry]) -> EventConfig:
     """Compiles an event's entries. Bodies: event {code, name, status, start, end, timezone, location, custom {field id: [values]}, tags};
     setup {statuses: [{id, code, name, class, tags}], types: [{id, code, name, tags}], questions: [{id, code, label, type, options, tag}],
     properties: [{id, code, name, tags}], sessions: [{id, code, name, start, end}]}. Instants are ISO 8601 with an offset.

@@ -15,7 +15,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.mapping import Source
+from heliograph.domain.mapping.mapping import SourceValue
 from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
@@ -69,7 +69,7 @@ class Flows:
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
         """Flows as they would read afterwards, and the mappings and URLs that name the tag."""
         config = Committed(of_django(connection)).account(account)
-        names = sentence.Names.of(config)
+        names = sentence.SentenceNames.of(config)
         effects = []
         for row in _flow_rows(old) if new is None else [*_flow_rows(old), *(r for r in _flow_rows(new) if r not in _flow_rows(old))]:
             before = _facts(row)
@@ -155,7 +155,7 @@ def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[
 
 def _with_tag_replaced(mapping: FieldMapping, old: int, new: int) -> FieldMapping:
     def replaced(part: Any) -> Any:
-        if not isinstance(part, Source):
+        if not isinstance(part, SourceValue):
             return part
         key = parse_source(part.key)
         if key.id != old or key.tag_kind is None:

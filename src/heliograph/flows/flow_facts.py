@@ -45,16 +45,16 @@ class Difference:
     after: str
 
 
-def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.Names:
+def names_of(config: AccountConfig, flows: Iterable[Flow]) -> sentence.SentenceNames:
     """What the ids in these flows are called today; connections and mappings that were deleted keep their last name. In the account's scope."""
-    names = sentence.Names.of(config)
+    names = sentence.SentenceNames.of(config)
     destinations = [d for flow in flows for d in flow.destinations]
     connections = {d.connection for d in destinations} - config.connections.keys() - {None}
     mappings = {id for d in destinations for id in (d.payload_mapping, d.header_mapping)} - config.mappings.keys() - {None}
     if not connections and not mappings:
         return names
     gone = _("%(name)s (deleted)")
-    return sentence.Names(
+    return sentence.SentenceNames(
         tags=names.tags,
         fields=names.fields,
         connections={**names.connections, **_gone(Connection, connections, gone)},
@@ -66,7 +66,7 @@ def _gone(model: type[Connection | StoredMapping], ids: Iterable[int | None], sa
     return {pk: said % {"name": name} for pk, name in model.objects.filter(pk__in=list(ids)).values_list("pk", "name")}
 
 
-def facts(flow: Flow, names: sentence.Names) -> list[Fact]:
+def facts(flow: Flow, names: sentence.SentenceNames) -> list[Fact]:
     """Everything that the flow says, in the order of its page; what is not filled is left out."""
     found = [
         Fact("name", _("Name"), flow.name),
@@ -89,14 +89,14 @@ def facts(flow: Flow, names: sentence.Names) -> list[Fact]:
     return [fact for fact in found if fact.text]
 
 
-def filter_text(row: FilterRow, names: sentence.Names) -> str:
+def filter_text(row: FilterRow, names: sentence.SentenceNames) -> str:
     """One row of Flow Filters as text."""
     label = field_name(row.field, names)
     values = [_tag(int(v), names.tags) if row.field in (EVENT_TAGS, ATTENDEE_TYPE_TAGS) and v.isdecimal() else v for v in row.values]
     return " ".join(part for part in (label, str(OPS[row.op]), _or(values) if row.op.takes_values else "") if part)
 
 
-def field_name(key: str, names: sentence.Names) -> str:
+def field_name(key: str, names: sentence.SentenceNames) -> str:
     """A filter's field as pages call it."""
     label = names.fields.get(key, key)
     return label if ".custom." in key else _(label)

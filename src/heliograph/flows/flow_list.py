@@ -69,7 +69,7 @@ class FlowList:
 
     def flows(self, wanted: Wanted) -> list[Flow]:
         """The flows that are asked for, by name."""
-        names = sentence.Names.of(self.config)
+        names = sentence.SentenceNames.of(self.config)
         found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
         return sorted(found, key=lambda flow: (flow.name.casefold(), flow.id))
 
@@ -100,7 +100,7 @@ class FlowList:
         )
         return int(n)
 
-    def _matches(self, flow: Flow, wanted: Wanted, names: sentence.Names) -> bool:
+    def _matches(self, flow: Flow, wanted: Wanted, names: sentence.SentenceNames) -> bool:
         if wanted.mode is not None and flow.mode is not wanted.mode:
             return False
         if wanted.connection is not None and wanted.connection not in {d.connection for d in flow.destinations}:

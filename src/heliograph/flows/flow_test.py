@@ -8,10 +8,10 @@ from datetime import datetime
 
 from heliograph.deliveries.database import Reading
 from heliograph.domain.delivery.retry_policy import DAY
-from heliograph.domain.flow.completeness import Lack, missing
+from heliograph.domain.flow.completeness import FlowLack, missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.flow.matching import Explanation, Gate, GateName, Reason, Verdict, explain
+from heliograph.domain.flow.matching import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import Subject
@@ -33,13 +33,13 @@ class Trial:
     change: Change
     event: EventConfig
     running: Explanation
-    active: Gate
+    active: GateResult
     previews: Sequence[tuple[Destination, Preview]]
 
     @property
     def triggers(self) -> bool:
         """Whether it would be sent, as things are."""
-        return self.active.passed and self.running.verdict is Verdict.TRIGGERED
+        return self.active.passed and self.running.verdict is FlowVerdict.TRIGGERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,19 @@ def try_change(reading: Reading, flow: Flow, change: Change, event: EventConfig,
     return Trial(change, event, running, active, found)
 
 
-def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> Gate:
+def _active(flow: Flow, change: Change, config: AccountConfig, event: EventConfig) -> GateResult:
     """What the gate says though the one before it has said no: asked with a change that every flow watches for."""
     seen = replace(change, facets=flow.watch.facets if flow.watch else Facet(0))
     found = explain(flow, seen, config, event).gates
     return next(
-        (gate for gate in found if gate.name is GateName.ACTIVE), Gate(GateName.ACTIVE, passed=False, wanted=("active", "complete"))
+        (gate for gate in found if gate.name is GateName.ACTIVE), GateResult(GateName.ACTIVE, passed=False, wanted=("active", "complete"))
     )
 
 
 def has_rule(flow: Flow, config: AccountConfig) -> bool:
     """Whether it is said what the flow takes: what it watches for, its required lists, the values of its filters. Without them it would seem to take
     everything."""
-    return not {Lack.WATCH, Lack.LIST, Lack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
+    return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
 
 
 def count_taken(reading: Reading, flow: Flow) -> Counted:
@@ -125,6 +125,6 @@ def count_taken(reading: Reading, flow: Flow) -> Counted:
             gone += 1
             continue
         found = explain(flow, change, config, event, as_if_running=True)
-        taken += found.verdict is Verdict.TRIGGERED
+        taken += found.verdict is FlowVerdict.TRIGGERED
         untagged += found.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
     return Counted(taken, untagged, len(rows) - gone, gone, more)

@@ -10,11 +10,11 @@ from django.db import connection, transaction
 from heliograph.domain.connection.sample import SampleFacts
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Op, Watch
-from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType, Status
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
-from heliograph.recording.items import Item
+from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
@@ -22,13 +22,13 @@ from heliograph.store.database import of_django
 _ANSWERS = {QuestionType.NUMBER: "1", QuestionType.DATE: "2026-01-31"}
 
 
-def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, now: datetime) -> int | tuple[Problem, ...]:
+def make(account: int, flow: Flow, event: EventConfig, code: str, *, by: str, now: datetime) -> int | tuple[DocumentProblem, ...]:
     """Records it, and gives its id; or why it was refused. The same code again is the same registration."""
     with transaction.atomic():
         db = of_django(connection)
         source = Committed(db)
         document = suiting(flow, source.account(account), event, code, now=now)
-        (answer,) = record(db, [Item(account, document, by, quiet=True, by_hand=True)], source)
+        (answer,) = record(db, [RecordItem(account, document, by, quiet=True, by_hand=True)], source)
         if not answer.is_recorded or answer.registration is None:
             return answer.problems
         return answer.registration

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.flow.completeness import Lack, Missing
+from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
-from heliograph.domain.flow.sentence import State, Trouble
+from heliograph.domain.flow.sentence import ConnectionTrouble, PartState
 from heliograph.flows.flow_list import Health
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
@@ -27,34 +27,34 @@ def lacking(missing: Missing, flow: Flow) -> str:
     destination = next((d.name for d in flow.destinations if str(d.id) == missing.of), "")
     named = {"name": destination or _("without a name")}
     match missing.lack:
-        case Lack.NAME:
+        case FlowLack.NAME:
             return _("It has no name")
-        case Lack.WATCH:
+        case FlowLack.WATCH:
             return _("What it watches for is not chosen")
-        case Lack.LIST:
+        case FlowLack.LIST:
             return _("%(list)s: at least one tag") % {"list": list_name(missing.of)}
-        case Lack.FILTER_VALUES:
+        case FlowLack.FILTER_VALUES:
             return _("A filter row has no values")
-        case Lack.DESTINATION:
+        case FlowLack.DESTINATION:
             return _("Destination: none yet")
-        case Lack.DESTINATION_NAME:
+        case FlowLack.DESTINATION_NAME:
             return _("A destination has no name")
-        case Lack.CONNECTION:
+        case FlowLack.CONNECTION:
             return _("Destination “%(name)s” has no usable connection") % named
-        case Lack.ACTION:
+        case FlowLack.ACTION:
             return _("Destination “%(name)s” has no action") % named
-        case Lack.PAYLOAD_MAPPING:
+        case FlowLack.PAYLOAD_MAPPING:
             return _("Destination “%(name)s” has no payload mapping") % named
-        case Lack.FITTING_MAPPING:
+        case FlowLack.FITTING_MAPPING:
             return _("The payload mapping of “%(name)s” does not fit what the flow watches") % named
-        case Lack.HEADER_MAPPING:
+        case FlowLack.HEADER_MAPPING:
             gone = any(str(d.id) == missing.of and d.header_mapping == GONE for d in flow.destinations)
             said = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
             return said % named
 
 
-def trouble_of(health: Health) -> Trouble:
+def trouble_of(health: Health) -> ConnectionTrouble:
     """Why a connection sends nothing just now, behind its name: "paused"."""
     if health.paused:
-        return Trouble(State.WAITS, _("paused"))
-    return Trouble(State.WAITS, _("rests until %(time)s") % {"time": soon(from_micros(health.held_until or 0))})
+        return ConnectionTrouble(PartState.WAITS, _("paused"))
+    return ConnectionTrouble(PartState.WAITS, _("rests until %(time)s") % {"time": soon(from_micros(health.held_until or 0))})

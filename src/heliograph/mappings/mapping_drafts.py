@@ -10,7 +10,19 @@ from dataclasses import dataclass, field, replace
 
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
 from heliograph.domain.mapping.headers import SEALED, is_secret_name, sealed_field
-from heliograph.domain.mapping.mapping import MAX_ROWS, MAX_TEXT, Case, EmptyPolicy, Kind, MappingError, Part, Row, Source, Text, ValueType
+from heliograph.domain.mapping.mapping import (
+    MAX_ROWS,
+    MAX_TEXT,
+    Case,
+    EmptyPolicy,
+    FixedText,
+    MappingError,
+    MappingKind,
+    MappingRow,
+    Part,
+    SourceValue,
+    ValueType,
+)
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.paths import Path, PathError, format_path, parse_path
 from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
@@ -43,7 +55,7 @@ class DraftRow:
     was: int | None = None
 
     @classmethod
-    def of(cls, row: Row) -> DraftRow:
+    def of(cls, row: MappingRow) -> DraftRow:
         """A row that is right."""
         last = row.path[-1]
         return cls(
@@ -81,17 +93,17 @@ class DraftRow:
         self.kept = tuple(parts)
         self.line = write_line(self.kept)
 
-    def row(self, key_of: Callable[[str], str]) -> Row:
+    def row(self, key_of: Callable[[str], str]) -> MappingRow:
         """The row. Raises MappingError."""
         try:
             parts = read_line(self.line, key_of=key_of, kept=self.kept)
         except LineError as error:
             raise MappingError(None, "source", str(error)) from None
-        if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, Text)):
+        if any(len(part.text) > MAX_TEXT for part in parts if isinstance(part, FixedText)):
             raise MappingError(None, "source", f"a text is at most {MAX_TEXT:,} characters long")
         if self.nested and not self.target and self.entry is None:
             raise MappingError(None, "target", "the name of the target field is missing")
-        return Row(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
+        return MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
 
 
 @dataclass(slots=True)
@@ -108,7 +120,7 @@ class Draft:
     """A mapping that is being written. number: of the version that it was begun with, 0 for a new one. errors: sentences by field, of the whole."""
 
     name: str = ""
-    kind: Kind = Kind.PAYLOAD
+    kind: MappingKind = MappingKind.PAYLOAD
     subject: Subject = Subject.REGISTRATION
     empty: EmptyPolicy = EmptyPolicy.KEY
     rows: list[DraftRow] = field(default_factory=list)
@@ -122,23 +134,23 @@ class Draft:
 
     def seals(self, row: DraftRow) -> bool:
         """Whether the typed text of a row is kept sealed (`Mapping.seals`)."""
-        return self.kind is Kind.HEADER and is_secret_name(row.target)
+        return self.kind is MappingKind.HEADER and is_secret_name(row.target)
 
     def seal(self) -> dict[str, str]:
         """Takes out what was typed into rows that are kept sealed, and puts SEALED there; what it was, by field of the vault."""
         typed: dict[str, str] = {}
         for row in self.rows:
             parts = row.chips() if self.seals(row) else None
-            texts = [part.text for part in parts or () if isinstance(part, Text)]
+            texts = [part.text for part in parts or () if isinstance(part, FixedText)]
             if len(texts) == 1 and SEALED not in texts[0]:
                 typed[sealed_field(row.target)] = texts[0]
-                row.put(Text(SEALED) if isinstance(part, Text) else part for part in parts or ())
+                row.put(FixedText(SEALED) if isinstance(part, FixedText) else part for part in parts or ())
         return typed
 
     def checked(self, key_of: Callable[[str], str]) -> Checked:
         """Looks at every row; what is wrong is said in `errors`, here and of the rows. key_of: as `read_line` asks for it."""
         self.errors = {name: text for name, text in self.errors.items() if name not in ("name", "rows")}
-        good: list[tuple[int, Row]] = []
+        good: list[tuple[int, MappingRow]] = []
         for place, draft in enumerate(self.rows):
             draft.errors = {}
             try:
@@ -154,7 +166,7 @@ class Draft:
         wrong = sum(len(draft.errors) for draft in self.rows) + len(self.errors)
         return Checked(mapping, tuple(place for place, _ in good), wrong)
 
-    def _fitting(self, name: str, good: list[tuple[int, Row]]) -> FieldMapping:
+    def _fitting(self, name: str, good: list[tuple[int, MappingRow]]) -> FieldMapping:
         """The mapping of the rows that fit together; those that do not are taken out of `good`, the later one of two."""
         for _try in range(MOST_REFUSED):
             try:
@@ -170,9 +182,11 @@ class Draft:
 
     def add(self, name: str, *, nested: bool, type: ValueType) -> int:
         """A further row; its place. Raises MappingError for a name that cannot be one, with the sentence for the box that it was typed in."""
-        new = Row(name, type=type, nested=nested)
+        new = MappingRow(name, type=type, nested=nested)
         others = [
-            Row(row.whole_target, type=row.type, nested=row.nested) for row in self.rows if row.target.strip() or row.entry is not None
+            MappingRow(row.whole_target, type=row.type, nested=row.nested)
+            for row in self.rows
+            if row.target.strip() or row.entry is not None
         ]
         for _try in range(MOST_REFUSED):
             try:
@@ -197,7 +211,7 @@ class Draft:
         last = max(step for _, row in inside if isinstance(step := row.path[len(of)], int))
         place = 1 + max(i for i, _ in inside)
         new = [
-            DraftRow.of(Row(format_path((*of, last + 1, *row.path[len(of) + 1 :])), type=row.type, nested=True))
+            DraftRow.of(MappingRow(format_path((*of, last + 1, *row.path[len(of) + 1 :])), type=row.type, nested=True))
             for _, row in inside
             if row.path[len(of)] == last
         ]
@@ -216,12 +230,12 @@ class Draft:
         self.rows.insert(to, self.rows.pop(place))
         return to
 
-    def sample(self, text: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    def sample(self, text: str) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
         """(rows that a sample would add, rows that are there already). Raises MappingError."""
-        there = [Row(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
+        there = [MappingRow(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
         return new_rows(there, rows_from_sample(text))
 
-    def take(self, rows: Sequence[Row]) -> None:
+    def take(self, rows: Sequence[MappingRow]) -> None:
         """Adds rows of a sample. Raises MappingError where they are too many."""
         if len(self.rows) + len(rows) > MAX_ROWS:
             raise MappingError(None, "sample", f"at most {MAX_ROWS} rows are possible")
@@ -230,9 +244,9 @@ class Draft:
 
 def set_behind(part: Part, **changes: object) -> Part:
     """The chip with something else behind it; a typed text has nothing but itself."""
-    if isinstance(part, Source):
+    if isinstance(part, SourceValue):
         return replace(part, **{name: value for name, value in changes.items() if name != "text"})  # type: ignore[arg-type]
-    return Text(str(changes.get("text", part.text)))
+    return FixedText(str(changes.get("text", part.text)))
 
 
 def renamed(path: Path, names: Mapping[Path, str]) -> Path:

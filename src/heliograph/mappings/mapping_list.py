@@ -8,8 +8,8 @@ from datetime import datetime
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
-from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.models import Mapping as StoredMapping
@@ -21,7 +21,7 @@ class Wanted:
     """What is asked for. text: of its name, its target fields, the flows that use it."""
 
     text: str = ""
-    kind: Kind | None = None
+    kind: MappingKind | None = None
     subject: Subject | None = None
 
     @property

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.connection.sample import SampleFacts
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.mapping.rendering import Facts as AnyFacts
+from heliograph.domain.mapping.rendering import FactSource as AnyFacts
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
-from heliograph.domain.registration.facts import Facts
+from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.fields import Subject
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.store.config_cache import Committed
@@ -105,7 +105,7 @@ class Subjects:
                 return None
             match = found[0]
         change = self._last_change(match)
-        facts = Facts(change, self.config, Committed(self.db).event(match.event), flow_name=flow_name, now=now)
+        facts = ChangeFacts(change, self.config, Committed(self.db).event(match.event), flow_name=flow_name, now=now)
         lacks = self.subject is Subject.SESSION and change.session is None
         return Tried(facts, ZoneInfo(facts.timezone), match, tuple(found[1:]), lacks)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from heliograph.domain.connection.connection import Method
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.setup.fields import Group, parse_source
+from heliograph.domain.setup.fields import FieldGroup, parse_source
 from heliograph.setup.models import Question
 
-PERSONAL = frozenset({Group.PROFILE, Group.PROFILE_CUSTOM, Group.QUESTION_TAGS, Group.PREVIOUS})
+PERSONAL = frozenset({FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.QUESTION_TAGS, FieldGroup.PREVIOUS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
-from heliograph.domain.mapping.mapping import MAX_NAME, Kind, Subject
+from heliograph.domain.mapping.mapping import MAX_NAME, MappingKind, Subject
 from heliograph.setup.models import CustomField, Tag
 from heliograph.setup.models.configured import Configured, account_key
 from heliograph.setup.names import FoldedField, storable
@@ -22,7 +22,7 @@ class Mapping(Configured):
 
     name = models.CharField(_("name"), max_length=MAX_NAME, validators=[storable])
     folded_name = FoldedField("name")
-    kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in Kind])
+    kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in MappingKind])
     subject = models.CharField(_("made for"), max_length=20, choices=[(s.value, s.value) for s in Subject])
 
     objects: ClassVar = ScopedManager(account="account")
@@ -37,7 +37,7 @@ class Mapping(Configured):
                 name="mapping_name_unique",
                 violation_error_message=_("There is a mapping of this name already."),
             ),
-            models.CheckConstraint(condition=Q(kind__in=[k.value for k in Kind]), name="mapping_kind_known"),
+            models.CheckConstraint(condition=Q(kind__in=[k.value for k in MappingKind]), name="mapping_kind_known"),
             models.CheckConstraint(condition=Q(subject__in=[s.value for s in Subject]), name="mapping_subject_known"),
         )
 

@@ -6,12 +6,12 @@ from django.utils.translation import gettext as _
 
 from heliograph.connections.preset_files import presets
 from heliograph.domain.flow.completeness import fits
-from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.setup.fields import Subject
 
 
-def starts(kind: Kind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
+def starts(kind: MappingKind, subject: Subject) -> dict[str, tuple[str, FieldMapping]]:
     """What a new mapping of this kind and subject can start from: (the application's name, its mapping) by the preset's key."""
     found: dict[str, tuple[str, FieldMapping]] = {}
     for each in presets():

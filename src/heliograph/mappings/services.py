@@ -29,7 +29,7 @@ from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
-from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret
 
 OWNER: Final = "mapping"
 
@@ -88,7 +88,7 @@ def _keep_texts(s: Saving, row: StoredMapping, stored: Mapping[str, str], texts:
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=texts)
     for field, text in texts.items():
         if stored.get(field) != text:
-            save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, field), text)
+            save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, field), text)
 
 
 def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[int]]:

@@ -11,7 +11,7 @@ from heliograph.outbound.target import InvalidTarget, read_target
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedAddress:
     """allowed: at least one address may be connected to. addresses: what the host stands for, the allowed ones first. by_operator: all allowed ones are because the operator opened them; there plain http will do."""
 
     allowed: bool
@@ -20,12 +20,12 @@ class Checked:
     by_operator: bool = False
 
 
-def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> Checked:
+def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAddress:
     """Reads, looks up and judges. Blocks for as long as the look-up takes, so not for the sender's thread."""
     try:
         target = read_target(url)
     except InvalidTarget as error:
-        return Checked(False, (), str(error))
+        return CheckedAddress(False, (), str(error))
     if target.literal:
         literals: tuple[str, ...] = (target.host,)
     else:
@@ -33,13 +33,13 @@ def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> Checked:
             literals = look_up(target.host)
         except (OSError, UnicodeError) as error:
             unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-            return Checked(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
+            return CheckedAddress(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
     verdicts = [(literal, judge(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
     allowed = [(literal, verdict) for literal, verdict in verdicts if verdict.allowed]
     refused = [(literal, verdict) for literal, verdict in verdicts if not verdict.allowed]
     addresses = tuple(literal for literal, _ in (*allowed, *refused))
     if not allowed:
-        return Checked(
+        return CheckedAddress(
             False, addresses, f"{target} is blocked: {refused[-1][1].reason}." if refused else f"The name {target.host} has no address."
         )
-    return Checked(True, addresses, f"{allowed[0][1].reason}.", all(verdict.by_operator for _, verdict in allowed))
+    return CheckedAddress(True, addresses, f"{allowed[0][1].reason}.", all(verdict.by_operator for _, verdict in allowed))

@@ -17,9 +17,9 @@ from typing import Final, Self
 
 from heliograph.domain.errors import HeliographError
 
-type Address = IPv4Address | IPv6Address
-type Network = IPv4Network | IPv6Network
-type Table = tuple[tuple[Network, str], ...]
+type IPAddress = IPv4Address | IPv6Address
+type IPNetwork = IPv4Network | IPv6Network
+type Table = tuple[tuple[IPNetwork, str], ...]
 
 
 class GuardError(HeliographError):
@@ -27,7 +27,7 @@ class GuardError(HeliographError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AddressVerdict:
     """Whether an address may be reached, and why, in a sentence part that fits behind "blocked: ".
 
     by_operator: it is allowed because the operator opened it, not because it is public (there plain http is accepted too).
@@ -42,14 +42,14 @@ class Verdict:
 class Policy:
     """What the operator allowed beyond the public internet. The default allows nothing more."""
 
-    networks: tuple[Network, ...] = ()
-    endpoints: frozenset[tuple[Address, int]] = frozenset()
+    networks: tuple[IPNetwork, ...] = ()
+    endpoints: frozenset[tuple[IPAddress, int]] = frozenset()
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
         """From settings: networks (`10.1.0.0/16`, `fd00:7::/32`, one address) and exact endpoints (`127.0.0.1:8025`, `[::1]:8025`). Raises GuardError."""
-        networks: list[Network] = []
-        endpoints: set[tuple[Address, int]] = set()
+        networks: list[IPNetwork] = []
+        endpoints: set[tuple[IPAddress, int]] = set()
         for entry in (entry.strip() for entry in entries):
             if not entry:
                 continue
@@ -70,7 +70,7 @@ class Policy:
         return Policy((*self.networks, *other.networks), self.endpoints | other.endpoints)
 
 
-def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> Verdict:
+def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> AddressVerdict:
     """Whether a connection to this address literal and port may be opened or used again. A zone id (`fe80::1%eth0`) is ignored.
 
     plain: it would be without TLS, which only what the operator allowed may be.
@@ -78,41 +78,43 @@ def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ve
     try:
         literal = ip_address(address.partition("%")[0])
     except (ValueError, AddressValueError):
-        return Verdict(False, f"{address[:64]!r} is not an address")
+        return AddressVerdict(False, f"{address[:64]!r} is not an address")
     layers, wrapper = _layers(literal)
     if (layers[0], port) in policy.endpoints:
-        return Verdict(True, f"{literal} port {port} is allowed by the operator", by_operator=True)
+        return AddressVerdict(True, f"{literal} port {port} is allowed by the operator", by_operator=True)
     by_operator = True
     for layer in layers:
         verdict = _judge_layer(layer, policy)
         if not verdict.allowed:
             inside = "" if layer == literal else f"{literal} is {layer} in {wrapper} form, and "
-            return Verdict(False, inside + verdict.reason)
+            return AddressVerdict(False, inside + verdict.reason)
         by_operator = by_operator and verdict.by_operator
     if not by_operator and port in BLOCKED_PORTS:
-        return Verdict(False, f"port {port} belongs to a protocol other than HTTP")
+        return AddressVerdict(False, f"port {port} belongs to a protocol other than HTTP")
     if not by_operator and plain:
-        return Verdict(False, f"{literal} is a public address, and anybody on the way can read what is sent by http://; use https://")
-    return Verdict(True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator)
+        return AddressVerdict(
+            False, f"{literal} is a public address, and anybody on the way can read what is sent by http://; use https://"
+        )
+    return AddressVerdict(True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator)
 
 
-def _judge_layer(address: Address, policy: Policy) -> Verdict:
+def _judge_layer(address: IPAddress, policy: Policy) -> AddressVerdict:
     if address.is_multicast:
-        return Verdict(False, f"{address} is a multicast address")
+        return AddressVerdict(False, f"{address} is a multicast address")
     machine = _CLOUD.get(address)
     for network in policy.networks:
         if address in network and (machine is None or network.num_addresses == 1):
-            return Verdict(True, f"{address} is allowed by the operator", by_operator=True)
+            return AddressVerdict(True, f"{address} is allowed by the operator", by_operator=True)
     if machine is not None:
-        return Verdict(False, f"{address} is {machine}; only an entry for exactly this address allows it")
+        return AddressVerdict(False, f"{address} is {machine}; only an entry for exactly this address allows it")
     special = _special(address)
     if special is not None:
-        return Verdict(False, f"{address} is {special}, and the operator has not allowed that network")
-    return Verdict(True, f"{address} is a public address")
+        return AddressVerdict(False, f"{address} is {special}, and the operator has not allowed that network")
+    return AddressVerdict(True, f"{address} is a public address")
 
 
 @lru_cache(maxsize=4096)
-def _special(address: Address) -> str | None:
+def _special(address: IPAddress) -> str | None:
     """What the address is when it is not an ordinary public one, in words; None for a public one."""
     table = _SPECIAL_4 if isinstance(address, IPv4Address) else _SPECIAL_6
     for network, words in table:
@@ -125,7 +127,7 @@ def _special(address: Address) -> str | None:
     return None if address.is_global else "a special-purpose address"
 
 
-def _layers(literal: Address) -> tuple[tuple[Address, ...], str]:
+def _layers(literal: IPAddress) -> tuple[tuple[IPAddress, ...], str]:
     """The addresses that a literal stands for, all of which must be allowed, and the name of the wrapping.
 
     Where the wrapping is transparent (the packet really goes to the inner address) only the inner one counts, or `::/0` in an allow list would open 127.0.0.1.
@@ -151,7 +153,7 @@ def _layers(literal: Address) -> tuple[tuple[Address, ...], str]:
     return (literal,), ""
 
 
-def _endpoint(entry: str) -> tuple[Address, int] | None:
+def _endpoint(entry: str) -> tuple[IPAddress, int] | None:
     """`127.0.0.1:8025` or `[::1]:8025`; None where the entry has no port."""
     host, colon, port = entry.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -179,7 +181,7 @@ _COMPATIBLE: Final = IPv6Network("::/96")
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 
 # Where cloud platforms answer every machine with its credentials or settings. Most lie in ranges that are refused anyway; an operator who allows such a range does not mean these.
-_CLOUD: Final[dict[Address, str]] = {
+_CLOUD: Final[dict[IPAddress, str]] = {
     ip_address(address): words
     for address, words in (
         ("169.254.169.254", "a cloud metadata address"),

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from heliograph.outbound.exchange import Route
-from heliograph.outbound.route_cache import Shelf
+from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.stale_check import KeptConnections
 from heliograph.outbound.transfer import Transfer
 
@@ -19,20 +19,20 @@ class Handles:
 
     def __init__(self, ca_file: str, user_agent: str) -> None:
         self._ca_file, self._user_agent = ca_file, user_agent
-        self._shelves: OrderedDict[Route, Shelf[Transfer]] = OrderedDict()
+        self._shelves: OrderedDict[Route, RouteCache[Transfer]] = OrderedDict()
         self._idle = 0
         self._kept = KeptConnections()
 
-    def shelf(self, route: Route) -> Shelf[Transfer]:
+    def shelf(self, route: Route) -> RouteCache[Transfer]:
         """The route's own."""
         shelf = self._shelves.get(route)
         if shelf is None:
             if len(self._shelves) >= MOST_ROUTES:
                 self._clear_oldest()
-            shelf = self._shelves[route] = Shelf(route)
+            shelf = self._shelves[route] = RouteCache(route)
         return shelf
 
-    def acquire(self, shelf: Shelf[Transfer]) -> Transfer:
+    def acquire(self, shelf: RouteCache[Transfer]) -> Transfer:
         """A handle that is set up for the shelf's route."""
         if shelf.handles:
             self._idle -= 1

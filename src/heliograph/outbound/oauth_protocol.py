@@ -22,7 +22,7 @@ from oauthlib.oauth2.rfc6749.clients.base import Client
 
 from heliograph.domain.connection.connection import MAX_SECRET, ClientAuth, Connection, ConnectionSetupError, Secret, check_secret
 from heliograph.domain.connection.masking import NOTHING, Masks, masks_of
-from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, Tokens, denied, oauth_refused
+from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, TokenResponse, denied, oauth_refused
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause, Refused, classify_response, classify_transport_error
 from heliograph.domain.delivery.retry_policy import SECOND, Category
@@ -36,7 +36,7 @@ VERIFIER_LENGTH: Final = 64
 MOST_SAID: Final = 200
 """Characters of an authority's own description of an error."""
 
-type Done = Callable[[Tokens | Denied], None]
+type Done = Callable[[TokenResponse | Denied], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class TokenExchange:
 
     def _came(self, result: Result) -> None:
         found = read_answer(self._connection, self._ask, result, masks=self._masks)
-        if isinstance(found, Tokens):
+        if isinstance(found, TokenResponse):
             self._done(replace(found, in_body=self._in_body))
             return
         if found.client and self._may_turn:
@@ -162,7 +162,7 @@ def _carried_by(ask: Ask) -> tuple[str, ...]:
             assert_never(ask)
 
 
-def read_answer(connection: Connection, ask: Ask, result: Result, *, masks: Masks = NOTHING) -> Tokens | Denied:
+def read_answer(connection: Connection, ask: Ask, result: Result, *, masks: Masks = NOTHING) -> TokenResponse | Denied:
     """Tokens, or why there are none. An authority that cannot be reached or is busy is a Connection failure, any other refusal Config (D4).
 
     masks: of the request, for what the authority repeats of it.
@@ -180,7 +180,7 @@ def read_answer(connection: Connection, ask: Ask, result: Result, *, masks: Mask
             assert_never(result)
 
 
-def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) -> Tokens | Denied:
+def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) -> TokenResponse | Denied:
     who = connection.authority
     if response.status in (408, 425, 429) or response.status >= 500:
         now = time.time_ns() // 1000
@@ -205,7 +205,7 @@ def _read(connection: Connection, ask: Ask, response: Response, masks: Masks) ->
     )
 
 
-def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Tokens:
+def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> TokenResponse:
     """Reads an answer. Raises OAuth2Error for an authority's error, and what Python raises for what is no answer at all."""
     client = WebApplicationClient(connection.client_id)
     found = client.parse_request_body_response(body.decode("utf-8", "replace"), scope=None)
@@ -218,7 +218,7 @@ def _tokens(connection: Connection, ask: Ask, body: bytes, masks: Masks) -> Toke
     life, scope = found.get("expires_in"), found.get("scope")
     masks = masks.also(secrets=[access, refresh])
     granted = " ".join(map(str, scope)) if isinstance(scope, list) else str(scope or connection.scope)
-    return Tokens(
+    return TokenResponse(
         check_secret(Secret.KEY, access),
         check_secret(Secret.KEY, refresh),
         life=int(life) * SECOND if life else None,

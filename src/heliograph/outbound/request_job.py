@@ -13,7 +13,7 @@ type Done = Callable[[Result], None]
 
 
 @dataclass(eq=False, slots=True)
-class Job:
+class RequestJob:
     """A request from start() to done()."""
 
     request: Request

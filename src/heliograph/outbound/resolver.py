@@ -33,7 +33,7 @@ type Lookup = Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class ResolvedAddresses:
     """What a name stands for: address literals, in the system's order of preference."""
 
     literals: tuple[str, ...]
@@ -46,7 +46,7 @@ class NoAddress:
     message: str
 
 
-type Answer = Addresses | NoAddress
+type Answer = ResolvedAddresses | NoAddress
 
 
 def look_up(host: str) -> tuple[str, ...]:
@@ -101,9 +101,9 @@ class Resolver:
             known = self._known.get(host)
             if known is not None:
                 age = time.monotonic() - known.at
-                if age < (self._fresh_for if isinstance(known.answer, Addresses) else FAILED_FOR):
+                if age < (self._fresh_for if isinstance(known.answer, ResolvedAddresses) else FAILED_FOR):
                     return known.answer
-                if isinstance(known.answer, Addresses) and age < self._usable_for and not self._closed:
+                if isinstance(known.answer, ResolvedAddresses) and age < self._usable_for and not self._closed:
                     self._ask(host, owner, known)
                     return known.answer
             if self._closed:
@@ -180,7 +180,7 @@ class Resolver:
             return NoAddress(f"The name {host} could not be looked up: no name server gave an answer.")
         except (OSError, UnicodeError):
             return NoAddress(f"The name {host} could not be looked up.")
-        return Addresses(found) if found else NoAddress(f"The name {host} has no address.")
+        return ResolvedAddresses(found) if found else NoAddress(f"The name {host} has no address.")
 
     def _settle(self, pending: _Pending, answer: Answer, *, slow: bool) -> list[Callable[[Answer], None]]:
         self._slow_running -= pending.slow

@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from heliograph.outbound.exchange import Route
-from heliograph.outbound.guard import Verdict, judge
+from heliograph.outbound.guard import AddressVerdict, judge
 from heliograph.outbound.target import Target
 
 MOST_JUDGED: Final = 256
 
 
 @dataclass(eq=False, slots=True)
-class Shelf[Handle]:
+class RouteCache[Handle]:
     """What is kept for one route; Handle: libcurl's handles as their owner holds them. Lives on the sender's thread."""
 
     route: Route
     handles: list[Handle] = field(default_factory=list)
-    _verdicts: dict[tuple[str, int, bool], Verdict] = field(default_factory=dict)
+    _verdicts: dict[tuple[str, int, bool], AddressVerdict] = field(default_factory=dict)
     _entries: dict[tuple[str, str, int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
 
-    def judge(self, address: str, port: int, *, plain: bool) -> Verdict:
+    def judge(self, address: str, port: int, *, plain: bool) -> AddressVerdict:
         """The guard's verdict for this route's policy."""
         verdict = self._verdicts.get((address, port, plain))
         if verdict is None:

@@ -31,9 +31,9 @@ from heliograph.outbound.handles import Handles
 from heliograph.outbound.headers import BadHeader, header_lines
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.proxy import NAMED, Proxy, Via
-from heliograph.outbound.request_job import Done, Job
-from heliograph.outbound.resolver import Addresses, Answer, NoAddress, Resolver
-from heliograph.outbound.route_cache import Shelf
+from heliograph.outbound.request_job import Done, RequestJob
+from heliograph.outbound.resolver import Answer, NoAddress, ResolvedAddresses, Resolver
+from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.target import InvalidTarget, Target, read_target
 from heliograph.outbound.transfer import Transfer
 
@@ -62,12 +62,12 @@ class Sender:
         self._resolver = resolver or Resolver()
         self._proxy = proxy
         self._on_crash = on_crash
-        self._inbox: deque[Job] = deque()
-        self._answers: deque[tuple[Job, Answer]] = deque()
-        self._naming: list[tuple[float, int, Job]] = []
+        self._inbox: deque[RequestJob] = deque()
+        self._answers: deque[tuple[RequestJob, Answer]] = deque()
+        self._naming: list[tuple[float, int, RequestJob]] = []
         self._waiting = 0
         self._numbers = itertools.count()
-        self._open: dict[pycurl.Curl, tuple[Transfer, Job]] = {}
+        self._open: dict[pycurl.Curl, tuple[Transfer, RequestJob]] = {}
         self._handles = Handles(ca_file or authorities.bundle(), user_agent)
         self._timer: float | None = None
         self._woken = False
@@ -93,7 +93,7 @@ class Sender:
     def start(self, request: Request, route: Route, done: Done, began: float | None = None) -> None:
         """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from `began` (monotonic; default: now). Raises SenderStopped."""
         now = time.monotonic() if began is None else began
-        job = Job(request, route, done, now, now + route.total_timeout)
+        job = RequestJob(request, route, done, now, now + route.total_timeout)
         with self._gate:
             if self._stop_at is not None:
                 raise SenderStopped
@@ -211,7 +211,7 @@ class Sender:
                 job.name_took = time.monotonic() - job.began
                 self._connect(job, answer)
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: RequestJob) -> None:
         request = job.request
         if request.method not in METHODS:
             self._refuse(job, Cause.BAD_REQUEST, f"{request.method[:20]!r} is not a supported method.")
@@ -225,13 +225,13 @@ class Sender:
             self._refuse(job, Cause.BAD_REQUEST, str(error))
             return
         if target.literal:
-            self._connect(job, Addresses((target.host,)))
+            self._connect(job, ResolvedAddresses((target.host,)))
             return
         answer = self._look_up(job, target.host, job.route.connection)
         if answer is not None:
             self._connect(job, answer)
 
-    def _look_up(self, job: Job, host: str, owner: Hashable) -> Answer | None:
+    def _look_up(self, job: RequestJob, host: str, owner: Hashable) -> Answer | None:
         """The answer where it is known; else the job waits for it."""
         answer = self._resolver.resolve(host, owner, lambda answer: self._named(job, answer))
         if answer is None:
@@ -240,13 +240,13 @@ class Sender:
             heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
         return answer
 
-    def _named(self, job: Job, answer: Answer) -> None:
+    def _named(self, job: RequestJob, answer: Answer) -> None:
         """On one of the resolver's threads."""
         self._answers.append((job, answer))
         with self._gate:
             self._wake()
 
-    def _waits(self, job: Job) -> bool:
+    def _waits(self, job: RequestJob) -> bool:
         """Whether it still waits for its name; from now on it does not."""
         waits, job.waiting = job.waiting, False
         self._waiting -= waits
@@ -262,7 +262,7 @@ class Sender:
                 host = job.target.host if job.target else ""
                 self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
-    def _connect(self, job: Job, answer: Answer) -> None:
+    def _connect(self, job: RequestJob, answer: Answer) -> None:
         target = job.target
         assert target is not None
         if isinstance(answer, NoAddress):
@@ -277,13 +277,13 @@ class Sender:
             job.asked_of_proxy = shelf.asked_of_proxy(target, answer.literals)
             if job.asked_of_proxy:
                 proxy = self._proxy.target
-                found = Addresses((proxy.host,)) if proxy.literal else self._look_up(job, proxy.host, NAMED)
+                found = ResolvedAddresses((proxy.host,)) if proxy.literal else self._look_up(job, proxy.host, NAMED)
                 if found is not None:
                     self._by_proxy(job, found)
                 return
         self._send(job, target, shelf, entry)
 
-    def _by_proxy(self, job: Job, answer: Answer) -> None:
+    def _by_proxy(self, job: RequestJob, answer: Answer) -> None:
         """answer: the proxy's own addresses; they are the operator's business and judged by nobody."""
         assert self._proxy is not None
         assert job.target is not None
@@ -295,7 +295,7 @@ class Sender:
         via = Via(self._proxy, answer.literals, job.asked_of_proxy)
         self._send(job, job.target, self._handles.shelf(job.route), f"+{proxy.bracketed}:{proxy.port}:{literals}", via)
 
-    def _send(self, job: Job, target: Target, shelf: Shelf[Transfer], entry: str, via: Via | None = None) -> None:
+    def _send(self, job: RequestJob, target: Target, shelf: RouteCache[Transfer], entry: str, via: Via | None = None) -> None:
         request = job.request
         now = time.monotonic()
         if job.deadline <= now:
@@ -320,7 +320,7 @@ class Sender:
             return
         self._open[transfer.curl] = transfer, job
 
-    def _refuse(self, job: Job, cause: Cause, message: str) -> None:
+    def _refuse(self, job: RequestJob, cause: Cause, message: str) -> None:
         job.done(Failure(cause, message, left=False, timings=Timings(name=job.name_took, total=time.monotonic() - job.began)))
 
     def _hand_back(self) -> None:

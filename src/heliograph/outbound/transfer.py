@@ -17,7 +17,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.exchange import Failure, Response, Result, Timings
 from heliograph.outbound.failures import explain
 from heliograph.outbound.proxy import NAMED, Via, refused
-from heliograph.outbound.route_cache import Shelf
+from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.stale_check import KeptConnections
 from heliograph.outbound.target import Target
 
@@ -37,7 +37,7 @@ class Transfer:
 
     def __init__(self, kept: KeptConnections) -> None:
         self.curl = pycurl.Curl()
-        self.shelf: Shelf[Transfer] | None = None
+        self.shelf: RouteCache[Transfer] | None = None
         self._kept = kept
         self._opened: list[socket.socket] = []
         self._resolve: list[str | bytes] = []
@@ -71,7 +71,7 @@ class Transfer:
         self._size = 0
         self._truncated = False
 
-    def set_up(self, shelf: Shelf[Transfer], ca_file: str, user_agent: str) -> None:
+    def set_up(self, shelf: RouteCache[Transfer], ca_file: str, user_agent: str) -> None:
         """Everything that is the same for all requests of a route."""
         curl, route = self.curl, shelf.route
         if self.shelf is not None:

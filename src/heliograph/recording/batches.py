@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import psycopg
 import structlog
 
-from heliograph.domain.registration.document_values import Problem
-from heliograph.domain.snapshot import Source
-from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.domain.snapshot import ConfigSource
+from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
 from heliograph.store.database import Database, PostgresDatabase
 
@@ -26,12 +26,12 @@ LONGEST_MS = 30_000  # of a statement: a recording transaction is bounded
 
 _LOST = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
-UNSTORABLE = Problem("", "cannot be stored as it is.")
+UNSTORABLE = DocumentProblem("", "cannot be stored as it is.")
 
 
 def record_batch(
-    db: Database, items: Sequence[Item], source: Source, *, endpoint: str = "", key_wait_ms: int = KEY_WAIT_MS
-) -> list[Answer]:
+    db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = KEY_WAIT_MS
+) -> list[ItemAnswer]:
     """Records in transactions of its own; an answer each, in order.
 
     Raises the driver's error where the database itself fails: then nothing is acknowledged (O7), though halves before it may be
@@ -55,17 +55,17 @@ def record_batch(
             if not left:
                 raise
         except _SPOILT as error:
-            return _halved(db, items, source, endpoint, key_wait_ms, error, Answer(Outcome.REFUSED, problems=(UNSTORABLE,)))
+            return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.REFUSED, problems=(UNSTORABLE,)))
         except (psycopg.Error, sqlite3.Error):
             raise
         except Exception as error:  # noqa: BLE001 -- a bug of ours that one item meets: its neighbours, perhaps other accounts', go on
-            return _halved(db, items, source, endpoint, key_wait_ms, error, Answer(Outcome.FAILED))
+            return _halved(db, items, source, endpoint, key_wait_ms, error, ItemAnswer(ItemOutcome.FAILED))
     raise AssertionError("unreachable")
 
 
 def _halved(
-    db: Database, items: Sequence[Item], source: Source, endpoint: str, key_wait_ms: int, error: Exception, alone: Answer
-) -> list[Answer]:
+    db: Database, items: Sequence[RecordItem], source: ConfigSource, endpoint: str, key_wait_ms: int, error: Exception, alone: ItemAnswer
+) -> list[ItemAnswer]:
     if len(items) == 1:
         log.error("item_not_recorded", account=items[0].account, by=items[0].by, error=type(error).__name__, outcome=alone.outcome.value)
         return [alone]
@@ -77,15 +77,15 @@ def _halved(
 
 
 def _without(
-    held: set[tuple[int, str | None]], db: Database, items: Sequence[Item], source: Source, endpoint: str, key_wait_ms: int
-) -> list[Answer]:
+    held: set[tuple[int, str | None]], db: Database, items: Sequence[RecordItem], source: ConfigSource, endpoint: str, key_wait_ms: int
+) -> list[ItemAnswer]:
     """Items whose keys others hold are answered "running" (I3), the rest is recorded."""
     rest = [item for item in items if (item.account, item.key) not in held]
     answers = iter(record_batch(db, rest, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
-    return [Answer(Outcome.RUNNING) if (item.account, item.key) in held else next(answers) for item in items]
+    return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in held else next(answers) for item in items]
 
 
-def _held_keys(db: Database, items: Sequence[Item], endpoint: str) -> set[tuple[int, str | None]]:
+def _held_keys(db: Database, items: Sequence[RecordItem], endpoint: str) -> set[tuple[int, str | None]]:
     """The keys that others hold: a timeout names none, so each is tried in a savepoint, sorted, with next to no patience; nothing of it is kept."""
     held: set[tuple[int, str | None]] = set()
     if not isinstance(db, PostgresDatabase):

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from heliograph.domain.delivery.action import RunVerdict as JudgedVerdict
 from heliograph.domain.delivery.action import StuckRun, stuck
-from heliograph.domain.delivery.action import Verdict as JudgedVerdict
 from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.matching import Decision, Reason, Verdict, decide, mode_of
+from heliograph.domain.flow.matching import FlowDecision, FlowVerdict, Reason, decide, mode_of
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import write_after, write_before
@@ -32,7 +32,7 @@ class Recorded:
     serial: int | None = None
     state: str = ""
     """The registration's state as JSON."""
-    decisions: Sequence[Decision] = ()
+    decisions: Sequence[FlowDecision] = ()
     mode: int = 1
 
     def judge(self) -> None:
@@ -115,7 +115,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
                 "change": r.change.id,
                 "flow": d.flow.id,
                 "number": d.flow.number,
-                "decision": 2 if d.verdict is Verdict.TRIGGERED else 1,
+                "decision": 2 if d.verdict is FlowVerdict.TRIGGERED else 1,
                 "reason": d.reason.value if d.reason else "",
                 "mode": r.mode,
                 "now": now,
@@ -127,7 +127,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
     items: list[dict[str, object]] = []
     counts: Counter[tuple[int, int, int, bool, bool]] = Counter()
     for id, (r, d) in zip(ids, judged, strict=True):
-        triggered, is_stuck = d.verdict is Verdict.TRIGGERED, d.reason is not None and d.reason.can_be_cured
+        triggered, is_stuck = d.verdict is FlowVerdict.TRIGGERED, d.reason is not None and d.reason.can_be_cured
         counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
         if triggered:
             orders += orders_of(r, d, id)
@@ -140,7 +140,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
     enqueue(db, orders, now, deltas)
 
 
-def orders_of(r: Recorded, d: Decision, run: int) -> list[Order]:
+def orders_of(r: Recorded, d: FlowDecision, run: int) -> list[Order]:
     """The actions of a triggered run, one per destination. A complete flow's destinations all have connections."""
     return [
         Order(
@@ -167,7 +167,7 @@ _JUDGEMENT = (
 )
 
 
-def _judgement(run: int, r: Recorded, d: Decision, now: int) -> dict[str, object]:
+def _judgement(run: int, r: Recorded, d: FlowDecision, now: int) -> dict[str, object]:
     verdict = JudgedVerdict.RAISED if d.reason is Reason.FAILED else JudgedVerdict.UNTAGGED
     item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
     return {

@@ -14,7 +14,7 @@ from typing import Any
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import Change, Facet, SubjectKind, event_diff
 from heliograph.domain.setup.configuration import EventConfig, EventState
-from heliograph.domain.snapshot import Source, compile_event, event_body
+from heliograph.domain.snapshot import ConfigSource, compile_event, event_body
 from heliograph.recording.change_rows import Recorded, write_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
@@ -35,7 +35,7 @@ class RecordedEvent:
 
 
 def record_event(
-    db: Database, account: int, event: int | None, state: EventState, *, by: str, source: Source, quiet: bool = False
+    db: Database, account: int, event: int | None, state: EventState, *, by: str, source: ConfigSource, quiet: bool = False
 ) -> RecordedEvent:
     """Creates (event None) or saves an event and records what changed. The caller holds the configuration locks. Raises EventCodeTaken, KeyError."""
     taken = db.all(

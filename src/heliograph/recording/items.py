@@ -11,14 +11,14 @@ import msgspec
 
 from heliograph.domain.registration.change import Upsert
 from heliograph.domain.registration.document import address
-from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.registration.document_values import DocumentProblem
 
 MAX_KEY = 300
 _json = msgspec.json.Encoder(order="sorted")
 
 
 @dataclass(slots=True)
-class Item:
+class RecordItem:
     """One registration document on its way in (I2).
 
     account: its id, from the sender's token or session. by: who saves it (`user:7`, `token:3`, `import:12`). key: the
@@ -33,7 +33,7 @@ class Item:
     quiet: bool = False
     by_hand: bool = False  # an edit on a page: its time is no sender's `modified`, and nothing makes it stale
     expected: int | None = None
-    prepared: Prepared | None = field(default=None, repr=False)
+    prepared: PreparedItem | None = field(default=None, repr=False)
     _hash: str = field(default="", init=False, repr=False, compare=False)
     _address: tuple[str, str] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -52,20 +52,20 @@ class Item:
         return self._hash
 
     @property
-    def problem(self) -> Problem | None:
+    def problem(self) -> DocumentProblem | None:
         """Why the item cannot be kept under its key, if it cannot."""
         key = self.key or ""
         if not key or len(key) > MAX_KEY or not key.isprintable():  # lone surrogates are not printable either
-            return Problem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")
+            return DocumentProblem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")
         try:
             self.request_hash  # noqa: B018 -- whether it can be worked out
         except (ValueError, TypeError, RecursionError):
-            return Problem("", "cannot be stored as JSON: it contains a lone surrogate, or is nested too deeply.")
+            return DocumentProblem("", "cannot be stored as JSON: it contains a lone surrogate, or is nested too deeply.")
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedItem:
     """A document resolved against the configuration of these versions; problems instead of an upsert where it is refused."""
 
     account_version: int
@@ -73,10 +73,10 @@ class Prepared:
     event: int
     code: str
     upsert: Upsert | None
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[DocumentProblem, ...] = ()
 
 
-class Outcome(StrEnum):
+class ItemOutcome(StrEnum):
     """What record() did with an item."""
 
     CREATED = "created"
@@ -91,28 +91,28 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ItemAnswer:
     """What the sender is told. version: of the registration; changes: ids, the registration's own first. Kept under the key, if there is one."""
 
-    outcome: Outcome
+    outcome: ItemOutcome
     registration: int | None = None
     version: int = 0
     changes: tuple[int, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[DocumentProblem, ...] = ()
 
     @property
     def is_recorded(self) -> bool:
-        return self.outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED, Outcome.STALE)
+        return self.outcome in (ItemOutcome.CREATED, ItemOutcome.UPDATED, ItemOutcome.UNCHANGED, ItemOutcome.STALE)
 
 
-_answers = msgspec.json.Decoder(Answer)
+_answers = msgspec.json.Decoder(ItemAnswer)
 
 
-def write_answer(answer: Answer) -> str:
+def write_answer(answer: ItemAnswer) -> str:
     """The answer as it is kept under its key."""
     return _json.encode(answer).decode()
 
 
-def read_answer(text: str) -> Answer:
+def read_answer(text: str) -> ItemAnswer:
     """The answer that a key got before."""
     return _answers.decode(text)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.registration.document_values import Problem, Refused, clean
+from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused, clean
 
 MOST_VALUES: Final = 1_500
 """Names and values of a document; a usual one has 40, and a table has at most 1,000 columns."""
@@ -36,9 +36,9 @@ class NoDocument(HeliographError):
 def read_document(data: bytes) -> dict[str, Any]:
     """The document. Raises NoDocument, or Refused with the field: for too many values, depth, a name that is there twice, NUL and half characters."""
     if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
-        raise Refused([Problem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
+        raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
     if len(data) > _LONG and _has_a_long_number(data):
-        raise Refused([Problem("", f"holds a number of more than {MOST_DIGITS} digits.")])
+        raise DocumentRefused([DocumentProblem("", f"holds a number of more than {MOST_DIGITS} digits.")])
     try:
         found = _decoder.decode(data)
     except RecursionError:
@@ -135,8 +135,8 @@ def _refuse_flaws(value: object) -> None:
         raise _refused(flaw[0].removeprefix("."), flaw[1])
 
 
-def _refused(field: str, reason: str) -> Refused:
-    return Refused([Problem(clean(field, 200), reason)])
+def _refused(field: str, reason: str) -> DocumentRefused:
+    return DocumentRefused([DocumentProblem(clean(field, 200), reason)])
 
 
 def _flaw(value: object, level: int) -> tuple[str, str] | None:

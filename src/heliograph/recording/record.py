@@ -26,17 +26,17 @@ from heliograph.domain.registration.change import (
     registration_facets,
 )
 from heliograph.domain.registration.document import resolve
-from heliograph.domain.registration.document_values import SHOWN_ALLOWED, Problem, Refused
+from heliograph.domain.registration.document_values import SHOWN_ALLOWED, DocumentProblem, DocumentRefused
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.change_rows import Recorded, write_changes
 from heliograph.recording.contents import read_state, write_state
-from heliograph.recording.items import Answer, Item, Outcome, Prepared, read_answer, write_answer
+from heliograph.recording.items import ItemAnswer, ItemOutcome, PreparedItem, RecordItem, read_answer, write_answer
 from heliograph.store import configuration, registrations
 from heliograph.store.database import Database
 from heliograph.store.moments import EPOCH, from_micros, to_micros
-from heliograph.store.registrations import Row, SessionRow, Written
+from heliograph.store.registrations import RegistrationRow, SessionRow, Written
 
 Key = tuple[int, str, str]  # account, endpoint, idempotency key
 LARGEST_STATE: Final = 256 * 1024
@@ -45,14 +45,16 @@ MOST_WRITTEN: Final = 4 * 1024 * 1024
 """Characters of all changes of one document: each session that changes is a change, which holds the whole registration as well."""
 
 
-def record(db: Database, items: Sequence[Item], source: Source, *, endpoint: str = "", key_wait_ms: int = 0) -> list[Answer]:
+def record(
+    db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = 0
+) -> list[ItemAnswer]:
     """Records registration documents in the caller's transaction; an answer each, in order.
 
     key_wait_ms: how long a key that another transaction holds is waited for (PostgreSQL; 0: as long as it holds it).
     Raises nothing for a bad item: it is refused in its answer. What the database raises is the caller's to roll back
     (`recording.batches` does that for those who own their connection).
     """
-    answers: list[Answer | None] = [None] * len(items)
+    answers: list[ItemAnswer | None] = [None] * len(items)
     now = db.now()
     mine, twins = _claim(db, items, endpoint, now, key_wait_ms, answers)
     todo = [i for i in range(len(items)) if answers[i] is None and i not in twins]
@@ -66,11 +68,11 @@ def record(db: Database, items: Sequence[Item], source: Source, *, endpoint: str
         registrations.answer_keys(db, kept, now)
         registrations.free_keys(db, mine.keys() - {key for key, _, _ in kept})
     _answer_twins(db, items, source, endpoint, twins, answers)
-    return [a if a is not None else Answer(Outcome.REFUSED) for a in answers]
+    return [a if a is not None else ItemAnswer(ItemOutcome.REFUSED) for a in answers]
 
 
 def _claim(
-    db: Database, items: Sequence[Item], endpoint: str, now: int, key_wait_ms: int, answers: list[Answer | None]
+    db: Database, items: Sequence[RecordItem], endpoint: str, now: int, key_wait_ms: int, answers: list[ItemAnswer | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
     """Step 0. Keys that are ours with their item, and items that repeat a key of this batch with the item that has it first."""
     first: dict[Key, int] = {}
@@ -79,7 +81,7 @@ def _claim(
         if item.key is None:
             continue
         if item.problem is not None:
-            answers[i] = Answer(Outcome.REFUSED, problems=(item.problem,))
+            answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=(item.problem,))
             continue
         known = first.setdefault((item.account, endpoint, item.key), i)
         if known != i:
@@ -90,14 +92,19 @@ def _claim(
     for key, (hash, text) in registrations.kept_answers(db, sorted(first.keys() - ours)).items():
         i = first[key]
         if hash != items[i].request_hash:
-            answers[i] = Answer(Outcome.KEY_REUSED)
+            answers[i] = ItemAnswer(ItemOutcome.KEY_REUSED)
         else:
-            answers[i] = read_answer(text) if text else Answer(Outcome.RUNNING)
+            answers[i] = read_answer(text) if text else ItemAnswer(ItemOutcome.RUNNING)
     return {key: i for key, i in first.items() if key in ours}, twins
 
 
 def _answer_twins(
-    db: Database, items: Sequence[Item], source: Source, endpoint: str, twins: Mapping[int, int], answers: list[Answer | None]
+    db: Database,
+    items: Sequence[RecordItem],
+    source: ConfigSource,
+    endpoint: str,
+    twins: Mapping[int, int],
+    answers: list[ItemAnswer | None],
 ) -> None:
     """Items that repeated a key of their own batch. What was refused is not remembered (I3), so another document after it has its turn."""
     turns = []
@@ -105,10 +112,10 @@ def _answer_twins(
         said = answers[first]
         if items[i].request_hash == items[first].request_hash:
             answers[i] = said
-        elif said is not None and said.outcome in (Outcome.REFUSED, Outcome.CONFLICT):
+        elif said is not None and said.outcome in (ItemOutcome.REFUSED, ItemOutcome.CONFLICT):
             turns.append(i)
         else:
-            answers[i] = Answer(Outcome.KEY_REUSED)
+            answers[i] = ItemAnswer(ItemOutcome.KEY_REUSED)
     if turns:
         for i, answer in zip(turns, record(db, [items[i] for i in turns], source, endpoint=endpoint), strict=True):
             answers[i] = answer
@@ -118,7 +125,7 @@ def _answer_twins(
 class _Subject:
     """A locked registration with its state as this batch leaves it: two changes of one registration see each other."""
 
-    row: Row
+    row: RegistrationRow
     state: RegistrationState | None
     text: str
     changed: bool = False
@@ -130,7 +137,7 @@ class _Batch:
     """Steps 1 to 7 for items that are to be recorded."""
 
     db: Database
-    source: Source
+    source: ConfigSource
     now: int = 0
     at: datetime = EPOCH
     accounts: dict[int, AccountConfig] = field(default_factory=dict)
@@ -141,7 +148,7 @@ class _Batch:
     session_ids: Iterator[int] = field(default_factory=lambda: iter(()))
     changed_sessions: dict[int, SessionRow] = field(default_factory=dict)
 
-    def run(self, items: Sequence[tuple[int, Item]], answers: list[Answer | None]) -> None:
+    def run(self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]) -> None:
         prepared = self._prepared(items, answers)
         if not prepared:
             return
@@ -157,17 +164,19 @@ class _Batch:
         for i, changes in found.items():
             before = answers[i]
             if before is not None and changes:
-                answers[i] = Answer(before.outcome, before.registration, before.version, tuple(r.change.id for r in changes))
+                answers[i] = ItemAnswer(before.outcome, before.registration, before.version, tuple(r.change.id for r in changes))
 
     # --- step 1: configuration, held still; what is refused is refused here
 
-    def _prepared(self, items: Sequence[tuple[int, Item]], answers: list[Answer | None]) -> list[tuple[int, Item, Prepared]]:
+    def _prepared(
+        self, items: Sequence[tuple[int, RecordItem]], answers: list[ItemAnswer | None]
+    ) -> list[tuple[int, RecordItem, PreparedItem]]:
         named: dict[int, tuple[int, str, str]] = {}
         for i, item in items:
             try:
                 named[i] = (item.account, *item.address)
-            except Refused as refused:
-                answers[i] = Answer(Outcome.REFUSED, problems=refused.problems)
+            except DocumentRefused as refused:
+                answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=refused.problems)
         ids = event_ids(self.db, {(account, event) for account, event, _ in named.values()})
         self._hold({account for account, _, _ in named.values()}, ids)
         known: dict[int, tuple[str, ...]] = {}
@@ -180,12 +189,12 @@ class _Batch:
             if event is None or event.code != event_code:
                 if account not in known:
                     known[account] = event_codes(self.db, account)
-                problem = Problem("event", f"there is no event {event_code!r}.", known[account], event_code)
-                answers[i] = Answer(Outcome.REFUSED, problems=(problem,))
+                problem = DocumentProblem("event", f"there is no event {event_code!r}.", known[account], event_code)
+                answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=(problem,))
                 continue
             p = prepare(item, code, self.accounts[account], event)
             if p.upsert is None:
-                answers[i] = Answer(Outcome.REFUSED, problems=p.problems)
+                answers[i] = ItemAnswer(ItemOutcome.REFUSED, problems=p.problems)
             else:
                 out.append((i, item, p))
         return out
@@ -203,12 +212,14 @@ class _Batch:
 
     # --- steps 2 and 3: rows exist and are locked
 
-    def _subjects(self, prepared: Sequence[tuple[int, Item, Prepared]]) -> dict[tuple[int, str], _Subject]:
+    def _subjects(self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]]) -> dict[tuple[int, str], _Subject]:
         wanted = sorted({(p.event, p.code, item.account) for _, item, p in prepared})
         rows = registrations.locked_rows(self.db, wanted, self.now)
         return {key: _Subject(row, read_state(row.state) if row.state else None, row.state) for key, row in rows.items()}
 
-    def _lock_sessions(self, prepared: Sequence[tuple[int, Item, Prepared]], subjects: Mapping[tuple[int, str], _Subject]) -> None:
+    def _lock_sessions(
+        self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]], subjects: Mapping[tuple[int, str], _Subject]
+    ) -> None:
         """Session registrations are locked by their registration's row. Ids for those that may be made are drawn at once."""
         named = {(subjects[p.event, p.code].row.id, session) for _, _, p in prepared if p.upsert for session in p.upsert.sessions}
         if named:
@@ -217,14 +228,14 @@ class _Batch:
 
     # --- step 4: diff and decide, in arrival order
 
-    def _one(self, item: Item, p: Prepared, s: _Subject) -> tuple[Answer, list[Recorded]]:
+    def _one(self, item: RecordItem, p: PreparedItem, s: _Subject) -> tuple[ItemAnswer, list[Recorded]]:
         assert p.upsert is not None
         account, event = self.accounts[item.account], self.events[p.event]
         if item.expected is not None and item.expected != s.row.version:
-            return Answer(Outcome.CONFLICT, s.row.id if s.state else None, s.row.version), []
+            return ItemAnswer(ItemOutcome.CONFLICT, s.row.id if s.state else None, s.row.version), []
         sent = None if item.by_hand or p.upsert.modified is None else to_micros(p.upsert.modified)
         if sent is not None and s.row.sent_modified is not None and sent < s.row.sent_modified:
-            return Answer(Outcome.STALE, s.row.id, s.row.version), []
+            return ItemAnswer(ItemOutcome.STALE, s.row.id, s.row.version), []
         created = s.state is None
         marks_test = account.is_test_event(event.state.status)
         after, before = applied(s.state, p.code, p.upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test)
@@ -233,7 +244,7 @@ class _Batch:
         news = len(sessions) + bool(created or before)
         problem = _too_much(text, len(sessions)) if len(text) * news > LARGEST_STATE else None
         if problem:
-            return Answer(Outcome.REFUSED, problems=(problem,)), []
+            return ItemAnswer(ItemOutcome.REFUSED, problems=(problem,)), []
         if sent is not None and sent != s.row.sent_modified:
             s.row.sent_modified, s.sent = sent, True
         out: list[Recorded] = []
@@ -244,14 +255,14 @@ class _Batch:
             out.append(self._recorded(item, s, SubjectKind.REGISTRATION, s.row.id, s.row.version, facets, before))
         out += [self._session(item, s, session, status) for session, status in sessions]
         self.recorded += out
-        outcome = Outcome.CREATED if created else Outcome.UPDATED if out else Outcome.UNCHANGED
-        return Answer(outcome, s.row.id, s.row.version), out
+        outcome = ItemOutcome.CREATED if created else ItemOutcome.UPDATED if out else ItemOutcome.UNCHANGED
+        return ItemAnswer(outcome, s.row.id, s.row.version), out
 
     def _differs(self, s: _Subject, session: int, status: int) -> bool:
         known = self.sessions.get((s.row.id, session))
         return known is None or known.status != status
 
-    def _session(self, item: Item, s: _Subject, session: int, status: int) -> Recorded:
+    def _session(self, item: RecordItem, s: _Subject, session: int, status: int) -> Recorded:
         known = self.sessions.get((s.row.id, session))
         id, version = (known.id, known.version + 1) if known else (next(self.session_ids), 1)
         row = SessionRow(id, item.account, s.row.id, session, status, version)
@@ -262,7 +273,7 @@ class _Batch:
 
     def _recorded(
         self,
-        item: Item,
+        item: RecordItem,
         s: _Subject,
         kind: SubjectKind,
         subject: int,
@@ -305,27 +316,27 @@ class _Batch:
         write_changes(self.db, self.recorded, self.now)
 
 
-def _too_much(text: str, sessions: int) -> Problem | None:
+def _too_much(text: str, sessions: int) -> DocumentProblem | None:
     """Why a registration of this text and so many changed sessions are not recorded together, if they are not (I5)."""
     if len(text) > LARGEST_STATE:
-        return Problem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
+        return DocumentProblem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
     if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:
         most = max(1, MOST_WRITTEN // len(text) - 1)
-        return Problem(
+        return DocumentProblem(
             "sessions", f"changes {sessions} sessions of a registration of {len(text):,} characters. Send at most {most} in one document."
         )
     return None
 
 
-def prepare(item: Item, code: str, account: AccountConfig, event: EventConfig) -> Prepared:
+def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventConfig) -> PreparedItem:
     """Resolves an item's document, or takes what was prepared against the same versions before the transaction."""
     known = item.prepared
     if known is not None and (known.account_version, known.event_version, known.event) == (account.version, event.version, event.id):
         return known
     try:
-        item.prepared = Prepared(account.version, event.version, event.id, code, resolve(item.document, account, event))
-    except Refused as refused:
-        item.prepared = Prepared(account.version, event.version, event.id, code, None, refused.problems)
+        item.prepared = PreparedItem(account.version, event.version, event.id, code, resolve(item.document, account, event))
+    except DocumentRefused as refused:
+        item.prepared = PreparedItem(account.version, event.version, event.id, code, None, refused.problems)
     return item.prepared
 
 

@@ -13,7 +13,7 @@ from heliograph.domain.flow.flow import Flow
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
 from heliograph.jobs.registry import Kind, Step
-from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
 from heliograph.registrations.list import Found, Registrations, Together, Wanted
 from heliograph.setup import affected_flows
@@ -127,7 +127,7 @@ class SettingStatus:
             else:
                 todo.append(row)
         items = [
-            Item(
+            RecordItem(
                 self._account,
                 {"event": r.event_code, "code": r.code, "status": status},
                 str(self._p["by"]),
@@ -151,12 +151,12 @@ class SettingStatus:
         self._last = chunk[-1].id if chunk else self._last
         return len(chunk) < CHUNK
 
-    def _count(self, row: Found, answer: Answer) -> None:
-        if answer.outcome is Outcome.UPDATED:
+    def _count(self, row: Found, answer: ItemAnswer) -> None:
+        if answer.outcome is ItemOutcome.UPDATED:
             self._counts["changed"] += 1
-        elif answer.outcome is Outcome.REFUSED:
+        elif answer.outcome is ItemOutcome.REFUSED:
             self._refuse(row, answer.problems[0].reason if answer.problems else "")
-        elif answer.outcome is Outcome.CONFLICT:
+        elif answer.outcome is ItemOutcome.CONFLICT:
             self._refuse(row, MEANWHILE)
         else:
             self._counts["already"] += 1

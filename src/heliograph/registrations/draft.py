@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
-from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
-from heliograph.recording.items import Answer, Item
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.form_values import YES, Values, in_order, one, plain
 from heliograph.store.config_cache import Committed
@@ -134,13 +134,13 @@ def document_of(o: Opened, changes: Values, then: Values) -> dict[str, object]:
     return document | {name: part for name, part in parts.items() if part}
 
 
-def save(db: Database, account: int, document: Mapping[str, object], *, by: str, expected: int | None) -> Answer:
+def save(db: Database, account: int, document: Mapping[str, object], *, by: str, expected: int | None) -> ItemAnswer:
     """Records a form in the caller's transaction."""
-    item = Item(account, document, by, by_hand=True, expected=expected)
+    item = RecordItem(account, document, by, by_hand=True, expected=expected)
     return record(db, [item], Committed(db))[0]
 
 
-def field_of(problem: Problem, o: Opened) -> str:
+def field_of(problem: DocumentProblem, o: Opened) -> str:
     """The field of the form that a refused document's problem is about."""
     area, _, rest = problem.field.partition(".")
     if area == "profile" and rest.startswith("custom."):

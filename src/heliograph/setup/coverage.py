@@ -17,7 +17,7 @@ from django.db import connection
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, Group, parse_source
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldGroup, parse_source
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import Tag, TagKind
 from heliograph.setup.errors import Invalid, NotThere
@@ -160,7 +160,9 @@ def _askers(kind: TagKind, config: AccountConfig) -> Kinds:
     flows = [flow.name for flow in config.flows.values() if _decides(flow, kind)]
     mappings = []
     if kind is TagKind.QUESTION:
-        mappings = [m.name for m in config.mappings.values() if any(parse_source(key).group is Group.QUESTION_TAGS for key in m.sources)]
+        mappings = [
+            m.name for m in config.mappings.values() if any(parse_source(key).group is FieldGroup.QUESTION_TAGS for key in m.sources)
+        ]
     return Kinds(sorted(flows, key=str.casefold), sorted(mappings, key=str.casefold))
 
 

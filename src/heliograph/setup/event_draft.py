@@ -12,7 +12,7 @@ from datetime import datetime
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.document import check_answers
-from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventState
 from heliograph.setup.errors import Invalid
 from heliograph.setup.form_values import Texts, Values, one
@@ -55,7 +55,7 @@ def changed_state(state: EventState, changes: Mapping[str, Texts], config: Accou
         custom[id] = given
         try:
             check_answers({id: given}, config.event_fields, "custom")
-        except Refused as refused:
+        except DocumentRefused as refused:
             problems[f"custom.{field.id}"] = [problem.reason for problem in refused.problems]
     if problems:
         raise Invalid(problems)

@@ -19,7 +19,7 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProper
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
-from heliograph.recording.items import Item, Outcome
+from heliograph.recording.items import ItemOutcome, RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.errors import NotThere, SetupError
 from heliograph.setup.services.events import MarksFirst, save_event
@@ -105,9 +105,11 @@ class Marking:
         source = Committed(db)
         test = {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True}
         event = source.event(self._event).code
-        items = [Item(self._account, {"event": event, "code": c, "properties": test}, self._by, quiet=True, by_hand=True) for c in codes]
+        items = [
+            RecordItem(self._account, {"event": event, "code": c, "properties": test}, self._by, quiet=True, by_hand=True) for c in codes
+        ]
         answers = record(db, items, source)
-        refused = [p for answer in answers if answer.outcome is Outcome.REFUSED for p in answer.problems]
+        refused = [p for answer in answers if answer.outcome is ItemOutcome.REFUSED for p in answer.problems]
         if refused:
             raise JobError(f"A registration could not be marked: {refused[0].reason}")
         self._done += len(codes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.chips import LineError
-from heliograph.domain.setup.fields import FieldError, Group, SourceField, Subject, catalogue, is_offered, parse_source
+from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceField, Subject, catalogue, is_offered, parse_source
 from heliograph.domain.setup.tags import TagKind
 from heliograph.store.registrations import folded
 
@@ -17,7 +17,7 @@ class SourceFields:
     """What a mapping for `subject` can take its values from. gone: names by key of what the account had once."""
 
     subject: Subject
-    groups: dict[Group, tuple[SourceField, ...]]
+    groups: dict[FieldGroup, tuple[SourceField, ...]]
     gone: Mapping[str, str] = field(default_factory=dict)
     by_key: dict[str, SourceField] = field(init=False)
     _by_name: dict[str, list[str]] = field(init=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from heliograph.domain.flow.sentence import Part
+from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.setup.tags import TagKind
 
 
@@ -47,7 +47,7 @@ class Effect:
     and was not before; refused: it names the tag where a deletion would make it say something else, so that the deletion is refused."""
 
     use: Use
-    after: Sequence[Part] = ()
+    after: Sequence[SentencePart] = ()
     stops: bool = False
     refused: bool = False
 

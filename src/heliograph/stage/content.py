@@ -16,7 +16,7 @@ from heliograph.connections.services.connections import ConnectionFacts, save_co
 from heliograph.domain.connection.connection import Auth, ContentType
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.mapping.mapping import Mapping, Row, Source
+from heliograph.domain.mapping.mapping import Mapping, MappingRow, SourceValue
 from heliograph.domain.setup.configuration import EventState, QuestionType
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Flow as FlowRow
@@ -154,7 +154,7 @@ def _mapping(of_questions: list[int]) -> Mapping:
         "organization": "profile.organization",
         **{_question(number).lower(): f"answer.{tag}" for number, tag in enumerate(of_questions)},
     }
-    return Mapping("Trial", rows=tuple(Row(name, (Source(key),)) for name, key in rows.items()))
+    return Mapping("Trial", rows=tuple(MappingRow(name, (SourceValue(key),)) for name, key in rows.items()))
 
 
 def _connect(s: Saving, target: Target) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from heliograph.store.pg_arrays import Column, column_of
+from heliograph.store.pg_arrays import ArrayColumn, column_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ def of_values(statement: Statement, rows: int) -> str:
     return f"{_put(statement.before, columns)} FROM (VALUES {', '.join([row] * rows)}) v{_put(statement.after, columns)}"
 
 
-def of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[Column]] | None:
+def of_lists(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[ArrayColumn]] | None:
     """The statement with a list for each parameter (`%s`), and the lists. None where a value is of a kind that no list is made of."""
     names = dict.fromkeys(statement.names)
     lists = [column_of([row[name] for row in rows]) for name in names]
     if any(isinstance(found, list) for found in lists):
         return None
-    columns = [found for found in lists if isinstance(found, Column)]
+    columns = [found for found in lists if isinstance(found, ArrayColumn)]
     return _of_known(statement, tuple(found is not None for found in lists)), columns
 
 

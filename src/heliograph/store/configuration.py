@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from heliograph.domain.snapshot import Entry
+from heliograph.domain.snapshot import HistoryEntry
 from heliograph.store.database import Database
 
 ACCOUNT, EVENT = 1, 2
@@ -55,7 +55,7 @@ def versions(db: Database, accounts: Iterable[int], events: Iterable[int]) -> di
     return {(scope, id): version for scope, id, version in db.all(" UNION ALL ".join(asked), wanted)} if asked else {}
 
 
-def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[Entry]]:
+def entries(db: Database, scope: int, scope_id: int, version: int | None = None) -> tuple[int, int, list[HistoryEntry]]:
     """(account, version, entries in force): the newest, or those of an earlier version. Raises KeyError for a scope that has none."""
     found = db.all(
         "SELECT h.account_id, v.version, h.kind, h.entity_id, h.number, h.body FROM config_version v JOIN config_history h ON h.scope = v.scope AND h.scope_id = v.scope_id"
@@ -69,7 +69,7 @@ def entries(db: Database, scope: int, scope_id: int, version: int | None = None)
     return (
         found[0][0],
         version if version is not None else found[0][1],
-        [Entry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found],
+        [HistoryEntry(kind, id, number, json.loads(body)) for _, _, kind, id, number, body in found],
     )
 
 

@@ -12,7 +12,7 @@ from heliograph.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StoredConnectionState:
     """paused: holds everything, unless it is being released, which goes by leave: `release_rate` requests a minute until `release_until`.
 
     held_until: the target's Retry-After; failures: to reach the target, in a row. Instants are microseconds of the database's clock, 0 = none.
@@ -47,18 +47,19 @@ class Learned:
 GONE = "The target answered 410: it is gone for good."
 
 
-def states(db: Database) -> dict[int, State]:
+def states(db: Database) -> dict[int, StoredConnectionState]:
     """Every connection of which there is something to say."""
     rows = db.all(
         "SELECT connection_id, paused, held_until, failures, release_rate, release_until FROM connection_state"
         " WHERE paused OR held_until IS NOT NULL OR failures > 0"
     )
     return {
-        connection: State(bool(paused), held or 0, failures, rate, until or 0) for connection, paused, held, failures, rate, until in rows
+        connection: StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0)
+        for connection, paused, held, failures, rate, until in rows
     }
 
 
-def state_of(db: Database, account: int, connection: int, *, lock: bool = True) -> tuple[State, str]:
+def state_of(db: Database, account: int, connection: int, *, lock: bool = True) -> tuple[StoredConnectionState, str]:
     """A connection's state, and why it is paused; locked until the transaction ends, where somebody writes."""
     rows = db.all(
         "SELECT paused, held_until, failures, release_rate, release_until, paused_why FROM connection_state"
@@ -66,9 +67,9 @@ def state_of(db: Database, account: int, connection: int, *, lock: bool = True) 
         {"connection": connection, "account": account},
     )
     if not rows:
-        return State(), ""
+        return StoredConnectionState(), ""
     paused, held, failures, rate, until, why = rows[0]
-    return State(bool(paused), held or 0, failures, rate, until or 0), why
+    return StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0), why
 
 
 def learn(db: Database, lesson: Learned) -> None:

@@ -20,9 +20,9 @@ import psycopg
 
 from heliograph.domain.errors import HeliographError
 from heliograph.store.bulk_insert import of_lists, of_values, taken_apart
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 from heliograph.store.log import Log
-from heliograph.store.pg_arrays import Column, column_of
+from heliograph.store.pg_arrays import ArrayColumn, column_of
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
@@ -88,7 +88,7 @@ class SqliteDatabase:
     vendor: ClassVar[Literal["sqlite", "postgresql"]] = "sqlite"
     for_update: ClassVar[str] = ""
 
-    def __init__(self, connection: sqlite3.Connection, gate: Gate | None = None, log: Log | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, gate: WriteGate | None = None, log: Log | None = None) -> None:
         """gate and log: of one who owns the connection; it forces to the disk what was committed once the gate is free for others."""
         self.connection = connection
         self._gate, self._log = gate, log
@@ -244,7 +244,7 @@ def _lists(params: Params | None) -> Params | None:
     return {k: _list(v) if isinstance(v, (list, tuple, set, frozenset)) else v for k, v in params.items()}
 
 
-def _list(values: Iterable[Any]) -> Column | list[Any]:
+def _list(values: Iterable[Any]) -> ArrayColumn | list[Any]:
     found = list(values)
     return column_of(found) or found
 
@@ -265,7 +265,7 @@ def open_sqlite(path: str | Path, *, read_only: bool = False) -> SqliteDatabase:
         return SqliteDatabase(connection, log=Log(path))
     # A commit reaches the log here and the disk by `Log.force`, when the gate is free again: others need not wait for the disk, too.
     connection.execute("PRAGMA synchronous = NORMAL")
-    return SqliteDatabase(connection, Gate(path), Log(path))
+    return SqliteDatabase(connection, WriteGate(path), Log(path))
 
 
 def open_postgres(dsn: str, *, read_only: bool = False, idle_timeout_ms: int = 5000) -> PostgresDatabase:

@@ -44,7 +44,7 @@ class Holder:
     ticket: str
 
 
-class Gate:
+class WriteGate:
     """The gate of one database file. Descriptors belong to a thread: flock excludes open files, not threads."""
 
     def __init__(self, database: str | Path) -> None:
@@ -89,7 +89,7 @@ class Gate:
     @staticmethod
     def holder(database: str | Path) -> int | None:
         """The process that holds the gate of this database just now, if any."""
-        found = Gate.holding(database)
+        found = WriteGate.holding(database)
         return found.pid if found else None
 
     @staticmethod

@@ -11,18 +11,18 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from heliograph.domain.connection.oauth_access import CLAIM, Access, Tokens, expiry
+from heliograph.domain.connection.oauth_access import CLAIM, Access, TokenResponse, expiry
 from heliograph.store.database import Database
-from heliograph.store.secrets import Place, Vault
+from heliograph.store.secrets import SecretPlace, Vault
 
 KIND = "oauth"
 FIELD = "tokens"
 LONGEST_FAILURE = 1_000
 
 
-def place(account: int, connection: int) -> Place:
+def place(account: int, connection: int) -> SecretPlace:
     """Where a connection's tokens are sealed for."""
-    return Place(account, KIND, connection, FIELD)
+    return SecretPlace(account, KIND, connection, FIELD)
 
 
 def read_access(db: Database, vault: Vault, account: int, connection: int) -> Access:
@@ -82,7 +82,7 @@ def claim(db: Database, account: int, connection: int, generation: int, who: str
 
 
 def keep(
-    db: Database, vault: Vault, account: int, connection: int, tokens: Tokens, bond: str, *, before: Access, asked_at: int, who: str
+    db: Database, vault: Vault, account: int, connection: int, tokens: TokenResponse, bond: str, *, before: Access, asked_at: int, who: str
 ) -> bool:
     """Stores what a claim has brought; False where the claim was not ours any more, and nothing is stored. asked_at: the database's clock.
 
@@ -100,7 +100,7 @@ def keep(
     return bool(changed)
 
 
-def connect(db: Database, vault: Vault, account: int, connection: int, tokens: Tokens, bond: str, *, asked_at: int, by: str) -> None:
+def connect(db: Database, vault: Vault, account: int, connection: int, tokens: TokenResponse, bond: str, *, asked_at: int, by: str) -> None:
     """Stores what somebody's sign-in has brought, whatever was there and whoever is asking meanwhile."""
     db.run(
         "INSERT INTO oauth_access (connection_id, account_id) VALUES (:connection, :account) ON CONFLICT (connection_id) DO NOTHING",
@@ -130,7 +130,7 @@ _NEW_TOKENS = (
 )
 
 
-def _new(vault: Vault, account: int, connection: int, tokens: Tokens, kept: str, bond: str, asked_at: int) -> dict[str, Any]:
+def _new(vault: Vault, account: int, connection: int, tokens: TokenResponse, kept: str, bond: str, asked_at: int) -> dict[str, Any]:
     text = json.dumps({"access": tokens.access_token, "refresh": tokens.refresh_token or kept})
     return {
         "account": account,
@@ -164,7 +164,7 @@ def forget(db: Database, account: int, connection: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownAccess:
     """What pages say of a connection's access. Instants: microseconds, None: never. failure: why no new token is given, since failed_at."""
 
     bond: str
@@ -182,12 +182,12 @@ class Shown:
 _SHOWN = "bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost"
 
 
-def shown_access(db: Database, account: int, connection: int) -> Shown | None:
+def shown_access(db: Database, account: int, connection: int) -> ShownAccess | None:
     """For pages; None where nothing is stored."""
     return shown_accesses(db, account, connection).get(connection)
 
 
-def shown_accesses(db: Database, account: int, connection: int | None = None) -> dict[int, Shown]:
+def shown_accesses(db: Database, account: int, connection: int | None = None) -> dict[int, ShownAccess]:
     """Of one, or of all of an account's connections, by id."""
     rows = db.all(
         f"SELECT connection_id, {_SHOWN} FROM oauth_access WHERE account_id = :account AND sealed IS NOT NULL"
@@ -196,5 +196,5 @@ def shown_accesses(db: Database, account: int, connection: int | None = None) ->
     )
     found = {}
     for id, bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, lost in rows:
-        found[id] = Shown(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
+        found[id] = ShownAccess(bond, scope, holder, obtained_at, expires_at, connected_at, connected_by, failed_at, failure, bool(lost))
     return found

@@ -15,7 +15,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 
-class Column:
+class ArrayColumn:
     """Values of one kind, any of them None."""
 
     __slots__ = ("values",)
@@ -24,34 +24,34 @@ class Column:
         self.values = values
 
 
-class Integers(Column):
+class IntegerArray(ArrayColumn):
     """A `bigint[]`."""
 
     __slots__ = ()
 
 
-class Texts(Column):
+class TextArray(ArrayColumn):
     """A `text[]`."""
 
     __slots__ = ()
 
 
-class Booleans(Column):
+class BooleanArray(ArrayColumn):
     """A `boolean[]`."""
 
     __slots__ = ()
 
 
-class Blobs(Column):
+class BlobArray(ArrayColumn):
     """A `bytea[]`."""
 
     __slots__ = ()
 
 
-_KINDS: dict[type, type[Column]] = {int: Integers, str: Texts, bool: Booleans, bytes: Blobs}
+_KINDS: dict[type, type[ArrayColumn]] = {int: IntegerArray, str: TextArray, bool: BooleanArray, bytes: BlobArray}
 
 
-def column_of(values: Sequence[Any]) -> Column | list[Any] | None:
+def column_of(values: Sequence[Any]) -> ArrayColumn | list[Any] | None:
     """The values as a column; None where all of them are; a plain list where they are of several kinds or of another one."""
     kinds = set(map(type, values))
     kinds.discard(type(None))
@@ -68,7 +68,7 @@ class _ColumnDumper(Dumper):
     element: ClassVar[str]
     each: ClassVar[Callable[[Any], bytes]]
 
-    def dump(self, obj: Column) -> bytes:
+    def dump(self, obj: ArrayColumn) -> bytes:
         each, length = type(self).each, _LENGTH.pack
         items = [_NULL if value is None else length(len(item := each(value))) + item for value in obj.values]
         return self._head(obj.values) + b"".join(items)
@@ -82,7 +82,7 @@ class _ColumnDumper(Dumper):
 class _IntegersDumper(_ColumnDumper):
     oid, element, each = psycopg.adapters.types["int8"].array_oid, "int8", struct.Struct("!q").pack
 
-    def dump(self, obj: Column) -> bytes:
+    def dump(self, obj: ArrayColumn) -> bytes:
         values = obj.values
         if None in values:
             return super().dump(obj)
@@ -110,5 +110,10 @@ def _element(name: str) -> int:
 _HEAD, _SIZE, _LENGTH = struct.Struct("!iiI"), struct.Struct("!ii"), struct.Struct("!i")
 _NULL = _LENGTH.pack(-1)
 
-for kind, dumper in ((Integers, _IntegersDumper), (Texts, _TextsDumper), (Booleans, _BooleansDumper), (Blobs, _BlobsDumper)):
+for kind, dumper in (
+    (IntegerArray, _IntegersDumper),
+    (TextArray, _TextsDumper),
+    (BooleanArray, _BooleansDumper),
+    (BlobArray, _BlobsDumper),
+):
     psycopg.adapters.register_dumper(kind, dumper)

@@ -17,7 +17,7 @@ from heliograph.store.moments import to_micros
 
 
 @dataclass(slots=True)
-class Row:
+class RegistrationRow:
     """A locked registration. serial is None only for one that this transaction creates; on SQLite, where nobody else writes now, its row is made by `write_rows`."""
 
     id: int
@@ -92,17 +92,17 @@ def free_keys(db: Database, keys: Iterable[tuple[int, str, str]]) -> None:
 _NEW = "id, account_id, event_id, code, version, state, status_id, is_active, is_test, name, organization, search, created, modified"
 
 
-def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> dict[tuple[int, str], Row]:
+def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> dict[tuple[int, str], RegistrationRow]:
     """Makes sure that (event, code, account) exist, and locks them, in the order given (sorted). By (event, code)."""
     if db.vendor == "sqlite":
         found = _known(db, wanted)
         new = [w for w in wanted if (w[0], w[1]) not in found]
         ids = db.draw("subject_id", len(new))
-        return found | {(e, c): Row(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
+        return found | {(e, c): RegistrationRow(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
     rows = _made_and_locked(db, wanted, now)
     if len(rows) < len(wanted):  # one was erased in between
         rows = _made_and_locked(db, wanted, now)
-    return {(row[1], row[2]): Row(*row) for row in rows}
+    return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
 
 
 def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
@@ -123,12 +123,12 @@ def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: 
 _ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
 
 
-def _known(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], Row]:
+def _known(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
     rows = db.all(
         f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
         {"keys": [(e, c) for e, c, _ in wanted]},
     )
-    return {(row[1], row[2]): Row(*row) for row in rows}
+    return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
 
 
 def drop_rows(db: Database, ids: Sequence[int]) -> None:
@@ -141,7 +141,7 @@ def drop_rows(db: Database, ids: Sequence[int]) -> None:
 class Written:
     """A registration as it is to be stored."""
 
-    row: Row
+    row: RegistrationRow
     state: RegistrationState
     text: str
 

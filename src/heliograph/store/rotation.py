@@ -18,7 +18,7 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.store import oauth
 from heliograph.store.database import Database, Row
-from heliograph.store.secrets import SECOND_FACTOR, Place, SecretError, Vault
+from heliograph.store.secrets import SECOND_FACTOR, SecretError, SecretPlace, Vault
 
 AT_ONCE: Final = 200
 _LOCK: Final = "LOCK TABLE secret, oauth_access, mfa_authenticator IN SHARE ROW EXCLUSIVE MODE"
@@ -38,7 +38,7 @@ class _Table:
     name: str
     value: str
     order: tuple[str, ...]
-    place: Callable[[Row], Place]
+    place: Callable[[Row], SecretPlace]
     account: str = "account_id"
     within: str = ""
 
@@ -57,7 +57,7 @@ class _Table:
 
 
 _TABLES: Final = (
-    _Table("secret", "value", ("account_id", "kind", "row_id", "field"), lambda row: Place(*row[:4])),
+    _Table("secret", "value", ("account_id", "kind", "row_id", "field"), lambda row: SecretPlace(*row[:4])),
     _Table("oauth_access", "sealed", ("connection_id",), lambda row: oauth.place(row[1], row[0])),
     # Second factors, as allauth keeps them.
     *(_Table("mfa_authenticator", "data", ("id",), lambda _: SECOND_FACTOR, account="0", within=name) for name in ("secret", "seed")),

@@ -38,7 +38,7 @@ class UnknownKey(SecretError):
     """This is not the key that encrypted this database's secrets."""
 
 
-class Place(NamedTuple):
+class SecretPlace(NamedTuple):
     """Where a secret lies: the primary key of its row."""
 
     account: int
@@ -47,8 +47,8 @@ class Place(NamedTuple):
     field: str
 
 
-CHECK: Final = Place(CHECK_ACCOUNT, "key", 0, "check")
-SECOND_FACTOR: Final = Place(0, "second factor", 0, "data")
+CHECK: Final = SecretPlace(CHECK_ACCOUNT, "key", 0, "check")
+SECOND_FACTOR: Final = SecretPlace(0, "second factor", 0, "data")
 """Of every second factor: allauth seals one without saying whose it is, and whoever can write to its table could as well delete it."""
 
 
@@ -88,12 +88,12 @@ class Vault:
                 self._fernets = self._made_of(keys)
         return self._fernets is not before
 
-    def seal(self, place: Place, text: str) -> bytes:
+    def seal(self, place: SecretPlace, text: str) -> bytes:
         """The text, encrypted for this place. Two seals of one text differ."""
         self.refresh()
         return self._fernets[0].encrypt(json.dumps([*place, text]).encode())
 
-    def open(self, place: Place, sealed: bytes) -> str:
+    def open(self, place: SecretPlace, sealed: bytes) -> str:
         """The text. Raises WrongKey, or MisplacedSecret where it was sealed for another place."""
         fernets = self._fernets
         try:
@@ -107,7 +107,7 @@ class Vault:
             raise MisplacedSecret(f"{MisplacedSecret.__doc__} ({_shown(place)})")
         return str(text)
 
-    def renewed(self, place: Place, sealed: bytes) -> bytes | None:
+    def renewed(self, place: SecretPlace, sealed: bytes) -> bytes | None:
         """The same secret under the newest key; None where it is already. Raises as `open` does."""
         text = self.open(place, sealed)
         try:
@@ -139,7 +139,7 @@ def knows_key(database: Database, vault: Vault) -> bool | None:
     return True
 
 
-def save_secret(database: Database, vault: Vault, place: Place, text: str) -> None:
+def save_secret(database: Database, vault: Vault, place: SecretPlace, text: str) -> None:
     """Writes or replaces one secret, in the caller's transaction."""
     _write(database, vault, place, text)
 
@@ -166,13 +166,18 @@ def remove_secrets(database: Database, account: int, kind: str, row: int, *, kee
     database.run(f"DELETE FROM secret WHERE account_id = :account AND kind = :kind AND row_id = :row{condition}", params)
 
 
-def _rows(database: Database, condition: str, params: dict[str, object]) -> list[tuple[Place, bytes]]:
+def _rows(database: Database, condition: str, params: dict[str, object]) -> list[tuple[SecretPlace, bytes]]:
     rows = database.all(f"SELECT account_id, kind, row_id, field, value FROM secret WHERE {condition} ORDER BY 1, 2, 3, 4", params)
-    return [(Place(account, kind, row, field), bytes(value)) for account, kind, row, field, value in rows]
+    return [(SecretPlace(account, kind, row, field), bytes(value)) for account, kind, row, field, value in rows]
 
 
 def _write(
-    database: Database, vault: Vault, place: Place, text: str, *, otherwise: str = "UPDATE SET value = excluded.value, at = excluded.at"
+    database: Database,
+    vault: Vault,
+    place: SecretPlace,
+    text: str,
+    *,
+    otherwise: str = "UPDATE SET value = excluded.value, at = excluded.at",
 ) -> None:
     while True:
         database.run(
@@ -184,5 +189,5 @@ def _write(
             return
 
 
-def _shown(place: Place) -> str:
+def _shown(place: SecretPlace) -> str:
     return f"account {place.account}, {place.kind} {place.row}, {place.field}"

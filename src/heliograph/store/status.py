@@ -23,7 +23,7 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ServerStatus:
     """Numbers of the moment. Ages are seconds; None where there is nothing that could be old.
 
     pending: actions whose first attempt has not ended; waiting: in the Retry Queue with a next try; stuck: runs that wait for a tag.
@@ -69,7 +69,7 @@ class Status:
         }
 
 
-def read_status(db: Database, folder: Path | None = None) -> Status:
+def read_status(db: Database, folder: Path | None = None) -> ServerStatus:
     """Looks once; a bounded number of short statements. folder: the data folder, for its free space."""
     now = db.now()
     pending, waiting = (_count(db, state) for state in (1, 2))
@@ -84,7 +84,7 @@ def read_status(db: Database, folder: Path | None = None) -> Status:
         for id, said in db.all("SELECT id, said FROM worker WHERE until > :now ORDER BY id", {"now": now})
     )
     ((unfolded,),) = db.all(f"SELECT count(*) FROM (SELECT 1 FROM figure_delta LIMIT {MOST_COUNTED}) t")
-    return Status(
+    return ServerStatus(
         pending=min(pending, MOST_COUNTED),
         waiting=min(waiting, MOST_COUNTED),
         stuck=stuck,

@@ -19,7 +19,7 @@ _SHAPE = re.compile(r"hg_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class ApiGrant:
     """What a token may do. expires: microseconds, None = never."""
 
     token: int
@@ -49,7 +49,7 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def find_grant(db: Database, token: str) -> Grant | None:
+def find_grant(db: Database, token: str) -> ApiGrant | None:
     """What the token may do now; None for one that is unknown, revoked or expired. A caller may keep the answer for 2 seconds at most."""
     prefix = prefix_of(token)
     if prefix is None:
@@ -60,7 +60,7 @@ def find_grant(db: Database, token: str) -> Grant | None:
     )
     for id, account, digest, scopes, expires in rows:
         if hmac.compare_digest(digest, digest_of(token)):
-            return Grant(id, account, frozenset(json.loads(scopes) if isinstance(scopes, str) else scopes), expires)
+            return ApiGrant(id, account, frozenset(json.loads(scopes) if isinstance(scopes, str) else scopes), expires)
     return None
 
 

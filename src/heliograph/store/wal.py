@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from heliograph.store.database import SqliteDatabase, open_sqlite
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def tend(path: Path, database: SqliteDatabase) -> None:
     _checkpoint(database, "PASSIVE")
     has_grown = Path(f"{path}-wal").stat().st_size > GROWN
     database.run(f"PRAGMA busy_timeout = {LONGEST_WAIT if has_grown else LONG_ENOUGH}")
-    with Gate(path):
+    with WriteGate(path):
         _checkpoint(database, "TRUNCATE" if has_grown else "RESTART")
 
 

@@ -18,7 +18,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest, RequestEntityTooLarge
 
-from heliograph.domain.http_request import MALFORMED, Chunks, Refusal, read_head
+from heliograph.domain.http_request import MALFORMED, Chunks, RequestRefusal, read_head
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class ChunkedBody:
     def received(self, data: bytes) -> int:
         """How many of these bytes were taken."""
         fed = self._chunks.feed(data)
-        if isinstance(fed, Refusal):
+        if isinstance(fed, RequestRefusal):
             self.error = Refused(fed)
             return len(data)
         for part in fed[1]:
@@ -152,7 +152,7 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
 
     def _receive_head(self, data: bytes) -> int:
         head = read_head(self.header_plus + data, self.adj.ours)
-        if isinstance(head, Refusal):
+        if isinstance(head, RequestRefusal):
             self.refuse(Refused(head))
             return len(data)
         consumed: int = super().received(data)
@@ -207,7 +207,7 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         refusal = getattr(self.request.error, "answer", None)
-        if isinstance(refusal, Refusal):
+        if isinstance(refusal, RequestRefusal):
             log.warning("request_refused", door="pages", peer=self.channel.addr[0], reason=refusal.detail, found=refusal.found)
         super().execute()
 

@@ -13,7 +13,7 @@ from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
 from heliograph.domain.connection.shown_connection import NOT_SHOWN
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.sentence import Names
+from heliograph.domain.flow.sentence import SentenceNames
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.headers import is_secret_name
 from heliograph.domain.setup.fields import Subject, catalogue
@@ -45,7 +45,7 @@ class Reading:
     """What ids are called. tags: labels, of deleted ones as well."""
 
     tags: Mapping[int, str]
-    names: Names
+    names: SentenceNames
     events: Mapping[int, str]
     custom: Mapping[int, str]
     sources: Mapping[str, str]
@@ -64,7 +64,7 @@ class Reading:
         )
         sources = {field.key: field.label for group in offered.values() for field in group}
         events = {id: status.name for id, status in config.event_statuses.items()}
-        return cls(tags, Names.of(config), events, custom, sources)
+        return cls(tags, SentenceNames.of(config), events, custom, sources)
 
     def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
         """The fields of an entry that say anything. kind: of the object."""

@@ -18,7 +18,18 @@ from django.db import transaction
 
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Connection, Secret
-from heliograph.domain.connection.oauth_access import Access, Ask, Busy, Closed, Denied, Needed, Tokens, Usable, oauth_refused, stand
+from heliograph.domain.connection.oauth_access import (
+    Access,
+    Ask,
+    Closed,
+    Denied,
+    Needed,
+    RenewalUnderWay,
+    TokenResponse,
+    Usable,
+    oauth_refused,
+    stand,
+)
 from heliograph.outbound.exchange import Route
 from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.one_request import GRACE
@@ -60,7 +71,7 @@ class Asker:
                     if isinstance(held, Usable) and not access.lost:  # good until its end, though nobody can renew it
                         return held.token
                     return Denied(oauth_refused(why), lost=True)
-                case Busy():
+                case RenewalUnderWay():
                     time.sleep(LOOK_AGAIN)
                 case Needed(by=by):
                     found = self._ask(access, by, who)
@@ -84,9 +95,9 @@ class Asker:
             kept = oauth.keep(db, vault(), self.account, self.id, found, bond, before=access, asked_at=asked_at, who=who)
         return found.access_token if kept else None
 
-    def exchange(self, access: Access, by: Ask) -> Tokens | Denied:
+    def exchange(self, access: Access, by: Ask) -> TokenResponse | Denied:
         """Asks the authority, whatever is stored, and stores nothing. Waits for its answer. access: for what is known of its ways."""
-        came: queue.SimpleQueue[Tokens | Denied] = queue.SimpleQueue()
+        came: queue.SimpleQueue[TokenResponse | Denied] = queue.SimpleQueue()
         secret = self.secrets.get(Secret.CLIENT_SECRET, "")
         try:
             route = token_route(self.route, self.connection)

@@ -26,7 +26,7 @@ from heliograph.setup.services.versions import Version, version, watching_flows,
 from heliograph.setup.usage import Thing, Use
 from heliograph.store import oauth
 from heliograph.store.database import Database
-from heliograph.store.secrets import Place, load_secrets, remove_secrets, save_secret
+from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret
 
 OWNER = "connection"
 _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
@@ -220,7 +220,7 @@ def _keep_secrets(s: Saving, row: Connection, stored: Mapping[str, str], wanted:
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
     different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
     for name, value in different.items():
-        save_secret(s.db, vault(), Place(s.account, OWNER, row.pk, name), value)
+        save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, name), value)
     return bool(different) or bool(set(stored) - have)
 
 

@@ -29,7 +29,7 @@ from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.oauth_access import ByCode, Denied, Tokens
+from heliograph.domain.connection.oauth_access import ByCode, Denied, TokenResponse
 from heliograph.domain.delivery.retry_policy import SECOND
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.oauth_protocol import SignInRefused, authorization, read_return
@@ -39,7 +39,7 @@ from heliograph.setup.services.saving import saving
 from heliograph.setup.services.versions import watching_flows, write
 from heliograph.store import oauth
 from heliograph.store.database import Database, of_django
-from heliograph.store.secrets import Place, SecretError, load_secrets
+from heliograph.store.secrets import SecretError, SecretPlace, load_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ def finish(account: int, id: int, pending: str, query: str, *, by: str) -> str:
     return found.holder
 
 
-def _keep(client: Asker, tokens: Tokens, asked_at: int, by: str) -> None:
+def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
     """Stores the tokens, and a version of the connection that is connected: flows can use it, and what failed for want of it is due."""
     with saving(client.account, by=by, whole_account=True) as s:
         row = connection_row(client.id)
@@ -149,10 +149,10 @@ class Shown:
     needs_connecting: bool
     lacks: tuple[str, ...]
     state: State
-    about: oauth.Shown | None
+    about: oauth.ShownAccess | None
 
 
-def state_of(facts: Connection, about: oauth.Shown | None) -> State:
+def state_of(facts: Connection, about: oauth.ShownAccess | None) -> State:
     """How a connection's access stands. about: what is stored; what was given under other settings does not count."""
     usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
     return State.NOT_YET if about is None or not usable else State.LOST if about.lost else State.CONNECTED
@@ -181,8 +181,8 @@ def asker(account: int, id: int) -> Asker:
     return Asker(account, id, facts, stored, route, outgoing.sender())
 
 
-def _pending_place(account: int, id: int) -> Place:
-    return Place(account, oauth.KIND, id, "sign-in")
+def _pending_place(account: int, id: int) -> SecretPlace:
+    return SecretPlace(account, oauth.KIND, id, "sign-in")
 
 
 def _refusal(facts: Connection, refused: SignInRefused) -> str:

@@ -80,7 +80,7 @@ def release(s: Saving, id: int, per_minute: int) -> Job:
     return job
 
 
-def state(account: int, id: int) -> tuple[connection_states.State, str]:
+def state(account: int, id: int) -> tuple[connection_states.StoredConnectionState, str]:
     """How a connection stands, and why it is paused: for pages."""
     with transaction.atomic(using="read"):
         return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)

@@ -24,11 +24,11 @@ from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
-from heliograph.domain.connection.diagnosis import Finding, Mark, Report, Step, Stepped, Verdict
+from heliograph.domain.connection.diagnosis import Finding, StepMark, Stepped, TestReport, TestStep, TestVerdict
 from heliograph.domain.connection.masking import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
-from heliograph.domain.connection.request import Prepared, Request, prepare
-from heliograph.domain.connection.response_rule import Reply, classify_reply, first_match
+from heliograph.domain.connection.request import PreparedConnection, Request, prepare
+from heliograph.domain.connection.response_rule import TargetReply, classify_reply, first_match
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
@@ -61,8 +61,8 @@ def try_connection(
     *,
     sample: bool = False,
     sender: Sender | None = None,
-    told: Callable[[Sequence[Stepped], Step], None] | None = None,
-) -> Report:
+    told: Callable[[Sequence[Stepped], TestStep], None] | None = None,
+) -> TestReport:
     """Tests a saved connection and keeps the report. sample: sends one real request, with sample values, instead of asking the test URL.
     told: hears of the steps that are done and of the one that comes next, as they happen.
 
@@ -87,7 +87,7 @@ def try_connection(
 
 def save_and_try(
     account: int, facts: ConnectionFacts, id: int | None = None, *, by: str, confirmed: bool = False, sample: bool = False
-) -> tuple[int, Report | TooManyTests]:
+) -> tuple[int, TestReport | TooManyTests]:
     """Save & Test: what is valid is saved, whatever the test says then. Gives the connection's id. Raises as `save_connection` does."""
     with saving(account, by=by, whole_account=True) as s:
         saved = save_connection(s, facts, id, confirmed=confirmed).pk
@@ -97,12 +97,12 @@ def save_and_try(
         return saved, error
 
 
-def last_reports(db: Database, account: int) -> dict[int, tuple[int, Report]]:
+def last_reports(db: Database, account: int) -> dict[int, tuple[int, TestReport]]:
     """The last report of each of the account's connections, with when it was made (microseconds)."""
     found = {}
     for connection, (at, body) in connection_tests.last(db, account).items():
         try:
-            found[connection] = at, Report.from_body(body)
+            found[connection] = at, TestReport.from_body(body)
         except (HeliographError, KeyError, ValueError, TypeError):
             continue  # another release's
     return found
@@ -115,17 +115,17 @@ class _About:
     account: int
     id: int
     connection: Connection
-    prepared: Prepared = field(repr=False)
+    prepared: PreparedConnection = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
     route: Route
     sample: bool
     mapping: FieldMapping
 
 
-def _incomplete(connection: Connection, *, sample: bool) -> Report:
-    steps = tuple(Stepped(step, Mark.FAILED if step is Step.CREDENTIALS else Mark.NOT_TRIED) for step in Step)
+def _incomplete(connection: Connection, *, sample: bool) -> TestReport:
+    steps = tuple(Stepped(step, StepMark.FAILED if step is TestStep.CREDENTIALS else StepMark.NOT_TRIED) for step in TestStep)
     detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
-    return Report(Verdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
+    return TestReport(TestVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
 
 
 def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
@@ -150,19 +150,19 @@ class _Trial:
 
     about: _About
     sender: Sender
-    told: Callable[[Sequence[Stepped], Step], None] | None = None
-    steps: dict[Step, Stepped] = field(default_factory=dict)
+    told: Callable[[Sequence[Stepped], TestStep], None] | None = None
+    steps: dict[TestStep, Stepped] = field(default_factory=dict)
     masks: Masks = field(init=False, repr=False)
     """Of everything that has left so far."""
 
     def __post_init__(self) -> None:
         self.masks = masks_of(self.about.secrets.values())
 
-    def run(self) -> Report:
+    def run(self) -> TestReport:
         connection = self.about.connection
         asks = self.about.sample or bool(connection.test_origin)
         bearer = None
-        self._tell(Step.NAME)
+        self._tell(TestStep.NAME)
         if not asks or connection.auth is Auth.OAUTH2:
             only = Request("GET", f"{self._origin}/", (), None)
             reached = ask(self.sender, only, _connecting(self.about.route))
@@ -170,29 +170,29 @@ class _Trial:
                 return self._unanswered(reached)
             self._connected(reached)
         if connection.auth is Auth.OAUTH2:
-            self._tell(Step.CREDENTIALS)
+            self._tell(TestStep.CREDENTIALS)
             began = monotonic()
             about = self.about
             token = Asker(about.account, about.id, connection, about.secrets, about.route, self.sender).fresh_token()
             if isinstance(token, Denied):
                 finding = diagnosis.token_finding(token.refused, lost=token.lost, client=token.client, error=token.error)
-                return self._failed(Step.CREDENTIALS, finding, token.refused.message, monotonic() - began)
+                return self._failed(TestStep.CREDENTIALS, finding, token.refused.message, monotonic() - began)
             bearer = token
             self.masks = self.masks.also(secrets=[token])
-            self._mark(Step.CREDENTIALS, Mark.DONE, monotonic() - began)
-            self._tell(Step.ANSWER)
+            self._mark(TestStep.CREDENTIALS, StepMark.DONE, monotonic() - began)
+            self._tell(TestStep.ANSWER)
         if not asks:
             if connection.auth is Auth.OPEN:
-                self._mark(Step.CREDENTIALS, Mark.NOT_NEEDED)
-            return self._report(Verdict.REACHED)
+                self._mark(TestStep.CREDENTIALS, StepMark.NOT_NEEDED)
+            return self._report(TestVerdict.REACHED)
         request = self._request(bearer)
         if not isinstance(request, Request):
-            return self._failed(Step.ANSWER, Finding.DATA, "; ".join(map(str, request)))
+            return self._failed(TestStep.ANSWER, Finding.DATA, "; ".join(map(str, request)))
         self.masks = self.masks.also(request)
         result = ask(self.sender, request, self.about.route)
         return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
 
-    def _tell(self, step: Step) -> None:
+    def _tell(self, step: TestStep) -> None:
         if self.told is not None:
             self.told(tuple(self.steps.values()), step)
 
@@ -201,45 +201,47 @@ class _Trial:
         connection = self.about.connection
         return connection.test_origin if connection.test_origin and not self.about.sample else connection.origin
 
-    def _request(self, bearer: str | None) -> Request | tuple[rendering.Problem, ...]:
+    def _request(self, bearer: str | None) -> Request | tuple[rendering.ValueProblem, ...]:
         now = datetime.now(UTC)
         facts = SampleFacts(now)
         if not self.about.sample:
             made = ask_test_url(self.about.prepared, self.about.secrets.get(Secret.TEST_PATH, "/"), facts, bearer=bearer)
             return made if isinstance(made, Request) else (made,)
         payload = rendering.render(self.about.mapping, facts, timezone=UTC)
-        if isinstance(payload, rendering.Invalid):
+        if isinstance(payload, rendering.InvalidValues):
             return payload.problems
         composed = self.about.prepared.build(payload, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
-        if isinstance(composed, rendering.Invalid):
+        if isinstance(composed, rendering.InvalidValues):
             return composed.problems
         names = (Secret.SIGNING, Secret.SIGNING_BEFORE)
         return signed(composed, [self.about.secrets[name] for name in names if self.about.secrets.get(name)], now)
 
     # What became of it.
 
-    def _unanswered(self, result: Failure | CutOff) -> Report:
+    def _unanswered(self, result: Failure | CutOff) -> TestReport:
         if isinstance(result, CutOff):
-            return self._failed(Step.CONNECT, Finding.OURSELVES, "Heliograph is stopping.")
+            return self._failed(TestStep.CONNECT, Finding.OURSELVES, "Heliograph is stopping.")
         timings, secure = result.timings, self._is_secure
         step, finding = diagnosis.failed(result.cause, left=result.left, connected=timings.connect > 0, secure=secure, verify=result.verify)
-        spent = {Step.NAME: timings.name, Step.CONNECT: timings.connect, Step.TLS: timings.tls}
-        for before in list(Step)[: list(Step).index(step)]:
-            if before is Step.CREDENTIALS:  # nobody has said anything about them
-                self.steps.setdefault(before, Stepped(before, Mark.NOT_TRIED))
+        spent = {TestStep.NAME: timings.name, TestStep.CONNECT: timings.connect, TestStep.TLS: timings.tls}
+        for before in list(TestStep)[: list(TestStep).index(step)]:
+            if before is TestStep.CREDENTIALS:  # nobody has said anything about them
+                self.steps.setdefault(before, Stepped(before, StepMark.NOT_TRIED))
             else:
-                self._mark(before, Mark.DONE if before is not Step.TLS or secure else Mark.NOT_NEEDED, spent.get(before))
-        took = timings.total - sum(seconds for before, seconds in spent.items() if list(Step).index(before) < list(Step).index(step))
+                self._mark(before, StepMark.DONE if before is not TestStep.TLS or secure else StepMark.NOT_NEEDED, spent.get(before))
+        took = timings.total - sum(
+            seconds for before, seconds in spent.items() if list(TestStep).index(before) < list(TestStep).index(step)
+        )
         return self._failed(step, finding, result.message, max(0.0, took))
 
-    def _answered(self, response: Response) -> Report:
+    def _answered(self, response: Response) -> TestReport:
         connection = self.about.connection
         self._connected(response)
         took = response.timings.total - response.timings.sent
         headers = dict(reversed(response.headers))
         ruled = self._ruled(response)
         if isinstance(ruled, Refused):
-            step = Step.CREDENTIALS if ruled.cause is Cause.OAUTH else Step.ANSWER  # a 200 that means: no such token
+            step = TestStep.CREDENTIALS if ruled.cause is Cause.OAUTH else TestStep.ANSWER  # a 200 that means: no such token
             return self._failed(step, Finding.RULE, ruled.message, took, response=response)
         wrong = (
             None
@@ -247,51 +249,52 @@ class _Trial:
             else diagnosis.judged(response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON)
         )
         if wrong is None and response.truncated and not self.about.sample:
-            wrong = Step.ANSWER, Finding.LONG_ANSWER
+            wrong = TestStep.ANSWER, Finding.LONG_ANSWER
         if wrong is None:
-            self._mark(Step.CREDENTIALS, Mark.NOT_NEEDED if connection.auth is Auth.OPEN else Mark.DONE)
-            self._mark(Step.ANSWER, Mark.DONE, took)
-            return self._report(Verdict.TESTED, response=response)
+            self._mark(TestStep.CREDENTIALS, StepMark.NOT_NEEDED if connection.auth is Auth.OPEN else StepMark.DONE)
+            self._mark(TestStep.ANSWER, StepMark.DONE, took)
+            return self._report(TestVerdict.TESTED, response=response)
         step, finding = wrong
         return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(_host(headers.get("location", ""))))
 
     def _ruled(self, response: Response) -> Delivered | Refused | None:
         """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
-        reply = Reply(response.status, response.headers, response.body, self.masks.blotted)
+        reply = TargetReply(response.status, response.headers, response.body, self.masks.blotted)
         rule = self.about.connection.rule if self.about.sample else ()
         return None if first_match(rule, reply) is None else classify_reply(rule, reply, time_ns() // 1_000)
 
     def _connected(self, response: Response) -> None:
         timings = response.timings
-        if not response.reused and Step.CONNECT not in self.steps:
-            self._mark(Step.NAME, Mark.DONE, timings.name)
-            self._mark(Step.CONNECT, Mark.DONE, timings.connect)
-        for step in (Step.NAME, Step.CONNECT):
-            self.steps.setdefault(step, Stepped(step, Mark.DONE))
+        if not response.reused and TestStep.CONNECT not in self.steps:
+            self._mark(TestStep.NAME, StepMark.DONE, timings.name)
+            self._mark(TestStep.CONNECT, StepMark.DONE, timings.connect)
+        for step in (TestStep.NAME, TestStep.CONNECT):
+            self.steps.setdefault(step, Stepped(step, StepMark.DONE))
         self.steps.setdefault(
-            Step.TLS, Stepped(Step.TLS, Mark.DONE, timings.tls) if self._is_secure else Stepped(Step.TLS, Mark.NOT_NEEDED)
+            TestStep.TLS,
+            Stepped(TestStep.TLS, StepMark.DONE, timings.tls) if self._is_secure else Stepped(TestStep.TLS, StepMark.NOT_NEEDED),
         )
 
     @property
     def _is_secure(self) -> bool:
         return self._origin.startswith("https://")
 
-    def _mark(self, step: Step, mark: Mark, seconds: float | None = None) -> None:
-        self.steps[step] = Stepped(step, mark, None if seconds is None or mark is Mark.NOT_NEEDED else round(seconds, 4))
+    def _mark(self, step: TestStep, mark: StepMark, seconds: float | None = None) -> None:
+        self.steps[step] = Stepped(step, mark, None if seconds is None or mark is StepMark.NOT_NEEDED else round(seconds, 4))
 
     def _failed(
-        self, step: Step, finding: Finding, detail: str, took: float | None = None, *, response: Response | None = None, moved: str = ""
-    ) -> Report:
-        self._mark(step, Mark.FAILED, took)
-        return self._report(Verdict.FAILED, finding=finding, detail=detail, response=response, moved=moved)
+        self, step: TestStep, finding: Finding, detail: str, took: float | None = None, *, response: Response | None = None, moved: str = ""
+    ) -> TestReport:
+        self._mark(step, StepMark.FAILED, took)
+        return self._report(TestVerdict.FAILED, finding=finding, detail=detail, response=response, moved=moved)
 
     def _report(
-        self, verdict: Verdict, *, finding: Finding | None = None, detail: str = "", response: Response | None = None, moved: str = ""
-    ) -> Report:
+        self, verdict: TestVerdict, *, finding: Finding | None = None, detail: str = "", response: Response | None = None, moved: str = ""
+    ) -> TestReport:
         body, cut = text_of(response.body, len(response.body), truncated=response.truncated) if response is not None else ("", False)
-        return Report(
+        return TestReport(
             verdict,
-            tuple(self.steps.get(step, Stepped(step, Mark.NOT_TRIED)) for step in Step),
+            tuple(self.steps.get(step, Stepped(step, StepMark.NOT_TRIED)) for step in TestStep),
             self._origin.partition("://")[2],
             self.about.sample,
             finding,

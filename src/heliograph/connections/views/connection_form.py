@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.connections.views.connection_values import NUMBERS, Values
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.connection import Auth, ClientAuth, ContentType, Grant, KeyPlace, Method, Secret
+from heliograph.domain.connection.connection import Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
 from heliograph.web.fields import Choice, Field, Pair
 
 ASK: Final[Mapping[str, Sequence[Promise]]] = {
@@ -148,7 +148,7 @@ def _key(values: Values) -> list[Field | Pair]:
 def _oauth(values: Values) -> dict[str, Any]:
     return {
         "grant": [
-            _radios(values, "grant", _("Grant Type"), [Choice(each.value, _(each.value)) for each in Grant], extra="inline"),
+            _radios(values, "grant", _("Grant Type"), [Choice(each.value, _(each.value)) for each in OAuthGrant], extra="inline"),
         ],
         "client": [
             Pair(

@@ -14,7 +14,17 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from heliograph.connections.services.connections import ConnectionFacts
-from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, Connection, ContentType, Grant, KeyPlace, Method, Secret
+from heliograph.domain.connection.connection import (
+    CREDENTIAL,
+    Auth,
+    ClientAuth,
+    Connection,
+    ContentType,
+    KeyPlace,
+    Method,
+    OAuthGrant,
+    Secret,
+)
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.errors import Invalid
 
@@ -110,9 +120,9 @@ def posted(post: QueryDict, stored: frozenset[Secret], rule: Sequence[object], t
     fields: dict[str, object] = {name: texts[name].strip() for name in ("name", "content_type", "method")}
     fields |= {"auth": auth.value, "primary": "primary" in flags, "patient": "patient" in flags, "rule": list(rule)}
     fields |= {name: texts[name].strip() for name in OF_TYPE[auth]}
-    if auth is Auth.OAUTH2 and texts["grant"] == Grant.AUTHORIZATION_CODE.value:
+    if auth is Auth.OAUTH2 and texts["grant"] == OAuthGrant.AUTHORIZATION_CODE.value:
         fields["authorization_url"] = texts["authorization_url"].strip()
-    for name, default in (("grant", Grant.CLIENT_CREDENTIALS), ("key_place", KeyPlace.BEARER), ("client_auth", ClientAuth.AUTOMATIC)):
+    for name, default in (("grant", OAuthGrant.CLIENT_CREDENTIALS), ("key_place", KeyPlace.BEARER), ("client_auth", ClientAuth.AUTOMATIC)):
         if name in fields and not fields[name]:
             fields[name] = default.value
     if auth is Auth.KEY and fields["key_place"] == KeyPlace.BEARER.value:

@@ -21,7 +21,7 @@ from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
 from heliograph.deliveries.database import Reading, reading
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.connection.response_rule import FAILURES, Place, Then
+from heliograph.domain.connection.response_rule import FAILURES, ReplyPlace, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.saving import saving
@@ -276,10 +276,10 @@ def _condition(i: int, j: int, looks: Looks, errors: dict[str, str], *, alone: b
             label=_("Clause %(n)d, condition %(m)d looks at") % named,
             value=looks.place,
             options=[
-                Choice(Place.STATUS.value, _("the status")),
-                Choice(Place.BODY.value, _("the answer’s text")),
-                Choice(Place.JSON.value, _("JSON, at")),
-                Choice(Place.HEADER.value, _("the header")),
+                Choice(ReplyPlace.STATUS.value, _("the status")),
+                Choice(ReplyPlace.BODY.value, _("the answer’s text")),
+                Choice(ReplyPlace.JSON.value, _("JSON, at")),
+                Choice(ReplyPlace.HEADER.value, _("the header")),
             ],
         ),
         "name": Field(

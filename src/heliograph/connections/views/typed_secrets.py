@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.connections.vault import vault
-from heliograph.store.secrets import Place, SecretError
+from heliograph.store.secrets import SecretError, SecretPlace
 
 FIELD: Final = "typed"
 """The hidden field that carries the name."""
@@ -69,5 +69,5 @@ def _now() -> int:
     return int(timezone.now().timestamp())
 
 
-def _place(request: AccountRequest, form: str) -> Place:
-    return Place(request.account.pk, "typed", request.user.pk, form)
+def _place(request: AccountRequest, form: str) -> SecretPlace:
+    return SecretPlace(request.account.pk, "typed", request.user.pk, form)

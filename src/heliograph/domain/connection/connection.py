@@ -55,7 +55,7 @@ class KeyPlace(StrEnum):
     QUERY = "query"
 
 
-class Grant(StrEnum):
+class OAuthGrant(StrEnum):
     """OAuth2 Grant Type."""
 
     CLIENT_CREDENTIALS = "Client Credentials"
@@ -134,7 +134,7 @@ class Connection:
     user_name: str = ""
     key_place: KeyPlace = KeyPlace.BEARER
     key_name: str = ""
-    grant: Grant = Grant.CLIENT_CREDENTIALS
+    grant: OAuthGrant = OAuthGrant.CLIENT_CREDENTIALS
     client_id: str = ""
     authorization_url: str = ""
     access_token_url: str = ""
@@ -247,7 +247,7 @@ class Connection:
             needed.append(Secret.KEY)
         elif self.auth is Auth.OAUTH2:
             needed += ["client_id", Secret.CLIENT_SECRET, "access_token_url"]
-            if self.grant is Grant.AUTHORIZATION_CODE:
+            if self.grant is OAuthGrant.AUTHORIZATION_CODE:
                 needed.append("authorization_url")
         lacking = tuple(name for name in needed if name not in self.secrets and not getattr(self, name, ""))
         return lacking or (("connected",) if self.needs_connecting and self.connected != self.bond else ())
@@ -255,7 +255,7 @@ class Connection:
     @property
     def needs_connecting(self) -> bool:
         """Whether somebody has to sign in at the authority before it can be used."""
-        return self.auth is Auth.OAUTH2 and self.grant is Grant.AUTHORIZATION_CODE
+        return self.auth is Auth.OAUTH2 and self.grant is OAuthGrant.AUTHORIZATION_CODE
 
     @property
     def bond(self) -> str:
@@ -307,7 +307,7 @@ class Connection:
                 user_name=body.text("user_name"),
                 key_place=body.choice("key_place", KeyPlace, KeyPlace.BEARER),
                 key_name=body.text("key_name"),
-                grant=body.choice("grant", Grant, Grant.CLIENT_CREDENTIALS),
+                grant=body.choice("grant", OAuthGrant, OAuthGrant.CLIENT_CREDENTIALS),
                 client_id=body.text("client_id", longest=1_000),
                 authorization_url=body.text("authorization_url", longest=2_000),
                 access_token_url=body.text("access_token_url", longest=2_000),

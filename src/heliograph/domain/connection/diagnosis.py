@@ -22,7 +22,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.json_bodies import Body
 
 
-class Step(StrEnum):
+class TestStep(StrEnum):
     """The steps, in their order."""
 
     NAME = "name"
@@ -32,7 +32,7 @@ class Step(StrEnum):
     ANSWER = "answer"
 
 
-class Mark(StrEnum):
+class StepMark(StrEnum):
     """How a step went."""
 
     DONE = "done"
@@ -41,7 +41,7 @@ class Mark(StrEnum):
     NOT_NEEDED = "not needed"
 
 
-class Verdict(StrEnum):
+class TestVerdict(StrEnum):
     """How the test went."""
 
     TESTED = "tested"
@@ -96,20 +96,20 @@ class Finding(StrEnum):
 class Stepped:
     """One step. seconds: what it took, None where that is not known."""
 
-    step: Step
-    mark: Mark
+    step: TestStep
+    mark: StepMark
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TestReport:
     """A test of a connection.
 
     target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
     status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names.
     """
 
-    verdict: Verdict
+    verdict: TestVerdict
     steps: tuple[Stepped, ...]
     target: str
     sample: bool = False
@@ -120,8 +120,8 @@ class Report:
     moved: str = ""
 
     @property
-    def failed_at(self) -> Step | None:
-        return next((each.step for each in self.steps if each.mark is Mark.FAILED), None)
+    def failed_at(self) -> TestStep | None:
+        return next((each.step for each in self.steps if each.mark is StepMark.FAILED), None)
 
     def to_body(self) -> dict[str, object]:
         """The JSON that is kept of it."""
@@ -138,12 +138,12 @@ class Report:
         }
 
     @classmethod
-    def from_body(cls, value: Mapping[str, Any]) -> Report:
+    def from_body(cls, value: Mapping[str, Any]) -> TestReport:
         """Reads what was kept. Raises BodyError, KeyError or ValueError for what is none."""
         body = Body(value)
         return cls(
-            body.choice("verdict", Verdict),
-            tuple(Stepped(Step(step), Mark(mark), seconds) for step, mark, seconds in value["steps"]),
+            body.choice("verdict", TestVerdict),
+            tuple(Stepped(TestStep(step), StepMark(mark), seconds) for step, mark, seconds in value["steps"]),
             body.text("target", longest=1_000),
             body.flag("sample"),
             body.choice("finding", Finding) if body.has("finding") else None,
@@ -166,40 +166,40 @@ _CERTIFICATE: Final = {
     62: Finding.CERTIFICATE_NAME,
 }
 _FAILED: Final = {
-    Cause.BAD_REQUEST: (Step.NAME, Finding.URL),
-    Cause.DNS: (Step.NAME, Finding.NO_SUCH_NAME),
-    Cause.BLOCKED: (Step.CONNECT, Finding.BLOCKED),
-    Cause.REFUSED: (Step.CONNECT, Finding.REFUSED),
-    Cause.PROXY: (Step.CONNECT, Finding.PROXY),
-    Cause.GARBLED: (Step.ANSWER, Finding.NOT_HTTP),
-    Cause.EXCEPTION: (Step.CONNECT, Finding.OURSELVES),
+    Cause.BAD_REQUEST: (TestStep.NAME, Finding.URL),
+    Cause.DNS: (TestStep.NAME, Finding.NO_SUCH_NAME),
+    Cause.BLOCKED: (TestStep.CONNECT, Finding.BLOCKED),
+    Cause.REFUSED: (TestStep.CONNECT, Finding.REFUSED),
+    Cause.PROXY: (TestStep.CONNECT, Finding.PROXY),
+    Cause.GARBLED: (TestStep.ANSWER, Finding.NOT_HTTP),
+    Cause.EXCEPTION: (TestStep.CONNECT, Finding.OURSELVES),
 }
 
 
-def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[Step, Finding]:
+def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[TestStep, Finding]:
     """Where and why there was no answer. left: the request was written; connected: TCP was there; secure: TLS is wanted; verify: OpenSSL's result."""
     if cause is Cause.TLS:
-        return Step.TLS, _CERTIFICATE.get(verify, Finding.TLS)
+        return TestStep.TLS, _CERTIFICATE.get(verify, Finding.TLS)
     if cause in (Cause.TIMEOUT, Cause.RESET):
         if left:
-            return Step.ANSWER, Finding.SLOW if cause is Cause.TIMEOUT else Finding.CLOSED
-        return (Step.TLS, Finding.TLS) if connected and secure else (Step.CONNECT, Finding.UNREACHABLE)
-    return _FAILED.get(cause, (Step.CONNECT, Finding.OURSELVES))
+            return TestStep.ANSWER, Finding.SLOW if cause is Cause.TIMEOUT else Finding.CLOSED
+        return (TestStep.TLS, Finding.TLS) if connected and secure else (TestStep.CONNECT, Finding.UNREACHABLE)
+    return _FAILED.get(cause, (TestStep.CONNECT, Finding.OURSELVES))
 
 
 _STATUSES: Final = {
-    401: (Step.CREDENTIALS, Finding.UNAUTHORIZED),
-    403: (Step.CREDENTIALS, Finding.FORBIDDEN),
-    404: (Step.ANSWER, Finding.NOT_FOUND),
-    405: (Step.ANSWER, Finding.METHOD),
-    408: (Step.ANSWER, Finding.SLOW),
-    410: (Step.ANSWER, Finding.GONE),
-    413: (Step.ANSWER, Finding.TOO_LARGE),
-    415: (Step.ANSWER, Finding.CONTENT_TYPE),
-    429: (Step.ANSWER, Finding.BUSY),
-    502: (Step.ANSWER, Finding.AWAY),
-    503: (Step.ANSWER, Finding.AWAY),
-    504: (Step.ANSWER, Finding.AWAY),
+    401: (TestStep.CREDENTIALS, Finding.UNAUTHORIZED),
+    403: (TestStep.CREDENTIALS, Finding.FORBIDDEN),
+    404: (TestStep.ANSWER, Finding.NOT_FOUND),
+    405: (TestStep.ANSWER, Finding.METHOD),
+    408: (TestStep.ANSWER, Finding.SLOW),
+    410: (TestStep.ANSWER, Finding.GONE),
+    413: (TestStep.ANSWER, Finding.TOO_LARGE),
+    415: (TestStep.ANSWER, Finding.CONTENT_TYPE),
+    429: (TestStep.ANSWER, Finding.BUSY),
+    502: (TestStep.ANSWER, Finding.AWAY),
+    503: (TestStep.ANSWER, Finding.AWAY),
+    504: (TestStep.ANSWER, Finding.AWAY),
 }
 _SIGN_IN: Final = re.compile(
     r"(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|accounts?)(?:$|[/._?&=-])", re.IGNORECASE
@@ -208,18 +208,18 @@ _PASSWORD: Final = re.compile(rb"""<input[^>]{0,500}type\s*=\s*["']?password""",
 _PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
 
 
-def judged(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[Step, Finding] | None:
+def judged(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[TestStep, Finding] | None:
     """What is wrong with an answer; None: nothing. headers: by name in small letters."""
     if 200 <= status < 300:
         is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None
         if is_page and _PASSWORD.search(body):
-            return Step.CREDENTIALS, Finding.LOGIN
-        return (Step.ANSWER, Finding.PAGE) if is_page and wants_json else None
+            return TestStep.CREDENTIALS, Finding.LOGIN
+        return (TestStep.ANSWER, Finding.PAGE) if is_page and wants_json else None
     if 300 <= status < 400:
-        return (Step.CREDENTIALS, Finding.LOGIN) if _SIGN_IN.search(headers.get("location", "")) else (Step.ANSWER, Finding.MOVED)
+        return (TestStep.CREDENTIALS, Finding.LOGIN) if _SIGN_IN.search(headers.get("location", "")) else (TestStep.ANSWER, Finding.MOVED)
     if status in _STATUSES:
         return _STATUSES[status]
-    return Step.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
+    return TestStep.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
 
 
 def token_finding(refused: Refused, *, lost: bool, client: bool, error: str) -> Finding:

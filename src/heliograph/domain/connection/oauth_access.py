@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from heliograph.domain.connection.connection import Connection, Grant
+from heliograph.domain.connection.connection import Connection, OAuthGrant
 from heliograph.domain.delivery.outcomes import Cause, Refused
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 
@@ -24,7 +24,7 @@ CLAIM: Final = 45 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenResponse:
     """What an authority gave. life: how long the access token is good for, None where it did not say. refresh_token "": none, or the old one stays.
 
     in_body: whether the client's secret went in the body. holder: whom the access is of, as the authority calls them; "" where it does not say.
@@ -99,7 +99,7 @@ class Needed:
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
+class RenewalUnderWay:
     """Another process is asking; look again soon."""
 
 
@@ -110,7 +110,7 @@ class Closed:
     why: str
 
 
-type Standing = Usable | Needed | Busy | Closed
+type Standing = Usable | Needed | RenewalUnderWay | Closed
 
 
 def stand(connection: Connection, access: Access, now: int, *, refused: int = 0) -> Standing:
@@ -124,11 +124,11 @@ def stand(connection: Connection, access: Access, now: int, *, refused: int = 0)
             return Usable(access.access_token, access.generation, until, early, by if due and not isinstance(by, Closed) else None)
     if isinstance(by, Closed):
         return by
-    return Busy() if busy else Needed(by)
+    return RenewalUnderWay() if busy else Needed(by)
 
 
 def _way(connection: Connection, access: Access) -> Ask | Closed:
-    if connection.grant is Grant.CLIENT_CREDENTIALS:
+    if connection.grant is OAuthGrant.CLIENT_CREDENTIALS:
         return ByCredentials()
     if access.bond != connection.bond:
         return Closed("This connection is not connected yet, or its OAuth2 settings have changed since. Connect again.")

@@ -1,7 +1,7 @@
 """Composes the request that carries a payload to a connection (guide: Adding a Connection; C1, C2, M9).
 
-`prepare` does once per version of a connection what does not depend on the change; `Prepared.build` runs for each action. A header or URL
-that a change's data would make impossible is an `Invalid`: a validation error, never retried.
+`prepare` does once per version of a connection what does not depend on the change; `PreparedConnection.build` runs for each action. A header or URL
+that a change's data would make impossible is an `InvalidValues`: a validation error, never retried.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from heliograph.domain.connection.connection import (
 from heliograph.domain.connection.target_url import LONGEST_URL, URL, Rest, masked, parse_rest
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.rendering import Facts, Invalid, Problem, Rendered
+from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rendered, ValueProblem
 
 WEBHOOK_ID: Final = "webhook-id"
 AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
@@ -64,7 +64,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedConnection:
     """A connection with its secrets, ready to compose requests. It is a secret itself: never logged, never stored."""
 
     connection: Connection
@@ -87,21 +87,21 @@ class Prepared:
         self,
         payload: Rendered,
         headers: Rendered | None,
-        facts: Facts,
+        facts: FactSource,
         *,
         webhook_id: str,
         timezone: tzinfo = UTC,
         bearer: str | None = None,
         encode: Callable[[Json], bytes] = encode_json,
-    ) -> Request | Invalid:
+    ) -> Request | InvalidValues:
         """The request for one change.
 
         webhook_id: the action's stable id (D1). timezone: the event's, for dates in the URL. bearer: the access token of an OAuth2
         connection, which its caller fetches; without one the request carries no credentials. encode: writes the JSON.
         """
-        problems: list[Problem] = []
+        problems: list[ValueProblem] = []
         rest = self.rest.fill(facts, timezone)
-        if isinstance(rest, Problem):
+        if isinstance(rest, ValueProblem):
             problems.append(rest)
             rest = ""
         pairs = list(self.query)
@@ -113,17 +113,17 @@ class Prepared:
                 body = encode(payload.tree()) if self.sends_json else urlencode(payload.pairs()).encode()
             query = urlencode(pairs, quote_via=quote, safe="")
         except UnicodeEncodeError:
-            problems.append(Problem("payload", NO_TEXT))
+            problems.append(ValueProblem("payload", NO_TEXT))
             query = ""
         glue = "" if not query or rest.endswith(("?", "&")) else "&" if "?" in rest else "?"
         url = f"{self.connection.origin}{rest}{glue}{query}"
         if len(url) > LONGEST_URL:
-            problems.append(Problem(URL, f"is longer than {LONGEST_URL:,} characters"))
+            problems.append(ValueProblem(URL, f"is longer than {LONGEST_URL:,} characters"))
         if not self.query_is_free(payload):
-            problems.append(Problem(self.connection.key_name, AUTHENTICATES))
+            problems.append(ValueProblem(self.connection.key_name, AUTHENTICATES))
         sent = self._headers(headers, webhook_id, bearer, problems)
         if problems:
-            return Invalid(tuple(problems))
+            return InvalidValues(tuple(problems))
         hidden = self.hidden | headers.sealed if headers is not None else self.hidden
         return Request(self.connection.method.value, url, sent, body, hidden)
 
@@ -134,7 +134,7 @@ class Prepared:
         return all(name != self.connection.key_name for name, _ in payload.pairs())
 
     def _headers(
-        self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[Problem]
+        self, mapped: Rendered | None, webhook_id: str, bearer: str | None, problems: list[ValueProblem]
     ) -> tuple[tuple[str, str], ...]:
         """All headers in order. What a mapping sets comes instead of a fixed one or the content type of the same name."""
         found: dict[str, tuple[str, str]] = {}
@@ -144,9 +144,9 @@ class Prepared:
             found[name.lower()] = (name, value)
         for name, value in mapped.headers() if mapped else ():
             if name.lower() == self.connection.auth_header:
-                problems.append(Problem(name, AUTHENTICATES))
+                problems.append(ValueProblem(name, AUTHENTICATES))
             elif problem := header_rules.name_problem(name) or header_rules.value_problem(value):
-                problems.append(Problem(name, problem))
+                problems.append(ValueProblem(name, problem))
             else:
                 found[name.lower()] = (name, value.strip(" \t"))
         for name, value in self.auth:
@@ -155,11 +155,11 @@ class Prepared:
             found["authorization"] = ("Authorization", f"Bearer {check_secret(Secret.KEY, bearer)}")
         found[WEBHOOK_ID] = (WEBHOOK_ID, webhook_id)
         if sum(len(name) + len(value) for name, value in found.values()) > header_rules.MAX_TOGETHER:
-            problems.append(Problem("headers", header_rules.TOO_LONG))
+            problems.append(ValueProblem("headers", header_rules.TOO_LONG))
         return tuple(found.values())
 
 
-def prepare(connection: Connection, secrets: Mapping[str, str]) -> Prepared:
+def prepare(connection: Connection, secrets: Mapping[str, str]) -> PreparedConnection:
     """Joins a connection and its secrets, by name. Raises MissingSecret, and AddressError or ConnectionSetupError for a secret that no request can carry."""
     auth: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
@@ -176,7 +176,7 @@ def prepare(connection: Connection, secrets: Mapping[str, str]) -> Prepared:
             query = ((connection.key_name, key),)
     fixed = tuple((name, _fixed_value(name, value, secrets)) for name, value in connection.headers)
     rest = parse_rest(read_secret(secrets, Secret.PATH))
-    return Prepared(connection, rest, auth, query, fixed, _hidden(connection))
+    return PreparedConnection(connection, rest, auth, query, fixed, _hidden(connection))
 
 
 def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
@@ -194,12 +194,12 @@ def build(
     secrets: Mapping[str, str],
     payload: Rendered,
     headers: Rendered | None,
-    facts: Facts,
+    facts: FactSource,
     *,
     webhook_id: str,
     timezone: tzinfo = UTC,
     bearer: str | None = None,
-) -> Request | Invalid:
+) -> Request | InvalidValues:
     """`prepare` and `build` at once, for a preview or a test; whoever sends many keeps the prepared connection."""
     return prepare(connection, secrets).build(payload, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer)
 

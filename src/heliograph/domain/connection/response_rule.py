@@ -30,7 +30,7 @@ FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
 """What a clause may call a failure."""
 
 
-class Place(StrEnum):
+class ReplyPlace(StrEnum):
     """Where a condition looks."""
 
     STATUS = "status"
@@ -56,7 +56,7 @@ class Then(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class TargetReply:
     """An answer as rules see it. headers: names in small letters. body: as much as was read. blotted: takes credentials out of a text that is kept of it."""
 
     status: int
@@ -122,7 +122,7 @@ class Condition:
     Raises BodyError for what no condition can be.
     """
 
-    place: Place
+    place: ReplyPlace
     how: How
     name: str = ""
     values: tuple[str, ...] = ()
@@ -132,40 +132,40 @@ class Condition:
     texts: tuple[str, ...] = field(default=(), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.how is How.FILLED and (self.values or self.place is Place.STATUS):
+        if self.how is How.FILLED and (self.values or self.place is ReplyPlace.STATUS):
             raise BodyError("", "say which status, or what the text is compared with")
         if self.how is not How.FILLED and (not self.values or any(not value.strip() for value in self.values)):
             raise BodyError(self.how.value, "say what to compare with")
-        if self.name and self.place in (Place.STATUS, Place.BODY):
+        if self.name and self.place in (ReplyPlace.STATUS, ReplyPlace.BODY):
             raise BodyError("name", f"the {self.place} has no parts with names")
-        if self.place is Place.STATUS:
+        if self.place is ReplyPlace.STATUS:
             if self.how is not How.IS:
                 raise BodyError("contains", "a status is one, or in a range such as 200-299")
             object.__setattr__(self, "ranges", tuple(_range(value) for value in self.values))
-        elif self.place is Place.JSON:
+        elif self.place is ReplyPlace.JSON:
             try:
                 object.__setattr__(self, "path", parse_path(self.name, in_list=True))
             except PathError as error:
                 raise BodyError("name", str(error).removesuffix(".")) from None
-        elif self.place is Place.HEADER and not header_rules.is_name(self.name):
+        elif self.place is ReplyPlace.HEADER and not header_rules.is_name(self.name):
             raise BodyError("name", f"{self.name!r} is no name of a header")
         object.__setattr__(self, "texts", tuple(_folded(value) for value in self.values))
 
-    def holds(self, reply: Reply) -> bool:
+    def holds(self, reply: TargetReply) -> bool:
         """Whether the answer is as the condition says."""
         return self._fits(reply) != self.unless
 
-    def _fits(self, reply: Reply) -> bool:
+    def _fits(self, reply: TargetReply) -> bool:
         match self.place:
-            case Place.STATUS:
+            case ReplyPlace.STATUS:
                 return any(first <= reply.status <= last for first, last in self.ranges)
-            case Place.BODY:
+            case ReplyPlace.BODY:
                 return self._compare([reply.folded])
-            case Place.JSON:
+            case ReplyPlace.JSON:
                 if self.how is How.FILLED:
                     return look_up(reply.json, self.path) not in (ABSENT, None, "", [], {})
                 return self._compare([_folded(text) for text in reply.found(self.path)])
-            case Place.HEADER:
+            case ReplyPlace.HEADER:
                 name = self.name.lower()
                 return self._compare([_folded(value) for key, value in reply.headers if key == name])
             case _:
@@ -201,7 +201,7 @@ class Condition:
             values = body.texts(how.value, most=MAX_VALUES, longest=MAX_TEXT)
         elif not body.flag("filled"):
             raise BodyError(body.at("filled"), "expected true; what is not filled has unless")
-        place, name, unless = body.choice("in", Place), body.text("name", longest=MAX_TEXT), body.flag("unless")
+        place, name, unless = body.choice("in", ReplyPlace), body.text("name", longest=MAX_TEXT), body.flag("unless")
         try:
             return cls(place, how, name, values, unless)
         except BodyError as error:
@@ -244,10 +244,10 @@ class Clause:
             except PathError as error:
                 raise BodyError("shows", str(error).removesuffix(".")) from None
 
-    def holds(self, reply: Reply) -> bool:
+    def holds(self, reply: TargetReply) -> bool:
         return all(condition.holds(reply) for condition in self.conditions)
 
-    def message(self, reply: Reply) -> str:
+    def message(self, reply: TargetReply) -> str:
         """What the item page says: the clause's sentence and the target's own reason, which loses credentials before anything else."""
         said = self.says or f"The response rule says that this answer ({reply.status}) is a failure."
         reason = " ".join(reply.blotted(" ".join(reply.found(self.path))).split()) if self.path else ""
@@ -288,12 +288,12 @@ def read_rule(body: Body, key: str = "rule") -> Rule:
     return tuple(Clause.from_body(item, where) for where, item in body.items(key, most=MAX_CLAUSES))
 
 
-def first_match(rule: Rule, reply: Reply) -> int | None:
+def first_match(rule: Rule, reply: TargetReply) -> int | None:
     """The number of the clause that decides, counted from 0; None: the status does."""
     return reply.match(rule)
 
 
-def classify_reply(rule: Rule, reply: Reply, now: int) -> Delivered | Refused:
+def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refused:
     """What an answer means to a connection with this rule. now: microseconds, for a Retry-After that is a date."""
     asked = next((value for name, value in reply.headers if name == "retry-after"), None)
     number = first_match(rule, reply)
@@ -312,7 +312,7 @@ def classify_reply(rule: Rule, reply: Reply, now: int) -> Delivered | Refused:
     )
 
 
-def refuses_token(rule: Rule, reply: Reply) -> bool:
+def refuses_token(rule: Rule, reply: TargetReply) -> bool:
     """Whether the answer says that the access token is not (or no longer) good, though its status is not 401 (C4)."""
     number = first_match(rule, reply)
     return number is not None and rule[number].renew

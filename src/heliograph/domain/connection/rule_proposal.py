@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, Place, Reply, Rule, Then
+from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ReplyPlace, Rule, TargetReply, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up
@@ -46,16 +46,16 @@ SHORT: Final = 100
 """Characters of a text that is compared as a whole."""
 
 
-def propose(reply: Reply, then: Then) -> Rule:
+def propose(reply: TargetReply, then: Then) -> Rule:
     """A rule by which this answer, and others like it, mean `then`.
 
     What it goes by: a flag in JSON, else that it is a web page, else its text, else its status alone. Of success it also makes the rest of
     2xx a failure, and it counts what the target created and updated where it says so.
     """
     marks = _marks(reply)
-    status = Condition(Place.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
+    status = Condition(ReplyPlace.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
     if then is Then.FAILED:
-        category = Category.CONFIG if marks and marks[0].place is Place.HEADER else Category.GENERAL
+        category = Category.CONFIG if marks and marks[0].place is ReplyPlace.HEADER else Category.GENERAL
         return (Clause((status, *marks), then, category=category, says=_sentence(marks), shows=_reason(reply)),)
     leads = _leads(reply, status)
     rest = () if not marks or not 200 <= reply.status < 300 else (Clause((status,), Then.FAILED, says=_OTHER, shows=_reason(reply)),)
@@ -65,30 +65,30 @@ def propose(reply: Reply, then: Then) -> Rule:
 _OTHER: Final = "The target did not confirm it."
 
 
-def _marks(reply: Reply) -> tuple[Condition, ...]:
+def _marks(reply: TargetReply) -> tuple[Condition, ...]:
     """What tells this answer from others."""
     flag = _flag(reply)
     if flag is not None:
         path, text = flag
-        return (Condition(Place.JSON, How.IS, format_path(path), (text,)),)
+        return (Condition(ReplyPlace.JSON, How.IS, format_path(path), (text,)),)
     if reply.json is not ABSENT:
         return ()
     if _is_page(reply):
-        return (Condition(Place.HEADER, How.CONTAINS, "content-type", ("text/html",)),)
+        return (Condition(ReplyPlace.HEADER, How.CONTAINS, "content-type", ("text/html",)),)
     text = reply.text.strip()
     if not text:
         return ()
     if len(text) <= SHORT:
-        return (Condition(Place.BODY, How.IS, values=(text,)),)
+        return (Condition(ReplyPlace.BODY, How.IS, values=(text,)),)
     line = text.splitlines()[0].strip()[:SHORT]
-    return (Condition(Place.BODY, How.CONTAINS, values=(line or text[:SHORT].strip(),)),)
+    return (Condition(ReplyPlace.BODY, How.CONTAINS, values=(line or text[:SHORT].strip(),)),)
 
 
-def _is_page(reply: Reply) -> bool:
+def _is_page(reply: TargetReply) -> bool:
     return any(name == "content-type" and "text/html" in value.lower() for name, value in reply.headers)
 
 
-def _flag(reply: Reply) -> tuple[Path, str] | None:
+def _flag(reply: TargetReply) -> tuple[Path, str] | None:
     """The first plain value that says how it went: (where, what)."""
     for start in _starts(reply):
         for name in FLAGS:
@@ -100,7 +100,7 @@ def _flag(reply: Reply) -> tuple[Path, str] | None:
     return None
 
 
-def _starts(reply: Reply) -> list[Path]:
+def _starts(reply: TargetReply) -> list[Path]:
     """The objects in which to look: the answer itself, and the first record in it."""
     top: Path = (0,) if isinstance(reply.json, list) else ()
     starts: list[Path] = [top] if not top or isinstance(look_up(reply.json, top), dict) else []
@@ -114,7 +114,7 @@ def _is_writable(path: Path) -> bool:
     return len(format_path(path)) <= MAX_LENGTH
 
 
-def _reason(reply: Reply) -> str:
+def _reason(reply: TargetReply) -> str:
     """The path of the target's own words about it; "" where there are none."""
     for start in reversed(_starts(reply)):  # what is said of the record says more than what is said of the whole
         for name in REASONS:
@@ -124,13 +124,13 @@ def _reason(reply: Reply) -> str:
     return ""
 
 
-def _leads(reply: Reply, status: Condition) -> tuple[Clause, ...]:
+def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:
     """A clause for what was created and one for what was updated, where the answer tells."""
     for start in _starts(reply):
         created = (*start, "created")
         if isinstance(look_up(reply.json, created), bool):
             return tuple(
-                Clause((status, Condition(Place.JSON, How.IS, format_path(created), (text,))), Then.DELIVERED, lead)
+                Clause((status, Condition(ReplyPlace.JSON, How.IS, format_path(created), (text,))), Then.DELIVERED, lead)
                 for text, lead in (("true", Lead.CREATED), ("false", Lead.UPDATED))
             )
         for name in ("status", "action", "operation"):
@@ -138,7 +138,8 @@ def _leads(reply: Reply, status: Condition) -> tuple[Clause, ...]:
             value = look_up(reply.json, path)
             if isinstance(value, str) and value.strip().lower() in CREATED:
                 return tuple(
-                    Clause((status, Condition(Place.JSON, How.IS, format_path(path), (lead.value,))), Then.DELIVERED, lead) for lead in Lead
+                    Clause((status, Condition(ReplyPlace.JSON, How.IS, format_path(path), (lead.value,))), Then.DELIVERED, lead)
+                    for lead in Lead
                 )
     return ()
 
@@ -147,9 +148,9 @@ def _sentence(marks: tuple[Condition, ...]) -> str:
     if not marks:
         return "The response rule says that this answer is a failure."
     mark = marks[0]
-    if mark.place is Place.JSON:
+    if mark.place is ReplyPlace.JSON:
         text = f"The target said {mark.name}: {mark.values[0]}"
         return f"{text[:140]}."
-    if mark.place is Place.HEADER:
+    if mark.place is ReplyPlace.HEADER:
         return "The target answered with a web page: it may be a sign-in page, or the URL is wrong."
     return f"The target said: {mark.values[0][:120]}"

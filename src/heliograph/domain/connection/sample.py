@@ -8,12 +8,20 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from heliograph.domain.connection.connection import Auth
-from heliograph.domain.connection.request import Prepared, Request
+from heliograph.domain.connection.request import PreparedConnection, Request
 from heliograph.domain.connection.target_url import parse_rest
+from heliograph.domain.mapping.mapping import FixedText, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.mapping import Row, Text
-from heliograph.domain.mapping.rendering import Problem
-from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, SESSION_FIELDS, Group, Value, parse_source
+from heliograph.domain.mapping.rendering import ValueProblem
+from heliograph.domain.setup.fields import (
+    EVENT_FIELDS,
+    PROFILE_FIELDS,
+    REGISTRATION_FIELDS,
+    SESSION_FIELDS,
+    FieldGroup,
+    Value,
+    parse_source,
+)
 
 _PROFILE: Final[Mapping[str, str]] = {
     "pin": "SAMPLE-1",
@@ -46,7 +54,7 @@ class SampleFacts:
         area, _, name = source.removeprefix("previous.").partition(".")
         if area == "profile" and name in PROFILE_FIELDS:
             return _PROFILE.get(name, f"Sample {PROFILE_FIELDS[name]}")
-        if key.group in (Group.STANDARD_PROPERTIES, Group.CUSTOM_PROPERTIES):
+        if key.group in (FieldGroup.STANDARD_PROPERTIES, FieldGroup.CUSTOM_PROPERTIES):
             return False
         if name in _INSTANTS:
             return self._now
@@ -64,14 +72,16 @@ class SampleFacts:
 def sample_mapping() -> FieldMapping:
     """What is sent through a connection that no flow uses yet."""
     said = "This is a sample from Heliograph. Nobody has registered."
-    return FieldMapping("Sample", rows=(Row("text", (Text(said),)), Row("sample", (Text("yes"),))))
+    return FieldMapping("Sample", rows=(MappingRow("text", (FixedText(said),)), MappingRow("sample", (FixedText("yes"),))))
 
 
-def ask_test_url(prepared: Prepared, rest: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC) -> Request | Problem:
+def ask_test_url(
+    prepared: PreparedConnection, rest: str, facts: SampleFacts, *, bearer: str | None = None, zone: tzinfo = UTC
+) -> Request | ValueProblem:
     """A GET of the test URL as the connection authenticates. rest: the URL's path and query. Raises AddressError."""
     connection = prepared.connection
     filled = parse_rest(rest).fill(facts, zone)
-    if isinstance(filled, Problem):
+    if isinstance(filled, ValueProblem):
         return filled
     query = urlencode(prepared.query, quote_via=quote, safe="")
     glue = "" if not query or filled.endswith(("?", "&")) else "&" if "?" in filled else "?"

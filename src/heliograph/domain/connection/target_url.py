@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.mapping.rendering import Facts, Problem, problem_of
+from heliograph.domain.mapping.rendering import FactSource, ValueProblem, problem_of
 from heliograph.domain.mapping.transform import Unfit, text_of
 from heliograph.domain.setup.fields import FieldError, parse_source
 
@@ -37,14 +37,14 @@ class AddressError(HeliographError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class TargetAddress:
     """A URL, taken apart. origin: `https://host` or `https://host:port`, in small letters; rest: path and query as written, with chips."""
 
     origin: str
     rest: str
 
 
-def split_address(text: str, *, http: bool = False) -> Address:
+def split_address(text: str, *, http: bool = False) -> TargetAddress:
     """Takes a URL apart. http: whether an address without TLS is allowed (the operator says so per network, C6).
 
     Raises AddressError with a sentence that never repeats path or query. Host names have to be ASCII: the form encodes others first.
@@ -66,7 +66,7 @@ def split_address(text: str, *, http: bool = False) -> Address:
     if "#" in rest:
         raise AddressError("What follows # in a URL is never sent; leave it out.")
     parse_rest(rest)
-    return Address(_origin(found, http=http), rest if rest.startswith("/") else f"/{rest}")
+    return TargetAddress(_origin(found, http=http), rest if rest.startswith("/") else f"/{rest}")
 
 
 def _origin(found: re.Match[str], *, http: bool) -> str:
@@ -102,7 +102,7 @@ class Rest:
     texts: tuple[str, ...]
     chips: tuple[str, ...]
 
-    def fill(self, facts: Facts, zone: tzinfo) -> str | Problem:
+    def fill(self, facts: FactSource, zone: tzinfo) -> str | ValueProblem:
         """Path and query with the chips' values, percent-encoded; an empty one is a validation error (C2)."""
         if not self.chips:
             return self.texts[0]
@@ -113,14 +113,14 @@ class Rest:
             except Unfit as error:
                 return problem_of(URL, error)
             if not value:
-                return Problem(URL, f"holds the field {chip}, which is empty")
+                return ValueProblem(URL, f"holds the field {chip}, which is empty")
             try:
                 filled += [quote(value, safe=""), text]
             except UnicodeEncodeError:
-                return Problem(URL, f"holds the field {chip}, which is no valid text")
+                return ValueProblem(URL, f"holds the field {chip}, which is no valid text")
         whole = "".join(filled)
         if _has_dots(whole):
-            return Problem(URL, "would lead to another path, because a field in it holds /./, /../ or only dots")
+            return ValueProblem(URL, "would lead to another path, because a field in it holds /./, /../ or only dots")
         return whole
 
 

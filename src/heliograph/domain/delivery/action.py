@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import assert_never
 
-from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Invalid, Outcome, Refused
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category, GiveUp, RetryAt, RetryPolicy
 from heliograph.domain.errors import HeliographError
 
@@ -180,7 +180,7 @@ def after(current: OpenAction, began: OpenAction, outcome: Outcome, now: int, po
     match outcome:
         case Cut():
             return current
-        case Invalid():
+        case ValidationFailed():
             if not current.state.is_open:
                 return tried
             return replace(_at_rest(tried), state=ActionState.VALIDATION, queue=None, category=Category.VALIDATION, cause=Cause.INVALID)
@@ -282,7 +282,7 @@ FRONT = 0
 """The instant at which a submitted run is due: before all others."""
 
 
-class Verdict(StrEnum):
+class RunVerdict(StrEnum):
     """What judging a stuck run again says (F7, D7)."""
 
     TRIGGERED = "triggered"
@@ -315,7 +315,7 @@ class StuckRun:
         return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR)
 
 
-def stuck(run: int, verdict: Verdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
+def stuck(run: int, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
     """The Retry item of a run that its first decision left undecided."""
     category, cause = _stuck_by(verdict)
     first = policy.decide(category, 0, now, jitter=jitter)
@@ -323,13 +323,13 @@ def stuck(run: int, verdict: Verdict, now: int, policy: RetryPolicy, *, jitter: 
     return StuckRun(run, QueueStatus.RETRY, category, cause, first.due)
 
 
-def judged_again(run: StuckRun, verdict: Verdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
+def judged_again(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
     """The item after one more judging. Three by itself; one by hand uses none of them."""
     if not run.is_open:
         return run
-    if verdict is Verdict.TRIGGERED:
+    if verdict is RunVerdict.TRIGGERED:
         return replace(run, queue=QueueStatus.DONE, due_at=None)
-    if verdict is Verdict.NOT_SELECTED:
+    if verdict is RunVerdict.NOT_SELECTED:
         return replace(run, queue=QueueStatus.DONE, cause=Cause.NOT_SELECTED, due_at=None)
     category, cause = _stuck_by(verdict)
     tries = run.tries + (not run.by_hand)
@@ -347,5 +347,5 @@ def submit_run(run: StuckRun) -> StuckRun:
     return replace(run, queue=QueueStatus.ERROR if run.queue is QueueStatus.ERROR else QueueStatus.RETRY, due_at=FRONT)
 
 
-def _stuck_by(verdict: Verdict) -> tuple[Category, Cause]:
-    return (Category.SYSTEM, Cause.EXCEPTION) if verdict is Verdict.RAISED else (Category.CONFIG, Cause.UNTAGGED)
+def _stuck_by(verdict: RunVerdict) -> tuple[Category, Cause]:
+    return (Category.SYSTEM, Cause.EXCEPTION) if verdict is RunVerdict.RAISED else (Category.CONFIG, Cause.UNTAGGED)

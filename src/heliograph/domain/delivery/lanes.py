@@ -67,7 +67,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LaneChoice:
     """What a lane does next: the action to send, if any, what is superseded, and the state to store."""
 
     action: OpenAction | None
@@ -117,10 +117,10 @@ class Settlement:
     fresh_position: bool = True
 
 
-_NOTHING = Choice(None, (), LaneState.IDLE, Rank.LIVE, None)
+_NOTHING = LaneChoice(None, (), LaneState.IDLE, Rank.LIVE, None)
 
 
-def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: int) -> Choice:
+def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: int) -> LaneChoice:
     """What a lane with these open actions does next.
 
     Updates a record: the lowest first attempt that record() made and that is due; else the highest open version, once it is due.
@@ -132,12 +132,12 @@ def choose(does: Does, begun_version: int, actions: Iterable[OpenAction], now: i
     old = tuple(a for a in opened if a.version < begun_version) if does is Does.UPDATES else ()
     rest = [a for a in opened if a.version >= begun_version] if does is Does.UPDATES else opened
     if not rest:
-        return Choice(None, old, LaneState.IDLE, Rank.LIVE, None)
+        return LaneChoice(None, old, LaneState.IDLE, Rank.LIVE, None)
     best, wait = _updates(rest, now) if does is Does.UPDATES else _adds(rest, now)
     rank = min(action.rank for action in rest)
     if best is not None:
-        return Choice(best, old, LaneState.READY, rank, None)
-    return Choice(None, old, LaneState.WAITING, rank, wait)
+        return LaneChoice(best, old, LaneState.READY, rank, None)
+    return LaneChoice(None, old, LaneState.WAITING, rank, wait)
 
 
 def _updates(rest: Sequence[OpenAction], now: int) -> tuple[OpenAction | None, int | None]:

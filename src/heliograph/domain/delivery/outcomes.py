@@ -150,7 +150,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Invalid:
+class ValidationFailed:
     """The mapping found problems in the data (M5, M9): one sentence each."""
 
     problems: tuple[str, ...]
@@ -172,7 +172,7 @@ class Cut:
     left: bool = True
 
 
-type Outcome = Delivered | Refused | Invalid | CouldNotBegin | Cut
+type Outcome = Delivered | Refused | ValidationFailed | CouldNotBegin | Cut
 
 
 def may_have_left(outcome: Outcome) -> bool:
@@ -182,7 +182,7 @@ def may_have_left(outcome: Outcome) -> bool:
             return True
         case Refused(left=left) | Cut(left=left):
             return left
-        case Invalid() | CouldNotBegin():
+        case ValidationFailed() | CouldNotBegin():
             return False
         case _:
             assert_never(outcome)
@@ -237,22 +237,22 @@ def parse_retry_after(value: str | None, now: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class HoldConnection:
     """The target asked for a rest: nothing is sent through the connection before `until` (C8)."""
 
     until: int
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class PauseConnection:
     """The target says that it is gone for good (410): the connection is paused, and says so (C8)."""
 
 
-def effect_on_connection(outcome: Outcome, now: int) -> Hold | Pause | None:
+def effect_on_connection(outcome: Outcome, now: int) -> HoldConnection | PauseConnection | None:
     """What an outcome teaches about the whole connection."""
     if isinstance(outcome, Refused):
         if outcome.status == 410 and outcome.cause is Cause.ANSWER:
-            return Pause()
+            return PauseConnection()
         if outcome.retry_after > 0:
-            return Hold(now + min(outcome.retry_after, LONGEST_RETRY_AFTER))
+            return HoldConnection(now + min(outcome.retry_after, LONGEST_RETRY_AFTER))
     return None

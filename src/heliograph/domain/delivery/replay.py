@@ -17,7 +17,7 @@ SMALLEST_SHARE = 0.05
 """Of a connection's room: so much a replay gets even while live traffic would take all."""
 
 
-class Verdict(StrEnum):
+class ReplayVerdict(StrEnum):
     """What a replayed change would do (the dry run's columns)."""
 
     NEW = "new"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
     @property
     def is_sent(self) -> bool:
-        return self in (Verdict.NEW, Verdict.SAME, Verdict.DIFFERENT)
+        return self in (ReplayVerdict.NEW, ReplayVerdict.SAME, ReplayVerdict.DIFFERENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class ReplayRequest:
     """What would be sent: a digest of method, address, headers and body, without what differs in every request."""
 
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ReplayProblem:
     """Why nothing can be made of it, as a sentence."""
 
     message: str
@@ -69,11 +69,11 @@ class LastSent:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReplayRow:
     """One line of the dry run."""
 
     candidate: Candidate
-    verdict: Verdict
+    verdict: ReplayVerdict
     why: str = ""
 
 
@@ -98,33 +98,33 @@ def judge(
     *,
     does: Does,
     takes: bool,
-    rendered: Rendered | Problem | None,
+    rendered: ReplayRequest | ReplayProblem | None,
     last: LastSent | None,
     begun_version: int,
     why: str = "",
-) -> Row:
+) -> ReplayRow:
     """What replaying a change would do at one destination.
 
     takes: whether the flow's current rules take it; `why` is the reason where not. rendered: None where its content is gone.
     begun_version: the newest version of the subject for which a request to this destination may have left, 0 for none.
     """
     if not takes:
-        return Row(candidate, Verdict.FILTERED, why)
+        return ReplayRow(candidate, ReplayVerdict.FILTERED, why)
     if does is Does.UPDATES and candidate.version < begun_version:
-        return Row(candidate, Verdict.SUPERSEDED, f"Version {begun_version} was sent there already.")
+        return ReplayRow(candidate, ReplayVerdict.SUPERSEDED, f"Version {begun_version} was sent there already.")
     if rendered is None:
-        return Row(candidate, Verdict.WOULD_FAIL, "The content of this change is gone: its retention has ended.")
-    if isinstance(rendered, Problem):
-        return Row(candidate, Verdict.WOULD_FAIL, rendered.message)
+        return ReplayRow(candidate, ReplayVerdict.WOULD_FAIL, "The content of this change is gone: its retention has ended.")
+    if isinstance(rendered, ReplayProblem):
+        return ReplayRow(candidate, ReplayVerdict.WOULD_FAIL, rendered.message)
     if last is None:
-        return Row(candidate, Verdict.NEW)
-    return Row(candidate, Verdict.SAME if last.digest == rendered.digest else Verdict.DIFFERENT)
+        return ReplayRow(candidate, ReplayVerdict.NEW)
+    return ReplayRow(candidate, ReplayVerdict.SAME if last.digest == rendered.digest else ReplayVerdict.DIFFERENT)
 
 
-def summary(rows: Iterable[Row]) -> dict[Verdict, int]:
+def summary(rows: Iterable[ReplayRow]) -> dict[ReplayVerdict, int]:
     """How many of each, zeros included: the head of the dry run."""
     counted = Counter(row.verdict for row in rows)
-    return {verdict: counted[verdict] for verdict in Verdict}
+    return {verdict: counted[verdict] for verdict in ReplayVerdict}
 
 
 def replay_room(room: int, live_waiting: int) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from heliograph.domain.flow.configuration import AccountConfig
 
 
-class Lack(StrEnum):
+class FlowLack(StrEnum):
     """What can be missing; pages say it in words and lead to the place."""
 
     NAME = "name"
@@ -37,7 +37,7 @@ class Lack(StrEnum):
 class Missing:
     """One thing that a flow lacks: `of` names the list, the filter row (its number) or the destination (its id)."""
 
-    lack: Lack
+    lack: FlowLack
     of: str = ""
 
 
@@ -48,28 +48,28 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
     """Everything that the flow lacks, in the order of the page; empty = complete."""
     found: list[Missing] = []
     if not flow.name.strip():
-        found.append(Missing(Lack.NAME))
+        found.append(Missing(FlowLack.NAME))
     if flow.watch is None:
-        found.append(Missing(Lack.WATCH))
+        found.append(Missing(FlowLack.WATCH))
     else:
-        found += [Missing(Lack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
-    found += [Missing(Lack.LIST, name) for name in flow.emptied if Missing(Lack.LIST, name) not in found]
+        found += [Missing(FlowLack.LIST, name) for name in REQUIRED[flow.watch] if not flow.tags_of(name)]
+    found += [Missing(FlowLack.LIST, name) for name in flow.emptied if Missing(FlowLack.LIST, name) not in found]
     found += [
-        Missing(Lack.FILTER_VALUES, str(i))
+        Missing(FlowLack.FILTER_VALUES, str(i))
         for i, row in enumerate(flow.filters)
         if row.op.takes_values and not any(map(str.strip, row.values))
     ]
     if not flow.destinations:
-        found.append(Missing(Lack.DESTINATION))
+        found.append(Missing(FlowLack.DESTINATION))
     for d in flow.destinations:
         of = str(d.id)
         if not d.name.strip():
-            found.append(Missing(Lack.DESTINATION_NAME, of))
+            found.append(Missing(FlowLack.DESTINATION_NAME, of))
         connection = config.connections.get(d.connection) if d.connection is not None else None
         if connection is None or connection.lacks:
-            found.append(Missing(Lack.CONNECTION, of))
+            found.append(Missing(FlowLack.CONNECTION, of))
         if not d.action:
-            found.append(Missing(Lack.ACTION, of))
+            found.append(Missing(FlowLack.ACTION, of))
         found += _mappings(flow, d.payload_mapping, d.header_mapping, of, config)
     return tuple(found)
 
@@ -77,11 +77,11 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
 def _mappings(flow: Flow, payload: int | None, header: int | None, of: str, config: AccountConfig) -> list[Missing]:
     subject = SUBJECT_OF_WATCH[flow.watch] if flow.watch else None
     if payload is None or payload not in config.mappings:
-        return [Missing(Lack.PAYLOAD_MAPPING, of)]
+        return [Missing(FlowLack.PAYLOAD_MAPPING, of)]
     if not _fits(config, payload, "payload", subject):
-        return [Missing(Lack.FITTING_MAPPING, of)]
+        return [Missing(FlowLack.FITTING_MAPPING, of)]
     if header is not None and (header not in config.mappings or not _fits(config, header, "header", subject)):
-        return [Missing(Lack.HEADER_MAPPING, of)]
+        return [Missing(FlowLack.HEADER_MAPPING, of)]
     return []
 
 

@@ -52,7 +52,7 @@ def matches_plain(row: FilterRow, values: Values) -> bool:
     assert_never(row.op)
 
 
-class Compared:
+class ChangeComparison:
     """What filters compare of one change: each field is read and folded once, however many flows ask for it (I5)."""
 
     __slots__ = ("_account", "_change", "_event", "_values")

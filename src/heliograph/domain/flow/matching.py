@@ -15,14 +15,14 @@ from itertools import chain
 
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.filters import Compared, actual_values, is_of_event, matches
+from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event, matches
 from heliograph.domain.flow.flow import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
 from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import StandardProperty
 
 
-class Verdict(StrEnum):
+class FlowVerdict(StrEnum):
     """What became of a change at a flow: its run."""
 
     FILTERED = "filtered"
@@ -54,7 +54,7 @@ class GateName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GateResult:
     """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words."""
 
     name: GateName
@@ -65,11 +65,11 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FlowDecision:
     """A stored outcome: a run that is triggered, or not with a reason."""
 
     flow: Flow
-    verdict: Verdict
+    verdict: FlowVerdict
     reason: Reason | None = None
 
 
@@ -78,12 +78,12 @@ class Explanation:
     """Every gate up to and including the first that said no."""
 
     flow: Flow
-    verdict: Verdict
+    verdict: FlowVerdict
     reason: Reason | None
-    gates: tuple[Gate, ...]
+    gates: tuple[GateResult, ...]
 
     @property
-    def stopped_at(self) -> Gate | None:
+    def stopped_at(self) -> GateResult | None:
         return next((g for g in self.gates if not g.passed), None)
 
 
@@ -95,12 +95,12 @@ def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
     return Mode.LIVE
 
 
-def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> list[Decision]:
+def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> list[FlowDecision]:
     """The runs of a change, in the order of the flows' ids: only flows that take it (F6: a filtered run is not stored). mode: of the change, where it is known."""
     if not change.is_judged:
         return []
     out = []
-    compared = Compared(change, account, event)
+    compared = ChangeComparison(change, account, event)
     for candidate in _candidates(change, account, event, mode or mode_of(change, account, event)):
         decision = candidate.decision
         if candidate.rows or decision is None:
@@ -110,7 +110,7 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
                     continue
                 decision = decision or _activated(flow, change, account, event)
             except Exception:  # noqa: BLE001 -- one flow that cannot be decided becomes a Retry item; the change and the other flows go on
-                decision = Decision(flow, Verdict.NOT_TRIGGERED, Reason.FAILED)
+                decision = FlowDecision(flow, FlowVerdict.NOT_TRIGGERED, Reason.FAILED)
         out.append(decision)
     return out
 
@@ -121,7 +121,7 @@ class _Candidate:
 
     flow: Flow
     rows: tuple[FilterRow, ...]
-    decision: Decision | None
+    decision: FlowDecision | None
 
 
 def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:
@@ -141,8 +141,8 @@ def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode
 
 
 def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[_Candidate]:
-    compared = Compared(change, account, event)
-    shared: dict[tuple[int, Verdict | None, Reason | None], _Candidate] = vars(account).setdefault("_shared_candidates", {})
+    compared = ChangeComparison(change, account, event)
+    shared: dict[tuple[int, FlowVerdict | None, Reason | None], _Candidate] = vars(account).setdefault("_shared_candidates", {})
     for flow in _offered(change.facets, account):
         if flow.mode is not mode:
             continue
@@ -158,7 +158,7 @@ def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode:
         yield shared.setdefault((flow.id, verdict, reason), _Candidate(flow, rows, decision))
 
 
-def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> Decision | None:
+def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> FlowDecision | None:
     """One flow's decision on a change, None = filtered. So an untagged run is judged again (D7), in the mode that it was made in."""
     if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
         return None
@@ -170,7 +170,7 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
 
     as_if_running: does not ask whether the flow is active and complete, for one that is still being edited.
     """
-    gates: list[Gate] = []
+    gates: list[GateResult] = []
     try:
         mode = mode_of(change, account, event)
         for gate in chain(_gates_of_the_flow(flow, change, account, mode), _filter_gates(flow, change, account, event)):
@@ -178,13 +178,13 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
                 continue
             gates.append(gate)
             if not gate.passed:
-                return Explanation(flow, Verdict.FILTERED, None, tuple(gates))
+                return Explanation(flow, FlowVerdict.FILTERED, None, tuple(gates))
         lists = list(_activation(flow, change, account, event))
     except Exception:  # noqa: BLE001 -- as in decide()
-        return Explanation(flow, Verdict.NOT_TRIGGERED, Reason.FAILED, tuple(gates))
-    gates += [Gate(GateName.ACTIVATION, a.answer is _Answer.YES, a.name, _texts(a.wanted), _texts(sorted(a.carried))) for a in lists]
+        return Explanation(flow, FlowVerdict.NOT_TRIGGERED, Reason.FAILED, tuple(gates))
+    gates += [GateResult(GateName.ACTIVATION, a.answer is _Answer.YES, a.name, _texts(a.wanted), _texts(sorted(a.carried))) for a in lists]
     reason = _reason({a.answer for a in lists})
-    return Explanation(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason, tuple(gates))
+    return Explanation(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason, tuple(gates))
 
 
 def _texts(ids: Iterable[int]) -> tuple[str, ...]:
@@ -199,29 +199,33 @@ def _offered(facets: Facet, account: AccountConfig) -> Iterable[Flow]:
     return [found[id] for id in sorted(found)]
 
 
-def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision | None:
+def _narrowed(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision | None:
     """Filters and activation, for a flow that watches, runs and is of the change's mode."""
-    return _activated(flow, change, account, event) if Compared(change, account, event).passes(flow.filters) else None
+    return _activated(flow, change, account, event) if ChangeComparison(change, account, event).passes(flow.filters) else None
 
 
-def _activated(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Decision:
+def _activated(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> FlowDecision:
     reason = _reason({a.answer for a in _activation(flow, change, account, event)})
-    return Decision(flow, Verdict.NOT_TRIGGERED if reason else Verdict.TRIGGERED, reason)
+    return FlowDecision(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason)
 
 
-def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode: Mode) -> Iterator[Gate]:
+def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode: Mode) -> Iterator[GateResult]:
     watched = flow.watch is not None and bool(change.facets & flow.watch.facets) and change.is_judged
-    yield Gate(GateName.WATCH, watched, "" if change.is_judged else "quiet", (flow.watch.value,) if flow.watch else (), change.facets.words)
+    yield GateResult(
+        GateName.WATCH, watched, "" if change.is_judged else "quiet", (flow.watch.value,) if flow.watch else (), change.facets.words
+    )
     lacks = missing(flow, account) if flow.active else ()
     running = flow.active and not lacks and account.signal_enabled
-    yield Gate(GateName.ACTIVE, running, "" if flow.active else "inactive", ("active", "complete"), tuple(m.lack.value for m in lacks))
-    yield Gate(GateName.MODE, flow.mode is mode, "", (flow.mode.value,), (mode.value,))
+    yield GateResult(
+        GateName.ACTIVE, running, "" if flow.active else "inactive", ("active", "complete"), tuple(m.lack.value for m in lacks)
+    )
+    yield GateResult(GateName.MODE, flow.mode is mode, "", (flow.mode.value,), (mode.value,))
 
 
-def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[Gate]:
+def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[GateResult]:
     for i, row in enumerate(flow.filters):
         actual = actual_values(row.field, change, account, event)
-        yield Gate(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
+        yield GateResult(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
 
 
 class _Answer(StrEnum):

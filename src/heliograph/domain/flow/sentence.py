@@ -17,7 +17,7 @@ from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STAT
 from heliograph.domain.setup import fields
 
 
-class Gate(StrEnum):
+class SentenceGate(StrEnum):
     """What a change passes, in this order (F9)."""
 
     WATCH = "watch"
@@ -28,7 +28,7 @@ class Gate(StrEnum):
     DESTINATION = "destination"
 
 
-class State(StrEnum):
+class PartState(StrEnum):
     """How a chip looks. MISSING: to be filled before the flow runs; FAILED and WAITS: the connection's trouble; the rest after `judged`."""
 
     PLAIN = ""
@@ -41,37 +41,37 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SentencePart:
     """A text, or a chip. gate, of: the list, filter row or destination that it stands for. link: the kind and id of what it names (mapping, connection)."""
 
     text: str
     chip: bool = False
-    state: State = State.PLAIN
-    gate: Gate | None = None
+    state: PartState = PartState.PLAIN
+    gate: SentenceGate | None = None
     of: str = ""
     link: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ConnectionTrouble:
     """What is wrong with a connection now, in two or three words: "refused, 401"."""
 
-    state: State
+    state: PartState
     words: str
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class SentenceNames:
     """What the ids in a flow are called. What is not in it any more is shown as its key in brackets."""
 
     tags: Mapping[int, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     connections: Mapping[int, str] = field(default_factory=dict)
     mappings: Mapping[int, str] = field(default_factory=dict)
-    troubles: Mapping[int, Trouble] = field(default_factory=dict)
+    troubles: Mapping[int, ConnectionTrouble] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: AccountConfig, troubles: Mapping[int, Trouble] | None = None) -> Names:
+    def of(cls, config: AccountConfig, troubles: Mapping[int, ConnectionTrouble] | None = None) -> SentenceNames:
         """The names in force in an account's configuration. troubles: by connection id."""
         offered = fields.filter_fields(
             fields.Subject.REGISTRATION, profile_fields=config.profile_fields.values(), event_fields=config.event_fields.values()
@@ -122,38 +122,38 @@ _TAG_FIELDS: Final[Mapping[str, str]] = {fields.EVENT_TAGS: _("event tag"), fiel
 _HOLE: Final = re.compile(r"\{([a-z]+)\}")
 
 
-def parts(flow: Flow, names: Names, translate: Translate = str) -> list[Part]:
+def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[SentencePart]:
     """The sentence of a flow, complete or not, without the full stop."""
     return _Writer(names, translate).sentence(flow)
 
 
-def judged(found: Iterable[Part], gate: Gate | None, of: str = "") -> list[Part]:
+def judged(found: Iterable[SentencePart], gate: SentenceGate | None, of: str = "") -> list[SentencePart]:
     """The sentence with each chip marked: passed, stopped or not reached; what is missing stays missing. gate: where the change stopped, None = nowhere; of: which list or row of it."""
-    order = list(Gate)
+    order = list(SentenceGate)
     end = len(order) if gate is None else order.index(gate)
     marked = []
     for part in found:
-        if part.chip and part.gate is not None and part.state is not State.MISSING:
+        if part.chip and part.gate is not None and part.state is not PartState.MISSING:
             at = order.index(part.gate)
             stopped = at == end and (not of or part.of == of)
-            part = replace(part, state=State.PASSED if at < end else State.STOPPED if stopped else State.UNREAD)  # noqa: PLW2901
+            part = replace(part, state=PartState.PASSED if at < end else PartState.STOPPED if stopped else PartState.UNREAD)  # noqa: PLW2901
         marked.append(part)
     return marked
 
 
-def plain(found: Iterable[Part]) -> str:
+def plain(found: Iterable[SentencePart]) -> str:
     """The sentence as text, with its full stop. What is missing stands in brackets."""
-    return "".join(f"[{part.text}]" if part.state is State.MISSING else part.text for part in found) + "."
+    return "".join(f"[{part.text}]" if part.state is PartState.MISSING else part.text for part in found) + "."
 
 
 class _Writer:
     """Writes one sentence."""
 
-    def __init__(self, names: Names, translate: Translate) -> None:
+    def __init__(self, names: SentenceNames, translate: Translate) -> None:
         self.names = names
         self.translate = translate
 
-    def sentence(self, flow: Flow) -> list[Part]:
+    def sentence(self, flow: Flow) -> list[SentencePart]:
         out = self._opening(flow)
         if flow.watch not in (None, Watch.EVENT):
             out += self._more_lists(flow)
@@ -161,19 +161,19 @@ class _Writer:
             out += self._filter(row, str(number))
         return [*out, *self._destinations(flow.destinations)]
 
-    def _opening(self, flow: Flow) -> list[Part]:
+    def _opening(self, flow: Flow) -> list[SentencePart]:
         if flow.watch is None:
-            return self._filled(_("When {watch}"), watch=[self._missing(_("choose what to watch"), Gate.WATCH, "watch")])
+            return self._filled(_("When {watch}"), watch=[self._missing(_("choose what to watch"), SentenceGate.WATCH, "watch")])
         if flow.watch is Watch.REGISTRATION:
             if flow.statuses or flow.properties or {STATUSES, PROPERTIES} & set(flow.emptied):
                 return self._filled(_OPENINGS[flow.watch])
-            anyone = Part(self.translate(_("any registration")), chip=True, gate=Gate.ACTIVATION, of=STATUSES)
+            anyone = SentencePart(self.translate(_("any registration")), chip=True, gate=SentenceGate.ACTIVATION, of=STATUSES)
             return self._filled(_("When {anyone} is created or updated"), anyone=[anyone])
         name = _OPENING_LIST[flow.watch]
         return self._filled(_OPENINGS[flow.watch], tags=self._tags(flow, name))
 
-    def _more_lists(self, flow: Flow) -> list[Part]:
-        out: list[Part] = []
+    def _more_lists(self, flow: Flow) -> list[SentencePart]:
+        out: list[SentencePart] = []
         templates = {
             Watch.REGISTRATION: (STATUSES, _(", and its status is {tags}")),
             Watch.SESSION_STATUS: (STATUSES, _(", and registration status is {tags}")),
@@ -186,18 +186,18 @@ class _Writer:
                 out += self._filled(template, tags=self._tags(flow, name))
         return out
 
-    def _tags(self, flow: Flow, name: str) -> list[Part]:
+    def _tags(self, flow: Flow, name: str) -> list[SentencePart]:
         tags = [self.names.tags.get(tag, f"({tag})") for tag in flow.tags_of(name)]
-        return self._any_of(tags, Gate.ACTIVATION, name) if tags else [self._missing(_CHOOSE[name], Gate.ACTIVATION, name)]
+        return self._any_of(tags, SentenceGate.ACTIVATION, name) if tags else [self._missing(_CHOOSE[name], SentenceGate.ACTIVATION, name)]
 
-    def _filter(self, row: FilterRow, of: str) -> list[Part]:
-        label = Part(self._field(row.field))
+    def _filter(self, row: FilterRow, of: str) -> list[SentencePart]:
+        label = SentencePart(self._field(row.field))
         if not row.op.takes_values:
-            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=Gate.FILTERS, of=of)])
+            return self._filled(_ROWS[row.op], field=[replace(label, chip=True, gate=SentenceGate.FILTERS, of=of)])
         values = row.values
         if row.field in _TAG_FIELDS:
             values = tuple(self.names.tags.get(int(v), f"({v})") if v.isdecimal() else f"({v})" for v in values)
-        chips = self._any_of(values, Gate.FILTERS, of) if values else [self._missing(_("choose values"), Gate.FILTERS, of)]
+        chips = self._any_of(values, SentenceGate.FILTERS, of) if values else [self._missing(_("choose values"), SentenceGate.FILTERS, of)]
         return self._filled(_ROWS[row.op], field=[label], values=chips)
 
     def _field(self, key: str) -> str:
@@ -206,10 +206,10 @@ class _Writer:
         label = self.names.fields.get(key, f"({key})")
         return label if ".custom." in key else self.translate(label)
 
-    def _destinations(self, destinations: tuple[Destination, ...]) -> list[Part]:
+    def _destinations(self, destinations: tuple[Destination, ...]) -> list[SentencePart]:
         if not destinations:
             destinations = (Destination(id=0),)
-        out: list[Part] = []
+        out: list[SentencePart] = []
         for number, destination in enumerate(destinations):
             template = _(", send {mapping} to {connection}")
             if number:
@@ -217,37 +217,37 @@ class _Writer:
             out += self._filled(template, mapping=[self._mapping(destination)], connection=[self._connection(destination)])
         return out
 
-    def _mapping(self, destination: Destination) -> Part:
+    def _mapping(self, destination: Destination) -> SentencePart:
         id_, of = destination.payload_mapping, str(destination.id)
         if id_ is None or id_ not in self.names.mappings:
-            return self._missing(_("choose a mapping"), Gate.DESTINATION, of)
-        return Part(self.names.mappings[id_], chip=True, gate=Gate.DESTINATION, of=of, link=("mapping", id_))
+            return self._missing(_("choose a mapping"), SentenceGate.DESTINATION, of)
+        return SentencePart(self.names.mappings[id_], chip=True, gate=SentenceGate.DESTINATION, of=of, link=("mapping", id_))
 
-    def _connection(self, destination: Destination) -> Part:
+    def _connection(self, destination: Destination) -> SentencePart:
         id_, of = destination.connection, str(destination.id)
         if id_ is None or id_ not in self.names.connections:
-            return self._missing(_("choose a connection"), Gate.DESTINATION, of)
-        found = Part(self.names.connections[id_], chip=True, gate=Gate.DESTINATION, of=of, link=("connection", id_))
+            return self._missing(_("choose a connection"), SentenceGate.DESTINATION, of)
+        found = SentencePart(self.names.connections[id_], chip=True, gate=SentenceGate.DESTINATION, of=of, link=("connection", id_))
         trouble = self.names.troubles.get(id_)
         return replace(found, text=f"{found.text}: {trouble.words}", state=trouble.state) if trouble else found
 
-    def _any_of(self, values: Iterable[str], gate: Gate, of: str) -> list[Part]:
-        out: list[Part] = []
+    def _any_of(self, values: Iterable[str], gate: SentenceGate, of: str) -> list[SentencePart]:
+        out: list[SentencePart] = []
         for value in values:
             if out:
-                out.append(Part(self.translate(_(" or ")), gate=gate, of=of))
-            out.append(Part(value, chip=True, gate=gate, of=of))
+                out.append(SentencePart(self.translate(_(" or ")), gate=gate, of=of))
+            out.append(SentencePart(value, chip=True, gate=gate, of=of))
         return out
 
-    def _missing(self, text: str, gate: Gate, of: str) -> Part:
-        return Part(self.translate(text), chip=True, state=State.MISSING, gate=gate, of=of)
+    def _missing(self, text: str, gate: SentenceGate, of: str) -> SentencePart:
+        return SentencePart(self.translate(text), chip=True, state=PartState.MISSING, gate=gate, of=of)
 
-    def _filled(self, template: str, **holes: list[Part]) -> list[Part]:
+    def _filled(self, template: str, **holes: list[SentencePart]) -> list[SentencePart]:
         """The translated template, with parts in its holes. A hole that a translation misspells stays as it stands."""
-        out: list[Part] = []
+        out: list[SentencePart] = []
         for number, piece in enumerate(_HOLE.split(self.translate(template))):
             if number % 2:
-                out += holes.get(piece, [Part(f"{{{piece}}}")])
+                out += holes.get(piece, [SentencePart(f"{{{piece}}}")])
             elif piece:
-                out.append(Part(piece))
+                out.append(SentencePart(piece))
         return out

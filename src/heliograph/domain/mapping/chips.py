@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.mapping.mapping import Part, Source, Text
+from heliograph.domain.mapping.mapping import FixedText, Part, SourceValue
 
 BORDER = "{}"
 
@@ -24,11 +24,11 @@ def write_line(parts: Iterable[Part]) -> str:
     written: list[str] = []
     after_text = False
     for part in parts:
-        if isinstance(part, Source):
+        if isinstance(part, SourceValue):
             written.append(f"{{{part.key}}}")
         elif part.text:
             written.append((BORDER if after_text else "") + part.text.replace("{", "{{").replace("}", "}}"))
-        after_text = isinstance(part, Text) and (bool(part.text) or after_text)
+        after_text = isinstance(part, FixedText) and (bool(part.text) or after_text)
     return "".join(written)
 
 
@@ -39,13 +39,13 @@ def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[Part] =
     kept: chips that were there before: a field that still stands in the line keeps what is behind its chip, the first one that of the first.
     Raises LineError, with what is wrong and where.
     """
-    left = [part for part in kept if isinstance(part, Source)]
+    left = [part for part in kept if isinstance(part, SourceValue)]
     parts: list[Part] = []
     typed: list[str] = []
 
     def end_text() -> None:
         if typed:
-            parts.append(Text("".join(typed)))
+            parts.append(FixedText("".join(typed)))
             typed.clear()
 
     at = 0
@@ -73,9 +73,9 @@ def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[Part] =
     return tuple(parts)
 
 
-def _taken(left: list[Source], key: str) -> Source:
+def _taken(left: list[SourceValue], key: str) -> SourceValue:
     """The first chip of this field that is left, or a new one."""
     for number, source in enumerate(left):
         if source.key == key:
             return left.pop(number)
-    return Source(key)
+    return SourceValue(key)

@@ -34,7 +34,7 @@ NO_OPEN_TEXTS: Final = (
 )
 
 
-class Kind(StrEnum):
+class MappingKind(StrEnum):
     """What the mapping makes: the payload, or HTTP headers."""
 
     PAYLOAD = "payload"
@@ -91,7 +91,7 @@ class ValueMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceValue:
     """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
 
     key: str
@@ -102,17 +102,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class FixedText:
     """A chip with typed text, sent as typed."""
 
     text: str
 
 
-type Part = Source | Text
+type Part = SourceValue | FixedText
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MappingRow:
     """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). Raises MappingError."""
 
     target: str
@@ -132,8 +132,8 @@ class Row:
         object.__setattr__(self, "path", path)
 
     @property
-    def sources(self) -> Iterator[Source]:
-        return (part for part in self.parts if isinstance(part, Source))
+    def sources(self) -> Iterator[SourceValue]:
+        return (part for part in self.parts if isinstance(part, SourceValue))
 
     @property
     def form_name(self) -> str:
@@ -150,10 +150,10 @@ class Mapping:
     """
 
     name: str
-    kind: Kind = Kind.PAYLOAD
+    kind: MappingKind = MappingKind.PAYLOAD
     subject: Subject = Subject.REGISTRATION
     empty: EmptyPolicy = EmptyPolicy.KEY
-    rows: tuple[Row, ...] = ()
+    rows: tuple[MappingRow, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -165,25 +165,25 @@ class Mapping:
         for number, row in enumerate(self.rows, 1):
             self._check_target(number, row)
             self._check_parts(number, row)
-        if self.kind is Kind.HEADER:
+        if self.kind is MappingKind.HEADER:
             if len(self.rows) > headers.MAX_HEADERS:
                 raise MappingError(None, "rows", f"at most {headers.MAX_HEADERS} headers are possible, there are {len(self.rows)}")
             _refuse_twice(self.rows)
         else:
             _refuse_conflicts(self.rows)
 
-    def _check_target(self, number: int, row: Row) -> None:
+    def _check_target(self, number: int, row: MappingRow) -> None:
         if not row.target.strip():
             raise MappingError(number, "target", "the name of the target field is missing")
         if len(row.target) > MAX_TARGET:
             raise MappingError(number, "target", f"a name is at most {MAX_TARGET} characters long")
-        if self.kind is Kind.HEADER:
+        if self.kind is MappingKind.HEADER:
             if row.nested:
                 raise MappingError(number, "target", "a header cannot be nested")
             if problem := headers.name_problem(row.target):
                 raise MappingError(number, "target", f"{row.target!r} {problem}")
 
-    def _check_parts(self, number: int, row: Row) -> None:
+    def _check_parts(self, number: int, row: MappingRow) -> None:
         if len(row.parts) > MAX_PARTS:
             raise MappingError(number, "source", f"at most {MAX_PARTS} fields and texts are possible, there are {len(row.parts)}")
         if self.seals(row):
@@ -200,14 +200,14 @@ class Mapping:
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
 
-    def seals(self, row: Row) -> bool:
+    def seals(self, row: MappingRow) -> bool:
         """Whether the typed text of this row is kept sealed."""
-        return self.kind is Kind.HEADER and headers.is_secret_name(row.target)
+        return self.kind is MappingKind.HEADER and headers.is_secret_name(row.target)
 
     @cached_property
     def typed_secrets(self) -> dict[str, str]:
         """Names of headers whose text is kept sealed, with what stands there now: the text itself while it is being saved or sent, else SEALED."""
-        return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, Text)}
+        return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, FixedText)}
 
     @property
     def sealed(self) -> Mapping:
@@ -245,7 +245,7 @@ class Mapping:
         number: int | None = None
         try:
             body = Body(value)
-            name, kind, subject = body.text("name"), body.choice("kind", Kind, Kind.PAYLOAD), body.choice("subject", Subject)
+            name, kind, subject = body.text("name"), body.choice("kind", MappingKind, MappingKind.PAYLOAD), body.choice("subject", Subject)
             empty = body.choice("empty", EmptyPolicy, EmptyPolicy.KEY)
             rows = []
             for number, (_, item) in enumerate(body.items("rows", most=MAX_ROWS), 1):  # noqa: B007 - the error below names it
@@ -258,20 +258,20 @@ class Mapping:
         return cls(name=name, kind=kind, subject=subject, empty=empty, rows=tuple(rows)).sealed
 
 
-def _check_sealed(number: int, row: Row) -> None:
-    texts = [part.text for part in row.parts if isinstance(part, Text)]
+def _check_sealed(number: int, row: MappingRow) -> None:
+    texts = [part.text for part in row.parts if isinstance(part, FixedText)]
     if len(texts) > 1:
         raise MappingError(number, "source", "a header that is a credential by its name holds one typed text at most, which is kept sealed")
     if any(headers.SEALED in text and text != headers.SEALED for text in texts):
         raise MappingError(number, "source", f"{headers.SEALED} stands for the text that is kept sealed; type the whole text anew")
 
 
-def _with_text(row: Row, texts: Texts[str, str]) -> Row:
+def _with_text(row: MappingRow, texts: Texts[str, str]) -> MappingRow:
     text = texts[headers.sealed_field(row.target)]
-    return replace(row, parts=tuple(Text(text) if isinstance(part, Text) else part for part in row.parts))
+    return replace(row, parts=tuple(FixedText(text) if isinstance(part, FixedText) else part for part in row.parts))
 
 
-def _refuse_twice(rows: Sequence[Row]) -> None:
+def _refuse_twice(rows: Sequence[MappingRow]) -> None:
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         if row.target.lower() in seen:
@@ -279,7 +279,7 @@ def _refuse_twice(rows: Sequence[Row]) -> None:
         seen.add(row.target.lower())
 
 
-def _refuse_conflicts(rows: Sequence[Row]) -> None:
+def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
     """M2: two rows of one target, `a` beside `a.b`, a list that is an object too; and names that would be one in a form."""
     found: dict[Path, str] = {}  # every path and its beginnings: what stands there
     form_names: dict[str, Path] = {}
@@ -311,7 +311,7 @@ def _refuse_conflicts(rows: Sequence[Row]) -> None:
                 raise MappingError(number, "target", f"entry {step} of the list has a row, entry {step - 1} has none")
 
 
-def _row_body(row: Row) -> dict[str, object]:
+def _row_body(row: MappingRow) -> dict[str, object]:
     body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
     if row.type is not ValueType.TEXT:
         body["type"] = row.type.value
@@ -325,7 +325,7 @@ def _row_body(row: Row) -> dict[str, object]:
 
 def part_body(part: Part) -> dict[str, object]:
     """The JSON of one chip; `read_part` reads it back."""
-    if isinstance(part, Text):
+    if isinstance(part, FixedText):
         return {"text": part.text}
     body: dict[str, object] = {"source": part.key}
     if part.value_map is not None:
@@ -342,8 +342,8 @@ def part_body(part: Part) -> dict[str, object]:
     return body
 
 
-def _read_row(body: Body) -> Row:
-    return Row(
+def _read_row(body: Body) -> MappingRow:
+    return MappingRow(
         target=body.text("target", longest=MAX_TARGET),
         parts=tuple(read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
         type=body.choice("type", ValueType, ValueType.TEXT),
@@ -357,7 +357,7 @@ def _read_row(body: Body) -> Row:
 def read_part(body: Body) -> Part:
     """A chip from its body. Raises BodyError."""
     if body.has("text"):
-        return Text(body.text("text", longest=MAX_TEXT))
+        return FixedText(body.text("text", longest=MAX_TEXT))
     if not body.has("source"):
         raise BodyError(body.where, "a part is a source or a text")
     value_map = None
@@ -367,7 +367,7 @@ def read_part(body: Body) -> Part:
             body.choice("otherwise", Otherwise, Otherwise.KEEP),
             body.text("otherwise_text", longest=MAX_TEXT),
         )
-    return Source(
+    return SourceValue(
         key=body.text("source"),
         value_map=value_map,
         date_format=body.choice("date", DateFormat) if body.has("date") else None,
@@ -381,15 +381,15 @@ __all__ = [
     "DateFormat",
     "EmptyPolicy",
     "Escape",
-    "Kind",
+    "FixedText",
     "Mapping",
     "MappingError",
+    "MappingKind",
+    "MappingRow",
     "Otherwise",
     "Part",
-    "Row",
-    "Source",
+    "SourceValue",
     "Subject",
-    "Text",
     "ValueMap",
     "ValueType",
 ]

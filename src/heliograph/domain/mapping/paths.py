@@ -11,8 +11,8 @@ from typing import Final
 
 from heliograph.domain.errors import HeliographError
 
-type Step = str | int
-type Path = tuple[Step, ...]
+type PathStep = str | int
+type Path = tuple[PathStep, ...]
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
 MAX_DEPTH: Final = 16
@@ -28,7 +28,7 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
     """The steps of a written path. in_list: it may start with an entry, as where an answer is a list. Raises PathError, with what is wrong and where."""
     if len(text) > MAX_LENGTH:
         raise PathError(f"A path is at most {MAX_LENGTH} characters long.")
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     at = 0
     while at < len(text) or not steps:
         if text[at : at + 1] == "[":
@@ -57,7 +57,7 @@ def _end_of_name(text: str, at: int) -> int:
     return end
 
 
-def _bracket(text: str, at: int) -> tuple[Step, int]:
+def _bracket(text: str, at: int) -> tuple[PathStep, int]:
     """What stands in the bracket at `at`, and where it ends."""
     if text[at + 1 : at + 2] == '"':
         try:

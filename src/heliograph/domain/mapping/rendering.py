@@ -1,7 +1,7 @@
 """Turns a mapping and the facts of one change into what is sent (guide: Mappings, Preview Mapping; M4-M9).
 
 A mapping is compiled once, to one closure per row; `render` runs them. It gives a `Rendered`, which can be had as a JSON object, as the pairs
-of a form or query, or as headers, or an `Invalid` with every problem found: a validation error, never retried (M5). It raises nothing.
+of a form or query, or as headers, or an `InvalidValues` with every problem found: a validation error, never retried (M5). It raises nothing.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from datetime import tzinfo
 from typing import Final, Protocol
 
 from heliograph.domain.mapping import headers
-from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, Mapping, Row, ValueType
+from heliograph.domain.mapping.mapping import EmptyPolicy, Mapping, MappingKind, MappingRow, ValueType
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.source_readers import EMPTY, LEFT_OUT, Mark, ReadRow, compile_row
+from heliograph.domain.mapping.source_readers import EMPTY, LEFT_OUT, Marker, ReadRow, compile_row
 from heliograph.domain.mapping.transform import Unfit, text_of_plain
 from heliograph.domain.setup.fields import Value
 
 MAX_RENDERED: Final = 1_000_000  # characters of all values together
 
 
-class Facts(Protocol):
+class FactSource(Protocol):
     """What is known of one change, by source key."""
 
     def value(self, source: str, /) -> Value: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ValueProblem:
     """One validation error. `reason` holds nothing personal and may be counted and logged; `value` is the registrant's text, cut short."""
 
     target: str
@@ -40,10 +40,10 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Invalid:
+class InvalidValues:
     """Nothing can be sent for this change; trying again would change nothing."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[ValueProblem, ...]
 
 
 REQUIRED_AND_EMPTY: Final = "is required and empty"
@@ -51,10 +51,10 @@ TOO_LONG: Final = f"makes the request longer than {MAX_RENDERED:,} characters"
 _SHOWN: Final = 80
 
 
-def problem_of(target: str, error: Unfit) -> Problem:
+def problem_of(target: str, error: Unfit) -> ValueProblem:
     """The validation error that an unfit value makes in this target field."""
     value = error.value
-    return Problem(target, error.reason, value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
+    return ValueProblem(target, error.reason, value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class _Node:
     is_list: bool
     members: dict[str | int, _Node | int]
 
-    def build(self, values: list[Json | Mark]) -> dict[str, Json] | list[Json] | Mark:
+    def build(self, values: list[Json | Marker]) -> dict[str, Json] | list[Json] | Marker:
         """The object or list with the rows' values; what has only left-out rows is left out itself."""
         built = ((name, member.build(values) if isinstance(member, _Node) else values[member]) for name, member in self.members.items())
-        kept = [(name, value) for name, value in built if not isinstance(value, Mark)]
+        kept = [(name, value) for name, value in built if not isinstance(value, Marker)]
         if not kept:
             return LEFT_OUT
         return [value for _, value in kept] if self.is_list else {str(name): value for name, value in kept}
@@ -86,14 +86,14 @@ class _Step:
 
     target: str
     read: ReadRow
-    empty: Json | Mark  # what an empty one sends; EMPTY = it is required
+    empty: Json | Marker  # what an empty one sends; EMPTY = it is required
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
     """A compiled mapping."""
 
-    kind: Kind
+    kind: MappingKind
     steps: tuple[_Step, ...]
     names: tuple[str, ...]  # as in a form
     flat: bool  # no row is nested: the names are the members
@@ -133,7 +133,7 @@ def _sort_lists(node: _Node) -> None:
             _sort_lists(member)
 
 
-def _when_empty(row: Row, mapping: Mapping) -> Json | Mark:
+def _when_empty(row: MappingRow, mapping: Mapping) -> Json | Marker:
     if row.required:
         return EMPTY
     if mapping.empty is EmptyPolicy.LEAVE_OUT:
@@ -158,14 +158,14 @@ class Rendered:
 
     __slots__ = ("_template", "_values")
 
-    def __init__(self, template: _Template, values: list[Json | Mark]) -> None:
+    def __init__(self, template: _Template, values: list[Json | Marker]) -> None:
         self._template = template
         self._values = values
 
     def tree(self) -> dict[str, Json]:
         """The JSON body: an object, nested rows nested (M2)."""
         if self._template.flat:
-            return {name: value for name, value in zip(self._template.names, self._values, strict=True) if not isinstance(value, Mark)}
+            return {name: value for name, value in zip(self._template.names, self._values, strict=True) if not isinstance(value, Marker)}
         built = self._template.root.build(self._values)
         return built if isinstance(built, dict) else {}
 
@@ -176,7 +176,7 @@ class Rendered:
             value, name = self._values[number], self._template.names[number]
             if isinstance(value, list):
                 found += [(name, _form_text(entry)) for entry in value]
-            elif not isinstance(value, Mark):
+            elif not isinstance(value, Marker):
                 found.append((name, _form_text(value)))
         return found
 
@@ -191,13 +191,15 @@ class Rendered:
         for name, value in zip(self._template.names, self._values, strict=True):
             if isinstance(value, list):
                 found.append((name, ", ".join(_form_text(entry) for entry in value)))
-            elif not isinstance(value, Mark):
+            elif not isinstance(value, Marker):
                 found.append((name, _form_text(value)))
         return found
 
     def values(self) -> list[tuple[str, Json]]:
         """Target and value of each row that is sent, in the order of the rows: what a preview shows beside them."""
-        return [(step.target, value) for step, value in zip(self._template.steps, self._values, strict=True) if not isinstance(value, Mark)]
+        return [
+            (step.target, value) for step, value in zip(self._template.steps, self._values, strict=True) if not isinstance(value, Marker)
+        ]
 
 
 def _form_text(value: Json) -> str:
@@ -208,12 +210,12 @@ def _form_text(value: Json) -> str:
     return text_of_plain(value) if isinstance(value, (int, float)) else ""
 
 
-def render(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Rendered | Invalid:
+def render(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> Rendered | InvalidValues:
     """Works out every row for one change. timezone: the event's, for dates and instants (M9)."""
     template = _template(mapping)
     value_of = facts.value
-    values: list[Json | Mark] = []
-    problems: list[Problem] = []
+    values: list[Json | Marker] = []
+    problems: list[ValueProblem] = []
     size = 0
     for step in template.steps:
         try:
@@ -224,22 +226,22 @@ def render(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Rendered | In
         if value is EMPTY:
             value = step.empty
             if value is EMPTY:
-                problems.append(Problem(step.target, REQUIRED_AND_EMPTY))
+                problems.append(ValueProblem(step.target, REQUIRED_AND_EMPTY))
         elif type(value) is str:
             size += len(value)
         elif isinstance(value, list):
             size += sum(len(entry) for entry in value if isinstance(entry, str))
         if size > MAX_RENDERED:
-            problems.append(Problem(step.target, TOO_LONG))
+            problems.append(ValueProblem(step.target, TOO_LONG))
             break
         values.append(value)
-    if template.kind is Kind.HEADER and not problems:
+    if template.kind is MappingKind.HEADER and not problems:
         problems = _header_problems(template, values)
-    return Invalid(tuple(problems)) if problems else Rendered(template, values)
+    return InvalidValues(tuple(problems)) if problems else Rendered(template, values)
 
 
-def _header_problems(template: _Template, values: list[Json | Mark]) -> list[Problem]:
-    return [Problem(name, reason) for name, value in Rendered(template, values).headers() if (reason := headers.value_problem(value))]
+def _header_problems(template: _Template, values: list[Json | Marker]) -> list[ValueProblem]:
+    return [ValueProblem(name, reason) for name, value in Rendered(template, values).headers() if (reason := headers.value_problem(value))]
 
 
 # --- Preview Mapping
@@ -252,7 +254,7 @@ class Hole(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class MappingPreview:
     """What a mapping would send for one change, with holes where a row has a validation error (M7).
 
     values: of each row, in their order; problems: by the row's place, from 0; left_out: rows that are not sent (M6).
@@ -260,17 +262,17 @@ class Preview:
 
     rendered: Rendered
     values: tuple[Json, ...]
-    problems: dict[int, Problem]
+    problems: dict[int, ValueProblem]
     left_out: frozenset[int]
 
 
-def preview(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Preview:
+def preview(mapping: Mapping, facts: FactSource, *, timezone: tzinfo) -> MappingPreview:
     """Works out every row as `render` does, each by itself: one that fails leaves a hole, and the others are shown all the same."""
     template = _template(mapping)
-    values: list[Json | Mark] = []
-    problems: dict[int, Problem] = {}
+    values: list[Json | Marker] = []
+    problems: dict[int, ValueProblem] = {}
     for number, step in enumerate(template.steps):
-        value: Json | Mark
+        value: Json | Marker
         try:
             value = step.read(facts.value, timezone)
         except Unfit as error:
@@ -279,16 +281,18 @@ def preview(mapping: Mapping, facts: Facts, *, timezone: tzinfo) -> Preview:
         if value is EMPTY:
             value = step.empty
         if value is EMPTY:
-            problems[number] = Problem(step.target, REQUIRED_AND_EMPTY)
+            problems[number] = ValueProblem(step.target, REQUIRED_AND_EMPTY)
             value = Hole(REQUIRED_AND_EMPTY)
-        if template.kind is Kind.HEADER and not isinstance(value, (Mark, Hole)):
+        if template.kind is MappingKind.HEADER and not isinstance(value, (Marker, Hole)):
             ((_, text),) = Rendered(replace(template, names=(template.names[number],)), [value]).headers()
             if reason := headers.value_problem(text):
-                problems[number] = Problem(step.target, reason)
+                problems[number] = ValueProblem(step.target, reason)
                 value = Hole(reason)
         values.append(value)
-    if not problems and isinstance(whole := render(mapping, facts, timezone=timezone), Invalid):
+    if not problems and isinstance(whole := render(mapping, facts, timezone=timezone), InvalidValues):
         number = next(n for n, step in enumerate(template.steps) if step.target == whole.problems[0].target)
         problems[number] = whole.problems[0]  # all rows together are too long
-    shown = tuple(None if isinstance(value, Mark) else value for value in values)
-    return Preview(Rendered(template, values), shown, problems, frozenset(n for n, value in enumerate(values) if isinstance(value, Mark)))
+    shown = tuple(None if isinstance(value, Marker) else value for value in values)
+    return MappingPreview(
+        Rendered(template, values), shown, problems, frozenset(n for n, value in enumerate(values) if isinstance(value, Marker))
+    )

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from heliograph.domain.mapping.headers import sealed_field
-from heliograph.domain.mapping.mapping import Mapping, Row, Source, Text
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, SourceValue
 from heliograph.domain.setup.configuration import AccountSetup
-from heliograph.domain.setup.fields import Group, SourceKey, parse_source
+from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_source
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class GonePart:
     """A chip that is left out. row: its number, from 0; key: of its source field, "" of a text that was kept sealed; alone: the row has no field without it; text: what goes with it."""
 
     row: int
@@ -32,7 +32,7 @@ class Restorable:
     """A version as it would be saved now, and what it lost by it."""
 
     mapping: Mapping
-    gone: tuple[Gone, ...] = ()
+    gone: tuple[GonePart, ...] = ()
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -46,28 +46,28 @@ def is_there(key: SourceKey, config: AccountSetup) -> bool:
         return True
     if key.tag_kind is not None:
         return key.id in config.tags and key.tag_kind in config.tags[key.id].kinds
-    return key.id in (config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields)
+    return key.id in (config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields)
 
 
 def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> Restorable:
     """mapping: a past version. sealed: the fields of texts that are kept sealed today."""
-    gone: list[Gone] = []
+    gone: list[GonePart] = []
     lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
     rows = tuple(_without_text(n, row, gone) if row.target in lost else _row(n, row, config, gone) for n, row in enumerate(mapping.rows))
     return Restorable(replace(mapping, rows=rows), tuple(gone))
 
 
-def _without_text(n: int, row: Row, gone: list[Gone]) -> Row:
-    gone.append(Gone(n, row.target, "", alone=True))
+def _without_text(n: int, row: MappingRow, gone: list[GonePart]) -> MappingRow:
+    gone.append(GonePart(n, row.target, "", alone=True))
     return replace(row, parts=())
 
 
-def _row(n: int, row: Row, config: AccountSetup, gone: list[Gone]) -> Row:
+def _row(n: int, row: MappingRow, config: AccountSetup, gone: list[GonePart]) -> MappingRow:
     lost = [source.key for source in row.sources if not is_there(parse_source(source.key), config)]
     if not lost:
         return row
-    parts = tuple(part for part in row.parts if isinstance(part, Text) or part.key not in lost)
-    alone = not any(isinstance(part, Source) for part in parts)
-    text = "".join(part.text for part in parts if isinstance(part, Text)) if alone else ""
-    gone += [Gone(n, row.target, key, alone, text) for key in dict.fromkeys(lost)]
+    parts = tuple(part for part in row.parts if isinstance(part, FixedText) or part.key not in lost)
+    alone = not any(isinstance(part, SourceValue) for part in parts)
+    text = "".join(part.text for part in parts if isinstance(part, FixedText)) if alone else ""
+    gone += [GonePart(n, row.target, key, alone, text) for key in dict.fromkeys(lost)]
     return replace(row, parts=() if alone else parts)

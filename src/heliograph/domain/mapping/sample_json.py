@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
-from heliograph.domain.mapping.mapping import MAX_ROWS, MAX_TARGET, MappingError, Row, ValueType
+from heliograph.domain.mapping.mapping import MAX_ROWS, MAX_TARGET, MappingError, MappingRow, ValueType
 from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX, Json, Path, format_path
 
 MAX_SAMPLE: Final = 500_000  # characters
 
 
-def rows_from_sample(text: str) -> tuple[Row, ...]:
+def rows_from_sample(text: str) -> tuple[MappingRow, ...]:
     """The rows that a sample asks for, without sources. Raises MappingError for what is no JSON object, is too deep or too large."""
     if len(text) > MAX_SAMPLE:
         raise _refusal(f"it is longer than {MAX_SAMPLE:,} characters")
@@ -32,7 +32,7 @@ def rows_from_sample(text: str) -> tuple[Row, ...]:
         raise _refusal("a request is one object: paste a single entry of this list, from { to }")
     if not isinstance(sample, dict):
         raise _refusal("a sample is an object, from { to }")
-    rows: list[Row] = []
+    rows: list[MappingRow] = []
     for path, kind in _leaves((), sample):
         if len(rows) == MAX_ROWS:
             raise _refusal(f"it has more than {MAX_ROWS} fields")
@@ -40,11 +40,11 @@ def rows_from_sample(text: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def new_rows(existing: Sequence[Row], sample: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+def new_rows(existing: Sequence[MappingRow], sample: Sequence[MappingRow]) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
     """The sample's rows that can be added to the existing ones, and those that are there already (they stay as they are)."""
     there = [row.path for row in existing]
-    new: list[Row] = []
-    known: list[Row] = []
+    new: list[MappingRow] = []
+    known: list[MappingRow] = []
     for row in sample:
         (known if any(_overlap(row.path, path) for path in there) else new).append(row)
     return tuple(new), tuple(known)
@@ -55,12 +55,12 @@ def _overlap(one: Path, other: Path) -> bool:
     return one[:shorter] == other[:shorter]
 
 
-def _row(path: Path, kind: ValueType) -> Row:
+def _row(path: Path, kind: ValueType) -> MappingRow:
     nested = len(path) > 1
     target = format_path(path) if nested else str(path[0])
     if len(target) > MAX_TARGET:
         raise _refusal(f"the name {target[:40]}… is longer than {MAX_TARGET} characters")
-    return Row(target=target, type=kind, nested=nested)
+    return MappingRow(target=target, type=kind, nested=nested)
 
 
 def _leaves(path: Path, value: Json) -> Iterator[tuple[Path, ValueType]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import Final
 
-from heliograph.domain.mapping.mapping import Otherwise, Row, Source, Text, ValueMap, ValueType
+from heliograph.domain.mapping.mapping import FixedText, MappingRow, Otherwise, SourceValue, ValueMap, ValueType
 from heliograph.domain.mapping.paths import Json
 from heliograph.domain.mapping.transform import CASES, ESCAPES, Unfit, boolean_of, formatted, number_of, text_of, texts_of, trim
 from heliograph.domain.setup.fields import Value
@@ -14,15 +14,15 @@ from heliograph.domain.setup.fields import Value
 NOT_MAPPED: Final = "is not in the value map"
 
 
-class Mark:
+class Marker:
     """A value that is none."""
 
 
-EMPTY: Final = Mark()  # all source parts of the row are empty
-LEFT_OUT: Final = Mark()  # the row is not sent
+EMPTY: Final = Marker()  # all source parts of the row are empty
+LEFT_OUT: Final = Marker()  # the row is not sent
 
 type ValueOf = Callable[[str], Value]
-type ReadRow = Callable[[ValueOf, tzinfo], Json | Mark]
+type ReadRow = Callable[[ValueOf, tzinfo], Json | Marker]
 type _Read = Callable[[Value, tzinfo], str]
 type _Change = Callable[[str], str]
 
@@ -68,7 +68,7 @@ def _chain(changes: list[_Change]) -> _Change:
     return change
 
 
-def _entry_change(source: Source, row: Row, case: _Change | None) -> _Change:
+def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) -> _Change:
     """What is done to each text of a source: trim, value map, case, escape. `case` is given where it has to come before an escape."""
     escape = [ESCAPES[source.escape]] if source.escape else []
     before = [trim] if row.trim else []
@@ -88,7 +88,7 @@ def _entry_change(source: Source, row: Row, case: _Change | None) -> _Change:
     return _chain([*before, _value_map(listed, keep)])
 
 
-def _texts_reader(source: Source, row: Row, case: _Change | None) -> Callable[[Value, tzinfo], list[str]]:
+def _texts_reader(source: SourceValue, row: MappingRow, case: _Change | None) -> Callable[[Value, tzinfo], list[str]]:
     """Reads a source as the entries of a list; none = empty."""
     change, date_format = _entry_change(source, row, case), source.date_format
     if_empty = [case(source.if_empty) if case else source.if_empty] if source.if_empty else []
@@ -104,7 +104,7 @@ def _texts_reader(source: Source, row: Row, case: _Change | None) -> Callable[[V
     return read
 
 
-def _reader(source: Source, row: Row, case: _Change | None) -> _Read:
+def _reader(source: SourceValue, row: MappingRow, case: _Change | None) -> _Read:
     """Reads a source as one text; "" = empty."""
     if not (source.value_map or source.date_format or source.if_empty or source.escape or case):
         if not row.trim:
@@ -128,13 +128,13 @@ def _reader(source: Source, row: Row, case: _Change | None) -> _Read:
 # --- one row
 
 
-def _typed(row: Row) -> Callable[[str], Json]:
+def _typed(row: MappingRow) -> Callable[[str], Json]:
     if row.type in (ValueType.NUMBER, ValueType.NUMBERS):
         return number_of
     return boolean_of if row.type is ValueType.BOOLEAN else _same
 
 
-def compile_row(row: Row) -> ReadRow:
+def compile_row(row: MappingRow) -> ReadRow:
     """What reads the row: its value, or EMPTY where all its source parts are. Raises Unfit for a value that does not fit."""
     case = CASES[row.case] if row.case else None
     # An escape writes letters of its own (&amp;), which a later case would break: there each part takes the case by itself, before.
@@ -144,24 +144,24 @@ def compile_row(row: Row) -> ReadRow:
     if not row.parts:
         return lambda _value_of, _zone: EMPTY
     late = None if early else case
-    if len(row.parts) == 1 and isinstance(row.parts[0], Source):
+    if len(row.parts) == 1 and isinstance(row.parts[0], SourceValue):
         return _single(row, row.parts[0], early, late)
     return _line(row, early, late)
 
 
-def _single(row: Row, source: Source, early: _Change | None, late: _Change | None) -> ReadRow:
+def _single(row: MappingRow, source: SourceValue, early: _Change | None, late: _Change | None) -> ReadRow:
     key, read, typed = source.key, _reader(source, row, early), _typed(row)
     ends = row.trim
     if read is text_of and typed is _same and not late and not ends:  # the usual row: a field as it is
 
-        def read_plain(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+        def read_plain(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
             value = value_of(key)
             text = value if type(value) is str else text_of(value, zone)
             return EMPTY if not text or text.isspace() else text
 
         return read_plain
 
-    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
         text = read(value_of(key), zone)
         if not text or text.isspace():
             return EMPTY
@@ -172,14 +172,14 @@ def _single(row: Row, source: Source, early: _Change | None, late: _Change | Non
     return read_row
 
 
-def _line(row: Row, early: _Change | None, late: _Change | None) -> ReadRow:
+def _line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadRow:
     typed, ends, has_sources = _typed(row), row.trim, any(row.sources)
     pieces: list[tuple[str, _Read | None]] = [  # typed text, or a source key with its reader
-        ((early(part.text) if early else part.text), None) if isinstance(part, Text) else (part.key, _reader(part, row, early))
+        ((early(part.text) if early else part.text), None) if isinstance(part, FixedText) else (part.key, _reader(part, row, early))
         for part in row.parts
     ]
 
-    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
         texts, filled = [], not has_sources
         for text, read in pieces:
             found = text if read is None else read(value_of(text), zone)
@@ -196,17 +196,17 @@ def _line(row: Row, early: _Change | None, late: _Change | None) -> ReadRow:
     return read_row
 
 
-def _list_row(row: Row, case: _Change | None) -> ReadRow:
+def _list_row(row: MappingRow, case: _Change | None) -> ReadRow:
     """Each part adds its entries; trim and case are for each entry."""
     typed, has_sources = _typed(row), any(row.sources)
     pieces: list[tuple[str, Callable[[Value, tzinfo], list[str]] | None]] = [
         (_chain([*([case] if case else []), *([str.strip] if row.trim else [])])(part.text), None)
-        if isinstance(part, Text)
+        if isinstance(part, FixedText)
         else (part.key, _texts_reader(part, row, case))
         for part in row.parts
     ]
 
-    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Mark:
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
         entries: list[Json] = []
         filled = bool(pieces) and not has_sources
         for text, read in pieces:

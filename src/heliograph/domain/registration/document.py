@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from heliograph.domain.registration.change import KEEP, Upsert
-from heliograph.domain.registration.document_values import NO, YES, Reader, shown
+from heliograph.domain.registration.document_values import NO, YES, DocumentReader, shown
 from heliograph.domain.setup.configuration import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.names import NameIndex
@@ -26,7 +26,7 @@ KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "orde
 
 def address(document: Mapping[str, object]) -> tuple[str, str]:
     """(event code, registration code) that a document names. Raises Refused."""
-    reader = Reader()
+    reader = DocumentReader()
     event = reader.code(document.get("event"), "event", 25)
     code = reader.code(document.get("code"), "code", MAX_CODE)
     reader.stop()
@@ -35,7 +35,7 @@ def address(document: Mapping[str, object]) -> tuple[str, str]:
 
 def resolve(document: Mapping[str, object], account: AccountSetup, event: EventConfig) -> Upsert:
     """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises Refused with every problem that it has, at most MOST_PROBLEMS."""
-    read = Reader()
+    read = DocumentReader()
     for name in document:
         if name not in KNOWN:
             read.problem(str(name), "is not a field of a registration.", KNOWN, name)
@@ -58,7 +58,7 @@ def resolve(document: Mapping[str, object], account: AccountSetup, event: EventC
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class SetupNames:
     """What documents may name in an event."""
 
     statuses: NameIndex[int]
@@ -71,12 +71,12 @@ class Names:
     questions: NameIndex[Field]
 
 
-def names_of(account: AccountSetup, event: EventConfig) -> Names:
+def names_of(account: AccountSetup, event: EventConfig) -> SetupNames:
     """Folded once per version of both."""
     kept = event.beside(account)
-    found: Names | None = kept.get(Names)
+    found: SetupNames | None = kept.get(SetupNames)
     if found is None:
-        found = kept[Names] = Names(
+        found = kept[SetupNames] = SetupNames(
             _by_name([*account.statuses.values(), *event.statuses.values()]),
             _by_name(event.types.values()),
             NameIndex({p.label: p.value for p in StandardProperty} | _codes_and_names(event.properties.values())),
@@ -105,7 +105,7 @@ def _by_label(fields: Iterable[Field]) -> NameIndex[Field]:
     return NameIndex({f.code: f for f in rows if f.code}, [(f.label, f) for f in reversed(rows)])
 
 
-def _profile(read: Reader, value: object, known: Names) -> tuple[dict[str, str], dict[int, Values]]:
+def _profile(read: DocumentReader, value: object, known: SetupNames) -> tuple[dict[str, str], dict[int, Values]]:
     profile: dict[str, str] = {}
     given = read.mapping(value, "profile")
     for name, text in given.items():
@@ -118,7 +118,7 @@ def _profile(read: Reader, value: object, known: Names) -> tuple[dict[str, str],
     return profile, _answers(read, given.get("custom", {}), "profile.custom", known.profile)
 
 
-def _answers(read: Reader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
+def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[Field]) -> dict[int, Values]:
     out: dict[int, Values] = {}
     names: dict[int, str] = {}
     what = "question" if where == "answers" else "custom field"
@@ -134,7 +134,7 @@ def _answers(read: Reader, value: object, where: str, fields: NameIndex[Field]) 
     return out
 
 
-def answer(read: Reader, value: object, field: Field, where: str) -> Values:
+def answer(read: DocumentReader, value: object, field: Field, where: str) -> Values:
     """The values of one answer, checked by its type (P6); () = cleared."""
     if type(value) is str and field.type == QuestionType.TEXT and not field.options:
         plain = read.text(value, where, MAX_LONG_TEXT)
@@ -162,7 +162,7 @@ def answer(read: Reader, value: object, field: Field, where: str) -> Values:
     return tuple(t for t in texts if t)
 
 
-def _chosen_options(read: Reader, items: Iterable[object], field: Field, where: str) -> Values:
+def _chosen_options(read: DocumentReader, items: Iterable[object], field: Field, where: str) -> Values:
     """The options that are named, exactly or but for case. What names one needs no other check."""
     chosen: dict[str, None] = {}
     find = field.choices.find
@@ -201,7 +201,7 @@ def _date(text: str) -> tuple[str, str] | None:
 _CHECKS: Mapping[str, Callable[[str], tuple[str, str] | None]] = {QuestionType.NUMBER: _number, QuestionType.DATE: _date}
 
 
-def _properties(read: Reader, value: object, known: Names) -> dict[int, bool]:
+def _properties(read: DocumentReader, value: object, known: SetupNames) -> dict[int, bool]:
     out: dict[int, bool] = {}
     names: dict[int, str] = {}
     for name, on in read.mapping(value, "properties").items():
@@ -216,7 +216,7 @@ def _properties(read: Reader, value: object, known: Names) -> dict[int, bool]:
     return out
 
 
-def _sessions(read: Reader, value: object, known: Names) -> dict[int, int]:
+def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[int, int]:
     if value is None:
         return {}
     if not isinstance(value, (list, tuple)):
@@ -248,7 +248,7 @@ def _sessions(read: Reader, value: object, known: Names) -> dict[int, int]:
 
 def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
     """Answers by field id, as an event's set-up page saves them; empty ones are left out. Raises Refused with every problem."""
-    read = Reader()
+    read = DocumentReader()
     out: dict[int, Values] = {}
     for id, values in given.items():
         if id not in fields:

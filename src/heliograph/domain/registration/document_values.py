@@ -23,7 +23,7 @@ YES, NO = "Yes", "No"
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DocumentProblem:
     """Why a document is refused: the field (`answers.dietary`), the reason as a sentence, and what would be accepted."""
 
     field: str
@@ -32,30 +32,30 @@ class Problem:
     value: str = ""
 
 
-class Refused(HeliographError):
+class DocumentRefused(HeliographError):
     """The document is refused; nothing of it was recorded."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[DocumentProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__(" ".join(f"{p.field}: {p.reason}" for p in self.problems))
 
 
-class Reader:
+class DocumentReader:
     """Reads values of a document and gathers what is wrong with them."""
 
     def __init__(self) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[DocumentProblem] = []
 
     def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
         """Notes it. Raises Refused where there are MOST_PROBLEMS before it."""
         if len(self.problems) == MOST_PROBLEMS:
-            raise Refused([*self.problems, Problem("", f"has more problems than these {MOST_PROBLEMS}.")])
-        self.problems.append(Problem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
+            raise DocumentRefused([*self.problems, DocumentProblem("", f"has more problems than these {MOST_PROBLEMS}.")])
+        self.problems.append(DocumentProblem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
 
     def stop(self) -> None:
         """Raises Refused if anything was wrong."""
         if self.problems:
-            raise Refused(self.problems)
+            raise DocumentRefused(self.problems)
 
     def code(self, value: object, field: str, longest: int) -> str:
         if isinstance(value, str) and len(value) > MAX_NAME:  # before it is composed

@@ -15,14 +15,14 @@ from zoneinfo import ZoneInfo
 
 from heliograph.domain.registration.change import SESSION_STATUS, Change, Facet, RegistrationState
 from heliograph.domain.setup.configuration import AccountSetup, EventConfig, EventState, Field, QuestionType, Values
-from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, Group, Value, parse_source
+from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS, REGISTRATION_FIELDS, FieldError, FieldGroup, Value, parse_source
 from heliograph.domain.setup.tags import StandardProperty
 
 _UNKNOWN: Final = object()
 JOINED = "; "  # M8: answers of several questions with one tag
 
 
-class Facts:
+class ChangeFacts:
     """The values of one change for one flow. `now` is the time of rendering, aware."""
 
     __slots__ = ("_account", "_before", "_change", "_event", "_flow", "_memo", "_now", "_state", "event_state")
@@ -32,7 +32,7 @@ class Facts:
         self._state = change.registration
         self.event_state: EventState = change.event_state or event.state
         self._memo: dict[str, object] = {}
-        self._before: Facts | None = None
+        self._before: ChangeFacts | None = None
 
     @property
     def timezone(self) -> str:
@@ -102,9 +102,9 @@ class Facts:
     def _questions(self, tag: int | None) -> Sequence[Field]:
         """The event's questions with this tag, looked up once per version of the event."""
         kept = self._event.beside(self._account)
-        found: tuple[Field, ...] | None = kept.get((Group.QUESTION_TAGS, tag))
+        found: tuple[Field, ...] | None = kept.get((FieldGroup.QUESTION_TAGS, tag))
         if found is None:
-            found = kept[Group.QUESTION_TAGS, tag] = tuple(q for q in self._event.questions.values() if q.tag == tag)
+            found = kept[FieldGroup.QUESTION_TAGS, tag] = tuple(q for q in self._event.questions.values() if q.tag == tag)
         return found
 
     def _question(self, tag: int | None) -> Value:
@@ -147,8 +147,8 @@ class Facts:
             self._before = self._as_before()
         return self._before.value(source)
 
-    def _as_before(self) -> Facts:
-        return Facts(
+    def _as_before(self) -> ChangeFacts:
+        return ChangeFacts(
             replace(self._change, registration=state_before(self._change), before={}),
             self._account,
             self._event,
@@ -158,7 +158,7 @@ class Facts:
 
 
 @lru_cache(maxsize=4096)  # mappings ask for the same few keys for every change
-def _look_up(source: str) -> Callable[[Facts], Value]:
+def _look_up(source: str) -> Callable[[ChangeFacts], Value]:
     """What finds the value of a source key. Raises FieldError for what is no key at all."""
     area, _, profile_field = source.partition(".")
     if area == "profile" and profile_field in PROFILE_FIELDS:  # by far the most common
@@ -168,18 +168,18 @@ def _look_up(source: str) -> Callable[[Facts], Value]:
         before = source.removeprefix("previous.")
         return lambda self: self._previous(before)
     name, id = key.name, key.id
-    found: dict[Group, Callable[[Facts], Value]] = {
-        Group.PROFILE_CUSTOM: lambda self: self._profile_custom(id),
-        Group.EVENT_CUSTOM: lambda self: self._event_custom(id),
-        Group.QUESTION_TAGS: lambda self: self._question(id) if name == "question" else self._answer(id),
-        Group.STANDARD_PROPERTIES: lambda self: self._property(id),
-        Group.CUSTOM_PROPERTIES: lambda self: self._property(id),
-        Group.REGISTRATION: lambda self: self._registration(name),
-        Group.ACCOUNT: lambda self: self._account_value(name),
-        Group.EVENT: lambda self: self._event_value(name),
-        Group.SESSION: lambda self: self._session(name),
-        Group.FLOW: lambda self: self._flow_name(),
-        Group.MACROS: lambda self: self._macro(name),
+    found: dict[FieldGroup, Callable[[ChangeFacts], Value]] = {
+        FieldGroup.PROFILE_CUSTOM: lambda self: self._profile_custom(id),
+        FieldGroup.EVENT_CUSTOM: lambda self: self._event_custom(id),
+        FieldGroup.QUESTION_TAGS: lambda self: self._question(id) if name == "question" else self._answer(id),
+        FieldGroup.STANDARD_PROPERTIES: lambda self: self._property(id),
+        FieldGroup.CUSTOM_PROPERTIES: lambda self: self._property(id),
+        FieldGroup.REGISTRATION: lambda self: self._registration(name),
+        FieldGroup.ACCOUNT: lambda self: self._account_value(name),
+        FieldGroup.EVENT: lambda self: self._event_value(name),
+        FieldGroup.SESSION: lambda self: self._session(name),
+        FieldGroup.FLOW: lambda self: self._flow_name(),
+        FieldGroup.MACROS: lambda self: self._macro(name),
     }
     if key.group not in found:
         raise FieldError(f"There is no field {source!r}.")

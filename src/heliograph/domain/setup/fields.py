@@ -109,7 +109,7 @@ class Shape(StrEnum):
     LIST = "list"
 
 
-class Group(StrEnum):
+class FieldGroup(StrEnum):
     """The groups of source fields, in the guide's order and under its names."""
 
     PROFILE = "Profile Standard Fields"
@@ -128,10 +128,10 @@ class Group(StrEnum):
 
 
 # M3: an event flow has no registration at hand, and only a session watch has a session.
-_OFFERED: Final[Mapping[Subject, frozenset[Group]]] = {
-    Subject.REGISTRATION: frozenset(Group) - {Group.SESSION},
-    Subject.SESSION: frozenset(Group),
-    Subject.EVENT: frozenset({Group.EVENT, Group.EVENT_CUSTOM, Group.ACCOUNT, Group.FLOW, Group.MACROS}),
+_OFFERED: Final[Mapping[Subject, frozenset[FieldGroup]]] = {
+    Subject.REGISTRATION: frozenset(FieldGroup) - {FieldGroup.SESSION},
+    Subject.SESSION: frozenset(FieldGroup),
+    Subject.EVENT: frozenset({FieldGroup.EVENT, FieldGroup.EVENT_CUSTOM, FieldGroup.ACCOUNT, FieldGroup.FLOW, FieldGroup.MACROS}),
 }
 
 
@@ -166,7 +166,7 @@ class SourceKey:
     """A source key, taken apart. id: of the custom field or tag, else None. previous: the value before the change."""
 
     key: str
-    group: Group
+    group: FieldGroup
     name: str
     id: int | None = None
     previous: bool = False
@@ -174,7 +174,11 @@ class SourceKey:
     @property
     def tag_kind(self) -> TagKind | None:
         """The kind of objects that the tag of its id is for; None where the id is a custom field's or a standard property's."""
-        return _TAG_KINDS.get(self.name) if self.group in (Group.QUESTION_TAGS, Group.CUSTOM_PROPERTIES, Group.PREVIOUS) else None
+        return (
+            _TAG_KINDS.get(self.name)
+            if self.group in (FieldGroup.QUESTION_TAGS, FieldGroup.CUSTOM_PROPERTIES, FieldGroup.PREVIOUS)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ class SourceField:
 
     key: str
     label: str
-    group: Group
+    group: FieldGroup
     shape: Shape = Shape.TEXT
 
 
@@ -201,21 +205,21 @@ class FilterField:
     tags: bool = False
 
 
-_STANDARD: Final[Mapping[str, tuple[Group, Mapping[str, str]]]] = {
-    "profile": (Group.PROFILE, PROFILE_FIELDS),
-    "registration": (Group.REGISTRATION, REGISTRATION_FIELDS),
-    "account": (Group.ACCOUNT, ACCOUNT_FIELDS),
-    "event": (Group.EVENT, EVENT_FIELDS),
-    "session": (Group.SESSION, SESSION_FIELDS),
-    "flow": (Group.FLOW, FLOW_FIELDS),
-    "macro": (Group.MACROS, MACROS),
+_STANDARD: Final[Mapping[str, tuple[FieldGroup, Mapping[str, str]]]] = {
+    "profile": (FieldGroup.PROFILE, PROFILE_FIELDS),
+    "registration": (FieldGroup.REGISTRATION, REGISTRATION_FIELDS),
+    "account": (FieldGroup.ACCOUNT, ACCOUNT_FIELDS),
+    "event": (FieldGroup.EVENT, EVENT_FIELDS),
+    "session": (FieldGroup.SESSION, SESSION_FIELDS),
+    "flow": (FieldGroup.FLOW, FLOW_FIELDS),
+    "macro": (FieldGroup.MACROS, MACROS),
 }
 _TAG_KINDS: Final[Mapping[str, TagKind]] = {
     "question": TagKind.QUESTION,
     "answer": TagKind.QUESTION,
     "property": TagKind.REGISTRATION_PROPERTY,
 }
-_CUSTOM: Final[Mapping[str, Group]] = {"profile": Group.PROFILE_CUSTOM, "event": Group.EVENT_CUSTOM}
+_CUSTOM: Final[Mapping[str, FieldGroup]] = {"profile": FieldGroup.PROFILE_CUSTOM, "event": FieldGroup.EVENT_CUSTOM}
 _SHAPES: Final[Mapping[str, Shape]] = {
     "registration.active": Shape.YES_NO,
     "registration.test": Shape.YES_NO,
@@ -241,9 +245,9 @@ def parse_source(key: str) -> SourceKey:
         raise FieldError("A field's key is at most 100 characters long.")
     if key.startswith("previous."):
         found = _parse(key.removeprefix("previous."), key)
-        if found.group not in (Group.PROFILE, Group.PROFILE_CUSTOM, Group.REGISTRATION) and found.name != "answer":
+        if found.group not in (FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.REGISTRATION) and found.name != "answer":
             raise FieldError(f"There is no previous value of {found.key}.")
-        return SourceKey(key, Group.PREVIOUS, found.name, found.id, previous=True)
+        return SourceKey(key, FieldGroup.PREVIOUS, found.name, found.id, previous=True)
     return _parse(key, key)
 
 
@@ -252,10 +256,10 @@ def _parse(key: str, whole: str) -> SourceKey:
     if area in _CUSTOM and name.startswith("custom."):
         return SourceKey(key, _CUSTOM[area], name, _id(name.removeprefix("custom."), whole))
     if area in ("question", "answer"):
-        return SourceKey(key, Group.QUESTION_TAGS, area, _id(name, whole))
+        return SourceKey(key, FieldGroup.QUESTION_TAGS, area, _id(name, whole))
     if area == "property":
         number = _id(name, whole, standard=True)
-        return SourceKey(key, Group.STANDARD_PROPERTIES if number < 0 else Group.CUSTOM_PROPERTIES, area, number)
+        return SourceKey(key, FieldGroup.STANDARD_PROPERTIES if number < 0 else FieldGroup.CUSTOM_PROPERTIES, area, number)
     if area in _STANDARD and name in _STANDARD[area][1]:
         return SourceKey(key, _STANDARD[area][0], name)
     raise FieldError(f"There is no field {whole!r}.")
@@ -287,38 +291,40 @@ def catalogue(
     event_fields: Iterable[CustomField] = (),
     question_tags: Iterable[Labelled] = (),
     property_tags: Iterable[Labelled] = (),
-) -> dict[Group, tuple[SourceField, ...]]:
+) -> dict[FieldGroup, tuple[SourceField, ...]]:
     """The source fields that a mapping for `subject` offers, by group, in the guide's order; groups without a field are left out.
 
     question_tags, property_tags: the account's tags of those kinds, without the standard properties' own.
     """
     questions = tuple(question_tags)
     profile = _standard("profile")
-    profile_custom = _custom("profile", Group.PROFILE_CUSTOM, profile_fields)
+    profile_custom = _custom("profile", FieldGroup.PROFILE_CUSTOM, profile_fields)
     registration = _standard("registration")
-    answers = [SourceField(f"answer.{t.id}", f"{t.label} (answer)", Group.QUESTION_TAGS) for t in questions]
-    groups: dict[Group, list[SourceField]] = {
-        Group.PROFILE: profile,
-        Group.PROFILE_CUSTOM: profile_custom,
-        Group.REGISTRATION: registration,
-        Group.QUESTION_TAGS: [
+    answers = [SourceField(f"answer.{t.id}", f"{t.label} (answer)", FieldGroup.QUESTION_TAGS) for t in questions]
+    groups: dict[FieldGroup, list[SourceField]] = {
+        FieldGroup.PROFILE: profile,
+        FieldGroup.PROFILE_CUSTOM: profile_custom,
+        FieldGroup.REGISTRATION: registration,
+        FieldGroup.QUESTION_TAGS: [
             field
             for tag, answer in zip(questions, answers, strict=True)
-            for field in (SourceField(f"question.{tag.id}", f"{tag.label} (question)", Group.QUESTION_TAGS), answer)
+            for field in (SourceField(f"question.{tag.id}", f"{tag.label} (question)", FieldGroup.QUESTION_TAGS), answer)
         ],
-        Group.STANDARD_PROPERTIES: [
-            SourceField(f"property.{p.value}", label, Group.STANDARD_PROPERTIES, Shape.YES_NO)
+        FieldGroup.STANDARD_PROPERTIES: [
+            SourceField(f"property.{p.value}", label, FieldGroup.STANDARD_PROPERTIES, Shape.YES_NO)
             for p, label in STANDARD_PROPERTY_NAMES.items()
         ],
-        Group.CUSTOM_PROPERTIES: [SourceField(f"property.{t.id}", t.label, Group.CUSTOM_PROPERTIES, Shape.YES_NO) for t in property_tags],
-        Group.ACCOUNT: _standard("account"),
-        Group.EVENT: _standard("event"),
-        Group.EVENT_CUSTOM: _custom("event", Group.EVENT_CUSTOM, event_fields),
-        Group.SESSION: _standard("session"),
-        Group.FLOW: _standard("flow"),
-        Group.MACROS: _standard("macro"),
-        Group.PREVIOUS: [
-            SourceField(f"previous.{f.key}", f"{f.label} (before)", Group.PREVIOUS, f.shape)
+        FieldGroup.CUSTOM_PROPERTIES: [
+            SourceField(f"property.{t.id}", t.label, FieldGroup.CUSTOM_PROPERTIES, Shape.YES_NO) for t in property_tags
+        ],
+        FieldGroup.ACCOUNT: _standard("account"),
+        FieldGroup.EVENT: _standard("event"),
+        FieldGroup.EVENT_CUSTOM: _custom("event", FieldGroup.EVENT_CUSTOM, event_fields),
+        FieldGroup.SESSION: _standard("session"),
+        FieldGroup.FLOW: _standard("flow"),
+        FieldGroup.MACROS: _standard("macro"),
+        FieldGroup.PREVIOUS: [
+            SourceField(f"previous.{f.key}", f"{f.label} (before)", FieldGroup.PREVIOUS, f.shape)
             for f in (*profile, *profile_custom, *registration, *answers)
         ],
     }
@@ -330,7 +336,7 @@ def _standard(area: str) -> list[SourceField]:
     return [SourceField(f"{area}.{name}", label, group, _SHAPES.get(f"{area}.{name}", Shape.TEXT)) for name, label in names.items()]
 
 
-def _custom(area: str, group: Group, fields: Iterable[CustomField]) -> list[SourceField]:
+def _custom(area: str, group: FieldGroup, fields: Iterable[CustomField]) -> list[SourceField]:
     return [SourceField(f"{area}.custom.{f.id}", f.label, group, _shape(f)) for f in fields]
 
 
@@ -389,6 +395,6 @@ def parse_filter(key: str) -> SourceKey | str:
     if key in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
         return key
     found = parse_source(key)
-    if found.group not in (Group.EVENT, Group.EVENT_CUSTOM, Group.PROFILE, Group.PROFILE_CUSTOM):
+    if found.group not in (FieldGroup.EVENT, FieldGroup.EVENT_CUSTOM, FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM):
         raise FieldError(f"A flow cannot filter by {key!r}.")
     return found

@@ -26,12 +26,12 @@ import structlog
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.worker.handover import Handover
 from heliograph.recording.batches import record_batch
-from heliograph.recording.items import Answer, Item
+from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import event_ids, prepare
 from heliograph.store.database import Database, SqliteDatabase
 from heliograph.store.tokens import note_use
@@ -53,7 +53,7 @@ NOTE_EVERY: Final = 60.0
 """Seconds between writes of when tokens were last used."""
 
 
-class Busy(HeliographError):
+class WriterBusy(HeliographError):
     """More arrives than can be recorded; nothing of this request was taken."""
 
 
@@ -64,15 +64,15 @@ class Mishap(Enum):
     FAILED = "failed"
 
 
-type Result = Answer | Mishap
-type Done = Callable[[Sequence[Result]], None]
+type BatchResult = ItemAnswer | Mishap
+type Done = Callable[[Sequence[BatchResult]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
     """Documents that came together, of one account. size: their bytes."""
 
-    items: Sequence[Item]
+    items: Sequence[RecordItem]
     size: int
     done: Done
 
@@ -87,7 +87,7 @@ class BatchWriter:
     def __init__(
         self,
         open_database: Callable[[], Database],
-        source: Callable[[Database], Source],
+        source: Callable[[Database], ConfigSource],
         *,
         endpoint: str,
         on_recorded: Callable[[], object] = lambda: None,
@@ -115,14 +115,14 @@ class BatchWriter:
 
     # From any thread.
 
-    def submit(self, items: Sequence[Item], size: int, done: Done) -> None:
+    def submit(self, items: Sequence[RecordItem], size: int, done: Done) -> None:
         """Records the documents of one account, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises Busy."""
         wanted = _Submission(items, size, done)
         with self._lock:
             if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):
-                raise Busy
+                raise WriterBusy
             if (mine := self._of[wanted.account]) and mine + len(items) > MOST_OF_ONE:
-                raise Busy
+                raise WriterBusy
             self._waiting += len(items)
             self._of[wanted.account] += len(items)
             self._bytes += size
@@ -202,14 +202,14 @@ class BatchWriter:
         self._writing = False
         self.batches += 1
         self.recorded += len(items)
-        if any(isinstance(result, Answer) and result.changes for result in results):
+        if any(isinstance(result, ItemAnswer) and result.changes for result in results):
             self._on_recorded()
         at = 0
         for each in batch:
             each.done(results[at : at + len(each.items)])
             at += len(each.items)
 
-    def _write(self, items: Sequence[Item]) -> Sequence[Result]:
+    def _write(self, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
         try:
             db = self._db or self._connect()
             handover = self.handover
@@ -222,7 +222,7 @@ class BatchWriter:
             self._trouble(error)
             return [Mishap.UNAVAILABLE] * len(items)
 
-    def _resolve(self, items: Sequence[Item]) -> None:
+    def _resolve(self, items: Sequence[RecordItem]) -> None:
         """Before the gate. What goes wrong with one goes wrong again where it is looked for by halves."""
         assert self._ahead is not None
         try:
@@ -232,7 +232,7 @@ class BatchWriter:
         except Exception as error:  # noqa: BLE001 -- see above
             log.debug("resolving_ahead_failed", error=type(error).__name__)
 
-    def _write_on(self, db: Database, items: Sequence[Item]) -> Sequence[Result]:
+    def _write_on(self, db: Database, items: Sequence[RecordItem]) -> Sequence[BatchResult]:
         if self._db is not db or self._ahead is None:  # it was lost with the half before: a new connection would not be admitted
             return [Mishap.UNAVAILABLE] * len(items)
         try:
@@ -282,13 +282,13 @@ class BatchWriter:
 class _Ahead:
     """Resolves documents before the transaction, by the configuration of a moment ago; record() does it again where that has changed."""
 
-    def __init__(self, db: Database, source: Source) -> None:
+    def __init__(self, db: Database, source: ConfigSource) -> None:
         self._db, self.source = db, source
         self._accounts: dict[int, AccountConfig] = {}
         self._events: dict[tuple[int, str], EventConfig | None] = {}
         self._confirmed = float("-inf")
 
-    def prepare(self, items: Sequence[Item]) -> None:
+    def prepare(self, items: Sequence[RecordItem]) -> None:
         now = time.monotonic()
         if now - self._confirmed > CONFIRM_EVERY:
             self._accounts.clear()
@@ -297,7 +297,7 @@ class _Ahead:
         for item in items:
             try:
                 event_code, code = item.address
-            except Refused:
+            except DocumentRefused:
                 continue
             event = self._event(item.account, event_code)
             if event is not None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, Refusal, read_head
+from heliograph.domain.http_request import MALFORMED, PROBLEM_TYPE, Chunks, RequestRefusal, read_head
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._head = b""  # the beginning of one
         self._left = 0  # bytes of a body that are to come
         self._chunks: Chunks | None = None
-        self._refusal: Refusal | None = None
+        self._refusal: RequestRefusal | None = None
         self._head_late: asyncio.TimerHandle | None = None
         self._rest_late: asyncio.TimerHandle | None = None
         self._in_message = False
@@ -87,7 +87,7 @@ class DoorProtocol(HttpToolsProtocol):
             return len(part)
         if self._chunks is not None:
             fed = self._chunks.feed(data)
-            if isinstance(fed, Refusal):
+            if isinstance(fed, RequestRefusal):
                 self._refuse(fed)
                 return len(data)
             if self._chunks.done:
@@ -105,7 +105,7 @@ class DoorProtocol(HttpToolsProtocol):
             if self._head_late is None:
                 self._await_head()
             return len(data)
-        if isinstance(head, Refusal):
+        if isinstance(head, RequestRefusal):
             self._refuse(head)
             return len(data)
         self._head_came()
@@ -120,7 +120,7 @@ class DoorProtocol(HttpToolsProtocol):
             super().data_received(whole if end == len(whole) else whole[:end])
         return taken
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RequestRefusal) -> None:
         """At once, or once what was asked before is answered: answers keep the order of their requests."""
         if self._refusal is not None or self.transport.is_closing():
             return
@@ -141,7 +141,7 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self._answer_refusal(refusal)
 
-    def _answer_refusal(self, refusal: Refusal) -> None:
+    def _answer_refusal(self, refusal: RequestRefusal) -> None:
         if self.transport.is_closing():
             return
         body = refusal.body

@@ -21,14 +21,14 @@ import uvicorn
 
 from heliograph.domain.http_request import LOCAL, Hosts
 from heliograph.engine.ingest import problem_documents, request_rules
-from heliograph.engine.ingest.batch_writer import Busy, Mishap, Result
+from heliograph.engine.ingest.batch_writer import BatchResult, Mishap, WriterBusy
 from heliograph.engine.ingest.door_protocol import DoorProtocol
-from heliograph.engine.ingest.problem_documents import Reply, reply_of
+from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
-from heliograph.engine.ingest.request_rules import Head, Wanted
+from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
 from heliograph.engine.worker.handover import Handover
-from heliograph.recording.items import Item
-from heliograph.store.tokens import Grant
+from heliograph.recording.items import RecordItem
+from heliograph.store.tokens import ApiGrant
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Edge:
 
     def __init__(self, reception: Reception) -> None:
         self._writer, self._tokens, self._held = reception.writer, reception.tokens, reception.held
-        self._landed: deque[tuple[asyncio.Future[Sequence[Result]], Sequence[Result]]] = deque()
+        self._landed: deque[tuple[asyncio.Future[Sequence[BatchResult]], Sequence[BatchResult]]] = deque()
         self._woken = False
         self._rooms: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,16 +79,16 @@ class Edge:
         if reply is not None:
             await _answer(send, reply)
 
-    async def _handle(self, head: Head, receive: Receive, send: Send) -> Reply | None:
+    async def _handle(self, head: IngestHead, receive: Receive, send: Send) -> IngestReply | None:
         """The answer; None where it has been sent already."""
         astray = request_rules.place(head)
         if astray is not None:
             return astray
         grant = self._tokens.known(head.token) or await self._look_up(head.token)
-        if isinstance(grant, Reply):
+        if isinstance(grant, IngestReply):
             return grant
         wish = request_rules.wanted(head, grant)
-        if isinstance(wish, Reply):
+        if isinstance(wish, IngestReply):
             return wish
         self._writer.note_use(grant.token)
         size, body = 0, bytearray()
@@ -112,10 +112,10 @@ class Edge:
         finally:
             self._held.give_back(grant.account, size)
 
-    async def _look_up(self, token: str) -> Grant | Reply:
+    async def _look_up(self, token: str) -> ApiGrant | IngestReply:
         if not token:
             return problem_documents.NO_TOKEN
-        asked: Future[Grant | None] | None = self._tokens.look_up(token)
+        asked: Future[ApiGrant | None] | None = self._tokens.look_up(token)
         if asked is None:
             return problem_documents.BUSY
         try:
@@ -132,27 +132,27 @@ class Edge:
             raise _Gone
         return message
 
-    async def _record(self, wish: Wanted, body: bytes, head: Head, grant: Grant, send: Send) -> Reply | None:
+    async def _record(self, wish: IngestRequest, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
         if wish.many:
             if request_rules.has_too_many_lines(body):
                 return problem_documents.too_large(request_rules.MOST_LINES, "lines")
             return await self._record_many(body, head, grant, send)
         item = request_rules.item_of(body, grant, head.key)
-        if isinstance(item, Reply):
+        if isinstance(item, IngestReply):
             return item
         try:
             return reply_of((await self._submit([item], len(body)))[0])
-        except Busy:
+        except WriterBusy:
             return problem_documents.BUSY
 
-    async def _record_many(self, body: bytes, head: Head, grant: Grant, send: Send) -> Reply | None:
+    async def _record_many(self, body: bytes, head: IngestHead, grant: ApiGrant, send: Send) -> IngestReply | None:
         """Lines in chunks, a few under way at a time. Where the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
-        under_way: deque[tuple[request_rules.Chunk, asyncio.Task[list[Reply]]]] = deque()
+        under_way: deque[tuple[request_rules.LineChunk, asyncio.Task[list[IngestReply]]]] = deque()
         room = self._rooms.setdefault(grant.account, asyncio.Semaphore(ROOM))
         chunks = request_rules.chunks_of(body, grant, head.key)
 
-        async def land() -> Reply | None:
+        async def land() -> IngestReply | None:
             nonlocal started
             chunk, task = under_way.popleft()
             replies = await task
@@ -190,26 +190,26 @@ class Edge:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return None
 
-    async def _chunk(self, items: Sequence[Item], size: int, *, patient: bool) -> list[Reply]:
+    async def _chunk(self, items: Sequence[RecordItem], size: int, *, patient: bool) -> list[IngestReply]:
         """The replies to the lines of a chunk. patient: its request is being answered already, so it waits for room instead of being refused."""
         if not items:
             return []
         for pause in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0) if patient else ():
             try:
                 return [reply_of(result) for result in await self._submit(items, size)]
-            except Busy:
+            except WriterBusy:
                 await asyncio.sleep(pause)
         try:
             return [reply_of(result) for result in await self._submit(items, size)]
-        except Busy:
+        except WriterBusy:
             return [problem_documents.BUSY] * len(items)
 
     # Between the loop and the writer's thread.
 
-    async def _submit(self, items: Sequence[Item], size: int) -> Sequence[Result]:
+    async def _submit(self, items: Sequence[RecordItem], size: int) -> Sequence[BatchResult]:
         """Results after the commit. Raises Busy."""
         assert self._loop is not None
-        future: asyncio.Future[Sequence[Result]] = self._loop.create_future()
+        future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
         self._writer.submit(items, size, lambda results: self._land(future, results))
         late = self._loop.call_later(request_rules.ANSWER_WITHIN, _give_up, future, len(items))
         try:
@@ -217,7 +217,7 @@ class Edge:
         finally:
             late.cancel()
 
-    def _land(self, future: asyncio.Future[Sequence[Result]], results: Sequence[Result]) -> None:
+    def _land(self, future: asyncio.Future[Sequence[BatchResult]], results: Sequence[BatchResult]) -> None:
         """On the writer's thread: one wake-up of the loop for a whole batch."""
         self._landed.append((future, results))
         if not self._woken:
@@ -246,7 +246,7 @@ async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
     return True
 
 
-def _give_up(future: asyncio.Future[Sequence[Result]], count: int) -> None:
+def _give_up(future: asyncio.Future[Sequence[BatchResult]], count: int) -> None:
     if not future.done():
         future.set_result([Mishap.UNAVAILABLE] * count)
 
@@ -260,7 +260,7 @@ async def _drain(receive: Receive) -> None:
                     return
 
 
-async def _answer(send: Send, reply: Reply) -> None:
+async def _answer(send: Send, reply: IngestReply) -> None:
     body = reply.body
     headers = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(body)).encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]

@@ -20,9 +20,9 @@ from typing import Any, Final
 import msgspec
 
 from heliograph.domain.http_request import PROBLEM, PROBLEM_TYPE
-from heliograph.domain.registration.document_values import Problem
-from heliograph.engine.ingest.batch_writer import Mishap, Result
-from heliograph.recording.items import Answer, Outcome
+from heliograph.domain.registration.document_values import DocumentProblem
+from heliograph.engine.ingest.batch_writer import BatchResult, Mishap
+from heliograph.recording.items import ItemAnswer, ItemOutcome
 
 RETRY_BUSY: Final = 1
 RETRY_DATABASE: Final = 5
@@ -32,7 +32,7 @@ _json = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class IngestReply:
     """An answer before it is HTTP: as a whole answer, or as one line of many."""
 
     status: int
@@ -59,8 +59,8 @@ class Reply:
 
 
 def problem(
-    status: int, name: str, detail: str, errors: Iterable[Problem] = (), *, retry_after: int | None = None, **headers: str
-) -> Reply:
+    status: int, name: str, detail: str, errors: Iterable[DocumentProblem] = (), *, retry_after: int | None = None, **headers: str
+) -> IngestReply:
     """A problem document. name: what it is called for programs; detail: what it is called for people."""
     content: dict[str, Any] = {"type": PROBLEM + name, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     found = [_error(e) for e in errors]
@@ -69,10 +69,10 @@ def problem(
     said = {key.replace("_", "-"): value for key, value in headers.items()}
     if retry_after is not None:
         said["Retry-After"] = str(retry_after)
-    return Reply(status, content, said)
+    return IngestReply(status, content, said)
 
 
-def _error(found: Problem) -> dict[str, Any]:
+def _error(found: DocumentProblem) -> dict[str, Any]:
     said: dict[str, Any] = {"field": found.field, "reason": found.reason}
     if found.allowed:
         said["allowed"] = found.allowed
@@ -111,38 +111,38 @@ KEY_REUSED: Final = problem(422, "key-reused", "This Idempotency-Key was used fo
 CONFLICT: Final = problem(409, "conflict", "The registration has been changed in the meantime.")
 
 
-def too_large(most: int, what: str = "body") -> Reply:
+def too_large(most: int, what: str = "body") -> IngestReply:
     """413. most: bytes, or lines."""
     if what == "lines":
         return problem(413, "lines", f"At most {most:,} lines per request. For longer files, use `heliograph import`.")
     return problem(413, "size", f"The {what} may have at most {most:,} bytes.", Connection="close")
 
 
-def refused(errors: Iterable[Problem]) -> Reply:
+def refused(errors: Iterable[DocumentProblem]) -> IngestReply:
     """400 with every problem of the document."""
     found = tuple(errors)
     detail = " ".join(f"{e.field}: {e.reason}" if e.field else f"The document {e.reason}" for e in found[:5])
     return problem(400, "refused", detail or "The database refuses this document.", found)
 
 
-def reply_of(result: Result) -> Reply:
+def reply_of(result: BatchResult) -> IngestReply:
     """The answer to what became of a document."""
     if isinstance(result, Mishap):
         return UNAVAILABLE if result is Mishap.UNAVAILABLE else FAILED
     match result.outcome:
-        case Outcome.REFUSED:
+        case ItemOutcome.REFUSED:
             return refused(result.problems)
-        case Outcome.RUNNING:
+        case ItemOutcome.RUNNING:
             return RUNNING
-        case Outcome.KEY_REUSED:
+        case ItemOutcome.KEY_REUSED:
             return KEY_REUSED
-        case Outcome.CONFLICT:
+        case ItemOutcome.CONFLICT:
             return CONFLICT
         case _:
-            return Reply(201 if result.outcome is Outcome.CREATED else 200, _content(result))
+            return IngestReply(201 if result.outcome is ItemOutcome.CREATED else 200, _content(result))
 
 
-def _content(answer: Answer) -> dict[str, Any]:
+def _content(answer: ItemAnswer) -> dict[str, Any]:
     return {
         "outcome": answer.outcome.value,
         "registration": answer.registration,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.ingest.batch_writer import BatchWriter
-from heliograph.engine.ingest.request_rules import PATH, Held
-from heliograph.engine.ingest.token_cache import Tokens
+from heliograph.engine.ingest.request_rules import PATH, BodyRoom
+from heliograph.engine.ingest.token_cache import TokenCache
 from heliograph.store.database import Database
 
 
@@ -18,14 +18,14 @@ class Reception:
         self,
         open_writer: Callable[[], Database],
         open_reader: Callable[[], Database],
-        source: Callable[[Database], Source],
+        source: Callable[[Database], ConfigSource],
         *,
         on_recorded: Callable[[], object] = lambda: None,
         on_death: Callable[[BaseException], object],
     ) -> None:
         self.writer = BatchWriter(open_writer, source, endpoint=PATH, on_recorded=on_recorded, on_death=on_death)
-        self.tokens = Tokens(open_reader)
-        self.held = Held()
+        self.tokens = TokenCache(open_reader)
+        self.held = BodyRoom()
 
     def close(self, seconds: float = 5.0) -> None:
         """Records what was taken, then ends."""

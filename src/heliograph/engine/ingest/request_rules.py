@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.domain.registration.document_values import Problem, Refused
+from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
 from heliograph.engine.ingest import problem_documents
-from heliograph.engine.ingest.problem_documents import Reply
-from heliograph.recording.items import MAX_KEY, Item
+from heliograph.engine.ingest.problem_documents import IngestReply
+from heliograph.recording.items import MAX_KEY, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
-from heliograph.store.tokens import Grant
+from heliograph.store.tokens import ApiGrant
 
 PATH: Final = "/ingest/registrations"
 SCOPE: Final = "ingest"
@@ -40,7 +40,7 @@ _MANY: Final = frozenset({"application/x-ndjson", "application/ndjson", "applica
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class IngestHead:
     """What matters of a request's head. The door has refused it where one of these is there twice (`domain.http_request`)."""
 
     method: str
@@ -53,7 +53,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class IngestRequest:
     """A body to read. length: None where it is not said beforehand."""
 
     many: bool
@@ -64,7 +64,7 @@ class Wanted:
         return LARGEST_MANY if self.many else LARGEST_ONE
 
 
-def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Head:
+def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> IngestHead:
     """Reads ASGI's headers: lower-case names."""
     token = content_type = encoding = length = ""
     key = None
@@ -79,7 +79,7 @@ def head_of(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> H
             encoding = value.decode("latin-1")
         elif name == b"content-length":
             length = value.decode("latin-1")
-    return Head(method, path, token, content_type, encoding, length, key)
+    return IngestHead(method, path, token, content_type, encoding, length, key)
 
 
 def bearer(authorization: str) -> str:
@@ -88,14 +88,14 @@ def bearer(authorization: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def place(head: Head) -> Reply | None:
+def place(head: IngestHead) -> IngestReply | None:
     """Whether the request is for us at all."""
     if head.path != PATH:
         return problem_documents.NOT_FOUND
     return None if head.method == "POST" else problem_documents.WRONG_METHOD
 
 
-def wanted(head: Head, grant: Grant) -> Wanted | Reply:
+def wanted(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
     """What is to be read, or why it is not."""
     if SCOPE not in grant.scopes:
         return problem_documents.NOT_ALLOWED
@@ -103,47 +103,47 @@ def wanted(head: Head, grant: Grant) -> Wanted | Reply:
     if (kind not in _ONE and kind not in _MANY) or head.encoding.strip().lower() not in ("", "identity"):
         return problem_documents.WRONG_TYPE
     if head.key is not None and (not head.key or len(head.key) > MAX_KEY or not head.key.isprintable()):
-        return problem_documents.refused([Problem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")])
+        return problem_documents.refused([DocumentProblem("Idempotency-Key", f"must be 1 to {MAX_KEY} printable characters.")])
     length = None
     if head.length:
         if not (head.length.isascii() and head.length.isdigit() and len(head.length) < 18):
             return problem_documents.NO_LENGTH
         length = int(head.length)
-    found = Wanted(kind in _MANY, length)
+    found = IngestRequest(kind in _MANY, length)
     return problem_documents.too_large(found.largest) if length is not None and length > found.largest else found
 
 
-def item_of(data: bytes, grant: Grant, key: str | None) -> Item | Reply:
+def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
     """A body with one document, ready to be recorded; or why it is none."""
     try:
-        return Item(grant.account, read_document(data), grant.by, key=key)
-    except Refused as refused:
+        return RecordItem(grant.account, read_document(data), grant.by, key=key)
+    except DocumentRefused as refused:
         return problem_documents.refused(refused.problems)
     except NoDocument as error:
         return problem_documents.problem(400, "json", str(error))
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class LineChunk:
     """Lines that are recorded together. numbers: of all of them; refused: by number, what is not recorded. size: bytes."""
 
     numbers: Sequence[int]
-    items: Sequence[Item]
-    refused: dict[int, Reply]
+    items: Sequence[RecordItem]
+    refused: dict[int, IngestReply]
     size: int
 
-    def replies(self, recorded: Sequence[Reply]) -> Iterator[tuple[int, Reply]]:
+    def replies(self, recorded: Sequence[IngestReply]) -> Iterator[tuple[int, IngestReply]]:
         """The answers, line by line."""
         rest = iter(recorded)
         for number in self.numbers:
             yield number, self.refused.get(number) or next(rest)
 
 
-def chunks_of(body: bytes, grant: Grant, key: str | None) -> Iterator[Chunk]:
+def chunks_of(body: bytes, grant: ApiGrant, key: str | None) -> Iterator[LineChunk]:
     """Many documents, one a line; empty lines are passed over. The key holds for each line as `key:line`, counted from 1."""
     numbers: list[int] = []
-    items: list[Item] = []
-    refused: dict[int, Reply] = {}
+    items: list[RecordItem] = []
+    refused: dict[int, IngestReply] = {}
     size = start = number = 0
     while start < len(body):
         end = body.find(b"\n", start)
@@ -153,19 +153,19 @@ def chunks_of(body: bytes, grant: Grant, key: str | None) -> Iterator[Chunk]:
             continue
         numbers.append(number)
         found = _line(line, number, grant, key)
-        if isinstance(found, Item):
+        if isinstance(found, RecordItem):
             items.append(found)
             size += len(line)
         else:
             refused[number] = found
         if len(numbers) == CHUNK:
-            yield Chunk(numbers, items, refused, size)
+            yield LineChunk(numbers, items, refused, size)
             numbers, items, refused, size = [], [], {}, 0
     if numbers:
-        yield Chunk(numbers, items, refused, size)
+        yield LineChunk(numbers, items, refused, size)
 
 
-def _line(line: bytes, number: int, grant: Grant, key: str | None) -> Item | Reply:
+def _line(line: bytes, number: int, grant: ApiGrant, key: str | None) -> RecordItem | IngestReply:
     if len(line) > LARGEST_ONE:
         return problem_documents.too_large(LARGEST_ONE, "line")
     return item_of(line, grant, None if key is None else f"{key}:{number}")
@@ -181,7 +181,7 @@ def body_within(size: int) -> float:
     return BODY_WITHIN + size / SLOWEST
 
 
-class Held:
+class BodyRoom:
     """Bytes of bodies that are being read or recorded in this process, so that many large ones at once do not fill its memory.
 
     An account has half of the room at most: what it sends at one time keeps no other one out (D9).

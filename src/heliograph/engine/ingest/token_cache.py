@@ -18,7 +18,7 @@ import psycopg
 import structlog
 
 from heliograph.store.database import Database
-from heliograph.store.tokens import Grant, find_grant, prefix_of
+from heliograph.store.tokens import ApiGrant, find_grant, prefix_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,18 +30,18 @@ MOST_ASKED: Final = 100
 """Look-ups that may wait; beyond, nobody new is let in: guesses must not keep those out who are known."""
 
 
-class Tokens:
+class TokenCache:
     """What this process knows of tokens. Look-ups run on one thread, on a connection of its own."""
 
     def __init__(self, open_database: Callable[[], Database]) -> None:
         self._open = open_database
         self._db: Database | None = None
-        self._known: OrderedDict[str, tuple[float, Grant | None]] = OrderedDict()
-        self._asked: dict[str, Future[Grant | None]] = {}
+        self._known: OrderedDict[str, tuple[float, ApiGrant | None]] = OrderedDict()
+        self._asked: dict[str, Future[ApiGrant | None]] = {}
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokens")
 
-    def known(self, token: str) -> Grant | None:
+    def known(self, token: str) -> ApiGrant | None:
         """The grant as far as it is known well enough; None: ask `look_up`."""
         found = self._known.get(token)
         if found is None:
@@ -51,15 +51,15 @@ class Tokens:
             self._ask(token, known=True)
         return found[1] if age <= KNOWN_FOR else None
 
-    def look_up(self, token: str) -> Future[Grant | None] | None:
+    def look_up(self, token: str) -> Future[ApiGrant | None] | None:
         """Asks the database, together with others who ask for the same. None: too many ask. The future raises the driver's error."""
         if prefix_of(token) is None:
-            nobody: Future[Grant | None] = Future()
+            nobody: Future[ApiGrant | None] = Future()
             nobody.set_result(None)
             return nobody
         return self._ask(token, known=token in self._known)
 
-    def _ask(self, token: str, *, known: bool) -> Future[Grant | None] | None:
+    def _ask(self, token: str, *, known: bool) -> Future[ApiGrant | None] | None:
         """known: it was good a while ago; there are at most MOST_KNOWN of those, and no guesses keep them out."""
         with self._lock:
             asked = self._asked.get(token)
@@ -69,7 +69,7 @@ class Tokens:
                 asked = self._asked[token] = self._thread.submit(self._find, token)
             return asked
 
-    def _find(self, token: str) -> Grant | None:
+    def _find(self, token: str) -> ApiGrant | None:
         asked_at = time.monotonic()
         try:
             if self._db is None:

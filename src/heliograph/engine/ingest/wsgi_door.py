@@ -8,12 +8,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from heliograph.engine.ingest import problem_documents, request_rules
-from heliograph.engine.ingest.batch_writer import Busy, Result
-from heliograph.engine.ingest.problem_documents import Reply, reply_of
+from heliograph.engine.ingest.batch_writer import BatchResult, WriterBusy
+from heliograph.engine.ingest.problem_documents import IngestReply, reply_of
 from heliograph.engine.ingest.reception import Reception
-from heliograph.engine.ingest.request_rules import Head, Wanted
-from heliograph.recording.items import Item
-from heliograph.store.tokens import Grant
+from heliograph.engine.ingest.request_rules import IngestHead, IngestRequest
+from heliograph.recording.items import RecordItem
+from heliograph.store.tokens import ApiGrant
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,9 +34,9 @@ class IngestApplication:
         if astray is not None:
             return _answer(start_response, astray)
         grant = self._grant(head.token)
-        wish = grant if isinstance(grant, Reply) else request_rules.wanted(head, grant)
-        if isinstance(grant, Reply) or isinstance(wish, Reply):
-            assert isinstance(wish, Reply)
+        wish = grant if isinstance(grant, IngestReply) else request_rules.wanted(head, grant)
+        if isinstance(grant, IngestReply) or isinstance(wish, IngestReply):
+            assert isinstance(wish, IngestReply)
             return _answer(start_response, wish)
         self._writer.note_use(grant.token)
         size = wish.length or 0
@@ -44,13 +44,13 @@ class IngestApplication:
             return _answer(start_response, problem_documents.BUSY)
         answering = self._answers(environ["wsgi.input"].read(size), size, head, grant, wish)
         first = next(answering)
-        if isinstance(first, Reply):
+        if isinstance(first, IngestReply):
             answering.close()
             return _answer(start_response, first)
         start_response("200 OK", [("Content-Type", "application/x-ndjson")])
         return _Lines(first, answering)
 
-    def admits(self, method: str, path: str, headers: Mapping[str, str]) -> Reply | Future[Reply | None] | None:
+    def admits(self, method: str, path: str, headers: Mapping[str, str]) -> IngestReply | Future[IngestReply | None] | None:
         """Whether a body is to be read, by its head; None: it is. Where its sender has to be looked up first, that is known later."""
         head = _head({f"HTTP_{name}": value for name, value in headers.items()} | {"REQUEST_METHOD": method, **headers}, path)
         astray = request_rules.place(head)
@@ -62,11 +62,11 @@ class IngestApplication:
         asked = self._tokens.look_up(head.token) if head.token else None
         if asked is None:
             return problem_documents.BUSY if head.token else problem_documents.NO_TOKEN
-        decided: Future[Reply | None] = Future()
+        decided: Future[IngestReply | None] = Future()
         asked.add_done_callback(lambda found: decided.set_result(_refusal(head, _granted(found))))
         return decided
 
-    def _grant(self, token: str) -> Grant | Reply:
+    def _grant(self, token: str) -> ApiGrant | IngestReply:
         known = self._tokens.known(token)
         if known is not None:
             return known
@@ -75,12 +75,12 @@ class IngestApplication:
             return problem_documents.BUSY if token else problem_documents.NO_TOKEN
         return _granted(asked)
 
-    def _answers(self, body: bytes, size: int, head: Head, grant: Grant, wish: Wanted) -> Generator[Reply | bytes]:
+    def _answers(self, body: bytes, size: int, head: IngestHead, grant: ApiGrant, wish: IngestRequest) -> Generator[IngestReply | bytes]:
         """One reply, or the lines of many. Gives the body's room back when it ends."""
         try:
             if not wish.many:
                 item = request_rules.item_of(body, grant, head.key)
-                yield item if isinstance(item, Reply) else self._replies([item], len(body))[0]
+                yield item if isinstance(item, IngestReply) else self._replies([item], len(body))[0]
             elif request_rules.has_too_many_lines(body):
                 yield problem_documents.too_large(request_rules.MOST_LINES, "lines")
             else:
@@ -88,7 +88,7 @@ class IngestApplication:
         finally:
             self._held.give_back(grant.account, size)
 
-    def _many(self, body: bytes, head: Head, grant: Grant) -> Iterator[Reply | bytes]:
+    def _many(self, body: bytes, head: IngestHead, grant: ApiGrant) -> Iterator[IngestReply | bytes]:
         """Where the first chunk cannot be recorded at all, the whole request is refused."""
         started = False
         for chunk in request_rules.chunks_of(body, grant, head.key):
@@ -101,14 +101,14 @@ class IngestApplication:
         if not started:
             yield problem_documents.EMPTY
 
-    def _replies(self, items: Sequence[Item], size: int) -> list[Reply]:
+    def _replies(self, items: Sequence[RecordItem], size: int) -> list[IngestReply]:
         if not items:
             return []
-        future: Future[Sequence[Result]] = Future()
+        future: Future[Sequence[BatchResult]] = Future()
         try:
             self._writer.submit(items, size, future.set_result)
             return [reply_of(result) for result in future.result(request_rules.ANSWER_WITHIN)]
-        except Busy:
+        except WriterBusy:
             return [problem_documents.BUSY] * len(items)
         except TimeoutError:
             return [problem_documents.UNAVAILABLE] * len(items)
@@ -117,7 +117,7 @@ class IngestApplication:
 class _Lines:
     """The lines of an answer, the first of which are known. The server calls `close` also where the sender goes away."""
 
-    def __init__(self, first: bytes, rest: Generator[Reply | bytes]) -> None:
+    def __init__(self, first: bytes, rest: Generator[IngestReply | bytes]) -> None:
         self._first, self._rest = first, rest
 
     def __iter__(self) -> Iterator[bytes]:
@@ -130,21 +130,21 @@ class _Lines:
         self._rest.close()
 
 
-def _granted(asked: Future[Grant | None]) -> Grant | Reply:
+def _granted(asked: Future[ApiGrant | None]) -> ApiGrant | IngestReply:
     try:
         return asked.result(request_rules.ANSWER_WITHIN) or problem_documents.NO_TOKEN
     except (Exception, CancelledError):  # noqa: BLE001 -- logged where it was raised; without the database nobody is let in
         return problem_documents.UNAVAILABLE
 
 
-def _refusal(head: Head, grant: Grant | Reply) -> Reply | None:
-    found = grant if isinstance(grant, Reply) else request_rules.wanted(head, grant)
-    return found if isinstance(found, Reply) else None
+def _refusal(head: IngestHead, grant: ApiGrant | IngestReply) -> IngestReply | None:
+    found = grant if isinstance(grant, IngestReply) else request_rules.wanted(head, grant)
+    return found if isinstance(found, IngestReply) else None
 
 
-def _head(environ: WSGIEnvironment, path: str) -> Head:
+def _head(environ: WSGIEnvironment, path: str) -> IngestHead:
     token = request_rules.bearer(environ.get("HTTP_AUTHORIZATION", ""))
-    return Head(
+    return IngestHead(
         environ["REQUEST_METHOD"],
         path,
         token,
@@ -155,7 +155,7 @@ def _head(environ: WSGIEnvironment, path: str) -> Head:
     )
 
 
-def _answer(start_response: StartResponse, reply: Reply) -> Iterable[bytes]:
+def _answer(start_response: StartResponse, reply: IngestReply) -> Iterable[bytes]:
     body = reply.body
     headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(body)))]
     headers += [(name, value) for name, value in reply.headers.items() if name != "Connection"]  # the server's business

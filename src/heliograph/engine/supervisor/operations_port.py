@@ -15,7 +15,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar, Final
 
-from heliograph.domain.http_request import LOCAL, Hosts, Refusal, host_problem
+from heliograph.domain.http_request import LOCAL, Hosts, RequestRefusal, host_problem
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def _host_problem(self) -> Refusal | None:
+    def _host_problem(self) -> RequestRefusal | None:
         """Probes name the address that they connect to, which nobody can have foreseen (a pod's); a page of another site names its own (DNS rebinding)."""
         host, port = self.connection.getsockname()[:2]
         values = [value.encode("latin-1", "replace") for value in self.headers.get_all("Host", [])]

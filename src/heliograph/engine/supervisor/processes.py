@@ -58,7 +58,7 @@ COLLECT_AFTER = (20_000, 20, 20)
 FILES = 65_536
 
 
-class Opened(Protocol):
+class DoorControl(Protocol):
     """The fast door."""
 
     def open(self) -> None: ...
@@ -92,7 +92,7 @@ def run_engine(setup: Setup, listen: Callable[[Callable[[], object]], object], *
         worker.run()
 
 
-def run_door(make: Callable[[], Opened]) -> None:
+def run_door(make: Callable[[], DoorControl]) -> None:
     """A process that only opens the door; until SIGTERM or SIGINT, for the main thread."""
     tune()
     die_with_parent()

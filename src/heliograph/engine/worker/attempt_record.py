@@ -13,15 +13,15 @@ import msgspec
 
 from heliograph.domain.connection.masking import NOTHING, Masks
 from heliograph.domain.connection.request import Request
-from heliograph.domain.connection.response_rule import Reply, Rule, classify_reply
+from heliograph.domain.connection.response_rule import Rule, TargetReply, classify_reply
 from heliograph.domain.delivery.outcomes import (
     Cut,
     Delivered,
-    Hold,
-    Invalid,
+    HoldConnection,
     Outcome,
-    Pause,
+    PauseConnection,
     Refused,
+    ValidationFailed,
     classify_response,
     classify_transport_error,
     effect_on_connection,
@@ -29,21 +29,21 @@ from heliograph.domain.delivery.outcomes import (
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import CutOff, Failure, Response, Result, text_of
-from heliograph.store.queue.outcomes import Exchange
+from heliograph.store.queue.outcomes import StoredExchange
 
 KEPT_REQUEST: Final = 64 * 1024
 KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def reply_of(result: Result, ready: ReadyRequest) -> Reply | None:
+def reply_of(result: Result, ready: ReadyRequest) -> TargetReply | None:
     """The answer as the connection's rule sees it, made once; None where there is no rule or no answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
-    return Reply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
+    return TargetReply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
 
 
-def outcome_of(result: Result, now: int, rule: Rule = (), reply: Reply | None = None) -> Outcome:
+def outcome_of(result: Result, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
     """What a result means. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
     match result:
         case Response() if reply is not None:
@@ -76,13 +76,19 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)
-    hold = (effect.until - now) / SECOND if isinstance(effect, Hold) else GONE_FOR_NOW if isinstance(effect, Pause) else 0.0
+    hold = (
+        (effect.until - now) / SECOND
+        if isinstance(effect, HoldConnection)
+        else GONE_FOR_NOW
+        if isinstance(effect, PauseConnection)
+        else 0.0
+    )
     return Lesson(outcome.reached, hold)
 
 
 def exchange_of(
     outcome: Outcome, ready: ReadyRequest | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
-) -> Exchange:
+) -> StoredExchange:
     """The attempt as it is stored. at: its beginning; took: microseconds."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
@@ -91,11 +97,11 @@ def exchange_of(
             status = code
         case Refused():
             category, status, message = outcome.category, outcome.status, outcome.message
-        case Invalid(problems=problems):
+        case ValidationFailed(problems=problems):
             category, message = Category.VALIDATION, "; ".join(problems)
         case _:
             pass
-    return Exchange(
+    return StoredExchange(
         at=at,
         took=took,
         category=category,

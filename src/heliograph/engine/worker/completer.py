@@ -16,7 +16,16 @@ import structlog
 
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.lanes import Flight, LaneState, Settlement
-from heliograph.domain.delivery.outcomes import CouldNotBegin, Delivered, Hold, Outcome, Pause, Refused, effect_on_connection, may_have_left
+from heliograph.domain.delivery.outcomes import (
+    CouldNotBegin,
+    Delivered,
+    HoldConnection,
+    Outcome,
+    PauseConnection,
+    Refused,
+    effect_on_connection,
+    may_have_left,
+)
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.delivery.slots import may_settle
 from heliograph.engine.worker.attempt_record import exchange_of, micros
@@ -28,7 +37,7 @@ from heliograph.store import configuration
 from heliograph.store.connection_states import Learned, learn
 from heliograph.store.database import Database
 from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
-from heliograph.store.queue.outcomes import Exchange, Settled, raise_begun, store
+from heliograph.store.queue.outcomes import Settled, StoredExchange, raise_begun, store
 from heliograph.store.queue.slots import fence
 
 log = structlog.get_logger(__name__)
@@ -163,7 +172,7 @@ class Completer:
         exchange = (landed.exchange or self._exchange(landed, outcome)) if settlement.attempt is not None else None
         return Settled(settlement, stored, about, exchange, exchange.message if exchange else message)
 
-    def _exchange(self, landed: FinishedLane, outcome: Outcome) -> Exchange:
+    def _exchange(self, landed: FinishedLane, outcome: Outcome) -> StoredExchange:
         return exchange_of(
             outcome,
             landed.ready,
@@ -196,8 +205,8 @@ class Completer:
                 elif isinstance(outcome, Delivered) or (isinstance(outcome, Refused) and outcome.status is not None):
                     failures, reached = 0, True
             found = [effect_on_connection(outcome, now) for _, outcome in outcomes]
-            held = max((effect.until for effect in found if isinstance(effect, Hold)), default=None)
-            gone = any(isinstance(effect, Pause) for effect in found)
+            held = max((effect.until for effect in found if isinstance(effect, HoldConnection)), default=None)
+            gone = any(isinstance(effect, PauseConnection) for effect in found)
             if not failures and held is None and not gone and not (reached and self._failures.get(connection, 1)):
                 continue
             self._failures[connection] = failures if reached else self._failures.get(connection, 0) + failures

@@ -14,7 +14,7 @@ from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.store import configuration
 from heliograph.store.database import Database
 
@@ -36,7 +36,7 @@ class UsedVersions:
 class ConfigView:
     """What is in force."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ConfigSource) -> None:
         self._source = source
         self._versions: dict[int, int] = {}
         self._told: dict[int, int] = {}

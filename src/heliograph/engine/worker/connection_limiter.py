@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from heliograph.domain.delivery.action import Rank
 from heliograph.domain.delivery.replay import replay_room
-from heliograph.store.queue.lanes import Want
+from heliograph.store.queue.lanes import LaneWant
 
 LEAST_SHARE = 2
 """Lanes in memory that each connection with work may have, however many there are."""
@@ -150,7 +150,7 @@ class ConnectionLimiter[T]:
         depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
         return min(depth, 1 + round(LOOK_AHEAD / self.spacing)) if self.spacing else depth
 
-    def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[Want]:
+    def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[LaneWant]:
         """What to read now; nothing while memory is well filled.
 
         share: of the worker's memory, for each connection that has work and whose target answers; one that takes more may have it. A thousand
@@ -162,10 +162,10 @@ class ConnectionLimiter[T]:
             return []
         replay = replay_room(room, 0) if not self.waiting else max(1, depth // 20)
         return [
-            Want(self.connection, Rank.SUBMITTED, room + self.held, self._floors.get(Rank.SUBMITTED, 0)),
-            Want(self.connection, None, max(1, room // 4) + self.held),
-            Want(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
-            Want(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)),
+            LaneWant(self.connection, Rank.SUBMITTED, room + self.held, self._floors.get(Rank.SUBMITTED, 0)),
+            LaneWant(self.connection, None, max(1, room // 4) + self.held),
+            LaneWant(self.connection, Rank.LIVE, room + self.held, self._floors.get(Rank.LIVE, 0)),
+            LaneWant(self.connection, Rank.REPLAY, replay + self.held, self._floors.get(Rank.REPLAY, 0)),
         ]
 
     def _answered(self, now: float) -> int:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from heliograph.domain.delivery.action import Rank
-from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Invalid, Refused
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.delivery.slots import may_start, slot_of
 from heliograph.engine.worker.attempt_record import lesson_of, outcome_of, reply_of
@@ -32,10 +32,10 @@ from heliograph.engine.worker.work_finder import WorkFinder
 from heliograph.outbound.exchange import CutOff, Result
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import connection_states
-from heliograph.store.connection_states import State
+from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
 from heliograph.store.queue import lanes as table
-from heliograph.store.queue.lanes import StoredLane, Want
+from heliograph.store.queue.lanes import LaneWant, StoredLane
 
 log = structlog.get_logger(__name__)
 
@@ -152,10 +152,10 @@ class LaneReader:
         states, clock = connection_states.states(self.db), self.db.now()
         self.memory.clock_offset = clock - round(now * 1_000_000)
         for limiter in self.limiters.values():
-            self._tell(limiter, states.get(limiter.connection, State()), now, clock)
+            self._tell(limiter, states.get(limiter.connection, StoredConnectionState()), now, clock)
         self._confirmed = now
 
-    def _tell(self, limiter: ConnectionLimiter[_QueuedLane], state: State, now: float, clock: int) -> None:
+    def _tell(self, limiter: ConnectionLimiter[_QueuedLane], state: StoredConnectionState, now: float, clock: int) -> None:
         """What the tables say of a connection. clock: the database's, now."""
         config = self.builder.view.account(limiter.account)
         rests = config is None or not config.signal_enabled
@@ -223,9 +223,9 @@ class LaneReader:
         self._busy = bool(taken)
         return taken
 
-    def _wants(self, now: float, clock: int) -> list[Want]:
+    def _wants(self, now: float, clock: int) -> list[LaneWant]:
         """What to read. now: monotonic seconds; clock: the database's."""
-        wants: list[Want] = []
+        wants: list[LaneWant] = []
         if not self._search.look(self.db, now, clock):
             self.news = True
         connections = [c for c in self._search.found if self.ownership.epoch(slot_of(c)) is not None]
@@ -236,7 +236,7 @@ class LaneReader:
         for connection in connections[start:] + connections[:start]:  # everyone is first now and then
             limiter = self.limiters.get(connection)
             if limiter is None:
-                wants += [Want(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
+                wants += [LaneWant(connection, rank, 1) for rank in (*Rank, None)]  # whose is it? a look is enough for now
             elif limiter.is_open(now):
                 wants += limiter.wants(now, share)
         return wants
@@ -365,7 +365,7 @@ class LaneReader:
     def _unsent(
         self,
         taken: TakenLane,
-        built: Refused | Invalid | CouldNotBegin | DestinationGone,
+        built: Refused | ValidationFailed | CouldNotBegin | DestinationGone,
         limiter: ConnectionLimiter[_QueuedLane],
         now: float,
     ) -> None:

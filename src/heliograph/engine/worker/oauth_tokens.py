@@ -21,8 +21,19 @@ from typing import Final, Protocol
 import structlog
 
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.connection.oauth_access import Access, Ask, Busy, Closed, Denied, Needed, Tokens, Usable, oauth_refused, stand
-from heliograph.domain.connection.response_rule import Reply, Rule, refuses_token
+from heliograph.domain.connection.oauth_access import (
+    Access,
+    Ask,
+    Closed,
+    Denied,
+    Needed,
+    RenewalUnderWay,
+    TokenResponse,
+    Usable,
+    oauth_refused,
+    stand,
+)
+from heliograph.domain.connection.response_rule import Rule, TargetReply, refuses_token
 from heliograph.domain.delivery.outcomes import Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.outbound.exchange import CutOff, Response, Result, Route
@@ -95,7 +106,7 @@ class _TokenAnswer:
     state: _TokenState
     before: Access
     asked_at: int
-    found: Tokens | Denied
+    found: TokenResponse | Denied
 
 
 class WorkerSignals(Protocol):
@@ -152,7 +163,9 @@ class OAuthTokens:
 
     # The sender's thread.
 
-    def heed(self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: Reply | None = None) -> Result:
+    def heed(
+        self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: TargetReply | None = None
+    ) -> Result:
         """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more.
 
         rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.
@@ -202,7 +215,7 @@ class OAuthTokens:
 
     def _take(self, db: Database, came: _TokenAnswer) -> None:
         state, client = came.state, came.state.client
-        if isinstance(came.found, Tokens):
+        if isinstance(came.found, TokenResponse):
             with db.transaction():
                 kept = oauth.keep(
                     db, self._vault, client.account, client.connection, came.found, client.facts.bond,
@@ -237,7 +250,7 @@ class OAuthTokens:
                     state.ordered = False
             case Needed(by=by):
                 self._ask(db, state, access, by)
-            case Busy():
+            case RenewalUnderWay():
                 self._look_again(state)
             case Closed(why=why):
                 self._deny(state, oauth_refused(why))
@@ -252,7 +265,7 @@ class OAuthTokens:
             return
         asked_at = db.now()
 
-        def done(found: Tokens | Denied) -> None:
+        def done(found: TokenResponse | Denied) -> None:
             self.came.append(_TokenAnswer(state, access, asked_at, found))
             self._memory.wake_completer.set()
 

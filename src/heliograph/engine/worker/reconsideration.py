@@ -13,17 +13,17 @@ from typing import Any
 
 import structlog
 
-from heliograph.domain.delivery.action import Origin, QueueStatus, StuckRun, Verdict, judged_again
+from heliograph.domain.delivery.action import Origin, QueueStatus, RunVerdict, StuckRun, judged_again
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.slots import may_settle, slot_of
 from heliograph.domain.figures import Delta, of_judged_again
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
+from heliograph.domain.flow.matching import FlowVerdict as Decided
 from heliograph.domain.flow.matching import Reason, judge
-from heliograph.domain.flow.matching import Verdict as Decided
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.contents import read_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
@@ -66,13 +66,13 @@ def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
     return [account for (account,) in rows if slot_of(account) in slots]
 
 
-def reconsider_account(db: Database, source: Source, account: int, epoch: int) -> int:
+def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
     """Judges up to AT_ONCE due runs of an account, in a transaction of its own; how many."""
     with db.transaction():
         return _reconsider(db, source, account, epoch)
 
 
-def _reconsider(db: Database, source: Source, account: int, epoch: int) -> int:
+def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
     events = [
         event
         for (event,) in db.all(
@@ -126,7 +126,7 @@ def _settle(
         return []
     verdict, reason, message = _verdict(flow, change, config, event, item)
     after = judged_again(item.stuck, verdict, now, config.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- spreads retries, guards nothing
-    if verdict is Verdict.TRIGGERED:
+    if verdict is RunVerdict.TRIGGERED:
         db.run("UPDATE run SET decision = 2, reason = '' WHERE id = :run", {"run": item.stuck.id})
     elif reason:
         db.run("UPDATE run SET reason = :reason WHERE id = :run", {"run": item.stuck.id, "reason": reason})
@@ -144,7 +144,7 @@ def _settle(
             "ended": None if after.is_open else now,
         },
     )
-    triggered = verdict is Verdict.TRIGGERED
+    triggered = verdict is RunVerdict.TRIGGERED
     deltas += of_judged_again(item.account, item.run_at, item.mode, item.flow, triggered=triggered, was_open=True, is_open=after.is_open)
     return _orders(item, flow, change) if triggered else []
 
@@ -156,23 +156,23 @@ def _end(db: Database, item: _Item, cause: Cause, now: int) -> None:
     )
 
 
-def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, item: _Item) -> tuple[Verdict, str, str]:
+def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, item: _Item) -> tuple[RunVerdict, str, str]:
     """What judging says, the run's new reason ("" = as it was) and a sentence."""
     mode = Mode.LIVE if item.mode == 1 else Mode.TEST
     if not flow.active:
-        return Verdict.UNTAGGED, "", "The flow is switched off."
+        return RunVerdict.UNTAGGED, "", "The flow is switched off."
     try:
         decision = judge(flow, change, config, event, mode=mode)
     except Exception as error:
         log.exception("reconsideration_failed", run=item.stuck.id, change=item.change)
-        return Verdict.RAISED, Reason.FAILED.value, f"Heliograph failed with an internal error: {type(error).__name__}."
+        return RunVerdict.RAISED, Reason.FAILED.value, f"Heliograph failed with an internal error: {type(error).__name__}."
     if decision is None:
-        return Verdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "By today's rules, the flow does not take it."
+        return RunVerdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "By today's rules, the flow does not take it."
     if decision.verdict is Decided.TRIGGERED:
-        return Verdict.TRIGGERED, "", ""
+        return RunVerdict.TRIGGERED, "", ""
     if decision.reason is not None and decision.reason.can_be_cured:
-        return Verdict.UNTAGGED, decision.reason.value, ""
-    return Verdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "It is tagged now, but the flow does not select its tags."
+        return RunVerdict.UNTAGGED, decision.reason.value, ""
+    return RunVerdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "It is tagged now, but the flow does not select its tags."
 
 
 def _orders(item: _Item, flow: Flow, change: Change) -> list[Order]:

@@ -17,9 +17,9 @@ import structlog
 from heliograph.domain.connection.connection import Auth, Secret
 from heliograph.domain.connection.masking import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Usable
-from heliograph.domain.connection.request import Prepared, Request, prepare
+from heliograph.domain.connection.request import PreparedConnection, Request, prepare
 from heliograph.domain.connection.response_rule import Rule
-from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Invalid, Refused
+from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
@@ -27,9 +27,9 @@ from heliograph.domain.flow.flow import Destination, Flow, Mode
 from heliograph.domain.mapping import rendering
 from heliograph.domain.mapping.mapping import Mapping
 from heliograph.domain.registration.change import Change
-from heliograph.domain.registration.facts import Facts
+from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.worker.config_view import ConfigView, UsedVersions, used_of
 from heliograph.engine.worker.oauth_tokens import OAuthClient, OAuthTokens, TokenPending
 from heliograph.outbound.exchange import Route
@@ -72,7 +72,7 @@ class DestinationGone:
 
 
 type _Today = tuple[Flow, Destination, UsedVersions]
-type Built = ReadyRequest | TokenPending | Refused | Invalid | CouldNotBegin | DestinationGone
+type Built = ReadyRequest | TokenPending | Refused | ValidationFailed | CouldNotBegin | DestinationGone
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class _OpenConnection:
 
     version: int
     made_of: tuple[int, tuple[str, ...]]
-    prepared: Prepared = field(repr=False)
+    prepared: PreparedConnection = field(repr=False)
     route: Route
     signing: tuple[str, ...] = field(repr=False)
     masks: Masks = field(repr=False)
@@ -121,7 +121,7 @@ class RequestBuilder:
     """Configuration and prepared connections of one worker."""
 
     def __init__(
-        self, source: Source, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None
+        self, source: ConfigSource, vault: Vault, policy: Callable[[int], Policy], tokens: OAuthTokens, limits: Limits | None = None
     ) -> None:
         self.view = ConfigView(source)
         self.tokens = tokens
@@ -168,7 +168,7 @@ class RequestBuilder:
             return found
         flow, destination, used = found
         if change is None or event is None:
-            return Invalid((CONTENT_GONE,))
+            return ValidationFailed((CONTENT_GONE,))
         assert destination.connection is not None
         assert destination.payload_mapping is not None
         try:
@@ -178,7 +178,7 @@ class RequestBuilder:
         bearer = self._token_of(config, destination.connection, held)
         if bearer is not None and not isinstance(bearer, Usable):
             return bearer
-        facts = Facts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
+        facts = ChangeFacts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
         payload = rendering.render(config.mappings[destination.payload_mapping], facts, timezone=zone)
         header, sealed = None, frozenset[str]()
@@ -188,12 +188,12 @@ class RequestBuilder:
             except HeliographError as error:
                 return CouldNotBegin(Cause.MAPPING_GONE, str(error))
             header = rendering.render(mapping, facts, timezone=zone)
-        if isinstance(payload, rendering.Invalid) or isinstance(header, rendering.Invalid):
-            return Invalid(_problems(payload, header))
+        if isinstance(payload, rendering.InvalidValues) or isinstance(header, rendering.InvalidValues):
+            return ValidationFailed(_problems(payload, header))
         token = bearer.token if bearer else None
         request = held.prepared.build(payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
-        if isinstance(request, rendering.Invalid):
-            return Invalid(_problems(request))
+        if isinstance(request, rendering.InvalidValues):
+            return ValidationFailed(_problems(request))
         if held.signing:
             request = signed(request, held.signing, datetime.now(UTC))
         token = bearer.token if bearer else ""
@@ -281,4 +281,4 @@ class RequestBuilder:
 
 
 def _problems(*found: object) -> tuple[str, ...]:
-    return tuple(f"{p.target} {p.reason}" for each in found if isinstance(each, rendering.Invalid) for p in each.problems)
+    return tuple(f"{p.target} {p.reason}" for each in found if isinstance(each, rendering.InvalidValues) for p in each.problems)

@@ -20,7 +20,7 @@ from heliograph.engine.worker.config_view import UsedVersions
 from heliograph.engine.worker.request_builder import ReadyRequest
 from heliograph.outbound.exchange import Result
 from heliograph.store.queue.lanes import StoredAction, StoredLane
-from heliograph.store.queue.outcomes import Exchange
+from heliograph.store.queue.outcomes import StoredExchange
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class FinishedLane:
     began: float = 0.0
     ended: float = field(default_factory=time.monotonic)
     used: UsedVersions | None = None
-    exchange: Exchange | None = None
+    exchange: StoredExchange | None = None
     """What is kept of it, once that is worked out."""
 
 

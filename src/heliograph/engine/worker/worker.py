@@ -26,7 +26,7 @@ import psycopg
 import structlog
 
 from heliograph.domain.delivery.slots import slot_of
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.engine.worker import reconsideration
 from heliograph.engine.worker.completer import Completer
 from heliograph.engine.worker.config_view import ConfigView
@@ -77,7 +77,7 @@ class Setup:
 
     open_writer: Callable[[], Database]
     open_reader: Callable[[], Database]
-    source: Callable[[Database], Source]
+    source: Callable[[Database], ConfigSource]
     vault: Vault
     policy: Callable[[int], Policy]
     folder: Path

@@ -16,7 +16,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.mapping import rendering
 from heliograph.domain.registration.change import Change
-from heliograph.domain.registration.facts import Facts
+from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.database import Database
 from heliograph.store.secrets import load_secrets
@@ -49,7 +49,7 @@ def preview(
     if set(connection.lacks) - {"connected"}:
         return Preview(why="Its connection is incomplete.")
     secrets = load_secrets(db, vault(), config.id, OWNER, [destination.connection or 0]).get(destination.connection or 0, {})
-    facts = Facts(change, config, event, flow_name=flow.name, now=now)
+    facts = ChangeFacts(change, config, event, flow_name=flow.name, now=now)
     zone = ZoneInfo(facts.timezone)
     try:
         prepared = prepare(connection, secrets)
@@ -57,11 +57,11 @@ def preview(
         return Preview(why=str(error))
     body = rendering.render(payload, facts, timezone=zone)
     headers = rendering.render(header, facts, timezone=zone) if header else None
-    wrong = [p for found in (body, headers) if isinstance(found, rendering.Invalid) for p in found.problems]
-    if isinstance(body, rendering.Invalid) or isinstance(headers, rendering.Invalid):
+    wrong = [p for found in (body, headers) if isinstance(found, rendering.InvalidValues) for p in found.problems]
+    if isinstance(body, rendering.InvalidValues) or isinstance(headers, rendering.InvalidValues):
         return Preview(problems=tuple(str(p) for p in wrong))
     request = prepared.build(body, headers, facts, webhook_id=AS_SENT, timezone=zone)
-    if isinstance(request, rendering.Invalid):
+    if isinstance(request, rendering.InvalidValues):
         return Preview(problems=tuple(str(p) for p in request.problems))
     masks = masks_of(secrets.values(), request)
     sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]

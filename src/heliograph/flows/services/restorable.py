@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, Destination, FilterRow, Flow, Op
-from heliograph.domain.setup.fields import Group, SourceKey, parse_filter
+from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_filter
 from heliograph.flows.services.rules import KIND_OF_PLACE, without_tag
 
 
@@ -71,7 +71,7 @@ def _filter(row: FilterRow, of: str, config: AccountConfig, gone: list[Gone]) ->
     if isinstance(key, SourceKey):
         if key.id is None:
             return row
-        known = config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields
+        known = config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields
         if key.id in known and known[key.id].is_enumerated:
             return row
         gone.append(Gone(Part.FIELD, row.field, of))

@@ -21,7 +21,7 @@ from heliograph.domain.flow.flow import (
     Flow,
 )
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, Group, SourceKey, Subject, parse_filter
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, FieldGroup, SourceKey, Subject, parse_filter
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import FLOW_NAME_LENGTH
 from heliograph.setup.errors import Invalid
@@ -82,7 +82,7 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
     if len(row.values) > MOST_VALUES:
         raise Invalid({where: [f"At most {MOST_VALUES} values are possible."]})
     values = tuple(dict.fromkeys(_text(value, where, VALUE_LENGTH) for value in row.values)) if row.op.takes_values else ()
-    is_event = key == EVENT_TAGS or (isinstance(key, SourceKey) and key.group in (Group.EVENT, Group.EVENT_CUSTOM))
+    is_event = key == EVENT_TAGS or (isinstance(key, SourceKey) and key.group in (FieldGroup.EVENT, FieldGroup.EVENT_CUSTOM))
     if subject is Subject.EVENT and not is_event:
         raise Invalid({where: ["A flow that watches events filters by event fields only."]})
     if isinstance(key, str):
@@ -91,7 +91,7 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
                 raise Invalid({where: [f"There is no tag {value}."]})
             _check_tag(int(value), KIND_OF_PLACE[key], where, config)
     elif key.id is not None:
-        known = config.event_fields if key.group is Group.EVENT_CUSTOM else config.profile_fields
+        known = config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields
         if key.id not in known:
             raise Invalid({where: [f"There is no custom field {key.id}."]})
         if not known[key.id].is_enumerated:

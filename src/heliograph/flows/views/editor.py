@@ -127,7 +127,7 @@ def _asks(request: AccountRequest, draft: Draft, error: AsksFirst) -> HttpRespon
     """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
     typed = [(name, text) for name, texts in request.POST.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
     with transaction.atomic(using="read"):
-        names = sentence.Names.of(account_config(request, reading()))
+        names = sentence.SentenceNames.of(account_config(request, reading()))
         found = FlowList(reading(), request.account.pk)
         context: dict[str, Any] = {
             "name": draft.flow.name or _("Without a name"),
@@ -233,7 +233,7 @@ def draw(
         config = account_config(request, db)
         found = FlowList(db, request.account.pk)
         troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
-        names = sentence.Names.of(config, troubles)
+        names = sentence.SentenceNames.of(config, troubles)
         flow, lacks = draft.flow, missing(draft.flow, config)
         stored = config.flows.get(flow.id)
         head = _head(db, request.account.pk, flow.id) if stored else Head(0, "")
@@ -272,7 +272,7 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
     return entries
 
 
-def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.Trouble]) -> list[dict[str, str]]:
+def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.ConnectionTrouble]) -> list[dict[str, str]]:
     """Connections of the flow that send nothing just now."""
     found = dict.fromkeys(id for d in flow.destinations if (id := d.connection) is not None and id in troubles and id in config.connections)
     return [

@@ -38,7 +38,11 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
         if found is None:
             raise Http404
         name = found.name or _("Without a name")
-        return found, {"name": name, "sentence": sentence.parts(found, sentence.Names.of(config), _), "href": reverse("flow", args=(id,))}
+        return found, {
+            "name": name,
+            "sentence": sentence.parts(found, sentence.SentenceNames.of(config), _),
+            "href": reverse("flow", args=(id,)),
+        }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

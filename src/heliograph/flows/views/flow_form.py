@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.connections.does_words import DOES
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, Lack, Missing, fits, missing
+from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Missing, fits, missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
 from heliograph.flows import words
@@ -50,13 +50,13 @@ def form_of(draft: Draft, config: AccountConfig, values: FilterValues) -> dict[s
         "more_filters": len(flow.filters) < MOST_FILTERS,
         "destinations": [_destination(n, d, draft, config, lacks) for n, d in enumerate(flow.destinations)],
         "destinations_error": draft.errors.get("destinations", ""),
-        "destination_missing": Missing(Lack.DESTINATION) in lacks,
+        "destination_missing": Missing(FlowLack.DESTINATION) in lacks,
         "more_destinations": len(flow.destinations) < MOST_DESTINATIONS,
     }
 
 
 def _name_todo(lacks: Sequence[Missing], draft: Draft) -> str:
-    return _("Still missing: a name.") if Missing(Lack.NAME) in lacks and draft.opened is not None else ""
+    return _("Still missing: a name.") if Missing(FlowLack.NAME) in lacks and draft.opened is not None else ""
 
 
 def _list(name: str, draft: Draft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _list(name: str, draft: Draft, config: AccountConfig, lacks: Sequence[Missin
     assert flow.watch is not None
     choices, needed, emptied = tag_choices(config, name), name in REQUIRED[flow.watch], name in flow.emptied
     todo = ""
-    if Missing(Lack.LIST, name) in lacks:
+    if Missing(FlowLack.LIST, name) in lacks:
         todo = _("Still missing: at least one tag, because this flow watches for %(watch)s.") % {"watch": _(flow.watch.value)}
         if not needed:
             todo = _("Its last tag was deleted. Choose another one, or say that it is empty on purpose.")
@@ -122,7 +122,7 @@ def _filter(n: int, row: FilterRow, draft: Draft, values: FilterValues, lacks: S
             extra="free" if offered.free else "",
             glue=_("or"),
             placeholder=_("Choose values") if offered.labels else _("Type values"),
-            todo=_("Still missing: at least one value.") if Missing(Lack.FILTER_VALUES, str(n)) in lacks else "",
+            todo=_("Still missing: at least one value.") if Missing(FlowLack.FILTER_VALUES, str(n)) in lacks else "",
             error=draft.errors.get(id, ""),
         ),
     }
@@ -132,7 +132,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
     of = {m.lack for m in lacks if m.of == str(d.id)}
     errors = draft.errors
 
-    def todo(lack: Lack, text: str) -> str:
+    def todo(lack: FlowLack, text: str) -> str:
         return text if lack in of and draft.opened is not None else ""
 
     connections = sorted(config.connections.items(), key=lambda pair: (pair[1].name.casefold(), pair[0]))
@@ -152,7 +152,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
             label=_("Destination name"),
             value=d.name,
             error=errors.get(f"d{n}-name", ""),
-            todo=todo(Lack.DESTINATION_NAME, _("Still missing: a name.")),
+            todo=todo(FlowLack.DESTINATION_NAME, _("Still missing: a name.")),
         ),
         "connection": Field(
             kind="select",
@@ -163,7 +163,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
             placeholder=_("Choose a connection"),
             error=errors.get(f"d{n}-connection", ""),
             todo=todo(
-                Lack.CONNECTION,
+                FlowLack.CONNECTION,
                 _("This connection is incomplete.") if d.connection in config.connections else _("Still missing: a connection."),
             ),
         ),
@@ -174,7 +174,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
             value=d.action,
             options=[Choice(ACTION, ACTION)],
             placeholder=_("Choose an action"),
-            todo=todo(Lack.ACTION, _("Still missing: an action.")),
+            todo=todo(FlowLack.ACTION, _("Still missing: an action.")),
         ),
         "does": [Choice(does.value, text, on=does is d.does, sub=DOES_WHAT[does]) for does, text in DOES.items()],
         "payload": _mapping(n, "payload", d.payload_mapping, draft, config, of),
@@ -184,7 +184,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
     }
 
 
-def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: AccountConfig, of: set[Lack]) -> Field:
+def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: AccountConfig, of: set[FlowLack]) -> Field:
     """The mappings of one kind that fit what the flow watches; the chosen one whatever it is."""
     subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
     offered = [
@@ -196,9 +196,9 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: Accoun
     todo = _("The one that was here was deleted. Choose another one, or none.") if gone else ""
     if gone:
         offered.append((GONE, _("(deleted)")))
-    elif kind == "payload" and Lack.PAYLOAD_MAPPING in of and draft.opened is not None:
+    elif kind == "payload" and FlowLack.PAYLOAD_MAPPING in of and draft.opened is not None:
         todo = _("Still missing: a payload mapping.")
-    elif Lack.FITTING_MAPPING in of if kind == "payload" else Lack.HEADER_MAPPING in of:
+    elif FlowLack.FITTING_MAPPING in of if kind == "payload" else FlowLack.HEADER_MAPPING in of:
         todo = _("This mapping does not fit what the flow watches. Choose another one.")
     return Field(
         kind="select",

@@ -21,7 +21,7 @@ from heliograph.deliveries.submit import NothingToSync, send_now
 from heliograph.deliveries.why import Row, told
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.flow.matching import Verdict
+from heliograph.domain.flow.matching import FlowVerdict
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
@@ -149,7 +149,7 @@ def _shown(request: AccountRequest, of: Reading, draft: Draft, trial: Trial, cha
     actual = _("On, complete") if trial.active.passed else _("Off") if off else _("incomplete")
     gates[ACTIVE] = Row(gates[ACTIVE].name, "passed" if trial.active.passed else "wait", _("On, nothing missing"), actual)
     answer = why.answer
-    if trial.running.verdict is Verdict.TRIGGERED:
+    if trial.running.verdict is FlowVerdict.TRIGGERED:
         names = [c.name for d in flow.destinations if (c := config.connections.get(d.connection or 0))]
         answer = _("It would be sent to %(connections)s.") % {"connections": ", ".join(dict.fromkeys(names)) or _("nobody yet")}
         if not trial.active.passed:
@@ -172,7 +172,7 @@ def _shown(request: AccountRequest, of: Reading, draft: Draft, trial: Trial, cha
 
 def _sending(request: AccountRequest, draft: Draft, stored: Flow | None, trial: Trial, change: int) -> tuple[str, str]:
     """Where Send this one now leads, or why it is not offered."""
-    if trial.running.verdict is not Verdict.TRIGGERED or not may(request.user, Role.PLANNER):
+    if trial.running.verdict is not FlowVerdict.TRIGGERED or not may(request.user, Role.PLANNER):
         return "", ""
     if stored is None or draft.to_save.to_body() != stored.to_body():
         return "", _("Save the flow to send this one now: what is sent is what is saved.")
@@ -253,7 +253,7 @@ def send(request: AccountRequest, flow: int, change: int) -> HttpResponse:
             for d, p in trial.previews
             if (c := of.config.connections.get(d.connection or 0)) is not None
         ]
-        parts = sentence.parts(draft.flow, sentence.Names.of(of.config), _)
+        parts = sentence.parts(draft.flow, sentence.SentenceNames.of(of.config), _)
     if request.method == "POST":
         try:
             connections = send_now(account, flow, change)

@@ -79,12 +79,12 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
     )
 
 
-def said_of(gone: Sequence[Gone], names: sentence.Names) -> list[str]:
+def said_of(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]:
     """What a version names that is gone, and where, in words."""
     return list(dict.fromkeys(_said(each, names) for each in gone))
 
 
-def _said(gone: Gone, names: sentence.Names) -> str:
+def _said(gone: Gone, names: sentence.SentenceNames) -> str:
     if gone.part is Part.TAG and gone.of in LISTS:
         return _("%(list)s: the tag %(name)s") % {"list": words.list_name(gone.of), "name": _name(names.tags, gone)}
     if gone.part is Part.TAG:
@@ -103,7 +103,7 @@ def _name(names: Mapping[int, str], gone: Gone) -> str:
     return names.get(int(gone.key), f"({gone.key})")
 
 
-def _names(db: Database, config: AccountConfig, id: int) -> sentence.Names:
+def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNames:
     """What is called how in all versions of the flow. Tags and custom fields that are gone are called as they were when it was saved with them."""
     versions = history(db, config.id, "flow", id)
     flows = [Flow.from_body(id, v.number, v.body) for v in versions]
@@ -115,12 +115,12 @@ def _names(db: Database, config: AccountConfig, id: int) -> sentence.Names:
         unknown = {row.field for row in flow.filters if ".custom." in row.field} - fields.keys()
         if (lost or unknown) and looked_up < MOST_LOOKED_UP:
             looked_up += 1
-            then = sentence.Names.of(Committed(db).account(config.id, version.since))
+            then = sentence.SentenceNames.of(Committed(db).account(config.id, version.since))
             tags |= {tag: _("%(name)s (deleted)") % {"name": then.tags[tag]} for tag in lost & then.tags.keys()}
             fields |= {key: _("%(name)s (deleted)") % {"name": then.fields[key]} for key in unknown & then.fields.keys()}
-    return sentence.Names(tags, fields, names.connections, names.mappings)
+    return sentence.SentenceNames(tags, fields, names.connections, names.mappings)
 
 
-def _differences(id: int, old: Mapping[str, object], new: Mapping[str, object], names: sentence.Names) -> list[Difference]:
+def _differences(id: int, old: Mapping[str, object], new: Mapping[str, object], names: sentence.SentenceNames) -> list[Difference]:
     found = differences(*(facts(Flow.from_body(id, 0, body), names) for body in (old, new)))
     return [worded(each.label, each.before, each.after) for each in found]

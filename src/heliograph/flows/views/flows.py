@@ -51,7 +51,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         at = min(max(1, read_id(ask.get("page", "")) or 1), last)
         rows = found.rows(flows[(at - 1) * ROWS : at * ROWS])
         troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
-    names = sentence.Names.of(found.config, troubles)
+    names = sentence.SentenceNames.of(found.config, troubles)
     people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
         request,
@@ -92,7 +92,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
             if known is None:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
-                parts = sentence.parts(known, sentence.Names.of(found.config), _)
+                parts = sentence.parts(known, sentence.SentenceNames.of(found.config), _)
                 asked = {"id": known.id, "name": known.name, "sentence": parts}
                 waiting = found.undelivered(flow)
                 return page(request, "flows/switch_off.html", here="flows", flow=asked, waiting=waiting, back=back, leave=_back(back, flow))
@@ -113,7 +113,7 @@ def _back(back: str, flow: int) -> str:
     return f"{reverse('flow-list')}{f'?page={back}' if back else ''}#flow-{flow}"
 
 
-def _row(row: Row, names: sentence.Names, people: dict[str, str], *, edits: bool) -> dict[str, Any]:
+def _row(row: Row, names: sentence.SentenceNames, people: dict[str, str], *, edits: bool) -> dict[str, Any]:
     flow = row.flow
     mode = "" if flow.mode is Mode.LIVE else "&mode=test"
     return {

@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.mapping.mapping import Kind
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.mapping.paths import Json
 from heliograph.domain.mapping.rendering import Hole, Rendered
 
@@ -27,9 +27,9 @@ class Token:
 type Line = list[Token]
 
 
-def ways(kind: Kind) -> tuple[str, ...]:
+def ways(kind: MappingKind) -> tuple[str, ...]:
     """How a mapping of this kind can be shown."""
-    return (HEADERS,) if kind is Kind.HEADER else (JSON, FORM, QUERY)
+    return (HEADERS,) if kind is MappingKind.HEADER else (JSON, FORM, QUERY)
 
 
 def written(rendered: Rendered, how: str) -> list[Line]:

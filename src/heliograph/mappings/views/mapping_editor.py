@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 
 from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.mapping.mapping import EmptyPolicy, Kind, MappingError, Row
-from heliograph.domain.mapping.rendering import Preview, Problem, preview
+from heliograph.domain.mapping.mapping import EmptyPolicy, MappingError, MappingKind, MappingRow
+from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_drafts import Checked, Draft
@@ -46,7 +46,7 @@ class Editor:
     fields: SourceFields = field(init=False)
     checked: Checked = field(init=False)
     tried: Tried = field(init=False)
-    found: Preview = field(init=False)
+    found: MappingPreview = field(init=False)
 
     def __post_init__(self) -> None:
         draft = self.editing.draft
@@ -94,8 +94,8 @@ class Editor:
             "refused": self.checked.errors if self.strict else 0,
             "kind_name": kind_name(draft.kind),
             "subject_name": subject_name(draft.subject),
-            "is_header": draft.kind is Kind.HEADER,
-            "kinds": [Choice(k.value, kind_name(k), k is draft.kind, KIND_SUBS[k]()) for k in Kind],
+            "is_header": draft.kind is MappingKind.HEADER,
+            "kinds": [Choice(k.value, kind_name(k), k is draft.kind, KIND_SUBS[k]()) for k in MappingKind],
             "subjects": [Choice(s.value, subject_name(s), s is draft.subject) for s in Subject],
             "empty": _policy(draft.kind, draft.empty).value,
             "empty_words": empty_name(draft.empty, draft.kind),
@@ -165,7 +165,7 @@ class Editor:
 
     def _note(self) -> str:
         notes = []
-        if self.draft.kind is Kind.PAYLOAD and self.editing.shown in (FORM, QUERY):
+        if self.draft.kind is MappingKind.PAYLOAD and self.editing.shown in (FORM, QUERY):
             if any(row.nested for row in self.checked.mapping.rows):
                 notes.append(_("A nested field is sent as a[b]."))
             if any(row.type.is_list for row in self.checked.mapping.rows):
@@ -180,7 +180,7 @@ class Editor:
 
     def _in_address(self) -> str:
         """Personal fields in the query of a GET (a warning)."""
-        if self.draft.kind is not Kind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
+        if self.draft.kind is not MappingKind.PAYLOAD or not any(warnings.is_personal(key) for key in self.checked.mapping.sources):
             return ""
         names = warnings.in_address(self.config, self.uses, self.id)
         if not names:
@@ -247,12 +247,12 @@ class Editor:
             self._invalid(shown, self.found.problems[number])
         elif number is not None and shown.chips:
             value = self.found.values[number]
-            nothing = value is None and self.draft.kind is Kind.HEADER  # there is no null in a header
+            nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
             shown.result = rows.said("" if nothing else value, left_out=number in self.found.left_out)
         if number is not None and not shown.chips and not errors:
             shown.todo = _("No source yet: it is always empty")
 
-    def _invalid(self, shown: RowShown, problem: Problem) -> None:
+    def _invalid(self, shown: RowShown, problem: ValueProblem) -> None:
         shown.told = rows.problem_said(problem)
         shown.problem = f"“{problem.value}” {_(problem.reason)}" if problem.value else _(problem.reason)
 
@@ -261,8 +261,8 @@ class Editor:
         text = self.editing.sample
         if text is None:
             return None
-        new: tuple[Row, ...] = ()
-        known: tuple[Row, ...] = ()
+        new: tuple[MappingRow, ...] = ()
+        known: tuple[MappingRow, ...] = ()
         error = self.editing.sample_error
         if text.strip() and not error:
             try:
@@ -286,9 +286,9 @@ def flow_href(id: int) -> str:
     return reverse("flow", args=(id,))
 
 
-def kind_name(kind: Kind) -> str:
+def kind_name(kind: MappingKind) -> str:
     """As the guide calls it."""
-    return {Kind.PAYLOAD: _("Payload"), Kind.HEADER: _("Http Header")}[kind]
+    return {MappingKind.PAYLOAD: _("Payload"), MappingKind.HEADER: _("Http Header")}[kind]
 
 
 def subject_name(subject: Subject) -> str:
@@ -296,9 +296,9 @@ def subject_name(subject: Subject) -> str:
     return {Subject.REGISTRATION: _("Registrations"), Subject.SESSION: _("Sessions"), Subject.EVENT: _("Events")}[subject]
 
 
-def empty_name(empty: EmptyPolicy, kind: Kind = Kind.PAYLOAD) -> str:
+def empty_name(empty: EmptyPolicy, kind: MappingKind = MappingKind.PAYLOAD) -> str:
     """What is sent for an empty optional field (M6)."""
-    if kind is Kind.HEADER:
+    if kind is MappingKind.HEADER:
         return _("Leave the header out") if empty is EmptyPolicy.LEAVE_OUT else _("Send it without a value")
     return {
         EmptyPolicy.KEY: _("Send an empty text, or null"),
@@ -307,12 +307,15 @@ def empty_name(empty: EmptyPolicy, kind: Kind = Kind.PAYLOAD) -> str:
     }[empty]
 
 
-def _policy(kind: Kind, empty: EmptyPolicy) -> EmptyPolicy:
+def _policy(kind: MappingKind, empty: EmptyPolicy) -> EmptyPolicy:
     """What a policy comes to: a header cannot be null, so null and an empty text are the same there."""
-    return EmptyPolicy.KEY if kind is Kind.HEADER and empty is EmptyPolicy.NULL else empty
+    return EmptyPolicy.KEY if kind is MappingKind.HEADER and empty is EmptyPolicy.NULL else empty
 
 
-KIND_SUBS: Mapping[Kind, Callable[[], str]] = {Kind.PAYLOAD: lambda: _("The body, or the query of a GET"), Kind.HEADER: lambda: ""}
+KIND_SUBS: Mapping[MappingKind, Callable[[], str]] = {
+    MappingKind.PAYLOAD: lambda: _("The body, or the query of a GET"),
+    MappingKind.HEADER: lambda: "",
+}
 TABS: Mapping[str, Callable[[], str]] = {
     JSON: lambda: _("JSON"),
     FORM: lambda: _("Form"),

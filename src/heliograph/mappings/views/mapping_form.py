@@ -23,12 +23,12 @@ from heliograph.domain.mapping.mapping import (
     DateFormat,
     EmptyPolicy,
     Escape,
-    Kind,
+    FixedText,
     MappingError,
+    MappingKind,
     Otherwise,
     Part,
-    Source,
-    Text,
+    SourceValue,
     ValueMap,
     ValueType,
     read_part,
@@ -143,7 +143,7 @@ def _object(text: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _chosen[E: (Case, Kind, Subject, EmptyPolicy, ValueType, Otherwise)](kind: type[E], value: str | None, default: E) -> E:
+def _chosen[E: (Case, MappingKind, Subject, EmptyPolicy, ValueType, Otherwise)](kind: type[E], value: str | None, default: E) -> E:
     return kind(value) if value in set(kind) else default
 
 
@@ -167,15 +167,15 @@ def _read_panel(post: QueryDict, editing: Editing) -> None:
         editing.panel = None
         return
     part = parts[chip]
-    if isinstance(part, Text):
+    if isinstance(part, FixedText):
         if "text" in post:
-            parts[chip] = Text(post.get("text", "").replace("\r\n", "\n").replace("\0", ""))
+            parts[chip] = FixedText(post.get("text", "").replace("\r\n", "\n").replace("\0", ""))
     else:
         parts[chip] = _behind(post, part)
     row.put(parts)
 
 
-def _behind(post: QueryDict, part: Source) -> Source:
+def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
     if "otherwise" in post:
         pairs = zip(post.getlist("map-from"), post.getlist("map-to"), strict=False)
         entries = tuple((old, new) for old, new in pairs if old or new)[:MAX_VALUE_MAP]
@@ -261,7 +261,7 @@ def _on_row(editing: Editing, verb: str, n: int, rest: str) -> None:
     elif verb == "field" and len(row.chips() or ()) < MAX_PARTS:
         parts = row.chips()
         if parts is not None:
-            row.put((*parts, Source(rest[:100])))
+            row.put((*parts, SourceValue(rest[:100])))
             editing.focus = f"plus-{n}"
 
 
@@ -272,7 +272,7 @@ def _unmap(editing: Editing, about: str) -> None:
     row = editing.draft.rows[editing.panel[0]]
     parts = list(row.chips() or ())
     part = parts[editing.panel[1]]
-    if isinstance(part, Source) and part.value_map is not None:
+    if isinstance(part, SourceValue) and part.value_map is not None:
         entries = tuple(pair for i, pair in enumerate(part.value_map.entries) if i != entry)
         kept = replace(part.value_map, entries=entries)
         parts[editing.panel[1]] = replace(part, value_map=kept if entries or kept.otherwise is not Otherwise.KEEP else None)

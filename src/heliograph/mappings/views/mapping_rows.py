@@ -11,12 +11,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.mapping.headers import SEALED
-from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Otherwise, Part, Row, Source, Text, ValueType, part_body
+from heliograph.domain.mapping.mapping import (
+    Case,
+    DateFormat,
+    Escape,
+    FixedText,
+    MappingRow,
+    Otherwise,
+    Part,
+    SourceValue,
+    ValueType,
+    part_body,
+)
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.paths import Json, Path, format_path
-from heliograph.domain.mapping.rendering import Facts, Problem, preview
+from heliograph.domain.mapping.rendering import FactSource, ValueProblem, preview
 from heliograph.domain.mapping.transform import Unfit, formatted, text_of
-from heliograph.domain.setup.fields import FieldError, Group, Shape, parse_source
+from heliograph.domain.setup.fields import FieldError, FieldGroup, Shape, parse_source
 from heliograph.mappings.mapping_drafts import DraftRow
 from heliograph.setup.source_fields import SourceFields
 from heliograph.web.fields import Choice
@@ -145,9 +156,9 @@ def types(chosen: ValueType) -> list[Choice]:
 def chip(part: Part, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
     """One chip as it is drawn. sealed: its text is kept sealed."""
     data = json.dumps(part_body(part), ensure_ascii=False)
-    if sealed and isinstance(part, Text):
+    if sealed and isinstance(part, FixedText):
         return Chip(_("a secret"), True, (Shown(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
-    if isinstance(part, Source):
+    if isinstance(part, SourceValue):
         label = fields.label(part.key)
         return Chip(label, False, (Shown(label),), _mods(part), open, part.key not in fields.by_key, data)
     return Chip(part.text, True, tuple(_dotted(part.text)), open=open, data=data)
@@ -169,7 +180,7 @@ def _run(run: str) -> Shown:
     return Shown("", run.replace(" ", "·").replace("\n", "⏎")) if run[0] in " \n" else Shown(run)
 
 
-def _mods(source: Source) -> tuple[str, ...]:
+def _mods(source: SourceValue) -> tuple[str, ...]:
     mods = []
     if source.value_map is not None:
         n = len(source.value_map.entries)
@@ -239,7 +250,7 @@ def said(value: Json, *, left_out: bool) -> str:
     return text or _("Empty")
 
 
-def problem_said(problem: Problem) -> str:
+def problem_said(problem: ValueProblem) -> str:
     """A row's validation error for the chosen person."""
     reason = _(problem.reason)
     what = f"“{problem.value}” {reason}" if problem.value else reason[:1].upper() + reason[1:]
@@ -273,14 +284,14 @@ class Panel:
     escape: str = ""
 
 
-def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: Facts, zone: tzinfo, more: int) -> Panel | None:
+def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactSource, zone: tzinfo, more: int) -> Panel | None:
     """The panel of one of a row's chips."""
     parts = row.chips() or ()
     n, place = at
     if place >= len(parts):
         return None
     part = parts[place]
-    if not isinstance(part, Source):
+    if not isinstance(part, SourceValue):
         return Panel(n, place, _("Typed text"), _("Sent as it is typed"), text=part.text)
     known = fields.by_key.get(part.key)
     value = facts.value(part.key)
@@ -314,20 +325,24 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: Facts
     )
 
 
-def _becomes(part: Source, row: DraftRow, facts: Facts, zone: tzinfo) -> str:
-    alone = FieldMapping("?", rows=(Row("x", (part,), trim=row.trim, case=row.case),))
+def _becomes(part: SourceValue, row: DraftRow, facts: FactSource, zone: tzinfo) -> str:
+    alone = FieldMapping("?", rows=(MappingRow("x", (part,), trim=row.trim, case=row.case),))
     found = preview(alone, facts, timezone=zone)
     return _(found.problems[0].reason) if 0 in found.problems else said(found.values[0], left_out=False)
 
 
 def _may_be_date(key: str) -> bool:
     try:
-        return parse_source(key).name == "answer" or parse_source(key).group in (Group.PROFILE_CUSTOM, Group.EVENT_CUSTOM, Group.PREVIOUS)
+        return parse_source(key).name == "answer" or parse_source(key).group in (
+            FieldGroup.PROFILE_CUSTOM,
+            FieldGroup.EVENT_CUSTOM,
+            FieldGroup.PREVIOUS,
+        )
     except FieldError:
         return False
 
 
-def _dates(part: Source, value: object, zone: tzinfo) -> tuple[Choice, ...]:
+def _dates(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]:
     shown = []
     for how in DateFormat:
         try:
@@ -338,7 +353,7 @@ def _dates(part: Source, value: object, zone: tzinfo) -> tuple[Choice, ...]:
     return tuple(shown)
 
 
-def _date_names(part: Source) -> tuple[Choice, ...]:
+def _date_names(part: SourceValue) -> tuple[Choice, ...]:
     return (Choice("", _("As it is")), *(Choice(how.value, _(how), how is part.date_format) for how in DateFormat))
 
 
@@ -361,12 +376,12 @@ class FieldList:
     groups: tuple[tuple[str, tuple[FieldShown, ...]], ...]
 
 
-def group_name(group: Group) -> str:
+def group_name(group: FieldGroup) -> str:
     """The guide's name of a group of fields."""
     return _(group)
 
 
-def field_list(fields: SourceFields, facts: Facts, zone: tzinfo) -> FieldList:
+def field_list(fields: SourceFields, facts: FactSource, zone: tzinfo) -> FieldList:
     """Every field with its value of the chosen person."""
     return FieldList(
         tuple(

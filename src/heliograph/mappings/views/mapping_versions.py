@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.headers import SEALED
+from heliograph.domain.mapping.mapping import FixedText, MappingError, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.mapping import MappingError, Row, Text
-from heliograph.domain.mapping.rendering import Preview, preview
-from heliograph.domain.mapping.restorable import Gone, Restorable
+from heliograph.domain.mapping.rendering import MappingPreview, preview
+from heliograph.domain.mapping.restorable import GonePart, Restorable
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_subjects import Subjects, Tried
@@ -110,7 +110,7 @@ def _said_of(found: Restorable, fields: SourceFields) -> list[str]:
     return [_said(each, fields) for each in found.gone]
 
 
-def _said(gone: Gone, fields: SourceFields) -> str:
+def _said(gone: GonePart, fields: SourceFields) -> str:
     if not gone.key:
         return _("%(target)s: the secret that stood there, which is not kept any more. The row has no source then") % {
             "target": gone.target
@@ -176,7 +176,9 @@ def _nothing() -> Side:
     return Side(text=_("Not there"))
 
 
-def _changed(old: Row, new: Row, fields: SourceFields, before: tuple[Preview, int], after: tuple[Preview, int]) -> Difference:
+def _changed(
+    old: MappingRow, new: MappingRow, fields: SourceFields, before: tuple[MappingPreview, int], after: tuple[MappingPreview, int]
+) -> Difference:
     if old.parts != new.parts:
         return Difference(new.target, _("Changed"), _side(old, fields, *before), _side(new, fields, *after))
     return Difference(
@@ -184,21 +186,21 @@ def _changed(old: Row, new: Row, fields: SourceFields, before: tuple[Preview, in
     )
 
 
-def _side(row: Row, fields: SourceFields, gives: Preview, n: int) -> Side:
+def _side(row: MappingRow, fields: SourceFields, gives: MappingPreview, n: int) -> Side:
     return Side(
-        tuple(rows.chip(part, fields, sealed=part == Text(SEALED)) for part in row.parts),
+        tuple(rows.chip(part, fields, sealed=part == FixedText(SEALED)) for part in row.parts),
         "" if row.parts else _("No source"),
         _result(gives, n),
     )
 
 
-def _result(gives: Preview, n: int) -> str:
+def _result(gives: MappingPreview, n: int) -> str:
     if n in gives.problems:
         return rows.problem_said(gives.problems[n])
     return rows.said(gives.values[n], left_out=n in gives.left_out)
 
 
-def _words(row: Row) -> str:
+def _words(row: MappingRow) -> str:
     parts = [
         _("Required") if row.required else _("Optional"),
         rows.type_name(row.type),

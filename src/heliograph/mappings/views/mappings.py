@@ -20,8 +20,8 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.mapping.mapping import Kind
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.mapping_drafts import Draft
 from heliograph.mappings.mapping_list import Listed, Wanted, listed
@@ -50,7 +50,7 @@ def mapping_list(request: AccountRequest) -> HttpResponse:
     ask = request.GET
     wanted = Wanted(
         ask.get("q", "")[:200],
-        next((kind for kind in Kind if kind == ask.get("kind")), None),
+        next((kind for kind in MappingKind if kind == ask.get("kind")), None),
         next((subject for subject in Subject if subject == ask.get("subject")), None),
     )
     with transaction.atomic(using="read"):
@@ -95,7 +95,7 @@ def _listed(row: Listed, people: Mapping[str, str], *, editable: bool) -> dict[s
 
 
 def _filters(wanted: Wanted) -> list[Field]:
-    kinds = [Choice("", _("Payload and Http Header")), *(Choice(k.value, kind_name(k)) for k in Kind)]
+    kinds = [Choice("", _("Payload and Http Header")), *(Choice(k.value, kind_name(k)) for k in MappingKind)]
     subjects = [Choice("", _("For anything")), *(Choice(s.value, subject_name(s)) for s in Subject)]
     return [
         Field(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
@@ -125,7 +125,7 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
     _back(request)  # a flow of another account is no flow
     ask = request.POST or request.GET
     draft = Draft(
-        kind=next((kind for kind in Kind if kind == ask.get("kind")), Kind.PAYLOAD),
+        kind=next((kind for kind in MappingKind if kind == ask.get("kind")), MappingKind.PAYLOAD),
         subject=next((subject for subject in Subject if subject == ask.get("subject")), _subject_of_flow(request)),
     )
     if request.method == "POST":

@@ -10,7 +10,7 @@ from typing import Final
 
 from django_scopes import scope
 
-from heliograph.domain.flow.matching import Verdict, decide
+from heliograph.domain.flow.matching import FlowVerdict, decide
 from heliograph.domain.registration.change import (
     KEEP,
     Change,
@@ -26,7 +26,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
-from heliograph.recording.items import Item, Outcome
+from heliograph.recording.items import ItemOutcome, RecordItem
 from heliograph.registrations.imports.columns import Known
 from heliograph.store.models import Registration, SessionRegistration
 
@@ -38,12 +38,12 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Compared:
     """What would become of an item: how many stored values it clears, and the ids of the flows that would act, one for each change."""
 
-    outcome: Outcome
+    outcome: ItemOutcome
     cleared: int = 0
     acts: tuple[int, ...] = ()
 
 
-def compare(account: int, items: Sequence[Item], known: Known) -> list[Compared]:
+def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Compared]:
     """For each prepared item: what would become of it by what is stored and by the flows of now."""
     wanted: dict[int, list[str]] = defaultdict(list)
     for item in items:
@@ -65,7 +65,7 @@ def compare(account: int, items: Sequence[Item], known: Known) -> list[Compared]
 
 
 def _one(
-    item: Item,
+    item: RecordItem,
     stored: dict[tuple[int, str], Registration],
     sessions: dict[tuple[int, int], int],
     known: Known,
@@ -80,17 +80,17 @@ def _one(
         marks_test = known.account.is_test_event(event.state.status)
         made, _ = applied(None, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
         changes = _changes(made, {}, registration_facets(created=True, before={}), p.upsert.sessions)
-        return Compared(Outcome.CREATED, acts=_acts(changes, known, event))
+        return Compared(ItemOutcome.CREATED, acts=_acts(changes, known, event))
     if p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
-        return Compared(Outcome.STALE)
+        return Compared(ItemOutcome.STALE)
     state = read_state(row.state)
     after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=False)
     differing = {session: status for session, status in p.upsert.sessions.items() if sessions.get((row.id, session)) != status}
     if not before and not differing:
-        return Compared(Outcome.UNCHANGED)
+        return Compared(ItemOutcome.UNCHANGED)
     facets = registration_facets(created=False, before=before) if before else None
     changes = _changes(after, before, facets, differing)
-    return Compared(Outcome.UPDATED, cleared(state, p.upsert), _acts(changes, known, event))
+    return Compared(ItemOutcome.UPDATED, cleared(state, p.upsert), _acts(changes, known, event))
 
 
 def _changes(after: RegistrationState, before: Mapping[str, object], facets: Facet | None, sessions: Mapping[int, int]) -> Iterator[Change]:
@@ -104,7 +104,7 @@ def _changes(after: RegistrationState, before: Mapping[str, object], facets: Fac
 
 
 def _acts(changes: Iterator[Change], known: Known, event: EventConfig) -> tuple[int, ...]:
-    return tuple(d.flow.id for change in changes for d in decide(change, known.account, event) if d.verdict is Verdict.TRIGGERED)
+    return tuple(d.flow.id for change in changes for d in decide(change, known.account, event) if d.verdict is FlowVerdict.TRIGGERED)
 
 
 def cleared(state: RegistrationState, upsert: Upsert) -> int:

@@ -25,11 +25,11 @@ from django.db import connections, transaction
 from django_scopes import scopes_disabled
 
 from heliograph.domain.registration.document import address
-from heliograph.domain.registration.document_values import Problem, Refused
+from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
 from heliograph.domain.setup.names import code_of
 from heliograph.jobs.models import Job, State
 from heliograph.jobs.registry import JobError, Kind, Step
-from heliograph.recording.items import Answer, Item, Outcome
+from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare, record
 from heliograph.registrations.imports import comparison, preparation, setup_creation
@@ -75,7 +75,7 @@ class Scanned:
 class Ready:
     """A chunk of the second reading: items with their rows, and what is refused already."""
 
-    items: list[tuple[Row, Item]] = field(default_factory=list)
+    items: list[tuple[Row, RecordItem]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
     # in a dry run: what would become of each item
     compared: list[comparison.Compared] = field(default_factory=list)
@@ -259,7 +259,7 @@ class ImportRun:
             document = read_document(row.cells[0].encode("utf-8", "surrogatepass"))
         except NoDocument as error:
             return None, [RowProblem("", row.cells[0][:100], str(error), ('{"event": "…", "code": "…"}',))]
-        except Refused as refused:
+        except DocumentRefused as refused:
             return None, [self._unaddressed(p) for p in refused.problems]
         if self._p["event"]:
             document.setdefault("event", self._p["event"])
@@ -284,14 +284,14 @@ class ImportRun:
             ready.compared = comparison.compare(self._job.account_id, [item for _, item in ready.items], self._known)
         return ready
 
-    def _item(self, row: Row) -> tuple[Item | None, list[RowProblem]]:
+    def _item(self, row: Row) -> tuple[RecordItem | None, list[RowProblem]]:
         document, problems = self._document(row)
         if document is None:
             return None, problems
-        item = Item(self._job.account_id, document, by=f"import:{self._job.pk}", quiet=bool(self._p["quiet"]))
+        item = RecordItem(self._job.account_id, document, by=f"import:{self._job.pk}", quiet=bool(self._p["quiet"]))
         try:
             event_code, code = address(document)
-        except Refused as refused:
+        except DocumentRefused as refused:
             return item, [*problems, *(self._unaddressed(p) for p in refused.problems)]
         event = self._events.get(event_code)
         if event is None:
@@ -308,7 +308,7 @@ class ImportRun:
         rows = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": self._job.account_id})
         return list(dict.fromkeys([*self._events, *(code for (code,) in rows)]))
 
-    def _unaddressed(self, problem: Problem) -> RowProblem:
+    def _unaddressed(self, problem: DocumentProblem) -> RowProblem:
         if problem.field == "event" and not problem.value:
             return no_event(self._name("event"), self._event_codes)
         return of_problem(problem, self._name, self._known.account, None)
@@ -328,7 +328,7 @@ class ImportRun:
         else:
             answers = self._recorded(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):
-                if answer.outcome is Outcome.REFUSED:
+                if answer.outcome is ItemOutcome.REFUSED:
                     refused.append(RefusedRow(row.line, self._problems(answer), row.cells))
                 else:
                     counts[str(answer.outcome)] += 1
@@ -349,13 +349,13 @@ class ImportRun:
     def _scanned_rows(self) -> int:
         return int(self._result.get("rows", 0))
 
-    def _problems(self, answer: Answer) -> tuple[RowProblem, ...]:
+    def _problems(self, answer: ItemAnswer) -> tuple[RowProblem, ...]:
         """Why record() refused though the row looked sound: the set-up changed meanwhile, or the database refused its data."""
         if not answer.problems:
             return (RowProblem("", "", "The database refused this row.", ()),)
         return tuple(of_problem(p, self._name, self._known.account, None) for p in answer.problems)
 
-    def _recorded(self, db: Database, items: Sequence[Item]) -> list[Answer]:
+    def _recorded(self, db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
         """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
         if not items:
             return []
@@ -366,7 +366,7 @@ class ImportRun:
             if not isinstance(error, _SPOILT) and not isinstance(error.__cause__, _SPOILT):
                 raise
             if len(items) == 1:
-                return [Answer(Outcome.REFUSED)]
+                return [ItemAnswer(ItemOutcome.REFUSED)]
             middle = len(items) // 2
             return [*self._recorded(db, items[:middle]), *self._recorded(db, items[middle:])]
 

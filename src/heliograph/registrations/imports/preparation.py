@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.db import connections
 
-from heliograph.domain.snapshot import Source
+from heliograph.domain.snapshot import ConfigSource
 from heliograph.jobs import control
 from heliograph.jobs.models import Job, State
 from heliograph.recording.record import event_ids
@@ -92,7 +92,7 @@ def draft(path: Path, account: int, said: Said) -> Draft:
     return Draft(path, form, names, found, event, sample)
 
 
-def load_known(db: Database, source: Source, account: int, codes: Iterable[str] | None = None) -> Known:
+def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
     """The account's configuration with that of its events: those of these codes, or the newest ones."""
     if codes is None:
         rows = db.all(

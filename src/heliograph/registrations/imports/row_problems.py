@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.registration.document_values import Problem
+from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.errors import RowProblem
@@ -17,7 +17,7 @@ _LIMIT = re.compile(r"at most [\d,]+( characters)?")  # what a reason says of ho
 MOST = 50  # accepted values that are named
 
 
-def of_problem(problem: Problem, name: Callable[[str], str], account: AccountConfig, event: EventConfig | None) -> RowProblem:
+def of_problem(problem: DocumentProblem, name: Callable[[str], str], account: AccountConfig, event: EventConfig | None) -> RowProblem:
     """A problem of the document as one of the row. name: the column of a place in the document."""
     allowed = _names(problem.field, account, event) or problem.allowed
     reason = problem.reason[:1].upper() + problem.reason[1:]

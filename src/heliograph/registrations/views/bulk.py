@@ -84,7 +84,7 @@ def _breaks(found: Preview, wish: Wish, config: AccountConfig) -> list[Breaks]:
         items = [Item(code, reverse("custom-statuses", args=(code,)), f"{n:,}") for code, n in found.lacking]
         out.append(Breaks(title % {"n": f"{found.lacks:,}"}, tone="wait", items=shortened(items)))
     if found.flows:
-        names = sentence.Names.of(config)
+        names = sentence.SentenceNames.of(config)
         title = ngettext("%(n)d Live flow may act on this", "%(n)d Live flows may act on this", len(found.flows)) % {"n": len(found.flows)}
         flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in found.flows]
         out.append(Breaks(title, flows=flows))

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.matching import Verdict, decide
+from heliograph.domain.flow.matching import FlowVerdict, decide
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
-from heliograph.recording.items import Outcome
+from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
@@ -58,7 +58,7 @@ def _save(request: AccountRequest, event: str, code: str) -> HttpResponse:
         else:
             document = {"event": o.event.code, "code": o.code, "active": wanted}
             answer = draft.save(db, request.account.pk, document, by=by(request), expected=None)
-            if answer.outcome is Outcome.REFUSED:
+            if answer.outcome is ItemOutcome.REFUSED:
                 say(request, " ".join(said(p.reason, p.allowed) for p in answer.problems))
             else:
                 done = _("Is Active is set.") if wanted else _("Is Active is cleared.")
@@ -68,8 +68,8 @@ def _save(request: AccountRequest, event: str, code: str) -> HttpResponse:
 
 def _question(o: Opened) -> dict[str, Any]:
     name, listed, clears = o.name or o.code, reverse("registrations"), o.state.active
-    takes = [decision.flow for decision in decide(_change(o), o.account, o.event) if decision.verdict is Verdict.TRIGGERED]
-    names = sentence.Names.of(o.account)
+    takes = [decision.flow for decision in decide(_change(o), o.account, o.event) if decision.verdict is FlowVerdict.TRIGGERED]
+    names = sentence.SentenceNames.of(o.account)
     flows = [FlowThen(f.name, sentence.parts(f, names, _), href_of(Use("flow", f.id, f.name))) for f in takes]
     if clears:
         title = _("One last change, updated, is made of it")

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.names import code_of
-from heliograph.recording.items import Outcome
+from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import form_of, label_of
@@ -71,9 +71,9 @@ def _save(request: AccountRequest, db: Database, blank: Opened, stored: Values, 
     if values["status"]:
         document["status"] = values["status"][0]
     answer = draft.save(db, request.account.pk, document, by=by(request), expected=0)
-    if answer.outcome is Outcome.CONFLICT:
+    if answer.outcome is ItemOutcome.CONFLICT:
         return {"code": _("There is a registration of this code in the event already.")}
-    return {draft.field_of(p, blank): said(p.reason, p.allowed) for p in answer.problems} if answer.outcome is Outcome.REFUSED else {}
+    return {draft.field_of(p, blank): said(p.reason, p.allowed) for p in answer.problems} if answer.outcome is ItemOutcome.REFUSED else {}
 
 
 def _shown(request: AccountRequest, o: Opened, values: Values, errors: Mapping[str, str], codes: list[str], code: str) -> HttpResponse:

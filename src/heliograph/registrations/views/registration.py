@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.recording.items import Outcome
+from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import blocks_of, form_of, label_of, shown
@@ -75,9 +75,9 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
         return _conflict(request, db, o, mine, differing)
     document = draft.document_of(o, mine, then if then.get("properties") == stored["properties"] else stored)
     answer = draft.save(db, request.account.pk, document, by=f"user:{request.user.pk}", expected=o.version)
-    if answer.outcome is Outcome.CONFLICT:
+    if answer.outcome is ItemOutcome.CONFLICT:
         return None
-    if answer.outcome is Outcome.REFUSED:
+    if answer.outcome is ItemOutcome.REFUSED:
         problems = {draft.field_of(p, o): said(p.reason, p.allowed) for p in answer.problems}
         return _show(request, db, o, values=stored | then | now, errors=problems, then=then)
     if answer.changes:

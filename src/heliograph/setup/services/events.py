@@ -14,7 +14,7 @@ from heliograph.accounts.models import validate_timezone
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.registration.document import check_answers
-from heliograph.domain.registration.document_values import Refused
+from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
@@ -144,7 +144,7 @@ def _checked(state: EventState, config: AccountConfig) -> EventState:
         problems["end"] = ["An event cannot end before it starts."]
     try:
         custom = check_answers(state.custom, config.event_fields, "custom")
-    except Refused as refused:
+    except DocumentRefused as refused:
         custom = {}
         for problem in refused.problems:
             problems.setdefault(problem.field, []).append(problem.reason)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.domain.flow.sentence import Part
+from heliograph.domain.flow.sentence import SentencePart
 from heliograph.setup.usage import Use
 
 SHOWN = 12
@@ -31,7 +31,7 @@ class FlowThen:
     """A flow as it would read."""
 
     name: str
-    sentence: Sequence[Part]
+    sentence: Sequence[SentencePart]
     href: str = ""
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may
-from heliograph.domain.flow.sentence import Part
+from heliograph.domain.flow.sentence import SentencePart
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.saving import saving
@@ -71,7 +71,7 @@ class Question:
 
     sentences: Sequence[str]
     lists: Sequence[Listed] = ()
-    rule: Sequence[Part] = ()
+    rule: Sequence[SentencePart] = ()
     sure: bool = False
 
 

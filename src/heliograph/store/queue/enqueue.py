@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import Origin, Rank
 from heliograph.domain.delivery.slots import SLOTS, slot_of
-from heliograph.domain.figures import Delta, Facts, of_new_action
+from heliograph.domain.figures import Delta, FigureKey, of_new_action
 from heliograph.store.database import Database
 
 
@@ -70,7 +70,7 @@ def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]
     )
     kinds = Counter((o.account, o.mode, o.flow, o.connection, o.origin is Origin.REPLAY) for o in orders)
     for (account, mode, flow, connection, replay), n in kinds.items():
-        deltas += of_new_action(Facts(account, mode, flow, connection, now, replay=replay), n)
+        deltas += of_new_action(FigureKey(account, mode, flow, connection, now, replay=replay), n)
     return list(ids)
 
 

@@ -51,7 +51,7 @@ class StoredAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class LaneWant:
     """What to read of a connection. rank None: retries that are due. Positions above `floor` only."""
 
     connection: int
@@ -121,7 +121,7 @@ def connections_with_work(db: Database, now: int) -> list[int]:
     return sorted(found)
 
 
-def read_lanes(db: Database, wants: Sequence[Want], now: int) -> list[StoredLane]:
+def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
     """Lanes to send, want by want, each in its order. No lock, no write."""
     found: list[StoredLane] = []
     for rank in sorted({w.rank for w in wants if w.rank is not None}):
@@ -130,7 +130,7 @@ def read_lanes(db: Database, wants: Sequence[Want], now: int) -> list[StoredLane
     return found
 
 
-def _read_ready(db: Database, wants: Sequence[Want], rank: Rank) -> list[StoredLane]:
+def _read_ready(db: Database, wants: Sequence[LaneWant], rank: Rank) -> list[StoredLane]:
     if db.vendor == "postgresql":
         columns = ", ".join(f"l.{name}" for name in LANE_COLUMNS.split(", "))
         rows = db.all(
@@ -148,7 +148,7 @@ def _read_ready(db: Database, wants: Sequence[Want], rank: Rank) -> list[StoredL
     return [lane_of(row) for w in wants for row in db.all(sql, {"c": w.connection, "rank": int(rank), "floor": w.floor, "n": w.limit})]
 
 
-def _read_due(db: Database, wants: Sequence[Want], now: int) -> list[StoredLane]:
+def _read_due(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
     if not wants:
         return []
     if db.vendor == "postgresql":

@@ -15,14 +15,14 @@ from heliograph.domain.delivery.action import ActionState, AttemptKind, OpenActi
 from heliograph.domain.delivery.lanes import Settlement
 from heliograph.domain.delivery.outcomes import Cause, Delivered
 from heliograph.domain.delivery.retry_policy import MINUTE, Category
-from heliograph.domain.figures import Delta, Facts, of_delivery, of_move, of_settlement
+from heliograph.domain.figures import Delta, FigureKey, of_delivery, of_move, of_settlement
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import put_deltas
 from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class StoredExchange:
     """What an attempt leaves beside its outcome. at: its beginning; took: microseconds; request and response: JSON, secrets masked."""
 
     at: int
@@ -43,7 +43,7 @@ class Settled:
     settlement: Settlement
     lane: StoredLane
     actions: Sequence[StoredAction]
-    exchange: Exchange | None = None
+    exchange: StoredExchange | None = None
     message: str = ""
     """What is shown beside the action's category: a sentence without secrets."""
 
@@ -194,10 +194,12 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
             key = (a.account, a.mode, a.flow, s.lane.connection, a.created // MINUTE, replay, at // MINUTE, moves[0].old.state)
             delivered[key] += 1
             continue
-        facts = {a.id: Facts(a.account, a.mode, a.flow, s.lane.connection, a.created, a.action.origin is Origin.REPLAY) for a in s.actions}
+        facts = {
+            a.id: FigureKey(a.account, a.mode, a.flow, s.lane.connection, a.created, a.action.origin is Origin.REPLAY) for a in s.actions
+        }
         yield from of_settlement(s.settlement, facts, at)
     for (account, mode, flow, connection, created, replay, minute, was), n in delivered.items():
-        of = Facts(account, mode, flow, connection, created * MINUTE, replay)
+        of = FigureKey(account, mode, flow, connection, created * MINUTE, replay)
         yield from of_move(of, was, ActionState.SUCCESS, n)
         yield of_delivery(of, minute * MINUTE, n)
 

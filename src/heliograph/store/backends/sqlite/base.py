@@ -12,7 +12,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 from heliograph.store.database import set_up_sqlite
-from heliograph.store.gate import Gate
+from heliograph.store.gate import WriteGate
 
 _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
 
@@ -20,7 +20,7 @@ _READS = ("SELECT", "EXPLAIN", "PRAGMA", "WITH", "SAVEPOINT", "RELEASE", "ROLLBA
 class GatedCursor(base.SQLiteCursorWrapper):
     """Takes the gate for a write in autocommit."""
 
-    gate: Gate
+    gate: WriteGate
 
     def execute(self, query: str, params: Any = None) -> Any:
         if self.connection.in_transaction or query.lstrip()[:9].upper().startswith(_READS):
@@ -40,7 +40,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
-        self._gate: Gate | None = None
+        self._gate: WriteGate | None = None
         self._holds_gate = False
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._query_only:
             connection.execute("PRAGMA query_only = 1")
         elif not self.is_in_memory_db():
-            self._gate = Gate(self.settings_dict["NAME"])
+            self._gate = WriteGate(self.settings_dict["NAME"])
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
