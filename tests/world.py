@@ -139,7 +139,7 @@ class World:
             self.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
             save_secret(self.db, self.vault, SecretPlace(ACCOUNT, "connection", number, "path"), rest)
-            rescheduling.cure_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
+            rescheduling.reschedule_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
         return number
 
     def flow(self, *connections: int, does: Does = Does.UPDATES, **more: Any) -> Flow:
@@ -156,7 +156,7 @@ class World:
         changed = replace(flow, **more)
         with self.db.transaction():
             self.save_within({("flow", flow.id): changed.to_body()})
-            rescheduling.cure_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
+            rescheduling.reschedule_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
         return changed
 
     def delete_flow(self, flow: Flow) -> None:

@@ -154,9 +154,9 @@ def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Exp
     said = submissions.submit(explaining, account, queued, lambda _: Does.UPDATES)
     assert set(said.values()) == {""}
     assert submissions.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
-    rescheduling.cure_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
-    rescheduling.cure_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
-    rescheduling.cure_runs(explaining, account, 7)
+    rescheduling.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
+    rescheduling.reschedule_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
+    rescheduling.reschedule_runs(explaining, account, 7)
     assert rescheduling.end_flow(explaining, account, 8)
 
 

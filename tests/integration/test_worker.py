@@ -314,7 +314,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: Wor
         statuses["registration"] = [{**row, "tags": [1]} if row["name"] == "Odd" else row for row in rows]
         with world.db.transaction():
             world.save_within({("statuses", 1): statuses})
-            rescheduling.cure_runs(world.db, 1)
+            rescheduling.reschedule_runs(world.db, 1)
         world.until_states("success")
     assert world.db.all("SELECT decision, reason FROM run") == [(2, "")]
     assert world.db.all("SELECT queue FROM judgement") == [(4,)]

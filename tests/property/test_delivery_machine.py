@@ -25,9 +25,9 @@ from heliograph.domain.delivery.lanes import (
     LaneState,
     Settlement,
     choose,
-    cure,
     end,
     in_flight_at_crash,
+    reschedule,
     settle,
     submit,
     woken,
@@ -56,9 +56,9 @@ from heliograph.domain.figures import (
     count,
     merged,
     of_activity,
-    of_judged_again,
     of_new_action,
     of_processed_changes,
+    of_reconsidered,
     of_run,
     of_settlement,
     total,
@@ -224,7 +224,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(causes=st.sampled_from([CURED_BY_FLOW, CURED_BY_CONNECTION]))
     def cured(self, causes: frozenset[Cause]) -> None:
-        self.keep(cure(self.does, self.lane, self.actions.values(), causes, self.now))
+        self.keep(reschedule(self.does, self.lane, self.actions.values(), causes, self.now))
         for action in self.actions.values():
             if action.state is ActionState.QUEUED and action.category is Category.CONFIG and action.cause in causes:
                 assert action.is_due(self.now)
@@ -308,7 +308,7 @@ def test_X2_processed_figures_are_what_is_counted(made: list[tuple[int, int, boo
             deltas.append(of_processed_changes(1, at, mode, [change // 3]))
         deltas += of_run(1, at, mode, flow, triggered=triggered, is_stuck=stuck)
         if later:
-            deltas += of_judged_again(1, at, mode, flow, triggered=True, was_open=True, is_open=False)
+            deltas += of_reconsidered(1, at, mode, flow, triggered=True, was_open=True, is_open=False)
         rows.append(RunRow(change, change // 3, flow, mode, at, triggered or later, stuck and not later))
     period = Period(START + since * MINUTE, START + (since + length) * MINUTE, 1)
     counted = count(period, rows, (), ())

@@ -12,7 +12,7 @@ from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import actual_values, matches
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.flow.matching import FlowDecision, FlowVerdict, GateName, Reason, decide, explain, judge, mode_of
+from heliograph.domain.flow.matching import FlowDecision, FlowVerdict, GateName, Reason, decide, decide_flow, explain, mode_of
 from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.setup.configuration import EventConfig
 
@@ -95,7 +95,7 @@ def test_F9_explaining_says_what_was_decided(account, event, change):
     for id, flow in account.flows.items():
         explained = explain(flow, change, account, event)
         assert (explained.verdict, explained.reason) == decided.get(id, (FlowVerdict.FILTERED, None))
-        again = judge(flow, change, account, event)
+        again = decide_flow(flow, change, account, event)
         assert (again.verdict, again.reason) == decided[id] if again else id not in decided
 
 
@@ -119,7 +119,7 @@ def test_F9_the_gates_stand_in_order_up_to_the_one_that_says_no(account, event, 
 @given(accounts(), events(), changes())
 def test_F5_the_index_by_facet_finds_what_trying_all_finds(account, event, change):
     everything = replace(account, by_facet=dict.fromkeys(Facet, tuple(account.flows.values())))
-    tried = [d for f in everything.flows.values() if (d := judge(f, change, account, event))]
+    tried = [d for f in everything.flows.values() if (d := decide_flow(f, change, account, event))]
     assert decide(change, account, event) == sorted(tried, key=lambda d: d.flow.id)
 
 
@@ -136,7 +136,7 @@ def test_F7_a_flow_that_raises_is_a_retry_item_and_spares_the_others(account, ev
     found = decide(change, replace(account, by_facet=with_broken), event)
     others = decide(change, account, event)
     assert found == (([*others, FlowDecision(broken, FlowVerdict.NOT_TRIGGERED, Reason.FAILED)]) if change.is_judged else [])
-    assert Reason.FAILED.can_be_cured
+    assert Reason.FAILED.can_be_fixed
 
 
 @given(accounts(), events(), changes())

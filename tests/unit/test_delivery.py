@@ -18,8 +18,8 @@ from heliograph.domain.delivery.action import (
     Rank,
     RunVerdict,
     StuckRun,
-    judged_again,
     new_action,
+    reconsidered,
     stuck,
     submit_run,
 )
@@ -29,9 +29,9 @@ from heliograph.domain.delivery.lanes import (
     LaneState,
     Settlement,
     choose,
-    cure,
     end,
     in_flight_at_crash,
+    reschedule,
     settle,
     submit,
     woken,
@@ -318,9 +318,9 @@ def test_D4_three_crashes_make_a_poison_and_any_outcome_clears_the_marks() -> No
 
 def test_D7_a_fix_makes_the_items_that_it_cures_due() -> None:
     story = Story(new_action(1, 1)).send(ANSWERED_401)
-    story.keep(cure(story.does, story.lane, story.actions.values(), CURED_BY_FLOW, NOW))
+    story.keep(reschedule(story.does, story.lane, story.actions.values(), CURED_BY_FLOW, NOW))
     assert story.lane.state is LaneState.WAITING
-    story.keep(cure(story.does, story.lane, story.actions.values(), CURED_BY_CONNECTION, NOW))
+    story.keep(reschedule(story.does, story.lane, story.actions.values(), CURED_BY_CONNECTION, NOW))
     assert (story.lane.state, story[1].rank) == (LaneState.READY, Rank.LIVE)
     assert story.send(Delivered(200))[1].queue is QueueStatus.DONE
 
@@ -351,19 +351,19 @@ def test_F7_an_untagged_run_has_its_own_three_tries() -> None:
     assert (run.queue, run.due_at, run.category) == (QueueStatus.RETRY, NOW + 30 * MINUTE, Category.CONFIG)
     seen = []
     for _ in range(3):
-        run = judged_again(run, RunVerdict.UNTAGGED, NOW, POLICY)
+        run = reconsidered(run, RunVerdict.UNTAGGED, NOW, POLICY)
         seen.append((run.queue, run.due_at))
     assert seen == [(QueueStatus.ERROR, NOW + 120 * MINUTE), (QueueStatus.ERROR, NOW + 2880 * MINUTE), (QueueStatus.FAILED, None)]
-    assert judged_again(run, RunVerdict.TRIGGERED, NOW, POLICY) == run
+    assert reconsidered(run, RunVerdict.TRIGGERED, NOW, POLICY) == run
     again = submit_run(run)
     assert again.by_hand
     assert again.due_at == FRONT
-    assert judged_again(again, RunVerdict.TRIGGERED, NOW, POLICY).queue is QueueStatus.DONE
+    assert reconsidered(again, RunVerdict.TRIGGERED, NOW, POLICY).queue is QueueStatus.DONE
 
 
 @pytest.mark.parametrize("verdict", [RunVerdict.TRIGGERED, RunVerdict.NOT_SELECTED])
 def test_F7_a_decided_run_is_done(verdict: RunVerdict) -> None:
-    run = judged_again(stuck(7, RunVerdict.UNTAGGED, NOW, POLICY), verdict, NOW, POLICY)
+    run = reconsidered(stuck(7, RunVerdict.UNTAGGED, NOW, POLICY), verdict, NOW, POLICY)
     assert (run.queue, run.due_at) == (QueueStatus.DONE, None)
     with pytest.raises(NotSubmittable):
         submit_run(run)
@@ -372,4 +372,4 @@ def test_F7_a_decided_run_is_done(verdict: RunVerdict) -> None:
 def test_D8_a_run_submitted_by_hand_uses_no_try() -> None:
     run: StuckRun = submit_run(stuck(7, RunVerdict.RAISED, NOW, POLICY))
     assert run.category is Category.SYSTEM
-    assert judged_again(run, RunVerdict.RAISED, NOW, POLICY).tries == 0
+    assert reconsidered(run, RunVerdict.RAISED, NOW, POLICY).tries == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.outbound.guard import BLOCKED_PORTS, GuardError, Policy, judge
+from heliograph.outbound.guard import BLOCKED_PORTS, GuardError, Policy, allow
 
 NOTHING = Policy()
 
@@ -68,7 +68,7 @@ ALLOWED = [
 
 @pytest.mark.parametrize(("kind", "address"), [(kind, address) for kind, addresses in REFUSED.items() for address in addresses])
 def test_C6_is_refused(kind: str, address: str) -> None:
-    verdict = judge(address, 443, NOTHING)
+    verdict = allow(address, 443, NOTHING)
     assert not verdict.allowed
     assert verdict.reason
     assert len(verdict.reason) < 250
@@ -76,7 +76,7 @@ def test_C6_is_refused(kind: str, address: str) -> None:
 
 @pytest.mark.parametrize("address", ALLOWED)
 def test_C6_public_addresses_are_allowed(address: str) -> None:
-    verdict = judge(address, 443, NOTHING)
+    verdict = allow(address, 443, NOTHING)
     assert verdict.allowed, verdict.reason
     assert not verdict.by_operator
 
@@ -115,14 +115,14 @@ def test_C6_public_addresses_are_allowed(address: str) -> None:
     ],
 )
 def test_C6_what_the_operator_allowed(entries: list[str], address: str, port: int, allowed: bool) -> None:
-    verdict = judge(address, port, Policy.parse(entries))
+    verdict = allow(address, port, Policy.parse(entries))
     assert (verdict.allowed, verdict.by_operator) == (allowed, allowed)
 
 
 def test_C6_networks_of_one_account_and_of_all_are_joined() -> None:
     joined = Policy.parse(["10.0.0.0/8"]).joined(Policy.parse(["127.0.0.1:8025", "fd00::/8"]))
-    assert all(judge(*peer, joined).allowed for peer in (("10.1.1.1", 80), ("127.0.0.1", 8025), ("fd00::9", 80)))
-    assert not judge("127.0.0.1", 80, joined).allowed
+    assert all(allow(*peer, joined).allowed for peer in (("10.1.1.1", 80), ("127.0.0.1", 8025), ("fd00::9", 80)))
+    assert not allow("127.0.0.1", 80, joined).allowed
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from heliograph.domain.delivery.replay import (
     ReplayProblem,
     ReplayRequest,
     ReplayVerdict,
-    judge,
     replay_room,
+    replay_verdict,
     select,
     summary,
 )
@@ -55,21 +55,24 @@ def test_Y1_the_latest_per_subject_or_every_one(found: list[Candidate], every: b
 def test_Y1_compared_with_what_was_last_sent_there(
     rendered: ReplayRequest | ReplayProblem | None, last: LastSent | None, verdict: ReplayVerdict
 ) -> None:
-    assert judge(ONE, does=Does.UPDATES, takes=True, rendered=rendered, last=last, begun_version=3).verdict is verdict
+    assert replay_verdict(ONE, does=Does.UPDATES, takes=True, rendered=rendered, last=last, begun_version=3).verdict is verdict
 
 
 def test_Y1_filtered_says_why_and_comes_before_everything_else() -> None:
-    row = judge(ONE, does=Does.UPDATES, takes=False, rendered=None, last=None, begun_version=9, why="Filtered by position")
+    row = replay_verdict(ONE, does=Does.UPDATES, takes=False, rendered=None, last=None, begun_version=9, why="Filtered by position")
     assert (row.verdict, row.why) == (ReplayVerdict.FILTERED, "Filtered by position")
 
 
 def test_Y1_newer_data_supersedes_a_replay_where_a_record_is_updated() -> None:
-    assert judge(ONE, does=Does.UPDATES, takes=True, rendered=SENT, last=None, begun_version=4).verdict is ReplayVerdict.SUPERSEDED
-    assert judge(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=LastSent(4, b"a"), begun_version=4).verdict is ReplayVerdict.SAME
+    assert replay_verdict(ONE, does=Does.UPDATES, takes=True, rendered=SENT, last=None, begun_version=4).verdict is ReplayVerdict.SUPERSEDED
+    assert (
+        replay_verdict(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=LastSent(4, b"a"), begun_version=4).verdict
+        is ReplayVerdict.SAME
+    )
 
 
 def test_Y1_the_dry_run_counts_every_verdict() -> None:
-    row = judge(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=None, begun_version=0)
+    row = replay_verdict(ONE, does=Does.ADDS, takes=True, rendered=SENT, last=None, begun_version=0)
     assert summary([row, row]) == {v: 2 * (v is ReplayVerdict.NEW) for v in ReplayVerdict}
 
 

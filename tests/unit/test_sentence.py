@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Op, Watch
-from heliograph.domain.flow.sentence import ConnectionTrouble, PartState, SentenceGate, SentenceNames, SentencePart, judged, parts, plain
+from heliograph.domain.flow.sentence import ConnectionTrouble, PartState, SentenceGate, SentenceNames, SentencePart, marked, parts, plain
 
 NAMES = SentenceNames(
     tags={1: "Registered", 2: "Attended", 3: "Speaker", -1: "Complete"},
@@ -119,7 +119,7 @@ def test_F9_chips_show_how_far_a_change_came() -> None:
     found = parts(flow, NAMES)
 
     def states(gate: SentenceGate | None, of: str = "") -> str:
-        return " ".join(part.state for part in judged(found, gate, of) if part.chip)
+        return " ".join(part.state for part in marked(found, gate, of) if part.chip)
 
     assert states(SentenceGate.FILTERS, "1") == "unread unread stopped unread unread"
     assert states(SentenceGate.ACTIVATION) == "stopped passed passed unread unread"

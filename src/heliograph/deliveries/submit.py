@@ -12,7 +12,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.matching import FlowVerdict, judge, mode_of
+from heliograph.domain.flow.matching import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
@@ -114,7 +114,7 @@ def send_now(account: int, flow: int, change: int) -> list[int]:
         asked = replace(found[0], quiet=False)
         known = config.flows.get(flow)
         mode = mode_of(asked, config, event)
-        decision = judge(known, asked, config, event, mode=mode) if known else None
+        decision = decide_flow(known, asked, config, event, mode=mode) if known else None
         if known is None or decision is None or decision.verdict is not FlowVerdict.TRIGGERED:
             raise NothingToSync("The flow does not take it any more: look at its test again.")
         registration = None if asked.kind is SubjectKind.EVENT else _registration(db, change)
@@ -136,7 +136,7 @@ def _orders(db: Database, change: Change, config: AccountConfig, event: EventCon
     mode = mode_of(asked, config, event)
     orders = []
     for flow in config.flows.values():
-        decision = judge(flow, asked, config, event, mode=mode)
+        decision = decide_flow(flow, asked, config, event, mode=mode)
         if decision is not None and decision.verdict is FlowVerdict.TRIGGERED:
             orders += _orders_of(db, flow, change, config, event, registration, mode)
     return orders

@@ -71,9 +71,9 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     """An explanation in words."""
     flow, stopped = explanation.flow, explanation.stopped_at
     parts = sentence.parts(flow, sentence.SentenceNames.of(account), _)
-    curable = explanation.reason is not None and explanation.reason.can_be_cured
+    curable = explanation.reason is not None and explanation.reason.can_be_fixed
     of = stopped.of if stopped and stopped.name in (GateName.FILTERS, GateName.ACTIVATION) else ""
-    marked = sentence.judged(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, of)
+    marked = sentence.marked(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, of)
     if curable:
         marked = [replace(p, state=sentence.PartState.WAITS) if p.state is sentence.PartState.STOPPED else p for p in marked]
     rows: list[Row] = []

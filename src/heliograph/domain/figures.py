@@ -149,7 +149,7 @@ def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_s
         yield Delta(account, at // MINUTE, mode, Measure.STUCK, n, flow=flow)
 
 
-def of_judged_again(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
+def of_reconsidered(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
     """A stuck run judged again, submitted or ended. at: the run's first decision. Changes Processed does not move (F7)."""
     if triggered:
         yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, -1, flow=flow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from heliograph.outbound.guard import Policy, judge
+from heliograph.outbound.guard import Policy, allow
 from heliograph.outbound.resolver import Lookup, look_up
 from heliograph.outbound.target import InvalidTarget, read_target
 
@@ -34,7 +34,7 @@ def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAdd
         except (OSError, UnicodeError) as error:
             unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
             return CheckedAddress(False, (), f"The name {target.host} {'does not exist' if unknown else 'could not be looked up'}.")
-    verdicts = [(literal, judge(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
+    verdicts = [(literal, allow(literal, target.port, policy, plain=target.scheme == "http")) for literal in literals]
     allowed = [(literal, verdict) for literal, verdict in verdicts if verdict.allowed]
     refused = [(literal, verdict) for literal, verdict in verdicts if not verdict.allowed]
     addresses = tuple(literal for literal, _ in (*allowed, *refused))

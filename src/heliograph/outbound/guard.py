@@ -1,6 +1,6 @@
 """Which addresses an outgoing request may reach (C6).
 
-`judge()` looks at an address that is about to be connected to, or that a reused connection is connected to; never at a name. It is pure. An IPv6 address may carry an IPv4 one (mapped, NAT64, 6to4, Teredo ...): what it carries is
+`allow()` looks at an address that is about to be connected to, or that a reused connection is connected to; never at a name. It is pure. An IPv6 address may carry an IPv4 one (mapped, NAT64, 6to4, Teredo ...): what it carries is
 judged too, so a wrapper opens nothing. `is_global` of ipaddress alone is not enough, and differs between Python versions: the tables below say it themselves, and `is_global` stays as a second net.
 
 What the operator allowed is a `Policy`: networks (for one account and for all, joined by the caller) and exact address:port pairs. An allowed network opens everything in it but two things that have to be named exactly:
@@ -70,7 +70,7 @@ class Policy:
         return Policy((*self.networks, *other.networks), self.endpoints | other.endpoints)
 
 
-def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> AddressVerdict:
+def allow(address: str, port: int, policy: Policy, *, plain: bool = False) -> AddressVerdict:
     """Whether a connection to this address literal and port may be opened or used again. A zone id (`fe80::1%eth0`) is ignored.
 
     plain: it would be without TLS, which only what the operator allowed may be.
@@ -84,7 +84,7 @@ def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ad
         return AddressVerdict(True, f"{literal} port {port} is allowed by the operator", by_operator=True)
     by_operator = True
     for layer in layers:
-        verdict = _judge_layer(layer, policy)
+        verdict = _allow_layer(layer, policy)
         if not verdict.allowed:
             inside = "" if layer == literal else f"{literal} is {layer} in {wrapper} form, and "
             return AddressVerdict(False, inside + verdict.reason)
@@ -98,7 +98,7 @@ def judge(address: str, port: int, policy: Policy, *, plain: bool = False) -> Ad
     return AddressVerdict(True, f"{literal} is allowed by the operator" if by_operator else f"{literal} is a public address", by_operator)
 
 
-def _judge_layer(address: IPAddress, policy: Policy) -> AddressVerdict:
+def _allow_layer(address: IPAddress, policy: Policy) -> AddressVerdict:
     if address.is_multicast:
         return AddressVerdict(False, f"{address} is a multicast address")
     machine = _CLOUD.get(address)

@@ -23,32 +23,37 @@ class Handles:
         self._idle = 0
         self._kept = KeptConnections()
 
-    def shelf(self, route: Route) -> RouteCache[Transfer]:
+    def route_cache(self, route: Route) -> RouteCache[Transfer]:
         """The route's own."""
-        shelf = self._shelves.get(route)
-        if shelf is None:
+        route_cache = self._shelves.get(route)
+        if route_cache is None:
             if len(self._shelves) >= MOST_ROUTES:
                 self._clear_oldest()
-            shelf = self._shelves[route] = RouteCache(route)
-        return shelf
+            route_cache = self._shelves[route] = RouteCache(route)
+        return route_cache
 
-    def acquire(self, shelf: RouteCache[Transfer]) -> Transfer:
+    def acquire(self, route_cache: RouteCache[Transfer]) -> Transfer:
         """A handle that is set up for the shelf's route."""
-        if shelf.handles:
+        if route_cache.handles:
             self._idle -= 1
-            return shelf.handles.pop()
+            return route_cache.handles.pop()
         transfer = self._borrow() or Transfer(self._kept)
-        transfer.set_up(shelf, self._ca_file, self._user_agent)
+        transfer.set_up(route_cache, self._ca_file, self._user_agent)
         return transfer
 
     def put_back(self, transfer: Transfer) -> None:
         """Keeps it for the route's next request, or frees it. It must not be in a multi any more."""
-        shelf = transfer.shelf
-        if shelf is None or shelf.route.connect_only or self._idle >= MOST_IDLE or self._shelves.get(shelf.route) is not shelf:
+        route_cache = transfer.route_cache
+        if (
+            route_cache is None
+            or route_cache.route.connect_only
+            or self._idle >= MOST_IDLE
+            or self._shelves.get(route_cache.route) is not route_cache
+        ):
             transfer.close()
             return
         self._idle += 1
-        shelf.handles.append(transfer)
+        route_cache.handles.append(transfer)
 
     def close(self) -> None:
         """Frees all that are idle."""
@@ -56,18 +61,18 @@ class Handles:
             self._clear_oldest()
 
     def _clear_oldest(self) -> None:
-        _, shelf = self._shelves.popitem(last=False)
-        self._idle -= len(shelf.handles)
-        for transfer in shelf.handles:
+        _, route_cache = self._shelves.popitem(last=False)
+        self._idle -= len(route_cache.handles)
+        for transfer in route_cache.handles:
             transfer.close()
 
     def _borrow(self) -> Transfer | None:
         """Another route's idle handle, once there are many: `set_up` resets it."""
         if self._idle < MOST_IDLE:
             return None
-        for route, shelf in self._shelves.items():
-            if shelf.handles:
+        for route, route_cache in self._shelves.items():
+            if route_cache.handles:
                 self._shelves.move_to_end(route)
                 self._idle -= 1
-                return shelf.handles.pop()
+                return route_cache.handles.pop()
         return None

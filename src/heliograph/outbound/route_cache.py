@@ -1,4 +1,4 @@
-"""What is kept per route between requests: idle handles, and what was judged for its policy. `judge()` is pure, so an answer stands as long as the route."""
+"""What is kept per route between requests: idle handles, and what was judged for its policy. `allow()` is pure, so an answer stands as long as the route."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from heliograph.outbound.exchange import Route
-from heliograph.outbound.guard import AddressVerdict, judge
+from heliograph.outbound.guard import AddressVerdict, allow
 from heliograph.outbound.target import Target
 
 MOST_JUDGED: Final = 256
@@ -21,13 +21,13 @@ class RouteCache[Handle]:
     _verdicts: dict[tuple[str, int, bool], AddressVerdict] = field(default_factory=dict)
     _entries: dict[tuple[str, str, int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
 
-    def judge(self, address: str, port: int, *, plain: bool) -> AddressVerdict:
+    def allow(self, address: str, port: int, *, plain: bool) -> AddressVerdict:
         """The guard's verdict for this route's policy."""
         verdict = self._verdicts.get((address, port, plain))
         if verdict is None:
             if len(self._verdicts) >= MOST_JUDGED:
                 self._verdicts.clear()
-            verdict = self._verdicts[address, port, plain] = judge(address, port, self.route.policy, plain=plain)
+            verdict = self._verdicts[address, port, plain] = allow(address, port, self.route.policy, plain=plain)
         return verdict
 
     def resolve_entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
@@ -42,14 +42,14 @@ class RouteCache[Handle]:
 
     def asked_of_proxy(self, target: Target, literals: tuple[str, ...]) -> str:
         """The address that a proxy is asked for, IPv4 first (more proxies have it); "" where an address is the operator's own, which no proxy stands before."""
-        verdicts = [(literal, self.judge(literal, target.port, plain=target.scheme == "http")) for literal in literals]
+        verdicts = [(literal, self.allow(literal, target.port, plain=target.scheme == "http")) for literal in literals]
         allowed = [literal for literal, verdict in verdicts if verdict.allowed]
         if any(verdict.by_operator for _, verdict in verdicts):
             return ""
         return next((literal for literal in allowed if ":" not in literal), allowed[0] if allowed else "")
 
     def _entry(self, target: Target, literals: tuple[str, ...]) -> tuple[str, str]:
-        verdicts = [(literal, self.judge(literal, target.port, plain=target.scheme == "http")) for literal in literals]
+        verdicts = [(literal, self.allow(literal, target.port, plain=target.scheme == "http")) for literal in literals]
         allowed = [f"[{literal}]" if ":" in literal else literal for literal, verdict in verdicts if verdict.allowed]
         if not allowed:
             return "", verdicts[-1][1].reason

@@ -268,20 +268,20 @@ class Sender:
         if isinstance(answer, NoAddress):
             self._refuse(job, Cause.DNS, answer.message)
             return
-        shelf = self._handles.shelf(job.route)
-        entry, reason = shelf.resolve_entry(target, answer.literals)
+        route_cache = self._handles.route_cache(job.route)
+        entry, reason = route_cache.resolve_entry(target, answer.literals)
         if not entry:
             self._refuse(job, Cause.BLOCKED, f"{target} is blocked: {reason}.")
             return
         if self._proxy is not None:
-            job.asked_of_proxy = shelf.asked_of_proxy(target, answer.literals)
+            job.asked_of_proxy = route_cache.asked_of_proxy(target, answer.literals)
             if job.asked_of_proxy:
                 proxy = self._proxy.target
                 found = ResolvedAddresses((proxy.host,)) if proxy.literal else self._look_up(job, proxy.host, NAMED)
                 if found is not None:
                     self._by_proxy(job, found)
                 return
-        self._send(job, target, shelf, entry)
+        self._send(job, target, route_cache, entry)
 
     def _by_proxy(self, job: RequestJob, answer: Answer) -> None:
         """answer: the proxy's own addresses; they are the operator's business and judged by nobody."""
@@ -293,9 +293,9 @@ class Sender:
         proxy = self._proxy.target
         literals = ",".join(f"[{literal}]" if ":" in literal else literal for literal in answer.literals)
         via = Via(self._proxy, answer.literals, job.asked_of_proxy)
-        self._send(job, job.target, self._handles.shelf(job.route), f"+{proxy.bracketed}:{proxy.port}:{literals}", via)
+        self._send(job, job.target, self._handles.route_cache(job.route), f"+{proxy.bracketed}:{proxy.port}:{literals}", via)
 
-    def _send(self, job: RequestJob, target: Target, shelf: RouteCache[Transfer], entry: str, via: Via | None = None) -> None:
+    def _send(self, job: RequestJob, target: Target, route_cache: RouteCache[Transfer], entry: str, via: Via | None = None) -> None:
         request = job.request
         now = time.monotonic()
         if job.deadline <= now:
@@ -310,7 +310,7 @@ class Sender:
         lines.append("Expect:")
         if request.body is not None and all(name.lower() != "content-type" for name, _ in request.headers):
             lines.append("Content-Type:")  # libcurl would call it a form
-        transfer = self._handles.acquire(shelf)
+        transfer = self._handles.acquire(route_cache)
         try:
             transfer.prepare(request, target, entry, lines, now, job.deadline, via)
             self._multi.add_handle(transfer.curl)

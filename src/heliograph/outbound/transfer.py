@@ -37,7 +37,7 @@ class Transfer:
 
     def __init__(self, kept: KeptConnections) -> None:
         self.curl = pycurl.Curl()
-        self.shelf: RouteCache[Transfer] | None = None
+        self.route_cache: RouteCache[Transfer] | None = None
         self._kept = kept
         self._opened: list[socket.socket] = []
         self._resolve: list[str | bytes] = []
@@ -71,12 +71,12 @@ class Transfer:
         self._size = 0
         self._truncated = False
 
-    def set_up(self, shelf: RouteCache[Transfer], ca_file: str, user_agent: str) -> None:
+    def set_up(self, route_cache: RouteCache[Transfer], ca_file: str, user_agent: str) -> None:
         """Everything that is the same for all requests of a route."""
-        curl, route = self.curl, shelf.route
-        if self.shelf is not None:
+        curl, route = self.curl, route_cache.route
+        if self.route_cache is not None:
             curl.reset()
-        self.shelf = shelf
+        self.route_cache = route_cache
         self._nothing_set()
         self._body_cap, self._header_cap = route.body_cap, route.header_cap
         self._connect_milliseconds = max(1, round(route.connect_timeout * 1000))
@@ -262,10 +262,10 @@ class Transfer:
         return None
 
     def _judge(self, address: str, port: int) -> bool:
-        assert self.shelf is not None
+        assert self.route_cache is not None
         if self._via is not None:  # its target was judged, and libcurl keeps connections by the address that the proxy was asked for
             return self._via.is_proxy(address, port)
-        verdict = self.shelf.judge(address, port, plain=self._target.scheme == "http")
+        verdict = self.route_cache.allow(address, port, plain=self._target.scheme == "http")
         if not verdict.allowed:
             self._blocked = verdict.reason
         return verdict.allowed
@@ -280,7 +280,7 @@ class Transfer:
         """What became of it. `code`: libcurl's, 0 for none. `name`: seconds the look-up took. `waited`: seconds from `start()` until libcurl had it."""
         self._close_opened()
         timings = self._timings(name, waited)
-        if code == 0 and self.shelf is not None and self.shelf.route.connect_only:
+        if code == 0 and self.route_cache is not None and self.route_cache.route.connect_only:
             return Response(
                 0,
                 (),

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heliograph.domain.delivery.action import RunVerdict as JudgedVerdict
-from heliograph.domain.delivery.action import StuckRun, stuck
+from heliograph.domain.delivery.action import RunVerdict, StuckRun, stuck
 from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.matching import FlowDecision, FlowVerdict, Reason, decide, mode_of
@@ -35,7 +34,7 @@ class Recorded:
     decisions: Sequence[FlowDecision] = ()
     mode: int = 1
 
-    def judge(self) -> None:
+    def decide(self) -> None:
         """Decides, purely."""
         mode = mode_of(self.change, self.account, self.event)
         self.decisions = decide(self.change, self.account, self.event, mode=mode)
@@ -101,10 +100,10 @@ def _change_row(r: Recorded) -> dict[str, object]:
 
 
 def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: list[Delta]) -> None:
-    judged = [(r, d) for r in recorded for d in r.decisions]
-    if not judged:
+    decided = [(r, d) for r in recorded for d in r.decisions]
+    if not decided:
         return
-    ids = db.draw("run_id", len(judged))
+    ids = db.draw("run_id", len(decided))
     db.many(
         "INSERT INTO run (id, account_id, change_id, flow_id, flow_number, decision, reason, mode, at)"
         " VALUES (:id, :account, :change, :flow, :number, :decision, :reason, :mode, :now)",
@@ -120,14 +119,14 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
                 "mode": r.mode,
                 "now": now,
             }
-            for id, (r, d) in zip(ids, judged, strict=True)
+            for id, (r, d) in zip(ids, decided, strict=True)
         ],
     )
     orders: list[Order] = []
     items: list[dict[str, object]] = []
     counts: Counter[tuple[int, int, int, bool, bool]] = Counter()
-    for id, (r, d) in zip(ids, judged, strict=True):
-        triggered, is_stuck = d.verdict is FlowVerdict.TRIGGERED, d.reason is not None and d.reason.can_be_cured
+    for id, (r, d) in zip(ids, decided, strict=True):
+        triggered, is_stuck = d.verdict is FlowVerdict.TRIGGERED, d.reason is not None and d.reason.can_be_fixed
         counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
         if triggered:
             orders += orders_of(r, d, id)
@@ -168,7 +167,7 @@ _JUDGEMENT = (
 
 
 def _judgement(run: int, r: Recorded, d: FlowDecision, now: int) -> dict[str, object]:
-    verdict = JudgedVerdict.RAISED if d.reason is Reason.FAILED else JudgedVerdict.UNTAGGED
+    verdict = RunVerdict.RAISED if d.reason is Reason.FAILED else RunVerdict.UNTAGGED
     item: StuckRun = stuck(run, verdict, now, r.account.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- jitter is no secret
     return {
         "run": run,

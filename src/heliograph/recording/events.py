@@ -70,7 +70,7 @@ def record_event(
     )
     of_account = configuration.versions(db, [account], [])[configuration.ACCOUNT, account]
     recorded = Recorded(change, source.account(account, of_account), config)
-    recorded.judge()
+    recorded.decide()
     write_changes(db, [recorded], now)
     return RecordedEvent(config.id, created, change.id)
 

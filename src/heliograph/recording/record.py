@@ -296,7 +296,7 @@ class _Batch:
             before=before,
         )
         recorded = Recorded(change, self.accounts[item.account], self.events[s.row.event], s.row.id, state=s.text)
-        recorded.judge()
+        recorded.decide()
         return recorded
 
     # --- steps 5 to 7

@@ -25,6 +25,6 @@ def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = wanted or None
     row.save(update_fields=["allowed_networks"])
-    rescheduling.cure_account(s.db, s.account, frozenset({Cause.BLOCKED}), rescheduling.does_of(s.db, s.account))
+    rescheduling.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), rescheduling.does_of(s.db, s.account))
     s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
     return wanted

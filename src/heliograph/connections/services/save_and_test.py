@@ -246,7 +246,9 @@ class _Trial:
         wrong = (
             None
             if ruled
-            else diagnosis.judged(response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON)
+            else diagnosis.finding_of_answer(
+                response.status, headers, response.body, wants_json=connection.content_type is ContentType.JSON
+            )
         )
         if wrong is None and response.truncated and not self.about.sample:
             wrong = TestStep.ANSWER, Finding.LONG_ANSWER

@@ -208,7 +208,7 @@ _PASSWORD: Final = re.compile(rb"""<input[^>]{0,500}type\s*=\s*["']?password""",
 _PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
 
 
-def judged(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[TestStep, Finding] | None:
+def finding_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[TestStep, Finding] | None:
     """What is wrong with an answer; None: nothing. headers: by name in small letters."""
     if 200 <= status < 300:
         is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None

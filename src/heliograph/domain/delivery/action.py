@@ -221,7 +221,7 @@ def _waiting(action: OpenAction, began: OpenAction, what: RetryAt | GiveUp, stat
         return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED)
     if again:  # submitted while this attempt was under way: that wish is still to be met
         return replace(action, state=ActionState.QUEUED, queue=status, rank=Rank.SUBMITTED)
-    due = now if at_once or _cured_since(action, began) else what.due if isinstance(what, RetryAt) else now
+    due = now if at_once or _rescheduled_since(action, began) else what.due if isinstance(what, RetryAt) else now
     return replace(_at_rest(action), state=ActionState.QUEUED, queue=status, due_at=due)
 
 
@@ -229,7 +229,7 @@ def _submitted_since(action: OpenAction, began: OpenAction) -> bool:
     return action.rank == Rank.SUBMITTED and (began.rank != Rank.SUBMITTED or action.due_at != began.due_at)
 
 
-def _cured_since(action: OpenAction, began: OpenAction) -> bool:
+def _rescheduled_since(action: OpenAction, began: OpenAction) -> bool:
     """A saved fix made it due while this attempt, which did not know the fix, was under way (D7)."""
     return action.category is Category.CONFIG and action.due_at != began.due_at
 
@@ -268,7 +268,7 @@ def ended(action: OpenAction, cause: Cause) -> OpenAction:
     )
 
 
-def cured(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
+def rescheduled(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
     """The action after a fix for `causes` was saved (D7): a waiting Config item of such a cause is due at once."""
     if action.state is not ActionState.QUEUED or action.category is not Category.CONFIG or action.cause not in causes:
         return action
@@ -323,7 +323,7 @@ def stuck(run: int, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitte
     return StuckRun(run, QueueStatus.RETRY, category, cause, first.due)
 
 
-def judged_again(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
+def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
     """The item after one more judging. Three by itself; one by hand uses none of them."""
     if not run.is_open:
         return run

@@ -23,8 +23,8 @@ from heliograph.domain.delivery.action import (
     Rank,
     after,
     counts,
-    cured,
     ended,
+    rescheduled,
     submitted,
     superseded,
 )
@@ -221,10 +221,10 @@ def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now
     return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
 
 
-def cure(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:
+def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:
     """A fix was saved (D7): the waiting Config items of these causes are due at once."""
     before = {action.id: action for action in actions}
-    return _stored(does, lane, before, {i: cured(a, causes, now) for i, a in before.items()}, now, page=True)
+    return _stored(does, lane, before, {i: rescheduled(a, causes, now) for i, a in before.items()}, now, page=True)
 
 
 def woken(lane: Lane, rank: Rank) -> Lane:

@@ -93,7 +93,7 @@ def select(candidates: Iterable[Candidate], *, every: bool, does: Does) -> list[
     return sorted(found, key=lambda c: (c.at, c.subject, c.version))
 
 
-def judge(
+def replay_verdict(
     candidate: Candidate,
     *,
     does: Does,

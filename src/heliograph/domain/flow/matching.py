@@ -39,7 +39,7 @@ class Reason(StrEnum):
     FAILED = "decision failed"
 
     @property
-    def can_be_cured(self) -> bool:
+    def can_be_fixed(self) -> bool:
         return self is not Reason.NOT_SELECTED
 
 
@@ -158,7 +158,7 @@ def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode:
         yield shared.setdefault((flow.id, verdict, reason), _Candidate(flow, rows, decision))
 
 
-def judge(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> FlowDecision | None:
+def decide_flow(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> FlowDecision | None:
     """One flow's decision on a change, None = filtered. So an untagged run is judged again (D7), in the mode that it was made in."""
     if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
         return None

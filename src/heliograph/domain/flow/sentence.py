@@ -1,6 +1,6 @@
 """The rule of a flow as one sentence: "When status becomes Registered, send Lead mapping to Sales CRM" (F1, F4, F5).
 
-Pages, API and command line all take it from here. `parts` gives texts and chips in order; `judged` marks how far a change came (F9);
+Pages, API and command line all take it from here. `parts` gives texts and chips in order; `marked` marks how far a change came (F9);
 `plain` writes the sentence without chips. Texts are templates, so that a translation can put its words in another order.
 """
 
@@ -29,7 +29,7 @@ class SentenceGate(StrEnum):
 
 
 class PartState(StrEnum):
-    """How a chip looks. MISSING: to be filled before the flow runs; FAILED and WAITS: the connection's trouble; the rest after `judged`."""
+    """How a chip looks. MISSING: to be filled before the flow runs; FAILED and WAITS: the connection's trouble; the rest after `marked`."""
 
     PLAIN = ""
     MISSING = "missing"
@@ -127,7 +127,7 @@ def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[
     return _Writer(names, translate).sentence(flow)
 
 
-def judged(found: Iterable[SentencePart], gate: SentenceGate | None, of: str = "") -> list[SentencePart]:
+def marked(found: Iterable[SentencePart], gate: SentenceGate | None, of: str = "") -> list[SentencePart]:
     """The sentence with each chip marked: passed, stopped or not reached; what is missing stays missing. gate: where the change stopped, None = nowhere; of: which list or row of it."""
     order = list(SentenceGate)
     end = len(order) if gate is None else order.index(gate)

@@ -13,14 +13,13 @@ from typing import Any
 
 import structlog
 
-from heliograph.domain.delivery.action import Origin, QueueStatus, RunVerdict, StuckRun, judged_again
+from heliograph.domain.delivery.action import Origin, QueueStatus, RunVerdict, StuckRun, reconsidered
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.slots import may_settle, slot_of
-from heliograph.domain.figures import Delta, of_judged_again
+from heliograph.domain.figures import Delta, of_reconsidered
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.matching import FlowVerdict as Decided
-from heliograph.domain.flow.matching import Reason, judge
+from heliograph.domain.flow.matching import FlowVerdict, Reason, decide_flow
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource
@@ -122,10 +121,10 @@ def _settle(
     if flow is None or change is None or event is None:
         cause = Cause.FLOW_DELETED if flow is None else Cause.ERASED
         _end(db, item, cause, now)
-        deltas += of_judged_again(item.account, item.run_at, item.mode, item.flow, triggered=False, was_open=True, is_open=False)
+        deltas += of_reconsidered(item.account, item.run_at, item.mode, item.flow, triggered=False, was_open=True, is_open=False)
         return []
     verdict, reason, message = _verdict(flow, change, config, event, item)
-    after = judged_again(item.stuck, verdict, now, config.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- spreads retries, guards nothing
+    after = reconsidered(item.stuck, verdict, now, config.retry, jitter=random.uniform(-1, 1))  # noqa: S311 -- spreads retries, guards nothing
     if verdict is RunVerdict.TRIGGERED:
         db.run("UPDATE run SET decision = 2, reason = '' WHERE id = :run", {"run": item.stuck.id})
     elif reason:
@@ -145,7 +144,7 @@ def _settle(
         },
     )
     triggered = verdict is RunVerdict.TRIGGERED
-    deltas += of_judged_again(item.account, item.run_at, item.mode, item.flow, triggered=triggered, was_open=True, is_open=after.is_open)
+    deltas += of_reconsidered(item.account, item.run_at, item.mode, item.flow, triggered=triggered, was_open=True, is_open=after.is_open)
     return _orders(item, flow, change) if triggered else []
 
 
@@ -162,15 +161,15 @@ def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConf
     if not flow.active:
         return RunVerdict.UNTAGGED, "", "The flow is switched off."
     try:
-        decision = judge(flow, change, config, event, mode=mode)
+        decision = decide_flow(flow, change, config, event, mode=mode)
     except Exception as error:
         log.exception("reconsideration_failed", run=item.stuck.id, change=item.change)
         return RunVerdict.RAISED, Reason.FAILED.value, f"Heliograph failed with an internal error: {type(error).__name__}."
     if decision is None:
         return RunVerdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "By today's rules, the flow does not take it."
-    if decision.verdict is Decided.TRIGGERED:
+    if decision.verdict is FlowVerdict.TRIGGERED:
         return RunVerdict.TRIGGERED, "", ""
-    if decision.reason is not None and decision.reason.can_be_cured:
+    if decision.reason is not None and decision.reason.can_be_fixed:
         return RunVerdict.UNTAGGED, decision.reason.value, ""
     return RunVerdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "It is tagged now, but the flow does not select its tags."
 

@@ -260,7 +260,7 @@ class Worker:
             self.ownership.release(self.completer.db, self._busy_slots())
         if now - self._reconsidered >= RECONSIDER_EVERY or not self._all_reconsidered:
             self._reconsidered = now
-            with self._patiently("judge"):
+            with self._patiently("reconsider"):
                 self._reconsider()
 
     def _reconsider(self) -> None:

@@ -22,20 +22,20 @@ ENDED_AT_ONCE = 10
 
 def flow_saved(s: Saving, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
-    rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, rescheduling.does_of(s.db, s.account))
+    rescheduling.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, rescheduling.does_of(s.db, s.account))
     if rules_changed:
-        rescheduling.cure_runs(s.db, s.account, flow)
+        rescheduling.reschedule_runs(s.db, s.account, flow)
 
 
 def connection_saved(s: Saving, connection: int) -> None:
     """A connection was saved: its credentials, its address, or what its flows lacked."""
-    rescheduling.cure_connection(s.db, s.account, connection, CURED_BY_CONNECTION, rescheduling.does_of(s.db, s.account))
+    rescheduling.reschedule_connection(s.db, s.account, connection, CURED_BY_CONNECTION, rescheduling.does_of(s.db, s.account))
 
 
 def mapping_saved(s: Saving, mapping: int) -> None:
     """A mapping was saved: what waited for it in the flows that use it."""
     for flow in sorted(use.id for use in uses_above(s.account, Thing.MAPPING, mapping)):
-        rescheduling.cure_flow(s.db, s.account, flow, CURED_BY_MAPPING, rescheduling.does_of(s.db, s.account))
+        rescheduling.reschedule_flow(s.db, s.account, flow, CURED_BY_MAPPING, rescheduling.does_of(s.db, s.account))
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:

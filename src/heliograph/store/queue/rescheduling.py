@@ -20,26 +20,26 @@ CHUNK = 500
 """Lanes per transaction where many are ended or made due."""
 
 
-def cure_connection(db: Database, account: int, connection: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
+def reschedule_connection(db: Database, account: int, connection: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
     """A connection was saved (D7): the Config items that wait on it for one of these causes are due at once. How many lanes were looked at.
 
     The saver holds the account's configuration exclusively. Lists of waiting Config items are short: the queue holds one per record.
     """
-    return _cure(db, "l.connection_id = :id", account, connection, causes, does_of)
+    return _reschedule(db, "l.connection_id = :id", account, connection, causes, does_of)
 
 
-def cure_flow(db: Database, account: int, flow: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """A flow, or a mapping that it uses, was saved (D7): as `cure_connection`."""
-    return _cure(db, "a.flow_id = :id", account, flow, causes, does_of)
+def reschedule_flow(db: Database, account: int, flow: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
+    """A flow, or a mapping that it uses, was saved (D7): as `reschedule_connection`."""
+    return _reschedule(db, "a.flow_id = :id", account, flow, causes, does_of)
 
 
-def cure_account(db: Database, account: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """What holds for all of the account's connections was saved: as `cure_connection`, in one go, since all lanes of a transaction are locked in
+def reschedule_account(db: Database, account: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
+    """What holds for all of the account's connections was saved: as `reschedule_connection`, in one go, since all lanes of a transaction are locked in
     one order (ARCHITECTURE.md, rule 4)."""
-    return _cure(db, "l.account_id = :id", account, account, causes, does_of)
+    return _reschedule(db, "l.account_id = :id", account, account, causes, does_of)
 
 
-def _cure(db: Database, where: str, account: int, number: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
+def _reschedule(db: Database, where: str, account: int, number: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
     rows = db.all(
         "SELECT DISTINCT a.lane_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.state = 2"
         f" AND a.queue > 0 AND a.category = :config AND {db.member('a.cause', 'causes')} AND {where}",
@@ -48,11 +48,11 @@ def _cure(db: Database, where: str, account: int, number: int, causes: frozenset
     return _for_lanes(
         db,
         [lane for (lane,) in rows],
-        lambda stored, about, now: rules.cure(does_of(stored.lane.destination), stored.lane, about, causes, now),
+        lambda stored, about, now: rules.reschedule(does_of(stored.lane.destination), stored.lane, about, causes, now),
     )
 
 
-def cure_runs(db: Database, account: int, flow: int | None = None) -> int:
+def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
     """A tag assignment or a flow was saved (D7): untagged runs that wait are judged again at once."""
     return db.run(
         "UPDATE judgement SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"

@@ -10,7 +10,7 @@ from heliograph.domain.delivery.action import Does, NotSubmittable, QueueStatus,
 from heliograph.domain.delivery.lanes import Settlement
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.figures import of_judged_again
+from heliograph.domain.figures import of_reconsidered
 from heliograph.store.database import Database
 from heliograph.store.queue.figures import put_deltas
 from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes, open_actions
@@ -93,7 +93,7 @@ def count_stuck(db: Database, account: int, runs: Sequence[int], *, was_open: bo
             (
                 delta
                 for at, mode, flow in rows
-                for delta in of_judged_again(account, at, mode, flow, triggered=False, was_open=was_open, is_open=is_open)
+                for delta in of_reconsidered(account, at, mode, flow, triggered=False, was_open=was_open, is_open=is_open)
             ),
         )
 
