@@ -24,7 +24,7 @@ from heliograph.domain.connection.connection import (
     Secret,
     check_secret,
 )
-from heliograph.domain.connection.request import Request, build, prepare
+from heliograph.domain.connection.request import Request, prepare
 from heliograph.domain.connection.target_url import AddressError, masked, parse_rest, split_address
 from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingKind, MappingRow, SourceValue, ValueType
 from heliograph.domain.mapping.rendering import InvalidValues, Rendered, ValueProblem, render
@@ -67,13 +67,17 @@ def connection(**more) -> Connection:
 
 
 def request(target: Connection, *, secrets: dict[str, str] | None = None, facts: Facts = FACTS, **more) -> Request:
-    found = build(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
+    found = prepare(target, SECRETS | (secrets or {})).build(
+        **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts
+    )
     assert isinstance(found, Request), found
     return found
 
 
 def refusal(target: Connection, *, secrets: dict[str, str] | None = None, facts: Facts = FACTS, **more) -> str:
-    found = build(target, SECRETS | (secrets or {}), **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts)
+    found = prepare(target, SECRETS | (secrets or {})).build(
+        **{"payload": PAYLOAD, "headers": None, "webhook_id": "msg_1", **more}, facts=facts
+    )
     assert isinstance(found, InvalidValues), found
     return "; ".join(map(str, found.problems))
 

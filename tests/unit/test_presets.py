@@ -11,7 +11,7 @@ from tests.preset_person import Person
 from heliograph.connections.preset_files import ORDER, presets
 from heliograph.domain.connection.connection import Connection, ContentType, Secret
 from heliograph.domain.connection.presets import BlankKind, BlanksWrong, Filled, Preset
-from heliograph.domain.connection.request import Request, build
+from heliograph.domain.connection.request import Request, prepare
 from heliograph.domain.mapping.mapping import Mapping, MappingKind
 from heliograph.domain.mapping.rendering import Rendered, render
 from heliograph.domain.mapping.transform import Escape
@@ -35,7 +35,7 @@ def request_of(preset: Preset, filled: Filled, facts: Person | None = None) -> R
     person = facts or Person()
     payload = render(mapping, person, timezone=UTC)
     assert isinstance(payload, Rendered), payload
-    made = build(connection, secrets, payload, None, person, webhook_id="msg_1", bearer="token")
+    made = prepare(connection, secrets).build(payload, None, person, webhook_id="msg_1", bearer="token")
     assert isinstance(made, Request), made
     return made
 

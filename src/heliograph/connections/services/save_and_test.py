@@ -27,13 +27,13 @@ from heliograph.domain.connection.connection import Auth, Connection, ContentTyp
 from heliograph.domain.connection.diagnosis import Finding, StepMark, Stepped, TestReport, TestStep, TestVerdict
 from heliograph.domain.connection.masking import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
-from heliograph.domain.connection.request import PreparedConnection, Request, prepare
+from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import TargetReply, classify_reply, first_match
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.mapping import rendering
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
+from heliograph.domain.mapping.rendering import InvalidValues, ValueProblem
 from heliograph.outbound.exchange import CutOff, Failure, Response, Route, text_of
 from heliograph.outbound.one_request import ask
 from heliograph.outbound.routes import Limits, route_of
@@ -156,7 +156,7 @@ class _Trial:
     """Of everything that has left so far."""
 
     def __post_init__(self) -> None:
-        self.masks = masks_of(self.about.secrets.values())
+        self.masks = masks_of(self.about.secrets.values(), credentials=self.about.prepared.credentials)
 
     def run(self) -> TestReport:
         connection = self.about.connection
@@ -201,20 +201,17 @@ class _Trial:
         connection = self.about.connection
         return connection.test_origin if connection.test_origin and not self.about.sample else connection.origin
 
-    def _request(self, bearer: str | None) -> Request | tuple[rendering.ValueProblem, ...]:
+    def _request(self, bearer: str | None) -> Request | tuple[ValueProblem, ...]:
         now = datetime.now(UTC)
         facts = SampleFacts(now)
         if not self.about.sample:
             made = ask_test_url(self.about.prepared, self.about.secrets.get(Secret.TEST_PATH, "/"), facts, bearer=bearer)
             return made if isinstance(made, Request) else (made,)
-        payload = rendering.render(self.about.mapping, facts, timezone=UTC)
-        if isinstance(payload, rendering.InvalidValues):
-            return payload.problems
-        composed = self.about.prepared.build(payload, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
-        if isinstance(composed, rendering.InvalidValues):
-            return composed.problems
+        request = build_request(self.about.prepared, self.about.mapping, None, facts, webhook_id=f"test_{uuid4()}", bearer=bearer)
+        if isinstance(request, InvalidValues):
+            return request.problems
         names = (Secret.SIGNING, Secret.SIGNING_BEFORE)
-        return signed(composed, [self.about.secrets[name] for name in names if self.about.secrets.get(name)], now)
+        return signed(request, [self.about.secrets[name] for name in names if self.about.secrets.get(name)], now)
 
     # What became of it.
 

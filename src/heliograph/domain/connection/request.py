@@ -1,7 +1,7 @@
-"""Composes the request that carries a payload to a connection (guide: Adding a Connection; C1, C2, M9).
+"""Builds the request that carries a change to a connection (guide: Adding a Connection; C1, C2, M9).
 
-`prepare` does once per version of a connection what does not depend on the change; `PreparedConnection.build` runs for each action. A header or URL
-that a change's data would make impossible is an `InvalidValues`: a validation error, never retried.
+`prepare` joins a connection and its secrets, once per version of the connection. `build_request` renders the mappings for one change and builds its
+request. Worker, preview and Save & Test all call these two. Data that no header or URL can hold gives `InvalidValues`: a validation error, never retried.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from heliograph.domain.connection.connection import (
 )
 from heliograph.domain.connection.target_url import LONGEST_URL, URL, Rest, masked, parse_rest
 from heliograph.domain.mapping import headers as header_rules
+from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rendered, ValueProblem
+from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rendered, ValueProblem, render
 
 WEBHOOK_ID: Final = "webhook-id"
 AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
@@ -44,7 +45,7 @@ def encode_json(tree: Json) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A composed request. body None: none is sent. hidden: the names of headers that hold credentials, in small letters."""
+    """A request, complete but for its signature. body None: none is sent. hidden: the names of headers that hold credentials, in small letters."""
 
     method: str
     url: str
@@ -65,7 +66,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PreparedConnection:
-    """A connection with its secrets, ready to compose requests. It is a secret itself: never logged, never stored."""
+    """A connection with its secrets, ready to build requests. It is a secret itself: never logged, never stored."""
 
     connection: Connection
     rest: Rest = field(repr=False)
@@ -189,19 +190,25 @@ def _fixed_value(name: str, value: str, secrets: Mapping[str, str]) -> str:
     return found
 
 
-def build(
-    connection: Connection,
-    secrets: Mapping[str, str],
-    payload: Rendered,
-    headers: Rendered | None,
+def build_request(
+    prepared: PreparedConnection,
+    payload: FieldMapping,
+    header: FieldMapping | None,
     facts: FactSource,
     *,
     webhook_id: str,
     timezone: tzinfo = UTC,
     bearer: str | None = None,
+    encode: Callable[[Json], bytes] = encode_json,
 ) -> Request | InvalidValues:
-    """`prepare` and `build` at once, for a preview or a test; whoever sends many keeps the prepared connection."""
-    return prepare(connection, secrets).build(payload, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer)
+    """The request that a change makes of these mappings, or every value of it that cannot be sent. Arguments as of `PreparedConnection.build`."""
+    body = render(payload, facts, timezone=timezone)
+    headers = render(header, facts, timezone=timezone) if header is not None else None
+    if isinstance(body, InvalidValues):
+        return InvalidValues(body.problems + headers.problems) if isinstance(headers, InvalidValues) else body
+    if isinstance(headers, InvalidValues):
+        return headers
+    return prepared.build(body, headers, facts, webhook_id=webhook_id, timezone=timezone, bearer=bearer, encode=encode)
 
 
 def _hidden(connection: Connection) -> frozenset[str]:

@@ -17,15 +17,15 @@ import structlog
 from heliograph.domain.connection.connection import Auth, Secret
 from heliograph.domain.connection.masking import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Usable
-from heliograph.domain.connection.request import PreparedConnection, Request, prepare
+from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import Rule
 from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow, Mode
-from heliograph.domain.mapping import rendering
 from heliograph.domain.mapping.mapping import Mapping
+from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.configuration import EventConfig
@@ -180,20 +180,16 @@ class RequestBuilder:
             return bearer
         facts = ChangeFacts(change, config, event, flow_name=flow.name, now=datetime.now(UTC))
         zone = ZoneInfo(facts.timezone)
-        payload = rendering.render(config.mappings[destination.payload_mapping], facts, timezone=zone)
         header, sealed = None, frozenset[str]()
         if destination.header_mapping is not None:
             try:
-                mapping, sealed = self._unsealed(config, destination.header_mapping, db)
+                header, sealed = self._unsealed(config, destination.header_mapping, db)
             except HeliographError as error:
                 return CouldNotBegin(Cause.MAPPING_GONE, str(error))
-            header = rendering.render(mapping, facts, timezone=zone)
-        if isinstance(payload, rendering.InvalidValues) or isinstance(header, rendering.InvalidValues):
-            return ValidationFailed(_problems(payload, header))
-        token = bearer.token if bearer else None
-        request = held.prepared.build(payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
-        if isinstance(request, rendering.InvalidValues):
-            return ValidationFailed(_problems(request))
+        payload, token = config.mappings[destination.payload_mapping], bearer.token if bearer else None
+        request = build_request(held.prepared, payload, header, facts, webhook_id=stored.uid, timezone=zone, bearer=token, encode=_encode)
+        if isinstance(request, InvalidValues):
+            return ValidationFailed(tuple(f"{p.target} {p.reason}" for p in request.problems))
         if held.signing:
             request = signed(request, held.signing, datetime.now(UTC))
         token = bearer.token if bearer else ""
@@ -278,7 +274,3 @@ class RequestBuilder:
             masks = masks_of(secrets.values(), credentials=prepared.credentials)
             held = self._connections[id] = _OpenConnection(config.version, made_of, prepared, route, signing, masks, client_secret)
         return held
-
-
-def _problems(*found: object) -> tuple[str, ...]:
-    return tuple(f"{p.target} {p.reason}" for each in found if isinstance(each, rendering.InvalidValues) for p in each.problems)

@@ -10,11 +10,11 @@ from heliograph.connections.services.connections import OWNER
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth
 from heliograph.domain.connection.masking import MASK, masks_of
-from heliograph.domain.connection.request import prepare
+from heliograph.domain.connection.request import build_request, prepare
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.mapping import rendering
+from heliograph.domain.mapping.rendering import InvalidValues
 from heliograph.domain.registration.change import Change
 from heliograph.domain.registration.facts import ChangeFacts
 from heliograph.domain.setup.configuration import EventConfig
@@ -55,15 +55,10 @@ def preview(
         prepared = prepare(connection, secrets)
     except HeliographError as error:
         return Preview(why=str(error))
-    body = rendering.render(payload, facts, timezone=zone)
-    headers = rendering.render(header, facts, timezone=zone) if header else None
-    wrong = [p for found in (body, headers) if isinstance(found, rendering.InvalidValues) for p in found.problems]
-    if isinstance(body, rendering.InvalidValues) or isinstance(headers, rendering.InvalidValues):
-        return Preview(problems=tuple(str(p) for p in wrong))
-    request = prepared.build(body, headers, facts, webhook_id=AS_SENT, timezone=zone)
-    if isinstance(request, rendering.InvalidValues):
+    request = build_request(prepared, payload, header, facts, webhook_id=AS_SENT, timezone=zone)
+    if isinstance(request, InvalidValues):
         return Preview(problems=tuple(str(p) for p in request.problems))
-    masks = masks_of(secrets.values(), request)
+    masks = masks_of(secrets.values(), request, credentials=prepared.credentials)
     sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
     if connection.auth is Auth.OAUTH2:
         sent.append(("Authorization", AS_SENT))
