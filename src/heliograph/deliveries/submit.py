@@ -21,7 +21,7 @@ from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 from heliograph.store.queue import submissions
-from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 
 AT_ONCE = 500
@@ -146,25 +146,18 @@ def _orders_of(
     db: Database, flow: Flow, change: Change, config: AccountConfig, event: EventConfig, registration: int | None, mode: Mode
 ) -> list[Order]:
     """One action for each destination of a flow."""
-    return [
-        Order(
-            account=config.id,
-            change=change.id,
-            run=None,
-            registration=registration,
-            event=event.id,
-            flow=flow.id,
-            destination=destination.id,
-            connection=destination.connection,
-            subject=change.subject_id,
-            version=change.version,
-            mode=mode_code(mode),
-            origin=Origin.RESENT,
-            names=_last(db, destination.id, change.subject_id),
-        )
-        for destination in flow.destinations
-        if destination.connection is not None
-    ]
+    return orders_for(
+        flow,
+        change,
+        account=config.id,
+        number=change.id,
+        run=None,
+        registration=registration,
+        event=event.id,
+        mode=mode_code(mode),
+        origin=Origin.RESENT,
+        repeats=lambda destination: _last(db, destination, change.subject_id),
+    )
 
 
 def _last(db: Database, destination: int, subject: int) -> int | None:

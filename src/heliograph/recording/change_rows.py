@@ -16,7 +16,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import write_after, write_before
 from heliograph.store.database import Database
 from heliograph.store.moments import to_micros
-from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 
 
@@ -29,6 +29,8 @@ class Recorded:
     event: EventConfig
     registration: int | None = None
     serial: int | None = None
+    id: int = 0
+    """The change's, drawn after the locks, so that ids of one subject rise with its versions."""
     state: str = ""
     """The registration's state as JSON."""
     decisions: Sequence[FlowDecision] = ()
@@ -50,7 +52,7 @@ def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
         "INSERT INTO change_content (change_id, account_id, at, after, before) VALUES (:id, :account, :at, :after, :before)",
         [
             {
-                "id": r.change.id,
+                "id": r.id,
                 "account": r.account.id,
                 "at": to_micros(r.change.at),
                 "after": write_after(r.change, r.state),
@@ -80,7 +82,7 @@ _CHANGE = (
 def _change_row(r: Recorded) -> dict[str, object]:
     c = r.change
     return {
-        "id": c.id,
+        "id": r.id,
         "account": r.account.id,
         "kind": int(c.kind),
         "subject": c.subject_id,
@@ -111,7 +113,7 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
             {
                 "id": id,
                 "account": r.account.id,
-                "change": r.change.id,
+                "change": r.id,
                 "flow": d.flow.id,
                 "number": d.flow.number,
                 "decision": 2 if d.verdict is FlowVerdict.TRIGGERED else 1,
@@ -129,7 +131,16 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
         triggered, is_stuck = d.verdict is FlowVerdict.TRIGGERED, d.reason is not None and d.reason.can_be_fixed
         counts[r.account.id, r.mode, d.flow.id, triggered, is_stuck] += 1
         if triggered:
-            orders += orders_of(r, d, id)
+            orders += orders_for(
+                d.flow,
+                r.change,
+                account=r.account.id,
+                number=r.id,
+                run=id,
+                registration=r.registration,
+                event=r.event.id,
+                mode=r.mode,
+            )
         elif is_stuck:
             items.append(_judgement(id, r, d, now))
     for (account, mode, flow, triggered, is_stuck), n in counts.items():
@@ -137,27 +148,6 @@ def _write_runs(db: Database, recorded: Sequence[Recorded], now: int, deltas: li
     if items:
         db.many(_JUDGEMENT, items)
     enqueue(db, orders, now, deltas)
-
-
-def orders_of(r: Recorded, d: FlowDecision, run: int) -> list[Order]:
-    """The actions of a triggered run, one per destination. A complete flow's destinations all have connections."""
-    return [
-        Order(
-            account=r.account.id,
-            change=r.change.id,
-            run=run,
-            registration=r.registration,
-            event=r.event.id,
-            flow=d.flow.id,
-            destination=destination.id,
-            connection=destination.connection,
-            subject=r.change.subject_id,
-            version=r.change.version,
-            mode=r.mode,
-        )
-        for destination in d.flow.destinations
-        if destination.connection is not None
-    ]
 
 
 _JUDGEMENT = (
@@ -172,7 +162,7 @@ def _judgement(run: int, r: Recorded, d: FlowDecision, now: int) -> dict[str, ob
     return {
         "run": run,
         "account": r.account.id,
-        "change": r.change.id,
+        "change": r.id,
         "flow": d.flow.id,
         "registration": r.registration,
         "event": r.event.id,

@@ -69,7 +69,7 @@ def record_event(
         before=before,
     )
     of_account = configuration.versions(db, [account], [])[configuration.ACCOUNT, account]
-    recorded = Recorded(change, source.account(account, of_account), config)
+    recorded = Recorded(change, source.account(account, of_account), config, id=change.id)
     recorded.decide()
     write_changes(db, [recorded], now)
     return RecordedEvent(config.id, created, change.id)

@@ -164,7 +164,7 @@ class _Batch:
         for i, changes in found.items():
             before = answers[i]
             if before is not None and changes:
-                answers[i] = ItemAnswer(before.outcome, before.registration, before.version, tuple(r.change.id for r in changes))
+                answers[i] = ItemAnswer(before.outcome, before.registration, before.version, tuple(r.id for r in changes))
 
     # --- step 1: configuration, held still; what is refused is refused here
 
@@ -283,7 +283,7 @@ class _Batch:
         session: SessionState | None = None,
     ) -> Recorded:
         change = Change(
-            id=0,
+            id=0,  # its row has it (Recorded.id)
             kind=kind,
             subject_id=subject,
             version=version,
@@ -311,7 +311,7 @@ class _Batch:
         registrations.write_sessions(self.db, list(self.changed_sessions.values()), self.now)
         serials = {s.row.id: s.row.serial for s in subjects.values()}
         for r, id in zip(self.recorded, self.db.draw("change_id", len(self.recorded)), strict=True):
-            object.__setattr__(r.change, "id", id)  # drawn after the lock, so that ids of one subject rise with its versions
+            r.id = id
             r.serial = serials[r.registration] if r.registration is not None else None
         write_changes(self.db, self.recorded, self.now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.delivery.retry_policy import RetryPolicy
@@ -23,3 +24,5 @@ class AccountConfig(AccountSetup):
     connections: Mapping[int, Connection] = field(default_factory=dict)
     numbers: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (kind, id) -> version number in force
     by_facet: Mapping[Facet, tuple[Flow, ...]] = field(default_factory=dict)  # complete and active flows by each single facet
+    candidates: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Candidate flows that `flow.matching` has worked out; events with equal answers share them."""

@@ -142,7 +142,7 @@ def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode
 
 def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Iterator[_Candidate]:
     compared = ChangeComparison(change, account, event)
-    shared: dict[tuple[int, FlowVerdict | None, Reason | None], _Candidate] = vars(account).setdefault("_shared_candidates", {})
+    shared: dict[tuple[int, FlowVerdict | None, Reason | None], _Candidate] = account.candidates
     for flow in _offered(change.facets, account):
         if flow.mode is not mode:
             continue

@@ -11,7 +11,7 @@ from collections.abc import Mapping as Texts
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers
@@ -154,6 +154,8 @@ class Mapping:
     subject: Subject = Subject.REGISTRATION
     empty: EmptyPolicy = EmptyPolicy.KEY
     rows: tuple[MappingRow, ...] = ()
+    compiled: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
+    """Its template, once `mapping.rendering` has compiled it."""
 
     def __post_init__(self) -> None:
         if not self.name.strip():

@@ -141,15 +141,12 @@ def _when_empty(row: MappingRow, mapping: Mapping) -> Json | Marker:
     return "" if mapping.empty is EmptyPolicy.KEY and row.type is ValueType.TEXT else None
 
 
-_COMPILED: Final = "_compiled"
-
-
 def _template(mapping: Mapping) -> _Template:
     """The mapping, compiled at its first use and kept with it."""
-    kept = vars(mapping)
-    template: _Template | None = kept.get(_COMPILED)
-    if template is None:
-        template = kept[_COMPILED] = _compile(mapping)
+    kept = mapping.compiled
+    if not kept:
+        kept.append(_compile(mapping))
+    template: _Template = kept[0]
     return template
 
 

@@ -26,7 +26,7 @@ from heliograph.domain.snapshot import ConfigSource
 from heliograph.recording.contents import read_changes
 from heliograph.store import configuration
 from heliograph.store.database import Database
-from heliograph.store.queue.enqueue import Order, enqueue
+from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 from heliograph.store.queue.slots import fence
 from heliograph.store.queue.submissions import stuck_run_of
@@ -145,7 +145,19 @@ def _settle(
     )
     triggered = verdict is RunVerdict.TRIGGERED
     deltas += of_reconsidered(item.account, item.run_at, item.mode, item.flow, triggered=triggered, was_open=True, is_open=after.is_open)
-    return _orders(item, flow, change) if triggered else []
+    if not triggered:
+        return []
+    return orders_for(
+        flow,
+        change,
+        account=item.account,
+        number=item.change,
+        run=item.stuck.id,
+        registration=item.registration,
+        event=item.event,
+        mode=item.mode,
+        origin=Origin.JUDGED_AGAIN,
+    )
 
 
 def _end(db: Database, item: _Item, cause: Cause, now: int) -> None:
@@ -172,24 +184,3 @@ def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConf
     if decision.reason is not None and decision.reason.can_be_fixed:
         return RunVerdict.UNTAGGED, decision.reason.value, ""
     return RunVerdict.NOT_SELECTED, Reason.NOT_SELECTED.value, "It is tagged now, but the flow does not select its tags."
-
-
-def _orders(item: _Item, flow: Flow, change: Change) -> list[Order]:
-    return [
-        Order(
-            account=item.account,
-            change=item.change,
-            run=item.stuck.id,
-            registration=item.registration,
-            event=item.event,
-            flow=flow.id,
-            destination=destination.id,
-            connection=destination.connection,
-            subject=change.subject_id,
-            version=change.version,
-            mode=item.mode,
-            origin=Origin.JUDGED_AGAIN,
-        )
-        for destination in flow.destinations
-        if destination.connection is not None
-    ]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.delivery.action import Origin, Rank
 from heliograph.domain.delivery.slots import SLOTS, slot_of
 from heliograph.domain.figures import Delta, FigureKey, of_new_action
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.registration.change import Change
 from heliograph.store.database import Database
 
 
@@ -35,6 +37,44 @@ class Order:
     origin: Origin = Origin.RECORDED
     rank: Rank = Rank.LIVE
     names: int | None = None
+
+
+def orders_for(
+    flow: Flow,
+    change: Change,
+    *,
+    account: int,
+    number: int,
+    run: int | None,
+    registration: int | None,
+    event: int,
+    mode: int,
+    origin: Origin = Origin.RECORDED,
+    repeats: Callable[[int], int | None] | None = None,
+) -> list[Order]:
+    """The orders for a change that a flow takes: one per destination. A complete flow's destinations all have connections.
+
+    number: the change's id. repeats: for a destination, the action that is repeated there.
+    """
+    return [
+        Order(
+            account=account,
+            change=number,
+            run=run,
+            registration=registration,
+            event=event,
+            flow=flow.id,
+            destination=destination.id,
+            connection=destination.connection,
+            subject=change.subject_id,
+            version=change.version,
+            mode=mode,
+            origin=origin,
+            names=repeats(destination.id) if repeats is not None else None,
+        )
+        for destination in flow.destinations
+        if destination.connection is not None
+    ]
 
 
 def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]) -> list[int]:
