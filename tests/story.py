@@ -192,7 +192,7 @@ class Story:
 
     def holds(self, connection: int) -> bool:
         """Whether the worker has seen the pause."""
-        return all(worker.reader.limiters[connection].paused for worker in self.workers if connection in worker.reader.lines)
+        return all(worker.reader.limiters[connection].paused for worker in self.workers if connection in worker.reader.limiters)
 
     def connection_of(self, code: str) -> int:
         """The connection of a registration's newest action."""

@@ -11,8 +11,8 @@ from typing import Any
 import pycurl
 import pytest
 from tests.authority import Authority
-from tests.receiver import Answer as Reply
 from tests.receiver import Receiver
+from tests.receiver import Resolution as Reply
 from tests.waiting import PATIENCE
 
 from heliograph.domain.connection.request import Request
@@ -20,7 +20,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.address_check import check_url
 from heliograph.outbound.exchange import Failure, Response, Result, Route
 from heliograph.outbound.guard import Policy
-from heliograph.outbound.resolver import Answer, ResolvedAddresses, Resolver, look_up
+from heliograph.outbound.resolver import Resolution, ResolvedAddresses, Resolver, look_up
 from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.sender import Sender
 from heliograph.outbound.target import Target
@@ -213,7 +213,7 @@ class Rebinding(Resolver):
         super().__init__()
         self._literal = literal
 
-    def resolve(self, host: str, owner: object, done: Callable[[Answer], None]) -> Answer | None:
+    def resolve(self, host: str, owner: object, done: Callable[[Resolution], None]) -> Resolution | None:
         return ResolvedAddresses((self._literal,))
 
 

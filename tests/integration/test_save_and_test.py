@@ -27,7 +27,7 @@ from heliograph.connections.services.connections import ConnectionFacts, connect
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret
-from heliograph.domain.connection.diagnosis import Finding, StepMark, TestReport, TestStep, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
 from heliograph.domain.connection.oauth_access import TokenResponse
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.store import connection_tests, oauth
@@ -61,7 +61,7 @@ class Stage:
             facts = ConnectionFacts(body, url=url, test_url=test_url, secrets=secrets or {})
             return int(save_connection(s, facts, http=True).pk)
 
-    def run(self, id: int, **more: Any) -> TestReport:
+    def run(self, id: int, **more: Any) -> DiagnosisReport:
         return save_and_test.try_connection(self.story.account, id, **more)
 
 
@@ -71,7 +71,7 @@ def stage(story: Story, tmp_path: Path) -> Iterator[Stage]:
         yield Stage(story, tmp_path, stack)
 
 
-def marks(report: TestReport) -> str:
+def marks(report: DiagnosisReport) -> str:
     """d, f, - (not tried), . (not needed) for the five steps."""
     letters = {StepMark.DONE: "d", StepMark.FAILED: "f", StepMark.NOT_TRIED: "-", StepMark.NOT_NEEDED: "."}
     return "".join(letters[each.mark] for each in report.steps)
@@ -174,7 +174,7 @@ def test_C3_says_at_which_step_it_failed_and_what_mends_it(stage: Stage, kind: s
     make, steps, finding, says = FAILURES[kind]
     id = make(stage)
     report = stage.run(id)
-    assert (report.verdict, marks(report), report.finding) == (TestVerdict.FAILED, steps, finding), report
+    assert (report.verdict, marks(report), report.finding) == (DiagnosisVerdict.FAILED, steps, finding), report
     said = f"{words.summary(report)} {words.remedy(report)}"
     assert says in said
     assert f"step {steps.index('f') + 1}" in said
@@ -201,11 +201,11 @@ def test_C3_tested_by_its_test_url_with_its_credentials(stage: Stage) -> None:
         authorities=trusted(stage),
     )
     report = stage.run(id)
-    assert (report.verdict, marks(report), report.status) == (TestVerdict.TESTED, "ddddd", 200)
+    assert (report.verdict, marks(report), report.status) == (DiagnosisVerdict.TESTED, "ddddd", 200)
     (request,) = receiver.requests
     assert (request.method, request.body, request.header("x-fixed")) == ("GET", b"", "always")
     assert request.path == "/me?fields=name&api_key=k3y%20with%20%26%20and%20%3D"
-    assert all(each.seconds is not None for each in report.steps if each.step is not TestStep.CREDENTIALS)
+    assert all(each.seconds is not None for each in report.steps if each.step is not DiagnosisStep.CREDENTIALS)
     assert "answered as it should" in words.summary(report)
 
 
@@ -219,7 +219,7 @@ def test_C3_without_a_test_url_nothing_is_sent(stage: Stage) -> None:
         authorities=trusted(stage),
     )
     report = stage.run(id)
-    assert (report.verdict, marks(report), report.finding) == (TestVerdict.REACHED, "ddd--", None)
+    assert (report.verdict, marks(report), report.finding) == (DiagnosisVerdict.REACHED, "ddd--", None)
     assert "credentials were not tried" in words.summary(report)
     assert "Test Connection URL" in words.remedy(report)
     until(lambda: receiver.connections == 1)  # it ends its handshake after the other side has
@@ -232,9 +232,9 @@ def test_C3_a_sample_is_one_real_request_signed_and_mapped(stage: Stage) -> None
     with story.saving() as s:
         secret = signing.rotate(s, id)
     report = stage.run(id, sample=True)
-    assert (report.verdict, marks(report), report.sample) == (TestVerdict.TESTED, "dd..d", True)
+    assert (report.verdict, marks(report), report.sample) == (DiagnosisVerdict.TESTED, "dd..d", True)
     story.flow("All", [story.to(id)])
-    assert stage.run(id, sample=True).verdict is TestVerdict.TESTED
+    assert stage.run(id, sample=True).verdict is DiagnosisVerdict.TESTED
     first, second = receiver.requests
     assert (first.method, first.path) == ("POST", "/hook/SAMPLE-1")
     assert "sample" in first.json()["text"]
@@ -255,10 +255,10 @@ def test_C3_C7_a_sample_is_judged_by_the_response_rule(stage: Stage) -> None:
     refused, page, broken = (stage.run(id, sample=True) for _ in range(3))
     assert (refused.finding, marks(refused)) == (Finding.RULE, "dd.-f")
     assert "The target refused it" in words.summary(refused)
-    assert page.verdict is TestVerdict.TESTED
+    assert page.verdict is DiagnosisVerdict.TESTED
     assert broken.finding is Finding.BROKEN
     receiver.answer("/test", Answer(200, {"ok": False}))
-    assert stage.run(id).verdict is TestVerdict.TESTED  # the rule is about deliveries
+    assert stage.run(id).verdict is DiagnosisVerdict.TESTED  # the rule is about deliveries
 
 
 @pytest.mark.parametrize("what", ["url", "test URL", "token URL", "name", "redirect"])
@@ -278,7 +278,7 @@ def test_C6_no_url_of_a_connection_gets_past_the_guard(stage: Stage, what: str) 
     id = stage.connection(url, test_url, **fields)
     for sample in (False, True) if what in ("url", "token URL") else (False,):
         report = stage.run(id, sample=sample)
-        assert report.verdict is TestVerdict.FAILED
+        assert report.verdict is DiagnosisVerdict.FAILED
         assert report.finding in (Finding.BLOCKED, Finding.MOVED)
     assert trap.connections == 0
 
@@ -309,7 +309,7 @@ def test_C3_C4_tested_with_a_fresh_access_token_that_the_worker_uses_as_well(sta
     id = oauth_connection(stage, authority, scope="leads")
     for _ in range(2):  # each test asks anew: what was good an hour ago says nothing of the secret that was just entered
         report = stage.run(id)
-        assert (report.verdict, marks(report)) == (TestVerdict.TESTED, "dd.dd"), report
+        assert (report.verdict, marks(report)) == (DiagnosisVerdict.TESTED, "dd.dd"), report
     assert len(authority.given) == 2
     authority.receiver.answer("/hook", authority.guards())
     stage.story.flow("All", [stage.story.to(id)])
@@ -322,7 +322,7 @@ def test_C3_C4_tested_with_a_fresh_access_token_that_the_worker_uses_as_well(sta
 def test_C3_C4_without_a_test_url_the_access_token_is_tried(stage: Stage) -> None:
     authority = OAuth(stage.receiver())
     report = stage.run(oauth_connection(stage, authority, test_url=""))
-    assert (report.verdict, marks(report)) == (TestVerdict.REACHED, "dd.d-")
+    assert (report.verdict, marks(report)) == (DiagnosisVerdict.REACHED, "dd.d-")
     assert "gives us access" in words.summary(report)
 
 
@@ -353,7 +353,7 @@ def test_C3_C4_says_why_there_is_no_access_token(stage: Stage, kind: str, findin
     if kind == "revoked refresh token":
         sign_in(stage, authority, id, refresh="revoked-refresh-token")
     report = stage.run(id)
-    assert (report.verdict, marks(report), report.finding) == (TestVerdict.FAILED, "dd.f-", finding), report
+    assert (report.verdict, marks(report), report.finding) == (DiagnosisVerdict.FAILED, "dd.f-", finding), report
     said = f"{words.summary(report)} {words.remedy(report)}"
     assert says in said
     assert "not the secret" not in said
@@ -365,7 +365,7 @@ def test_C3_C4_a_token_that_nobody_can_renew_is_used_while_it_lasts(stage: Stage
     authority = OAuth(stage.receiver())
     id = oauth_connection(stage, authority, grant="Authorization Code")
     sign_in(stage, authority, id, refresh="")
-    assert stage.run(id).verdict is TestVerdict.TESTED
+    assert stage.run(id).verdict is DiagnosisVerdict.TESTED
 
 
 def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
@@ -377,11 +377,11 @@ def test_C4_tests_and_worker_ask_one_at_a_time(stage: Stage) -> None:
     authority.delay = 0.2
     with ThreadPoolExecutor(test_limiter.MOST_OF_ACCOUNT) as pool:
         reports = [run.result() for run in [pool.submit(_alone, stage, id) for _ in range(4)]]
-    assert {report.verdict for report in reports} == {TestVerdict.TESTED}, reports
+    assert {report.verdict for report in reports} == {DiagnosisVerdict.TESTED}, reports
     assert authority.refresh  # the family lives
 
 
-def _alone(stage: Stage, id: int) -> TestReport:
+def _alone(stage: Stage, id: int) -> DiagnosisReport:
     try:
         return stage.run(id)
     finally:
@@ -405,7 +405,7 @@ def test_C3_an_answer_is_shown_without_the_secrets_in_it(stage: Stage) -> None:
 
 def test_C3_an_incomplete_connection_says_what_is_missing(stage: Stage) -> None:
     report = stage.run(stage.connection(stage.story.receiver.url("/hook"), auth="Basic Authentication", user_name="crm"))
-    assert (report.verdict, report.finding) == (TestVerdict.FAILED, Finding.INCOMPLETE)
+    assert (report.verdict, report.finding) == (DiagnosisVerdict.FAILED, Finding.INCOMPLETE)
     assert "password is missing" in words.summary(report)
 
 
@@ -413,18 +413,18 @@ def test_C3_tests_are_no_traffic_generator(stage: Stage) -> None:
     receiver = stage.receiver()
     id = stage.connection(receiver.url("/hook"), receiver.url("/test"))
     for _ in range(connection_tests.OF_CONNECTION):
-        assert stage.run(id).verdict is TestVerdict.TESTED
+        assert stage.run(id).verdict is DiagnosisVerdict.TESTED
     with pytest.raises(save_and_test.TooManyTests, match="Wait a minute"):
         stage.run(id)
     others = [stage.connection(receiver.url("/hook"), receiver.url("/test"), name=f"Other {n}") for n in range(4)]
     for other in (others * connection_tests.OF_CONNECTION)[: connection_tests.OF_ACCOUNT - connection_tests.OF_CONNECTION]:
-        assert stage.run(other).verdict is TestVerdict.TESTED
+        assert stage.run(other).verdict is DiagnosisVerdict.TESTED
     with pytest.raises(save_and_test.TooManyTests):
         stage.run(others[-1])
     assert len(receiver.requests) == connection_tests.OF_ACCOUNT
     with stage.story.db.transaction():
         stage.story.db.run("UPDATE connection_state SET tests_since = tests_since - :window", {"window": connection_tests.WINDOW})
-    assert stage.run(id).verdict is TestVerdict.TESTED
+    assert stage.run(id).verdict is DiagnosisVerdict.TESTED
 
 
 def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
@@ -439,15 +439,15 @@ def test_C3_a_few_tests_at_once_leave_threads_for_pages(stage: Stage) -> None:
         receiver.drop_connections()
         assert {each.result().finding for each in slow} == {Finding.CLOSED}
     receiver.answer("/test", Answer())
-    assert stage.run(id).verdict is TestVerdict.TESTED
+    assert stage.run(id).verdict is DiagnosisVerdict.TESTED
 
 
 def test_C3_save_and_test_saves_first(stage: Stage) -> None:
     receiver = stage.receiver()
     facts = ConnectionFacts({"name": "New", "auth": "Open / No Auth"}, url=receiver.url("/hook"))
     id, report = save_and_test.save_and_try(stage.story.account, facts, by="user:1")
-    assert isinstance(report, TestReport)
-    assert (report.verdict, receiver.requests) == (TestVerdict.REACHED, [])
+    assert isinstance(report, DiagnosisReport)
+    assert (report.verdict, receiver.requests) == (DiagnosisVerdict.REACHED, [])
     for _ in range(connection_tests.OF_CONNECTION):
         same, report = save_and_test.save_and_try(
             stage.story.account, replace(facts, fields={**facts.fields, "parallel": 3}), id, by="user:1"
@@ -484,7 +484,7 @@ def test_C3_another_accounts_connection_is_not_there(stage: Stage) -> None:
 
 def test_C3_saving_stands_whatever_the_test_says(stage: Stage) -> None:
     id = stage.connection(f"http://127.0.0.1:{free_port()}/hook", name="Dead")
-    assert stage.run(id).verdict is TestVerdict.FAILED
+    assert stage.run(id).verdict is DiagnosisVerdict.FAILED
     with stage.story.saving():
         assert connection_row(id).name == "Dead"
 

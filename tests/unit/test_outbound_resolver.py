@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tests.waiting import PATIENCE, until
 
-from heliograph.outbound.resolver import Answer, NoAddress, ResolvedAddresses, Resolver, look_up
+from heliograph.outbound.resolver import NoAddress, Resolution, ResolvedAddresses, Resolver, look_up
 
 
 class Names:
@@ -53,8 +53,8 @@ def names() -> Iterator[Names]:
         release.set()
 
 
-def ask(resolver: Resolver, host: str, owner: object = 1) -> Answer:
-    answers: queue.Queue[Answer] = queue.Queue()
+def ask(resolver: Resolver, host: str, owner: object = 1) -> Resolution:
+    answers: queue.Queue[Resolution] = queue.Queue()
     return resolver.resolve(host, owner, answers.put) or answers.get(timeout=PATIENCE)
 
 
@@ -76,7 +76,7 @@ def test_D9_a_failure_is_kept_for_a_while(names: Names) -> None:
 def test_D9_one_look_up_serves_all_who_wait(names: Names) -> None:
     release = names.hold("a.test")
     resolver = Resolver(names.look_up)
-    answers: queue.Queue[Answer] = queue.Queue()
+    answers: queue.Queue[Resolution] = queue.Queue()
     for owner in range(50):
         assert resolver.resolve("a.test", owner, answers.put) is None
     release.set()
@@ -99,7 +99,7 @@ def test_D9_one_connection_holds_few_threads(names: Names) -> None:
     hosts = [f"dead{number}.test" for number in range(20)]
     release = names.hold(*hosts)
     resolver = Resolver(names.look_up, threads=8, per_connection=2)
-    answers: queue.Queue[Answer] = queue.Queue()
+    answers: queue.Queue[Resolution] = queue.Queue()
     for host in hosts:
         resolver.resolve(host, "one connection", answers.put)
     assert ask(resolver, "healthy.test", "another") == ResolvedAddresses(("192.0.2.1",))
@@ -127,7 +127,7 @@ def test_D9_names_known_to_be_slow_leave_threads_free(names: Names, monkeypatch:
     hosts = [f"missing{number}.test" for number in range(8)]
     for host in hosts:
         release = names.hold(host)
-        answers: queue.Queue[Answer] = queue.Queue()
+        answers: queue.Queue[Resolution] = queue.Queue()
         resolver.resolve(host, host, answers.put)
         threading.Timer(0.05, release.set).start()
         answers.get(timeout=PATIENCE)
@@ -144,7 +144,7 @@ def test_D9_names_known_to_be_slow_leave_threads_free(names: Names, monkeypatch:
 def test_D9_nobody_is_called_back_after_close(names: Names) -> None:
     release = names.hold("a.test")
     resolver = Resolver(names.look_up)
-    called: list[Answer] = []
+    called: list[Resolution] = []
     resolver.resolve("a.test", 1, called.append)
     resolver.close()
     release.set()

@@ -43,7 +43,7 @@ def run_test(
     _start()
     from heliograph.connections import diagnosis_words as words  # noqa: PLC0415
     from heliograph.connections.services.save_and_test import try_connection  # noqa: PLC0415
-    from heliograph.domain.connection.diagnosis import TestVerdict  # noqa: PLC0415
+    from heliograph.domain.connection.diagnosis import DiagnosisVerdict  # noqa: PLC0415
 
     of = find_account(account)
     id = find_connection(of, name)
@@ -68,7 +68,7 @@ def run_test(
         "steps": [{"step": each.step.value, "result": each.mark.value, "seconds": each.seconds} for each in report.steps],
     }
     answer(as_json, facts, "\n".join([*lines, summary, *filter(None, [remedy])]))
-    if report.verdict is TestVerdict.FAILED:
+    if report.verdict is DiagnosisVerdict.FAILED:
         raise typer.Exit(1)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from heliograph.connections.services import oauth as access
 from heliograph.connections.services.save_and_test import last_reports
 from heliograph.domain.connection.connection import Auth, Connection
-from heliograph.domain.connection.diagnosis import TestReport, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
@@ -95,7 +95,7 @@ class Row:
     health: Health
     state: StoredConnectionState
     attempt: Attempt | None
-    tested: tuple[int, TestReport] | None
+    tested: tuple[int, DiagnosisReport] | None
     flows: Sequence[tuple[int, str]]
     waiting: int
     failed: int
@@ -145,7 +145,7 @@ class ConnectionList:
         connection: Connection,
         state: StoredConnectionState,
         attempt: Attempt | None,
-        tested: tuple[int, TestReport] | None,
+        tested: tuple[int, DiagnosisReport] | None,
         about: oauth.ShownAccess | None,
     ) -> Health:
         if state.paused:
@@ -159,7 +159,7 @@ class ConnectionList:
         if attempt is not None and attempt.left and (tested is None or attempt.at >= tested[0]):
             return Health.ANSWERS if attempt.delivered else Health.REFUSES
         if tested is not None:
-            return Health.REFUSES if tested[1].verdict is TestVerdict.FAILED else Health.ANSWERS
+            return Health.REFUSES if tested[1].verdict is DiagnosisVerdict.FAILED else Health.ANSWERS
         return Health.UNTRIED
 
     @staticmethod

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from heliograph.connections import diagnosis_words
 from heliograph.connections.connection_list import MOST_HELD, Attempt, Health, Pause, Row
 from heliograph.domain.connection.connection import Auth, Connection, Secret
-from heliograph.domain.connection.diagnosis import Finding, TestReport, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import short_moment, soon
@@ -131,11 +131,11 @@ def test(row: Row) -> str:
     return f"{short_moment(from_micros(at))}: {result(report)}"
 
 
-def result(report: TestReport) -> str:
+def result(report: DiagnosisReport) -> str:
     """How a test went, short."""
-    if report.verdict is TestVerdict.TESTED:
+    if report.verdict is DiagnosisVerdict.TESTED:
         return _("passed")
-    if report.verdict is TestVerdict.REACHED:
+    if report.verdict is DiagnosisVerdict.REACHED:
         return _("reached, credentials not tried")
     step = report.failed_at
     return _("failed at “%(step)s”") % {"step": diagnosis_words.step_name(step)} if step else _("failed")

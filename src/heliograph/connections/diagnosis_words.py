@@ -9,14 +9,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.connection.diagnosis import Finding, StepMark, TestReport, TestStep, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
 
 _STEPS: Final = {
-    TestStep.NAME: gettext_lazy("Look up the name"),
-    TestStep.CONNECT: gettext_lazy("Connect"),
-    TestStep.TLS: gettext_lazy("Secure the connection (TLS)"),
-    TestStep.CREDENTIALS: gettext_lazy("Sign in"),
-    TestStep.ANSWER: gettext_lazy("Read the answer"),
+    DiagnosisStep.NAME: gettext_lazy("Look up the name"),
+    DiagnosisStep.CONNECT: gettext_lazy("Connect"),
+    DiagnosisStep.TLS: gettext_lazy("Secure the connection (TLS)"),
+    DiagnosisStep.CREDENTIALS: gettext_lazy("Sign in"),
+    DiagnosisStep.ANSWER: gettext_lazy("Read the answer"),
 }
 _MARKS: Final = {
     StepMark.DONE: gettext_lazy("done"),
@@ -210,7 +210,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
 }
 
 
-def step_name(step: TestStep) -> str:
+def step_name(step: DiagnosisStep) -> str:
     """What a step does."""
     return str(_STEPS[step])
 
@@ -220,36 +220,36 @@ def mark_name(mark: StepMark) -> str:
     return str(_MARKS[mark])
 
 
-def summary(report: TestReport) -> str:
+def summary(report: DiagnosisReport) -> str:
     """The test in one sentence."""
     named = {"target": report.target}
     match report.verdict:
-        case TestVerdict.TESTED if report.sample:
+        case DiagnosisVerdict.TESTED if report.sample:
             return _("Tested: %(target)s took the sample.") % named
-        case TestVerdict.TESTED:
+        case DiagnosisVerdict.TESTED:
             return _("Tested: %(target)s answered as it should.") % named
-        case TestVerdict.REACHED:
-            if any(each.step is TestStep.CREDENTIALS and each.mark is StepMark.DONE for each in report.steps):
+        case DiagnosisVerdict.REACHED:
+            if any(each.step is DiagnosisStep.CREDENTIALS and each.mark is StepMark.DONE for each in report.steps):
                 return _("Reached: %(target)s is there and gives us access. Nothing was sent.") % named
             return _("Reached: %(target)s is there. Nothing was sent, so the credentials were not tried.") % named
-        case TestVerdict.FAILED:
+        case DiagnosisVerdict.FAILED:
             number = next((n for n, each in enumerate(report.steps, 1) if each.mark is StepMark.FAILED), 0)
             return _("Failed at step %(number)d: %(wrong)s") % {"number": number, "wrong": wrong(report)}
 
 
-def wrong(report: TestReport) -> str:
+def wrong(report: DiagnosisReport) -> str:
     """What is wrong; "" where nothing is."""
     return _filled(report, 0)
 
 
-def remedy(report: TestReport) -> str:
+def remedy(report: DiagnosisReport) -> str:
     """What mends it; "" where nothing is wrong."""
-    if report.verdict is TestVerdict.REACHED:
+    if report.verdict is DiagnosisVerdict.REACHED:
         return _("To try the credentials as well, enter a Test Connection URL, or send a sample.")
     return _filled(report, 1)
 
 
-def _filled(report: TestReport, which: int) -> str:
+def _filled(report: DiagnosisReport, which: int) -> str:
     if report.finding is None:
         return ""
     facts = {"target": report.target, "detail": report.detail, "status": report.status or "", "moved": report.moved or "?"}

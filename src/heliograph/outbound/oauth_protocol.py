@@ -36,7 +36,7 @@ VERIFIER_LENGTH: Final = 64
 MOST_SAID: Final = 200
 """Characters of an authority's own description of an error."""
 
-type Done = Callable[[TokenResponse | Denied], None]
+type OnTokens = Callable[[TokenResponse | Denied], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class TokenExchange:
     """Asks once: with one request, or with two where the authority turns out to want the client's secret in the other place."""
 
     def __init__(
-        self, sender: Sender, route: Route, connection: Connection, secret: str, ask: Ask, *, in_body: bool | None, done: Done
+        self, sender: Sender, route: Route, connection: Connection, secret: str, ask: Ask, *, in_body: bool | None, done: OnTokens
     ) -> None:
         """in_body: what worked before, None: not known. done: called once, on the sender's thread; it has to be quick and must not raise."""
         self._sender, self._route, self._done = sender, route, done

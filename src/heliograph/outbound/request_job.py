@@ -9,7 +9,7 @@ from heliograph.domain.connection.request import Request
 from heliograph.outbound.exchange import Result, Route
 from heliograph.outbound.target import Target
 
-type Done = Callable[[Result], None]
+type OnResult = Callable[[Result], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -18,7 +18,7 @@ class RequestJob:
 
     request: Request
     route: Route
-    done: Done
+    done: OnResult
     began: float
     deadline: float
     target: Target | None = None

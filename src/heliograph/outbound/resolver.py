@@ -46,7 +46,7 @@ class NoAddress:
     message: str
 
 
-type Answer = ResolvedAddresses | NoAddress
+type Resolution = ResolvedAddresses | NoAddress
 
 
 def look_up(host: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ def look_up(host: str) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Known:
-    answer: Answer
+    answer: Resolution
     at: float
     """When the answer came (monotonic)."""
     slow: bool
@@ -68,7 +68,7 @@ class _Pending:
     host: str
     owner: Hashable
     slow: bool
-    waiting: list[Callable[[Answer], None]] = field(default_factory=list)
+    waiting: list[Callable[[Resolution], None]] = field(default_factory=list)
 
 
 class Resolver:
@@ -95,7 +95,7 @@ class Resolver:
         self._idle = 0
         self._closed = False
 
-    def resolve(self, host: str, owner: Hashable, done: Callable[[Answer], None]) -> Answer | None:
+    def resolve(self, host: str, owner: Hashable, done: Callable[[Resolution], None]) -> Resolution | None:
         """The answer where it is known; else None, and `done` is called with it later, from another thread. `owner`: the connection that asks."""
         with self._change:
             known = self._known.get(host)
@@ -171,7 +171,7 @@ class Resolver:
             for done in waiting:
                 done(answer)
 
-    def _answer(self, host: str) -> Answer:
+    def _answer(self, host: str) -> Resolution:
         try:
             found = self._look_up(host)
         except socket.gaierror as error:
@@ -182,7 +182,7 @@ class Resolver:
             return NoAddress(f"The name {host} could not be looked up.")
         return ResolvedAddresses(found) if found else NoAddress(f"The name {host} has no address.")
 
-    def _settle(self, pending: _Pending, answer: Answer, *, slow: bool) -> list[Callable[[Answer], None]]:
+    def _settle(self, pending: _Pending, answer: Resolution, *, slow: bool) -> list[Callable[[Resolution], None]]:
         self._slow_running -= pending.slow
         if self._closed:
             return []

@@ -31,8 +31,8 @@ from heliograph.outbound.handles import Handles
 from heliograph.outbound.headers import BadHeader, header_lines
 from heliograph.outbound.poller import READ, open_poller
 from heliograph.outbound.proxy import NAMED, Proxy, Via
-from heliograph.outbound.request_job import Done, RequestJob
-from heliograph.outbound.resolver import Answer, NoAddress, ResolvedAddresses, Resolver
+from heliograph.outbound.request_job import OnResult, RequestJob
+from heliograph.outbound.resolver import NoAddress, Resolution, ResolvedAddresses, Resolver
 from heliograph.outbound.route_cache import RouteCache
 from heliograph.outbound.target import InvalidTarget, Target, read_target
 from heliograph.outbound.transfer import Transfer
@@ -63,7 +63,7 @@ class Sender:
         self._proxy = proxy
         self._on_crash = on_crash
         self._inbox: deque[RequestJob] = deque()
-        self._answers: deque[tuple[RequestJob, Answer]] = deque()
+        self._answers: deque[tuple[RequestJob, Resolution]] = deque()
         self._naming: list[tuple[float, int, RequestJob]] = []
         self._waiting = 0
         self._numbers = itertools.count()
@@ -90,7 +90,7 @@ class Sender:
 
     # From any thread.
 
-    def start(self, request: Request, route: Route, done: Done, began: float | None = None) -> None:
+    def start(self, request: Request, route: Route, done: OnResult, began: float | None = None) -> None:
         """Sends the request; `done` is called once, on the sender's thread. The total timeout counts from `began` (monotonic; default: now). Raises SenderStopped."""
         now = time.monotonic() if began is None else began
         job = RequestJob(request, route, done, now, now + route.total_timeout)
@@ -231,7 +231,7 @@ class Sender:
         if answer is not None:
             self._connect(job, answer)
 
-    def _look_up(self, job: RequestJob, host: str, owner: Hashable) -> Answer | None:
+    def _look_up(self, job: RequestJob, host: str, owner: Hashable) -> Resolution | None:
         """The answer where it is known; else the job waits for it."""
         answer = self._resolver.resolve(host, owner, lambda answer: self._named(job, answer))
         if answer is None:
@@ -240,7 +240,7 @@ class Sender:
             heapq.heappush(self._naming, (min(job.deadline, job.began + job.route.connect_timeout), next(self._numbers), job))
         return answer
 
-    def _named(self, job: RequestJob, answer: Answer) -> None:
+    def _named(self, job: RequestJob, answer: Resolution) -> None:
         """On one of the resolver's threads."""
         self._answers.append((job, answer))
         with self._gate:
@@ -262,7 +262,7 @@ class Sender:
                 host = job.target.host if job.target else ""
                 self._refuse(job, Cause.DNS, f"The name {host} could not be looked up in time.")
 
-    def _connect(self, job: RequestJob, answer: Answer) -> None:
+    def _connect(self, job: RequestJob, answer: Resolution) -> None:
         target = job.target
         assert target is not None
         if isinstance(answer, NoAddress):
@@ -283,7 +283,7 @@ class Sender:
                 return
         self._send(job, target, route_cache, entry)
 
-    def _by_proxy(self, job: RequestJob, answer: Answer) -> None:
+    def _by_proxy(self, job: RequestJob, answer: Resolution) -> None:
         """answer: the proxy's own addresses; they are the operator's business and judged by nobody."""
         assert self._proxy is not None
         assert job.target is not None

@@ -21,7 +21,7 @@ from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_setup, typed_secrets
 from heliograph.connections.views.connection_form import Groups
 from heliograph.connections.views.connection_setup import inserted, url_fields
-from heliograph.domain.connection.diagnosis import TestReport, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
 from heliograph.domain.connection.presets import Blank, BlankKind, Preset
 from heliograph.domain.delivery.action import Does
 from heliograph.presets import services
@@ -124,7 +124,7 @@ def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str], g
 def _made(request: AccountRequest, made: Made, errand: Errand) -> HttpResponse:
     """Tests what was made, and leads on: to the connection, or back to the flow that waits for connection and mapping."""
     id = made.connection.pk
-    report: TestReport | None = None
+    report: DiagnosisReport | None = None
     try:
         report = test_progress.begin(request.account.pk, id)
     except TooManyTests as error:
@@ -138,6 +138,6 @@ def _made(request: AccountRequest, made: Made, errand: Errand) -> HttpResponse:
         % {"connection": made.connection.name, "mapping": names, "test": said},
     )
     errand = replace(errand, mapping=next((mapping.pk for mapping in made.mappings), None))
-    if errand.flow is not None and report is not None and report.verdict is not TestVerdict.FAILED:
+    if errand.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         return HttpResponseRedirect(errand.back("", connection=id))
     return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")

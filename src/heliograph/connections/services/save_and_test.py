@@ -24,7 +24,7 @@ from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
-from heliograph.domain.connection.diagnosis import Finding, StepMark, Stepped, TestReport, TestStep, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped
 from heliograph.domain.connection.masking import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
@@ -61,8 +61,8 @@ def try_connection(
     *,
     sample: bool = False,
     sender: Sender | None = None,
-    told: Callable[[Sequence[Stepped], TestStep], None] | None = None,
-) -> TestReport:
+    told: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None,
+) -> DiagnosisReport:
     """Tests a saved connection and keeps the report. sample: sends one real request, with sample values, instead of asking the test URL.
     told: hears of the steps that are done and of the one that comes next, as they happen.
 
@@ -87,7 +87,7 @@ def try_connection(
 
 def save_and_try(
     account: int, facts: ConnectionFacts, id: int | None = None, *, by: str, confirmed: bool = False, sample: bool = False
-) -> tuple[int, TestReport | TooManyTests]:
+) -> tuple[int, DiagnosisReport | TooManyTests]:
     """Save & Test: what is valid is saved, whatever the test says then. Gives the connection's id. Raises as `save_connection` does."""
     with saving(account, by=by, whole_account=True) as s:
         saved = save_connection(s, facts, id, confirmed=confirmed).pk
@@ -97,12 +97,12 @@ def save_and_try(
         return saved, error
 
 
-def last_reports(db: Database, account: int) -> dict[int, tuple[int, TestReport]]:
+def last_reports(db: Database, account: int) -> dict[int, tuple[int, DiagnosisReport]]:
     """The last report of each of the account's connections, with when it was made (microseconds)."""
     found = {}
     for connection, (at, body) in connection_tests.last(db, account).items():
         try:
-            found[connection] = at, TestReport.from_body(body)
+            found[connection] = at, DiagnosisReport.from_body(body)
         except (HeliographError, KeyError, ValueError, TypeError):
             continue  # another release's
     return found
@@ -122,10 +122,10 @@ class _About:
     mapping: FieldMapping
 
 
-def _incomplete(connection: Connection, *, sample: bool) -> TestReport:
-    steps = tuple(Stepped(step, StepMark.FAILED if step is TestStep.CREDENTIALS else StepMark.NOT_TRIED) for step in TestStep)
+def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
+    steps = tuple(Stepped(step, StepMark.FAILED if step is DiagnosisStep.CREDENTIALS else StepMark.NOT_TRIED) for step in DiagnosisStep)
     detail = ", ".join(name.replace("_", " ") for name in connection.lacks)
-    return TestReport(TestVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
+    return DiagnosisReport(DiagnosisVerdict.FAILED, steps, connection.origin.partition("://")[2], sample, Finding.INCOMPLETE, detail)
 
 
 def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
@@ -150,19 +150,19 @@ class _Trial:
 
     about: _About
     sender: Sender
-    told: Callable[[Sequence[Stepped], TestStep], None] | None = None
-    steps: dict[TestStep, Stepped] = field(default_factory=dict)
+    told: Callable[[Sequence[Stepped], DiagnosisStep], None] | None = None
+    steps: dict[DiagnosisStep, Stepped] = field(default_factory=dict)
     masks: Masks = field(init=False, repr=False)
     """Of everything that has left so far."""
 
     def __post_init__(self) -> None:
         self.masks = masks_of(self.about.secrets.values(), credentials=self.about.prepared.credentials)
 
-    def run(self) -> TestReport:
+    def run(self) -> DiagnosisReport:
         connection = self.about.connection
         asks = self.about.sample or bool(connection.test_origin)
         bearer = None
-        self._tell(TestStep.NAME)
+        self._tell(DiagnosisStep.NAME)
         if not asks or connection.auth is Auth.OAUTH2:
             only = Request("GET", f"{self._origin}/", (), None)
             reached = ask(self.sender, only, _connecting(self.about.route))
@@ -170,29 +170,29 @@ class _Trial:
                 return self._unanswered(reached)
             self._connected(reached)
         if connection.auth is Auth.OAUTH2:
-            self._tell(TestStep.CREDENTIALS)
+            self._tell(DiagnosisStep.CREDENTIALS)
             began = monotonic()
             about = self.about
             token = Asker(about.account, about.id, connection, about.secrets, about.route, self.sender).fresh_token()
             if isinstance(token, Denied):
                 finding = diagnosis.token_finding(token.refused, lost=token.lost, client=token.client, error=token.error)
-                return self._failed(TestStep.CREDENTIALS, finding, token.refused.message, monotonic() - began)
+                return self._failed(DiagnosisStep.CREDENTIALS, finding, token.refused.message, monotonic() - began)
             bearer = token
             self.masks = self.masks.also(secrets=[token])
-            self._mark(TestStep.CREDENTIALS, StepMark.DONE, monotonic() - began)
-            self._tell(TestStep.ANSWER)
+            self._mark(DiagnosisStep.CREDENTIALS, StepMark.DONE, monotonic() - began)
+            self._tell(DiagnosisStep.ANSWER)
         if not asks:
             if connection.auth is Auth.OPEN:
-                self._mark(TestStep.CREDENTIALS, StepMark.NOT_NEEDED)
-            return self._report(TestVerdict.REACHED)
+                self._mark(DiagnosisStep.CREDENTIALS, StepMark.NOT_NEEDED)
+            return self._report(DiagnosisVerdict.REACHED)
         request = self._request(bearer)
         if not isinstance(request, Request):
-            return self._failed(TestStep.ANSWER, Finding.DATA, "; ".join(map(str, request)))
+            return self._failed(DiagnosisStep.ANSWER, Finding.DATA, "; ".join(map(str, request)))
         self.masks = self.masks.also(request)
         result = ask(self.sender, request, self.about.route)
         return self._answered(result) if isinstance(result, Response) else self._unanswered(result)
 
-    def _tell(self, step: TestStep) -> None:
+    def _tell(self, step: DiagnosisStep) -> None:
         if self.told is not None:
             self.told(tuple(self.steps.values()), step)
 
@@ -215,30 +215,30 @@ class _Trial:
 
     # What became of it.
 
-    def _unanswered(self, result: Failure | CutOff) -> TestReport:
+    def _unanswered(self, result: Failure | CutOff) -> DiagnosisReport:
         if isinstance(result, CutOff):
-            return self._failed(TestStep.CONNECT, Finding.OURSELVES, "Heliograph is stopping.")
+            return self._failed(DiagnosisStep.CONNECT, Finding.OURSELVES, "Heliograph is stopping.")
         timings, secure = result.timings, self._is_secure
         step, finding = diagnosis.failed(result.cause, left=result.left, connected=timings.connect > 0, secure=secure, verify=result.verify)
-        spent = {TestStep.NAME: timings.name, TestStep.CONNECT: timings.connect, TestStep.TLS: timings.tls}
-        for before in list(TestStep)[: list(TestStep).index(step)]:
-            if before is TestStep.CREDENTIALS:  # nobody has said anything about them
+        spent = {DiagnosisStep.NAME: timings.name, DiagnosisStep.CONNECT: timings.connect, DiagnosisStep.TLS: timings.tls}
+        for before in list(DiagnosisStep)[: list(DiagnosisStep).index(step)]:
+            if before is DiagnosisStep.CREDENTIALS:  # nobody has said anything about them
                 self.steps.setdefault(before, Stepped(before, StepMark.NOT_TRIED))
             else:
-                self._mark(before, StepMark.DONE if before is not TestStep.TLS or secure else StepMark.NOT_NEEDED, spent.get(before))
+                self._mark(before, StepMark.DONE if before is not DiagnosisStep.TLS or secure else StepMark.NOT_NEEDED, spent.get(before))
         took = timings.total - sum(
-            seconds for before, seconds in spent.items() if list(TestStep).index(before) < list(TestStep).index(step)
+            seconds for before, seconds in spent.items() if list(DiagnosisStep).index(before) < list(DiagnosisStep).index(step)
         )
         return self._failed(step, finding, result.message, max(0.0, took))
 
-    def _answered(self, response: Response) -> TestReport:
+    def _answered(self, response: Response) -> DiagnosisReport:
         connection = self.about.connection
         self._connected(response)
         took = response.timings.total - response.timings.sent
         headers = dict(reversed(response.headers))
         ruled = self._ruled(response)
         if isinstance(ruled, Refused):
-            step = TestStep.CREDENTIALS if ruled.cause is Cause.OAUTH else TestStep.ANSWER  # a 200 that means: no such token
+            step = DiagnosisStep.CREDENTIALS if ruled.cause is Cause.OAUTH else DiagnosisStep.ANSWER  # a 200 that means: no such token
             return self._failed(step, Finding.RULE, ruled.message, took, response=response)
         wrong = (
             None
@@ -248,11 +248,11 @@ class _Trial:
             )
         )
         if wrong is None and response.truncated and not self.about.sample:
-            wrong = TestStep.ANSWER, Finding.LONG_ANSWER
+            wrong = DiagnosisStep.ANSWER, Finding.LONG_ANSWER
         if wrong is None:
-            self._mark(TestStep.CREDENTIALS, StepMark.NOT_NEEDED if connection.auth is Auth.OPEN else StepMark.DONE)
-            self._mark(TestStep.ANSWER, StepMark.DONE, took)
-            return self._report(TestVerdict.TESTED, response=response)
+            self._mark(DiagnosisStep.CREDENTIALS, StepMark.NOT_NEEDED if connection.auth is Auth.OPEN else StepMark.DONE)
+            self._mark(DiagnosisStep.ANSWER, StepMark.DONE, took)
+            return self._report(DiagnosisVerdict.TESTED, response=response)
         step, finding = wrong
         return self._failed(step, finding, "", took, response=response, moved=self.masks.blotted(_host(headers.get("location", ""))))
 
@@ -264,36 +264,49 @@ class _Trial:
 
     def _connected(self, response: Response) -> None:
         timings = response.timings
-        if not response.reused and TestStep.CONNECT not in self.steps:
-            self._mark(TestStep.NAME, StepMark.DONE, timings.name)
-            self._mark(TestStep.CONNECT, StepMark.DONE, timings.connect)
-        for step in (TestStep.NAME, TestStep.CONNECT):
+        if not response.reused and DiagnosisStep.CONNECT not in self.steps:
+            self._mark(DiagnosisStep.NAME, StepMark.DONE, timings.name)
+            self._mark(DiagnosisStep.CONNECT, StepMark.DONE, timings.connect)
+        for step in (DiagnosisStep.NAME, DiagnosisStep.CONNECT):
             self.steps.setdefault(step, Stepped(step, StepMark.DONE))
         self.steps.setdefault(
-            TestStep.TLS,
-            Stepped(TestStep.TLS, StepMark.DONE, timings.tls) if self._is_secure else Stepped(TestStep.TLS, StepMark.NOT_NEEDED),
+            DiagnosisStep.TLS,
+            Stepped(DiagnosisStep.TLS, StepMark.DONE, timings.tls) if self._is_secure else Stepped(DiagnosisStep.TLS, StepMark.NOT_NEEDED),
         )
 
     @property
     def _is_secure(self) -> bool:
         return self._origin.startswith("https://")
 
-    def _mark(self, step: TestStep, mark: StepMark, seconds: float | None = None) -> None:
+    def _mark(self, step: DiagnosisStep, mark: StepMark, seconds: float | None = None) -> None:
         self.steps[step] = Stepped(step, mark, None if seconds is None or mark is StepMark.NOT_NEEDED else round(seconds, 4))
 
     def _failed(
-        self, step: TestStep, finding: Finding, detail: str, took: float | None = None, *, response: Response | None = None, moved: str = ""
-    ) -> TestReport:
+        self,
+        step: DiagnosisStep,
+        finding: Finding,
+        detail: str,
+        took: float | None = None,
+        *,
+        response: Response | None = None,
+        moved: str = "",
+    ) -> DiagnosisReport:
         self._mark(step, StepMark.FAILED, took)
-        return self._report(TestVerdict.FAILED, finding=finding, detail=detail, response=response, moved=moved)
+        return self._report(DiagnosisVerdict.FAILED, finding=finding, detail=detail, response=response, moved=moved)
 
     def _report(
-        self, verdict: TestVerdict, *, finding: Finding | None = None, detail: str = "", response: Response | None = None, moved: str = ""
-    ) -> TestReport:
+        self,
+        verdict: DiagnosisVerdict,
+        *,
+        finding: Finding | None = None,
+        detail: str = "",
+        response: Response | None = None,
+        moved: str = "",
+    ) -> DiagnosisReport:
         body, cut = text_of(response.body, len(response.body), truncated=response.truncated) if response is not None else ("", False)
-        return TestReport(
+        return DiagnosisReport(
             verdict,
-            tuple(self.steps.get(step, Stepped(step, StepMark.NOT_TRIED)) for step in TestStep),
+            tuple(self.steps.get(step, Stepped(step, StepMark.NOT_TRIED)) for step in DiagnosisStep),
             self._origin.partition("://")[2],
             self.about.sample,
             finding,

@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.db import connections, transaction
 
 from heliograph.connections.services.save_and_test import try_connection
-from heliograph.domain.connection.diagnosis import StepMark, Stepped, TestReport, TestStep
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, StepMark, Stepped
 from heliograph.store import connection_tests
 from heliograph.store.database import Database, of_django
 
@@ -31,12 +31,12 @@ class UnderWay:
 
     since: int
     steps: tuple[Stepped, ...]
-    at: TestStep
+    at: DiagnosisStep
 
 
-def begin(account: int, id: int, *, sample: bool = False) -> TestReport | None:
+def begin(account: int, id: int, *, sample: bool = False) -> DiagnosisReport | None:
     """Begins a test and waits a little for its end; None while it goes on. Raises as `try_connection` does."""
-    came: queue.SimpleQueue[TestReport | Exception] = queue.SimpleQueue()
+    came: queue.SimpleQueue[DiagnosisReport | Exception] = queue.SimpleQueue()
     threading.Thread(target=_run, args=(account, id, sample, came), name=f"test of connection {id}", daemon=True).start()
     try:
         found = came.get(timeout=PATIENCE)
@@ -47,11 +47,11 @@ def begin(account: int, id: int, *, sample: bool = False) -> TestReport | None:
     return found
 
 
-def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[TestReport | Exception]) -> None:
+def _run(account: int, id: int, sample: bool, came: queue.SimpleQueue[DiagnosisReport | Exception]) -> None:
     """The thread."""
     since = of_django(database).now()
 
-    def told(steps: Sequence[Stepped], at: TestStep) -> None:
+    def told(steps: Sequence[Stepped], at: DiagnosisStep) -> None:
         body = {"since": since, "at": at.value, "steps": [[each.step.value, each.mark.value, each.seconds] for each in steps]}
         with transaction.atomic():
             connection_tests.keep(of_django(database), account, id, {"under_way": body})
@@ -70,5 +70,5 @@ def under_way(db: Database, account: int, id: int) -> UnderWay | None:
     body = found.get("under_way")
     if not isinstance(body, dict) or db.now() - int(body["since"]) > LONGEST:
         return None
-    steps = tuple(Stepped(TestStep(step), StepMark(mark), seconds) for step, mark, seconds in body["steps"])
-    return UnderWay(int(body["since"]), steps, TestStep(body["at"]))
+    steps = tuple(Stepped(DiagnosisStep(step), StepMark(mark), seconds) for step, mark, seconds in body["steps"])
+    return UnderWay(int(body["since"]), steps, DiagnosisStep(body["at"]))

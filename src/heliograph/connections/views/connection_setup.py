@@ -27,7 +27,7 @@ from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_values import Values
 from heliograph.connections.views.connections import flow_href, found_row, menu, people_of, standing
 from heliograph.domain.connection.connection import Secret
-from heliograph.domain.connection.diagnosis import StepMark, TestReport, TestStep, TestVerdict
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
 from heliograph.domain.setup.fields import Subject
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
@@ -129,7 +129,7 @@ def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = 
         return HttpResponseRedirect(errand.address(reverse("connection", args=(id,))))
     except NotThere:  # deleted meanwhile
         raise Http404 from None
-    if errand.flow is not None and report is not None and report.verdict is not TestVerdict.FAILED:
+    if errand.flow is not None and report is not None and report.verdict is not DiagnosisVerdict.FAILED:
         say(request, f"{_('Saved.')} {diagnosis_words.summary(report)}")
         return HttpResponseRedirect(errand.back("", connection=id))
     return HttpResponseRedirect(f"{errand.address(reverse('connection', args=(id,)))}#test")
@@ -251,7 +251,7 @@ def result_of(row: Row) -> dict[str, Any] | None:
         }
         for each in report.steps
     ]
-    failed = report.verdict is TestVerdict.FAILED
+    failed = report.verdict is DiagnosisVerdict.FAILED
     return {
         "title": _("The test failed at “%(step)s”") % {"step": _step(report)} if failed else diagnosis_words.summary(report),
         "tone": "failed" if failed else "",
@@ -272,7 +272,7 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
         return None
     done = {each.step: each for each in found.steps}
     steps = []
-    for step in TestStep:
+    for step in DiagnosisStep:
         state, said = ("wait", _("under way")) if step is found.at else ("unread", _("not tried yet"))
         if step in done:
             state, said = "passed", _took(done[step].seconds) or diagnosis_words.mark_name(done[step].mark)
@@ -282,10 +282,10 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
 
 def _has_passed(request: AccountRequest, row: Row) -> bool:
     """Whether the test that a page watches has ended well."""
-    return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not TestVerdict.FAILED
+    return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not DiagnosisVerdict.FAILED
 
 
-def _step(report: TestReport) -> str:
+def _step(report: DiagnosisReport) -> str:
     return diagnosis_words.step_name(report.failed_at) if report.failed_at else ""
 
 

@@ -22,7 +22,7 @@ from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.json_bodies import Body
 
 
-class TestStep(StrEnum):
+class DiagnosisStep(StrEnum):
     """The steps, in their order."""
 
     NAME = "name"
@@ -41,7 +41,7 @@ class StepMark(StrEnum):
     NOT_NEEDED = "not needed"
 
 
-class TestVerdict(StrEnum):
+class DiagnosisVerdict(StrEnum):
     """How the test went."""
 
     TESTED = "tested"
@@ -96,20 +96,20 @@ class Finding(StrEnum):
 class Stepped:
     """One step. seconds: what it took, None where that is not known."""
 
-    step: TestStep
+    step: DiagnosisStep
     mark: StepMark
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class TestReport:
+class DiagnosisReport:
     """A test of a connection.
 
     target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
     status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names.
     """
 
-    verdict: TestVerdict
+    verdict: DiagnosisVerdict
     steps: tuple[Stepped, ...]
     target: str
     sample: bool = False
@@ -120,7 +120,7 @@ class TestReport:
     moved: str = ""
 
     @property
-    def failed_at(self) -> TestStep | None:
+    def failed_at(self) -> DiagnosisStep | None:
         return next((each.step for each in self.steps if each.mark is StepMark.FAILED), None)
 
     def to_body(self) -> dict[str, object]:
@@ -138,12 +138,12 @@ class TestReport:
         }
 
     @classmethod
-    def from_body(cls, value: Mapping[str, Any]) -> TestReport:
+    def from_body(cls, value: Mapping[str, Any]) -> DiagnosisReport:
         """Reads what was kept. Raises BodyError, KeyError or ValueError for what is none."""
         body = Body(value)
         return cls(
-            body.choice("verdict", TestVerdict),
-            tuple(Stepped(TestStep(step), StepMark(mark), seconds) for step, mark, seconds in value["steps"]),
+            body.choice("verdict", DiagnosisVerdict),
+            tuple(Stepped(DiagnosisStep(step), StepMark(mark), seconds) for step, mark, seconds in value["steps"]),
             body.text("target", longest=1_000),
             body.flag("sample"),
             body.choice("finding", Finding) if body.has("finding") else None,
@@ -166,40 +166,40 @@ _CERTIFICATE: Final = {
     62: Finding.CERTIFICATE_NAME,
 }
 _FAILED: Final = {
-    Cause.BAD_REQUEST: (TestStep.NAME, Finding.URL),
-    Cause.DNS: (TestStep.NAME, Finding.NO_SUCH_NAME),
-    Cause.BLOCKED: (TestStep.CONNECT, Finding.BLOCKED),
-    Cause.REFUSED: (TestStep.CONNECT, Finding.REFUSED),
-    Cause.PROXY: (TestStep.CONNECT, Finding.PROXY),
-    Cause.GARBLED: (TestStep.ANSWER, Finding.NOT_HTTP),
-    Cause.EXCEPTION: (TestStep.CONNECT, Finding.OURSELVES),
+    Cause.BAD_REQUEST: (DiagnosisStep.NAME, Finding.URL),
+    Cause.DNS: (DiagnosisStep.NAME, Finding.NO_SUCH_NAME),
+    Cause.BLOCKED: (DiagnosisStep.CONNECT, Finding.BLOCKED),
+    Cause.REFUSED: (DiagnosisStep.CONNECT, Finding.REFUSED),
+    Cause.PROXY: (DiagnosisStep.CONNECT, Finding.PROXY),
+    Cause.GARBLED: (DiagnosisStep.ANSWER, Finding.NOT_HTTP),
+    Cause.EXCEPTION: (DiagnosisStep.CONNECT, Finding.OURSELVES),
 }
 
 
-def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[TestStep, Finding]:
+def failed(cause: Cause, *, left: bool, connected: bool, secure: bool, verify: int) -> tuple[DiagnosisStep, Finding]:
     """Where and why there was no answer. left: the request was written; connected: TCP was there; secure: TLS is wanted; verify: OpenSSL's result."""
     if cause is Cause.TLS:
-        return TestStep.TLS, _CERTIFICATE.get(verify, Finding.TLS)
+        return DiagnosisStep.TLS, _CERTIFICATE.get(verify, Finding.TLS)
     if cause in (Cause.TIMEOUT, Cause.RESET):
         if left:
-            return TestStep.ANSWER, Finding.SLOW if cause is Cause.TIMEOUT else Finding.CLOSED
-        return (TestStep.TLS, Finding.TLS) if connected and secure else (TestStep.CONNECT, Finding.UNREACHABLE)
-    return _FAILED.get(cause, (TestStep.CONNECT, Finding.OURSELVES))
+            return DiagnosisStep.ANSWER, Finding.SLOW if cause is Cause.TIMEOUT else Finding.CLOSED
+        return (DiagnosisStep.TLS, Finding.TLS) if connected and secure else (DiagnosisStep.CONNECT, Finding.UNREACHABLE)
+    return _FAILED.get(cause, (DiagnosisStep.CONNECT, Finding.OURSELVES))
 
 
 _STATUSES: Final = {
-    401: (TestStep.CREDENTIALS, Finding.UNAUTHORIZED),
-    403: (TestStep.CREDENTIALS, Finding.FORBIDDEN),
-    404: (TestStep.ANSWER, Finding.NOT_FOUND),
-    405: (TestStep.ANSWER, Finding.METHOD),
-    408: (TestStep.ANSWER, Finding.SLOW),
-    410: (TestStep.ANSWER, Finding.GONE),
-    413: (TestStep.ANSWER, Finding.TOO_LARGE),
-    415: (TestStep.ANSWER, Finding.CONTENT_TYPE),
-    429: (TestStep.ANSWER, Finding.BUSY),
-    502: (TestStep.ANSWER, Finding.AWAY),
-    503: (TestStep.ANSWER, Finding.AWAY),
-    504: (TestStep.ANSWER, Finding.AWAY),
+    401: (DiagnosisStep.CREDENTIALS, Finding.UNAUTHORIZED),
+    403: (DiagnosisStep.CREDENTIALS, Finding.FORBIDDEN),
+    404: (DiagnosisStep.ANSWER, Finding.NOT_FOUND),
+    405: (DiagnosisStep.ANSWER, Finding.METHOD),
+    408: (DiagnosisStep.ANSWER, Finding.SLOW),
+    410: (DiagnosisStep.ANSWER, Finding.GONE),
+    413: (DiagnosisStep.ANSWER, Finding.TOO_LARGE),
+    415: (DiagnosisStep.ANSWER, Finding.CONTENT_TYPE),
+    429: (DiagnosisStep.ANSWER, Finding.BUSY),
+    502: (DiagnosisStep.ANSWER, Finding.AWAY),
+    503: (DiagnosisStep.ANSWER, Finding.AWAY),
+    504: (DiagnosisStep.ANSWER, Finding.AWAY),
 }
 _SIGN_IN: Final = re.compile(
     r"(?:^|[/._?&=-])(?:log-?in|log-?on|sign-?in|sso|saml2?|oauth2?|authorize|accounts?)(?:$|[/._?&=-])", re.IGNORECASE
@@ -208,18 +208,22 @@ _PASSWORD: Final = re.compile(rb"""<input[^>]{0,500}type\s*=\s*["']?password""",
 _PAGE: Final = re.compile(rb"\s*(?:<!--[^>]{0,500}-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)
 
 
-def finding_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[TestStep, Finding] | None:
+def finding_of_answer(status: int, headers: Mapping[str, str], body: bytes, *, wants_json: bool) -> tuple[DiagnosisStep, Finding] | None:
     """What is wrong with an answer; None: nothing. headers: by name in small letters."""
     if 200 <= status < 300:
         is_page = headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml")) or _PAGE.match(body) is not None
         if is_page and _PASSWORD.search(body):
-            return TestStep.CREDENTIALS, Finding.LOGIN
-        return (TestStep.ANSWER, Finding.PAGE) if is_page and wants_json else None
+            return DiagnosisStep.CREDENTIALS, Finding.LOGIN
+        return (DiagnosisStep.ANSWER, Finding.PAGE) if is_page and wants_json else None
     if 300 <= status < 400:
-        return (TestStep.CREDENTIALS, Finding.LOGIN) if _SIGN_IN.search(headers.get("location", "")) else (TestStep.ANSWER, Finding.MOVED)
+        return (
+            (DiagnosisStep.CREDENTIALS, Finding.LOGIN)
+            if _SIGN_IN.search(headers.get("location", ""))
+            else (DiagnosisStep.ANSWER, Finding.MOVED)
+        )
     if status in _STATUSES:
         return _STATUSES[status]
-    return TestStep.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
+    return DiagnosisStep.ANSWER, Finding.BROKEN if status >= 500 else Finding.NOT_UNDERSTOOD
 
 
 def token_finding(refused: Refused, *, lost: bool, client: bool, error: str) -> Finding:

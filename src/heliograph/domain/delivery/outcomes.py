@@ -4,7 +4,7 @@ The type decides what happens next:
 
     Delivered       the target took it
     Refused         it failed: category and cause say when it is tried again and what cures it
-    Invalid         the mapping could not make a request of it; never retried
+    ValidationFailed  the mapping could not make a request of it; never retried
     CouldNotBegin   nothing was tried: its flow, connection or mapping is not there to be used
     Cut             we stopped while it was under way; it is sent again
 

@@ -25,7 +25,7 @@ KNOWN = ("event", "code", "modified", "status", "attendee_type", "active", "orde
 
 
 def address(document: Mapping[str, object]) -> tuple[str, str]:
-    """(event code, registration code) that a document names. Raises Refused."""
+    """(event code, registration code) that a document names. Raises DocumentRefused."""
     reader = DocumentReader()
     event = reader.code(document.get("event"), "event", 25)
     code = reader.code(document.get("code"), "code", MAX_CODE)
@@ -34,7 +34,7 @@ def address(document: Mapping[str, object]) -> tuple[str, str]:
 
 
 def resolve(document: Mapping[str, object], account: AccountSetup, event: EventConfig) -> Upsert:
-    """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises Refused with every problem that it has, at most MOST_PROBLEMS."""
+    """A document as an upsert of ids. Absent = unchanged, null = cleared. Raises DocumentRefused with every problem that it has, at most MOST_PROBLEMS."""
     read = DocumentReader()
     for name in document:
         if name not in KNOWN:
@@ -247,7 +247,7 @@ def _sessions(read: DocumentReader, value: object, known: SetupNames) -> dict[in
 
 
 def check_answers(given: Mapping[int, Values], fields: Mapping[int, Field], where: str) -> dict[int, Values]:
-    """Answers by field id, as an event's set-up page saves them; empty ones are left out. Raises Refused with every problem."""
+    """Answers by field id, as an event's set-up page saves them; empty ones are left out. Raises DocumentRefused with every problem."""
     read = DocumentReader()
     out: dict[int, Values] = {}
     for id, values in given.items():

@@ -47,13 +47,13 @@ class DocumentReader:
         self.problems: list[DocumentProblem] = []
 
     def problem(self, field: str, reason: str, allowed: Iterable[str] = (), value: object = "") -> None:
-        """Notes it. Raises Refused where there are MOST_PROBLEMS before it."""
+        """Notes it. Raises DocumentRefused where there are MOST_PROBLEMS before it."""
         if len(self.problems) == MOST_PROBLEMS:
             raise DocumentRefused([*self.problems, DocumentProblem("", f"has more problems than these {MOST_PROBLEMS}.")])
         self.problems.append(DocumentProblem(clean(field, 200), reason, tuple(islice(allowed, SHOWN_ALLOWED)), shown(value)))
 
     def stop(self) -> None:
-        """Raises Refused if anything was wrong."""
+        """Raises DocumentRefused if anything was wrong."""
         if self.problems:
             raise DocumentRefused(self.problems)
 

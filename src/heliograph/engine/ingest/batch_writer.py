@@ -44,7 +44,7 @@ FEW: Final = 4
 """Requests of a batch up to which the next one waits for nobody."""
 MOST_WAITING: Final = 8_000
 MOST_BYTES: Final = 32 * 1024 * 1024
-"""Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as Busy before memory grows."""
+"""Documents, and bytes of theirs, that wait to be recorded; what comes beyond is refused as WriterBusy before memory grows."""
 MOST_OF_ONE: Final = MOST_WAITING // 2
 """Documents of one account among them: however much it sends, there is room for the others."""
 GATHER: Final = 0.005
@@ -116,7 +116,7 @@ class BatchWriter:
     # From any thread.
 
     def submit(self, items: Sequence[RecordItem], size: int, done: Done) -> None:
-        """Records the documents of one account, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises Busy."""
+        """Records the documents of one account, in their order; `done` gets a result each, on the writer's thread, and must not raise. Raises WriterBusy."""
         wanted = _Submission(items, size, done)
         with self._lock:
             if self._closed or (self._waiting and (self._waiting + len(items) > MOST_WAITING or self._bytes + size > MOST_BYTES)):

@@ -41,7 +41,7 @@ WINDOW: Final = 2
 ROOM: Final = 8
 """Chunks of one account: what waits is not read yet. Documents of sixty requests, read at once, would leave the processor's caches before they are recorded."""
 ROOM_WITHIN: Final = 5.0
-"""Seconds that a request waits for its first chunk's room, until it is refused as Busy."""
+"""Seconds that a request waits for its first chunk's room, until it is refused as WriterBusy."""
 
 type Receive = Callable[[], Awaitable[Any]]
 type Send = Callable[[Any], Awaitable[None]]
@@ -207,7 +207,7 @@ class Edge:
     # Between the loop and the writer's thread.
 
     async def _submit(self, items: Sequence[RecordItem], size: int) -> Sequence[BatchResult]:
-        """Results after the commit. Raises Busy."""
+        """Results after the commit. Raises WriterBusy."""
         assert self._loop is not None
         future: asyncio.Future[Sequence[BatchResult]] = self._loop.create_future()
         self._writer.submit(items, size, lambda results: self._land(future, results))
