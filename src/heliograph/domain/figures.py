@@ -150,7 +150,7 @@ def of_run(account: int, at: int, mode: int, flow: int, *, triggered: bool, is_s
 
 
 def of_reconsidered(account: int, at: int, mode: int, flow: int, *, triggered: bool, was_open: bool, is_open: bool) -> Iterator[Delta]:
-    """A stuck run judged again, submitted or ended. at: the run's first decision. Changes Processed does not move (F7)."""
+    """A stuck run was reconsidered, submitted or ended. at: the run's first decision. Changes Processed does not move (F7)."""
     if triggered:
         yield Delta(account, at // MINUTE, mode, Measure.NOT_TRIGGERED, -1, flow=flow)
     if was_open != is_open:

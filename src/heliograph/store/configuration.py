@@ -1,7 +1,7 @@
 """Versions of configuration: who may read and change it when, and what was in force (docs/design/configuration.md, sections 1 and 3; F2, F10).
 
 Two scopes, an account and an event, each with a version that every save raises. record() holds a scope shared while it decides,
-a saver holds it exclusively: so whatever rule a change was judged by was committed before it, and is in force from its commit on.
+a saver holds it exclusively: so every rule that a change was decided by was committed before it, and is in force from its commit on.
 SQLite needs no such locks: its writers stand in one queue.
 """
 

@@ -112,7 +112,7 @@ class SessionRegistration(models.Model):
 
 
 class Change(models.Model):
-    """One recorded change, never updated except `processed` and `mode` of one judged again. Its content lies in `change_content`."""
+    """One recorded change, never updated except `processed` and `mode` of a reconsidered one. Its content lies in `change_content`."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()
@@ -185,7 +185,7 @@ class Run(models.Model):
 
 
 class Judgement(models.Model):
-    """A run stuck for a curable reason (untagged, F7; or a decision that raised): a Retry item that is judged again, with its own three tries."""
+    """A run stuck for a curable reason (untagged, F7; or a decision that raised): a Retry item that is reconsidered, with its own three tries."""
 
     id = models.BigIntegerField(primary_key=True)
     account_id = models.BigIntegerField()

@@ -150,7 +150,7 @@ def new_action(number: int, version: int, origin: Origin = Origin.RECORDED) -> O
 
 
 def counts(current: OpenAction, began: OpenAction) -> bool:
-    """Whether an outcome of what began as `began` is news: it is settled once, also where a COMMIT's answer was lost."""
+    """True if this outcome has not been applied yet: it is applied once, even if the answer to a COMMIT was lost."""
     return current.sent == began.sent and current.looks == began.looks
 
 
@@ -230,12 +230,12 @@ def _submitted_since(action: OpenAction, began: OpenAction) -> bool:
 
 
 def _rescheduled_since(action: OpenAction, began: OpenAction) -> bool:
-    """A saved fix made it due while this attempt, which did not know the fix, was under way (D7)."""
+    """True if a saved fix made it due during this attempt, which began without the fix (D7)."""
     return action.category is Category.CONFIG and action.due_at != began.due_at
 
 
 def _at_rest(action: OpenAction) -> OpenAction:
-    """Back at its ordinary rank: a submit is good for one try."""
+    """Back at its ordinary rank: a submit gives one try."""
     return replace(action, rank=Rank.REPLAY if action.origin == Origin.REPLAY else Rank.LIVE, due_at=None)
 
 
@@ -283,7 +283,7 @@ FRONT = 0
 
 
 class RunVerdict(StrEnum):
-    """What judging a stuck run again says (F7, D7)."""
+    """The result of reconsidering a stuck run (F7, D7)."""
 
     TRIGGERED = "triggered"
     NOT_SELECTED = "not selected"
@@ -296,7 +296,7 @@ class RunVerdict(StrEnum):
 class StuckRun:
     """A run that could not be decided: untagged (Config), or its decision raised (System). A Retry item without an action.
 
-    tries: judgings used, the one that recorded the change not counted. due_at None: no longer waiting; FRONT: submitted by hand.
+    tries: how often it was reconsidered; the first decision does not count. due_at None: no longer waiting; FRONT: submitted by hand.
     """
 
     id: int
@@ -324,7 +324,7 @@ def stuck(run: int, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitte
 
 
 def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPolicy, *, jitter: float = 0.0) -> StuckRun:
-    """The item after one more judging. Three by itself; one by hand uses none of them."""
+    """The item after it was reconsidered once more. It has three automatic tries; one by hand uses none of them."""
     if not run.is_open:
         return run
     if verdict is RunVerdict.TRIGGERED:
@@ -341,7 +341,7 @@ def reconsidered(run: StuckRun, verdict: RunVerdict, now: int, policy: RetryPoli
 
 
 def submit_run(run: StuckRun) -> StuckRun:
-    """Submit to Retry Queue, for a run: judged again at once."""
+    """Submit to Retry Queue, for a run: it is reconsidered at once."""
     if run.queue is QueueStatus.DONE or run.cause in (Cause.FLOW_DELETED, Cause.ERASED):
         raise NotSubmittable("Only items with the status Retry, Error or Failed can be submitted.")
     return replace(run, queue=QueueStatus.ERROR if run.queue is QueueStatus.ERROR else QueueStatus.RETRY, due_at=FRONT)

@@ -1,7 +1,7 @@
 """What a lane sends next, and what an outcome does to it (D2; tried by exhaustion in tests/property/test_lane_interleavings.py).
 
 A lane is one destination × one subject; it has at most one request in flight. One function, `choose`, says what goes next, what is
-superseded, and in which state that leaves the lane: the read-ahead asks it what to send, settle and the pages ask it what to store.
+superseded, and which state the lane is left in. The lane reader asks it what to send; the completer and the pages ask it what to store.
 
 A version has *begun* once a request for it may have left. At a destination that updates a record, what is older than a begun version
 is never sent: the newer one's answer may have been lost, but its data was not.
@@ -79,7 +79,7 @@ class LaneChoice:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """An action that was taken, as it was then, and how that ended."""
+    """An action as it was when it was taken, and the outcome of its attempt."""
 
     began: OpenAction
     outcome: Outcome
@@ -165,9 +165,9 @@ def _order(action: OpenAction) -> tuple[int, int]:
 def settle(
     does: Does, lane: Lane, actions: Iterable[OpenAction], flight: Flight | None, now: int, policy: RetryPolicy, *, jitter: float = 0.0
 ) -> Settlement:
-    """What a lane's outcome leaves behind. To be called under the lane's lock and the slot's epoch.
+    """Applies an outcome to a lane: what to store of it. Call it under the lane's lock and the slot's epoch.
 
-    actions: those open now, and the one that was in flight even if it has ended meanwhile. flight None: nothing was sent.
+    actions: the open ones, and the one that was in flight even if it has ended since. flight None: nothing was sent.
     Calling it again with the same outcome changes nothing more.
     """
     before = {action.id: action for action in actions}
@@ -216,13 +216,13 @@ def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now
 
 
 def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now: int) -> Settlement:
-    """Flow deleted, destination removed (P12) or person erased (B7): what is open ends as Failed. One in flight may still arrive."""
+    """Fails what is open: its flow was deleted, its destination removed (P12) or the person erased (B7). A request in flight may still arrive."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
 
 
 def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:
-    """A fix was saved (D7): the waiting Config items of these causes are due at once."""
+    """Makes waiting Config items of these causes due at once: a fix was saved (D7)."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: rescheduled(a, causes, now) for i, a in before.items()}, now, page=True)
 
@@ -234,7 +234,7 @@ def woken(lane: Lane, rank: Rank) -> Lane:
 
 
 def in_flight_at_crash(lane: Lane, version: int) -> Lane:
-    """After an unclean end of its worker, for each lane in the file of lanes in flight: begun, and marked."""
+    """The lane after its worker crashed with it in flight: its version counts as begun, and it gets a mark."""
     return replace(lane, begun_version=max(lane.begun_version, version), marks=lane.marks + 1)
 
 

@@ -2,13 +2,13 @@
 
 The type decides what happens next:
 
-    Delivered       the target took it
-    Refused         it failed: category and cause say when it is tried again and what cures it
-    ValidationFailed  the mapping could not make a request of it; never retried
-    CouldNotBegin   nothing was tried: its flow, connection or mapping is not there to be used
-    Cut             we stopped while it was under way; it is sent again
+    Delivered         the target took it
+    Refused           it failed: category and cause say when it is tried again and what fixes it
+    ValidationFailed  the mapping could not build a request from the data; never retried
+    CouldNotBegin     nothing was tried: its flow, connection or mapping cannot be used
+    Cut               we stopped while it was in flight; it is sent again
 
-Each says whether the request may have *left*: then a newer version counts as begun (D2), whatever was answered.
+Each says whether the request may have *left*. If so, its version counts as begun (D2), whatever the answer was.
 Durations are microseconds.
 """
 
@@ -24,7 +24,7 @@ from heliograph.domain.delivery.retry_policy import LONGEST_RETRY_AFTER, SECOND,
 
 
 class Cause(StrEnum):
-    """Why an action failed or ended: what the Retry page groups by, and what decides which saved fix cures it (D7)."""
+    """Why an action failed or ended: what the Retry page groups by, and which saved fix resolves it (D7)."""
 
     ANSWER = "answer"
     """The target's status code says so."""
@@ -158,7 +158,7 @@ class ValidationFailed:
 
 @dataclass(frozen=True, slots=True)
 class CouldNotBegin:
-    """Flow inactive, incomplete or in another mode, connection or mapping gone: looked at again later, uses up no try (D5)."""
+    """The flow is inactive, incomplete or in another mode, or its connection or mapping is gone. It is looked at again later and uses up no try (D5)."""
 
     cause: Cause
     message: str
@@ -167,7 +167,7 @@ class CouldNotBegin:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """We stopped it while it was under way: uses up no try and is sent again."""
+    """We stopped it in flight. It uses up no try and is sent again."""
 
     left: bool = True
 
@@ -238,18 +238,18 @@ def parse_retry_after(value: str | None, now: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class HoldConnection:
-    """The target asked for a rest: nothing is sent through the connection before `until` (C8)."""
+    """The target asked for a pause: the connection sends nothing before `until` (C8)."""
 
     until: int
 
 
 @dataclass(frozen=True, slots=True)
 class PauseConnection:
-    """The target says that it is gone for good (410): the connection is paused, and says so (C8)."""
+    """The target answered 410, gone for good: the connection is paused and says why (C8)."""
 
 
 def effect_on_connection(outcome: Outcome, now: int) -> HoldConnection | PauseConnection | None:
-    """What an outcome teaches about the whole connection."""
+    """What an outcome means for the whole connection."""
     if isinstance(outcome, Refused):
         if outcome.status == 410 and outcome.cause is Cause.ANSWER:
             return PauseConnection()

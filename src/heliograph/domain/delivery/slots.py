@@ -15,7 +15,7 @@ SLOTS: Final = 64
 
 
 def slot_of(number: int) -> int:
-    """The slot that a connection belongs to; an account's runs are judged by the owner of the slot of its id."""
+    """The slot that a connection belongs to; the owner of the slot of an account's id reconsiders its runs."""
     return number % SLOTS
 
 

@@ -31,7 +31,7 @@ class FlowVerdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a run was not triggered (F7). Untagged can be cured, the other is final."""
+    """Why a run was not triggered (F7). Untagged can be fixed, the others are final."""
 
     NOT_SELECTED = "not selected"
     UNTAGGED = "untagged"
@@ -127,7 +127,7 @@ class _Candidate:
 def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:
     """The flows that may take a change, found by its facets, its mode, its event and its statuses: 500 flows of which 5 match cost what 5 do.
 
-    What the event and the judged statuses say is the same for all changes that have them, and is worked out once.
+    The answers of the event's filters and the statuses' tags are the same for all changes of one event and status, so they are cached per event.
     """
     if change.event_state is not None:  # the event itself changed: each such change has a state of its own
         return [_Candidate(flow, flow.filters, None) for flow in _offered(change.facets, account) if flow.mode is mode]
@@ -159,7 +159,7 @@ def _looked_up(change: Change, account: AccountConfig, event: EventConfig, mode:
 
 
 def decide_flow(flow: Flow, change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> FlowDecision | None:
-    """One flow's decision on a change, None = filtered. So an untagged run is judged again (D7), in the mode that it was made in."""
+    """Decides one flow: its decision on a change; None = filtered. mode: that of the run when an untagged one is reconsidered (D7)."""
     if not all(gate.passed for gate in _gates_of_the_flow(flow, change, account, mode or mode_of(change, account, event))):
         return None
     return _narrowed(flow, change, account, event)
@@ -266,7 +266,7 @@ def _reason(answers: set[_Answer]) -> Reason | None:
 
 
 def _status_tags(name: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[frozenset[int], bool]:
-    """The tags that the judged status carries, and whether it carries none at all."""
+    """The tags of the status that the flow looks at, and whether it has none at all."""
     if name == EVENT_STATUSES:
         status = account.event_statuses.get((change.event_state or event.state).status)
     elif name == SESSION_STATUSES:

@@ -1,6 +1,6 @@
 """What is kept of an attempt: its outcome, and request and response as the item page shows them (D3, D4, D8, C5).
 
-Secrets are masked before anything is stored: those of the connection wherever they turn up, its URL but for the host.
+Secrets are masked before anything is stored: the connection's wherever they occur, and its URL except the host.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def reply_of(result: Result, ready: ReadyRequest) -> TargetReply | None:
-    """The answer as the connection's rule sees it, made once; None where there is no rule or no answer."""
+    """The answer as the connection's response rule sees it; None without a rule or an answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
     return TargetReply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
 
 
 def outcome_of(result: Result, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
-    """What a result means. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
+    """Classifies a result. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
     match result:
         case Response() if reply is not None:
             return classify_reply(rule, reply, now)
@@ -61,18 +61,18 @@ def outcome_of(result: Result, now: int, rule: Rule = (), reply: TargetReply | N
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What a result teaches about its connection at once, before it is settled. reached: the target was there, whatever it said; hold: seconds."""
+    """What a result tells the connection limiter at once, before it is settled. reached: the target answered; hold: seconds to pause."""
 
     reached: bool
     hold: float = 0.0
 
 
 GONE_FOR_NOW: Final = 5.0
-"""Seconds until the pause that a 410 makes has surely been committed and read."""
+"""Seconds within which the pause after a 410 is committed and read."""
 
 
 def lesson_of(outcome: Outcome, now: int) -> Lesson:
-    """For the breaker and the hold: anything but a failure to connect or a gateway's apology has reached the target."""
+    """The lesson for breaker and pause. Everything except a failed connection or a gateway's error has reached the target."""
     if not isinstance(outcome, Refused):
         return Lesson(reached=True)
     effect = effect_on_connection(outcome, now)
@@ -89,7 +89,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 def exchange_of(
     outcome: Outcome, ready: ReadyRequest | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
 ) -> StoredExchange:
-    """The attempt as it is stored. at: its beginning; took: microseconds."""
+    """The attempt as it is stored. at: when it began; took: microseconds."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
     category, status, message = None, None, ""
     match outcome:
@@ -115,7 +115,7 @@ def exchange_of(
 
 
 def plain(text: str) -> str:
-    """What every database takes: no NUL, no lone surrogate."""
+    """The text without what a database refuses: NUL and lone surrogates."""
     return text if text.isascii() and "\0" not in text else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
@@ -146,7 +146,7 @@ def _response(result: Result, masks: Masks, hidden: frozenset[str]) -> str:
 
 
 def _json(value: object) -> str:
-    """Control characters are written as escapes, and what was decoded with "replace" has no half characters: every database takes it."""
+    """JSON that every database takes: control characters are escaped, and decoding with "replace" left no lone surrogates."""
     try:
         return _encode(value).decode()
     except UnicodeEncodeError:  # a header of a mapping's may hold one all the same: in ASCII it can be stored

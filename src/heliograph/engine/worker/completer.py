@@ -1,9 +1,9 @@
-"""The worker's settling thread: outcomes become attempts, states and figures, in batches that adapt (docs/design/queue.md, section 5).
+"""The worker's settling thread: writes outcomes as attempts, states and figures, in batches (docs/design/queue.md, section 5).
 
-    what has landed meanwhile → configuration (where it matters) → fence → lanes → actions → the rules → rows → commit → memory and cells are free
+    finished lanes → configuration (for Config failures) → fence → lanes → actions → rules → rows → commit → free memory and journal cells
 
-While one batch commits, the next gathers: small when idle, large when loaded. An outcome under a lost epoch is thrown away, but for
-what it says about having left.
+While one batch commits, the next one gathers, so batches are small when idle and large under load. An outcome under a lost epoch is
+discarded; only the fact that its request may have left is kept.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Completer:
     """In a row, as the table has them; what is not here was not written yet."""
 
     def take(self) -> list[FinishedLane]:
-        """What has landed, at most a batch."""
+        """The finished lanes, at most a batch."""
         batch: list[FinishedLane] = []
         while self.memory.landed and len(batch) < MOST_AT_ONCE[self.db.vendor]:
             batch.append(self.memory.landed.popleft())
@@ -81,28 +81,31 @@ class Completer:
 
     @property
     def has_a_batch(self) -> bool:
-        """Whether as much has landed as goes into one transaction."""
+        """True if a full batch is waiting."""
         return len(self.memory.landed) >= MOST_AT_ONCE[self.db.vendor]
 
     def prepare(self, batch: Sequence[FinishedLane]) -> None:
-        """Works out what is kept of each exchange, before anybody is kept waiting by a transaction."""
+        """Prepares what is stored of each exchange before the transaction begins, so that the transaction stays short."""
         for landed in batch:
             if landed.outcome is not None and landed.exchange is None:
                 landed.exchange = self._exchange(landed, landed.outcome)
 
     def settle(self, batch: Sequence[FinishedLane]) -> bool:
-        """Commits a batch, then frees its lanes and cells; whether any of these lanes has more to send. On an error nothing is freed; the batch may be settled again."""
+        """Commits a batch, then frees its lanes and cells. True if one of the lanes has more to send.
+
+        On an error nothing is freed, and the batch can be settled again.
+        """
         ready = self.commit(batch)
         self.free(batch)
         return ready
 
     def commit(self, batch: Sequence[FinishedLane]) -> bool:
-        """The first half of `settle`, in one transaction. Where the connection was admitted, the batch may be freed once it no longer is: only then it lasts."""
+        """The first half of `settle`, in one transaction. If the caller has admitted the connection, it frees the batch after that ends: only then is it durable."""
         with self.db.transaction():
             return self._settle(batch)
 
     def free(self, batch: Sequence[FinishedLane]) -> None:
-        """Lanes and cells of a batch that is settled."""
+        """Frees the lanes and cells of a settled batch."""
         for landed in batch:
             if landed.cell is not None:
                 self.journal.clear(landed.cell)
@@ -112,7 +115,7 @@ class Completer:
     def _settle(self, batch: Sequence[FinishedLane]) -> bool:
         outcomes = [landed.outcome for landed in batch]
         accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
-        if accounts:  # a fix that is being saved comes before or after, not in between (D7)
+        if accounts:  # a fix is saved before or after this batch, never during it (D7)
             configuration.lock_shared(self.db, accounts)
         epochs = fence(self.db, {landed.taken.stored.slot for landed in batch})
         mine = [may_settle(landed.taken.epoch, epochs.get(landed.taken.stored.slot)) for landed in batch]
@@ -192,11 +195,11 @@ class Completer:
     # What a connection learns.
 
     def forget(self) -> None:
-        """Slots were won or lost: what the table says of failures may be another worker's word."""
+        """Forgets failure counts, because slots were won or lost and another worker may have written the table."""
         self._failures.clear()
 
     def _learn(self, effects: dict[int, list[tuple[int, Outcome]]], now: int) -> None:
-        """Retry-After, 410 and failures in a row, kept in a table: a take-over must not forget them (C8)."""
+        """Stores Retry-After, 410 and failures in a row, so that the next owner of the connection knows them (C8)."""
         for connection, outcomes in sorted(effects.items()):
             failures, reached = 0, False
             for _, outcome in outcomes:

@@ -1,6 +1,6 @@
-"""Configuration as a worker sees it: confirmed again and again, compiled once per version (F2, D7).
+"""A worker's view of configuration: version numbers are confirmed often, a version is compiled once (F2, D7).
 
-One per thread that asks: the reading thread by what was confirmed last, the settling thread under the configuration's lock.
+Each thread has its own: the reading thread uses the version confirmed last, the settling thread reads under the configuration's lock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class UsedVersions:
-    """The versions that an attempt used (F10), and with which it is compared when a Config failure is settled (D7)."""
+    """The versions that an attempt used (F10). When a Config failure is settled, they are compared with today's (D7)."""
 
     account: int
     flow: int
@@ -34,7 +34,7 @@ class UsedVersions:
 
 
 class ConfigView:
-    """What is in force."""
+    """The configuration in force, per account."""
 
     def __init__(self, source: ConfigSource) -> None:
         self._source = source
@@ -45,7 +45,7 @@ class ConfigView:
         self._beside: dict[int, dict[object, Any]] = {}
 
     def refresh(self, db: Database) -> list[int]:
-        """Confirms what is in force; the accounts whose configuration is new or changed since the last time."""
+        """Reads the version numbers in force. Returns the accounts whose version is new or changed since the last call."""
         found: dict[int, int] = dict(
             db.all("SELECT scope_id, version FROM config_version WHERE scope = :scope", {"scope": configuration.ACCOUNT})
         )
@@ -54,11 +54,11 @@ class ConfigView:
         return changed
 
     def confirmed(self, account: int, version: int) -> None:
-        """A version that was just read: the account is asked for at this one from now on."""
+        """Uses this version of the account from now on: it was just read."""
         self._versions[account] = max(version, self._versions.get(account, 0))
 
     def all_accounts(self, db: Database) -> list[int]:
-        """Confirms what is in force, and names every account."""
+        """Reads the version numbers in force. Returns every account."""
         self.refresh(db)
         return sorted(self._versions)
 
@@ -75,7 +75,7 @@ class ConfigView:
         return held
 
     def beside(self, account: int) -> dict[object, Any]:
-        """What is worked out once per version of the account's configuration is kept here, and thrown away with it."""
+        """A cache that lives as long as this version of the account's configuration."""
         self.account(account)
         return self._beside.setdefault(account, {})
 
@@ -88,7 +88,7 @@ class ConfigView:
         return found[1].does if found else Does.UPDATES
 
     def connection_of(self, account: int, destination: int) -> int | None:
-        """The connection that a destination has today; None where it has none, or is gone."""
+        """The destination's connection today; None if it has none or was deleted."""
         found = self.destinations(account).get(destination)
         return found[1].connection if found else None
 
@@ -109,7 +109,7 @@ class ConfigView:
         return used_of(config, *found)
 
     def is_complete(self, config: AccountConfig, flow: Flow) -> bool:
-        """Whether the flow lacks nothing (F2), worked out once per version."""
+        """Whether the flow is complete (F2); computed once per version."""
         kept, key = self.beside(config.id), (is_complete, flow.id)
         if key not in kept:
             kept[key] = is_complete(flow, config)
@@ -117,7 +117,7 @@ class ConfigView:
 
 
 def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> UsedVersions:
-    """The versions of a destination's parts."""
+    """The versions of the flow, and of the destination's connection and mappings."""
 
     connection, payload, header = destination.connection or 0, destination.payload_mapping or 0, destination.header_mapping or 0
     number = config.numbers.get
@@ -131,7 +131,7 @@ def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used
 
 
 def is_stale(then: UsedVersions | None, now: UsedVersions | None) -> bool:
-    """Whether an attempt used something that has been saved anew since."""
+    """True if something that an attempt used has been saved again since."""
     if then is None or now is None or then.account == now.account:
         return False
     return (then.flow, then.connection, then.payload, then.header) != (now.flow, now.connection, now.payload, now.header)

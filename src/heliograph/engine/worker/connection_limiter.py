@@ -1,7 +1,7 @@
-"""One connection in a worker's memory: what is under way, what waits, how fast it may go (C7, C8, D9).
+"""Concurrency, rate limit and breaker of one connection, with its lanes that wait to be sent (C7, C8, D9).
 
-Concurrency, rate limit and breaker of a connection live here and nowhere else, since a connection has one owner. All of it is
-touched by the worker's reading thread only. Times are monotonic seconds.
+They live in the memory of one worker, because a connection has one owner. Only the worker's reading thread touches them.
+Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -15,34 +15,33 @@ from heliograph.domain.delivery.replay import replay_room
 from heliograph.store.queue.lanes import LaneWant
 
 LEAST_SHARE = 2
-"""Lanes in memory that each connection with work may have, however many there are."""
+"""Lanes in memory that each connection with work may have, however many connections there are."""
 PARALLEL = 50
-"""Requests at once where the connection says nothing."""
+"""Requests at once if the connection sets no limit."""
 
 DEEPEST = 600
 """Lanes of one connection in memory, at most."""
 
 FAILURES_TO_TRIP = 5
-"""In a row. A target that answers again ends the rest at once; until then each of a thousand dead ones would have its twenty tries at full speed, and
-the work of that is everybody's."""
+"""In a row. One answer closes the breaker again. With more failures allowed, a thousand dead targets would cost all others too much work."""
 FIRST_TRIP = 0.25
 LONGEST_TRIP = 10.0
 CATCH_UP = 0.25
-"""Seconds' worth of a rate limit that may be made up for: the reading thread wakes in steps."""
+"""Seconds of a rate limit that may be caught up, because the reading thread wakes in steps."""
 MARGIN = 0.75
 """Seconds by which requests may arrive closer together than they left."""
 LOOK_AHEAD = 2.0
-"""Seconds' worth of a rate limit that is read ahead: what waits longer is read again."""
+"""Seconds of a rate limit to read ahead. Lanes that wait longer are read again."""
 RATE_WINDOW = 0.25
 LESSON_FOR = 2.0
 FLOOR_TRAIL = 1.0
 ANSWERS_FOR = 1.0
-"""Seconds: what came back before says nothing of how fast a target is now."""
+"""Seconds: older answers say nothing about how fast a target is now."""
 
 
 @dataclass(slots=True)
 class ConnectionLimiter[T]:
-    """A connection. T: what waits to be started."""
+    """One connection's limits and waiting lanes. T: what waits to be started."""
 
     connection: int
     account: int
@@ -58,7 +57,7 @@ class ConnectionLimiter[T]:
     """Lanes in memory: waiting, in flight, or being settled."""
     _next_start: float = 0.0
     known: bool = False
-    """What the table says of its failures has been taken over from an earlier owner."""
+    """The previous owner's failures have been taken over from the table."""
     _failures: int = 0
     _tripped_until: float = 0.0
     _window: float = 0.0
@@ -69,9 +68,9 @@ class ConnectionLimiter[T]:
     _trail: dict[Rank, deque[tuple[float, int]]] = field(default_factory=dict)
 
     def limit(self, now: float, parallel: int | None, rate: int | None) -> None:
-        """As the connection says today. rate: requests a minute, in any minute: what may catch up is taken off the rest.
+        """Sets the connection's limits. rate: requests in any minute, so CATCH_UP is subtracted from the spacing of the rest.
 
-        Where the limit is new, or the connection, the first request waits its turn: what left before, by whomever, is not known.
+        If the limit or the connection is new, the first request waits one spacing, because nobody knows what left before.
         """
         self.parallel = parallel or PARALLEL
         spacing = (60.0 + CATCH_UP + MARGIN) / rate if rate else 0.0
@@ -80,24 +79,24 @@ class ConnectionLimiter[T]:
         self.spacing = spacing
 
     def recall(self, now: float, failures: int) -> None:
-        """An earlier owner failed so often in a row: a target that is down is probed, not hammered anew."""
+        """Takes over the previous owner's failures in a row, so that a dead target is probed and not sent everything again."""
         self.known = True
         self._failures = max(self._failures, failures)
         if self.is_tripped:
             self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
 
     def told(self, now: float, *, paused: bool, held_until: float) -> None:
-        """What the table says of it. What was learned here a moment ago may not have been committed when that was read."""
+        """Takes over what the table says. A pause learned here a moment ago wins: it may not have been committed yet."""
         self.paused = paused
         self.held_until = max(held_until, self._held_here) if now - self._learned < LESSON_FOR else held_until
 
     def hold(self, now: float, seconds: float) -> None:
-        """The target asked for a rest."""
+        """Sends nothing for so long: the target asked for it."""
         self._learned, self._held_here = now, max(self.held_until, now + seconds)
         self.held_until = self._held_here
 
     def is_open(self, now: float) -> bool:
-        """Whether it may be read at all: pausing 900,000 actions costs nothing, since nobody looks at them."""
+        """Whether its lanes are read at all. A paused connection costs nothing, however much waits."""
         return not self.paused and now >= self.held_until and now >= self._tripped_until
 
     def may_start(self, now: float) -> bool:
@@ -113,7 +112,7 @@ class ConnectionLimiter[T]:
             self._next_start = max(self._next_start, now - CATCH_UP) + self.spacing
 
     def ended(self, now: float, *, reached: bool) -> None:
-        """A request came back. reached: the target was there, whatever it said."""
+        """A request ended. reached: the target answered, whatever it said."""
         self.in_flight -= 1
         self._silent_since = now
         if now - self._window > RATE_WINDOW:
@@ -128,15 +127,15 @@ class ConnectionLimiter[T]:
 
     @property
     def is_tripped(self) -> bool:
-        """So many failures to connect in a row: one probe at a time, at growing intervals. What waits uses up no try (C8)."""
+        """The breaker is open after FAILURES_TO_TRIP failures in a row: one probe at a time, at growing intervals. Waiting uses up no try (C8)."""
         return self._failures >= FAILURES_TO_TRIP
 
     def is_slow(self, now: float) -> bool:
-        """Whether its target does not answer: the last request did not reach it, or nothing has come back for a while."""
+        """True if the target does not answer: the last request did not reach it, or nothing has come back for a second."""
         return self._failures > 0 or (self.in_flight > 0 and now - self._silent_since > ANSWERS_FOR)
 
     def wakes_at(self, now: float) -> float:
-        """When it may start something that it may not start now because of the time."""
+        """When time alone allows the next start; infinity if it is not time that it waits for."""
         at = max(self.held_until, self._tripped_until, self._next_start if self.spacing else 0.0)
         return at if at > now else math.inf
 
@@ -144,17 +143,17 @@ class ConnectionLimiter[T]:
 
     @property
     def depth(self) -> int:
-        """Lanes to have in memory: enough for half a second at the present rate, little where the target is slow."""
+        """Lanes to have in memory: enough for half a second at the present rate, few if the target is slow."""
         if self.is_tripped:
             return 1
         depth = min(DEEPEST, max(2 * self.parallel, 2 * max(self._ended, self._ended_before)))
         return min(depth, 1 + round(LOOK_AHEAD / self.spacing)) if self.spacing else depth
 
     def wants(self, now: float = 0.0, share: int = DEEPEST) -> list[LaneWant]:
-        """What to read now; nothing while memory is well filled.
+        """What to read now; nothing while enough is in memory.
 
-        share: of the worker's memory, for each connection that has work and whose target answers; one that takes more may have it. A thousand
-        targets that never answer leave room for the one that does (D9).
+        share: lanes in memory for each connection with work whose target answers; a faster one may have more. So a thousand targets that
+        never answer leave room for the one that does (D9).
         """
         depth = min(self.depth, LEAST_SHARE if self.is_slow(now) else max(share, self._answered(now)))
         room = depth - self.held
@@ -169,11 +168,11 @@ class ConnectionLimiter[T]:
         ]
 
     def _answered(self, now: float) -> int:
-        """Lanes for half a second at the rate of the last moments; 0 where nothing came back for a second."""
+        """Lanes for half a second at the present rate; 0 if nothing came back for a second."""
         return 0 if now - self._window > ANSWERS_FOR else 2 * max(self._ended, self._ended_before)
 
     def saw(self, rank: Rank, pos: int, now: float) -> None:
-        """A position was read. The floor follows a second behind: positions are not handed out in the order of commits."""
+        """Notes a position that was read. The floor follows a second behind, because transactions commit in another order than they draw positions."""
         trail = self._trail.setdefault(rank, deque())
         if trail and trail[-1][0] == now:
             trail[-1] = (now, max(pos, trail[-1][1]))
@@ -183,6 +182,6 @@ class ConnectionLimiter[T]:
             self._floors[rank] = trail.popleft()[1]
 
     def forget_floors(self) -> None:
-        """Now and then, for a new owner, and where lanes are given back unsent: a slower commit, or they themselves, lie below."""
+        """Reads from the start of the queue again: a late commit or a lane given back unsent may lie below the floors."""
         self._floors.clear()
         self._trail.clear()

@@ -1,4 +1,4 @@
-"""What is to be sent of lanes that were read: their actions, the rule that chooses one, and what it is about (docs/design/queue.md, section 4)."""
+"""Chooses the action to send of each lane that was read, and reads its change (docs/design/queue.md, section 4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from heliograph.store.queue.lanes import StoredLane
 def with_actions(
     db: Database, builder: RequestBuilder, mine: Sequence[tuple[StoredLane, int]], clock: int, between: Callable[[], object]
 ) -> tuple[list[TakenLane], ReadContent]:
-    """Lanes and the epochs of their slots, as they are taken into memory. clock: the database's, now. between: called between two reads."""
+    """Takes lanes into memory with the action that each sends next, and reads the changes of these actions.
+
+    mine: lanes with the epochs of their slots. clock: the database's, now. between: called between two reads.
+    """
     actions = table.open_actions(db, [stored.lane.id for stored, _ in mine])
     between()
     taken = []

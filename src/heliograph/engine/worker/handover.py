@@ -1,8 +1,8 @@
-"""Work that one thread hands to another and waits for.
+"""Lets one thread do the work of another that waits for it.
 
-Python runs one thread at a time. Two that both have work take turns every fraction of a millisecond, and each time all that they touch moves to another
-core: that cost a third to two thirds more than one after the other. So a thread that waits (for the write gate, for documents) does the waiting,
-and hands what is to be done to the thread that is busy anyway.
+Python runs one thread at a time. Two busy threads switch many times a millisecond, and each switch moves their data to another core: together they
+cost a third to two thirds more than one after the other. So the thread that has to wait (for the write gate, for documents) only waits, and hands
+its work to the thread that is busy anyway.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOOK_EVERY: Final = 0.2
 
 
 class _Call[T]:
-    """Work with its result. It is done once, by whoever takes it first."""
+    """Work and its result. Whoever takes it first does it, once."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -53,7 +53,7 @@ class Handover:
         self._calls: deque[_Call[object]] = deque()
 
     def do[T](self, work: Callable[[], T]) -> T:
-        """Has the other thread do it and waits for the result; does it here where the other one is gone. Raises what the work raises."""
+        """Has the other thread do the work and waits for the result; does it here if the other one is gone. Raises what the work raises."""
         call = _Call(work)
         self._calls.append(call)  # type: ignore[arg-type]
         try:

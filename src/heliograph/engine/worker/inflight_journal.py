@@ -1,8 +1,8 @@
-"""The file of lanes in flight: what a worker had under way when it died (docs/design/queue.md, section 10; D1, D2).
+"""The file of lanes in flight: it tells what a worker was sending when it died (docs/design/queue.md, section 10; D1, D2).
 
 One small memory-mapped file per worker: it survives the process, not the machine. A cell is written before its request starts and
-cleared only after its outcome was committed. The worker holds the file's lock for its life, so that a file without a holder is
-what an unclean end left behind.
+cleared only after its outcome was committed. The worker locks the file as long as it lives, so a file that nobody locks was left by a
+crash.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME: Final = "flight-"
 
 
 class InflightJournal:
-    """The running worker's side. `name` is the worker's id, which the file's name carries for the supervisor."""
+    """The running worker's side. name: the worker's id; it is part of the file's name, for the supervisor."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,27 +41,27 @@ class InflightJournal:
         return len(self._free)
 
     def note(self, lane: int, version: int) -> int:
-        """Writes a lane down before its request starts; the cell to clear later."""
+        """Writes a lane down before its request starts. Returns the cell to clear later."""
         cell = self._free.pop()
         _CELL.pack_into(self._map, cell * _CELL.size, lane, version)
         return cell
 
     def clear(self, cell: int) -> None:
-        """After the outcome was committed, not before."""
+        """Clears a cell. Call it after the outcome was committed, not before."""
         _CELL.pack_into(self._map, cell * _CELL.size, 0, 0)
         self._free.append(cell)
 
     def close(self) -> None:
-        """A clean end: nothing is left to tell."""
+        """Deletes the file: the worker has ended cleanly."""
         self.path.unlink(missing_ok=True)
         self._map.close()
         os.close(self._file)
 
 
 def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
-    """The files whose worker is gone, with what it had in flight: (lane, version). Read them before a new worker starts.
+    """The files of crashed workers, with what was in flight: (lane, version). Read them before a new worker starts.
 
-    Each is locked until the next one is asked for: who tells the database of it and takes it away is alone with it.
+    Each stays locked until the next one is asked for, so only one process stores its content and deletes it.
     """
     for path in sorted(folder.glob(f"{_NAME}*")):
         try:
@@ -79,7 +79,7 @@ def left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[int, int]]]]:
 
 
 def noted(folder: Path) -> int:
-    """How many lanes are in flight by all files, also of workers that live or are stopped: for `verify`, which kills them."""
+    """How many lanes are in flight by all files, those of live workers included: for `verify`, which kills workers."""
     return sum(len(_read(path.read_bytes())) for path in folder.glob(f"{_NAME}*"))
 
 

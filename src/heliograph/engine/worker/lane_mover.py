@@ -1,6 +1,7 @@
-"""A destination gets another connection: its lanes follow, moved by their present owner alone (docs/design/queue.md, section 8).
+"""Moves lanes to the new connection of their destination. Only the lanes' present owner moves them (docs/design/queue.md, section 8).
 
-Moved by the page that saved it, a lane in flight would have two owners. What is in flight settles first; paused or not, idle lanes too.
+If the page that saved the destination moved them, a lane in flight would have two owners. A lane in flight settles first; idle lanes and
+those of paused connections move, too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class LaneMover:
     _later: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def turn(self) -> None:
-        """Moves what is to be moved, a chunk per destination."""
+        """Moves lanes of every changed destination, a chunk each."""
         now = time.monotonic()
         wanted: dict[tuple[int, int], None] = {}
         while self.memory.to_move:
@@ -50,7 +51,7 @@ class LaneMover:
                 self.memory.to_move.append((account, destination))
 
     def _move(self, account: int, destination: int) -> bool:
-        """Moves a chunk of a destination's lanes; whether there are more."""
+        """Moves a chunk of a destination's lanes. True if there are more."""
         self.view.refresh(self.db)
         connection = self.view.connection_of(account, destination)
         if connection is None:
@@ -78,6 +79,6 @@ class LaneMover:
                 return
             epochs = fence(self.db, {stored.slot for stored in held})
             mine = {s.lane.id: s.slot for s in held if may_settle(self.ownership.settles(s.slot), epochs.get(s.slot))}
-            # one that has changed its slot since it was read is not ours to move, whoever owns the old slot by now
+            # a lane that changed its slot since it was read is not ours, whoever owns the old slot now
             lanes = {n: stored for n, stored in lock_lanes(self.db, mine).items() if stored.slot == mine[n]}
             move(self.db, [n for n, stored in lanes.items() if stored.connection != connection], connection, slot_of(connection))

@@ -1,9 +1,9 @@
-"""The worker's reading thread: what is sent next, and its requests (docs/design/queue.md, section 4).
+"""The worker's reading thread: reads lanes ahead, builds requests and starts them (docs/design/queue.md, section 4).
 
     confirm configuration → connections with room → lanes → their actions → choose → build → the sender
 
-Only the owner of a slot reads; nothing is locked and nothing is written. A lane that was read is in memory until its outcome is
-committed, so it is never read twice.
+Only the owner of a slot reads its lanes, without locks or writes. A lane stays in memory until its outcome is committed, so it is never
+read twice.
 """
 
 from __future__ import annotations
@@ -41,29 +41,29 @@ log = structlog.get_logger(__name__)
 
 CONFIRM_EVERY = 0.25
 CONFIRMED_FOR = 2.0
-"""Seconds: nothing starts on a configuration that was not confirmed for so long (F2)."""
+"""Seconds after which an unconfirmed configuration starts nothing more (F2)."""
 STALE_READ = 2.0
-"""Seconds: what waited longer for its connection's room is read again."""
+"""Seconds after which a lane that waited for its connection is read again."""
 FLOORS_FOR = 5.0
 IDLE = {"sqlite": 0.005, "postgresql": 0.05}
-"""Seconds between looks for news that nobody told: a look is one cheap PRAGMA, or one read."""
+"""Seconds between looks for changes that nobody announced. A look is one cheap PRAGMA, or one read."""
 READ_EVERY = 0.25
 LONGEST_REST = 0.008
-"""Seconds between two reads at most while there is work; else twice as long as the one before took: what comes meanwhile is read together."""
+"""Longest pause in seconds between two reads while there is work; usually twice the time of the last read, so that reads find more at once."""
 LOOK_EVERY = 0.001
 SCAN_EVERY = 0.02
-"""Seconds after which all connections that have something waiting are looked at, not only those where something happened."""
+"""Seconds after which all connections with waiting lanes are looked at, not only those where something happened."""
 MOST_IN_MEMORY = 3000
 STRETCH = 16
 ALONE_FROM = 2
-"""Marks: in flight at so many crashes, a lane goes alone, so that the next crash names the guilty one. With one mark it goes as
-any other: a worker that was killed is no sign against the lanes that it had."""
+"""Marks (crashes while in flight) from which a lane is sent alone, so that the next crash shows which lane causes it. One mark is not enough:
+a worker may have been killed for other reasons."""
 POISON = Refused(Category.SYSTEM, Cause.POISON, "It was in flight at three crashes of its worker.", left=False)
 
 
 @dataclass(slots=True)
 class _QueuedLane:
-    """A lane that was read, with what its action is about."""
+    """A lane that was read, with the change of its action."""
 
     taken: TakenLane
     content: ReadContent
@@ -72,7 +72,7 @@ class _QueuedLane:
 
 @dataclass(slots=True)
 class LaneReader:
-    """Runs on its own thread and connection; `cycle` is one turn of it."""
+    """Runs on its own thread and database connection; `cycle` is one turn."""
 
     db: Database
     builder: RequestBuilder
@@ -88,7 +88,7 @@ class LaneReader:
     news: bool = False
     """Set from any thread: something was recorded."""
     between: Callable[[], object] = lambda: None
-    """Called after every STRETCH lanes: what another thread keeps the write gate for does not wait for hundreds."""
+    """Called after every STRETCH lanes, so that a thread that holds the write gate does not wait for hundreds of them."""
     _confirmed: float = -math.inf
     _read: float = -math.inf
     _floors: float = 0.0
@@ -103,10 +103,10 @@ class LaneReader:
     _scan_at: float = 0.0
     _search: WorkFinder = field(default_factory=WorkFinder)
     _stirred: dict[int, ConnectionLimiter[_QueuedLane]] = field(default_factory=dict)
-    """Connections where something has happened that may let something start."""
+    """Connections where something happened that may allow a start."""
 
     def cycle(self) -> float:
-        """One turn; seconds to wait for a signal before the next."""
+        """One turn. Returns the seconds to wait for a signal before the next."""
         now = time.monotonic()
         self._take_back(now)
         if now - self._confirmed > CONFIRM_EVERY:
@@ -156,7 +156,7 @@ class LaneReader:
         self._confirmed = now
 
     def _tell(self, limiter: ConnectionLimiter[_QueuedLane], state: StoredConnectionState, now: float, clock: int) -> None:
-        """What the tables say of a connection. clock: the database's, now."""
+        """Tells a limiter what the tables say of its connection. clock: the database's, now."""
         config = self.builder.view.account(limiter.account)
         rests = config is None or not config.signal_enabled
         held_until = now + (state.held_until - clock) / 1_000_000 if state.held_until > clock else 0.0
@@ -170,7 +170,7 @@ class LaneReader:
         self._scan_at = now
 
     def _find_moved(self, account: int) -> None:
-        """Destinations that have got another connection: their lanes are looked for by the settling thread."""
+        """Reports destinations with another connection to the settling thread, which moves their lanes."""
         for destination, (_, is_now) in self.builder.view.destinations(account).items():
             if self._places.get(destination) != is_now.connection:
                 self._places[destination] = is_now.connection
@@ -317,7 +317,7 @@ class LaneReader:
             self._scan_at = min(now + SCAN_EVERY, min(waking, default=math.inf))
 
     def _start_or_wait(self, queue: deque[_QueuedLane], now: float) -> bool:
-        """Starts the first; False where it waits for its access token."""
+        """Starts the first lane. False if it waits for its access token."""
         first = queue.popleft()
         if self._start_one(first, now):
             return True
@@ -338,7 +338,7 @@ class LaneReader:
         if not isinstance(built, ReadyRequest):
             self._unsent(taken, built, limiter, now)
             return True
-        # A request's time counts from before the lease is looked at: a process that stood still in between sends nothing.
+        # The clock starts before the lease is checked, so a process that was suspended in between sends nothing.
         began = time.monotonic()
         if not may_start(self.ownership.time_left(slot), built.route.total_timeout):  # it could outlive the lease
             self._give_back(taken, limiter)
@@ -369,7 +369,7 @@ class LaneReader:
         limiter: ConnectionLimiter[_QueuedLane],
         now: float,
     ) -> None:
-        """What became of an action of which no request was made."""
+        """Settles an action for which no request could be built."""
         assert taken.action is not None
         if isinstance(built, Refused) and built.category is Category.CONNECTION:  # its authority cannot be reached: as for a target
             limiter.started(now)
@@ -385,7 +385,7 @@ class LaneReader:
     # Letting go.
 
     def _give_back(self, taken: TakenLane, limiter: ConnectionLimiter[_QueuedLane]) -> None:
-        """Unsent; it comes before what is read next."""
+        """Gives a lane back unsent. It is read again before later ones."""
         self.memory.drop(taken)
         limiter.forget_floors()
 

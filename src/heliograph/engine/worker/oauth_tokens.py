@@ -1,12 +1,12 @@
 """The access tokens of a worker's OAuth2 connections (C4, D9).
 
     reading thread     token_of(), enrol()   a token, why there is none, or not yet
-    settling thread    turn()                looks, claims, asks, stores: on its own connection, in short transactions
-    sender's thread    heed()                the target's 401, and what an authority has answered
+    settling thread    turn()                reads, claims, requests and stores tokens, in short transactions
+    sender's thread    heed()                what the target's answer means for the token
 
-Nothing blocks: what waits for a token keeps its place, and other connections go on. A token is used until shortly before its end, and the next one
-is asked for some time before that. A 401 is answered with another token and the same action once more, which uses up no try; a second 401
-is the target's last word.
+Nothing blocks: a lane that waits for a token keeps its place, and other connections go on. A token is used until shortly before it expires, and
+the next one is requested some time before that. After a 401 the action is sent once more with another token, which uses up no try. A second 401
+counts as the answer.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from heliograph.store.secrets import SecretError, Vault
 log = structlog.get_logger(__name__)
 
 REFUSED_FOR: Final = 30.0
-"""Seconds in which an authority that refused is not asked again: what is due meanwhile fails with its answer. A saved connection is another matter."""
+"""Seconds for which an authority that refused is not asked again; actions due meanwhile fail with its answer. A saved connection is asked at once."""
 UNREACHED_FOR: Final = 1.0
 """Seconds for one that could not be reached; the connection's breaker does the rest."""
 LOOK_AGAIN: Final = 0.1
 CONFIRM_EVERY: Final = 2.0
-"""Seconds after which the row is looked at again while its token is used: somebody may have connected anew."""
+"""Seconds after which the stored token is read again while it is in use: somebody may have connected again."""
 ONE_CHANCE_IN: Final = 60.0
-"""Seconds in which a token that was fetched because of a 401, and met nothing but 401, is not replaced again."""
+"""Seconds for which a token fetched after a 401, and answered only with 401, is not replaced again."""
 ONE_REVOKED_IN: Final = 5.0
-"""The same for a token that the target has taken before: it may have been revoked, but not every second for long."""
+"""The same for a token that the target had accepted: it may have been revoked, but not every second."""
 MOST_REVOKED: Final = 5
 """So many of those in a row are replaced at once."""
 MOST_REMEMBERED: Final = 5_000
@@ -64,12 +64,12 @@ MOST_REMEMBERED: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class TokenPending:
-    """Its access token is being fetched: it waits, and others go on (D9)."""
+    """The access token is being fetched: this action waits, others go on (D9)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """What it takes to ask for a connection's tokens. route: the connection's, another object once anything in the connection is another."""
+    """What is needed to request a connection's tokens. route: a new object whenever the connection changes."""
 
     account: int
     connection: int
@@ -80,7 +80,7 @@ class OAuthClient:
 
 @dataclass(eq=False, slots=True)
 class _TokenState:
-    """A connection that wants tokens. Each field is set whole, by one thread at a time."""
+    """The token of one connection, and what is known about it. Each field is assigned as a whole, by one thread at a time."""
 
     client: OAuthClient
     asks: Route
@@ -110,7 +110,7 @@ class _TokenAnswer:
 
 
 class WorkerSignals(Protocol):
-    """What it needs of the worker's memory: the other threads' signals, and the database's clock."""
+    """What OAuthTokens needs of SharedLanes: signals to the other threads, and the database's clock."""
 
     wake_reader: Callable[[], object]
     wake_completer: threading.Event
@@ -119,7 +119,7 @@ class WorkerSignals(Protocol):
 
 
 class OAuthTokens:
-    """Of one worker."""
+    """The access tokens that one worker uses."""
 
     def __init__(self, vault: Vault, sender: Sender, memory: WorkerSignals, who: str) -> None:
         self._vault, self._sender, self._memory, self._who = vault, sender, memory, who[:40]
@@ -133,7 +133,7 @@ class OAuthTokens:
     # The reading thread.
 
     def token_of(self, connection: int, route: Route) -> Usable | TokenPending | Refused | None:
-        """The token to send; None where this version of the connection was not seen before: `enrol` then."""
+        """The token to send; None if this version of the connection is new: call `enrol` then."""
         state = self._states.get(connection)
         if state is None or state.client.route is not route:
             return None
@@ -150,7 +150,7 @@ class OAuthTokens:
         return TokenPending()
 
     def enrol(self, client: OAuthClient) -> TokenPending:
-        """A version of a connection that was not seen before."""
+        """Requests the token of a new version of a connection."""
         state = self._states[client.connection] = _TokenState(client, token_route(client.route, client.facts))
         self._order(state)
         return TokenPending()
@@ -166,7 +166,7 @@ class OAuthTokens:
     def heed(
         self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: TargetReply | None = None
     ) -> Result:
-        """What a target's answer means for the token that went with the request: the same result, or CutOff where the action goes once more.
+        """Applies a target's answer to the token that was sent. Returns the same result, or CutOff if the action is to be sent once more.
 
         rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.
         """
@@ -192,7 +192,7 @@ class OAuthTokens:
         return CutOff(left=True)
 
     def _may_renew(self, state: _TokenState, generation: int) -> bool:
-        """A target that takes no token at all, or one and the same only sometimes, does not make us ask its authority for one after the other."""
+        """Whether another token may be requested. A target that refuses every token, or accepts one only sometimes, must not make us flood its authority."""
         if generation <= state.refused:
             return True  # it was replaced since
         rested = time.monotonic() - state.renewed_at
@@ -203,7 +203,7 @@ class OAuthTokens:
     # The settling thread.
 
     def turn(self, db: Database) -> None:
-        """Stores what came, then looks after what is wanted. On a database error nothing is lost: it is tried again."""
+        """Stores new tokens, then handles connections that want one. After a database error it is tried again, and nothing is lost."""
         while self.came:
             self._take(db, self.came[0])
             self.came.popleft()
@@ -232,7 +232,7 @@ class OAuthTokens:
         self._look(db, state)
 
     def _look(self, db: Database, state: _TokenState) -> None:
-        """Reads how the access stands, and does what has to be done about it."""
+        """Reads the stored access and acts on it: uses, requests, waits or gives up."""
         client = state.client
         try:
             access = oauth.read_access(db, self._vault, client.account, client.connection)

@@ -1,7 +1,7 @@
-"""Stuck runs judged again: untagged ones, and those whose decision raised (F7, D7).
+"""Reconsiders stuck runs: untagged ones, and those whose decision raised (F7, D7).
 
-The owner of slot hash(account) judges. In one transaction under the slot's epoch: configuration, run, lanes; and only what is
-still open once its row is locked.
+The owner of slot hash(account) does it, in one transaction under the slot's epoch: it locks configuration, runs and lanes, and takes only
+runs that are still open once their rows are locked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A due judgement with its run."""
+    """A stuck run that is due."""
 
     stuck: StuckRun
     account: int
@@ -54,7 +54,7 @@ _COLUMNS = "j.id, j.queue, j.category, j.cause, j.due_at, j.tries, j.account_id,
 
 
 def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
-    """Accounts with runs that are due and that this worker judges: a loose scan, whatever waits."""
+    """Accounts with due runs whose slots this worker owns. A loose index scan: its cost does not grow with what waits."""
     rows = db.all(
         "WITH RECURSIVE a(id) AS (SELECT min(account_id) FROM judgement WHERE queue < 3 UNION ALL"
         " SELECT (SELECT min(j.account_id) FROM judgement j WHERE j.queue < 3 AND j.account_id > a.id) FROM a WHERE a.id IS NOT NULL)"
@@ -66,7 +66,7 @@ def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
 
 
 def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
-    """Judges up to AT_ONCE due runs of an account, in a transaction of its own; how many."""
+    """Reconsiders up to AT_ONCE due runs of an account in a transaction of its own. Returns how many."""
     with db.transaction():
         return _reconsider(db, source, account, epoch)
 
@@ -84,7 +84,7 @@ def _reconsider(db: Database, source: ConfigSource, account: int, epoch: int) ->
     if not may_settle(epoch, fence(db, [slot_of(account)]).get(slot_of(account))):
         return 0
     now = db.now()
-    # What a page is submitting at this moment is left to the next turn: it holds such rows in another order.
+    # Rows that a page is submitting now are left to the next turn: the page locks them in another order.
     update = " FOR UPDATE OF j SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
         f"SELECT {_COLUMNS} FROM judgement j JOIN run r ON r.id = j.run_id WHERE j.account_id = :account AND j.queue < 3 AND j.due_at <= :now"
@@ -116,7 +116,7 @@ def _item(row: Sequence[Any]) -> _Item:
 def _settle(
     db: Database, item: _Item, config: AccountConfig, event: EventConfig | None, change: Change | None, now: int, deltas: list[Delta]
 ) -> list[Order]:
-    """Stores what judging a run says; the actions that it makes."""
+    """Stores the result for a run. Returns the orders for its actions."""
     flow = config.flows.get(item.flow)
     if flow is None or change is None or event is None:
         cause = Cause.FLOW_DELETED if flow is None else Cause.ERASED
@@ -168,7 +168,7 @@ def _end(db: Database, item: _Item, cause: Cause, now: int) -> None:
 
 
 def _verdict(flow: Flow, change: Change, config: AccountConfig, event: EventConfig, item: _Item) -> tuple[RunVerdict, str, str]:
-    """What judging says, the run's new reason ("" = as it was) and a sentence."""
+    """The result, the run's new reason ("" = unchanged) and a sentence."""
     mode = Mode.LIVE if item.mode == 1 else Mode.TEST
     if not flow.active:
         return RunVerdict.UNTAGGED, "", "The flow is switched off."

@@ -1,7 +1,7 @@
-"""From an action to its request: what is in force today, and the change's own facts (D7, F2, M1-M9).
+"""Builds the request of an action from today's configuration and the change's own facts (D7, F2, M1-M9).
 
-Lives on the worker's reading thread. Configuration is compiled once per version; connections with their secrets once per version,
-too. Nothing here raises for bad data: what cannot be sent is an outcome.
+It runs on the worker's reading thread. Configuration is compiled once per version, and so are connections with their secrets. Bad data
+raises nothing: what cannot be sent is an outcome.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from heliograph.store.secrets import Vault, load_secrets
 log = structlog.get_logger(__name__)
 
 _encode = msgspec.json.Encoder().encode
-"""Writes what the standard library does, in a fifth of the time."""
+"""Writes the same JSON as the standard library in a fifth of the time."""
 
 _MOST_BEARING = 16
 CONTENT_GONE = "The content of this change is gone: its retention has ended."
@@ -53,8 +53,8 @@ CONTENT_GONE = "The content of this change is gone: its retention has ended."
 
 @dataclass(frozen=True, slots=True)
 class ReadyRequest:
-    """A request to send. masks: of the connection and the access token; those of this request alone are added when it is kept.
-    generation: of the access token it carries, 0: none. rule: the connection's response rule."""
+    """A request to send. masks: of the connection and the access token; those of the request itself are added when it is stored.
+    generation: of its access token, 0: none. rule: the connection's response rule."""
 
     request: Request = field(repr=False)
     route: Route
@@ -66,7 +66,7 @@ class ReadyRequest:
 
 @dataclass(frozen=True, slots=True)
 class DestinationGone:
-    """Its flow or destination does not exist any more: the lane's open actions end (P12)."""
+    """The flow or destination was deleted: the lane's open actions end (P12)."""
 
     cause: Cause
 
@@ -77,7 +77,7 @@ type Built = ReadyRequest | TokenPending | Refused | ValidationFailed | CouldNot
 
 @dataclass(slots=True)
 class ReadContent:
-    """What the actions of one read are about."""
+    """The changes and events of the actions of one read."""
 
     changes: dict[int, Change | None]
     events: dict[int, EventConfig]
@@ -95,7 +95,7 @@ class _OpenConnection:
     masks: Masks = field(repr=False)
     client_secret: str = field(repr=False)
     bearing: dict[tuple[str, frozenset[str]], Masks] = field(default_factory=dict, repr=False)
-    """The masks with the access token that is sent today, and with the sealed texts of each header mapping."""
+    """The masks with the current access token and the sealed texts of each header mapping."""
 
     def masks_with(self, token: str, texts: frozenset[str]) -> Masks:
         """Made once for each token ("" for none) and header mapping. texts: values of its headers."""
@@ -130,9 +130,9 @@ class RequestBuilder:
         self._sealed: dict[int, _Sealed] = {}
 
     def content(self, db: Database, actions: Iterable[StoredAction]) -> ReadContent:
-        """The changes and events of actions that were just read, and the configuration that is in force after they were.
+        """The changes and events of actions that were just read. Also confirms the configuration, after the actions were read.
 
-        A lane that a saved fix made due is seen together with the fix: had its configuration been read before, the fix would be tried without.
+        So a lane that a saved fix made due is sent with that fix. Read before, the configuration could miss it.
         """
         wanted = list(actions)
         changes = {number: change for number, (change, _) in read_changes(db, sorted({a.change for a in wanted})).items()}
@@ -198,7 +198,7 @@ class RequestBuilder:
         return ReadyRequest(request, held.route, used, masks, bearer.generation if bearer else 0, rule)
 
     def _token_of(self, config: AccountConfig, id: int, held: _OpenConnection) -> Usable | TokenPending | Refused | None:
-        """The access token of an OAuth2 connection; None where it needs none."""
+        """The access token of an OAuth2 connection; None for other connections."""
         facts = config.connections[id]
         if facts.auth is not Auth.OAUTH2:
             return None
@@ -206,7 +206,7 @@ class RequestBuilder:
         return found or self.tokens.enrol(OAuthClient(config.id, id, facts, held.client_secret, held.route))
 
     def _destination(self, config: AccountConfig, stored: StoredAction, change: Change | None) -> _Today | CouldNotBegin | DestinationGone:
-        """The flow and destination as they are today, or why the action cannot begin (D5, D7); worked out once per version of the configuration."""
+        """The flow and destination of today, or why the action cannot begin (D5, D7); computed once per version of the configuration."""
         key = (stored.flow, stored.destination, stored.mode, None if change is None else int(change.facets))
         kept = self.view.beside(config.id)
         if key not in kept:

@@ -1,4 +1,4 @@
-"""What a worker's threads share: the lanes that are in its memory, and what has landed (docs/design/processes.md, section 3).
+"""What a worker's threads share: the lanes in memory, and those that are finished (docs/design/processes.md, section 3).
 
 The reading thread puts lanes in, the settling thread takes them out once they are committed, the sender's thread hands results
 over. Each structure has one writer per operation that is atomic in CPython (dict.setdefault, deque.append): no lock is held.
@@ -37,7 +37,7 @@ class TakenLane:
 
 @dataclass(slots=True)
 class FinishedLane:
-    """A lane that is to be settled: with an outcome (and the result that it was read from, where a request was made), without its flow (gone), or with nothing to send.
+    """A lane to settle: with an outcome (and the result, if a request was sent), without its flow (gone), or with nothing to send.
 
     cell: its place in the file of lanes in flight; began: monotonic seconds; used: the versions that the attempt used.
     """
@@ -52,7 +52,7 @@ class FinishedLane:
     ended: float = field(default_factory=time.monotonic)
     used: UsedVersions | None = None
     exchange: StoredExchange | None = None
-    """What is kept of it, once that is worked out."""
+    """What is stored of the attempt, once prepared."""
 
 
 class SharedLanes:
@@ -60,14 +60,14 @@ class SharedLanes:
 
     def __init__(self) -> None:
         self.lanes: dict[int, object] = {}
-        """By id; what is held is known by identity only."""
+        """By id; the value is only compared by identity."""
         self.left: dict[int, float] = {}
-        """When a lane left memory: one that did so after a read began is not taken from that read."""
+        """When each lane left memory. A lane that left after a read began is not taken from that read."""
         self.landed: deque[FinishedLane] = deque()
         self.returned: deque[tuple[int, Lesson]] = deque()
         self.released: deque[int] = deque()
         self.to_move: deque[tuple[int, int]] = deque()
-        """(account, destination) whose lanes may lie under another connection."""
+        """(account, destination) whose lanes may have to move to another connection."""
         self.wake_reader: Callable[[], object] = lambda: None
         """The worker's: the reading thread looks at once."""
         self.wake_completer = threading.Event()
@@ -79,12 +79,12 @@ class SharedLanes:
         return len(self.lanes)
 
     def hold(self, lane: int) -> bool:
-        """Takes a lane into memory, to send or to move it; False where it is there already."""
+        """Takes a lane into memory, to send or to move it. False if it is there already."""
         mark = object()
         return self.lanes.setdefault(lane, mark) is mark
 
     def land(self, landed: FinishedLane) -> None:
-        """From any thread: this is to be settled."""
+        """Hands a finished lane to the settling thread. From any thread."""
         self.landed.append(landed)
         if not self.wake_completer.is_set():
             self.wake_completer.set()

@@ -1,4 +1,4 @@
-"""Which connections have work: looked for in the queue, less often where a look is dear (docs/design/queue.md, section 4; D9)."""
+"""Finds the connections that have work. The longer a look takes, the less often it looks (docs/design/queue.md, section 4; D9)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from heliograph.store.database import Database
 from heliograph.store.queue.lanes import connections_with_work
 
 CHEAP = 0.001
-"""Seconds that a look may take and still be made before each read."""
+"""A look that takes at most so many seconds is made before each read."""
 LONGEST_REST = 0.05
-"""Seconds between two looks at most, else eight times as long as the one before took: a thousand connections that have work cost milliseconds, and those that are
-known to have more are read meanwhile."""
+"""Longest pause in seconds between two looks; usually eight times the time of the last look, which takes milliseconds with a thousand connections.
+Connections known to have more work are read meanwhile."""
 
 
 @dataclass(slots=True)
 class WorkFinder:
-    """What the last look found, without what was read dry since."""
+    """What the last look found, without the connections that have been emptied since."""
 
     found: list[int] = field(default_factory=list)
     _next: float = 0.0
 
     def look(self, db: Database, now: float, clock: int) -> bool:
-        """Looks, unless it is too early: then False, and there may be news. now: monotonic seconds; clock: the database's."""
+        """Looks for work. False if it is too early to look. now: monotonic seconds; clock: the database's."""
         if now < self._next:
             return False
         self.found = connections_with_work(db, clock)
@@ -33,5 +33,5 @@ class WorkFinder:
         return True
 
     def read(self, asked: Collection[int], answered: Collection[int]) -> None:
-        """Connections that were asked for lanes, and those that had some: the others' next work is for the next look to find."""
+        """Forgets connections that were read and had no lanes: the next look finds their next work."""
         self.found = [c for c in self.found if c in answered or c not in asked]

@@ -1,7 +1,7 @@
-"""Putting actions into their lanes: the one way for record(), runs judged again, replay, resend and sync now (docs/design/recording.md, steps 6-7).
+"""Puts actions into their lanes, for record(), reconsidered runs, replay, resend and sync now alike (docs/design/recording.md, steps 6-7).
 
-One row per lane is inserted or woken with its least rank, in the one order of all locks; connection and slot are set on
-creation only: afterwards only the slot's owner moves a lane.
+Each lane is inserted or woken once, with the least rank of its new actions, in the lock order of all lanes. A lane's connection and slot are set
+when it is created; afterwards only the owner of the slot moves it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One action to make. names: the action that a resend, sync now or replay repeats (D1)."""
+    """One action to create. names: the action that a resend, sync now or replay repeats (D1)."""
 
     account: int
     change: int
@@ -78,7 +78,10 @@ def orders_for(
 
 
 def enqueue(db: Database, orders: Sequence[Order], now: int, deltas: list[Delta]) -> list[int]:
-    """Makes the actions, in the caller's transaction; their ids in the order of `orders`. now: microseconds, from the database. What it adds to the figures goes to `deltas`."""
+    """Creates the actions in the caller's transaction and appends their figures to `deltas`. Returns their ids in the order of `orders`.
+
+    now: microseconds, by the database's clock.
+    """
     if not orders:
         return []
     lanes = _wake(db, orders)
@@ -124,7 +127,7 @@ _WOKEN = (
 
 
 def _wake(db: Database, orders: Sequence[Order]) -> dict[tuple[int, int], int]:
-    """(destination, subject) -> lane id, each lane made or woken once (a lane twice in one statement is an error)."""
+    """Creates or wakes each lane once, because a statement may not touch a lane twice: (destination, subject) -> lane id."""
     least: dict[tuple[int, int], Order] = {}
     for o in orders:
         key = (o.destination, o.subject)

@@ -52,7 +52,7 @@ class StoredAction:
 
 @dataclass(frozen=True, slots=True)
 class LaneWant:
-    """What to read of a connection. rank None: retries that are due. Positions above `floor` only."""
+    """What to read of a connection: positions above `floor`. rank None: retries that are due."""
 
     connection: int
     rank: Rank | None
@@ -105,7 +105,7 @@ def action_of(row: Row) -> StoredAction:
 
 
 def connections_with_work(db: Database, now: int) -> list[int]:
-    """Connections that have a lane to send, or a retry that is due: a loose scan over two indexes, whatever the backlog."""
+    """Connections that have a lane to send or a retry that is due. A loose index scan: the cost does not grow with the backlog."""
     found: set[int] = set()
     for state, extra in (
         (1, ""),
@@ -122,7 +122,7 @@ def connections_with_work(db: Database, now: int) -> list[int]:
 
 
 def read_lanes(db: Database, wants: Sequence[LaneWant], now: int) -> list[StoredLane]:
-    """Lanes to send, want by want, each in its order. No lock, no write."""
+    """Lanes to send, want by want, each in queue order. Takes no lock and writes nothing."""
     found: list[StoredLane] = []
     for rank in sorted({w.rank for w in wants if w.rank is not None}):
         found += _read_ready(db, [w for w in wants if w.rank == rank], rank)
@@ -192,13 +192,13 @@ def lock_lanes(db: Database, lanes: Iterable[int]) -> dict[int, StoredLane]:
 
 
 def unsettled(db: Database) -> int:
-    """How many lanes have something to send, in flight or waiting for its time."""
+    """How many lanes have something to send, in flight or waiting until it is due."""
     ((count,),) = db.all("SELECT count(*) FROM lane WHERE state <> 0")
     return int(count)
 
 
 def is_behind(db: Database, most: int) -> bool:
-    """Whether more than `most` lanes wait though nothing but the workers' own pace holds them up: what is paused, held or down does not count."""
+    """True if more than `most` lanes wait only because the workers are slow. Paused, throttled and unreachable connections do not count."""
     count, told = 0, states(db)
     for connection in connections_with_work(db, db.now()):
         if connection not in told:
@@ -213,7 +213,7 @@ def is_behind(db: Database, most: int) -> bool:
 
 
 def misplaced(db: Database, destination: int, connection: int, slots: Iterable[int], limit: int) -> list[StoredLane]:
-    """Lanes of a destination that lie under another connection than its own, in these slots."""
+    """Lanes of a destination, in these slots, that still belong to its former connection."""
     rows = db.all(
         f"SELECT {LANE_COLUMNS} FROM lane WHERE destination_id = :destination AND connection_id <> :connection AND {db.member('slot', 'slots')}"
         " ORDER BY subject_id LIMIT :limit",
@@ -223,7 +223,7 @@ def misplaced(db: Database, destination: int, connection: int, slots: Iterable[i
 
 
 def move(db: Database, lanes: Sequence[int], connection: int, slot: int) -> None:
-    """Puts lanes under another connection, at the end of its queue. Only their slot's owner does this, under lock and fence."""
+    """Moves lanes to another connection, to the end of its queue. Only the owner of their slot may call it, under lock and fence."""
     db.many(
         "UPDATE lane SET connection_id = :connection, slot = :slot, pos = :pos WHERE id = :lane",
         [

@@ -1,4 +1,4 @@
-"""Writing what became of lanes: the outcomes of attempts, and what a crash left (docs/design/queue.md, sections 5 and 10; D1-D8).
+"""Stores what became of lanes: the outcomes of attempts, and what a crash left behind (docs/design/queue.md, sections 5 and 10; D1-D8).
 
 Every function works in the caller's transaction. Lanes are locked before their actions are read, and the rules are those of
 `domain.delivery.lanes`: what is stored is what `choose` says.
@@ -23,7 +23,7 @@ from heliograph.store.queue.lanes import StoredAction, StoredLane, lock_lanes
 
 @dataclass(frozen=True, slots=True)
 class StoredExchange:
-    """What an attempt leaves beside its outcome. at: its beginning; took: microseconds; request and response: JSON, secrets masked."""
+    """What is kept of an attempt besides its outcome. at: when it began; took: microseconds; request and response: JSON with secrets masked."""
 
     at: int
     took: int
@@ -38,7 +38,7 @@ class StoredExchange:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One lane to store: what the rules said, its rows as they were under the lock, and the exchange of the attempt, if there was one."""
+    """One lane to store: the rules' result, the rows read under the lock, and the attempt's exchange if there was one."""
 
     settlement: Settlement
     lane: StoredLane
@@ -49,7 +49,7 @@ class Settled:
 
 
 def store(db: Database, settled: Sequence[Settled], now: int) -> None:
-    """Stores lanes, actions, attempts and figures, set by set. now: microseconds, drawn after the locks."""
+    """Stores lanes, actions, attempts and figures, one statement per table. now: microseconds, read after the locks were taken."""
     with db.together():
         _store_attempts(db, settled)
         _store_actions(db, settled, now)
@@ -176,7 +176,7 @@ def _store_lanes(db: Database, settled: Sequence[Settled]) -> None:
 
 
 def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
-    """What a batch adds. First attempts that were delivered are counted together: there are hundreds of them, in few kinds."""
+    """The figures of a batch. Delivered first attempts are counted together, because a batch holds hundreds of few kinds."""
     delivered: Counter[tuple[int, int, int, int, int, bool, int, ActionState]] = Counter()
     for s in settled:
         at = s.exchange.at if s.exchange else now
@@ -205,7 +205,10 @@ def _figures(settled: Sequence[Settled], now: int) -> Iterator[Delta]:
 
 
 def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
-    """(lane, version) of requests that left though their outcome may not be settled: monotone, so it needs no fence. Lanes are locked here, in order."""
+    """Raises the begun version of lanes whose requests left though their outcomes may not be settled. It only rises, so it needs no fence.
+
+    begun: (lane, version). Locks the lanes, in order.
+    """
     wanted: dict[int, int] = {}
     for lane, version in begun:
         wanted[lane] = max(version, wanted.get(lane, 0))
@@ -217,7 +220,7 @@ def raise_begun(db: Database, begun: Iterable[tuple[int, int]]) -> None:
 
 
 def unclean_end(db: Database, in_flight: Iterable[tuple[int, int]]) -> int:
-    """A worker died with these (lane, version) in flight: begun, and a mark each (D4). How many lanes that were."""
+    """Counts what a dead worker had in flight, (lane, version), as begun and gives each lane a mark (D4). Returns how many lanes."""
     wanted: dict[int, int] = {}
     for lane, version in in_flight:
         wanted[lane] = max(version, wanted.get(lane, 0))

@@ -1,5 +1,6 @@
-"""A fix makes due what it cures, and what was deleted ends what waited for it, stored (D7, P12, B7). In the caller's transaction, lanes locked
-before their actions are read; the rules are those of `domain.delivery.lanes`.
+"""Saving a fix reschedules the items it resolves (D7); deleting a flow, a destination or a person fails their pending items (P12, B7).
+
+Everything runs in the caller's transaction and locks lanes before it reads their actions. The rules are those of `domain.delivery.lanes`.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from heliograph.store.queue.outcomes import Settled, store
 from heliograph.store.queue.submissions import DoesOf, count_stuck
 
 CHUNK = 500
-"""Lanes per transaction where many are ended or made due."""
+"""Lanes per transaction when many items end."""
 
 
 def reschedule_connection(db: Database, account: int, connection: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """A connection was saved (D7): the Config items that wait on it for one of these causes are due at once. How many lanes were looked at.
+    """Makes the Config items due that wait on a saved connection for one of these causes (D7). Returns the number of lanes it looked at.
 
-    The saver holds the account's configuration exclusively. Lists of waiting Config items are short: the queue holds one per record.
+    The caller holds the account's configuration lock exclusively. The lists are short: the queue holds at most one Config item per record.
     """
     return _reschedule(db, "l.connection_id = :id", account, connection, causes, does_of)
 
 
 def reschedule_flow(db: Database, account: int, flow: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """A flow, or a mapping that it uses, was saved (D7): as `reschedule_connection`."""
+    """As `reschedule_connection`, after a flow or one of its mappings was saved (D7)."""
     return _reschedule(db, "a.flow_id = :id", account, flow, causes, does_of)
 
 
 def reschedule_account(db: Database, account: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """What holds for all of the account's connections was saved: as `reschedule_connection`, in one go, since all lanes of a transaction are locked in
-    one order (ARCHITECTURE.md, rule 4)."""
+    """As `reschedule_connection`, after something was saved that all connections of the account share. One call, because a transaction locks all its
+    lanes in one order (ARCHITECTURE.md, rule 4)."""
     return _reschedule(db, "l.account_id = :id", account, account, causes, does_of)
 
 
@@ -53,7 +54,7 @@ def _reschedule(db: Database, where: str, account: int, number: int, causes: fro
 
 
 def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
-    """A tag assignment or a flow was saved (D7): untagged runs that wait are judged again at once."""
+    """Reconsiders waiting untagged runs at once: a tag assignment or a flow was saved (D7). Returns how many."""
     return db.run(
         "UPDATE judgement SET due_at = :now WHERE account_id = :account AND queue < 3 AND due_at > :now AND cause = :cause"
         + ("" if flow is None else " AND flow_id = :flow"),
@@ -62,9 +63,9 @@ def reschedule_runs(db: Database, account: int, flow: int | None = None) -> int:
 
 
 def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> int:
-    """A flow was deleted (P12): its undelivered actions and stuck runs end as Failed. How many lanes of at most `limit`; 0: no more.
+    """Fails the undelivered actions and stuck runs of a deleted flow (P12), at most `limit` lanes. Returns how many lanes; 0: none are left.
 
-    What is left over is ended by the engine when it comes to be sent.
+    The engine fails the rest when their turn to be sent comes.
     """
     stuck = db.all(
         "UPDATE judgement SET queue = 3, due_at = NULL, cause = :cause, ended = :now WHERE account_id = :account AND flow_id = :flow AND queue < 3"
@@ -76,12 +77,12 @@ def end_flow(db: Database, account: int, flow: int, *, limit: int = CHUNK) -> in
 
 
 def end_destination(db: Database, account: int, destination: int, *, limit: int = CHUNK) -> int:
-    """A destination was removed (P12): as `end_flow`."""
+    """As `end_flow`, for a removed destination (P12)."""
     return _end(db, "destination_id = :id", account, destination, Cause.DESTINATION_REMOVED, limit)
 
 
 def end_registration(db: Database, account: int, registration: int, *, limit: int = CHUNK) -> int:
-    """A person is erased (B7): as `end_flow`."""
+    """As `end_flow`, for an erased person (B7)."""
     return _end(db, "registration_id = :id", account, registration, Cause.ERASED, limit)
 
 
@@ -105,7 +106,7 @@ def _for_lanes(db: Database, numbers: Sequence[int], rule: Callable[[StoredLane,
 
 
 def does_of(db: Database, account: int) -> DoesOf:
-    """What each destination of the account does; one that is gone updates."""
+    """What each destination of the account does (F8). A deleted one counts as one that updates."""
     rows = db.all("SELECT id, does FROM destination WHERE account_id = :account", {"account": account})
     known = {id: Does(does) for id, does in rows}
     return lambda id: known.get(id, Does.UPDATES)

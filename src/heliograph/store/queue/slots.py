@@ -15,7 +15,7 @@ FOREVER: Final = 2**62
 
 
 def renew(db: Database, me: str, lease: int) -> dict[int, int]:
-    """Renews what this worker still owns for `lease` microseconds: slot -> epoch. What is missing was lost."""
+    """Renews the slots that this worker still owns, for `lease` microseconds: slot -> epoch. A missing slot was lost."""
     now = db.now()
     rows = db.all(
         "UPDATE slot SET until = :until WHERE owner = :me AND until > :now RETURNING id, epoch",
@@ -25,7 +25,7 @@ def renew(db: Database, me: str, lease: int) -> dict[int, int]:
 
 
 def claim(db: Database, me: str, lease: int, count: int) -> dict[int, int]:
-    """Takes up to `count` slots that nobody owns any more: slot -> new epoch."""
+    """Claims up to `count` slots whose lease has run out: slot -> new epoch."""
     now = db.now()
     skip = " FOR UPDATE SKIP LOCKED" if db.vendor == "postgresql" else ""
     rows = db.all(
@@ -37,12 +37,12 @@ def claim(db: Database, me: str, lease: int, count: int) -> dict[int, int]:
 
 
 def take_all(db: Database, me: str) -> dict[int, int]:
-    """All slots, for good: SQLite's one owner, who holds the folder's lock."""
+    """Claims all slots for good: SQLite has one owner, which holds the folder's lock."""
     return dict(db.all("UPDATE slot SET owner = :me, epoch = epoch + 1, until = :until RETURNING id, epoch", {"me": me, "until": FOREVER}))
 
 
 def free(db: Database, slots: Mapping[int, int]) -> None:
-    """Gives slots back, where they are still ours by epoch."""
+    """Releases slots that are still ours by epoch."""
     db.many(
         "UPDATE slot SET owner = NULL, until = 0 WHERE id = :slot AND epoch = :epoch",
         [{"slot": slot, "epoch": epoch} for slot, epoch in sorted(slots.items())],
@@ -50,13 +50,13 @@ def free(db: Database, slots: Mapping[int, int]) -> None:
 
 
 def fence(db: Database, slots: Iterable[int]) -> dict[int, int]:
-    """The epochs of these slots, held still until the transaction ends."""
+    """The epochs of these slots, locked until the transaction ends."""
     share = " FOR SHARE" if db.vendor == "postgresql" else ""
     return dict(db.all(f"SELECT id, epoch FROM slot WHERE {db.member('id', 'slots')} ORDER BY id{share}", {"slots": sorted(set(slots))}))
 
 
 def report(db: Database, me: str, lease: int, said: str) -> int:
-    """Says that this worker is alive, and what it says of itself (JSON, for status); how many are alive."""
+    """Records that this worker is alive, with its status as JSON. Returns how many workers are alive."""
     now = db.now()
     db.run(
         "INSERT INTO worker (id, until, said) VALUES (:me, :until, :said)"
@@ -68,6 +68,6 @@ def report(db: Database, me: str, lease: int, said: str) -> int:
 
 
 def leave(db: Database, me: str) -> None:
-    """A worker that is gone: its slots are free at once, its row is deleted."""
+    """Removes a worker that has ended and frees its slots at once."""
     db.run("UPDATE slot SET owner = NULL, until = 0 WHERE owner = :me", {"me": me})
     db.run("DELETE FROM worker WHERE id = :me", {"me": me})

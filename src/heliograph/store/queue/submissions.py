@@ -58,7 +58,7 @@ def _after(stored: StoredLane, about: Sequence[StoredAction], settlement: Settle
 
 
 def submit_runs(db: Database, account: int, runs: Sequence[int]) -> dict[int, str]:
-    """Submit to Retry Queue, for runs without an action: judged again at once. run id -> "" or a sentence why not."""
+    """Submit to Retry Queue, for runs without an action: they are reconsidered at once. run id -> "" or a sentence why not."""
     rows = db.all(
         f"SELECT id, queue, category, cause, due_at, tries FROM judgement WHERE {db.member('id', 'ids')} AND +account_id = :account"
         f" ORDER BY id{db.for_update}",
