@@ -1,4 +1,4 @@
-"""What the guard would say to a URL, without sending anything (C6): for forms, Save & Test and the command line. The sender judges by the same functions."""
+"""Checks a URL against the guard without sending anything (C6): for forms, Save & Test and the command line. The sender checks alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CheckedAddress:
 
 
 def check_url(url: str, policy: Policy, look_up: Lookup = look_up) -> CheckedAddress:
-    """Reads, looks up and judges. Blocks for as long as the look-up takes, so not for the sender's thread."""
+    """Parses the URL, looks its name up and checks the addresses. Blocks during the look-up, so never call it on the sender's thread."""
     try:
         target = read_target(url)
     except InvalidTarget as error:

@@ -1,7 +1,7 @@
 """Which addresses an outgoing request may reach (C6).
 
 `allow()` looks at an address that is about to be connected to, or that a reused connection is connected to; never at a name. It is pure. An IPv6 address may carry an IPv4 one (mapped, NAT64, 6to4, Teredo ...): what it carries is
-judged too, so a wrapper opens nothing. `is_global` of ipaddress alone is not enough, and differs between Python versions: the tables below say it themselves, and `is_global` stays as a second net.
+checked too, so a wrapper opens nothing. `is_global` of ipaddress alone is not enough, and differs between Python versions: the tables below say it themselves, and `is_global` stays as a second net.
 
 What the operator allowed is a `Policy`: networks (for one account and for all, joined by the caller) and exact address:port pairs. An allowed network opens everything in it but two things that have to be named exactly:
 the addresses where cloud platforms hand out their machines' credentials, and nothing opens multicast.
@@ -123,7 +123,7 @@ def _special(address: IPAddress) -> str | None:
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return "outside of the public IPv6 range (2000::/3)"
     if isinstance(address, IPv6Address) and address in _SIX_TO_FOUR:
-        return None  # judged by the address it carries
+        return None  # the address it carries decides
     return None if address.is_global else "a special-purpose address"
 
 

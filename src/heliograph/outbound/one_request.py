@@ -1,4 +1,4 @@
-"""One request and its answer, for a caller that waits: tests of connections, access tokens, alerts. Judged and bounded as every other request."""
+"""One request and its answer, for a caller that waits: connection tests, access tokens, alerts. Guard and limits apply as always."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GRACE: Final = 5.0
 
 
 def ask(sender: Sender, request: Request, route: Route) -> Result:
-    """Sends the request and waits for what becomes of it, at most as long as the route allows. Not for the sender's own thread."""
+    """Sends the request and waits for its result, at most as long as the route allows. Not for the sender's own thread."""
     results: queue.SimpleQueue[Result] = queue.SimpleQueue()
     try:
         sender.start(request, route, results.put)

@@ -1,8 +1,8 @@
 """The operator's proxy for outgoing requests (C6).
 
-A proxy hides where a request really goes. So the name is looked up and judged here, and the proxy is asked (CONNECT) for the address that was
-judged, never for the name: it cannot be led elsewhere. TLS is with the target, through the proxy. What the operator allowed beyond public
-addresses lies in the operator's own network and is reached without the proxy.
+A proxy hides where a request really goes. So the name is looked up and checked here, and the proxy is asked (CONNECT) for the checked
+address, never for the name: it cannot be led elsewhere. TLS runs through the proxy to the target. Addresses that the operator allowed
+beyond public ones lie in the operator's own network and are reached without the proxy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ProxyError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy that takes CONNECT. user, password: for it alone, no target sees them."""
+    """An HTTP proxy that takes CONNECT. user, password: sent to the proxy only."""
 
     target: Target
     user: str = field(default="", repr=False)
@@ -45,7 +45,7 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """One request's way through the proxy. literals: the proxy's own addresses; asked_for: the judged one that it is asked for."""
+    """One request's way through the proxy. literals: the proxy's own addresses; asked_for: the checked address that it is asked for."""
 
     proxy: Proxy
     literals: tuple[str, ...]
@@ -62,7 +62,7 @@ class Via:
 
 
 def refused(status: int, target: Target) -> str:
-    """What a proxy's answer to CONNECT means, as a sentence."""
+    """The meaning of a proxy's answer to CONNECT, as a sentence."""
     match status:
         case 407:
             return f"{NAMED.capitalize()} asks for other credentials (407)."

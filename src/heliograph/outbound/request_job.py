@@ -14,7 +14,7 @@ type OnResult = Callable[[Result], None]
 
 @dataclass(eq=False, slots=True)
 class RequestJob:
-    """A request from start() to done()."""
+    """A request from `Sender.start()` until its result is handed back."""
 
     request: Request
     route: Route
@@ -27,4 +27,4 @@ class RequestJob:
     waiting: bool = False
     """For its name, or the proxy's."""
     asked_of_proxy: str = ""
-    """The judged address that the proxy is to be asked for."""
+    """The checked address to ask the proxy for."""

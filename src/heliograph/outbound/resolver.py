@@ -1,11 +1,11 @@
-"""Names to addresses, so that one dead name stalls nobody else (D9).
+"""Resolves names to addresses, so that one dead name delays nobody else (D9).
 
-libcurl's own resolver is one pool for everybody: ten dead names made a healthy look-up wait a second. Here
+libcurl's own resolver is one pool for all: ten dead names made a healthy look-up wait a second. Here
 
-- an answer is kept for half a minute, and while it is asked for it is renewed in the background: a target that is in use never waits;
-- a failure is kept for a few seconds, so that a queue of requests to a dead name asks once;
-- one connection has a bounded number of look-ups under way; the others of it wait, nobody else's do;
-- names that were slow before share a quarter of the threads: the rest is always free for those that are not.
+- an answer is cached for half a minute and renewed in the background while it is in use, so a target in use never waits;
+- a failure is cached for a few seconds, so a queue of requests to a dead name looks it up once;
+- a connection has a bounded number of look-ups at a time; only its own others wait;
+- names that were slow before share a quarter of the threads; the rest stays free for others.
 
 The system's resolver cannot be interrupted. Its threads are daemons: a stop waits for none of them.
 """

@@ -1,4 +1,4 @@
-"""What is kept per route between requests: idle handles, and what was judged for its policy. `allow()` is pure, so an answer stands as long as the route."""
+"""Caches idle handles and the guard's verdicts per route. `guard.allow` is pure, so a verdict is valid as long as the route."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_JUDGED: Final = 256
 
 @dataclass(eq=False, slots=True)
 class RouteCache[Handle]:
-    """What is kept for one route; Handle: libcurl's handles as their owner holds them. Lives on the sender's thread."""
+    """The cache of one route, used on the sender's thread only. Handle: a libcurl handle as its owner holds it."""
 
     route: Route
     handles: list[Handle] = field(default_factory=list)

@@ -1,9 +1,9 @@
 """Sends requests: libcurl's multi interface on a thread of its own (C6, D9).
 
-    start()  from any thread -> inbox -> read URL, headers -> addresses (resolver's threads) -> judged -> libcurl -> done(result), on the sender's thread
+    start()  from any thread -> inbox -> read URL, headers -> addresses (resolver's threads) -> guard -> libcurl -> done(result), on the sender's thread
 
-`done` has to be quick and must not raise: an error in it ends the sender, which calls `on_crash` (a sender that is half alive would be worse).
-How many requests a connection may have under way is its caller's business; here nothing waits for anything but its own target.
+`done` must be quick and must not raise: an error in it ends the sender, which calls `on_crash`. A sender that is half alive would be worse.
+Callers limit the requests of a connection; here each request waits for nothing but its own target.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Sender:
 
     @property
     def opened(self) -> int:
-        """Requests that libcurl is under way with, roughly."""
+        """Requests that libcurl has in flight, roughly."""
         return len(self._open)
 
     @property
@@ -284,7 +284,7 @@ class Sender:
         self._send(job, target, route_cache, entry)
 
     def _by_proxy(self, job: RequestJob, answer: Resolution) -> None:
-        """answer: the proxy's own addresses; they are the operator's business and judged by nobody."""
+        """answer: the proxy's own addresses. They are the operator's choice, so the guard does not check them."""
         assert self._proxy is not None
         assert job.target is not None
         if isinstance(answer, NoAddress):
@@ -324,7 +324,7 @@ class Sender:
         job.done(Failure(cause, message, left=False, timings=Timings(name=job.name_took, total=time.monotonic() - job.began)))
 
     def _hand_back(self) -> None:
-        """Takes out what libcurl has ended, and says so."""
+        """Takes finished transfers out of libcurl and hands back their results."""
         left = 1
         while left:
             left, ended, failed = self._multi.info_read()
@@ -360,7 +360,7 @@ class Sender:
     # The end.
 
     def _cut(self) -> None:
-        """Ends what is open. The resolver first, so that no answer comes in any more."""
+        """Cuts off what is open. Closes the resolver first, so that no more answers arrive."""
         self._resolver.close()
         self._take_in_nothing()
         for transfer, job in list(self._open.values()):

@@ -1,7 +1,8 @@
-"""Whether a kept connection is still good, asked at the last moment before a request is written to it.
+"""Checks whether a kept connection is still open, right before a request is written to it.
 
-libcurl looks for dead connections only once a second. A request written to one that the target has closed would end as "closed without an answer", and nobody could say whether it had left. Here it is found before a byte
-is written, so it is sent over a fresh connection instead. What remains is a close that is on its way at that very moment.
+libcurl looks for dead connections only once a second. A request written to a closed one would end as "closed without an answer", and
+nobody could say whether it had left. This check finds the dead connection before a byte is written, so the request goes over a fresh
+one. Only a close that arrives at that very moment is missed.
 """
 
 from __future__ import annotations

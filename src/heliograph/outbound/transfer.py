@@ -33,7 +33,7 @@ NOWHERE: Final = Target("http", "", 80, literal=False, rest="/")
 
 
 class Transfer:
-    """A handle, set up for one route, under way with one request at a time."""
+    """A handle, set up for one route, that carries one request at a time."""
 
     def __init__(self, kept: KeptConnections) -> None:
         self.curl = pycurl.Curl()
@@ -119,7 +119,7 @@ class Transfer:
     def prepare(
         self, request: Request, target: Target, entry: str, lines: list[str | bytes], now: float, deadline: float, via: Via | None = None
     ) -> None:
-        """What differs per request. `entry`: the judged addresses (with `via`: the proxy's), handed over so that libcurl looks nothing up.
+        """What differs per request. `entry`: the checked addresses (with `via`: the proxy's), handed over so that libcurl looks nothing up.
         `deadline`: when the total timeout ends, on the monotonic clock; `now` is its present.
 
         Raises pycurl.error, ValueError or TypeError where libcurl does not take a value.
@@ -192,7 +192,7 @@ class Transfer:
     # libcurl's callbacks. None of them may raise: pycurl would print a traceback and go on as if they had refused.
 
     def _open_socket(self, _purpose: int, address: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
-        """Judges every address before it is connected to, however the URL was written and whatever the name led to."""
+        """Checks every address right before it is connected to, however the URL was written and whatever the name resolved to."""
         family, kind, protocol, peer = address
         self._close_opened()
         if not self._judge(peer[0], peer[1]):
@@ -213,7 +213,9 @@ class Transfer:
         return pycurl.SOCKOPT_OK
 
     def _about_to_send(self, peer: str, local: str, port: int, local_port: int) -> int:
-        """The last stop before the first byte: a reused connection was judged for another account, or is dead. Also the moment from which the request counts as left.
+        """The last check before the first byte: a reused connection may be dead, or have been checked for another account.
+
+        From here on the request counts as left.
 
         libcurl sends a request again when a kept connection closes without an answer; that would be two requests in one attempt, so it is refused.
         """
@@ -263,7 +265,7 @@ class Transfer:
 
     def _judge(self, address: str, port: int) -> bool:
         assert self.route_cache is not None
-        if self._via is not None:  # its target was judged, and libcurl keeps connections by the address that the proxy was asked for
+        if self._via is not None:  # its target was checked, and libcurl keeps connections by the address that the proxy was asked for
             return self._via.is_proxy(address, port)
         verdict = self.route_cache.allow(address, port, plain=self._target.scheme == "http")
         if not verdict.allowed:

@@ -1,7 +1,7 @@
-"""record() for those who own their connection: transactions that adapt when the database refuses (docs/design/recording.md, section 5).
+"""record() in transactions of its own, for callers that own their connection (docs/design/recording.md, section 5).
 
-A batch that an item spoils is halved, so that one bad item never fails its neighbours; what another transaction spoils (deadlock,
-serialisation) is tried again whole; items are never run one by one, since 200 fsyncs for one bad item would be an attack.
+A batch with a bad item is halved, so that the item never fails its neighbours. A batch that another transaction broke (deadlock,
+serialisation) is tried again whole. Items are not run one by one: 200 fsyncs for one bad item would invite an attack.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _halved(
 def _without(
     held: set[tuple[int, str | None]], db: Database, items: Sequence[RecordItem], source: ConfigSource, endpoint: str, key_wait_ms: int
 ) -> list[ItemAnswer]:
-    """Items whose keys others hold are answered "running" (I3), the rest is recorded."""
+    """Answers "running" for items whose keys others hold (I3), and records the rest."""
     rest = [item for item in items if (item.account, item.key) not in held]
     answers = iter(record_batch(db, rest, source, endpoint=endpoint, key_wait_ms=key_wait_ms))
     return [ItemAnswer(ItemOutcome.RUNNING) if (item.account, item.key) in held else next(answers) for item in items]

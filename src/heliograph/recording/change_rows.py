@@ -1,4 +1,4 @@
-"""Writing what was decided: changes, their content, runs, stuck runs, actions and figures (docs/design/recording.md, steps 5-7)."""
+"""Writes decided changes with their content, runs, stuck runs, actions and figures (docs/design/recording.md, steps 5-7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from heliograph.store.queue.figures import put_deltas
 
 @dataclass(slots=True)
 class Recorded:
-    """A change and what it was judged by. `registration` and `serial` are None for an event's change."""
+    """A change, the configuration that decided it, and the decisions. `registration` and `serial` are None for an event's change."""
 
     change: Change
     account: AccountConfig
@@ -37,14 +37,14 @@ class Recorded:
     mode: int = 1
 
     def decide(self) -> None:
-        """Decides, purely."""
+        """Decides which flows take the change. Reads nothing and writes nothing."""
         mode = mode_of(self.change, self.account, self.event)
         self.decisions = decide(self.change, self.account, self.event, mode=mode)
         self.mode = mode_code(mode)
 
 
 def write_changes(db: Database, recorded: Sequence[Recorded], now: int) -> None:
-    """Stores judged changes with everything that follows from them. now: microseconds."""
+    """Stores decided changes with everything that follows from them. now: microseconds."""
     if not recorded:
         return
     db.many(_CHANGE, [_change_row(r) for r in recorded])

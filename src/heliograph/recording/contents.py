@@ -19,7 +19,7 @@ _any = msgspec.json.Decoder()
 
 
 class After(msgspec.Struct, omit_defaults=True):
-    """The after-state of a change: a registration's, with the session's beside it, or an event's body."""
+    """The state after a change: of a registration, with that of the session, or the body of an event."""
 
     registration: RegistrationState | None = None
     session: SessionState | None = None
@@ -40,7 +40,7 @@ def read_state(text: str) -> RegistrationState:
 
 
 def write_after(change: Change, state: str = "") -> str:
-    """The after-state of a change as JSON. state: its registration's as `write_state` wrote it, where that is known."""
+    """The after-state of a change as JSON. state: its registration's as `write_state` wrote it, if known."""
     if not state:
         event = event_body(change.event_state) if change.event_state else None
         return _json.encode(After(change.registration, change.session, event)).decode()
@@ -59,7 +59,7 @@ FROM_CHANGE = "change c LEFT JOIN change_content x ON x.change_id = c.id AND x.a
 
 
 def read_change(row: Sequence[Any]) -> Change | None:
-    """A change from a row of CHANGE_COLUMNS; None where retention or an erasure took its content (X6)."""
+    """A change from a row of CHANGE_COLUMNS; None if retention or an erasure has deleted its content (X6)."""
     id, kind, subject, version, facets, at, by, quiet, after, before = row[:10]
     if not after:
         return None

@@ -1,7 +1,7 @@
 """Recording a change of an event (P2, P10): the only writer of events.
 
-An event is configuration and a subject at once: its saver holds the event's configuration exclusively and the account's shared
-(`store.configuration.lock_exclusive`), and both the new version and the change are in this one transaction.
+An event is both configuration and a subject. So its saver holds the event's configuration lock exclusively and the account's shared
+(`store.configuration.lock_exclusive`), and writes the new version and the change in one transaction.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class EventCodeTaken(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """What became of it. change: None where nothing differed."""
+    """The saved event. change: None if nothing differed."""
 
     event: int
     created: bool
@@ -86,7 +86,7 @@ def _create(db: Database, account: int, state: EventState, now: int) -> EventCon
 
 
 def _load(db: Database, account: int, event: int) -> EventConfig:
-    """The event as it is, under its row's lock. Raises KeyError where the account has none of this id."""
+    """The event as it is, under its row's lock. Raises KeyError if the account has no such event."""
     found = db.all("SELECT account_id FROM event WHERE id = :id" + db.for_update, {"id": event})
     if not found or found[0][0] != account:
         raise KeyError(event)

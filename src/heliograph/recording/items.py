@@ -22,7 +22,7 @@ class RecordItem:
     """One registration document on its way in (I2).
 
     account: its id, from the sender's token or session. by: who saves it (`user:7`, `token:3`, `import:12`). key: the
-    Idempotency-Key (I3). quiet: recorded without being judged (P9). expected: the version that a form showed; a newer one is a
+    Idempotency-Key (I3). quiet: no flow looks at it (P9). expected: the version that a form showed; a newer one is a
     Conflict. `prepared` is filled by `prepare()` so that the transaction itself has little to do.
     """
 
@@ -39,14 +39,14 @@ class RecordItem:
 
     @property
     def address(self) -> tuple[str, str]:
-        """(event code, registration code), as the document names them. Raises Refused."""
+        """(event code, registration code), as the document names them. Raises DocumentRefused."""
         if self._address is None:
             self._address = address(self.document)
         return self._address
 
     @property
     def request_hash(self) -> str:
-        """What a repeated key is compared by: the same key with another document is refused. Raises ValueError, RecursionError for what is no JSON."""
+        """The document's hash: a key repeated with another document is refused. Raises ValueError or RecursionError if it is not JSON."""
         if not self._hash:
             self._hash = hashlib.sha256(_json.encode(self.document)).hexdigest()
         return self._hash
@@ -66,7 +66,7 @@ class RecordItem:
 
 @dataclass(frozen=True, slots=True)
 class PreparedItem:
-    """A document resolved against the configuration of these versions; problems instead of an upsert where it is refused."""
+    """A document resolved against these versions of the configuration; problems instead of an upsert if it is refused."""
 
     account_version: int
     event_version: int
@@ -114,5 +114,5 @@ def write_answer(answer: ItemAnswer) -> str:
 
 
 def read_answer(text: str) -> ItemAnswer:
-    """The answer that a key got before."""
+    """The answer that was stored under a key."""
     return _answers.decode(text)

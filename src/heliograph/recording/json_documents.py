@@ -1,6 +1,6 @@
-"""One registration document out of JSON: how much it may hold, before anything of it is looked up (rule I5).
+"""Reads one registration document from JSON and limits its size before anything of it is looked up (rule I5).
 
-Both doors and the import of NDJSON read documents here, on their own threads; so the recording thread sees none that could keep it long.
+Both doors and the NDJSON import read documents here, on their own threads, so none can block the recording thread for long.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class NoDocument(HeliographError):
 
 
 def read_document(data: bytes) -> dict[str, Any]:
-    """The document. Raises NoDocument, or Refused with the field: for too many values, depth, a name that is there twice, NUL and half characters."""
+    """The document. Raises NoDocument, or DocumentRefused with the field: too many values, too deep, a name twice, NUL, lone surrogates."""
     if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
         raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
     if len(data) > _LONG and _has_a_long_number(data):
@@ -63,7 +63,7 @@ def read_document(data: bytes) -> dict[str, Any]:
 
 
 def _has_too_many_values(data: bytes) -> bool:
-    """Counts outside of texts and without decoding: a megabyte of empty objects would cost more to read than it is worth."""
+    """Counts values outside texts without decoding, because a megabyte of empty objects is expensive to decode."""
     outside = _outside_of_texts(data)
     return outside is None or sum(map(outside.count, _SIGNS)) > MOST_VALUES
 
@@ -108,7 +108,7 @@ class _Twice(Exception):
 
 
 def _look_for_flaws(data: bytes) -> None:
-    """Reads it once more, slowly. Raises Refused; nothing for what is no JSON at all."""
+    """Reads the document again, slowly, to find the flaw. Raises DocumentRefused; nothing for what is not JSON."""
     twice: list[str] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _refused(field: str, reason: str) -> DocumentRefused:
 
 
 def _flaw(value: object, level: int) -> tuple[str, str] | None:
-    """What no database takes, with its place: NUL, half characters, depth. The place is put together for a flaw alone: each name may be long."""
+    """What no database takes, with its place: NUL, lone surrogates, depth. The place is built only for a flaw: names may be long."""
     if isinstance(value, str):
         if "\0" in value:
             return "", "contains a NUL character."

@@ -2,9 +2,8 @@
 
     idempotency → configuration → rows exist → rows locked → diff and decide → changes, runs, actions, figures
 
-All of it in the caller's one transaction, on the caller's connection: a page saves a registration and its audit line together.
-What is refused is refused before a row is made. Nothing else writes registrations or session registrations; events have
-`recording.events`.
+It runs in the caller's transaction, so a page saves a registration and its audit line together. An item is refused before any row is
+written. Nothing else writes registrations or session registrations; `recording.events` writes events.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ MOST_WRITTEN: Final = 4 * 1024 * 1024
 def record(
     db: Database, items: Sequence[RecordItem], source: ConfigSource, *, endpoint: str = "", key_wait_ms: int = 0
 ) -> list[ItemAnswer]:
-    """Records registration documents in the caller's transaction; an answer each, in order.
+    """Records registration documents in the caller's transaction. Returns an answer each, in order.
 
     key_wait_ms: how long a key that another transaction holds is waited for (PostgreSQL; 0: as long as it holds it).
-    Raises nothing for a bad item: it is refused in its answer. What the database raises is the caller's to roll back
-    (`recording.batches` does that for those who own their connection).
+    Raises nothing for a bad item: its answer refuses it. After a database error the caller rolls back (`recording.batches` does that for
+    callers that own their connection).
     """
     answers: list[ItemAnswer | None] = [None] * len(items)
     now = db.now()
@@ -74,7 +73,7 @@ def record(
 def _claim(
     db: Database, items: Sequence[RecordItem], endpoint: str, now: int, key_wait_ms: int, answers: list[ItemAnswer | None]
 ) -> tuple[dict[Key, int], dict[int, int]]:
-    """Step 0. Keys that are ours with their item, and items that repeat a key of this batch with the item that has it first."""
+    """Step 0: claims the keys. Returns our keys with their items, and items that repeat a key of this batch with the first such item."""
     first: dict[Key, int] = {}
     twins: dict[int, int] = {}
     for i, item in enumerate(items):
@@ -106,7 +105,7 @@ def _answer_twins(
     twins: Mapping[int, int],
     answers: list[ItemAnswer | None],
 ) -> None:
-    """Items that repeated a key of their own batch. What was refused is not remembered (I3), so another document after it has its turn."""
+    """Answers items that repeated a key of their batch. A refusal is not remembered (I3), so the next document with the key is recorded."""
     turns = []
     for i, first in twins.items():
         said = answers[first]
@@ -123,7 +122,7 @@ def _answer_twins(
 
 @dataclass(slots=True)
 class _Subject:
-    """A locked registration with its state as this batch leaves it: two changes of one registration see each other."""
+    """A locked registration with its state so far in this batch, so that a second change of it sees the first."""
 
     row: RegistrationRow
     state: RegistrationState | None
@@ -134,7 +133,7 @@ class _Subject:
 
 @dataclass(slots=True)
 class _Batch:
-    """Steps 1 to 7 for items that are to be recorded."""
+    """Steps 1 to 7, for the items to record."""
 
     db: Database
     source: ConfigSource
@@ -220,7 +219,7 @@ class _Batch:
     def _lock_sessions(
         self, prepared: Sequence[tuple[int, RecordItem, PreparedItem]], subjects: Mapping[tuple[int, str], _Subject]
     ) -> None:
-        """Session registrations are locked by their registration's row. Ids for those that may be made are drawn at once."""
+        """Reads session registrations; the lock of their registration covers them. Draws ids for all that may be created."""
         named = {(subjects[p.event, p.code].row.id, session) for _, _, p in prepared if p.upsert for session in p.upsert.sessions}
         if named:
             self.sessions = registrations.session_rows(self.db, sorted({registration for registration, _ in named}))
@@ -329,7 +328,7 @@ def _too_much(text: str, sessions: int) -> DocumentProblem | None:
 
 
 def prepare(item: RecordItem, code: str, account: AccountConfig, event: EventConfig) -> PreparedItem:
-    """Resolves an item's document, or takes what was prepared against the same versions before the transaction."""
+    """Resolves an item's document, or reuses what was resolved before the transaction if the versions are the same."""
     known = item.prepared
     if known is not None and (known.account_version, known.event_version, known.event) == (account.version, event.version, event.id):
         return known

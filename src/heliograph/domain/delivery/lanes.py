@@ -216,7 +216,7 @@ def submit(does: Does, lane: Lane, actions: Iterable[OpenAction], item: int, now
 
 
 def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now: int) -> Settlement:
-    """Fails what is open: its flow was deleted, its destination removed (P12) or the person erased (B7). A request in flight may still arrive."""
+    """Fails open actions: flow deleted, destination removed (P12) or person erased (B7). A request in flight may still arrive."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
 

@@ -158,7 +158,10 @@ class ValidationFailed:
 
 @dataclass(frozen=True, slots=True)
 class CouldNotBegin:
-    """The flow is inactive, incomplete or in another mode, or its connection or mapping is gone. It is looked at again later and uses up no try (D5)."""
+    """Its flow is inactive, incomplete or in another mode, or its connection or mapping is gone (D5).
+
+    It is looked at again later and uses up no try.
+    """
 
     cause: Cause
     message: str

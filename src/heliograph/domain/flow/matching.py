@@ -1,9 +1,9 @@
 """Whether a flow acts on a change, and why or why not (guide: Activate for; F3, F5, F7, F9).
 
-A change passes five gates in order: what is watched, active and complete, mode, filters, activation. `decide` asks only the
-flows that an index by facet, mode, event and status offers and stops at the first gate that says no; `explain` runs the same gates and keeps each answer.
-A change that a gate before activation stops is *filtered*: it is stored nowhere. At activation it is triggered, or not triggered
-with a reason.
+A change passes five gates in order: what is watched, active and complete, mode, filters, activation. `decide` finds candidate flows in an
+index by facet, mode, event and status, and stops at the first gate that says no. `explain` runs the same gates and keeps each answer.
+A change that stops before activation is *filtered*, and no run is stored. At activation the flow is triggered, or not triggered with a
+reason.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from heliograph.domain.setup.tags import StandardProperty
 
 
 class FlowVerdict(StrEnum):
-    """What became of a change at a flow: its run."""
+    """The result of a run."""
 
     FILTERED = "filtered"
     NOT_TRIGGERED = "not_triggered"
@@ -88,7 +88,7 @@ class Explanation:
 
 
 def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
-    """F3: Live = the event is not in Planning or Testing, and the registration is not Test. Judged on the state after the change."""
+    """F3: Live = the event is not in Planning or Testing, and the registration is not Test. The state after the change counts."""
     status = (change.event_state or event.state).status
     if account.is_test_event(status) or (change.registration is not None and change.registration.is_test):
         return Mode.TEST
@@ -96,7 +96,7 @@ def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
 
 
 def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: Mode | None = None) -> list[FlowDecision]:
-    """The runs of a change, in the order of the flows' ids: only flows that take it (F6: a filtered run is not stored). mode: of the change, where it is known."""
+    """The decisions on a change, by flow id; none of flows that filter it (F6: they store no run). mode: the change's, if known."""
     if not change.is_judged:
         return []
     out = []
@@ -117,7 +117,7 @@ def decide(change: Change, account: AccountConfig, event: EventConfig, *, mode: 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A flow that may take a change. rows: filters that are still to be asked; decision: what follows where they pass, None = to be worked out."""
+    """A flow that may take a change. rows: filters still to check; decision: the result if they pass, None = not known yet."""
 
     flow: Flow
     rows: tuple[FilterRow, ...]
@@ -125,7 +125,7 @@ class _Candidate:
 
 
 def _candidates(change: Change, account: AccountConfig, event: EventConfig, mode: Mode) -> Sequence[_Candidate]:
-    """The flows that may take a change, found by its facets, its mode, its event and its statuses: 500 flows of which 5 match cost what 5 do.
+    """The flows that may take a change, indexed by facets, mode, event and statuses: 500 flows of which 5 match cost what 5 flows do.
 
     The answers of the event's filters and the statuses' tags are the same for all changes of one event and status, so they are cached per event.
     """
@@ -257,7 +257,7 @@ def _activation(flow: Flow, change: Change, account: AccountConfig, event: Event
 
 
 def _reason(answers: set[_Answer]) -> Reason | None:
-    """F7: a status without any tag is curable whatever else is said; an untagged property only where no other list says no."""
+    """F7: a status without any tag can always be fixed, an untagged property only if no other list says no."""
     if _Answer.UNTAGGED in answers:
         return Reason.UNTAGGED
     if _Answer.NO in answers:

@@ -1,11 +1,11 @@
-"""The batch writer: what many senders post at once is recorded in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
+"""The batch writer records documents of many senders in few transactions (ARCHITECTURE.md, rule 8; I3, O7).
 
     submit() from any thread → queue, bounded → one thread: takes what has arrived, resolves it, records it, commits → done()
 
-Batches are small when idle and large when loaded: while one commits, the next gathers. Senders that wait for their answers send again once they have
-them, all at about the same time; so after a batch of several the next one waits for as many, but no longer than GATHER.
-`done` is called after the commit. A database that fails, or whose answer to a COMMIT is lost, makes its batch UNAVAILABLE; an error
-of our own in one document is looked for by halves, so that it does not spoil its neighbours.
+Batches are small when idle and large under load: while one commits, the next gathers. Senders that waited for their answers send again at
+about the same time, so after a batch of several the next one waits for as many, but no longer than GATHER.
+`done` is called after the commit. If the database fails, or the answer to a COMMIT is lost, the batch is UNAVAILABLE. After an
+error of our own the batch is halved until the guilty document is alone, so that it does not fail its neighbours.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class BatchWriter:
             self._close()
 
     def _take(self) -> list[_Submission]:
-        """What has arrived, at least one; empty at the end."""
+        """Waits for submissions and takes what has arrived; empty when the writer stops."""
         first = self._queue.get()
         if first is None:
             return []
@@ -223,7 +223,7 @@ class BatchWriter:
             return [Mishap.UNAVAILABLE] * len(items)
 
     def _resolve(self, items: Sequence[RecordItem]) -> None:
-        """Before the gate. What goes wrong with one goes wrong again where it is looked for by halves."""
+        """Resolves documents before the write gate is taken. Errors are ignored here: they come up again when the document is recorded."""
         assert self._ahead is not None
         try:
             self._ahead.prepare(items)
@@ -254,7 +254,7 @@ class BatchWriter:
         return self._db
 
     def _trouble(self, error: BaseException) -> None:
-        """The next batch begins on a new connection: whatever state this one is in, nothing of it is kept."""
+        """Drops the connection, whatever state it is in. The next batch begins on a new one."""
         now = time.monotonic()
         if now - self._warned > 5.0:
             self._warned = now
@@ -280,7 +280,7 @@ class BatchWriter:
 
 
 class _Ahead:
-    """Resolves documents before the transaction, by the configuration of a moment ago; record() does it again where that has changed."""
+    """Resolves documents before the transaction, with the newest known configuration. record() resolves again if that has changed."""
 
     def __init__(self, db: Database, source: ConfigSource) -> None:
         self._db, self.source = db, source

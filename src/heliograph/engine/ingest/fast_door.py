@@ -37,9 +37,9 @@ GRACE: Final = 8
 MOST_CONNECTIONS: Final = 2_000
 IDLE: Final = 30
 WINDOW: Final = 2
-"""Chunks of one request that are under way at one time."""
+"""Per-request limit on chunks in flight."""
 ROOM: Final = 8
-"""Chunks of one account: what waits is not read yet. Documents of sixty requests, read at once, would leave the processor's caches before they are recorded."""
+"""Per-account limit on chunks in flight. Reading further ahead would evict the documents from the CPU cache before they are recorded."""
 ROOM_WITHIN: Final = 5.0
 """Seconds that a request waits for its first chunk's room, until it is refused as WriterBusy."""
 
@@ -237,7 +237,7 @@ class Edge:
 
 
 async def _enter(room: asyncio.Semaphore, *, patient: bool) -> bool:
-    """Waits for a place; False where there is none in time. patient: its request is under way already, so it waits for as long as it takes."""
+    """Waits for room; False if there is none in time. patient: its answer has begun, so it waits without a limit."""
     try:
         async with asyncio.timeout(ROOM_WITHIN if room.locked() and not patient else None):
             await room.acquire()
@@ -252,7 +252,7 @@ def _give_up(future: asyncio.Future[Sequence[BatchResult]], count: int) -> None:
 
 
 async def _drain(receive: Receive) -> None:
-    """Lets a little more of a body come that is too large: a sender that is cut off while it writes may never read why."""
+    """Reads a little more of a body that is too large: a sender that is cut off while it writes may never read the answer."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):
             for _ in range(64):

@@ -96,7 +96,7 @@ def place(head: IngestHead) -> IngestReply | None:
 
 
 def wanted(head: IngestHead, grant: ApiGrant) -> IngestRequest | IngestReply:
-    """What is to be read, or why it is not."""
+    """The body to read, or the answer that refuses it."""
     if SCOPE not in grant.scopes:
         return problem_documents.NOT_ALLOWED
     kind = head.content_type.partition(";")[0].strip().lower()
@@ -125,7 +125,7 @@ def item_of(data: bytes, grant: ApiGrant, key: str | None) -> RecordItem | Inges
 
 @dataclass(frozen=True, slots=True)
 class LineChunk:
-    """Lines that are recorded together. numbers: of all of them; refused: by number, what is not recorded. size: bytes."""
+    """Lines to record together. numbers: of all of them; refused: by number, what is not recorded. size: bytes."""
 
     numbers: Sequence[int]
     items: Sequence[RecordItem]
@@ -177,14 +177,14 @@ def has_too_many_lines(body: bytes) -> bool:
 
 
 def body_within(size: int) -> float:
-    """Seconds from the beginning of a body until more of it has to have come, so many bytes being there."""
+    """Seconds from the start of a body within which more must arrive, when so many bytes are there."""
     return BODY_WITHIN + size / SLOWEST
 
 
 class BodyRoom:
-    """Bytes of bodies that are being read or recorded in this process, so that many large ones at once do not fill its memory.
+    """Limits the bytes of bodies that this process reads or records at a time, so that large ones do not fill its memory.
 
-    An account has half of the room at most: what it sends at one time keeps no other one out (D9).
+    An account gets at most half of the room, so it cannot keep others out (D9).
     """
 
     def __init__(self, most: int = MOST_HELD) -> None:
@@ -194,7 +194,7 @@ class BodyRoom:
         self._lock = threading.Lock()
 
     def take(self, account: int, size: int) -> bool:
-        """Makes room for so many more; False where there is none."""
+        """Reserves room for so many bytes; False if there is none."""
         with self._lock:
             its = self._of.get(account, 0) + size
             if self._bytes + size > self._most or its > self._share:
