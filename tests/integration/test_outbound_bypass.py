@@ -11,8 +11,8 @@ from typing import Any
 import pycurl
 import pytest
 from tests.authority import Authority
+from tests.receiver import Answer as Reply
 from tests.receiver import Receiver
-from tests.receiver import Resolution as Reply
 from tests.waiting import PATIENCE
 
 from heliograph.domain.connection.request import Request

@@ -1,6 +1,6 @@
 """A worker: owns connections, reads their lanes ahead, sends, settles (docs/design/processes.md, section 2; docs/design/queue.md).
 
-    reading thread    configuration, read-ahead, composing, libcurl   its own connection, read only
+    reading thread    configuration, read-ahead, requests, libcurl    its own connection, read only
     settling thread   slots, outcomes, moves, stuck runs, access      its own connection; the caller's thread of `run()`
 
 Reading and libcurl share a thread, since Python runs one at a time: apart, they waited for each other several times a request.
