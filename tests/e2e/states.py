@@ -206,7 +206,7 @@ STATES = (
     State("registration, not active", FORM, "Hana Kovář", "/registrations/SUMMIT-26/S26-8/"),
     State(
         "registration, to be cleared",
-        "setup/dialog.html",
+        "confirmation.html",
         "Clear Is Active of Joe Citizen?",
         f"/registration-active/{JOE}",
         names=("registration-active",),

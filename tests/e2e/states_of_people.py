@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
-USERS, FORM, DIALOG, ONCE = "administration/users.html", "setup/form.html", "setup/dialog.html", "administration/shown_once.html"
+USERS, FORM, DIALOG, ONCE = "administration/users.html", "setup/form.html", "confirmation.html", "administration/shown_once.html"
 TOKENS, AUDIT, ME = "administration/tokens.html", "administration/audit.html", "administration/me.html"
 JOINING, OVER = "administration/one_time_link.html", "administration/link_over.html"
 

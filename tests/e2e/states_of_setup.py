@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 
-TAGS, ROWS, FORM, DIALOG = "setup/tags.html", "setup/rows.html", "setup/form.html", "setup/dialog.html"
+TAGS, ROWS, FORM, DIALOG = "setup/tags.html", "setup/rows.html", "setup/form.html", "confirmation.html"
 UPLOAD = "registrations/import_upload.html"
 EVENT, EVENTS = "setup/event.html", "setup/events.html"
 

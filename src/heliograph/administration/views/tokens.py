@@ -18,8 +18,8 @@ from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.confirmation import Breaks, Item, question
 from heliograph.setup.views.frame import by, readonly, refused, settings_page
+from heliograph.web.confirmation import Breaks, Item, question
 from heliograph.web.fields import Choice, Field
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
@@ -140,7 +140,7 @@ def revoke(request: AccountRequest, id: int) -> HttpResponse:
     )
     return settings_page(
         request,
-        "setup/dialog.html",
+        "confirmation.html",
         here="users",
         **question(
             _("Revoke the token “%(name)s”?") % {"name": row.name},

@@ -17,8 +17,8 @@ from heliograph.accounts.models import Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, remove, remove_second_factor, sign_out, switch
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.administration.views import users
-from heliograph.setup.views.confirmation import Breaks, question
 from heliograph.setup.views.frame import by, settings_page
+from heliograph.web.confirmation import Breaks, question
 from heliograph.web.toasts import say
 
 
@@ -133,4 +133,4 @@ def _link(request: AccountRequest, row: User) -> HttpResponse:
 
 def _asked(request: AccountRequest, *, status: int = 200, **context: Any) -> HttpResponse:
     context |= {"crumbs": [(_("Users"), reverse("users"))], "cancel_href": reverse("users")}
-    return settings_page(request, "setup/dialog.html", here="users", status=status, **context)
+    return settings_page(request, "confirmation.html", here="users", status=status, **context)

@@ -21,9 +21,10 @@ from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import Preview, Wish
 from heliograph.registrations.views.registrations import wanted_of
 from heliograph.setup.usage import Use
-from heliograph.setup.views.confirmation import Breaks, FlowThen, Item, href_of, question, shortened
 from heliograph.setup.views.frame import account_config, by, reading
+from heliograph.setup.views.uses import href_of
 from heliograph.store.database import of_django
+from heliograph.web.confirmation import Breaks, FlowThen, Item, question, shortened
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -52,7 +53,7 @@ def set_status(request: AccountRequest) -> HttpResponse:
         button=_("Set %(n)s to %(status)s") % {"n": f"{found.changes:,}", "status": wish.status} if found.changes else "",
         cancel_href=back,
     )  # fmt: skip
-    return page(request, "setup/dialog.html", section="registrations", here="registrations", **asked)
+    return page(request, "confirmation.html", section="registrations", here="registrations", **asked)
 
 
 def _wish(ask: QueryDict) -> Wish:

@@ -23,9 +23,10 @@ from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
 from heliograph.setup.usage import Use
-from heliograph.setup.views.confirmation import Breaks, FlowThen, href_of, question
 from heliograph.setup.views.frame import by, reading
+from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database, of_django
+from heliograph.web.confirmation import Breaks, FlowThen, question
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -38,7 +39,7 @@ def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
         return _save(request, event, code)
     with transaction.atomic(using="read"):
         o = _opened(reading(), request, event, code)
-        return page(request, "setup/dialog.html", section="registrations", here="registrations", **_question(o))
+        return page(request, "confirmation.html", section="registrations", here="registrations", **_question(o))
 
 
 def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Opened:

@@ -24,9 +24,10 @@ from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.setup.services.saving import saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import NAMES, Typed, form, type_names
-from heliograph.setup.views.confirmation import Breaks, items_of, question
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, refused, sentences, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
+from heliograph.setup.views.uses import items_of
+from heliograph.web.confirmation import Breaks, question
 from heliograph.web.toasts import say
 
 
@@ -186,7 +187,7 @@ def delete(request: AccountRequest, id: int, here: str) -> HttpResponse:
     except NotThere:
         raise Http404 from None
     asked = deletion(row.label, uses, cancel_href=reverse(here), crumbs=[(shown.heading, reverse(here))])
-    return settings_page(request, "setup/dialog.html", here=here, status=409 if request.method == "POST" else 200, **asked)
+    return settings_page(request, "confirmation.html", here=here, status=409 if request.method == "POST" else 200, **asked)
 
 
 def deletion(name: str, uses: list[Use], *, cancel_href: str, crumbs: list[Any]) -> dict[str, Any]:

@@ -26,9 +26,9 @@ from heliograph.setup.form_values import Values
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.saving import saving
 from heliograph.setup.views import event_form
-from heliograph.setup.views.confirmation import Breaks, Item, question, shortened
 from heliograph.setup.views.events import by_field
 from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
+from heliograph.web.confirmation import Breaks, Item, question, shortened
 from heliograph.web.toasts import say
 
 
@@ -62,7 +62,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         cancel_href=place,
     )
     with transaction.atomic(using="read"):
-        return event_page(request, "setup/dialog.html", reading(), found, here="details", **asked)
+        return event_page(request, "confirmation.html", reading(), found, here="details", **asked)
 
 
 def _again(request: AccountRequest, event: EventConfig) -> None:
@@ -144,7 +144,7 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
     if "" in errors:
         asked["lead"] = errors[""]
     with transaction.atomic(using="read"):
-        return event_page(request, "setup/dialog.html", reading(), found, here="details", status=422 if errors else 200, **asked)
+        return event_page(request, "confirmation.html", reading(), found, here="details", status=422 if errors else 200, **asked)
 
 
 def _copied(event: EventConfig) -> list[Breaks]:

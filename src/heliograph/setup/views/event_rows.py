@@ -255,5 +255,5 @@ def delete(request: AccountRequest, event: str, id: int, here: str) -> HttpRespo
     asked = deletion(kind.name(row), uses, cancel_href=listed_at, crumbs=crumbs)
     with transaction.atomic(using="read"):
         return event_page(
-            request, "setup/dialog.html", reading(), found, here=here, status=409 if request.method == "POST" else 200, **asked
+            request, "confirmation.html", reading(), found, here=here, status=409 if request.method == "POST" else 200, **asked
         )

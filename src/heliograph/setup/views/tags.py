@@ -24,10 +24,11 @@ from heliograph.setup.services import tags as services
 from heliograph.setup.services.saving import saving
 from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
-from heliograph.setup.views.confirmation import Breaks, FlowThen, Item, href_of, items_of, question, shortened
 from heliograph.setup.views.coverage import uncovered
 from heliograph.setup.views.frame import by, readonly, refused, sentences, settings_page
+from heliograph.setup.views.uses import href_of, items_of
 from heliograph.store.database import of_django
+from heliograph.web.confirmation import Breaks, FlowThen, Item, question, shortened
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.toasts import say
 
@@ -301,7 +302,7 @@ def merge(request: AccountRequest, id: int) -> HttpResponse:
         button=_("Merge into %(label)s") % {"label": into.label} if into else _("Merge"),
         cancel_href=reverse("tags"),
     )
-    return settings_page(request, "setup/dialog.html", here="tags", status=422 if error else 200, **asked)
+    return settings_page(request, "confirmation.html", here="tags", status=422 if error else 200, **asked)
 
 
 def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
@@ -360,7 +361,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
     )
     if holding:
         asked["cancel"] = _("Back to Tags")
-    return settings_page(request, "setup/dialog.html", here="tags", status=409 if request.method == "POST" else 200, **asked)
+    return settings_page(request, "confirmation.html", here="tags", status=409 if request.method == "POST" else 200, **asked)
 
 
 def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:

@@ -1,56 +1,15 @@
-"""What a question as a page tells before something is made (setup/dialog.html)."""
+"""Who uses something, as a page lists them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.domain.flow.sentence import SentencePart
 from heliograph.setup.usage import Use
-
-SHOWN = 12
-"""Items of one list; the rest is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing, with a link to its place."""
-
-    text: str
-    href: str = ""
-    sub: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FlowThen:
-    """A flow as it would read."""
-
-    name: str
-    sentence: Sequence[SentencePart]
-    href: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Breaks:
-    """One thing that will happen. tone: "wait" for what wants a look."""
-
-    title: str
-    text: str = ""
-    tone: str = ""
-    items: Sequence[Item] = ()
-    anchor: str = ""
-    flows: Sequence[FlowThen] = field(default=())
-
-
-def shortened(items: Sequence[Item]) -> list[Item]:
-    """The first ones, and how many more there are."""
-    more = len(items) - SHOWN
-    return [*items[:SHOWN], Item(_("and %(n)s more") % {"n": f"{more:,}"})] if more > 0 else list(items)
+from heliograph.web.confirmation import Item
 
 
 def href_of(use: Use) -> str:
@@ -89,21 +48,3 @@ def _said(use: Use) -> str:
     name = use.name.removesuffix(f" ({use.where})")
     words = {"flow": _("Flow %(name)s"), "mapping": _("Mapping %(name)s"), "connection": _("Connection %(name)s")}
     return words[use.kind] % {"name": name} if use.kind in words else name
-
-
-def question(heading: str, **more: Any) -> dict[str, Any]:
-    """The context of a question; what is not given is empty."""
-    return {
-        "heading": heading,
-        "lead": "",
-        "crumbs": [],
-        "fields": [],
-        "look": "",
-        "breaks": [],
-        "hidden": [],
-        "button": "",
-        "button_class": "primary",
-        "button_value": "",
-        "cancel": _("Cancel"),
-        "cancel_href": "",
-    } | more

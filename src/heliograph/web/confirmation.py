@@ -1,0 +1,68 @@
+"""A question as a page: what would happen, before it is done (confirmation.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from heliograph.domain.flow.sentence import SentencePart
+
+SHOWN = 12
+"""Items of one list; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing, with a link to its place."""
+
+    text: str
+    href: str = ""
+    sub: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowThen:
+    """A flow as it would read."""
+
+    name: str
+    sentence: Sequence[SentencePart]
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaks:
+    """One thing that will happen. tone: "wait" for what wants a look."""
+
+    title: str
+    text: str = ""
+    tone: str = ""
+    items: Sequence[Item] = ()
+    anchor: str = ""
+    flows: Sequence[FlowThen] = field(default=())
+
+
+def shortened(items: Sequence[Item]) -> list[Item]:
+    """The first ones, and how many more there are."""
+    more = len(items) - SHOWN
+    return [*items[:SHOWN], Item(_("and %(n)s more") % {"n": f"{more:,}"})] if more > 0 else list(items)
+
+
+def question(heading: str, **more: Any) -> dict[str, Any]:
+    """The context of a question; what is not given is empty."""
+    return {
+        "heading": heading,
+        "lead": "",
+        "crumbs": [],
+        "fields": [],
+        "look": "",
+        "breaks": [],
+        "hidden": [],
+        "button": "",
+        "button_class": "primary",
+        "button_value": "",
+        "cancel": _("Cancel"),
+        "cancel_href": "",
+    } | more
