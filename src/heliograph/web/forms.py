@@ -7,7 +7,7 @@ business, for pages, REST and commands alike: their `Invalid` becomes errors of 
         name = Line(gettext_lazy("Name"), required=True)
         kinds = Choices(gettext_lazy("For"), options=kinds_of_objects)
 
-    form = TagForm(request.POST or None, initial=...)
+    form = TagForm(posted(request), initial=...)
     page(request, "setup/form.html", fields=form.shown(), told=form.told())
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 from django import forms
+from django.http import HttpRequest, QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -112,6 +113,13 @@ class Password(Line):
         return ""
 
 
+class Hidden(Line):
+    """What is posted beside the fields that are shown: a hidden input, the value of a button."""
+
+    def __init__(self, *, longest: int = LONGEST_TEXT) -> None:
+        super().__init__(longest=longest)
+
+
 class Day(Line):
     """A date as browsers send it, 2027-01-31; the service reads it."""
 
@@ -119,22 +127,35 @@ class Day(Line):
 
 
 class Select(_Shown):
-    """One of some options; a value that is none of them is "". words: placeholder is the option of no value."""
+    """One of some options; a value that is none of them is "". words: placeholder is the option of no value.
+
+    any_value: one that is none of them stays, for the service to refuse it.
+    """
 
     kind: ClassVar[Kind] = "select"
 
-    def __init__(self, label: Text = "", *, options: Options = (), required: bool = False, initial: Any = None, **words: Any) -> None:
+    def __init__(
+        self,
+        label: Text = "",
+        *,
+        options: Options = (),
+        required: bool = False,
+        initial: Any = None,
+        any_value: bool = False,
+        **words: Any,
+    ) -> None:
         super().__init__(label, required=required, words=words, initial=initial)
-        self.options = options
+        self.options, self.any_value = options, any_value
 
     @property
     def found(self) -> Sequence[Choice]:
-        """The options as they are now."""
-        return self.options() if callable(self.options) else self.options
+        """The options as they are now: what the page said of them (`Form.say`), or the field's own."""
+        options: Options = self.words.get("options", self.options)
+        return options() if callable(options) else options
 
     def to_python(self, value: Any) -> str:
         text = "" if value is None else str(value)
-        return text if text in {option.value for option in self.found} else ""
+        return text if self.any_value or text in {option.value for option in self.found} else ""
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
         self.words["options"] = self.found
@@ -160,7 +181,7 @@ class Choices(Select):
 
     def to_python(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]
         known = {option.value for option in self.found}
-        return tuple(str(each) for each in (value or ())[:MOST_CHOSEN] if str(each) in known)
+        return tuple(str(each) for each in (value or ())[:MOST_CHOSEN] if self.any_value or str(each) in known)
 
     def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
         chosen = {str(each) for each in (value or ())}
@@ -225,8 +246,8 @@ class Form(forms.Form):
         return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
     def shown(self, *names: str) -> list[Field | Pair]:
-        """These fields, by default all, for components/fields.html."""
-        wanted = names or tuple(self.fields)
+        """These fields, by default all that are not hidden, for components/fields.html."""
+        wanted = names or tuple(name for name, field in self.fields.items() if not isinstance(field, Hidden))
         second = {two: one for one, two in self.pairs if one in wanted and two in wanted}
         first = {one: two for two, one in second.items()}
         return [
@@ -256,12 +277,7 @@ class Form(forms.Form):
         """The callout above a form that was refused (components/callout.html); None for any other."""
         if not self.refused:
             return None
-        return {
-            "tone": "failed",
-            "title": _("Not saved"),
-            "text": _("What you wrote is still here."),
-            "items": [str(said) for said in self.non_field_errors()],
-        }
+        return not_saved([str(said) for said in self.non_field_errors()])
 
 
 class RowForm(Form):
@@ -272,10 +288,44 @@ class RowForm(Form):
 
 
 def rows_of[Row: RowForm](
-    kind: type[Row], rows: Iterable[object], data: MultiValueDict[str, Any] | None, **given: Any
-) -> dict[object, Row]:
-    """A form for each row, by the row's id; bound where something was posted. given: for each of them."""
-    return {row: kind(data, prefix=str(row), **given) for row in rows}
+    kind: type[Row],
+    rows: Iterable[object] | Mapping[Any, Mapping[str, Any]],
+    data: MultiValueDict[str, Any] | None,
+    *,
+    marked: str = "",
+    **given: Any,
+) -> dict[Any, Row]:
+    """A form for each row, by the row's id; bound where something was posted.
+
+    rows: their ids, or what each shows at first by its id. marked: a field that every posted row has; a row without it is not bound.
+    given: for each of them.
+    """
+    initial = rows if isinstance(rows, Mapping) else {}
+    found = {}
+    for row in rows:
+        there = data is not None and (not marked or f"{marked}-{row}" in data)
+        found[row] = kind(data if there else None, prefix=str(row), initial=initial.get(row), **given)
+    return found
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is made of: what was posted, None for a page that is only looked at."""
+    return request.POST if request.method == "POST" else None
+
+
+class _Pressed(Form):
+    do = Hidden()
+
+
+def pressed(request: HttpRequest) -> str:
+    """The value of the button that was pressed, or of the form that was posted, where a page has several; they are called `do`."""
+    form = _Pressed(posted(request))
+    return str(form.cleaned_data["do"]) if form.is_valid() else ""
+
+
+def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:
+    """The callout above what was refused. items: what belongs to no field."""
+    return {"tone": "failed", "title": _("Not saved"), "text": _("What you wrote is still here."), "items": list(items)}
 
 
 def refused_count(n: int) -> str:
