@@ -25,28 +25,37 @@ from heliograph.setup.views.frame import account_config, by, check, reading, rea
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.database import of_django
 from heliograph.web.fields import Choice, Field
+from heliograph.web.forms import Form, Hidden, Ticks, posted
 
 ACCOUNT = "account"
 NAMED = 12
+
+
+class CoverageForm(Form):
+    """The ticked rows, and the tag that they get; "" for the one that is suggested for each."""
+
+    tag = Hidden()
+    row = Ticks()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def coverage(request: AccountRequest) -> HttpResponse:
     """What is untagged; posted, the ticked rows are tagged and the rest is shown."""
     administers = may(request.user, Role.ADMINISTRATOR)
+    form = CoverageForm(posted(request))
     chosen, done, ticked = "", None, set[str]()
     if request.method == "POST":
         check(request, Role.PLANNER)
-        chosen, keys = request.POST.get("tag", ""), request.POST.getlist("row")[:5_000]
-        tag = read_id(chosen)
-        applied = services.apply(request.account.pk, keys, tag, by=by(request), administers=administers)
+    if form.is_valid():
+        chosen = form.cleaned_data["tag"]
+        applied = services.apply(request.account.pk, form.cleaned_data["row"], read_id(chosen), by=by(request), administers=administers)
         done, ticked = _done(applied, chosen=bool(chosen)), {gap.key for gap in applied.left}
     found = services.coverage(of_django(connection), request.account.pk)
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
     kind, event = request.GET.get("object", ""), request.GET.get("event", "")
     groups = [
-        _group(k, gaps, found, administers=administers, ticked=ticked if request.method == "POST" else None)
+        _group(k, gaps, found, administers=administers, ticked=ticked if form.is_bound else None)
         for k, gaps in _wanted(found, kind, event).items()
     ]
     shown = sum(len(group["rows"]) for group in groups)
@@ -54,6 +63,7 @@ def coverage(request: AccountRequest) -> HttpResponse:
         request,
         "setup/coverage.html",
         here="tags",
+        status=form.status,
         uncovered=uncovered(found.total),
         groups=groups,
         total=ngettext("%(n)d without a tag", "%(n)d without a tag", shown) % {"n": shown},

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
@@ -25,38 +25,95 @@ from heliograph.setup.services.saving import saving
 from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
 from heliograph.setup.views.coverage import uncovered
-from heliograph.setup.views.frame import by, readonly, refused, sentences, settings_page
+from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.uses import href_of, items_of
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, Item, question, shortened
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.fields import Choice, Field
+from heliograph.web.forms import Choices, Form, Hidden, Line, Select, posted
 from heliograph.web.toasts import say
 
 FLOWS, NOWHERE = "flows", "nowhere"
-_FIELDS = {"name": "name", "label": "label", "kinds": "objects"}
+
+
+def _kinds() -> list[Choice]:
+    return [Choice(kind.value, name) for kind, name in KIND_NAMES.items()]
+
+
+class TagForm(Form):
+    """A tag, and what it is made for."""
+
+    pairs = (("name", "label"),)
+
+    name = Line(
+        gettext_lazy("Name"),
+        help=gettext_lazy("For files and the API. Unique in the account; capitals do not count."),
+        required=True,
+        autocomplete="off",
+    )
+    label = Line(gettext_lazy("Label"), help=gettext_lazy("What pages and flows show."), autocomplete="off")
+    objects = Choices(gettext_lazy("Object(s)"), options=_kinds, extra="in-columns")
+
+    @property
+    def facts(self) -> TagFacts:
+        """What the service saves."""
+        typed = self.cleaned_data
+        return TagFacts(typed["name"], frozenset(TagKind(kind) for kind in typed["objects"]), typed["label"])
+
+    def refuse_tag(self, error: Invalid | InUse) -> None:
+        """What the service says of the whole stands at the name, which is its one key."""
+        if isinstance(error, Invalid):
+            self.refuse(error, names={"kinds": "objects", "": "name"})
+        else:
+            self.add_error("objects", _("%(what)s. Take it off these first.") % {"what": str(error).rstrip(".")})
+
+    def say_carried(self, carried: Mapping[TagKind, int]) -> None:
+        """Kinds that cannot be taken away, with how many objects carry the tag."""
+        self.say(
+            "objects",
+            options=[
+                Choice(
+                    kind.value,
+                    name,
+                    sub=_("Carried by %(objects)s: stays") % {"objects": counted(kind, carried[kind])} if carried.get(kind) else "",
+                )
+                for kind, name in KIND_NAMES.items()
+            ],
+            help=_("An object kind whose records carry the tag cannot be taken away.") if any(carried.values()) else "",
+        )
+
+
+class MergeForm(Form):
+    """The tag that takes another's place. look: only shows what that would do."""
+
+    into = Select(gettext_lazy("Into"), placeholder=gettext_lazy("Choose a tag"), required=True)
+    look = Hidden()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def tags(request: AccountRequest) -> HttpResponse:
     """The account's tags, and the form that adds one."""
+    form = TagForm(posted(request), initial={"objects": [TagKind.REGISTRATION_STATUS.value]})
     if request.method == "POST":
-        return _add(request)
-    return _listed(request, _facts_of(QueryDict("objects=registration_status")), {})
+        return _add(request, form)
+    return _listed(request, form)
 
 
 @needs(Role.ADMINISTRATOR)
-def _add(request: AccountRequest) -> HttpResponse:
-    facts = _facts_of(request.POST)
-    try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            row = services.save_tag(s, facts)
-    except Invalid as error:
-        return _listed(request, facts, _errors(error))
-    say(request, _("The tag %(label)s is there.") % {"label": row.label})
-    return HttpResponseRedirect(reverse("tags"))
+def _add(request: AccountRequest, form: TagForm) -> HttpResponse:
+    if form.is_valid():
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                row = services.save_tag(s, form.facts)
+        except Invalid as error:
+            form.refuse_tag(error)
+        else:
+            say(request, _("The tag %(label)s is there.") % {"label": row.label})
+            return HttpResponseRedirect(reverse("tags"))
+    return _listed(request, form)
 
 
-def _listed(request: AccountRequest, facts: TagFacts, errors: Mapping[str, str]) -> HttpResponse:
+def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
     ask = request.GET
     text, kind, use = ask.get("q", "")[:200], ask.get("object", ""), ask.get("use", "")
     known = list(Tag.objects.all())
@@ -76,9 +133,9 @@ def _listed(request: AccountRequest, facts: TagFacts, errors: Mapping[str, str])
         request,
         "setup/tags.html",
         here="tags",
-        status=422 if errors else 200,
+        status=form.status,
         uncovered=uncovered(found.total),
-        add=() if closed else _form(facts, errors),
+        add=() if closed else form.shown(),
         readonly=closed,
         none=not known,
         total=ngettext("%(n)d tag", "%(n)d tags", len(known)) % {"n": len(known)},
@@ -145,60 +202,6 @@ def _counted_use(kind: str, n: int) -> str:
 # --- one tag
 
 
-def _facts_of(form: QueryDict) -> TagFacts:
-    kinds = frozenset(TagKind(kind) for kind in form.getlist("objects") if kind in set(TagKind))
-    return TagFacts(form.get("name", ""), kinds, form.get("label", ""))
-
-
-def _errors(error: Invalid) -> dict[str, str]:
-    fields, rest = sentences(error, _FIELDS)
-    errors = {_FIELDS[name]: text for name, text in fields.items()}
-    if rest:
-        errors.setdefault("name", " ".join(rest))
-    return errors
-
-
-def _form(facts: TagFacts, errors: Mapping[str, str], stays: Mapping[TagKind, int] | None = None) -> list[Field | Pair]:
-    """stays: kinds that cannot be taken away, with how many objects carry the tag."""
-    held = stays or {}
-    name = Field(
-        id="name",
-        label=_("Name"),
-        value=facts.name,
-        help=_("For files and the API. Unique in the account; capitals do not count."),
-        error=errors.get("name", ""),
-        required=True,
-        autocomplete="off",
-    )
-    label = Field(
-        id="label",
-        label=_("Label"),
-        value=facts.label,
-        help=_("What pages and flows show."),
-        error=errors.get("label", ""),
-        autocomplete="off",
-    )
-    options = [
-        Choice(
-            kind.value,
-            name,
-            kind in facts.kinds,
-            _("Carried by %(objects)s: stays") % {"objects": counted(kind, held[kind])} if held.get(kind) else "",
-        )
-        for kind, name in KIND_NAMES.items()
-    ]
-    objects = Field(
-        kind="checks",
-        id="objects",
-        label=_("Object(s)"),
-        options=options,
-        extra="in-columns",
-        error=errors.get("objects", ""),
-        help=_("An object kind whose records carry the tag cannot be taken away.") if any(held.values()) else "",
-    )
-    return [Pair((name, label)), objects]
-
-
 def _found(id: int) -> Tag:
     row: Tag | None = Tag.objects.filter(pk=id).first()
     if row is None:
@@ -214,42 +217,44 @@ def _crumbs() -> list[tuple[str, str]]:
 def tag(request: AccountRequest, id: int) -> HttpResponse:
     """One tag: its form, and where it is used. Flows, mappings and statuses hold the tag, not its name."""
     row = _found(id)
+    form = TagForm(posted(request), initial={"name": row.name, "label": row.label, "objects": row.kinds})
     if request.method == "POST":
-        return _save(request, row)
-    return _shown(request, row, TagFacts(row.name, frozenset(TagKind(k) for k in row.kinds), row.label), {})
+        return _save(request, row, form)
+    return _shown(request, row, form)
 
 
 @needs(Role.ADMINISTRATOR)
-def _save(request: AccountRequest, row: Tag) -> HttpResponse:
-    facts = _facts_of(request.POST)
-    try:
-        with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            saved = services.save_tag(s, facts, row.pk)
-    except Invalid as error:
-        return _shown(request, row, facts, _errors(error))
-    except InUse as error:
-        return _shown(request, row, facts, {"objects": _("%(what)s. Take it off these first.") % {"what": str(error).rstrip(".")}})
-    say(request, _("The tag %(label)s is saved.") % {"label": saved.label})
-    return HttpResponseRedirect(reverse("tags"))
+def _save(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
+    if form.is_valid():
+        try:
+            with saving(request.account.pk, by=by(request), whole_account=True) as s:
+                saved = services.save_tag(s, form.facts, row.pk)
+        except (Invalid, InUse) as error:
+            form.refuse_tag(error)
+        else:
+            say(request, _("The tag %(label)s is saved.") % {"label": saved.label})
+            return HttpResponseRedirect(reverse("tags"))
+    return _shown(request, row, form)
 
 
-def _shown(request: AccountRequest, row: Tag, facts: TagFacts, errors: Mapping[str, str]) -> HttpResponse:
+def _shown(request: AccountRequest, row: Tag, form: TagForm) -> HttpResponse:
     carried = services.objects_of(row.pk)
     users = dependents.tag_users(request.account.pk).get(row.pk, [])
     closed = readonly(request, Role.ADMINISTRATOR)
     kinds = ", ".join(str(KIND_NAMES[kind]) for kind in KIND_NAMES if kind in row.kinds)
+    form.say_carried({kind: len(uses) for kind, uses in carried.items()})
     menu = [(_("Merge"), reverse("tag-merge", args=(row.pk,))), (_("Delete"), reverse("tag-delete", args=(row.pk,)))]
     return settings_page(
         request,
         "setup/form.html",
         here="tags",
-        status=422 if errors else 200,
+        status=form.status,
         crumbs=_crumbs(),
         heading=_("Tag “%(label)s”") % {"label": row.label},
         lead=_("Flows, mappings and statuses keep it when it is renamed: they hold the tag, not its name."),
-        told=refused(len(errors)),
+        told=form.told(),
         actions=[] if closed else menu,
-        fields=_form(facts, errors, {kind: len(uses) for kind, uses in carried.items()}),
+        fields=form.shown(),
         button=_("Save"),
         cancel_href=reverse("tags"),
         readonly=closed,
@@ -269,40 +274,46 @@ def _shown(request: AccountRequest, row: Tag, facts: TagFacts, errors: Mapping[s
 def merge(request: AccountRequest, id: int) -> HttpResponse:
     """Puts another tag in this one's place everywhere."""
     row = _found(id)
-    chosen = (request.POST or request.GET).get("into", "")
     others = {str(tag.pk): tag for tag in Tag.objects.exclude(pk=id)}
-    into, error = others.get(chosen), ""
-    if request.method == "POST" and not request.POST.get("look"):
-        if into is None:
-            error = _("Choose the tag that takes its place.")
-        else:
-            try:
-                with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                    services.merge_tags(s, id, into.pk)
-            except (Invalid, NotThere, InUse) as refusal:
-                error = str(refusal)
-            else:
-                say(request, _("%(old)s is merged into %(new)s.") % {"old": row.label, "new": into.label})
-                return HttpResponseRedirect(reverse("tags"))
-    options = [
-        Choice(pk, f"{tag.label} ({tag.name})" if tag.label != tag.name else tag.label)
-        for pk, tag in sorted(others.items(), key=lambda x: folded(x[1].label))
-    ]
-    field = Field(
-        kind="select", id="into", label=_("Into"), value=chosen, options=options, placeholder=_("Choose a tag"), error=error, required=True
+    form = MergeForm(posted(request), initial={"into": request.GET.get("into", "")})
+    form.say(
+        "into",
+        options=[
+            Choice(pk, f"{tag.label} ({tag.name})" if tag.label != tag.name else tag.label)
+            for pk, tag in sorted(others.items(), key=lambda x: folded(x[1].label))
+        ],
     )
+    into = others.get(str(form["into"].value()))
+    if form.is_valid() and not form.cleaned_data["look"]:
+        if into is None:
+            form.add_error("into", _("Choose the tag that takes its place."))
+        elif _merge(request, form, row, into):
+            return HttpResponseRedirect(reverse("tags"))
     asked = question(
         _("Merge the tag “%(label)s”") % {"label": row.label},
         lead=_("Whatever carries or uses %(label)s gets the other tag, and %(label)s is gone. This cannot be undone.")
         % {"label": row.label},
         crumbs=_crumbs(),
-        fields=[field],
+        fields=form.shown(),
         look=_("See what it would do"),
         breaks=_merged(request, row, into) if into else [],
         button=_("Merge into %(label)s") % {"label": into.label} if into else _("Merge"),
         cancel_href=reverse("tags"),
     )
-    return settings_page(request, "confirmation.html", here="tags", status=422 if error else 200, **asked)
+    return settings_page(request, "confirmation.html", here="tags", status=form.status, **asked)
+
+
+def _merge(request: AccountRequest, form: MergeForm, row: Tag, into: Tag) -> bool:
+    try:
+        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+            services.merge_tags(s, row.pk, into.pk)
+    except Invalid as error:
+        form.refuse(error, names={"": "into"})
+    except (NotThere, InUse) as error:
+        form.add_error("into", str(error))
+    else:
+        say(request, _("%(old)s is merged into %(new)s.") % {"old": row.label, "new": into.label})
+    return not form.errors
 
 
 def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
