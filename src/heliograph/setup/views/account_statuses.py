@@ -22,9 +22,10 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.saving import saving
-from heliograph.setup.views.frame import account_config, by, check, reading, refused, settings_page
-from heliograph.setup.views.rows import Cell, TagEdits, row_of, rows_context, say_saved
+from heliograph.setup.views.frame import account_config, by, check, reading, settings_page
+from heliograph.setup.views.rows import Cell, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.web.forms import posted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,13 @@ PAGES = {
 def statuses(request: AccountRequest, here: str) -> HttpResponse:
     """Shows the statuses, and saves the tags that were changed."""
     shown = PAGES[here]
-    edits = None
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
+    choices = TagChoices(config.tags, shown.kind)
+    tags = TagRows(TagRow, {id: status.tags for id, status in _rows(config, shown).items()}, choices, posted(request))
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        edits = TagEdits.read(request.POST, _rows(config, shown), TagChoices(config.tags, shown.kind))
-        if not edits.errors and _saved(request, shown, edits):
+        if not tags.refused and _saved(request, shown, tags):
             return HttpResponseRedirect(request.path)
     closed = (
         "" if may(request.user, Role.ADMINISTRATOR) else _("An Administrator tags these for all events. You tag your events’ own statuses.")
@@ -89,8 +90,8 @@ def statuses(request: AccountRequest, here: str) -> HttpResponse:
         request,
         "setup/rows.html",
         here=here,
-        status=422 if edits and edits.errors else 200,
-        **_context(config, shown, edits, closed),
+        status=422 if tags.refused else 200,
+        **_context(config, shown, tags, choices, closed),
     )
 
 
@@ -99,21 +100,22 @@ def _rows(config: AccountConfig, shown: Page) -> Mapping[int, Status]:
     return rows
 
 
-def _saved(request: AccountRequest, shown: Page, edits: TagEdits) -> bool:
+def _saved(request: AccountRequest, shown: Page, rows: TagRows) -> bool:
+    at, changed = 0, rows.changed
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            for id, tags in edits.changed.items():
-                set_tags(s, shown.kind, id, tags)
+            for at, tags in changed.items():
+                set_tags(s, shown.kind, at, tags)
             released = len(s.tagged)
     except (Invalid, NotThere) as error:
-        edits.errors[next(iter(edits.changed))] = str(error)
+        rows.refuse(at, error)
         return False
-    say_saved(request, len(edits.changed), released)
+    say_saved(request, len(changed), released)
     return True
 
 
-def _context(config: AccountConfig, shown: Page, edits: TagEdits | None, closed: str) -> dict[str, Any]:
-    choices, found = TagChoices(config.tags, shown.kind), _rows(config, shown)
+def _context(config: AccountConfig, shown: Page, tags: TagRows, choices: TagChoices, closed: str) -> dict[str, Any]:
+    found = _rows(config, shown)
     rows = []
     for status in found.values():
         cells = [Cell(_("Class"), str(status.cls))] if status.cls else []
@@ -122,7 +124,7 @@ def _context(config: AccountConfig, shown: Page, edits: TagEdits | None, closed:
             if status.name == NEW and NEW in choices.labels(choices.shown)
             else str(shown.untagged)
         )
-        rows.append(row_of(status.id, status.name, cells, status.tags, choices, edits, untagged=untagged))
+        rows.append(row_of(status.id, status.name, cells, status.tags, tags.forms[status.id], untagged=untagged))
     new = next((s for s in found.values() if shown.kind is TagKind.REGISTRATION_STATUS and s.name == NEW), None)
     warning = None
     if new is not None and not new.tags and not closed:
@@ -132,7 +134,7 @@ def _context(config: AccountConfig, shown: Page, edits: TagEdits | None, closed:
         heading=shown.heading,
         lead=shown.lead,
         warning=warning,
-        told=refused(len(edits.errors)) if edits else None,
+        told=tags.told(),
         heads=[_("Status"), *([_("Class")] if shown.kind is TagKind.REGISTRATION_STATUS else [])],
         rows=rows,
         tagged=True,

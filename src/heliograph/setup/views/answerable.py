@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import ClassVar
 
-from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
-from heliograph.web.fields import Choice, Field, Pair
-
-NAMES = ("code", "label", "type", "options")
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """What the form was sent with, as it was typed. options: one a line."""
-
-    code: str = ""
-    label: str = ""
-    type: str = QuestionType.TEXT
-    options: str = ""
-
-    @classmethod
-    def read(cls, form: QueryDict) -> Typed:
-        """Of a posted form."""
-        kind = form.get("type", "")
-        return cls(
-            form.get("code", ""), form.get("label", ""), kind if kind in QuestionType.ALL else QuestionType.TEXT, form.get("options", "")
-        )
-
-    @classmethod
-    def of(cls, row: Answerable) -> Typed:
-        """Of what is stored."""
-        return cls(row.code, row.label, row.type, "\n".join(row.options))
-
-    @property
-    def listed(self) -> tuple[str, ...]:
-        """The options, without empty lines."""
-        return tuple(line.strip() for line in self.options.splitlines() if line.strip())
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Form, Line, Lines, Select
 
 
 def type_names() -> dict[str, str]:
@@ -56,33 +27,40 @@ def type_names() -> dict[str, str]:
     }
 
 
-def form(typed: Typed, errors: Mapping[str, str], *, extra: Field | None = None) -> list[Field | Pair]:
-    """Its fields. extra: stands beside the type."""
-    label = Field(id="label", label=_("Label"), value=typed.label, error=errors.get("label", ""), required=True, autocomplete="off")
-    code = Field(
-        id="code",
-        label=_("Code"),
-        value=typed.code,
-        error=errors.get("code", ""),
-        help=_("For files and the API. Left empty, it is made of the label."),
+def _types() -> list[Choice]:
+    return [Choice(value, name) for value, name in type_names().items()]
+
+
+class AnswerableForm(Form):
+    """What is asked, and what can be answered. options: one a line."""
+
+    pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
+
+    label = Line(gettext_lazy("Label"), required=True, autocomplete="off")
+    code = Line(
+        gettext_lazy("Code"),
+        help=gettext_lazy("For files and the API. Left empty, it is made of the label."),
         optional=True,
         autocomplete="off",
     )
-    kind = Field(
-        kind="select",
-        id="type",
-        label=_("Type"),
-        value=typed.type,
-        options=[Choice(value, name) for value, name in type_names().items()],
-        error=errors.get("type", ""),
-    )
-    options = Field(
-        kind="textarea",
-        id="options",
-        label=_("Options"),
-        value=typed.options,
-        error=errors.get("options", ""),
+    type = Select(gettext_lazy("Type"), options=_types, initial=QuestionType.TEXT)
+    options = Lines(
+        gettext_lazy("Options"),
         optional=True,
-        help=_("For select, multi-select, checkbox and radio: one a line. A checkbox without options is a Yes or No."),
+        help=gettext_lazy("For select, multi-select, checkbox and radio: one a line. A checkbox without options is a Yes or No."),
     )
-    return [Pair((label, code)), Pair((kind, extra)) if extra else kind, options]
+
+    @property
+    def type_chosen(self) -> str:
+        """What is no type is text."""
+        return self.cleaned_data["type"] or QuestionType.TEXT
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The options, without empty lines."""
+        return tuple(line.strip() for line in self.cleaned_data["options"].splitlines() if line.strip())
+
+
+def shown_at_first(row: Answerable) -> dict[str, str]:
+    """What the form shows of what is stored."""
+    return {"label": row.label, "code": row.code, "type": row.type, "options": "\n".join(row.options)}

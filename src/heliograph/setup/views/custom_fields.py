@@ -23,11 +23,12 @@ from heliograph.setup.services import dependents
 from heliograph.setup.services.custom_fields import FieldFacts
 from heliograph.setup.services.saving import saving
 from heliograph.setup.usage import Thing, Use
-from heliograph.setup.views.answerable import NAMES, Typed, form, type_names
-from heliograph.setup.views.frame import account_config, by, check, reading, readonly, refused, sentences, settings_page
+from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
+from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
 from heliograph.setup.views.uses import items_of
 from heliograph.web.confirmation import Breaks, question
+from heliograph.web.forms import posted
 from heliograph.web.toasts import say
 
 
@@ -70,17 +71,11 @@ PAGES = {
 def fields(request: AccountRequest, here: str) -> HttpResponse:
     """The fields, and the form that adds one."""
     shown = PAGES[here]
-    typed, errors, rest = Typed(), dict[str, str](), list[str]()
+    form = AnswerableForm(posted(request))
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
-        typed = Typed.read(request.POST)
-        try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                row = services.save_field(s, FieldFacts(shown.kind, typed.code, typed.label, typed.type, typed.listed))
-        except Invalid as error:
-            errors, rest = sentences(error, NAMES)
-        else:
-            say(request, _("The field %(label)s is there.") % {"label": row.label})
+        if form.is_valid() and _saved(request, form, shown):
+            say(request, _("The field %(label)s is there.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(request.path)
     with transaction.atomic(using="read"):
         found = _found(request, shown)
@@ -88,17 +83,28 @@ def fields(request: AccountRequest, here: str) -> HttpResponse:
     context = rows_context(
         heading=shown.heading,
         lead=shown.lead,
-        told=refused(len(errors), rest),
+        told=form.told(),
         heads=[_("Label"), _("Code"), _("Type"), _("Options")],
         rows=[_row(f, shown, closed=bool(closed)) for f in found.values()],
         readonly=closed,
         can_delete=not closed,
         empty_title=_("No fields of your own"),
         empty_text=shown.empty,
-        add=[] if closed else form(typed, errors),
+        add=[] if closed else form.shown(),
         add_title=_("Add a field"),
     )
-    return settings_page(request, "setup/rows.html", here=here, status=422 if errors or rest else 200, **context)
+    return settings_page(request, "setup/rows.html", here=here, status=form.status, **context)
+
+
+def _saved(request: AccountRequest, form: AnswerableForm, shown: Page, id: int | None = None) -> bool:
+    """Raises NotThere."""
+    typed = form.cleaned_data
+    try:
+        with saving(request.account.pk, by=by(request), whole_account=True) as s:
+            services.save_field(s, FieldFacts(shown.kind, typed["code"], typed["label"], form.type_chosen, form.listed), id)
+    except Invalid as error:
+        form.refuse(error)
+    return not form.errors
 
 
 def _found(request: AccountRequest, shown: Page) -> Mapping[int, Answerable]:
@@ -136,30 +142,24 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
     """One field's form."""
     shown = PAGES[here]
     row = _one(request, shown, id)
-    typed, errors, rest = Typed.of(row), dict[str, str](), list[str]()
-    if request.method == "POST":
-        typed = Typed.read(request.POST)
-        try:
-            with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                services.save_field(s, FieldFacts(shown.kind, typed.code, typed.label, typed.type, typed.listed), id)
-        except NotThere:
-            raise Http404 from None
-        except Invalid as error:
-            errors, rest = sentences(error, NAMES)
-        else:
-            say(request, _("The field %(label)s is saved.") % {"label": typed.label})
+    form = AnswerableForm(posted(request), initial=shown_at_first(row))
+    try:
+        if form.is_valid() and _saved(request, form, shown, id):
+            say(request, _("The field %(label)s is saved.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(reverse(here))
+    except NotThere:
+        raise Http404 from None
     uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
     return settings_page(
         request,
         "setup/form.html",
         here=here,
-        status=422 if errors or rest else 200,
+        status=form.status,
         crumbs=[(shown.heading, reverse(here))],
         heading=row.label,
         lead=_("Flows, mappings and answers keep it when it is renamed."),
-        told=refused(len(errors), rest),
-        fields=form(typed, errors),
+        told=form.told(),
+        fields=form.shown(),
         button=_("Save"),
         cancel_href=reverse(here),
         readonly="",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.http import QueryDict
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.local_times import parse_local, written_local
 from heliograph.setup.models import RegistrationProperty
@@ -22,13 +20,10 @@ from heliograph.setup.services import event_setup, object_tags
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Thing
 from heliograph.setup.views import answerable
+from heliograph.setup.views.event_kind_forms import KindForm, QuestionForm, SessionForm, StatusForm, TaggedForm
 from heliograph.setup.views.rows import Cell
 from heliograph.setup.views.tag_chips import TagChoices
-from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.templatetags.moments import minute_in
-
-type Texts = Mapping[str, str]
-"""What a form holds, by the name of its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +42,13 @@ class Counts:
 
 
 class Kind:
-    """One kind. found: its rows in the event's configuration; names: of the fields in its form, as the services name them."""
+    """One kind. form: of one of its things; found: its rows in the event's configuration."""
 
     here: ClassVar[str]
     thing: ClassVar[Thing]
     tag_kind: ClassVar[TagKind | None] = None
     one: ClassVar[bool] = False
-    names: ClassVar[Sequence[str]] = ("name", "code", "tags")
+    form: ClassVar[type[KindForm]] = TaggedForm
     heading: ClassVar[Promise]
     lead: ClassVar[Promise]
     untagged: ClassVar[Promise] = gettext_lazy("No tag.")
@@ -90,22 +85,11 @@ class Kind:
         """What wants a look, by row."""
         return {}
 
-    def blank(self) -> Texts:
-        """An empty form."""
-        return {}
-
-    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
-        """The form of what is stored."""
+    def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
+        """What the form shows of what is stored."""
         return {"name": row.name, "code": row.code, "tags": choices.text(row.tags)}
 
-    def typed(self, form: QueryDict) -> Texts:
-        """What a form was sent with."""
-        return {name: form.get(name, "") for name in self.names}
-
-    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
-        return [Pair((_name(typed, errors), _code(typed, errors))), _tags(typed, errors, choices)]
-
-    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
         """Saves it by the service. Raises Invalid, NotThere."""
         raise NotImplementedError
 
@@ -118,43 +102,11 @@ class Kind:
         raise NotImplementedError
 
 
-def _name(typed: Texts, errors: Texts, label: str = "") -> Field:
-    return Field(
-        id="name", label=label or _("Name"), value=typed.get("name", ""), error=errors.get("name", ""), required=True, autocomplete="off"
-    )
-
-
-def _code(typed: Texts, errors: Texts) -> Field:
-    return Field(
-        id="code",
-        label=_("Code"),
-        value=typed.get("code", ""),
-        error=errors.get("code", ""),
-        optional=True,
-        help=_("For files and the API. Left empty, it is made of the name."),
-        autocomplete="off",
-    )
-
-
-def _tags(typed: Texts, errors: Texts, choices: TagChoices | None) -> Field:
-    return Field(
-        kind="chips",
-        id="tags",
-        label=_("Tags"),
-        value=[word.strip() for word in typed.get("tags", "").split(";") if word.strip()],
-        error=errors.get("tags", ""),
-        options=choices.options if choices else [],
-        placeholder=_("Add a tag"),
-        glue=_("and"),
-        optional=True,
-    )
-
-
 class Statuses(Kind):
     """Custom registration statuses (P3)."""
 
     here, thing, tag_kind = "custom-statuses", Thing.REGISTRATION_STATUS, TagKind.REGISTRATION_STATUS
-    names = ("name", "code", "cls", "tags")
+    form = StatusForm
     heading = gettext_lazy("Custom Statuses")
     lead = gettext_lazy("This event’s own registration statuses, beside the 11 standard ones. Select at least one tag for each.")
     untagged = gettext_lazy("No tag: if a flow decides by it, changes wait in Retry.")
@@ -174,17 +126,15 @@ class Statuses(Kind):
         code, of_class = Cell(_("Code"), row.code, "code"), Cell(_("Class"), str(row.cls))
         return [code, of_class, *counts.cell(_("Registrations"), row.id, {"status": row.name})]
 
-    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
-        return {**super().typed_of(row, event, choices), "cls": str(row.cls)}
+    def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
+        return {**super().shown_at_first(row, event, choices), "cls": str(row.cls)}
 
-    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
-        classes = [Choice(c.value, _(c.value)) for c in StatusClass]
-        of_class = Field(kind="select", id="cls", label=_("Class"), value=typed.get("cls") or StatusClass.ACCEPTED.value, options=classes)
-        return [Pair((_name(typed, errors), _code(typed, errors))), Pair((of_class, _tags(typed, errors, choices)))]
-
-    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
-        cls = next((c for c in StatusClass if c.value == typed["cls"]), StatusClass.ACCEPTED)
-        return event_setup.save_status(s, event.id, event_setup.StatusFacts(typed["code"], typed["name"], cls, tags), id)
+    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+        assert isinstance(form, StatusForm)
+        typed = form.cleaned_data
+        return event_setup.save_status(
+            s, event.id, event_setup.StatusFacts(typed["code"], typed["name"], form.status_class, form.chosen), id
+        )
 
     def delete(self, s: Saving, event: int, id: int) -> None:
         event_setup.delete_status(s, event, id)
@@ -206,8 +156,9 @@ class Types(Kind):
     def cells(self, row: Any, counts: Counts) -> list[Cell]:
         return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id, {"type": row.name})]
 
-    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
-        return event_setup.save_type(s, event.id, event_setup.TypeFacts(typed["code"], typed["name"], tags), id)
+    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+        typed = form.cleaned_data
+        return event_setup.save_type(s, event.id, event_setup.TypeFacts(typed["code"], typed["name"], form.chosen), id)
 
     def delete(self, s: Saving, event: int, id: int) -> None:
         event_setup.delete_type(s, event, id)
@@ -247,8 +198,9 @@ class Properties(Kind):
     def counted(self, event: EventConfig) -> str:
         return _("%(n)d of %(most)d") % {"n": len(event.properties), "most": RegistrationProperty.MOST}
 
-    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
-        return event_setup.save_property(s, event.id, event_setup.PropertyFacts(typed["code"], typed["name"], tags), id)
+    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+        typed = form.cleaned_data
+        return event_setup.save_property(s, event.id, event_setup.PropertyFacts(typed["code"], typed["name"], form.chosen), id)
 
     def delete(self, s: Saving, event: int, id: int) -> None:
         event_setup.delete_property(s, event, id)
@@ -258,7 +210,7 @@ class Questions(Kind):
     """Questions, each with at most one tag (P6)."""
 
     here, thing, tag_kind, one = "questions", Thing.QUESTION, TagKind.QUESTION, True
-    names = ("label", "code", "type", "options", "tag")
+    form = QuestionForm
     heading = gettext_lazy("Questions")
     lead = gettext_lazy("Just one tag for each question: mappings find answers by it, in every event.")
     untagged = gettext_lazy("No tag: mappings cannot use it.")
@@ -287,25 +239,13 @@ class Questions(Kind):
                 found[row.id] = _("Also on %(questions)s: a mapping joins their answers with “; ”") % {"questions": ", ".join(others)}
         return found
 
-    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
-        typed = answerable.Typed.of(row)
-        return {"label": typed.label, "code": typed.code, "type": typed.type, "options": typed.options, "tag": str(row.tag or "")}
+    def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
+        return {**answerable.shown_at_first(row), "tag": str(row.tag or "")}
 
-    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
-        tag = Field(
-            kind="select",
-            id="tag",
-            label=_("Tag"),
-            value=typed.get("tag", ""),
-            options=choices.options if choices else [],
-            placeholder=_("No tag"),
-            error=errors.get("tag", ""),
-        )
-        return answerable.form(_answerable(typed), errors, extra=tag)
-
-    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
-        found = _answerable(typed)
-        facts = event_setup.QuestionFacts(found.code, found.label, found.type, found.listed, tags[0] if tags else None)
+    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+        assert isinstance(form, QuestionForm)
+        typed, tag = form.cleaned_data, next(iter(form.chosen), None)
+        facts = event_setup.QuestionFacts(typed["code"], typed["label"], form.type_chosen, form.listed, tag)
         return event_setup.save_question(s, event.id, facts, id)
 
     def set_tags(self, s: Saving, id: int, tags: tuple[int, ...]) -> None:
@@ -315,17 +255,11 @@ class Questions(Kind):
         event_setup.delete_question(s, event, id)
 
 
-def _answerable(typed: Texts) -> answerable.Typed:
-    form = QueryDict(mutable=True)
-    form.update(dict(typed))
-    return answerable.Typed.read(form)
-
-
 class Sessions(Kind):
     """Sessions (P5): they carry no tag; the statuses of their registrations do."""
 
     here, thing = "sessions", Thing.SESSION
-    names = ("name", "code", "start", "end")
+    form = SessionForm
     heading = gettext_lazy("Sessions")
     lead = gettext_lazy("What people register for within the event. Flows decide by the status of the session registration.")
     empty = (gettext_lazy("No sessions"), gettext_lazy("People register for this event as a whole. Add the first session below."))
@@ -344,27 +278,12 @@ class Sessions(Kind):
         start, end = (minute_in(at, counts.event.state.timezone) for at in (row.start, row.end))
         return [Cell(_("Code"), row.code, "code"), Cell(_("Start"), start), Cell(_("End"), end), *counts.cell(_("Registrations"), row.id)]
 
-    def typed_of(self, row: Any, event: EventConfig, choices: TagChoices) -> Texts:
+    def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
         zone = event.state.timezone
         return {"name": row.name, "code": row.code, "start": written_local(row.start, zone), "end": written_local(row.end, zone)}
 
-    def fields(self, event: EventConfig, typed: Texts, errors: Texts, choices: TagChoices | None) -> list[Field | Pair]:
-        said = _("In %(zone)s, the event’s timezone.") % {"zone": event.state.timezone}
-        start, end = (
-            Field(
-                id=id,
-                label=label,
-                value=typed.get(id, ""),
-                error=errors.get(id, ""),
-                optional=True,
-                type="datetime-local",
-                help=said if id == "start" else "",
-            )
-            for id, label in (("start", _("Start")), ("end", _("End")))
-        )
-        return [Pair((_name(typed, errors), _code(typed, errors))), Pair((start, end))]
-
-    def save(self, s: Saving, event: EventConfig, typed: Texts, tags: tuple[int, ...], id: int | None) -> Any:
+    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+        typed = form.cleaned_data
         zone = event.state.timezone
         stored = event.sessions.get(id or 0)
         start = parse_local(typed["start"], zone, "start", stored.start if stored else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -13,17 +14,18 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import event_setup, usage_counts
 from heliograph.setup.services.saving import saving
 from heliograph.setup.views.custom_fields import deletion
-from heliograph.setup.views.event_kinds import KINDS, Counts, Kind, Texts
-from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly, refused, sentences
-from heliograph.setup.views.rows import TagEdits, row_of, rows_context, say_saved
+from heliograph.setup.views.event_kind_forms import KindForm
+from heliograph.setup.views.event_kinds import KINDS, Counts, Kind
+from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.web.forms import posted, pressed
 from heliograph.web.toasts import say
 
 
@@ -31,24 +33,18 @@ from heliograph.web.toasts import say
 def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
     """The list with its tags, and the form that adds one."""
     kind = KINDS[here]
-    edits: TagEdits | None = None
-    typed: Texts = kind.blank()
-    errors, rest = dict[str, str](), list[str]()
-    if request.method == "POST":
-        check(request, Role.PLANNER)
-        with transaction.atomic(using="read"):
-            found, config = event_config(request, reading(), event), account_config(request, reading())
-        if request.POST.get("do") == "add":
-            typed = kind.typed(request.POST)
-            errors, rest = _added(request, kind, found, config, typed)
-            if not errors and not rest:
-                return HttpResponseRedirect(request.path)
-        elif kind.tag_kind is not None:
-            edits = _edits(request.POST, kind, found, config)
-            if not edits.errors and _tagged(request, kind, found, edits):
-                return HttpResponseRedirect(request.path)
+    adds = pressed(request) == "add"
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), event), account_config(request, reading())
+    choices = _choices(kind, config)
+    form = kind.form(posted(request) if adds else None, event=found, choices=choices)
+    tags = _tags(kind, found, choices, None if adds else posted(request))
+    if request.method == "POST":
+        check(request, Role.PLANNER)
+        done = _saved(request, kind, found, form) if adds else tags is not None and not tags.refused and _tagged(request, kind, found, tags)
+        if done:
+            return HttpResponseRedirect(request.path)
+    with transaction.atomic(using="read"):
         counts = Counts(found, usage_counts.in_event(reading(), request.account.pk, found.id, kind.thing))
         return event_page(
             request,
@@ -56,113 +52,77 @@ def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
             reading(),
             found,
             here=here,
-            status=422 if errors or rest or (edits and edits.errors) else 200,
-            **_context(request, kind, counts, config, edits),
-            told=refused(len(errors) + (len(edits.errors) if edits else 0), rest),
-            add=_adder(request, kind, found, config, typed, errors),
+            status=422 if tags and tags.refused else form.status,
+            **_context(request, kind, counts, choices, tags),
+            told=form.told() or (tags and tags.told()),
+            add=[] if readonly(request, Role.PLANNER) or kind.full(found) else form.shown(),
         )
 
 
-def _edits(form: QueryDict, kind: Kind, event: EventConfig, config: AccountConfig) -> TagEdits:
-    """The posted tags. A question's select holds the id of its one tag."""
-    assert kind.tag_kind is not None
-    choices = TagChoices(config.tags, kind.tag_kind)
-    if not kind.one:
-        return TagEdits.read(form, kind.found(event), choices)
-    edits = TagEdits()
-    for id in kind.found(event):
-        chosen = form.get(f"tags-{id}")
-        if chosen is None:
-            continue
-        edits.typed[id] = chosen
-        if chosen and read_id(chosen) not in choices.shown:
-            edits.errors[id] = _("There is no such tag for questions.")
-        elif chosen != form.get(f"was-{id}", ""):
-            edits.changed[id] = (int(chosen),) if chosen else ()
-    return edits
+def _choices(kind: Kind, config: AccountConfig) -> TagChoices:
+    return TagChoices(config.tags, kind.tag_kind) if kind.tag_kind else TagChoices({}, TagKind.EVENT)
 
 
-def _tagged(request: AccountRequest, kind: Kind, event: EventConfig, edits: TagEdits) -> bool:
-    at = 0
+def _tags(kind: Kind, event: EventConfig, choices: TagChoices, data: QueryDict | None) -> TagRows | None:
+    """The tags in the list; None for what carries none."""
+    if kind.tag_kind is None:
+        return None
+    stored = {id: _tags_of(kind, row) for id, row in kind.found(event).items()}
+    return TagRows(OneTagRow if kind.one else TagRow, stored, choices, data)
+
+
+def _tags_of(kind: Kind, row: Any) -> Sequence[int]:
+    if kind.one:
+        return [row.tag] if row.tag else []
+    return tuple(getattr(row, "tags", ()))
+
+
+def _tagged(request: AccountRequest, kind: Kind, event: EventConfig, rows: TagRows) -> bool:
+    at, changed = 0, rows.changed
     try:
         with saving(request.account.pk, by=by(request), events=[event.id]) as s:
-            for at, tags in edits.changed.items():
+            for at, tags in changed.items():
                 kind.set_tags(s, at, tags)
             released = len(s.tagged)
     except (Invalid, NotThere) as error:
-        edits.errors[at] = str(error)
+        rows.refuse(at, error)
         return False
-    say_saved(request, len(edits.changed), released)
+    say_saved(request, len(changed), released)
     return True
 
 
-def _tags_of(kind: Kind, config: AccountConfig, typed: Texts) -> tuple[tuple[int, ...], dict[str, str]]:
-    """Tags of a form, and why they cannot be."""
-    if kind.tag_kind is None:
-        return (), {}
-    if kind.one:
-        chosen = typed.get("tag", "")
-        return ((tag,) if (tag := read_id(chosen)) is not None else ()), {}
-    found = TagChoices(config.tags, kind.tag_kind).read(typed.get("tags", ""))
-    return found.ids, {"tags": found.error} if found.error else {}
-
-
-def _saved(
-    request: AccountRequest, kind: Kind, event: EventConfig, config: AccountConfig, typed: Texts, id: int | None
-) -> tuple[dict[str, str], list[str]]:
-    """Saves a form; its errors by field, and those of no field. Raises Http404."""
-    tags, errors = _tags_of(kind, config, typed)
-    if errors:
-        return errors, []
+def _saved(request: AccountRequest, kind: Kind, event: EventConfig, form: KindForm, id: int | None = None) -> bool:
+    """Saves a form, or says in it what was refused. Raises Http404."""
+    if not form.is_valid():
+        return False
     try:
         with saving(request.account.pk, by=by(request), events=[event.id]) as s:
-            row = kind.save(s, event, typed, tags, id)
+            row = kind.save(s, event, form, id)
     except NotThere:
         raise Http404 from None
     except Invalid as error:
-        return sentences(error, kind.names)
+        form.refuse(error)
+        return False
     said = _("%(name)s is saved.") if id else _("%(name)s is there.")
-    if kind.tag_kind and not tags:
+    if kind.tag_kind and not form.chosen:
         said += " " + str(kind.untagged)
     say(request, said % {"name": row})
-    return {}, []
+    return True
 
 
-def _added(
-    request: AccountRequest, kind: Kind, event: EventConfig, config: AccountConfig, typed: Texts
-) -> tuple[dict[str, str], list[str]]:
-    return _saved(request, kind, event, config, typed, None)
-
-
-def _adder(request: AccountRequest, kind: Kind, event: EventConfig, config: AccountConfig, typed: Texts, errors: Texts) -> list[Any]:
-    if readonly(request, Role.PLANNER) or kind.full(event):
-        return []
-    return kind.fields(event, typed, errors, TagChoices(config.tags, kind.tag_kind) if kind.tag_kind else None)
-
-
-def _context(request: AccountRequest, kind: Kind, counts: Counts, config: AccountConfig, edits: TagEdits | None) -> dict[str, Any]:
+def _context(request: AccountRequest, kind: Kind, counts: Counts, choices: TagChoices, tags: TagRows | None) -> dict[str, Any]:
     event, closed = counts.event, readonly(request, Role.PLANNER)
-    choices = TagChoices(config.tags, kind.tag_kind) if kind.tag_kind else TagChoices({}, TagKind.EVENT)
     warnings = kind.warnings(event, choices)
     rows = []
     for row in kind.found(event).values():
-        tags = ([row.tag] if row.tag else []) if kind.one else getattr(row, "tags", ())
         more: dict[str, Any] = {
             "href": "" if closed else reverse(f"{kind.here}-edit", args=(event.code, row.id)),
             "delete_href": reverse(f"{kind.here}-delete", args=(event.code, row.id)),
             "in_use": bool(counts.of and counts.of.get(row.id)),
             "warn": warnings.get(row.id, ""),
         }
-        found = row_of(row.id, kind.name(row), kind.cells(row, counts), tags, choices, edits, untagged=str(kind.untagged), **more)
-        if kind.one:
-            was = str(row.tag or "")
-            found |= {
-                "was": was,
-                "value": edits.typed.get(row.id, was) if edits else was,
-                "tags_label": _("Tag for %(name)s") % {"name": kind.name(row)},
-            }
-            found["todo"] = "" if found["value"] else str(kind.untagged)
-        rows.append(found)
+        form = tags.forms[row.id] if tags else None
+        rows.append(row_of(row.id, kind.name(row), kind.cells(row, counts), _tags_of(kind, row), form, untagged=str(kind.untagged), **more))
     context = rows_context(
         heading=kind.heading,
         lead=kind.lead_of(event),
@@ -201,14 +161,10 @@ def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpRespons
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), event), account_config(request, reading())
     row = _row(kind, found, id)
-    choices = TagChoices(config.tags, kind.tag_kind) if kind.tag_kind else None
-    typed = kind.typed_of(row, found, choices or TagChoices({}, TagKind.EVENT))
-    errors, rest = dict[str, str](), list[str]()
-    if request.method == "POST":
-        typed = kind.typed(request.POST)
-        errors, rest = _saved(request, kind, found, config, typed, id)
-        if not errors and not rest:
-            return HttpResponseRedirect(reverse(here, args=(event,)))
+    choices = _choices(kind, config)
+    form = kind.form(posted(request), event=found, choices=choices, initial=kind.shown_at_first(row, found, choices))
+    if request.method == "POST" and _saved(request, kind, found, form, id):
+        return HttpResponseRedirect(reverse(here, args=(event,)))
     with transaction.atomic(using="read"):
         return event_page(
             request,
@@ -216,12 +172,12 @@ def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpRespons
             reading(),
             found,
             here=here,
-            status=422 if errors or rest else 200,
+            status=form.status,
             crumbs=[(found.code, reverse("event-details", args=(event,))), (kind.heading, reverse(here, args=(event,)))],
             heading=kind.name(row),
             lead="",
-            told=refused(len(errors), rest),
-            fields=kind.fields(found, typed, errors, choices),
+            told=form.told(),
+            fields=form.shown(),
             button=_("Save"),
             cancel_href=reverse(here, args=(event,)),
             readonly="",

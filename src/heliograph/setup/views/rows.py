@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from django.http import QueryDict
+from django.core.exceptions import ValidationError
+from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.accounts.roles import AccountRequest
-from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.domain.ids import read_id
+from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices
 from heliograph.web.fields import Text
+from heliograph.web.forms import Hidden, RowForm, not_saved, rows_of
 from heliograph.web.toasts import say
 
 
@@ -26,48 +30,100 @@ class Cell:
     href: str = ""
 
 
-@dataclass(slots=True)
-class TagEdits:
-    """What was posted of the rows' tags. typed: the texts of all rows; changed: tags of those that the person changed; errors: by row.
+class TagRow(RowForm):
+    """The tags of one row. was: what the form showed."""
 
-    Only what differs from what the form showed is saved: somebody else's work on the other rows stays.
-    """
+    tags: Any = TagChips()
+    was = Hidden()
 
-    typed: dict[int, str] = field(default_factory=dict)
-    changed: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    errors: dict[int, str] = field(default_factory=dict)
+    def __init__(self, *args: Any, choices: TagChoices, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.choices = choices
+        field = self.fields["tags"]
+        if isinstance(field, TagChips):
+            field.choices = choices
 
-    @classmethod
-    def read(cls, form: QueryDict, rows: Iterable[int], choices: TagChoices) -> TagEdits:
-        """Of a form of chip inputs."""
-        edits = cls()
-        for id in rows:
-            text = form.get(f"tags-{id}")
-            if text is None:
-                continue
-            edits.typed[id] = text
-            found, was = choices.read(text), choices.read(form.get(f"was-{id}", ""))
-            if found.error:
-                edits.errors[id] = found.error
-            elif set(found.ids) != set(was.ids):
-                edits.changed[id] = found.ids
-        return edits
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """The tags."""
+        found: tuple[int, ...] = self.cleaned_data["tags"]
+        return found
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was posted with other tags than it showed."""
+        return self.is_valid() and set(self.chosen) != set(self.choices.read(self.cleaned_data["was"]).ids)
+
+    def text(self) -> str:
+        """What stands in the field."""
+        return str(self["tags"].value() or "")
+
+    def sentence(self) -> str:
+        """Why it was refused."""
+        return " ".join(str(error) for error in self["tags"].errors)
+
+
+class OneTagRow(TagRow):
+    """The one tag of a question, by its id."""
+
+    tags = OneTag()
+
+    def clean_tags(self) -> str:
+        """Refuses what is no tag for questions."""
+        chosen: str = self.cleaned_data["tags"]
+        if chosen and read_id(chosen) not in self.choices.shown:
+            raise ValidationError(_("There is no such tag for questions."))
+        return chosen
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        tag = read_id(self.cleaned_data["tags"])
+        return () if tag is None else (tag,)
+
+    @property
+    def changed(self) -> bool:
+        return self.is_valid() and self.cleaned_data["tags"] != self.cleaned_data["was"]
+
+
+class TagRows:
+    """The tags of a table's rows. Only what differs from what the form showed is saved: somebody else's work on the other rows stays."""
+
+    def __init__(self, kind: type[TagRow], stored: Mapping[int, Iterable[int]], choices: TagChoices, data: QueryDict | None) -> None:
+        """stored: the tags of each row, by its id."""
+        texts = {
+            id: {"tags": next((str(tag) for tag in tags), "") if kind is OneTagRow else choices.text(tags)} for id, tags in stored.items()
+        }
+        self.forms = rows_of(kind, texts, data, marked="tags", choices=choices)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a row is not in order."""
+        return any(form.refused for form in self.forms.values())
+
+    @property
+    def changed(self) -> dict[int, tuple[int, ...]]:
+        """The new tags of the rows that the person changed."""
+        return {id: form.chosen for id, form in self.forms.items() if form.changed}
+
+    def refuse(self, id: int, error: Invalid | NotThere) -> None:
+        """Takes what the service says of a row. Raises Http404 where the rows themselves are gone."""
+        if id not in self.forms:
+            raise Http404 from error
+        if isinstance(error, Invalid):
+            self.forms[id].refuse(error, names={"tag": "tags", "": "tags"})
+        else:
+            self.forms[id].add_error("tags", str(error))
+
+    def told(self) -> dict[str, Any] | None:
+        """The callout above the table."""
+        return not_saved() if self.refused else None
 
 
 def row_of(
-    id: int,
-    name: str,
-    cells: Sequence[Cell],
-    tags: Iterable[int],
-    choices: TagChoices,
-    edits: TagEdits | None,
-    *,
-    untagged: str,
-    **more: Any,
+    id: int, name: str, cells: Sequence[Cell], tags: Iterable[int], form: TagRow | None, *, untagged: str, **more: Any
 ) -> dict[str, Any]:
-    """A row with a chip input. untagged: what a row without a tag is told."""
-    text = choices.text(tags)
-    typed = edits.typed.get(id, text) if edits else text
+    """A row with its tags. form: of its tags, None where nothing carries any. untagged: what a row without a tag is told."""
+    typed = form.text() if form else ""
     return {
         "id": id,
         "field": f"tags-{id}",
@@ -75,13 +131,13 @@ def row_of(
         "href": "",
         "note": "",
         "cells": cells,
-        "tags": choices.labels(tags),
+        "tags": form.choices.labels(tags) if form else [],
         "value": typed,
-        "was": text,
+        "was": form.initial["tags"] if form else "",
         "todo": "" if typed.strip() else untagged,
         "warn": "",
-        "error": edits.errors.get(id, "") if edits else "",
-        "tags_label": _("Tags for %(name)s") % {"name": name},
+        "error": form.sentence() if form else "",
+        "tags_label": (_("Tag for %(name)s") if isinstance(form, OneTagRow) else _("Tags for %(name)s")) % {"name": name},
         "delete_href": "",
         "in_use": False,
     } | more

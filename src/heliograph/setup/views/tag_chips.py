@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.domain.setup.tags import Tag, TagKind
 from heliograph.setup.names import folded
 from heliograph.web.fields import Choice
+from heliograph.web.forms import Chips, Form, Select
 
 SEPARATOR = "; "
 
@@ -63,3 +67,32 @@ class TagChoices:
 def _shown(tag: Tag, *, twice: bool) -> str:
     label = tag.label.replace(";", ",")
     return f"{label} ({tag.name.replace(';', ',')})" if twice else label
+
+
+class TagChips(Chips):
+    """The tags of an object, by label. Cleaned: their ids. The form says which there are: `offer`."""
+
+    def __init__(self) -> None:
+        super().__init__(gettext_lazy("Tags"), optional=True, placeholder=gettext_lazy("Add a tag"), glue=gettext_lazy("and"))
+        self.choices = TagChoices({}, TagKind.EVENT)
+
+    def clean(self, value: Any) -> tuple[int, ...]:
+        found = self.choices.read(super().clean(value))
+        if found.error:
+            raise ValidationError(found.error)
+        return found.ids
+
+
+class OneTag(Select):
+    """The one tag of a question. Cleaned: its id as text, "" for none; the service refuses what is no tag for questions."""
+
+    def __init__(self) -> None:
+        super().__init__(gettext_lazy("Tag"), placeholder=gettext_lazy("No tag"), any_value=True)
+
+
+def offer(form: Form, name: str, choices: TagChoices) -> None:
+    """Gives a field the tags that it can be filled with."""
+    field = form.fields[name]
+    if isinstance(field, TagChips):
+        field.choices = choices
+    form.say(name, options=choices.options)

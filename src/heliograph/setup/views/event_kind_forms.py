@@ -1,0 +1,100 @@
+"""The forms of what is set up in an event: one for each kind of event_kinds.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.ids import read_id
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.setup.views.answerable import AnswerableForm
+from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices, offer
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Form, Line, Select
+
+
+class KindForm(Form):
+    """What all of them have. tagged: its field of tags, "" for none."""
+
+    tagged: ClassVar[str] = ""
+
+    def __init__(self, *args: Any, event: EventConfig, choices: TagChoices, **given: Any) -> None:
+        super().__init__(*args, **given)
+        if self.tagged:
+            offer(self, self.tagged, choices)
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """The tags."""
+        found: tuple[int, ...] = self.cleaned_data[self.tagged] if self.tagged else ()
+        return found
+
+
+class NamedForm(KindForm):
+    """A name, and the code that files know."""
+
+    pairs: ClassVar[Sequence[tuple[str, str]]] = (("name", "code"),)
+
+    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
+    code = Line(
+        gettext_lazy("Code"),
+        optional=True,
+        help=gettext_lazy("For files and the API. Left empty, it is made of the name."),
+        autocomplete="off",
+    )
+
+
+class TaggedForm(NamedForm):
+    """Attendee types and registration properties: with their tags."""
+
+    tagged = "tags"
+    tags = TagChips()
+
+
+def _classes() -> list[Choice]:
+    return [Choice(each.value, _(each.value)) for each in StatusClass]
+
+
+class StatusForm(TaggedForm):
+    """Custom registration statuses: also of a class."""
+
+    pairs = (("name", "code"), ("cls", "tags"))
+    field_order = ("name", "code", "cls", "tags")
+
+    cls = Select(gettext_lazy("Class"), options=_classes, initial=StatusClass.ACCEPTED.value)
+
+    @property
+    def status_class(self) -> StatusClass:
+        """What is no class is Accepted."""
+        return StatusClass(self.cleaned_data["cls"] or StatusClass.ACCEPTED)
+
+
+class QuestionForm(AnswerableForm, KindForm):
+    """Questions: each with at most one tag."""
+
+    pairs = (("label", "code"), ("type", "tag"))
+
+    tagged = "tag"
+    tag = OneTag()
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        tag = read_id(self.cleaned_data["tag"])
+        return () if tag is None else (tag,)
+
+
+class SessionForm(NamedForm):
+    """Sessions, with their times in the event's time zone."""
+
+    pairs = (("name", "code"), ("start", "end"))
+
+    start = Line(gettext_lazy("Start"), optional=True, type="datetime-local")
+    end = Line(gettext_lazy("End"), optional=True, type="datetime-local")
+
+    def __init__(self, *args: Any, event: EventConfig, **given: Any) -> None:
+        super().__init__(*args, event=event, **given)
+        self.say("start", help=_("In %(zone)s, the event’s timezone.") % {"zone": event.state.timezone})
