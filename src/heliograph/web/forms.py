@@ -235,14 +235,17 @@ class Form(forms.Form):
 
     def say(self, name: str, **words: Any) -> None:
         """Says something about a field on this page only: help, placeholder, options ..."""
+        self.field(name).words |= words
+
+    def field(self, name: str) -> _Shown:
+        """A field, as one that can be drawn."""
         field = self.fields[name]
         assert isinstance(field, _Shown), name
-        field.words |= words
+        return field
 
     def drawn(self, name: str) -> Field:
         """One field."""
-        field, bound = self.fields[name], self[name]
-        assert isinstance(field, _Shown), name
+        field, bound = self.field(name), self[name]
         return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
     def shown(self, *names: str) -> list[Field | Pair]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from heliograph.domain.setup.configuration import Field as Question
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.form_values import YES, Values, takes_many
 from heliograph.web.fields import Choice, Field
+from heliograph.web.forms import Choices, Lines, Select
 
 AUTOCOMPLETE = "off"
 """Somebody else's data: the browser must not offer its user's own."""
@@ -33,3 +35,50 @@ def question_field(id: str, question: Question, values: Values, errors: Mapping[
     said = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
     kind = "textarea" if "\n" in value else "text"
     return Field(kind=kind, **common, value=value, help=said, autocomplete=AUTOCOMPLETE)  # type: ignore[arg-type]
+
+
+type AnswerField = BoxesOfAnswers | AnswerOfOptions | TextOfAnswer
+
+
+def answer_field(question: Question) -> AnswerField:
+    """What is answered, as the field of a form. The service refuses what is no answer; one that is no option any more is shown as one."""
+    if takes_many(question):
+        return BoxesOfAnswers(question.label, options=_options(question.options), any_value=True, extra="in-columns")
+    if question.options or question.type == QuestionType.CHECKBOX:
+        options = _options(question.options or [YES, "No"])
+        return AnswerOfOptions(question.label, options=options, any_value=True, placeholder=_("No answer"))
+    said = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
+    return TextOfAnswer(question.label, strip=False, help=said, autocomplete=AUTOCOMPLETE)
+
+
+class BoxesOfAnswers(Choices):
+    """Any of the options."""
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        self.words["options"] = _and_given(self.found, value or ())
+        return super().drawn(name, value, errors)
+
+
+class AnswerOfOptions(Select):
+    """One of the options."""
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        self.words["options"] = _and_given(self.found, [value] if value else ())
+        return super().drawn(name, value, errors)
+
+
+class TextOfAnswer(Lines):
+    """A text: a line, unless what is there has several."""
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        found = super().drawn(name, value, errors)
+        return found if "\n" in str(value or "") else replace(found, kind="text")
+
+
+def _options(texts: Sequence[str]) -> list[Choice]:
+    return [Choice(text, text) for text in texts]
+
+
+def _and_given(options: Sequence[Choice], given: Sequence[str]) -> list[Choice]:
+    known = {option.value for option in options}
+    return [*options, *(Choice(text, text) for text in given if text not in known)]

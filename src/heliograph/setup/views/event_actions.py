@@ -22,14 +22,20 @@ from heliograph.setup import mark_test_job
 from heliograph.setup.affected_flows import live_flows
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.event_draft import changed_state, values_of
-from heliograph.setup.form_values import Values
 from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.saving import saving
-from heliograph.setup.views import event_form
-from heliograph.setup.views.events import by_field
+from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
 from heliograph.web.confirmation import Breaks, Item, question, shortened
+from heliograph.web.forms import Form, Hidden, posted
 from heliograph.web.toasts import say
+
+
+class LeaveTestingForm(Form):
+    """The status that the event goes to; again: its job failed and goes on."""
+
+    to = Hidden()
+    again = Hidden()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,10 +47,11 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         found, config = event_config(request, db, event), account_config(request, db)
         n = mark_test_job.unmarked(db, request.account.pk, found.id)
     place = reverse("event-details", args=(event,))
-    if request.method == "POST" and request.POST.get("again"):
+    form = LeaveTestingForm(posted(request))
+    if form.is_valid() and form.cleaned_data["again"]:
         _again(request, found)
         return HttpResponseRedirect(place)
-    chosen = (request.POST if request.method == "POST" else request.GET).get("to", "")
+    chosen = form.cleaned_data["to"] if form.is_valid() else request.GET.get("to", "")
     to = config.event_statuses.get(read_id(chosen) or 0)
     if to is None or not mark_test_job.leaves_test(config, found, to.id):
         return HttpResponseRedirect(place)
@@ -117,34 +124,32 @@ def copy(request: AccountRequest, event: str) -> HttpResponse:
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), event), account_config(request, reading())
     stored = values_of(found.state, config)
-    values: Values = {"name": stored["name"], "start": stored["start"], "end": stored["end"], "code": ()}
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        values = {name: tuple(filter(None, (request.POST.get(name, "").strip(),))) for name in values}
+    form = EventNameForm(posted(request), initial={name: next(iter(stored[name]), "") for name in ("name", "start", "end")})
+    if form.is_valid():
         try:
-            state = changed_state(found.state, values, config)
+            state = changed_state(found.state, {"code": ()} | form.values(), config)
             with saving(request.account.pk, by=by(request)) as s:
                 copy_event(s, found.id, code=state.code, name=state.name, start=state.start, end=state.end)
         except NotThere:
             raise Http404 from None
         except Invalid as error:
-            errors = by_field(error, config)
+            form.refuse_event(error)
         else:
             say(request, _("%(code)s is there, a copy of %(from)s.") % {"code": state.code, "from": found.code})
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
+    refused = form.told()
     asked = question(
         _("Copy %(code)s") % {"code": found.code},
-        lead=_("Its set-up with all tags, and no registrations. The copy begins in Testing."),
+        lead=" ".join(refused["items"] if refused else ())
+        or _("Its set-up with all tags, and no registrations. The copy begins in Testing."),
         crumbs=[(found.code, reverse("event-details", args=(event,)))],
-        fields=[*event_form.fields_of(values, errors)[:2]],
+        fields=form.shown(),
         breaks=_copied(found),
         button=_("Make the copy"),
         cancel_href=reverse("event-details", args=(event,)),
     )
-    if "" in errors:
-        asked["lead"] = errors[""]
     with transaction.atomic(using="read"):
-        return event_page(request, "confirmation.html", reading(), found, here="details", status=422 if errors else 200, **asked)
+        return event_page(request, "confirmation.html", reading(), found, here="details", status=form.status, **asked)
 
 
 def _copied(event: EventConfig) -> list[Breaks]:

@@ -1,105 +1,117 @@
-"""The fields of an event's form, and the same as text."""
+"""The forms of an event, and the same as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.form_values import Values
-from heliograph.setup.views.answer_fields import question_field
-from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.setup.errors import Invalid
+from heliograph.setup.event_draft import values_of
+from heliograph.setup.form_values import Values, one, takes_many
+from heliograph.setup.views.answer_fields import answer_field
+from heliograph.setup.views.tag_chips import TagChips, TagChoices, offer
 from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.forms import Form, Hidden, Line, Select
 from heliograph.web.templatetags.moments import minute_in
-from heliograph.web.timezone_field import timezone_field
+from heliograph.web.timezone_field import TimezoneField
 
 type Sections = list[tuple[str, str, list[Field | Pair]]]
 
 
-def posted(form: QueryDict, config: AccountConfig) -> tuple[Values, dict[str, str]]:
-    """What the form was sent with, and what could not be read. Tags come as labels and are kept as ids."""
-    values: Values = {}
-    for name in ("code", "name", "location", "timezone", "start", "end", "status"):
-        if name in form:
-            values[name] = tuple(text for text in (form.get(name, "").strip(),) if text)
-    for id in config.event_fields:
-        values[f"custom.{id}"] = tuple(text for text in form.getlist(f"custom.{id}") if text)
-    errors = {}
-    if "tags" in form:
-        typed = TagChoices(config.tags, TagKind.EVENT).read(form.get("tags", ""))
-        values["tags"] = tuple(str(id) for id in sorted(typed.ids))
-        if typed.error:
-            errors["tags"] = typed.error
-    return values, errors
+class EventNameForm(Form):
+    """What an event is called, and when it is."""
 
+    pairs: ClassVar[Sequence[tuple[str, str]]] = (("name", "code"), ("start", "end"))
 
-def fields_of(values: Values, errors: Mapping[str, str], *, code_help: bool = True) -> list[Field | Pair]:
-    """Name and code, start and end, timezone and location."""
-
-    def text(id: str, label: str, **more: Any) -> Field:
-        return Field(id=id, label=label, value=_first(values, id), error=errors.get(id, ""), autocomplete="off", **more)
-
-    said = _("1 to 25 letters, digits and dashes. Senders and flow filters know the event by it.") if code_help else ""
-    return [
-        Pair((text("name", _("Name"), required=True), text("code", _("Code"), required=True, help=said))),
-        times(values, errors),
-        Pair((timezone_field(_first(values, "timezone"), errors), text("location", _("Location"), optional=True))),
-    ]
-
-
-def times(values: Values, errors: Mapping[str, str]) -> Pair:
-    """Start and end, in the event's own time zone."""
-    start, end = (
-        Field(id=id, label=label, value=_first(values, id), error=errors.get(id, ""), optional=True, type="datetime-local")
-        for id, label in (("start", _("Start")), ("end", _("End")))
+    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
+    code = Line(
+        gettext_lazy("Code"),
+        required=True,
+        help=gettext_lazy("1 to 25 letters, digits and dashes. Senders and flow filters know the event by it."),
+        autocomplete="off",
     )
-    return Pair((start, end))
+    start = Line(gettext_lazy("Start"), optional=True, type="datetime-local")
+    end = Line(gettext_lazy("End"), optional=True, type="datetime-local")
+
+    def values(self) -> Values:
+        """What was posted, by the names that `event_draft` knows. What a page did not post is left out."""
+        return {name: one(self.cleaned_data[name]) for name in self.cleaned_data if name in self.data}
+
+    def refuse_event(self, error: Invalid) -> None:
+        """Takes what the service says."""
+        self.refuse(error)
 
 
-def status_field(values: Values, errors: Mapping[str, str], config: AccountConfig, help: str = "") -> Field:
-    """The event's status."""
-    options = [Choice(str(status.id), status.name) for status in config.event_statuses.values()]
-    return Field(
-        kind="select",
-        id="status",
-        label=_("Event status"),
-        value=_first(values, "status"),
-        options=options,
-        help=help,
-        error=errors.get("status", ""),
-    )
+class NewEventForm(EventNameForm):
+    """An event without its tags and custom data."""
+
+    pairs = (("name", "code"), ("start", "end"), ("timezone", "location"))
+
+    timezone = TimezoneField()
+    location = Line(gettext_lazy("Location"), optional=True, autocomplete="off")
 
 
-def sections_of(
-    config: AccountConfig, values: Values, errors: Mapping[str, str], typed_tags: str | None, *, status: Field | str
-) -> Sections:
-    """The whole form. status: its field, or a sentence where it cannot be changed now."""
-    choices = TagChoices(config.tags, TagKind.EVENT)
-    shown = typed_tags if typed_tags is not None else choices.text(int(tag) for tag in values.get("tags", ()))
-    tags = Field(
-        kind="chips",
-        id="tags",
-        label=_("Tags"),
-        value=[word.strip() for word in shown.split(";") if word.strip()],
-        options=choices.options,
-        optional=True,
-        placeholder=_("Add a tag"),
-        glue=_("and"),
-        error=errors.get("tags", ""),
-    )
-    custom = [question_field(f"custom.{f.id}", f, values, errors) for f in config.event_fields.values()]
-    return [
-        (_("Event"), "", fields_of(values, errors)),
-        (_("Status"), status if isinstance(status, str) else "", [] if isinstance(status, str) else [status]),
-        (_("Tags"), _("To filter by event in flows"), [tags]),
-        *([(_("Event Data"), _("The account’s custom event fields"), paired(custom))] if custom else []),
-    ]
+class EventForm(NewEventForm):
+    """The whole event. opened: what the form showed, so that only what was changed is saved."""
+
+    tags = TagChips()
+    opened = Hidden()
+
+    def __init__(self, *args: Any, event: EventConfig, config: AccountConfig, **given: Any) -> None:
+        self.stored = values_of(event.state, config)
+        self._config = config
+        choices = TagChoices(config.tags, TagKind.EVENT)
+        many = {f"custom.{id}" for id, field in config.event_fields.items() if takes_many(field)}
+        initial: dict[str, Any] = {name: found if name in many else next(iter(found), "") for name, found in self.stored.items()}
+        initial["tags"] = choices.text(int(tag) for tag in self.stored["tags"])
+        super().__init__(*args, initial=initial, **given)
+        statuses = [Choice(str(status.id), status.name) for status in config.event_statuses.values()]
+        self.fields["status"] = Select(gettext_lazy("Event status"), options=statuses, any_value=True)
+        self.custom = {f"custom.{id}": answer_field(field) for id, field in config.event_fields.items()}
+        self.fields |= self.custom
+        offer(self, "tags", choices)
+
+    def values(self) -> Values:
+        """Tags as ids. Custom fields that were not posted are empty: a browser leaves unticked boxes out."""
+        given = {name: value for name, value in self.cleaned_data.items() if name != "opened"}
+        found: Values = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
+        found |= {
+            name: tuple(filter(None, [value] if isinstance(value, str) else value)) for name, value in given.items() if name in self.custom
+        }
+        if "tags" in given and "tags" in self.data:
+            found["tags"] = tuple(str(id) for id in sorted(given["tags"]))
+        return found
+
+    def refuse_event(self, error: Invalid) -> None:
+        """The service names custom fields by their code."""
+        self.refuse(error, names={f"custom.{field.code}": f"custom.{id}" for id, field in self._config.event_fields.items()})
+
+    def refusals(self) -> list[str]:
+        """What was refused, each with its field's label."""
+        said = {name: " ".join(str(sentence) for sentence in found) for name, found in self.errors.items()}
+        return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in said.items()]
+
+    def drawn(self, name: str) -> Field:
+        """A field that the page did not post shows what is stored."""
+        if self.is_bound and name not in self.data and name not in self.custom:
+            return self.field(name).drawn(name, self.initial.get(name), [str(error) for error in self.errors.get(name, ())])
+        return super().drawn(name)
+
+    def sections(self, *, status: str = "") -> Sections:
+        """The whole form. status: a sentence where it cannot be changed now."""
+        custom = [self.drawn(name) for name in self.custom]
+        return [
+            (_("Event"), "", self.shown("name", "code", "start", "end", "timezone", "location")),
+            (_("Status"), status, [] if status else self.shown("status")),
+            (_("Tags"), _("To filter by event in flows"), self.shown("tags")),
+            *([(_("Event Data"), _("The account’s custom event fields"), paired(custom))] if custom else []),
+        ]
 
 
 def paired(fields: list[Field]) -> list[Field | Pair]:
@@ -128,27 +140,3 @@ def facts_of(event: EventConfig, config: AccountConfig) -> list[tuple[str, str]]
         *((f.label, ", ".join(event.state.custom.get(f.id, ()))) for f in config.event_fields.values()),
     ]
     return [(name, text) for name, text in found if text]
-
-
-def label_of(name: str, config: AccountConfig) -> str:
-    """A field's label by its name."""
-    area, _dot, rest = name.partition(".")
-    if area == "custom":
-        field = config.event_fields.get(read_id(rest) or 0)
-        return field.label if field else rest
-    known = {
-        "code": _("Code"),
-        "name": _("Name"),
-        "start": _("Start"),
-        "end": _("End"),
-        "timezone": _("Timezone"),
-        "location": _("Location"),
-        "status": _("Event status"),
-        "tags": _("Tags"),
-    }
-    return known.get(name, name)
-
-
-def _first(values: Values, name: str) -> str:
-    found = values.get(name, ())
-    return found[0] if found else ""

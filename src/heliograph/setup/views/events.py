@@ -22,22 +22,21 @@ from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
 from heliograph.jobs.models import Job, State
 from heliograph.setup import mark_test_job
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.event_draft import changed_state, values_of
+from heliograph.setup.event_draft import changed_state
 from heliograph.setup.form_values import Texts, Values, shown_then, written
 from heliograph.setup.names import folded
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.saving import saving
-from heliograph.setup.views import event_form
-from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly, refused
+from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
+from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.store.database import Database
 from heliograph.web.cursor import ROWS, Cursor, Rows, address, asked
 from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.fields import Choice, Field
+from heliograph.web.forms import not_saved, posted
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import minute_in
 from heliograph.web.toasts import say
-
-FIELDS = ("code", "name", "start", "end", "timezone", "location", "status", "tags")
 
 
 @require_safe
@@ -127,49 +126,35 @@ def add(request: AccountRequest) -> HttpResponse:
     """The form of a new event. It begins in Testing."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
-    values: Values = {"timezone": (config.timezone,)}
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        values, errors = event_form.posted(request.POST, config)
+    form = NewEventForm(posted(request), initial={"timezone": config.timezone})
+    if form.is_valid():
         status = next((s.id for s in config.event_statuses.values() if s.name == DEFAULT_EVENT_STATUS), 0)
         try:
-            state = changed_state(EventState("", "", status, timezone=config.timezone), values, config)
+            state = changed_state(EventState("", "", status, timezone=config.timezone), form.values(), config)
             with saving(request.account.pk, by=by(request)) as s:
                 save_event(s, state)
         except Invalid as error:
-            errors |= by_field(error, config)
+            form.refuse_event(error)
         else:
             say(request, _("The event %(code)s is there, in Testing.") % {"code": state.code})
-            return HttpResponseRedirect(reverse("event-details", args=(state.code.strip(),)))
+            return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     return page(
         request,
         "setup/form.html",
         section="events",
         here="events",
-        status=422 if errors else 200,
+        status=form.status,
         crumbs=[(_("Events"), reverse("events"))],
         heading=_("Add an event"),
         lead=_("It begins in Testing: whatever is registered until it leaves Testing is Test."),
-        told=refused(len(errors), [errors[""]] if "" in errors else []),
-        fields=event_form.fields_of(values, errors),
+        told=form.told(),
+        fields=form.shown(),
         button=_("Add the event"),
         cancel_href=reverse("events"),
         readonly="",
         facts=[],
         breaks=[],
     )
-
-
-def by_field(error: Invalid, config: AccountConfig) -> dict[str, str]:
-    """What was refused, by the form's field. The service names custom fields by their code."""
-    codes = {f"custom.{f.code}": f"custom.{f.id}" for f in config.event_fields.values()}
-    out: dict[str, str] = {}
-    for name, said in error.fields.items():
-        at = codes.get(name, name)
-        known = at in FIELDS or at.startswith("custom.")
-        text = " ".join(_(sentence) for sentence in said)
-        out[at if known else ""] = " ".join(filter(None, (out.get(at if known else "", ""), text)))
-    return out
 
 
 # --- details
@@ -188,21 +173,23 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
             job = mark_test_job.under_way(request.account.pk, found.id)
             if job is None or job.state == State.FAILED:
                 return HttpResponseClientRefresh()
-        return _details(request, db, found, account_config(request, db))
+        config = account_config(request, db)
+        return _details(request, db, found, config, EventForm(event=found, config=config))
 
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
     """Saves what was changed. Leaving Testing is asked about first, and nothing of the rest waits for that (P9)."""
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), code), account_config(request, reading())
-    posted, errors = event_form.posted(request.POST, config)
-    then, stored = shown_then(request.POST.get("opened", "")), values_of(found.state, config)
-    mine = {name: now for name, now in posted.items() if name in then and then[name] != now}
+    form = EventForm(posted(request), event=found, config=config)
+    in_order, values, stored = form.is_valid(), form.values(), form.stored
+    then = shown_then(form.cleaned_data.get("opened", ""))
+    mine = {name: now for name, now in values.items() if name in then and then[name] != now}
     met = {name for name in mine if then[name] != stored[name] != mine[name]}
     for name in met:
-        errors.setdefault(name, _theirs(name, stored[name], config))
+        form.add_error(name, _theirs(name, stored[name], config))
     to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
-    if not errors:
+    if in_order and not met:
         try:
             with saving(request.account.pk, by=by(request), events=[found.id]) as s:
                 state = changed_state(s.source.event(found.id).state, mine, config)
@@ -210,18 +197,17 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         except NotThere:
             raise Http404 from None
         except MarksFirst:
-            errors["status"] = _("Its status was changed meanwhile. Open the page again.")
+            form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
         except Invalid as error:
-            errors |= by_field(error, config)
+            form.refuse_event(error)
         else:
             if to:
                 return HttpResponseRedirect(f"{reverse('event-leave-testing', args=(state.code,))}?{urlencode({'to': to[0]})}")
             say(request, _("The event is saved.") if mine else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     with transaction.atomic(using="read"):
-        shown = stored | {name: values for name, values in posted.items() if name in stored}
         then |= {name: stored[name] for name in met}  # seen now: saved again, mine goes over theirs
-        return _details(request, reading(), found, config, values=shown, errors=errors, then=then, typed_tags=request.POST.get("tags"))
+        return _details(request, reading(), found, config, form, then=then)
 
 
 def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
@@ -239,17 +225,8 @@ def _leaves(config: AccountConfig, event: EventConfig, mine: Values) -> bool:
 
 
 def _details(
-    request: AccountRequest,
-    db: Database,
-    event: EventConfig,
-    config: AccountConfig,
-    *,
-    values: Values | None = None,
-    errors: dict[str, str] | None = None,
-    then: Values | None = None,
-    typed_tags: str | None = None,
+    request: AccountRequest, db: Database, event: EventConfig, config: AccountConfig, form: EventForm, *, then: Values | None = None
 ) -> HttpResponse:
-    stored, errors = values_of(event.state, config), errors or {}
     registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
     status = config.event_statuses.get(event.state.status)
     name = status.name if status else ""
@@ -262,24 +239,23 @@ def _details(
         if in_test
         else ""
     )
-    field: Field | str = event_form.status_field(values or stored, errors, config, hint)
-    if job is not None:
-        field = _("%(status)s. It cannot be changed until the marking is done.") % {"status": name}
+    form.say("status", help=hint)
+    fixed = _("%(status)s. It cannot be changed until the marking is done.") % {"status": name} if job is not None else ""
     return event_page(
         request,
         "setup/event.html",
         db,
         event,
         here="details",
-        status=422 if errors else 200,
+        status=form.status,
         crumbs=[(event.code, reverse("event-details", args=(event.code,)))],
         event={"code": event.code, "name": event.state.name, "status": name, "registrations": said, "registrations_href": f"{reverse('registrations')}?event={event.id}"},
         readonly=closed,
-        facts=event_form.facts_of(event, config) if closed else [],
-        told=refused(len(errors), [f"{event_form.label_of(n, config)}: {text}" if n else text for n, text in errors.items()]),
+        facts=facts_of(event, config) if closed else [],
+        told=not_saved(form.refusals()) if form.refused else None,
         marking=_marking(job, config) if job else None,
-        opened=written(then or stored),
-        sections=[] if closed else event_form.sections_of(config, values or stored, errors, typed_tags, status=field),
+        opened=written(then or form.stored),
+        sections=[] if closed else form.sections(status=fixed),
     )  # fmt: skip
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import connections
 from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.setup.errors import Invalid
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
+from heliograph.web.forms import not_saved
 from heliograph.web.pages import page
 
 CHOICES = 20
@@ -92,22 +91,8 @@ def event_page(
     )
 
 
-def sentences(error: Invalid, known: Iterable[str], prefix: str = "") -> tuple[dict[str, str], list[str]]:
-    """What was refused, by the field of the form, and what belongs to none of its fields. prefix: of the fields' names in the form."""
-    known = set(known)
-    fields, rest = {}, []
-    for name, said in error.fields.items():
-        text = " ".join(_(sentence) for sentence in said)
-        if name in known:
-            fields[prefix + name] = text
-        else:
-            rest.append(text)
-    return fields, rest
-
-
 def refused(errors: int, rest: Sequence[str] = ()) -> dict[str, Any] | None:
     """The callout above a form that was not saved; None where nothing was refused."""
     if not errors and not rest:
         return None
-    text = _("What you wrote is still here.")
-    return {"tone": "failed", "title": _("Not saved"), "text": text, "items": list(rest)}
+    return not_saved(rest)

@@ -22,6 +22,7 @@ from heliograph.setup.services.saving import saving
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.store.database import of_django
+from heliograph.web.forms import Form, Hidden, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -93,6 +94,13 @@ class Versioned:
     question: Callable[[Version], Question]
     restore: Callable[[Saving, Version, bool], Sequence[str]]
     note: str = ""
+
+
+class RestoreForm(Form):
+    """The version that becomes the newest one; sure: it has been said that running flows stop."""
+
+    version = Hidden()
+    sure = Hidden()
 
 
 def versions_page(request: AccountRequest, of: Versioned) -> HttpResponse:
@@ -193,13 +201,16 @@ def _summary(of: Versioned, before: Version | None, version: Version) -> str:
 def _restore(request: AccountRequest, of: Versioned, found: Sequence[Version]) -> HttpResponse:
     if not may(request.user, Role.ADMINISTRATOR):
         raise PermissionDenied(WHO[Role.ADMINISTRATOR])
-    number = _number(request.POST.get("version"))
+    form = RestoreForm(posted(request))
+    if not form.is_valid():
+        raise Http404
+    number = _number(form.cleaned_data["version"])
     wanted = next((each for each in found if each.number == number), None)
     if wanted is None:
         raise Http404
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            told = of.restore(s, wanted, request.POST.get("sure") == "yes")
+            told = of.restore(s, wanted, form.cleaned_data["sure"] == "yes")
     except NotThere:
         raise Http404 from None
     except Invalid as error:
