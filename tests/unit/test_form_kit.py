@@ -1,0 +1,78 @@
+"""The form kit of the pages (web/forms.py): what a form reads of a post, and what it shows again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import QueryDict
+from django.test import RequestFactory
+
+from heliograph.setup.errors import Invalid
+from heliograph.web.fields import Choice, Pair
+from heliograph.web.forms import Choices, Form, Hidden, Line, RowForm, Select, posted, pressed, rows_of
+
+COLOURS = [Choice("red", "Red"), Choice("blue", "Blue")]
+
+
+class Coloured(Form):
+    pairs = (("name", "code"),)
+
+    name = Line("Name", required=True)
+    code = Line("Code")
+    colour = Select("Colour", options=COLOURS)
+    kept = Select("Kept", options=COLOURS, any_value=True)
+    many = Choices("Many", options=COLOURS)
+    look = Hidden()
+
+
+class Row(RowForm):
+    tags = Line()
+    was = Hidden()
+
+
+def ids(form: Form) -> list[Any]:
+    return [[each.id for each in field.fields] if isinstance(field, Pair) else field.id for field in form.shown()]
+
+
+def test_what_is_no_option_is_left_out_unless_the_service_refuses_it() -> None:
+    form = Coloured(QueryDict("colour=green&kept=green&many=green&many=red&look=1"))
+    assert form.is_valid()
+    assert form.cleaned_data == {"name": "", "code": "", "colour": "", "kept": "green", "many": ("red",), "look": "1"}
+
+
+def test_hidden_fields_are_not_shown_and_pairs_stand_together() -> None:
+    assert ids(Coloured()) == [["name", "code"], "colour", "kept", "many"]
+
+
+def test_what_a_page_says_of_a_field_is_said_there_alone() -> None:
+    form = Coloured(QueryDict("colour=green"))
+    form.say("colour", options=[Choice("green", "Green")], help="Only one.")
+    assert form.is_valid()
+    assert form.cleaned_data["colour"] == "green"
+    assert Coloured().drawn("colour").options == COLOURS
+    assert not Coloured().drawn("colour").help
+
+
+def test_sentences_of_a_service_stand_at_their_field_and_the_rest_above() -> None:
+    form = Coloured(QueryDict("name=+typed+"))
+    assert form.is_valid()
+    form.refuse(Invalid({"name": ["Taken."], "kinds": ["One."], "": ["Full."], "other": ["Odd."]}), names={"kinds": "many"})
+    assert form.status == 422
+    assert (form.drawn("name").error, form.drawn("name").value, form.drawn("many").error) == ("Taken.", " typed ", "One.")
+    told = form.told()
+    assert told is not None
+    assert told["items"] == ["Full.", "Odd."]
+
+
+def test_a_row_that_was_not_posted_shows_what_is_stored() -> None:
+    rows = rows_of(Row, {1: {"tags": "a"}, 2: {"tags": "b"}}, QueryDict("tags-1=c&was-1=a"), marked="tags")
+    assert [rows[id]["tags"].value() for id in (1, 2)] == ["c", "b"]
+    assert [rows[id].is_valid() for id in (1, 2)] == [True, False]
+    assert rows[1].drawn("tags").id == "tags-1"
+
+
+def test_a_form_is_bound_by_a_post_also_by_an_empty_one() -> None:
+    assert posted(RequestFactory().get("/", {"do": "add"})) is None
+    assert Coloured(posted(RequestFactory().post("/"))).is_bound
+    assert pressed(RequestFactory().post("/", {"do": "add"})) == "add"
+    assert pressed(RequestFactory().get("/", {"do": "add"})) == ""
