@@ -411,7 +411,7 @@ class ConnectionState(models.Model):
     release_until = MicrosField(null=True)  # renewed by the job that releases: without it the pause holds again
     failures = models.IntegerField(db_default=0)  # to reach the target, in a row: what trips the breaker
     tested_at = MicrosField(null=True)
-    test_result = models.TextField(db_default="")  # JSON: domain.connection.diagnosis.Report, "" for none
+    test_result = models.TextField(db_default="")  # JSON: domain.connection.diagnosis.DiagnosisReport, "" for none
     tests_since = MicrosField(null=True)  # tests are counted by the minute: this one began then
     tests = models.IntegerField(db_default=0)
 
