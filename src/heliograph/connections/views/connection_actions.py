@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
@@ -24,14 +24,50 @@ from heliograph.connections.views.connections import flow_href, found_row, peopl
 from heliograph.domain.connection.connection import Secret
 from heliograph.jobs.models import ENDED, Job, State
 from heliograph.setup.errors import InUse, Invalid
-from heliograph.setup.names import NAME_LENGTH
 from heliograph.setup.services.saving import saving
-from heliograph.web.fields import Field
+from heliograph.web.forms import LONGEST_TEXT, Form, Line
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
 DIALOG = "connections/dialog.html"
 USUAL_RATE = 60
+
+
+class PauseForm(Form):
+    """Why a connection is paused."""
+
+    why = Line(gettext_lazy("Why"), longest=LONGEST_TEXT, optional=True)
+
+
+class ReleaseForm(Form):
+    """How a paused connection goes on. do: the button, "rate", "hold" or "" for at once."""
+
+    do = Line()
+    rate = Line(
+        gettext_lazy("Requests a minute"),
+        longest=LONGEST_TEXT,
+        extra="short",
+        inputmode="numeric",
+        help=gettext_lazy("What was held goes out at this rate, in its order; then the connection is open as before."),
+    )
+
+    @property
+    def number(self) -> int:
+        """The rate; 0 where it is no number."""
+        text = self.cleaned_data["rate"]
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+
+
+class CopyForm(Form):
+    """What the copy is called."""
+
+    name = Line(gettext_lazy("Connection Name"), longest=LONGEST_TEXT, required=True)
+
+
+class SigningForm(Form):
+    """do: the button, "new", "finish" or "stop"."""
+
+    do = Line()
 
 
 def _saving(request: AccountRequest) -> Any:
@@ -67,11 +103,13 @@ def _dialog(request: AccountRequest, row: Row, heading: str, *, status: int = 20
 def pause(request: AccountRequest, connection: int) -> HttpResponse:
     """Holds what the connection would send."""
     row = found_row(request, connection)
-    if request.method == "POST":
+    form = PauseForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         with _saving(request) as s:
-            holding.pause(s, connection, request.POST.get("why", "").strip().replace("\0", ""))
+            holding.pause(s, connection, form.cleaned_data["why"])
         say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
         return redirect("connection", connection)
+    form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
     flows = [(name or _("Without a name"), flow_href(id)) for id, name in row.flows]
     return _dialog(
         request,
@@ -80,14 +118,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         lead=_(
             "Nothing is sent over it until somebody releases it. What would be sent is held in its order; nothing is lost, and no try is used up."
         ),
-        fields=[
-            Field(
-                id="why",
-                label=_("Why"),
-                optional=True,
-                help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH},
-            )
-        ],
+        fields=form.shown(),
         flows=flows,
         button=_("Pause it"),
         danger=True,
@@ -101,11 +132,9 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
 def release(request: AccountRequest, connection: int) -> HttpResponse:
     """Lets a paused connection send again: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
     row = found_row(request, connection)
-    error = ""
-    if request.method == "POST":
-        error = _release(request, row)
-        if not error:
-            return redirect("connection-release" if request.POST.get("do") == "rate" else "connection", connection)
+    form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
+    if form.is_valid() and _released(request, row, form):
+        return redirect("connection-release" if form.cleaned_data["do"] == "rate" else "connection", connection)
     job = Job.objects.filter(kind=release_job.KIND, account=request.account, parameters__connection=connection).order_by("-pk").first()
     going = job is not None and job.state not in ENDED and row.pause is not None and row.state.release_rate is not None
     if asks_for_part(request) and not going:
@@ -123,41 +152,32 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         request,
         "connections/release.html",
         here="connections",
-        status=422 if error else 200,
+        status=form.status,
         connection={"id": row.id, "name": row.connection.name},
         standing=standing(row, people_of(request, [row.pause.by] if row.pause else [])),
         paused=row.pause is not None,
         progress=progress,
-        rate=Field(
-            id="rate",
-            label=_("Requests a minute"),
-            value=request.POST.get("rate", "") or str(row.connection.rate or USUAL_RATE),
-            error=error,
-            extra="short",
-            inputmode="numeric",
-            help=_("What was held goes out at this rate, in its order; then the connection is open as before."),
-        ),
+        rate=form.drawn("rate"),
     )
 
 
-def _release(request: AccountRequest, row: Row) -> str:
-    """Does what was pressed. A sentence where the rate is none."""
-    text = request.POST.get("rate", "").strip()
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+def _released(request: AccountRequest, row: Row, form: ReleaseForm) -> bool:
+    """Does what was pressed, unless the rate is none."""
     try:
         with _saving(request) as s:
-            if request.POST.get("do") == "hold":
-                holding.pause(s, row.id, row.pause.why if row.pause else "")
-            elif request.POST.get("do") == "rate":
-                holding.release(s, row.id, number)
-            else:
-                holding.resume(s, row.id)
-                say(request, _("“%(name)s” sends again.") % {"name": row.connection.name})
+            match form.cleaned_data["do"]:
+                case "hold":
+                    holding.pause(s, row.id, row.pause.why if row.pause else "")
+                case "rate":
+                    holding.release(s, row.id, form.number)
+                case _:
+                    holding.resume(s, row.id)
+                    say(request, _("“%(name)s” sends again.") % {"name": row.connection.name})
     except Invalid:
-        return _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"}
+        form.add_error("rate", _("Give a whole number of requests a minute from 1 to %(most)s.") % {"most": f"{FASTEST:,}"})
     except NotPaused:
         say(request, _("“%(name)s” is not paused.") % {"name": row.connection.name})
-    return ""
+    return not form.errors
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -166,18 +186,17 @@ def _release(request: AccountRequest, row: Row) -> str:
 def copy(request: AccountRequest, connection: int) -> HttpResponse:
     """Another connection like this one."""
     row = found_row(request, connection)
-    name, error, status = request.POST.get("name", "")[: 2 * NAME_LENGTH], "", 200
-    if request.method == "POST":
+    usual = _("%(name)s (copy)") % {"name": row.connection.name}
+    form = CopyForm(request.POST if request.method == "POST" else None, initial={"name": usual})
+    if form.is_valid():
         try:
             with _saving(request) as s:
-                made = services.copy_connection(s, connection, name.strip())
-        except Invalid as refused:
-            error, status = " ".join(_(said) for sentences in refused.fields.values() for said in sentences), 422
+                made = services.copy_connection(s, connection, form.cleaned_data["name"])
+        except Invalid as error:
+            form.refuse(error, names=dict.fromkeys(error.fields, "name"))
         else:
             say(request, _("“%(name)s” is there, with the same settings and credentials.") % {"name": made.name})
             return redirect("connection", made.pk)
-    else:
-        name = _("%(name)s (copy)") % {"name": row.connection.name}
     notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
     if row.connection.needs_connecting:
         notes.append(_("The sign-in is not copied: press Connect in the copy."))
@@ -185,9 +204,9 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
         request,
         row,
         _("Copy %(name)s") % {"name": row.connection.name},
-        status=status,
+        status=form.status,
         notes=notes,
-        fields=[Field(id="name", label=_("Connection Name"), value=name, error=error, required=True)],
+        fields=form.shown(),
         button=_("Copy it"),
     )
 
@@ -242,9 +261,10 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
     """Signing requests (Standard Webhooks): a new secret is shown once, in the answer to the post that made it."""
     row = found_row(request, connection)
     secret = ""
-    if request.method == "POST":
+    form = SigningForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         with _saving(request) as s:
-            match request.POST.get("do"):
+            match form.cleaned_data["do"]:
                 case "new":
                     secret = signing.rotate(s, connection)
                 case "finish":

@@ -16,13 +16,18 @@ from django.utils import timezone
 from heliograph.accounts.roles import AccountRequest
 from heliograph.connections.vault import vault
 from heliograph.store.secrets import SecretError, SecretPlace
+from heliograph.web.forms import LONGEST_TEXT, Form, Line
 
-FIELD: Final = "typed"
-"""The hidden field that carries the name."""
 MINUTES: Final = 15
 MOST: Final = 4
 """Forms of one session whose secrets wait at a time: a tab each. The oldest go first."""
 _KEY: Final = "typed-secrets"
+
+
+class WaitingForm(Form):
+    """typed: the hidden field that carries the name."""
+
+    typed = Line(longest=LONGEST_TEXT)
 
 
 def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
@@ -41,7 +46,7 @@ def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
 
 def recall(request: AccountRequest, form: str) -> dict[str, str]:
     """What was typed into this form before, by field; nothing where it is another's, too old, or sealed with a key that is gone."""
-    found = _alive(request).get(request.POST.get(FIELD, ""))
+    found = _alive(request).get(_posted(request))
     if found is None:
         return {}
     try:
@@ -54,11 +59,18 @@ def forget(request: AccountRequest, name: str = "") -> None:
     """Once the form is saved, or its secrets are kept under another name. name: where it is not the one that was posted."""
     if _KEY not in request.session:
         return
-    kept = {each: found for each, found in _alive(request).items() if each not in (request.POST.get(FIELD), name)}
+    gone = {_posted(request), name}
+    kept = {each: found for each, found in _alive(request).items() if each not in gone}
     if kept:
         request.session[_KEY] = kept
     else:
         del request.session[_KEY]
+
+
+def _posted(request: AccountRequest) -> str:
+    """The name that came back with the form, "" where none did."""
+    form = WaitingForm(request.POST)
+    return str(form.cleaned_data["typed"]) if form.is_valid() else ""
 
 
 def _alive(request: AccountRequest) -> dict[str, Any]:
