@@ -82,6 +82,17 @@ class Line(_Shown, forms.CharField):
         super().__init__(label, required=required, words=words, max_length=longest, strip=strip, initial=initial)
 
 
+class Hidden(Line):
+    """A button, or a value that the page itself posts: it is not drawn, and one that no page posts is ""."""
+
+    def clean(self, value: Any) -> str:
+        """The text."""
+        try:
+            return str(super().clean(value))
+        except forms.ValidationError:
+            return ""
+
+
 class Lines(Line):
     """Several lines of text; line breaks are one character, as they are stored."""
 
@@ -249,7 +260,7 @@ class Form(forms.Form):
         return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
     def shown(self, *names: str) -> list[Field | Pair]:
-        """These fields, by default all that are not hidden, for components/fields.html."""
+        """These fields, by default all that are drawn, for components/fields.html."""
         wanted = names or tuple(name for name, field in self.fields.items() if not isinstance(field, Hidden))
         second = {two: one for one, two in self.pairs if one in wanted and two in wanted}
         first = {one: two for two, one in second.items()}
@@ -258,6 +269,12 @@ class Form(forms.Form):
             for name in wanted
             if name not in second
         ]
+
+    @property
+    def posted(self) -> dict[str, Any]:
+        """What was posted, as its fields read it, without those that are refused; nothing where nothing was posted."""
+        self.is_valid()  # reads it
+        return self.cleaned_data if self.is_bound else {}
 
     def refuse(self, error: Refusal, *, names: Mapping[str, str] | None = None) -> None:
         """Takes a service's sentences as errors. names: the form's field by the service's, where they differ ("" is the whole)."""
