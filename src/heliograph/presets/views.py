@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -19,8 +18,7 @@ from heliograph.connections.does_words import DOES
 from heliograph.connections.services import test_progress
 from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_setup, typed_secrets
-from heliograph.connections.views.connection_form import Groups
-from heliograph.connections.views.connection_setup import inserted, url_fields
+from heliograph.connections.views.url_form import UrlForm, url_fields
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict
 from heliograph.domain.connection.presets import Blank, BlankKind, Preset
 from heliograph.domain.delivery.action import Does
@@ -29,12 +27,44 @@ from heliograph.presets.services import Made
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.saving import saving
 from heliograph.setup.views.return_to_flow import Errand
-from heliograph.web.fields import Field
+from heliograph.web.forms import Address, Line, Password, refused_count
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 ANY = "webhook"
 LONGEST = 8_000
+
+
+class PresetForm(UrlForm):
+    """The blanks of a preset."""
+
+    def __init__(self, preset: Preset, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.preset = preset
+        self.fields |= {blank.name: _field(blank) for blank in preset.blanks}
+
+    @property
+    def secrets(self) -> list[str]:
+        """Names of the blanks that take one."""
+        return [blank.name for blank in self.preset.blanks if blank.kind is BlankKind.SECRET]
+
+    def say_waiting(self, name: str) -> None:
+        """Says of a secret that it was typed already."""
+        self.say(name, required=False, placeholder=_("Typed just now; type to replace"))
+
+
+def _field(blank: Blank) -> Line:
+    words: dict[str, Any] = {"longest": LONGEST, "required": blank.required, "optional": not blank.required}
+    if blank.help:
+        words["help"] = _(blank.help)
+    if blank.kind is BlankKind.SECRET:
+        return Password(_(blank.label), **words)
+    words["autocomplete"] = "off"
+    if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM):
+        words["placeholder"] = "https://"
+    if blank.kind is BlankKind.NUMBER:
+        words["inputmode"] = "numeric"
+    return Address(_(blank.label), **words) if blank.takes_fields else Line(_(blank.label), **words)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,73 +81,46 @@ def connection_add(request: AccountRequest, start: str) -> HttpResponse:
     errand = Errand.of(request)
     if request.method != "POST":
         values = {blank.name: blank.default for blank in chosen.blanks} | {"name": services.suggested_name(request.account.pk, chosen)}
-        return _form(request, chosen, errand, values, {})
-    form = f"preset {chosen.key}"
-    before = typed_secrets.recall(request, form)
-    values = {blank.name: request.POST.get(blank.name, "")[:LONGEST] or before.get(blank.name, "") for blank in chosen.blanks}
-    secrets = {blank.name: values[blank.name] for blank in chosen.blanks if blank.kind is BlankKind.SECRET}
-    do = request.POST.get("do", "")
-    into = do.removeprefix("insert:")
-    if into != do:
-        return _form(request, chosen, errand, inserted(request, values, into), {}, typed_secrets.keep(request, form, secrets))
-    try:
-        with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            made = services.make(s, start, values)
-    except Invalid as error:
-        errors = {name: " ".join(_(said) for said in each) for name, each in error.fields.items()}
-        good = {name: secret for name, secret in secrets.items() if name not in errors}
-        return _form(request, chosen, errand, values, errors, typed_secrets.keep(request, form, good))
-    typed_secrets.forget(request)
-    return _made(request, made, replace(errand, does=chosen.does))
+        return _page(request, PresetForm(chosen, initial=values), errand)
+    form = PresetForm(chosen, request.POST)
+    waits = f"preset {chosen.key}"
+    before = typed_secrets.recall(request, waits)
+    secrets = {name: form.posted.get(name, "") or before.get(name, "") for name in form.secrets}
+    if not form.insert() and form.is_valid():
+        try:
+            with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+                made = services.make(s, start, form.cleaned_data | secrets)
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            typed_secrets.forget(request)
+            return _made(request, made, replace(errand, does=chosen.does))
+    good = {name: secret for name, secret in secrets.items() if secret and name not in form.errors}
+    for name in good:
+        form.say_waiting(name)
+    return _page(request, form, errand, typed_secrets.keep(request, waits, good))
 
 
-def _form(
-    request: AccountRequest, chosen: Preset, errand: Errand, values: Mapping[str, str], errors: Mapping[str, str], waiting: str = ""
-) -> HttpResponse:
+def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: str = "") -> HttpResponse:
     """waiting: the name under which secrets that were typed wait."""
-    n = len(errors)
-    known = {blank.name for blank in chosen.blanks}
-    groups = url_fields(request) if any(blank.takes_fields for blank in chosen.blanks) else []
+    chosen = form.preset
+    urls = [blank.name for blank in chosen.blanks if blank.takes_fields]
+    groups = url_fields(request) if urls else []
+    for name in urls:
+        form.say(name, groups=groups)
     return page(
         request,
         "presets/preset.html",
         here="connections",
-        status=422 if errors else 200,
+        status=form.status,
         preset=chosen,
         does="" if errand.flow is not None or chosen.does is Does.UPDATES else DOES[chosen.does],  # a flow that waits gets it chosen
         typed=waiting,
-        fields=[_field(blank, values, errors, groups, again=bool(waiting)) for blank in chosen.blanks],
-        refused=ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
-        if n
-        else "",
-        rest=[said for name, said in errors.items() if name not in known],
+        fields=form.shown(),
+        refused=refused_count(len(form.errors)) if form.refused else "",
+        rest=[str(said) for said in form.non_field_errors()],
         start=errand.address(reverse("connection-new")),
         cancel=errand.back(reverse("connection-list")),
-    )
-
-
-def _field(blank: Blank, values: Mapping[str, str], errors: Mapping[str, str], groups: Groups, *, again: bool) -> Field:
-    """groups: the fields that a URL may hold; again: the form comes back, with what was typed."""
-    secret = blank.kind is BlankKind.SECRET
-    error = errors.get(blank.name, "")
-    waits = secret and again and not error and values.get(blank.name)
-    return Field(
-        kind="password" if secret else "url" if blank.takes_fields else "text",
-        id=blank.name,
-        label=_(blank.label),
-        value="" if secret else values.get(blank.name, ""),
-        help=_(blank.help) if blank.help else "",
-        optional=not blank.required,
-        required=blank.required and not waits,
-        groups=groups if blank.takes_fields else (),
-        error=error,
-        inputmode="numeric" if blank.kind is BlankKind.NUMBER else "",
-        placeholder=_("Typed just now; type to replace")
-        if waits
-        else "https://"
-        if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM)
-        else "",
-        autocomplete="" if secret else "off",
     )
 
 

@@ -124,13 +124,6 @@ class Password(Line):
         return ""
 
 
-class Hidden(Line):
-    """What is posted beside the fields that are shown: a hidden input, the value of a button."""
-
-    def __init__(self, *, longest: int = LONGEST_TEXT) -> None:
-        super().__init__(longest=longest)
-
-
 class Day(Line):
     """A date as browsers send it, 2027-01-31; the service reads it."""
 

@@ -25,7 +25,7 @@ from heliograph.domain.connection.connection import Secret
 from heliograph.jobs.models import ENDED, Job, State
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.saving import saving
-from heliograph.web.forms import LONGEST_TEXT, Form, Line
+from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, Line
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -42,10 +42,9 @@ class PauseForm(Form):
 class ReleaseForm(Form):
     """How a paused connection goes on. do: the button, "rate", "hold" or "" for at once."""
 
-    do = Line()
+    do = Hidden()
     rate = Line(
         gettext_lazy("Requests a minute"),
-        longest=LONGEST_TEXT,
         extra="short",
         inputmode="numeric",
         help=gettext_lazy("What was held goes out at this rate, in its order; then the connection is open as before."),
@@ -61,13 +60,13 @@ class ReleaseForm(Form):
 class CopyForm(Form):
     """What the copy is called."""
 
-    name = Line(gettext_lazy("Connection Name"), longest=LONGEST_TEXT, required=True)
+    name = Line(gettext_lazy("Connection Name"), required=True)
 
 
 class SigningForm(Form):
     """do: the button, "new", "finish" or "stop"."""
 
-    do = Line()
+    do = Hidden()
 
 
 def _saving(request: AccountRequest) -> Any:

@@ -26,18 +26,15 @@ from heliograph.connections.views import connection_form, connection_values, typ
 from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_values import Values
 from heliograph.connections.views.connections import flow_href, found_row, menu, people_of, standing
+from heliograph.connections.views.url_form import url_fields
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
-from heliograph.domain.setup.fields import Subject
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.saving import saving
-from heliograph.setup.source_fields import SourceFields
 from heliograph.setup.views.return_to_flow import Errand
-from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.fields import Choice
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -291,14 +288,6 @@ def _step(report: DiagnosisReport) -> str:
 
 def _took(seconds: float | None) -> str:
     return "" if seconds is None else _("%(n)s ms") % {"n": f"{max(1, round(seconds * 1000)):,}"}
-
-
-def url_fields(request: AccountRequest) -> list[tuple[str, list[Choice]]]:
-    """The source fields that a URL may hold, by group (C2)."""
-    with transaction.atomic(using="read"):
-        config = Committed(of_django(connections["read"])).account(request.account.pk)
-    groups = SourceFields.of(config, Subject.REGISTRATION).groups
-    return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]
 
 
 def inserted(request: AccountRequest, texts: Mapping[str, str], into: str) -> dict[str, str]:

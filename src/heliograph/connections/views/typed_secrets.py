@@ -16,7 +16,7 @@ from django.utils import timezone
 from heliograph.accounts.roles import AccountRequest
 from heliograph.connections.vault import vault
 from heliograph.store.secrets import SecretError, SecretPlace
-from heliograph.web.forms import LONGEST_TEXT, Form, Line
+from heliograph.web.forms import Form, Hidden
 
 MINUTES: Final = 15
 MOST: Final = 4
@@ -27,7 +27,7 @@ _KEY: Final = "typed-secrets"
 class WaitingForm(Form):
     """typed: the hidden field that carries the name."""
 
-    typed = Line(longest=LONGEST_TEXT)
+    typed = Hidden()
 
 
 def keep(request: AccountRequest, form: str, secrets: Mapping[str, str]) -> str:
@@ -69,8 +69,7 @@ def forget(request: AccountRequest, name: str = "") -> None:
 
 def _posted(request: AccountRequest) -> str:
     """The name that came back with the form, "" where none did."""
-    form = WaitingForm(request.POST)
-    return str(form.cleaned_data["typed"]) if form.is_valid() else ""
+    return str(WaitingForm(request.POST).posted["typed"])
 
 
 def _alive(request: AccountRequest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
@@ -16,18 +16,23 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.flow_list import FlowList
-from heliograph.flows.models import FLOW_NAME_LENGTH
 from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.saving import saving
 from heliograph.setup.views.frame import account_config, by, reading
-from heliograph.web.fields import Field
+from heliograph.web.forms import Form, Line
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 QUESTION = "flows/question.html"
 SHOWN = 100
 """Versions of a list, the newest."""
+
+
+class CopyForm(Form):
+    """What the copy is called."""
+
+    name = Line(gettext_lazy("Name of the copy"))
 
 
 def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
@@ -50,16 +55,16 @@ def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
 def copy(request: AccountRequest, flow: int) -> HttpResponse:
     """Asks for the copy's name, then makes it and opens it."""
     found, shown = _known(request, flow)
-    typed = request.POST.get("name", _("Copy of %(name)s") % {"name": found.name} if found.name else "")[: FLOW_NAME_LENGTH + 1]
-    error = ""
-    if request.method == "POST":
+    usual = _("Copy of %(name)s") % {"name": found.name} if found.name else ""
+    form = CopyForm(request.POST if request.method == "POST" else None, initial={"name": usual})
+    if form.is_valid():
         try:
             with saving(request.account.pk, by=by(request), whole_account=True) as s:
-                row = copy_flow(s, flow, name=typed)
+                row = copy_flow(s, flow, name=form.cleaned_data["name"])
         except NotThere:
             raise Http404 from None
-        except Invalid as refusal:
-            error = " ".join(_(sentence) for said in refusal.fields.values() for sentence in said)
+        except Invalid as error:
+            form.refuse(error, names=dict.fromkeys(error.fields, "name"))
         else:
             say(request, _("The copy is off and in Test: look it over, then switch it on."))
             return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
@@ -67,12 +72,12 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
         request,
         QUESTION,
         here="flows",
-        status=422 if error else 200,
+        status=form.status,
         flow=shown,
         heading=_("Copy %(name)s") % {"name": shown["name"]},
         lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
         notes=[],
-        fields=[Field(id="name", label=_("Name of the copy"), value=typed, error=error)],
+        fields=form.shown(),
         button=_("Copy"),
         button_class="primary",
         cancel=_("Cancel"),

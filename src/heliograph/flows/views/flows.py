@@ -27,10 +27,24 @@ from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import ROWS
 from heliograph.web.fields import Choice, Field
+from heliograph.web.forms import Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
+
+
+class ToggleForm(Form):
+    """active: "on", or it is switched off; sure: "yes" once it was asked; back: the page it was pressed on."""
+
+    active = Hidden()
+    sure = Hidden()
+    back = Hidden()
+
+    def clean_back(self) -> str:
+        """ "flow", the number of a page of the list, or ""."""
+        back = str(self.cleaned_data["back"])
+        return back if back == "flow" or read_id(back) else ""
 
 
 @require_safe
@@ -82,10 +96,10 @@ def _page(request: AccountRequest, number: int) -> str:
 @needs(Role.ADMINISTRATOR)
 def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     """Switches a flow on or off. Switching a Live flow off asks first (F1)."""
-    active, back = request.POST.get("active") == "on", request.POST.get("back", "")
-    back = back if back == "flow" or read_id(back) else ""
+    pressed = ToggleForm(request.POST).posted
+    active, back = pressed["active"] == "on", pressed["back"]
     account = request.account.pk
-    if not active and request.POST.get("sure") != "yes":
+    if not active and pressed["sure"] != "yes":
         with transaction.atomic(using="read"):
             found = FlowList(of_django(connections["read"]), account)
             known = found.config.flows.get(flow)

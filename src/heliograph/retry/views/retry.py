@@ -31,12 +31,21 @@ from heliograph.retry.views.exchange import attempt_rows, request_shown
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, Field
+from heliograph.web.forms import Form, Hidden, Ticks
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import soon
 from heliograph.web.toasts import say
 
 WAITING = "waiting"
 """The choice that stands for Retry and Error."""
+
+
+class SubmitForm(Form):
+    """item: what is ticked; cause: all of one instead; back: "item" where one item's page is open."""
+
+    item = Ticks()
+    cause = Hidden(strip=False)
+    back = Hidden()
 
 
 @require_safe
@@ -93,14 +102,14 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
 @needs(Role.PLANNER)
 def submit_items(request: AccountRequest) -> HttpResponse:
     """Submits ticked items, or all of one cause (guide: Submitting to the Queue)."""
-    keys = request.POST.getlist("item")[:AT_ONCE]
-    cause = request.POST.get("cause", "").replace("\0", "")
-    if cause:
+    pressed = SubmitForm(request.POST).posted
+    keys = pressed["item"][:AT_ONCE]
+    if pressed["cause"]:
         with reading(request.account.pk) as of:
-            keys = RetryQueue(of).keys_of(cause, AT_ONCE)
+            keys = RetryQueue(of).keys_of(pressed["cause"], AT_ONCE)
     said = submit(request.account.pk, keys)
     say(request, _told(said), link=_("Watch them") if said.done else "", href=reverse("feed"))
-    if request.POST.get("back") == "item" and len(keys) == 1:
+    if pressed["back"] == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
     return HttpResponseRedirect(_back(request))
 

@@ -1,0 +1,45 @@
+"""Forms whose URLs may hold source fields (C2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connections, transaction
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.setup.fields import Subject
+from heliograph.setup.source_fields import SourceFields
+from heliograph.store.config_cache import Committed
+from heliograph.store.database import of_django
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Address, Form, Hidden
+
+type Groups = Sequence[tuple[str, Sequence[Choice]]]
+"""Source fields, by the name of their group."""
+
+
+class UrlForm(Form):
+    """do: the button that was pressed; "insert:url" is that of the field named url."""
+
+    do = Hidden()
+
+    def insert(self) -> bool:
+        """Puts the chosen field at the end of the URL whose button was pressed: the way without script. Whether one was."""
+        do = self.posted["do"]
+        name = do.removeprefix("insert:")
+        if name == do:
+            return False
+        chosen = self.data.get(f"{name}-field", "")
+        if chosen and isinstance(self.fields.get(name), Address):
+            self.data = self.data.copy()
+            self.data[name] = f"{self.data.get(name, '')}{{{chosen}}}"
+        return True
+
+
+def url_fields(request: AccountRequest) -> Groups:
+    """The source fields that a URL may hold."""
+    with transaction.atomic(using="read"):
+        config = Committed(of_django(connections["read"])).account(request.account.pk)
+    groups = SourceFields.of(config, Subject.REGISTRATION).groups
+    return [(_(group.value), [Choice(field.key, _(field.label)) for field in fields]) for group, fields in groups.items()]
