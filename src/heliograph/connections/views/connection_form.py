@@ -5,18 +5,31 @@ Every field of every Authentication Type is in the page; the style sheet shows t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.connections.views.connection_values import NUMBERS, Values
+from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.connection import Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, OAuthGrant, KeyPlace, Method, Secret
+from heliograph.domain.mapping import headers as header_rules
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Address, Box, Hidden, Kind, Line, Lines, Password, Radios, Select
+
+LONGEST: Final = 70_000
+"""Characters of one field: a chain of certificates is the longest."""
+NUMBERS: Final = ("rate", "parallel", "connect_timeout", "total_timeout", "answer_cap")
+_CERTIFICATE: Final = Secret.CLIENT_CERTIFICATE.value
+_FOLDED: Final = (*NUMBERS, "patient", "headers", "authorities", _CERTIFICATE)
+"""Fields of the section that is folded until one of them is refused."""
+_CERTIFICATE_HELP: Final = gettext_lazy(
+    "Only if the application asks for one: the certificate and its private key, as PEM. It is never shown again."
+)
 
 ASK: Final[Mapping[str, Sequence[Promise]]] = {
     "open": (
@@ -57,261 +70,214 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
 }
 """What to ask of the target's administrator, by what was chosen."""
 
-
-type Groups = Sequence[tuple[str, Sequence[Choice]]]
-"""Source fields, by the name of their group."""
-
-
-def sections(values: Values, groups: Groups) -> dict[str, Any]:
-    """The form's fields, by the section that the template puts them in. groups: the fields that a URL may hold."""
-    return {
-        "top": [
-            _text(values, "name", _("Connection Name"), help=_("Your own choice, for example the application’s name."), required=True),
-            Field(
-                kind="select",
-                id="auth",
-                label=_("Authentication Type"),
-                value=values.text("auth"),
-                options=[Choice(auth.value, _(auth.value)) for auth in Auth],
-                help=_("It decides which fields follow."),
-            ),
-        ],
-        "url": [
-            _text(
-                values,
-                "url",
-                _("URL"),
-                kind="url",
-                groups=groups,
-                help=_("The endpoint that data is sent to. Path and query may hold fields."),
-                placeholder="https://",
-            )
-        ],
-        "how": [
-            Pair(
-                (
-                    _radios(values, "content_type", _("Content Type"), [Choice(each.value, each.value) for each in ContentType]),
-                    Field(
-                        kind="select",
-                        id="method",
-                        label=_("Request Method"),
-                        value=values.text("method") or Method.POST.value,
-                        options=[Choice(each.value, each.value) for each in Method],
-                        help=_("POST is usual; PUT and PATCH if the application asks for them."),
-                    ),
-                )
-            )
-        ],
-        "basic": [
-            Pair(
-                (
-                    _text(values, "user_name", _("User Name"), help=_("A user of the target application."), autocomplete="off"),
-                    _secret(values, Secret.PASSWORD, _("Password"), _("That user’s password. It is never shown again.")),
-                )
-            )
-        ],
-        "key": _key(values),
-        "key_name": [_text(values, "key_name", _("Name of the header or parameter"), extra="short")],
-        **_oauth(values),
-        **_test(values, groups),
-        **_limits(values),
-        "waiting": values.waiting,
-    }
+_line = partial(Line, longest=LONGEST)
+_password = partial(Password, longest=LONGEST)
+_number = partial(_line, optional=True, inputmode="numeric")
 
 
-def _key(values: Values) -> list[Field | Pair]:
-    """The key, and where a request carries it."""
-    return [
-        _secret(
-            values,
-            Secret.KEY,
-            _("API Key / Token"),
-            _("To be provided by the administrator of your target application. It is never shown again."),
-        ),
-        _radios(
-            values,
-            "key_place",
-            _("Where it goes"),
-            [
-                Choice(KeyPlace.BEARER.value, _("Header Authorization: Bearer"), sub=_("The usual place")),
-                Choice(KeyPlace.HEADER.value, _("Own header"), sub=_("The administrator tells you its name")),
-                Choice(
-                    KeyPlace.QUERY.value,
-                    _("Query parameter of the URL"),
-                    sub=_("Only if nothing else is offered: addresses are often logged"),
-                ),
-            ],
-        ),
-    ]
+class HeaderLines(Lines):
+    """Headers, one a line, Name: value. What is kept sealed is in no page."""
+
+    def value_shown(self, value: Any) -> str:
+        return "\n".join(_header_line(line) for line in str(value or "").splitlines())
 
 
-def _oauth(values: Values) -> dict[str, Any]:
-    return {
-        "grant": [
-            _radios(values, "grant", _("Grant Type"), [Choice(each.value, _(each.value)) for each in OAuthGrant], extra="inline"),
-        ],
-        "client": [
-            Pair(
-                (
-                    _text(values, "client_id", _("Client Id"), autocomplete="off"),
-                    _secret(values, Secret.CLIENT_SECRET, _("Client Secret"), ""),
-                )
-            )
-        ],
-        "authorize": [_text(values, "authorization_url", _("Authorization URL"), placeholder="https://")],
-        "tokens": [
-            _text(values, "access_token_url", _("Access Token URL"), placeholder="https://"),
-            _text(values, "refresh_token_url", _("Refresh Token URL"), optional=True, placeholder=_("Same as the Access Token URL")),
-            _text(values, "scope", _("Scope"), optional=True, help=_("A keyword, a URL, or blank.")),
-            Field(
-                kind="select",
-                id="client_auth",
-                label=_("How Client Id and Client Secret are sent"),
-                value=values.text("client_auth") or ClientAuth.AUTOMATIC.value,
-                options=[
-                    Choice(ClientAuth.AUTOMATIC.value, _("Automatic: whatever the application accepts")),
-                    Choice(ClientAuth.BASIC.value, _("In a header (Basic)")),
-                    Choice(ClientAuth.BODY.value, _("In the body")),
-                ],
-            ),
-        ],
-    }
+def _header_line(line: str) -> str:
+    name = line.partition(":")[0].strip()
+    return f"{name}: {header_rules.SEALED}" if ":" in line and header_rules.is_secret_name(name) else line
 
 
-def _test(values: Values, groups: Groups) -> dict[str, Any]:
-    return {
-        "test": [
-            _text(
-                values,
-                "test_url",
-                _("Test Connection URL"),
-                kind="url",
-                groups=groups,
-                optional=True,
-                help=_(
-                    "An address that checks the credentials and stores nothing. Without one, Save & Test reaches the application but does not try the credentials."
-                ),
-            ),
-        ],
-        "primary": "primary" in values.flags,
-    }
+class SecretLines(Password):
+    """A secret of several lines."""
+
+    kind: ClassVar[Kind] = "textarea"
 
 
-def _limits(values: Values) -> dict[str, Any]:
-    certificate = _area(
-        values,
-        Secret.CLIENT_CERTIFICATE,
-        _("Client certificate"),
-        _("Only if the application asks for one: the certificate and its private key, as PEM. It is never shown again."),
-        stored=_stored(values, Secret.CLIENT_CERTIFICATE),
+class ConnectionForm(UrlForm):
+    """What a connection is. confirmed: that flows may stop for it."""
+
+    pairs = (
+        ("content_type", "method"),
+        ("user_name", "password"),
+        ("client_id", "client_secret"),
+        ("rate", "parallel"),
+        ("connect_timeout", "total_timeout"),
     )
-    more: dict[str, Any] = {
-        "limits": [
-            *_numbers(values),
-            Field(
-                kind="checks",
-                id="patient",
-                label=_("Retries"),
-                input="radio",
-                options=[
-                    Choice("", _("As the account has it"), "patient" not in values.flags, _("The more serious the cause, the sooner")),
-                    Choice("1", _("Patient"), "patient" in values.flags, _("After 2, 22 and 48 hours")),
-                ],
-            ),
-            _area(values, "headers", _("Fixed headers"), _sealed_help()),
-            _area(
-                values,
-                "authorities",
-                _("Certificate Authorities"),
-                _("Only if the application’s certificate is not of a public authority: the certificates to trust instead, as PEM."),
-            ),
-            certificate,
-        ]
-    }
-    if Secret.CLIENT_CERTIFICATE in values.stored:
-        more["limits"].append(_check(values, "forget_certificate", _("Remove the client certificate"), ""))
-    if "forget_signing" in values.errors:
-        more["limits"].append(
-            _check(
-                values,
-                "forget_signing",
-                _("Stop signing"),
-                _("The signing secret was made for the host before. Sign anew once this is saved."),
-            )
-        )
-    names = {*NUMBERS, "headers", "authorities", "forget_signing", Secret.CLIENT_CERTIFICATE.value}
-    filled = any(values.text(name) for name in (*NUMBERS, "headers", "authorities")) or "patient" in values.flags
-    return more | {"limits_open": bool(names & set(values.errors)), "limits_filled": filled or Secret.CLIENT_CERTIFICATE in values.stored}
 
+    confirmed = Hidden()
 
-def _sealed_help() -> str:
-    said = _(
-        "One a line, Name: value. The value of a header that is a credential by its name (X-API-Key, Token, Secret …) is kept encrypted."
+    name = _line(gettext_lazy("Connection Name"), help=gettext_lazy("Your own choice, for example the application’s name."), required=True)
+    auth = Select(
+        gettext_lazy("Authentication Type"),
+        options=[Choice(auth.value, gettext_lazy(auth.value)) for auth in Auth],
+        initial=Auth.KEY.value,
+        help=gettext_lazy("It decides which fields follow."),
     )
-    more = _(
-        "“…” stands for it: leave it as it is, or type over it. A single key is better kept above: API Key / Token, in its own header."
+
+    url = Address(
+        gettext_lazy("URL"),
+        longest=LONGEST,
+        help=gettext_lazy("The endpoint that data is sent to. Path and query may hold fields."),
+        placeholder="https://",
     )
-    return f"{said} {more}"
+    content_type = Radios(
+        gettext_lazy("Content Type"),
+        options=[Choice(each.value, each.value) for each in ContentType],
+        initial=ContentType.JSON.value,
+    )
+    method = Select(
+        gettext_lazy("Request Method"),
+        options=[Choice(each.value, each.value) for each in Method],
+        initial=Method.POST.value,
+        help=gettext_lazy("POST is usual; PUT and PATCH if the application asks for them."),
+    )
 
+    user_name = _line(gettext_lazy("User Name"), help=gettext_lazy("A user of the target application."), autocomplete="off")
+    password = _password(gettext_lazy("Password"), help=gettext_lazy("That user’s password. It is never shown again."))
 
-def _numbers(values: Values) -> list[Field | Pair]:
-    """How much and how long: everything may stay blank."""
-    number = partial(_text, values, optional=True, inputmode="numeric")
-    connect, total, answer = rules.LONGEST_CONNECT, rules.LONGEST_TOTAL, f"{rules.LARGEST_ANSWER:,}"
-    return [
-        Pair(
-            (
-                number("rate", _("At most per minute"), help=_("Requests. Blank: no limit.")),
-                number("parallel", _("At once"), help=_("Requests under way at a time.")),
-            )
+    key = _password(
+        gettext_lazy("API Key / Token"),
+        help=gettext_lazy("To be provided by the administrator of your target application. It is never shown again."),
+    )
+    key_place = Radios(
+        gettext_lazy("Where it goes"),
+        options=[
+            Choice(KeyPlace.BEARER.value, gettext_lazy("Header Authorization: Bearer"), sub=gettext_lazy("The usual place")),
+            Choice(KeyPlace.HEADER.value, gettext_lazy("Own header"), sub=gettext_lazy("The administrator tells you its name")),
+            Choice(
+                KeyPlace.QUERY.value,
+                gettext_lazy("Query parameter of the URL"),
+                sub=gettext_lazy("Only if nothing else is offered: addresses are often logged"),
+            ),
+        ],
+        initial=KeyPlace.BEARER.value,
+    )
+    key_name = _line(gettext_lazy("Name of the header or parameter"), extra="short")
+
+    grant = Radios(
+        gettext_lazy("Grant Type"),
+        options=[Choice(each.value, gettext_lazy(each.value)) for each in OAuthGrant],
+        initial=OAuthGrant.CLIENT_CREDENTIALS.value,
+        extra="inline",
+    )
+    client_id = _line(gettext_lazy("Client Id"), autocomplete="off")
+    client_secret = _password(gettext_lazy("Client Secret"))
+    authorization_url = _line(gettext_lazy("Authorization URL"), placeholder="https://")
+    access_token_url = _line(gettext_lazy("Access Token URL"), placeholder="https://")
+    refresh_token_url = _line(gettext_lazy("Refresh Token URL"), optional=True, placeholder=gettext_lazy("Same as the Access Token URL"))
+    scope = _line(gettext_lazy("Scope"), optional=True, help=gettext_lazy("A keyword, a URL, or blank."))
+    client_auth = Select(
+        gettext_lazy("How Client Id and Client Secret are sent"),
+        options=[
+            Choice(ClientAuth.AUTOMATIC.value, gettext_lazy("Automatic: whatever the application accepts")),
+            Choice(ClientAuth.BASIC.value, gettext_lazy("In a header (Basic)")),
+            Choice(ClientAuth.BODY.value, gettext_lazy("In the body")),
+        ],
+        initial=ClientAuth.AUTOMATIC.value,
+    )
+
+    test_url = Address(
+        gettext_lazy("Test Connection URL"),
+        longest=LONGEST,
+        optional=True,
+        help=gettext_lazy(
+            "An address that checks the credentials and stores nothing. Without one, Save & Test reaches the application but does not try the credentials."
         ),
-        Pair(
-            (
-                number("connect_timeout", _("Seconds to connect"), help=_("1 to %(n)d.") % {"n": connect}),
-                number("total_timeout", _("Seconds for the whole request"), help=_("1 to %(n)d.") % {"n": total}),
-            )
-        ),
-        number("answer_cap", _("How much of an answer is read"), extra="short", help=_("KiB, 1 to %(n)s.") % {"n": answer}),
-    ]
+    )
+    primary = Box()
 
-
-def _text(values: Values, name: str, label: str, **more: Any) -> Field:
-    return Field(id=name, label=label, value=values.text(name), error=values.errors.get(name, ""), **more)
-
-
-def _area(values: Values, name: str, label: str, help: str, *, stored: str = "") -> Field:
-    said = f"{stored}. {help}" if stored else help
-    return Field(
-        kind="textarea",
-        id=str(name),
-        label=label,
-        value=values.text(name),
-        error=values.errors.get(str(name), ""),
+    rate = _number(gettext_lazy("At most per minute"), help=gettext_lazy("Requests. Blank: no limit."))
+    parallel = _number(gettext_lazy("At once"), help=gettext_lazy("Requests under way at a time."))
+    connect_timeout = _number(gettext_lazy("Seconds to connect"))
+    total_timeout = _number(gettext_lazy("Seconds for the whole request"))
+    answer_cap = _number(gettext_lazy("How much of an answer is read"), extra="short")
+    patient = Radios(
+        gettext_lazy("Retries"),
+        options=[
+            Choice("", gettext_lazy("As the account has it"), sub=gettext_lazy("The more serious the cause, the sooner")),
+            Choice("1", gettext_lazy("Patient"), sub=gettext_lazy("After 2, 22 and 48 hours")),
+        ],
+    )
+    headers = HeaderLines(
+        gettext_lazy("Fixed headers"),
+        longest=LONGEST,
         optional=True,
         extra="code",
-        help=said,
+        help=format_lazy(
+            "{} {}",
+            gettext_lazy(
+                "One a line, Name: value. The value of a header that is a credential by its name (X-API-Key, Token, Secret …) is kept encrypted."
+            ),
+            gettext_lazy(
+                "“…” stands for it: leave it as it is, or type over it. A single key is better kept above: API Key / Token, in its own header."
+            ),
+        ),
+    )
+    authorities = Lines(
+        gettext_lazy("Certificate Authorities"),
+        longest=LONGEST,
+        optional=True,
+        extra="code",
+        help=gettext_lazy("Only if the application’s certificate is not of a public authority: the certificates to trust instead, as PEM."),
+    )
+    client_certificate = SecretLines(
+        gettext_lazy("Client certificate"), longest=LONGEST, optional=True, extra="code", help=_CERTIFICATE_HELP
+    )
+    forget_certificate = Box(gettext_lazy("Remove the client certificate"))
+    forget_signing = Box(
+        gettext_lazy("Stop signing"),
+        sub=gettext_lazy("The signing secret was made for the host before. Sign anew once this is saved."),
     )
 
+    def __init__(self, stored: frozenset[Secret], *args: Any, **given: Any) -> None:
+        """stored: the secrets that are kept already; they are never shown."""
+        super().__init__(*args, **given)
+        self.stored = stored
+        self.say("connect_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT})
+        self.say("total_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL})
+        self.say("answer_cap", help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"})
+        self._say_of_secrets(_("Stored; type to replace"), (secret.value for secret in stored))
 
-def _check(values: Values, name: str, label: str, sub: str) -> Field:
-    return Field(
-        kind="checks", id=name, label=label, error=values.errors.get(name, ""), options=[Choice("1", label, name in values.flags, sub)]
-    )
+    def say_typed(self, names: Iterable[str]) -> None:
+        """Says of secrets that they were typed already."""
+        self._say_of_secrets(_("Typed just now; type to replace"), names)
 
+    def _say_of_secrets(self, said: str, names: Iterable[str]) -> None:
+        for name in names:
+            if name == _CERTIFICATE:
+                self.say(name, help=f"{said}. {_CERTIFICATE_HELP}")
+            elif name in CREDENTIAL.values():
+                self.say(name, placeholder=said)
 
-def _radios(values: Values, name: str, label: str, options: Sequence[Choice], *, extra: str = "") -> Field:
-    chosen = values.text(name) or options[0].value
-    rows = [Choice(each.value, each.label, each.value == chosen, each.sub) for each in options]
-    return Field(kind="checks", id=name, label=label, input="radio", options=rows, extra=extra, error=values.errors.get(name, ""))
+    @property
+    def is_plain(self) -> bool:
+        """Whether requests would go without TLS."""
+        return str(self["url"].value() or "").lower().startswith("http://")
 
-
-def _secret(values: Values, secret: Secret, label: str, help: str) -> Field:
-    error = values.errors.get(secret.value, "")
-    return Field(kind="password", id=secret.value, label=label, help=help, placeholder=_stored(values, secret), error=error)
-
-
-def _stored(values: Values, secret: Secret) -> str:
-    """Whether there is one already: it is never shown."""
-    if secret.value in values.typed:
-        return _("Typed just now; type to replace")
-    return _("Stored; type to replace") if secret in values.stored else ""
+    def sections(self, groups: Groups) -> dict[str, Any]:
+        """The fields by the section that the template puts them in. groups: the fields that a URL may hold."""
+        self.say("url", groups=groups)
+        self.say("test_url", groups=groups)
+        folded = list(_FOLDED)
+        if Secret.CLIENT_CERTIFICATE in self.stored:
+            folded.append("forget_certificate")
+        if "forget_signing" in self.errors:
+            folded.append("forget_signing")
+        return {
+            "top": self.shown("name", "auth"),
+            "url": self.shown("url"),
+            "how": self.shown("content_type", "method"),
+            "basic": self.shown("user_name", "password"),
+            "key": self.shown("key", "key_place"),
+            "key_name": self.shown("key_name"),
+            "grant": self.shown("grant"),
+            "client": self.shown("client_id", "client_secret"),
+            "authorize": self.shown("authorization_url"),
+            "tokens": self.shown("access_token_url", "refresh_token_url", "scope", "client_auth"),
+            "test": self.shown("test_url"),
+            "primary": bool(self["primary"].value()),
+            "limits": self.shown(*folded),
+            "limits_open": any(name in self.errors for name in folded),
+            "limits_filled": Secret.CLIENT_CERTIFICATE in self.stored
+            or any(self[name].value() for name in _FOLDED if name != _CERTIFICATE),
+        }

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.db import connections, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
@@ -24,7 +22,7 @@ from heliograph.connections.services.connections import connection_url, save_con
 from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_form, connection_values, typed_secrets
 from heliograph.connections.views import oauth as access_views
-from heliograph.connections.views.connection_values import Values
+from heliograph.connections.views.connection_form import ConnectionForm
 from heliograph.connections.views.connections import flow_href, found_row, menu, people_of, standing
 from heliograph.connections.views.url_form import url_fields
 from heliograph.domain.connection.connection import Secret
@@ -35,6 +33,7 @@ from heliograph.setup.services.saving import saving
 from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
+from heliograph.web.forms import refused_count
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -49,7 +48,7 @@ def connection_add(request: AccountRequest) -> HttpResponse:
     """The form of a connection to any webhook."""
     errand = Errand.of(request)
     if request.method != "POST":
-        return _form(request, None, connection_values.blank(), errand)
+        return _form(request, None, ConnectionForm(frozenset()), errand)
     return _post(request, None, errand)
 
 
@@ -75,46 +74,46 @@ def _refuse(_request: AccountRequest) -> HttpResponse:
     raise AssertionError  # whoever comes here is no Administrator
 
 
-def _stored(request: AccountRequest, row: Row) -> Values:
+def _stored(request: AccountRequest, row: Row) -> ConnectionForm:
     with transaction.atomic(using="read"):
         url, test_url = connection_url(of_django(connections["read"]), request.account.pk, row.id)
-    return connection_values.values_of(row.connection, url, test_url)
+    return ConnectionForm(row.connection.secrets, initial=connection_values.initial_of(row.connection, url, test_url))
 
 
 def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpResponse:
-    do = request.POST.get("do", "")
+    form = ConnectionForm(row.connection.secrets if row else frozenset(), request.POST)
+    do = form.posted["do"]
     if do == "sample" and row is not None:
         return _tested(request, row.id, errand, sample=True)
-    body = row.connection.to_body() if row else {}
-    rule = body.get("rule", [])
-    form = f"connection {row.id if row else 'new'}"
-    typed = connection_values.secrets_of(request.POST, typed_secrets.recall(request, form))
-    values, facts = connection_values.posted(
-        request.POST, row.connection.secrets if row else frozenset(), rule if isinstance(rule, list) else [], typed
-    )
+    waits = f"connection {row.id if row else 'new'}"
+    typed = connection_values.secrets_of(form, typed_secrets.recall(request, waits))
+    stops: AsksFirst | None = None
+    if not form.insert() and form.is_valid():
+        try:
+            saved = _saved(request, row, form, typed)
+        except AsksFirst as error:
+            stops = error
+        else:
+            if saved is not None:
+                typed_secrets.forget(request)
+                return access_views.connect(request, saved) if do == "connect" else _tested(request, saved, errand)
+    kept = {name: text for name, text in typed.items() if text and name not in form.errors}  # one that was itself refused is not kept
+    form.say_typed(kept)
+    return _form(request, row, form, errand, waiting=typed_secrets.keep(request, waits, kept), stops=stops)
 
-    def again(**parts: Any) -> Values:
-        """The form with what was typed; a secret that was itself refused is not kept."""
-        kept = {name: text for name, text in typed.items() if text and name not in parts.get("errors", {})}
-        return replace(values, typed=frozenset(kept), waiting=typed_secrets.keep(request, form, kept), **parts)
 
-    into = do.removeprefix("insert:")
-    if into != do:
-        return _form(request, row, again(texts=inserted(request, values.texts, into)), errand)
+def _saved(request: AccountRequest, row: Row | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
+    """The connection's id, None where it was refused. typed: the secrets. Raises AsksFirst, Http404."""
+    rule = row.connection.to_body().get("rule", []) if row else []
+    facts = connection_values.facts_of(form, rule if isinstance(rule, list) else [], typed)
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-            saved = save_connection(s, facts, row.id if row else None, confirmed=bool(request.POST.get("confirmed"))).pk
+            return save_connection(s, facts, row.id if row else None, confirmed=bool(form.cleaned_data["confirmed"])).pk
     except Invalid as error:
-        errors, rest = connection_values.errors_of(error)
-        return _form(request, row, again(errors=errors), errand, rest=rest, status=422)
-    except AsksFirst as error:
-        return _form(request, row, again(), errand, stops=error, status=409)
+        form.refuse(error, names=connection_values.names_of(error))
+        return None
     except NotThere:
         raise Http404 from None
-    typed_secrets.forget(request)
-    if do == "connect":
-        return access_views.connect(request, saved)
-    return _tested(request, saved, errand)
 
 
 def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = False) -> HttpResponse:
@@ -135,27 +134,25 @@ def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = 
 def _form(
     request: AccountRequest,
     row: Row | None,
-    values: Values,
+    form: ConnectionForm,
     errand: Errand,
     *,
-    rest: list[str] | None = None,
+    waiting: str = "",
     stops: AsksFirst | None = None,
-    status: int = 200,
 ) -> HttpResponse:
-    """The page of the form. rest: what was refused and belongs to no field; stops: flows that would stop, to be confirmed."""
-    n = len(values.errors)
-    refused = ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
+    """The page of the form. waiting: the name under which typed secrets wait; stops: flows that would stop, to be confirmed."""
+    refused = form.refused
     shown: dict[str, Any] = {
         "is_new": row is None,
-        "form": connection_form.sections(values, url_fields(request)),
+        "form": form.sections(url_fields(request)) | {"waiting": waiting},
         "asks": [(kind, sentences) for kind, sentences in connection_form.ASK.items()],
-        "refused": refused if n or rest else "",
-        "rest": rest or [],
+        "refused": refused_count(sum(name in form.fields for name in form.errors)) if refused else "",
+        "rest": [str(said) for said in form.non_field_errors()],
         "stops": [stop.name or _("Without a name") for stop in stops.stops] if stops else [],
         "redirect_url": oauth.redirect_url(),
         "errand": errand,
         "cancel": errand.back(reverse("connection-list"), **({"connection": row.id} if row else {})),
-        "plain": _plain(values),
+        "plain": form.is_plain,
         "result": None,
         "going": None,
         "going_href": "",
@@ -168,16 +165,11 @@ def _form(
         shown |= _about(request, row)
         shown["rule"] = rule_words.sentences(row.connection.rule)
         complete = row.health is not Health.INCOMPLETE  # what was tested before it lacked something says nothing of it
-        shown["going"] = None if n or stops else going(request, row.id)
-        shown["result"] = result_of(row) if complete and not n and not stops else None
+        shown["going"] = None if refused or stops else going(request, row.id)
+        shown["result"] = result_of(row) if complete and not refused and not stops else None
         shown["going_href"] = errand.address(reverse("connection", args=(row.id,)))
         shown["incomplete"] = "" if complete else shown["standing"]["note"]
-    return page(request, SETUP, here="connections", status=status, **shown)
-
-
-def _plain(values: Values) -> bool:
-    """Whether requests would go without TLS."""
-    return values.text("url").lower().startswith("http://")
+    return page(request, SETUP, here="connections", status=409 if stops else form.status, **shown)
 
 
 def _about(request: AccountRequest, row: Row) -> dict[str, Any]:
@@ -288,9 +280,3 @@ def _step(report: DiagnosisReport) -> str:
 
 def _took(seconds: float | None) -> str:
     return "" if seconds is None else _("%(n)s ms") % {"n": f"{max(1, round(seconds * 1000)):,}"}
-
-
-def inserted(request: AccountRequest, texts: Mapping[str, str], into: str) -> dict[str, str]:
-    """What was typed, with the chosen field at the end of the URL of this name: the way without script."""
-    field = request.POST.get(f"{into}-field", "")
-    return {**texts, into: f"{texts[into]}{{{field}}}"} if field and into in texts else dict(texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import connections, transaction
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.roles import AccountRequest
@@ -32,8 +33,10 @@ class UrlForm(Form):
             return False
         chosen = self.data.get(f"{name}-field", "")
         if chosen and isinstance(self.fields.get(name), Address):
-            self.data = self.data.copy()
-            self.data[name] = f"{self.data.get(name, '')}{{{chosen}}}"
+            assert isinstance(self.data, QueryDict)
+            changed = self.data.copy()
+            changed[name] = f"{changed.get(name, '')}{{{chosen}}}"
+            self.data = changed
         return True
 
 
