@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -27,6 +27,7 @@ from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.saving import saving
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.forms import Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
 from heliograph.web.toasts import say
@@ -37,22 +38,35 @@ SHOWN = 4_000
 """Characters of an answer that the page shows."""
 
 
+class RuleForm(Form):
+    """do: the button; answer: the one that the rule is tried on. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+
+    do = Hidden()
+    answer = Hidden()
+
+    @property
+    def clauses(self) -> list[Says]:
+        """As they were typed."""
+        return rule_form.read(self.data)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     """The rule's clauses in their order, beside an answer that they are tried on."""
+    form = RuleForm(request.POST if request.method == "POST" else None)
+    answer = form.posted.get("answer", "") or request.GET.get("answer", "")
     with reading(request.account.pk) as of:
         found = of.config.connections.get(connection)
         if found is None:
             raise Http404
         offered = _offered(of, connection)
-        chosen = _chosen(request, of, connection)
-    post = request.POST
+        chosen = _chosen(answer, of, connection)
     errors: dict[str, str] = {}
     rest: list[str] = []
-    clauses = rule_form.read(post.dict()) if request.method == "POST" else rule_form.of_body([c.to_body() for c in found.rule])
-    do = post.get("do", "save") if request.method == "POST" else ""
+    clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
+    do = form.posted["do"] or "save" if form.is_bound else ""
     said: Said | None = None
     if do in (Then.DELIVERED.value, Then.FAILED.value):
         with reading(request.account.pk) as of:
@@ -96,9 +110,8 @@ def _offered(of: Reading, connection: int) -> list[Choice]:
     return [Choice(f"{action}.{n}", f"{short_moment(from_micros(at))}: {words.answered(status)}") for action, n, at, status in rows]
 
 
-def _chosen(request: HttpRequest, of: Reading, connection: int) -> tuple[tuple[int, int], Logged] | None:
+def _chosen(text: str, of: Reading, connection: int) -> tuple[tuple[int, int], Logged] | None:
     """The answer that was asked for, if it is one of this connection."""
-    text = request.POST.get("answer", "") or request.GET.get("answer", "")
     found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
     if found is None:
         return None

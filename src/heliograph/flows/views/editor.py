@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -39,6 +39,7 @@ from heliograph.setup.services.versions import version
 from heliograph.setup.views.frame import account_config, by, check, reading, refused
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
+from heliograph.web.forms import Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -46,6 +47,26 @@ EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
 """In the session: which destination of which flow a connection or mapping is being made for."""
 PARTS = ("connection", "payload", "header")
+
+
+class EditorForm(Form):
+    """What is posted beside the flow itself. over: the version that is saved over; sure: "yes" once it was asked; new, edit, preview: a button of
+    a destination, with its part and number.
+
+    The flow is read by `drafts`: its rows come, go and move by buttons, and their values are read by the fields they name.
+    """
+
+    over = Hidden()
+    sure = Hidden()
+    new = Hidden()
+    edit = Hidden()
+    preview = Hidden()
+
+    @property
+    def flow(self) -> QueryDict:
+        """As `drafts` reads it."""
+        assert isinstance(self.data, QueryDict)
+        return self.data
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,31 +102,32 @@ def stored_draft(config: AccountConfig, id: int) -> Draft:
 def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> Draft:
     """The draft that was posted. Raises Http404."""
     base = drafts.new() if id is None else stored_draft(config, id)
-    return drafts.read(request.POST, base, config, FilterValues(db, request.account.pk, config))
+    return drafts.read(EditorForm(request.POST).flow, base, config, FilterValues(db, request.account.pk, config))
 
 
 def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
         draft = draft_of(request, account_config(request, db), db, id)
-    changed = drafts.pressed(draft, request.POST)
+    form = EditorForm(request.POST)
+    changed = drafts.pressed(draft, form.flow)
     if changed is not None:
         return draw(request, changed)
     if draft.errors:
         return _refused(request, draft)
-    opened = read_id(request.POST.get("over", "")) or draft.opened
+    opened = read_id(form.posted["over"]) or draft.opened
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            row = save_flow(s, draft.to_save, id, confirmed=request.POST.get("sure") == "yes", opened=opened)
+            row = save_flow(s, draft.to_save, id, confirmed=form.posted["sure"] == "yes", opened=opened)
     except NotThere:
         raise Http404 from None
     except Invalid as error:
         return _refused(request, draft.refused(error.fields))
     except AsksFirst as error:
-        return _asks(request, draft, error)
+        return _asks(request, form, draft, error)
     except SavedMeanwhile as error:
         return _conflict(request, draft, error.number)
-    onward = _onward(request, row.pk, draft)
+    onward = _onward(request, form, row.pk, draft)
     if onward:
         return HttpResponseRedirect(onward)
     say(request, _saved(complete=row.is_complete, active=row.is_active))
@@ -123,9 +145,9 @@ def _refused(request: AccountRequest, draft: Draft) -> HttpResponse:
     return draw(request, draft, status=422, told=told)
 
 
-def _asks(request: AccountRequest, draft: Draft, error: AsksFirst) -> HttpResponse:
+def _asks(request: AccountRequest, form: EditorForm, draft: Draft, error: AsksFirst) -> HttpResponse:
     """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
-    typed = [(name, text) for name, texts in request.POST.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
+    typed = [(name, text) for name, texts in form.flow.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
     with transaction.atomic(using="read"):
         names = sentence.SentenceNames.of(account_config(request, reading()))
         found = FlowList(reading(), request.account.pk)
@@ -159,10 +181,10 @@ def _conflict(request: AccountRequest, draft: Draft, number: int) -> HttpRespons
     return draw(request, draft, status=409, conflict=context)
 
 
-def _onward(request: AccountRequest, id: int, draft: Draft) -> str:
+def _onward(request: AccountRequest, form: EditorForm, id: int, draft: Draft) -> str:
     """Where a button of a destination leads once the flow is saved; "" for Save."""
     for button in ("new", "edit", "preview"):
-        part, _dash, number = request.POST.get(button, "").partition("-")
+        part, _dash, number = form.posted[button].partition("-")
         at = read_id(number)
         if part not in PARTS or at is None or at >= len(draft.flow.destinations):
             continue

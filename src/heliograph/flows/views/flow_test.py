@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from heliograph.flows.views import editor
 from heliograph.registrations.list import Registrations, Sort, Wanted
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
+from heliograph.web.forms import LONGEST_TEXT, Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -43,6 +45,23 @@ ACTIVE = 1
 """The row of the gate "Active and complete"."""
 
 
+class PanelForm(Form):
+    """The panel: try-text, what is looked for, and try-event, where a registration is made. Buttons: make (with its code), pick (one of
+    several), count and try. picked: the one that is shown."""
+
+    try_text = Hidden(longest=LONGEST_TEXT)
+    try_event = Hidden()
+    make = Hidden()
+    pick = Hidden()
+    picked = Hidden()
+    count = Hidden()
+    try_ = Hidden()
+
+    def add_prefix(self, field_name: str) -> str:
+        """As the panel names its fields."""
+        return field_name.rstrip("_").replace("_", "-")
+
+
 @require_POST
 def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
     """What the flow on the page, as it is now, would do; the page with the answer. The page asks again whenever its form changes."""
@@ -51,19 +70,19 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
         check(request, Role.ADMINISTRATOR)
     with reading(request.account.pk) as of:
         draft = editor.draft_of(request, of.config, of.db, flow) if edits else editor.stored_draft(of.config, flow or 0)
-    made = _made(request, draft) if request.POST.get("make") else None
+    asked = PanelForm(request.POST).posted
+    made = _made(request, draft, asked["make"][:100], asked["try_event"]) if asked["make"] else None
     with reading(request.account.pk) as of:
-        panel = _panel(request, of, draft, made)
+        panel = _panel(request, of, draft, asked, made)
     return editor.draw(request, draft, panel=panel)
 
 
-def _made(request: AccountRequest, draft: Draft) -> int | str:
+def _made(request: AccountRequest, draft: Draft, code: str, event: str) -> int | str:
     """The test registration that was asked for, or why there is none."""
     check(request, Role.PLANNER)
-    code, event = request.POST.get("make", "")[:100], request.POST.get("try-event", "")
     with reading(request.account.pk) as of:
         rows = of.db.all("SELECT id FROM event WHERE account_id = :account AND code = :code", {"account": of.account, "code": event})
-        found = of.source.event(rows[0][0]) if rows and "\0" not in event else None
+        found = of.source.event(rows[0][0]) if rows else None
     if found is None:
         return _("There is no such event any more. Choose another one.")
     answer = trial_registration.make(request.account.pk, draft.flow, found, code, by=by(request), now=timezone.now())
@@ -72,30 +91,29 @@ def _made(request: AccountRequest, draft: Draft) -> int | str:
     return _("No test registration was made: %(why)s") % {"why": " ".join(f"{p.field}: {p.reason}" for p in answer[:3])}
 
 
-def _panel(request: AccountRequest, of: Reading, draft: Draft, made: int | str | None) -> dict[str, Any]:
-    """What the panel shows beside its empty form."""
-    form, flow = request.POST, draft.flow
-    text = form.get("try-text", "").strip()[:200]
-    panel: dict[str, Any] = {"text": text, "event": form.get("try-event", ""), "made": made is not None}
-    if form.get("count"):
+def _panel(request: AccountRequest, of: Reading, draft: Draft, asked: Mapping[str, str], made: int | str | None) -> dict[str, Any]:
+    """What the panel shows beside its empty form. asked: PanelForm."""
+    flow, text = draft.flow, asked["try_text"][:200]
+    panel: dict[str, Any] = {"text": text, "event": asked["try_event"], "made": made is not None}
+    if asked["count"]:
         return panel | {
-            "picked": form.get("picked", ""),
+            "picked": asked["picked"],
             "count": _count_said(count_taken(of, flow)) if has_rule(flow, of.config) else str(NO_RULE),
         }
     if isinstance(made, str):
         return panel | {"problem": made}
-    if not any(form.get(button) for button in ("try", "pick", "make")) and not read_id(form.get("picked", "")):
+    if not any(asked[button] for button in ("try_", "pick", "make")) and not read_id(asked["picked"]):
         return panel  # the form has changed, and nothing was tried yet
     if subject_of(flow) is Subject.EVENT:
         rows = of.db.all(
             "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
-            {"account": of.account, "code": text.replace("\0", "").upper()},
+            {"account": of.account, "code": text.upper()},
         ) or of.db.all(
             "SELECT id, code FROM event WHERE account_id = :account AND code = :code",
-            {"account": of.account, "code": text.replace("\0", "")},
+            {"account": of.account, "code": text},
         )
         return panel | (_tried(request, of, draft, rows[0][0], rows[0][1]) if rows else {"problem": _("There is no event of this code.")})
-    picked = made or read_id(form.get("pick", "")) or (read_id(form.get("picked", "")) if _same(of, form.get("picked", ""), text) else None)
+    picked = made or read_id(asked["pick"]) or (read_id(asked["picked"]) if _same(of, asked["picked"], text) else None)
     if picked is None:
         rows = _found(of, text)
         if len(rows) != 1:
@@ -108,9 +126,9 @@ def _panel(request: AccountRequest, of: Reading, draft: Draft, made: int | str |
 
 def _found(of: Reading, text: str) -> list[tuple[str, str]]:
     """Registrations that match, with an exact code alone."""
-    if not text.replace("\0", ""):
+    if not text:
         return []
-    rows = Registrations(of.db, of.account).page(Wanted(text=text.replace("\0", "")), Sort.MODIFIED, None, size=CHOICES).rows
+    rows = Registrations(of.db, of.account).page(Wanted(text=text), Sort.MODIFIED, None, size=CHOICES).rows
     exact = [row for row in rows if row.code.casefold() == text.casefold()]
     return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in (exact if len(exact) == 1 else rows)]
 
