@@ -9,24 +9,39 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.links import LinkOver
 from heliograph.accounts.people import PersonRefused
-from heliograph.administration.views.one_time_links import let_in, password_fields, password_of
+from heliograph.administration.views.one_time_links import PasswordForm, let_in
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.first_start import look_at, set_up
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Choices, Line
 from heliograph.web.pages import page
-from heliograph.web.timezone_field import timezone_field
+from heliograph.web.timezone_field import TimezoneField
 
-NAMES: Final = ("account", "code", "timezone", "name", "email", "second")
-EMPTY: Final = {"account": "", "code": "", "timezone": "UTC", "name": "", "email": "", "second": "1"}
 # Fields of the services by those of the form.
-OF_ACCOUNT: Final = {"name": "account", "code": "code", "timezone": "timezone"}
+OF_ACCOUNT: Final = {"name": "account"}
+
+SET_UP: Final = Choice("1", gettext_lazy("Set one up at once"), sub=gettext_lazy("An authenticator app on your phone"))
+
+
+class FirstStartForm(PasswordForm):
+    """The account and its Administrator."""
+
+    pairs = (("account", "code"), ("name", "email"), ("password", "again"))
+
+    account = Line(gettext_lazy("Name"), required=True, autocomplete="organization")
+    code = Line(gettext_lazy("Code"), help=gettext_lazy("Letters, digits and dashes."), required=True, autocomplete="off")
+    timezone = TimezoneField(initial="UTC", help=gettext_lazy("Times and whole days in reports are shown in it."))
+    name = Line(gettext_lazy("Name"), required=True, autocomplete="name")
+    email = Line(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
+    second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)
 
 
 @login_not_required
@@ -39,65 +54,43 @@ def first_start(request: HttpRequest, token: str) -> HttpResponse:
         link = look_at(token)
     except LinkOver:
         return _over(request)
-    values, errors = dict(EMPTY), dict[str, str]()
-    if request.method == "POST":
-        values = {name: request.POST.get(name, "") for name in NAMES}
-        password = password_of(request, errors)
-        if not errors:
-            try:
-                return _made(request, token, values, password)
-            except LinkOver:
-                return _over(request)
-            except Invalid as error:
-                errors = {OF_ACCOUNT.get(name, name): " ".join(_(sentence) for sentence in said) for name, said in error.fields.items()}
-            except PersonRefused as error:
-                errors = {name: " ".join(said) for name, said in error.fields.items()}
+    form = FirstStartForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            return _made(request, token, form.cleaned_data)
+        except LinkOver:
+            return _over(request)
+        except Invalid as error:
+            form.refuse(error, names=OF_ACCOUNT)
+        except PersonRefused as error:
+            form.refuse(error)
     return page(
         request,
         "administration/first_start.html",
-        status=422 if errors else 200,
+        status=form.status,
         where=_("First start"),
         expires=link.expires,
-        refused=len(errors),
-        groups=_groups(values, errors),
+        refused=len(form.errors),
+        groups=[
+            {
+                "title": _("Account"),
+                "text": _("The organization whose events these are"),
+                "fields": form.shown("account", "code", "timezone"),
+            },
+            {
+                "title": _("Administrator"),
+                "text": _("You"),
+                "fields": form.shown("name", "email", "password", "again", "second"),
+            },
+        ],
     )
 
 
-def _made(request: HttpRequest, token: str, values: Mapping[str, str], password: str) -> HttpResponse:
-    facts = AccountFacts(values["code"], values["account"], values["timezone"])
-    user = set_up(token, facts, name=values["name"], email=values["email"], password=password, second_factor=values["second"] == "1")
+def _made(request: HttpRequest, token: str, typed: Mapping[str, Any]) -> HttpResponse:
+    facts = AccountFacts(typed["code"], typed["account"], typed["timezone"])
+    user = set_up(token, facts, name=typed["name"], email=typed["email"], password=typed["password"], second_factor=bool(typed["second"]))
     return let_in(request, user, to=reverse("signal-first"))
 
 
 def _over(request: HttpRequest) -> HttpResponse:
     return page(request, "administration/first_start_over.html", status=410, where=_("First start"))
-
-
-def _groups(values: Mapping[str, str], errors: Mapping[str, str]) -> list[dict[str, Any]]:
-    def text(id: str, label: str, **more: Any) -> Field:
-        return Field(id=id, label=label, value=values[id], error=errors.get(id, ""), required=True, **more)
-
-    account: list[Field | Pair] = [
-        Pair(
-            (
-                text("account", _("Name"), autocomplete="organization"),
-                text("code", _("Code"), help=_("Letters, digits and dashes."), autocomplete="off"),
-            )
-        ),
-        timezone_field(values["timezone"], errors, help=_("Times and whole days in reports are shown in it.")),
-    ]
-    you: list[Field | Pair] = [
-        Pair((text("name", _("Name"), autocomplete="name"), text("email", _("E-mail"), type="email", autocomplete="username"))),
-        password_fields(errors),
-        Field(
-            kind="checks",
-            id="second",
-            label=_("Second factor"),
-            optional=True,
-            options=[Choice("1", _("Set one up at once"), values["second"] == "1", _("An authenticator app on your phone"))],
-        ),
-    ]
-    return [
-        {"title": _("Account"), "text": _("The organization whose events these are"), "fields": account},
-        {"title": _("Administrator"), "text": _("You"), "fields": you},
-    ]

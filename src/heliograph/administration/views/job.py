@@ -17,10 +17,17 @@ from heliograph.registrations import bulk_change as bulk_jobs
 from heliograph.registrations.imports.preparation import KIND as IMPORT
 from heliograph.registrations.views import bulk, import_words
 from heliograph.setup.views.frame import check
+from heliograph.web.forms import Form, Line
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
 PAGES: Mapping[str, Callable[[Job], JobPage]] = {bulk_jobs.KIND: bulk.job_page, IMPORT: import_words.job_page}
+
+
+class JobForm(Form):
+    """The button that was pressed: "again", or none for stopping."""
+
+    do = Line()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,7 +42,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
     if request.method == "POST":
         check(request, Role.PLANNER)
         try:
-            control.resume(id, request.account.pk) if request.POST.get("do") == "again" else control.cancel(id, request.account.pk)
+            control.resume(id, request.account.pk) if _again(request) else control.cancel(id, request.account.pk)
         except control.NotPossible as error:
             say(request, str(error))
         return HttpResponseRedirect(request.path)
@@ -43,3 +50,8 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         return HttpResponseClientRefresh()
     shown = context(row, PAGES[row.kind](row), request.path, may_act=may(request.user, Role.PLANNER))
     return page(request, "administration/job.html", section="registrations", here="registrations", **shown)
+
+
+def _again(request: AccountRequest) -> bool:
+    form = JobForm(request.POST)
+    return form.is_valid() and form.cleaned_data["do"] == "again"

@@ -12,12 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
-from heliograph.web.fields import Field
+from heliograph.web.forms import Form, Line
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -25,27 +26,38 @@ SHOWN = 50
 """Sessions of the list; the rest ends with "Sign out everywhere else"."""
 
 
+class NameForm(Form):
+    """What one says of oneself."""
+
+    name = Line(gettext_lazy("Name"), required=True, autocomplete="name")
+
+
+class EndSessionForm(Form):
+    """Which session ends: its id, or "others"."""
+
+    session = Line()
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def me(request: AccountRequest) -> HttpResponse:
     """What somebody can settle about themselves. Role and e-mail are an Administrator's."""
     user = request.user
-    error, name = "", user.name
-    if request.method == "POST":
-        name = request.POST.get("name", "")
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": user.name})
+    if form.is_valid():
         try:
-            rename(user, name)
+            rename(user, form.cleaned_data["name"])
         except PersonRefused as refused:
-            error = " ".join(refused.fields.get("name", [str(refused)]))
+            form.add_error("name", " ".join(refused.fields.get("name", [str(refused)])))
         else:
             say(request, _("Your name is saved."))
             return HttpResponseRedirect(request.path)
     return page(
         request,
         "administration/me.html",
-        status=422 if error else 200,
+        status=form.status,
         section="me",
         here="me",
-        fields=[Field(id="name", label=_("Name"), value=name, error=error, autocomplete="name", required=True)],
+        fields=form.shown(),
         has_password=user.has_usable_password(),
         second=_second_factor(request),
         sessions=_sessions(request),
@@ -73,8 +85,9 @@ class Password(PasswordChangeView):  # type: ignore[misc]
 @require_POST
 def end_session(request: AccountRequest) -> HttpResponse:
     """Ends one session of one's own, or all but this one."""
-    user, wanted = request.user, request.POST.get("session", "")
-    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+    form = EndSessionForm(request.POST)
+    wanted = form.cleaned_data["session"] if form.is_valid() else ""
+    others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
     if wanted != "others":
         others = others.filter(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else others.none()
         if not others:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import ClassVar
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -17,11 +20,40 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.links import LinkOver, look
 from heliograph.accounts.models import EntryLink, Purpose, User
 from heliograph.accounts.people import PersonRefused, follow
-from heliograph.web.fields import Field, Pair
+from heliograph.web.forms import Form, Line, Password
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import minute
 
 TEMPLATE = "administration/one_time_link.html"
+
+
+class PasswordForm(Form):
+    """A password, twice."""
+
+    pairs: ClassVar[Sequence[tuple[str, str]]] = (("password", "again"),)
+
+    password = Password(
+        gettext_lazy("Password"),
+        help=gettext_lazy("At least 12 characters. A sentence is easiest to remember."),
+        autocomplete="new-password",
+        required=True,
+    )
+    again = Password(gettext_lazy("Password again"), autocomplete="new-password", required=True)
+
+    def clean_again(self) -> str:
+        """The same as the first."""
+        typed: str = self.cleaned_data["again"]
+        if typed != self.cleaned_data.get("password", ""):
+            raise ValidationError(_("The two are not the same."))
+        return typed
+
+
+class InvitationForm(PasswordForm):
+    """Who was invited says who they are."""
+
+    field_order = ("name",)
+
+    name = Line(gettext_lazy("Name"), autocomplete="name", required=True)
 
 
 @login_not_required
@@ -51,39 +83,6 @@ def let_in(request: HttpRequest, user: User, *, to: str | None = None) -> HttpRe
     return response
 
 
-def password_fields(errors: Mapping[str, str]) -> Pair:
-    """A password, twice."""
-    return Pair(
-        (
-            Field(
-                kind="password",
-                id="password",
-                label=_("Password"),
-                help=_("At least 12 characters. A sentence is easiest to remember."),
-                error=errors.get("password", ""),
-                autocomplete="new-password",
-                required=True,
-            ),
-            Field(
-                kind="password",
-                id="again",
-                label=_("Password again"),
-                error=errors.get("again", ""),
-                autocomplete="new-password",
-                required=True,
-            ),
-        )
-    )
-
-
-def password_of(request: HttpRequest, errors: dict[str, str]) -> str:
-    """The password of a form; that the two differ is put among the errors."""
-    password = request.POST.get("password", "")
-    if password != request.POST.get("again", ""):
-        errors["again"] = _("The two are not the same.")
-    return password
-
-
 def over(request: HttpRequest) -> HttpResponse:
     """The page of a link that lets nobody in any more."""
     return page(request, "administration/link_over.html", status=410)
@@ -97,35 +96,26 @@ def _joining(request: HttpRequest, purpose: Purpose, token: str) -> HttpResponse
     user = link.user
     assert user is not None
     invited = purpose is Purpose.INVITATION
-    name = request.POST.get("name", user.name)
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        password = password_of(request, errors)
-        if not errors:
-            try:
-                return let_in(request, follow(purpose, token, password, name if invited else None))
-            except LinkOver:
-                return over(request)
-            except PersonRefused as error:
-                errors = {field: " ".join(said) for field, said in error.fields.items()}
+    data = request.POST if request.method == "POST" else None
+    form = InvitationForm(data, initial={"name": user.name}) if invited else PasswordForm(data)
+    if form.is_valid():
+        try:
+            return let_in(request, follow(purpose, token, form.cleaned_data["password"], form.cleaned_data.get("name")))
+        except LinkOver:
+            return over(request)
+        except PersonRefused as error:
+            form.refuse(error)
     return page(
         request,
         TEMPLATE,
-        status=422 if errors else 200,
+        status=form.status,
         heading=_heading(user, purpose),
         lead=_lead(link, user, purpose),
         email=user.email,
-        fields=[
-            *(
-                [Field(id="name", label=_("Name"), value=name, error=errors.get("name", ""), autocomplete="name", required=True)]
-                if invited
-                else []
-            ),
-            password_fields(errors),
-        ],
+        fields=form.shown(),
         button_note=_("Then: your second factor.") if user.second_factor_due else "",
         expires=link.expires,
-        refused=len(errors),
+        refused=len(form.errors),
     )
 
 

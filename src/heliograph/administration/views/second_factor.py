@@ -19,7 +19,14 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 
 from heliograph.accounts.models import User
+from heliograph.web.forms import Box, Form
 from heliograph.web.toasts import say
+
+
+class TrustForm(Form):
+    """The box below the code."""
+
+    trust = Box()
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -29,7 +36,8 @@ class Authenticate(AuthenticateView):  # type: ignore[misc]
     def form_valid(self, form: Any) -> HttpResponse:
         user = self.stage.login.user
         response: HttpResponse = super().form_valid(form)
-        if self.request.POST.get("trust"):
+        asked = TrustForm(self.request.POST)
+        if asked.is_valid() and asked.cleaned_data["trust"]:
             trust_browser(self.request, user, response)
         return response
 

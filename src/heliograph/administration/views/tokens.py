@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -18,9 +19,10 @@ from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
-from heliograph.setup.views.frame import by, readonly, refused, settings_page
 from heliograph.web.confirmation import Breaks, Item, question
-from heliograph.web.fields import Choice, Field
+from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Choices, Form, Line, Select
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
@@ -32,6 +34,31 @@ ENDS: Final = {
 SOON: Final = timedelta(days=7)
 SHOWN: Final = 200
 """Tokens of the list, newest first; those that are revoked are not shown."""
+
+
+class TokenForm(Form):
+    """What a token is for, and how long it lasts."""
+
+    name = Line(
+        gettext_lazy("Name"),
+        help=gettext_lazy("The program that will use it. It stands in Audit and in timelines."),
+        required=True,
+        autocomplete="off",
+    )
+    may = Choices(gettext_lazy("May"), options=lambda: [Choice(scope.value, scope.label) for scope in TokenScope])
+    ends = Select(gettext_lazy("Ends"), options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()], initial="365")
+
+    def clean_may(self) -> tuple[str, ...]:
+        """A token that may nothing is of no use."""
+        found: tuple[str, ...] = self.cleaned_data["may"]
+        if not found:
+            raise ValidationError(_("Tick what it may do."))
+        return found
+
+    def clean_ends(self) -> str:
+        """One year where nothing was posted that is an option: "" is one, and means never."""
+        typed = self["ends"].data
+        return typed if typed in ENDS else "365"
 
 
 @require_safe
@@ -69,48 +96,26 @@ def tokens(request: AccountRequest) -> HttpResponse:
 @never_cache
 def add(request: AccountRequest) -> HttpResponse:
     """Makes a token, and shows it once."""
-    name, may, ends = request.POST.get("name", ""), request.POST.getlist("may"), request.POST.get("ends", "365")
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        lasts = ENDS.get(ends, ENDS["365"])[1]
-        if not may:
-            errors["may"] = _("Tick what it may do.")
-        else:
-            try:
-                made = create_token(request.account.pk, name, may, by=by(request), expires=timezone.now() + lasts if lasts else None)
-                return _shown(request, made)
-            except TokenRefused as error:
-                errors["name"] = _(str(error))
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        name, may, lasts = form.cleaned_data["name"], form.cleaned_data["may"], ENDS[form.cleaned_data["ends"]][1]
+        try:
+            return _shown(
+                request,
+                create_token(request.account.pk, name, may, by=by(request), expires=timezone.now() + lasts if lasts else None),
+            )
+        except TokenRefused as error:
+            form.add_error("name", _(str(error)))
     return settings_page(
         request,
         "setup/form.html",
         here="users",
-        status=422 if errors else 200,
+        status=form.status,
         crumbs=[(_("API tokens"), reverse("api-tokens"))],
         heading=_("Make a token"),
         lead=_("For another program. It can do what you tick, in this account and nowhere else."),
-        told=refused(len(errors)),
-        fields=[
-            Field(
-                id="name",
-                label=_("Name"),
-                value=name,
-                error=errors.get("name", ""),
-                help=_("The program that will use it. It stands in Audit and in timelines."),
-                required=True,
-                autocomplete="off",
-            ),
-            Field(
-                kind="checks",
-                id="may",
-                label=_("May"),
-                error=errors.get("may", ""),
-                options=[Choice(scope.value, scope.label, scope.value in may) for scope in TokenScope],
-            ),
-            Field(
-                kind="select", id="ends", label=_("Ends"), value=ends, options=[Choice(key, words) for key, (words, _lasts) in ENDS.items()]
-            ),
-        ],
+        told=form.told(),
+        fields=form.shown(),
         button=_("Make the token"),
         cancel_href=reverse("api-tokens"),
         readonly="",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,11 +22,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from heliograph.accounts.links import NewLink
-from heliograph.accounts.models import EntryLink, Purpose, Role, User
+from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused, change_user, invite, new_link
 from heliograph.accounts.roles import AccountRequest, may, needs
-from heliograph.setup.views.frame import by, readonly, refused, settings_page
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Choices, Form, Line, Radios
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
@@ -44,7 +45,26 @@ OFFERED: Final = {
     Role.PLANNER: gettext_lazy("Events and registrations with their tags; in Signal reads, retries and syncs"),
     Role.VIEWER: gettext_lazy("Reads"),
 }
-NAMES: Final = ("name", "email", "role")
+
+
+class PersonForm(Form):
+    """What an Administrator says of somebody."""
+
+    pairs = (("name", "email"),)
+
+    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
+    email = Line(gettext_lazy("E-mail"), required=True, type="email", autocomplete="off")
+    role = Radios(gettext_lazy("Role"), options=lambda: [Choice(role.value, role.label, sub=OFFERED[role]) for role in Role])
+
+    def __init__(self, *args: Any, second: Choice, **given: Any) -> None:
+        """second: the box that demands a second factor, as this page words it."""
+        super().__init__(*args, **given)
+        self.fields["second"] = Choices(gettext_lazy("Second factor"), options=[second])
+
+    def facts(self, account: Account) -> PersonFacts:
+        """What was typed, for the services."""
+        typed = self.cleaned_data
+        return PersonFacts(typed["email"], typed["name"], typed["role"], account, second_factor=bool(typed["second"]))
 
 
 def tabs(at: str) -> list[tuple[str | Promise, str, bool]]:
@@ -72,25 +92,28 @@ def users(request: AccountRequest) -> HttpResponse:
 @never_cache
 def add(request: AccountRequest) -> HttpResponse:
     """Invites somebody. The link is shown, and mailed where mail is set up."""
-    values, errors = {"name": "", "email": "", "role": Role.PLANNER.value, "second": "1"}, dict[str, str]()
-    if request.method == "POST":
-        values = _posted(request)
+    form = PersonForm(
+        request.POST if request.method == "POST" else None,
+        initial={"role": Role.PLANNER.value, "second": ("1",)},
+        second=Choice("1", _("Required: set up at the first sign-in")),
+    )
+    if form.is_valid():
         try:
-            user, link = invite(_facts(request, values), by=by(request))
+            user, link = invite(form.facts(request.account), by=by(request))
         except PersonRefused as error:
-            errors = _sentences(request, error, values)
+            _refuse(request, form, error)
         else:
             return _shown(request, user, link)
     return settings_page(
         request,
         "setup/form.html",
         here="users",
-        status=422 if errors else 200,
+        status=form.status,
         crumbs=[(_("Users"), reverse("users"))],
         heading=_("Invite a user"),
         lead=_("They get a link that is good for 7 days, and choose their own password."),
-        told=refused(len(errors)),
-        fields=_fields(values, errors, [Choice("1", _("Required: set up at the first sign-in"), values["second"] == "1")]),
+        told=form.told(),
+        fields=form.shown(),
         button=_("Make the invitation"),
         cancel_href=reverse("users"),
         readonly="",
@@ -103,25 +126,24 @@ def add(request: AccountRequest) -> HttpResponse:
 def user(request: AccountRequest, id: int) -> HttpResponse:
     """Somebody's name, e-mail, role and second factor."""
     row = person(request, id)
-    factor = _second_factor(row)
-    values, errors = (
-        {"name": row.name, "email": row.email, "role": row.role, "second": "1" if row.second_factor_required else ""},
-        dict[str, str](),
+    factor = _second_factor(row) or _("Not set up yet. While it is required, nothing else opens for them until it is.")
+    form = PersonForm(
+        request.POST if request.method == "POST" else None,
+        initial={"name": row.name, "email": row.email, "role": row.role, "second": ("1",) if row.second_factor_required else ()},
+        second=Choice("1", _("Required"), sub=factor),
     )
-    if request.method == "POST":
-        values = _posted(request)
+    if form.is_valid():
         try:
-            change_user(request.account, id, _facts(request, values), by=by(request))
+            change_user(request.account, id, form.facts(request.account), by=by(request))
         except NoSuchPerson:
             raise Http404 from None
         except LastAdministrator:
-            errors = {"role": _("Not saved: this is the only Administrator. Make somebody else one first.")}
+            form.add_error("role", _("Not saved: this is the only Administrator. Make somebody else one first."))
         except PersonRefused as error:
-            errors = _sentences(request, error, values)
+            _refuse(request, form, error)
         else:
-            say(request, _("“%(name)s” is saved.") % {"name": values["name"]})
+            say(request, _("“%(name)s” is saved.") % {"name": form.cleaned_data["name"]})
             return HttpResponseRedirect(reverse("users"))
-    said = factor or _("Not set up yet. While it is required, nothing else opens for them until it is.")
     actions = (
         []
         if not row.is_active
@@ -131,13 +153,13 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
         request,
         "setup/form.html",
         here="users",
-        status=422 if errors else 200,
+        status=form.status,
         crumbs=[(_("Users"), reverse("users"))],
         heading=row.name,
         lead=_("You.") if row.pk == request.user.pk else "",
         actions=actions,
-        told=refused(len(errors)),
-        fields=_fields(values, errors, [Choice("1", _("Required"), values["second"] == "1", said)]),
+        told=form.told(),
+        fields=form.shown(),
         button=_("Save"),
         cancel_href=reverse("users"),
         readonly="",
@@ -213,52 +235,14 @@ def _mailed(request: AccountRequest, row: User, made: NewLink) -> bool | None:
         return False
 
 
-def _posted(request: AccountRequest) -> dict[str, str]:
-    return {name: request.POST.get(name, "") for name in (*NAMES, "second")}
-
-
-def _facts(request: AccountRequest, values: Mapping[str, str]) -> PersonFacts:
-    return PersonFacts(values["email"], values["name"], values["role"], request.account, second_factor=values["second"] == "1")
-
-
-def _sentences(request: AccountRequest, error: PersonRefused, values: Mapping[str, str]) -> dict[str, str]:
-    """What was refused, by field; who has the address already is told only of one's own account."""
-    found = {name: " ".join(said) for name, said in error.fields.items()}
-    email = values["email"].strip().lower()
-    if "email" in found and "\0" not in email:
-        owner = User.objects.filter(email=email).first()
-        if owner is not None:
-            mine = owner.account_id == request.account.pk
-            found["email"] = _("%(name)s has this address already.") % {"name": owner.name} if mine else _("This address cannot be used.")
-    return found
-
-
-def _fields(values: Mapping[str, str], errors: Mapping[str, str], second: list[Choice]) -> list[Field | Pair]:
-    return [
-        Pair(
-            (
-                Field(id="name", label=_("Name"), value=values["name"], error=errors.get("name", ""), required=True, autocomplete="off"),
-                Field(
-                    id="email",
-                    label=_("E-mail"),
-                    value=values["email"],
-                    error=errors.get("email", ""),
-                    required=True,
-                    type="email",
-                    autocomplete="off",
-                ),
-            )
-        ),
-        Field(
-            kind="checks",
-            id="role",
-            label=_("Role"),
-            input="radio",
-            error=errors.get("role", ""),
-            options=[Choice(role.value, role.label, role.value == values["role"], OFFERED[role]) for role in Role],
-        ),
-        Field(kind="checks", id="second", label=_("Second factor"), options=second),
-    ]
+def _refuse(request: AccountRequest, form: PersonForm, error: PersonRefused) -> None:
+    """Puts what was refused among the form's errors; who has the address already is told only of one's own account."""
+    found = dict(error.fields)
+    owner = User.objects.filter(email=form.cleaned_data["email"].lower()).first() if "email" in found else None
+    if owner is not None:
+        mine = owner.account_id == request.account.pk
+        found["email"] = [_("%(name)s has this address already.") % {"name": owner.name} if mine else _("This address cannot be used.")]
+    form.refuse(PersonRefused(found))
 
 
 def _second_factor(row: User) -> str:
