@@ -7,7 +7,6 @@ character, since that is all a browser keeps of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.setup.configuration import Field, QuestionType
@@ -18,15 +17,6 @@ type Values = dict[str, Texts]
 properties (names of those that are set), session.5."""
 
 YES = "Yes"
-
-
-def posted(form: Mapping[str, Sequence[str]], known: Iterable[str]) -> Values:
-    """What a form was sent with. What it does not hold is empty: a browser leaves unticked boxes out."""
-    out: Values = {}
-    for name in known:
-        values = tuple(plain(value) for value in form.get(name, ()))
-        out[name] = tuple(sorted(v for v in values if v)) if name == "properties" else tuple(v for v in values if v)
-    return out
 
 
 def shown_then(text: str) -> Values:

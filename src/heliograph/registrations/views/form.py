@@ -1,139 +1,214 @@
-"""The fields of a registration's form, and the same as text."""
+"""The form of a registration, and the same as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import batched
 from typing import Any
 
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.http import QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from heliograph.domain.ids import read_id
+from heliograph.domain.setup.configuration import Field as Question
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
+from heliograph.recording.items import Answer
+from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
-from heliograph.setup.form_values import Texts, Values
+from heliograph.registrations.views.problems import said
+from heliograph.setup.form_values import Texts, Values, plain
 from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
 from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.forms import Form, Ticks
 from heliograph.web.templatetags.moments import short_moment
 
 FIRST = ("first_name", "last_name", "email", "mobile", "organization", "position", "country")
 LONG = ("notes",)
 
 
-def form_of(o: Opened, values: Values, errors: Mapping[str, str]) -> dict[str, Any]:
-    """The form's sections, as registrations/registration.html shows them."""
-    first = [_profile(name, values, errors) for name in FIRST]
-    more = [_profile(name, values, errors) for name in PROFILE_FIELDS if name not in FIRST]
-    custom = [question_field(f"custom.{f.id}", f, values, errors) for f in o.account.profile_fields.values()]
-    return {
-        "profile": [*_paired(first), *_paired(custom)],
-        "profile_more": _paired(more),
-        "more_open": any(field.error for field in more),
-        "status_fields": _status(o, values, errors),
-        "properties": _properties(o, values, errors),
-        "answers": _paired([question_field(f"answer.{f.id}", f, values, errors) for f in o.event.questions.values()]),
-        "sessions": [
-            {
-                "id": f"session.{s.id}",
-                "code": s.code,
-                "name": s.name,
-                "when": short_moment(s.start),
-                "value": _first(values.get(f"session.{s.id}", ())),
-            }
-            for s in o.event.sessions.values()
-        ],
-        "session_statuses": [Choice(s.name, s.name) for s in o.account.session_statuses.values()],
-    }
+class TextsField(Ticks):
+    """A field as a registration holds it: texts, none of them empty. Which of them it may hold, recording says."""
+
+    def __init__(self, label: str, draw: Callable[[Texts, str], Field]) -> None:
+        """draw: the field of the page, of what it holds and why that was refused."""
+        super().__init__(label)
+        self.draw = draw
+
+    def to_python(self, value: Any) -> Texts:
+        """As they are compared: line breaks as one character."""
+        return tuple(text for text in map(plain, super().to_python(value)) if text)
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+        return self.draw(self.to_python(value), " ".join(errors))
+
+
+class RegistrationForm(Form):
+    """What a registration holds, as its account and its event have it; its fields have the names of setup/form_values.py.
+
+    values: what the form shows by field: what is stored, and what was typed in its place.
+    """
+
+    def __init__(self, o: Opened, data: QueryDict | None = None, **given: Any) -> None:
+        super().__init__(data, **given)
+        self.o, self.stored = o, draft.values_of(o)
+        self.values = dict(self.stored)
+        for name, draw in self._drawings().items():
+            self.fields[name] = TextsField(label_of(name, o), draw)
+
+    def typed(self, names: Iterable[str]) -> Values:
+        """What was typed into these fields; one that this registration does not have is left out."""
+        found = {name: self.cleaned_data[name] for name in names if isinstance(self.fields.get(name), TextsField)}
+        if "properties" in found:
+            found["properties"] = tuple(sorted(found["properties"]))
+        return found
+
+    def drawn(self, name: str) -> Field:
+        """One field, with what it shows: a form holds nothing of a field that was added after it had been opened."""
+        field = self.fields[name]
+        if not isinstance(field, TextsField):
+            return super().drawn(name)
+        return field.drawn(name, self.values[name], [str(error) for error in self[name].errors])
+
+    def refuse_answer(self, answer: Answer) -> None:
+        """Takes what recording refuses as errors."""
+        for name, text in {draft.field_of(p, self.o): said(p.reason, p.allowed) for p in answer.problems}.items():
+            if name in self.fields:
+                self.add_error(name, text)
+            else:
+                self.add_error(None, f"{label_of(name, self.o)}: {text}" if name else text)
+
+    def told(self) -> dict[str, Any] | None:
+        """What was refused, field by field: not all of them are in sight."""
+        if not self.refused:
+            return None
+        items: list[str] = []
+        for name, errors in self.errors.items():
+            texts = [str(error) for error in errors]
+            items += texts if name == NON_FIELD_ERRORS else [f"{self.fields[name].label}: {' '.join(texts)}"]
+        title = ngettext("Not saved: %(n)d field is refused", "Not saved: %(n)d fields are refused", len(items)) % {"n": len(items)}
+        return {"tone": "failed", "title": title, "text": _("What you wrote is still here."), "items": items}
+
+    def sections(self) -> dict[str, Any]:
+        """As registrations/registration.html shows them."""
+        o = self.o
+        more = [self.drawn(f"profile.{name}") for name in PROFILE_FIELDS if name not in FIRST]
+        return {
+            "profile": [
+                *_paired([self.drawn(f"profile.{name}") for name in FIRST]),
+                *_paired([self.drawn(f"custom.{id}") for id in o.account.profile_fields]),
+            ],
+            "profile_more": _paired(more),
+            "more_open": any(field.error for field in more),
+            "status_fields": [Pair((self.drawn("status"), self.drawn("attendee_type"))), self.drawn("order_code")],
+            "properties": self._properties(),
+            "answers": _paired([self.drawn(f"answer.{id}") for id in o.event.questions]),
+            "sessions": [
+                {
+                    "id": f"session.{s.id}",
+                    "code": s.code,
+                    "name": s.name,
+                    "when": short_moment(s.start),
+                    "value": _first(self.values[f"session.{s.id}"]),
+                }
+                for s in o.event.sessions.values()
+            ],
+            "session_statuses": [Choice(s.name, s.name) for s in o.account.session_statuses.values()],
+        }
+
+    def _drawings(self) -> dict[str, Callable[[Texts, str], Field]]:
+        o = self.o
+        questions = {f"custom.{f.id}": f for f in o.account.profile_fields.values()}
+        questions |= {f"answer.{f.id}": f for f in o.event.questions.values()}
+        return {
+            "status": partial(_status, o),
+            "attendee_type": partial(_attendee_type, o),
+            "order_code": partial(_line, "order_code", _("Order code")),
+            "properties": _standard_properties,
+            **{f"profile.{name}": partial(_profile, name) for name in PROFILE_FIELDS},
+            **{name: partial(_question, name, question) for name, question in questions.items()},
+            **{f"session.{s.id}": partial(_line, f"session.{s.id}", s.code) for s in o.event.sessions.values()},
+        }
+
+    def _properties(self) -> list[Field]:
+        """The standard ones, and those of the event: two fields that are posted under one name."""
+        on, custom = self.values["properties"], [p.name for p in self.o.event.properties.values()]
+        standard = self.drawn("properties")
+        if not custom:
+            return [standard]
+        options = [Choice(name, name, name in on) for name in custom]
+        return [standard, Field(kind="checks", id="properties", label=_("Of this event"), extra="in-columns", options=options)]
 
 
 def _first(values: Texts) -> str:
     return values[0] if values else ""
 
 
-def _profile(name: str, values: Values, errors: Mapping[str, str]) -> Field:
-    value = _first(values.get(f"profile.{name}", ()))
+def _line(name: str, label: str, values: Texts, error: str) -> Field:
+    return Field(id=name, label=label, value=_first(values), error=error, autocomplete=AUTOCOMPLETE)
+
+
+def _profile(name: str, values: Texts, error: str) -> Field:
+    value = _first(values)
     return Field(
         # A line of text cannot hold a line break: the browser would take it away without a word.
         kind="textarea" if name in LONG or "\n" in value else "text",
         id=f"profile.{name}",
         label=_(PROFILE_FIELDS[name]),
         value=value,
-        error=errors.get(f"profile.{name}", ""),
+        error=error,
         autocomplete=AUTOCOMPLETE,
         type="email" if name == "email" and not value else "",
     )
 
 
-def _status(o: Opened, values: Values, errors: Mapping[str, str]) -> list[Field | Pair]:
-    statuses = [*o.account.statuses.values(), *o.event.statuses.values()]
-    known = {s.name: s for s in statuses}
-    value = _first(values["status"])
+def _question(name: str, question: Question, values: Texts, error: str) -> Field:
+    return question_field(name, question, {name: values}, {name: error})
+
+
+def _status(o: Opened, values: Texts, error: str) -> Field:
+    known = {s.name: s for s in (*o.account.statuses.values(), *o.event.statuses.values())}
+    value = _first(values)
     tags = [o.account.tags[t].label for t in sorted(known[value].tags) if t in o.account.tags] if value in known else []
+    return Field(
+        kind="select",
+        id="status",
+        label=_("Status"),
+        value=value,
+        options=[Choice(s, s) for s in dict.fromkeys([*known, *values[:1]])],
+        help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
+        todo="" if tags or value not in known else _("It carries no tag: when a flow decides by status, the registration waits in Retry."),
+        error=error,
+    )
+
+
+def _attendee_type(o: Opened, values: Texts, error: str) -> Field:
     kinds = [k.name for k in o.event.types.values()]
-    kind = _first(values["attendee_type"])
-    return [
-        Pair(
-            (
-                Field(
-                    kind="select",
-                    id="status",
-                    label=_("Status"),
-                    value=value,
-                    options=[Choice(s, s) for s in dict.fromkeys([*known, *([value] if value else [])])],
-                    help=_("Tagged %(tags)s.") % {"tags": ", ".join(tags)} if tags else "",
-                    todo=""
-                    if tags or value not in known
-                    else _("It carries no tag: when a flow decides by status, the registration waits in Retry."),
-                    error=errors.get("status", ""),
-                ),
-                Field(
-                    kind="select",
-                    id="attendee_type",
-                    label=_("Attendee type"),
-                    value=kind,
-                    placeholder=_("None"),
-                    options=[Choice(k, k) for k in dict.fromkeys([*kinds, *([kind] if kind else [])])],
-                    error=errors.get("attendee_type", ""),
-                ),
-            )
-        ),
-        Field(
-            id="order_code",
-            label=_("Order code"),
-            value=_first(values["order_code"]),
-            error=errors.get("order_code", ""),
-            autocomplete=AUTOCOMPLETE,
-        ),
-    ]
+    return Field(
+        kind="select",
+        id="attendee_type",
+        label=_("Attendee type"),
+        value=_first(values),
+        placeholder=_("None"),
+        options=[Choice(k, k) for k in dict.fromkeys([*kinds, *values[:1]])],
+        error=error,
+    )
 
 
-def _properties(o: Opened, values: Values, errors: Mapping[str, str]) -> list[Field]:
-    on = values["properties"]
+def _standard_properties(values: Texts, error: str) -> Field:
     test = STANDARD_PROPERTY_NAMES[StandardProperty.TEST]
     subs = {test: _("Test flows take it, Live flows do not")}
-    out = [
-        Field(
-            kind="checks",
-            id="properties",
-            label=_("Standard"),
-            extra="in-columns",
-            error=errors.get("properties", ""),
-            options=[Choice(name, _(name), name in on, subs.get(name, "")) for name in STANDARD_PROPERTY_NAMES.values()],
-        )
-    ]
-    custom = [p.name for p in o.event.properties.values()]
-    if custom:
-        out.append(
-            Field(
-                kind="checks",
-                id="properties",
-                label=_("Of this event"),
-                extra="in-columns",
-                options=[Choice(name, name, name in on) for name in custom],
-            )
-        )
-    return out
+    return Field(
+        kind="checks",
+        id="properties",
+        label=_("Standard"),
+        extra="in-columns",
+        error=error,
+        options=[Choice(name, _(name), name in values, subs.get(name, "")) for name in STANDARD_PROPERTY_NAMES.values()],
+    )
 
 
 def _paired(fields: Sequence[Field]) -> list[Field | Pair]:

@@ -27,16 +27,27 @@ from heliograph.setup.views.frame import by, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import Database, of_django
 from heliograph.web.confirmation import Breaks, FlowThen, question
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Form, Select
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
+
+ACTIVE, INACTIVE = "active", "inactive"
+
+
+class IsActiveForm(Form):
+    """What it is to become."""
+
+    to = Select(options=[Choice(ACTIVE, ""), Choice(INACTIVE, "")])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def is_active(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Asks, then makes the one change. What it is to become stands in the question, so that a second click changes nothing back."""
-    if request.method == "POST" and request.POST.get("to") in ("active", "inactive"):
-        return _save(request, event, code)
+    form = IsActiveForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and form.cleaned_data["to"]:
+        return _save(request, event, code, wanted=form.cleaned_data["to"] == ACTIVE)
     with transaction.atomic(using="read"):
         o = _opened(reading(), request, event, code)
         return page(request, "confirmation.html", section="registrations", here="registrations", **_question(o))
@@ -49,8 +60,7 @@ def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Ope
     return found
 
 
-def _save(request: AccountRequest, event: str, code: str) -> HttpResponse:
-    wanted = request.POST.get("to") == "active"
+def _save(request: AccountRequest, event: str, code: str, *, wanted: bool) -> HttpResponse:
     with transaction.atomic():
         db = of_django(connection)
         o = _opened(db, request, event, code)
@@ -88,7 +98,7 @@ def _question(o: Opened) -> dict[str, Any]:
         lead=_("This is how a registration is deleted: it is kept, and its history with it.") if clears else "",
         crumbs=[(_("Registrations"), listed), (o.event.code, f"{listed}?{urlencode({'event': o.event.id})}")],
         breaks=[Breaks(title, f"{acts} {later}", flows=flows)],
-        hidden=[("to", "inactive" if clears else "active")],
+        hidden=[("to", INACTIVE if clears else ACTIVE)],
         button=_("Clear Is Active") if clears else _("Set Is Active"),
         button_class="danger" if clears else "primary",
         cancel_href=reverse("registration", args=(o.event.code, o.code)),

@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, connections, transaction
-from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role, User
@@ -19,18 +18,45 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
-from heliograph.registrations.views.form import blocks_of, form_of, label_of, shown
-from heliograph.registrations.views.problems import said
+from heliograph.registrations.views.form import RegistrationForm, blocks_of, label_of, shown
 from heliograph.setup import form_values
 from heliograph.setup.form_values import Values
 from heliograph.store.database import Database, of_django
 from heliograph.store.moments import from_micros
+from heliograph.web.fields import Choice
+from heliograph.web.forms import Lines, Select
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import clock_minute, moment
 from heliograph.web.toasts import say
 
 TRIES = 3
 """A form that meets another save in the very moment is compared again, so often."""
+THEIRS, MINE = "theirs", "mine"
+"""What is chosen of a field that two people changed."""
+
+
+class ChangeForm(RegistrationForm):
+    """The form of a registration that is there: it posts what it showed, so that only what the person changed is saved.
+
+    then: what it showed; mine: what was changed in it.
+    """
+
+    opened = Lines()
+
+    def __init__(self, o: Opened, data: QueryDict | None = None) -> None:
+        super().__init__(o, data)
+        self.then: Values = {}
+        self.mine: Values = {}
+        for name in self.stored if data is not None else ():
+            self.fields[f"pick-{name}"] = Select(options=[Choice(THEIRS, ""), Choice(MINE, "")])
+
+    def clean(self) -> None:
+        """Compares."""
+        self.then = form_values.shown_then(self.cleaned_data.get("opened", ""))
+        now = self.typed(self.then)
+        self.values |= now
+        changed = form_values.changed(self.then, now)
+        self.mine = {name: values for name, values in changed.items() if self.cleaned_data[f"pick-{name}"] != THEIRS}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,7 +64,9 @@ def registration(request: AccountRequest, event: str, code: str) -> HttpResponse
     """Shows a registration, or saves its form as one change."""
     if request.method != "POST":
         with transaction.atomic(using="read"):
-            return _show(request, of_django(connections["read"]), _opened(of_django(connections["read"]), request, event, code))
+            db = of_django(connections["read"])
+            o = _opened(db, request, event, code)
+            return _show(request, db, o, ChangeForm(o))
     if not may(request.user, Role.PLANNER):
         raise PermissionDenied(_("A Planner or an Administrator can change registrations."))
     for _again in range(TRIES):
@@ -59,14 +87,10 @@ def _opened(db: Database, request: AccountRequest, event: str, code: str) -> Ope
 def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpResponse | None:
     """Saves what was changed; None where somebody else saved in this very moment."""
     o = _opened(db, request, event, code)
-    then = form_values.shown_then(request.POST.get("opened", ""))
-    now = form_values.posted({name: request.POST.getlist(name) for name in request.POST}, then)
-    stored = draft.values_of(o)
-    mine = {
-        name: values
-        for name, values in form_values.changed(then, now).items()
-        if name in stored and request.POST.get(f"pick-{name}") != "theirs"
-    }
+    form = ChangeForm(o, request.POST)
+    if not form.is_valid():
+        return _show(request, db, o, form)
+    then, stored, mine = form.then, form.stored, form.mine
     if not mine:
         say(request, _("Nothing was changed, so nothing was recorded."))
         return HttpResponseRedirect(request.path)
@@ -78,8 +102,8 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
     if answer.outcome is ItemOutcome.CONFLICT:
         return None
     if answer.outcome is ItemOutcome.REFUSED:
-        problems = {draft.field_of(p, o): said(p.reason, p.allowed) for p in answer.problems}
-        return _show(request, db, o, values=stored | then | now, errors=problems, then=then)
+        form.refuse_answer(answer)
+        return _show(request, db, o, form)
     if answer.changes:
         say(request, _("Saved as one change."), link=_("Timeline"), href=reverse("timeline", args=(o.event.code, o.code)))
     else:
@@ -87,26 +111,10 @@ def _save(request: AccountRequest, db: Database, event: str, code: str) -> HttpR
     return HttpResponseRedirect(request.path)
 
 
-def _show(
-    request: AccountRequest,
-    db: Database,
-    o: Opened,
-    *,
-    values: Values | None = None,
-    errors: dict[str, str] | None = None,
-    then: Values | None = None,
-) -> HttpResponse:
-    stored = draft.values_of(o)
+def _show(request: AccountRequest, db: Database, o: Opened, form: ChangeForm) -> HttpResponse:
     readonly = not may(request.user, Role.PLANNER)
-    told = None
-    if errors:
-        told = {
-            "tone": "failed",
-            "title": ngettext("Not saved: %(n)d field is refused", "Not saved: %(n)d fields are refused", len(errors)) % {"n": len(errors)},
-            "text": _("What you wrote is still here."),
-            "items": [f"{label_of(name, o)}: {text}" if name else text for name, text in errors.items()],
-        }
-    elif not o.state.active:
+    told = form.told()
+    if told is None and not o.state.active:
         told = {
             "tone": "",
             "title": _("This registration is not active"),
@@ -120,17 +128,17 @@ def _show(
         "registrations/registration.html",
         section="registrations",
         here="registrations",
-        status=422 if errors else 200,
+        status=form.status,
         **_head(o),
         state=_state(o),
         version=o.version,
-        opened=form_values.written(then or stored),
+        opened=form_values.written(form.then or form.stored),
         told=told,
         identity=[],
-        form=None if readonly else form_of(o, values or stored, errors or {}),
+        form=None if readonly else form.sections(),
         readonly=readonly,
         menu=[] if readonly else _menu(request, o),
-        blocks=blocks_of(o, stored) if readonly else [],
+        blocks=blocks_of(o, form.stored) if readonly else [],
         record=_record(db, request, o),
         timeline=request.account.signal_enabled,
     )

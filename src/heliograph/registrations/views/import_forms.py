@@ -1,0 +1,173 @@
+"""The forms of the import wizard: the file, its columns, what is created with it (I1, I4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.setup.statuses import StatusClass
+from heliograph.jobs.models import Job
+from heliograph.registrations.imports.encodings import OFFERED
+from heliograph.registrations.imports.file_reader import CSV, NDJSON, XLSX, Format
+from heliograph.registrations.imports.missing_setup import QUESTIONS, STATUSES, Lack
+from heliograph.registrations.imports.missing_setup import Choice as Chosen
+from heliograph.registrations.imports.setup_creation import TAG_KINDS
+from heliograph.registrations.imports.uploads import Sheet, creatable
+from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.forms import LONGEST_TEXT, Form, Kind, Line, Options, RowForm, Select, Ticks
+
+SHOWN = 200
+"""Things that are lacking, of one page."""
+READ = "read"
+"""The button that reads the file another way."""
+IMPORT = "import"
+"""The button that begins the import; any other tries again."""
+SEPARATORS = {",": gettext_lazy("Commas"), ";": gettext_lazy("Semicolons"), "\t": gettext_lazy("Tabs"), "|": gettext_lazy("Vertical bars")}
+POSTED = {"\t": "tab"}
+"""Separators that a form cannot post as they are."""
+
+
+class EventForm(Form):
+    """The event of rows that name none."""
+
+    def __init__(self, events: Options, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.fields["event"] = Select(
+            gettext_lazy("Event"),
+            options=events,
+            placeholder=gettext_lazy("A column of the file says it"),
+            help=gettext_lazy("For rows that name no event of their own."),
+        )
+
+
+class UploadForm(EventForm):
+    """A file. One that is empty is refused like any other that cannot be read."""
+
+    file = forms.FileField(required=False, allow_empty_file=True)
+
+
+class ColumnsForm(EventForm):
+    """Where each column goes: c-1, c-2, and so on."""
+
+    def __init__(self, sheet: Sheet, events: Options, *args: Any, **given: Any) -> None:
+        super().__init__(events, *args, **given)
+        self.columns = [f"c-{n}" for n, _column in enumerate(sheet.columns, start=1)]
+        for name, column in zip(self.columns, sheet.columns, strict=True):
+            self.fields[name] = Line(longest=LONGEST_TEXT, strip=False, initial=column.target)
+
+    @property
+    def targets(self) -> list[str]:
+        """As they were chosen; the service says which of them are none."""
+        return [self.cleaned_data[name] for name in self.columns]
+
+
+class Offered(Line):
+    """One of some options; the service says what is none."""
+
+    kind: ClassVar[Kind] = "select"
+
+
+class ReadingForm(Form):
+    """How the file is read."""
+
+    pairs = (("encoding", "separator"),)
+
+    do = Line()
+    encoding = Offered(gettext_lazy("Encoding"), options=[Choice(name, label) for name, label in OFFERED.items()])
+    separator = Offered(gettext_lazy("Separated by"), options=[Choice(POSTED.get(sign, sign), name) for sign, name in SEPARATORS.items()])
+    sheet = Line(gettext_lazy("Sheet"), autocomplete="off")
+
+    @classmethod
+    def of(cls, form: Format) -> list[Field | Pair]:
+        """What can be said of a file that is read like this."""
+        shown = cls(initial={"encoding": form.encoding, "separator": POSTED.get(form.separator, form.separator), "sheet": form.sheet})
+        names = {XLSX: ("sheet",), NDJSON: ("encoding",), CSV: ("encoding", "separator")}.get(form.kind, ("encoding",))
+        return shown.shown(*names)
+
+
+class DryRunForm(Form):
+    """What is created with the import, by its number, and whether flows act on it."""
+
+    create = Ticks()
+    quiet = Select(options=[Choice("0", ""), Choice("1", "")])
+    do = Line()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is sent."""
+        return bool(self["quiet"].value() == "1")
+
+
+class LackForm(RowForm):
+    """One thing that is lacking: its tags, and of a status its class."""
+
+    tags = Line(longest=LONGEST_TEXT)
+
+    def __init__(self, lack: Lack, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        classes = [Choice(c.value, _(c.value)) for c in StatusClass] if lack.kind == STATUSES else []
+        self.fields["class"] = Select(options=classes)
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunForms:
+    """The form of a dry run, with a row for each thing that is lacking and shown. tags: what may be chosen, by the kind of thing."""
+
+    form: DryRunForm
+    rows: list[LackForm]
+    tags: Mapping[str, TagChoices]
+    config: AccountConfig
+
+    @classmethod
+    def of(cls, lacks: Sequence[Lack], job: Job, config: AccountConfig, data: QueryDict | None) -> DryRunForms:
+        """They hold what was chosen for the last dry run; of what was not, what is guessed."""
+        kinds = {lack.kind for lack in lacks}
+        tags = {kind: TagChoices(config.tags, carried) for kind, carried in TAG_KINDS.items() if kind in kinds}
+        plan = {_key(lack): lack for lack in reversed(Chosen.from_json(job.parameters["choice"]).plan or ())}
+
+        def row(n: int, lack: Lack) -> LackForm:
+            planned = plan.get(_key(lack), lack)
+            ids = [id for name in planned.tags for id, tag in config.tags.items() if tag.name == name]
+            text = tags[lack.kind].text(ids) if lack.kind in tags else ""
+            return LackForm(lack, data, prefix=str(n), initial={"tags": text, "class": str(planned.facts.get("class", ""))})
+
+        return cls(DryRunForm(data), [row(n, lack) for n, lack in enumerate(lacks[:SHOWN])], tags, config)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a tag is none."""
+        return self.form.refused or any(row.refused for row in self.rows)
+
+    def choice(self, lacks: Sequence[Lack], *, administers: bool) -> Chosen:
+        """What is ticked, with its classes and tags. A tag that is none becomes an error of its row."""
+        ticked, plan = set(self.form.cleaned_data["create"]), []
+        for n, lack in enumerate(lacks):
+            row = self.rows[n] if n < SHOWN else None
+            if (str(n) not in ticked if row else bool(lack.doubt)) or not creatable(lack, administers=administers):
+                continue
+            given = row.cleaned_data if row and row.is_valid() else {}
+            facts = dict(lack.facts)
+            if lack.kind == STATUSES and given.get("class"):
+                facts["class"] = given["class"]
+            typed = self.tags[lack.kind].read(given.get("tags", "")) if lack.kind in self.tags else None
+            if typed is not None and row:
+                if typed.error:
+                    row.add_error("tags", typed.error)
+                elif lack.kind == QUESTIONS and len(typed.ids) > 1:
+                    row.add_error("tags", _("A question has one tag."))
+            names = tuple(self.config.tags[id].name for id in typed.ids) if typed else ()
+            plan.append(replace(lack, facts=facts, tags=names))
+        return Chosen(plan=tuple(plan))
+
+
+def _key(lack: Lack) -> tuple[str, ...]:
+    """What tells one lack from another."""
+    return lack.kind, lack.event, lack.parent, lack.name
