@@ -193,6 +193,12 @@ class Choices(Select):
         return _boxes(self, name, rows, errors, input="checkbox")
 
 
+class OpenSelect(Line):
+    """One of some options. A value that is none of them is kept: the service says why it is refused. words: options, placeholder."""
+
+    kind: ClassVar[Kind] = "select"
+
+
 class Ticks(_Shown):
     """Values that are ticked in a list whose rows the page draws itself."""
 
