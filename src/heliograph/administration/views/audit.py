@@ -29,10 +29,12 @@ from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
 from heliograph.web.cursor import address, asked, keyset
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice
+from heliograph.web.forms import LONGEST_TEXT, Form, Line, OpenSelect, Select
 
 MOST: Final = 10_000
 """What is counted exactly."""
+LONGEST_SEARCH: Final = 200
 KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
     "tags": (
@@ -68,10 +70,31 @@ VERBS: Final = {
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
 
 
+class AuditFilters(Form):
+    """What the list is narrowed to."""
+
+    q = Line(longest=LONGEST_TEXT)
+    who = OpenSelect(gettext_lazy("Who"), longest=LONGEST_TEXT)
+    kind = Select(
+        gettext_lazy("Kind"),
+        options=[
+            Choice("", gettext_lazy("Everything")),
+            *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
+            Choice(SIGN_INS, gettext_lazy("Sign-ins")),
+        ],
+    )
+
+    def asked(self) -> tuple[str, str, str]:
+        """Words, somebody's mark, and a kind; "" for each that does not narrow."""
+        found = self.cleaned_data if self.is_valid() else {}
+        return found.get("q", "")[:LONGEST_SEARCH], found.get("who", ""), found.get("kind", "")
+
+
 @require_safe
 def audit(request: AccountRequest) -> HttpResponse:
     """The newest first."""
-    q, who, kind = request.GET.get("q", "")[:200].replace("\0", ""), request.GET.get("who", ""), request.GET.get("kind", "")
+    form = AuditFilters(request.GET)
+    q, who, kind = form.asked()
     whole = may(request.user, Role.ADMINISTRATOR)
     found = _matching(q, who, kind, whole=whole)
     rows = keyset(found, "id", "id", asked(request, (int, int)))
@@ -83,6 +106,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     options = [Choice("", _("Everybody")), *(Choice(f"user:{each.pk}", each.name) for each in people), Choice("command", _("The operator"))]
     if who not in {option.value for option in options}:
         options.append(Choice(who, actors.name(who)))
+    form.say("who", options=options)
     return settings_page(
         request,
         "administration/audit.html",
@@ -90,20 +114,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         tabs=tabs("audit"),
         entries=[_entry(row, actors, names, whole=whole) for row in entries],
         q=q,
-        filters=[
-            Field(kind="select", id="who", label=_("Who"), value=who, options=options),
-            Field(
-                kind="select",
-                id="kind",
-                label=_("Kind"),
-                value=kind,
-                options=[
-                    Choice("", _("Everything")),
-                    *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
-                    Choice(SIGN_INS, _("Sign-ins")),
-                ],
-            ),
-        ],
+        filters=form.shown("who", "kind"),
         filtered=bool(q or who or kind),
         total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
         back=address(request, at=rows.newer) if rows.newer else "",
@@ -115,7 +126,7 @@ def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntr
     """whole: whether the fields of connections are searched as well, and not their names alone."""
     found: QuerySet[AuditEntry] = AuditEntry.objects.all()
     if who:
-        found = found.filter(by=who[:60].replace("\0", ""))
+        found = found.filter(by=who[:60])
     if kind in KINDS:
         found = found.filter(kind__in=KINDS[kind][1]).exclude(what=Deed.SIGNED_IN)
     elif kind == SIGN_INS:

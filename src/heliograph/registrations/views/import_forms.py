@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.http import QueryDict
@@ -22,7 +22,7 @@ from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, creatable
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.fields import Choice, Field, Pair
-from heliograph.web.forms import LONGEST_TEXT, Form, Kind, Line, Options, RowForm, Select, Ticks
+from heliograph.web.forms import LONGEST_TEXT, Form, Line, OpenSelect, Options, RowForm, Select, Ticks
 
 SHOWN = 200
 """Things that are lacking, of one page."""
@@ -69,20 +69,16 @@ class ColumnsForm(EventForm):
         return [self.cleaned_data[name] for name in self.columns]
 
 
-class Offered(Line):
-    """One of some options; the service says what is none."""
-
-    kind: ClassVar[Kind] = "select"
-
-
 class ReadingForm(Form):
     """How the file is read."""
 
     pairs = (("encoding", "separator"),)
 
     do = Line()
-    encoding = Offered(gettext_lazy("Encoding"), options=[Choice(name, label) for name, label in OFFERED.items()])
-    separator = Offered(gettext_lazy("Separated by"), options=[Choice(POSTED.get(sign, sign), name) for sign, name in SEPARATORS.items()])
+    encoding = OpenSelect(gettext_lazy("Encoding"), options=[Choice(name, label) for name, label in OFFERED.items()])
+    separator = OpenSelect(
+        gettext_lazy("Separated by"), options=[Choice(POSTED.get(sign, sign), name) for sign, name in SEPARATORS.items()]
+    )
     sheet = Line(gettext_lazy("Sheet"), autocomplete="off")
 
     @classmethod
