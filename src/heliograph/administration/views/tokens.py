@@ -19,8 +19,8 @@ from heliograph.accounts.models import ApiToken, Role, TokenScope
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
-from heliograph.web.confirmation import Breaks, Item, question
 from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.web.confirmation import Breaks, Item, question
 from heliograph.web.fields import Choice
 from heliograph.web.forms import Choices, Form, Line, Select
 from heliograph.web.templatetags.moments import minute

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
-from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, OAuthGrant, KeyPlace, Method, Secret
+from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.web.fields import Choice
 from heliograph.web.forms import Address, Box, Hidden, Kind, Line, Lines, Password, Radios, Select

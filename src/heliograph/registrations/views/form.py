@@ -16,7 +16,7 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import Field as Question
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
-from heliograph.recording.items import Answer
+from heliograph.recording.items import ItemAnswer
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
@@ -73,7 +73,7 @@ class RegistrationForm(Form):
             return super().drawn(name)
         return field.drawn(name, self.values[name], [str(error) for error in self[name].errors])
 
-    def refuse_answer(self, answer: Answer) -> None:
+    def refuse_answer(self, answer: ItemAnswer) -> None:
         """Takes what recording refuses as errors."""
         for name, text in {draft.field_of(p, self.o): said(p.reason, p.allowed) for p in answer.problems}.items():
             if name in self.fields:
