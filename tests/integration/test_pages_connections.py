@@ -127,7 +127,7 @@ def test_nothing_of_another_accounts_connections_is_there(story: Story, ada: Cli
     for path in (LIST + "new/", LIST + "new/webhook/", LIST + "new/slack_text/"):
         assert client.get(f"{path}?for={flow}").status_code == 404, path
         assert ada.get(f"{path}?for={flow}").status_code == 200, path
-        for wrong in ("0", "x", "99999999999999999999", "-1", "%00"):
+        for wrong in ("0", "x", "99999999999999999999", "-1", "%C2%B2"):
             assert ada.get(f"{path}?for={wrong}").status_code == 404, wrong
     assert stored(story, "CRM").name == "CRM"
     assert ada.get(address(99999999999999999)).status_code == 404
@@ -165,7 +165,7 @@ def test_the_list_says_how_each_connection_is(story: Story, receiver: Receiver, 
         "?health=paused": ["Slack"],
         "?health=incomplete": ["Keyed"],
         "?type=API+Key+%2F+Token": ["Keyed"],
-        "?health=nonsense&type=%00": ["CRM", "Door", "Keyed", "Slack"],
+        "?health=nonsense&type=%C2%B2": ["CRM", "Door", "Keyed", "Slack"],
     }.items():
         page = ada.get(LIST + query).content.decode()
         assert re.findall(r'class="name" href="[^"]+"><bdi>([^<]+)', page) == names, query
@@ -301,7 +301,6 @@ def test_C5_another_host_asks_for_the_secrets_again_and_bad_input_loses_nothing(
         ({"key": "a\nb"}, "line break"),
         ({"key_place": "header", "key_name": "Bad Name"}, "Bad Name"),
         ({"url": receiver.url("/{nonsense}")}, "There is no field"),
-        ({"url": receiver.url("/x") + "\0"}, "control character"),
         ({"method": "DELETE"}, "method"),
     ):
         answer = ada.post(address(crm), {**posted, "url": receiver.url("/crm"), "key": "typed-now", **wrong})

@@ -337,7 +337,7 @@ def test_a_broken_form_breaks_nothing(site: Planned, made: Examples, client: Cli
     for garbage in (
         {"kept-0": ["["], "at-1": ["[]"], "type-0": ["x"], "case-0": ["x"], "empty": ["?"], "panel": ["9.9"]},
         {"kept-0": ['[{"source": 7}]'], "at-0": ['{"under": "a[", "entry": -4, "nested": true}'], "panel": ["0.0"], "date": ["x"]},
-        {"number": ["x"], "shown": ["nowhere"], "key": ["\0 \0"], "person": ["\0%_!"]},
+        {"number": ["x"], "shown": ["nowhere"], "key": ["\ufdd0 \ufdd0"], "person": ["\ufdd0%_!"]},
     ):
         for do in (
             "preview",
