@@ -330,7 +330,11 @@ def test_several_registrations_are_offered_and_one_is_picked(plan: Planned, clie
     answer = client.post(url, form | {"try-text": "marin", "pick": str(first.registration)})
     assert "It would be sent to CRM." in text_of(answer)
     assert f'name="picked" form="flow" value="{first.registration}"' in answer.content.decode()
-    for typed, said in (("nobody", "No registration has this code or name."), ("", "Type the code or the name"), ("\ufdd0", "No registration")):
+    for typed, said in (
+        ("nobody", "No registration has this code or name."),
+        ("", "Type the code or the name"),
+        ("\ufdd0", "No registration"),
+    ):
         assert said in text_of(client.post(url, form | {"try-text": typed, "try": "1"})), typed
 
 
