@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from heliograph.web.forms import Form, Hidden, Line, Ticks
+from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, Line, Ticks
+from heliograph.web.texts import LONGEST_OPENED, flaws
 
 
 class Pressed(Form):
@@ -16,7 +17,7 @@ class Pressed(Form):
 
 
 def test_what_no_page_posts_is_nothing_and_what_is_refused_is_left_out() -> None:
-    form = Pressed(QueryDict(f"name=longer&row=1&row=2&do={'x' * 2_000}"))
+    form = Pressed(QueryDict(f"name=longer&row=1&row=2&do={'x' * (LONGEST_TEXT + 1)}"))
     assert form.posted == {"row": ("1", "2"), "do": ""}
     assert list(form.errors) == ["name"]
     assert Pressed(QueryDict("name=+ok+&do=save")).posted == {"name": "ok", "row": (), "do": "save"}
@@ -25,3 +26,11 @@ def test_what_no_page_posts_is_nothing_and_what_is_refused_is_left_out() -> None
 
 def test_what_is_hidden_is_not_drawn() -> None:
     assert [getattr(field, "id", "") for field in Pressed().shown()] == ["name", "row"]
+
+
+def test_A8_what_a_form_showed_may_be_as_long_as_the_largest_registration() -> None:
+    given = QueryDict(mutable=True)
+    given["opened"] = "x" * LONGEST_OPENED
+    assert not list(flaws(given, LONGEST_TEXT))
+    given["name"] = "x" * (LONGEST_TEXT + 1)
+    assert len(list(flaws(given, LONGEST_TEXT))) == 1

@@ -85,6 +85,9 @@ class Line(_Shown, forms.CharField):
 class Hidden(Line):
     """A button, or a value that the page itself posts: it is not drawn, and one that no page posts is ""."""
 
+    def __init__(self, *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+        super().__init__(longest=longest, **words)
+
     def clean(self, value: Any) -> str:
         """The text."""
         try:

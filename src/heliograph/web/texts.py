@@ -24,6 +24,8 @@ LONGEST_QUERY: Final = 4_000
 """Characters of one text of a query. SQLite compares with no pattern of more than 50,000 bytes."""
 LONGEST_TEXT: Final = 100_000
 """Characters of one text of a form: as long as a line of a mapping, or a certificate with its chain."""
+LONGEST_OPENED: Final = 1_000_000
+"""Characters of the one text that a page sends back as it was: what a form showed (`opened`), for the largest registration that is recorded (I5)."""
 LONGEST_NAME: Final = 200
 _NO_TEXT: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters without tab and line breaks, and halves of characters."""
@@ -68,27 +70,28 @@ class TextMiddleware:
         if any(isinstance(value, int) and value > LAST_ID for value in kwargs.values()):
             raise Http404  # no database has such an id, and SQLite would not even be asked for it
         try:
-            flaws = [*_flaws(request.GET, LONGEST_QUERY)]
+            found = [*flaws(request.GET, LONGEST_QUERY)]
             if not getattr(view, "csrf_exempt", False):
-                flaws += _flaws(request.POST, LONGEST_TEXT)
+                found += flaws(request.POST, LONGEST_TEXT)
         except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
             return _refused(request, _("It holds more than any page sends."), status=413)
-        return _refused(request, flaws[0]) if flaws else None
+        return _refused(request, found[0]) if found else None
 
 
 def _is_utf8(charset: str) -> bool:
     return charset.strip().lower() in {"utf-8", "utf8"}
 
 
-def _flaws(given: QueryDict, longest: int) -> Iterator[str]:
+def flaws(given: QueryDict, longest: int) -> Iterator[str]:
     """Sentences about texts that are none."""
     for name, texts in given.lists():
         if len(name) > LONGEST_NAME or _NO_TEXT.search(name):
             yield _("One of its fields has a name that no page gives.")
             continue
+        most = LONGEST_OPENED if name == "opened" else longest
         for text in texts:
-            if len(text) > longest:
-                words = {"name": name, "n": f"{len(text):,}", "most": f"{longest:,}"}
+            if len(text) > most:
+                words = {"name": name, "n": f"{len(text):,}", "most": f"{most:,}"}
                 yield _("The field “%(name)s” holds %(n)s characters; at most %(most)s are possible.") % words
             elif found := _NO_TEXT.search(text):
                 words = {"name": name, "sign": f"U+{ord(found[0]):04X}"}

@@ -24,9 +24,10 @@ from heliograph.setup.form_values import Values
 from heliograph.store.database import Database, of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Lines, Select
+from heliograph.web.forms import Hidden, Select
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import clock_minute, moment
+from heliograph.web.texts import LONGEST_OPENED
 from heliograph.web.toasts import say
 
 TRIES = 3
@@ -41,7 +42,7 @@ class ChangeForm(RegistrationForm):
     then: what it showed; mine: what was changed in it.
     """
 
-    opened = Lines()
+    opened = Hidden(longest=LONGEST_OPENED, strip=False)
 
     def __init__(self, o: Opened, data: QueryDict | None = None) -> None:
         super().__init__(o, data)

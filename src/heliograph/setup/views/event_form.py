@@ -19,6 +19,7 @@ from heliograph.setup.views.tag_chips import TagChips, TagChoices, offer
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.forms import Form, Hidden, Line, Select
 from heliograph.web.templatetags.moments import minute_in
+from heliograph.web.texts import LONGEST_OPENED
 from heliograph.web.timezone_field import TimezoneField
 
 type Sections = list[tuple[str, str, list[Field | Pair]]]
@@ -61,7 +62,7 @@ class EventForm(NewEventForm):
     """The whole event. opened: what the form showed, so that only what was changed is saved."""
 
     tags = TagChips()
-    opened = Hidden()
+    opened = Hidden(longest=LONGEST_OPENED)
 
     def __init__(self, *args: Any, event: EventConfig, config: AccountConfig, **given: Any) -> None:
         self.stored = values_of(event.state, config)
