@@ -295,7 +295,7 @@ def test_A8_how_a_file_is_read_is_chosen_from_a_list(database: DatabaseFacts, cl
         url = f"/import/{id}/columns/"
         page = client.get(url).content.decode()
         assert '<option value="cp1252" selected' in page
-        for name in ("idna", "unicode_escape", "hex", "x" * 5_000, "../os"):
+        for name in ("idna", "unicode_escape", "hex", "x" * 900, "../os"):
             answer = client.post(url, {"do": "read", "encoding": name, "separator": ";"})
             assert (answer.status_code, "is no encoding" in answer.content.decode()) == (422, True), name
         for text in ("a\0b", "x" * 300_000):
