@@ -138,6 +138,7 @@ STATES = (
     State("not allowed", "403.html", "This is not yours to do", "/signal/flows/", "quiet", status=403),
     State("stale form", "403_csrf.html", "This form has gone stale", "/accounts/sign-in/", "", then=_stale, after=403),
     State("not found", "404.html", "Not found", "/nowhere/", status=404),
+    State("not readable", "400.html", "This cannot be read", "/registrations/?q=%01", status=400),
     State("something broke", "500.html", "Something broke", f"/registrations/SUMMIT-26/{BROKEN}/", status=500),
     State("flows", FLOWS, "Flow List", "/signal/", names=("signal", "flow-list")),
     State("flows, a menu open", FLOWS, "Flow List", "/signal/flows/", then=_menu),

@@ -10,7 +10,7 @@ from tests.e2e.longest import LONG
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 
-LIST, EDITOR, QUESTION, ASKS = (f"flows/flow_{name}.html" for name in ("list", "editor", "question", "asks"))
+LIST, EDITOR, QUESTION, ASKS = (f"flows/{name}.html" for name in ("list", "editor", "question", "asks"))
 VERSIONS = "setup/versions.html"
 SEND = "flows/send.html"
 

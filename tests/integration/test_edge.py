@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.databases import DatabaseFacts
-from tests.doors import JSON, NDJSON, PATH, Said, Sender, document, make_token, opened
+from tests.doors import JSON, NDJSON, PATH, Said, Sender, document, make_token, opened, world
 from tests.processes import free_port
 from tests.waiting import until
 from tests.world import ACCOUNT, World
@@ -24,6 +24,8 @@ from heliograph.recording.items import RecordItem
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database
 from heliograph.store.tokens import new_token
+
+__all__ = ["world"]
 
 
 @pytest.fixture(params=["fast", "pages"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path
+from django.views.generic import RedirectView
 
 from heliograph.setup.views import account_statuses, coverage, custom_fields, event_actions, event_kinds, event_rows, events, tags
 
 urlpatterns: list[URLPattern] = [
+    path("settings/", RedirectView.as_view(pattern_name="tags"), name="settings"),
     path("settings/tags/", tags.tags, name="tags"),
     path("settings/tags/coverage/", coverage.coverage, name="tag-coverage"),
     path("settings/tags/<int:id>/", tags.tag, name="tag"),
