@@ -87,7 +87,7 @@ def test_D9_one_account_does_not_fill_the_room_of_all(world: World, monkeypatch:
         "INSERT INTO accounts_account (id, code, name, timezone, signal_enabled, created) VALUES (2, 'OTHER', 'Other', 'UTC', :yes, :now)",
         {"yes": True, "now": "2026-03-01 09:00:00+00:00"},
     )
-    monkeypatch.setattr(reception, "Held", lambda: request_rules.BodyRoom(200_000))
+    monkeypatch.setattr(reception, "BodyRoom", lambda: request_rules.BodyRoom(200_000))
     with opened(world, "fast") as sender:
         greedy = make_token(world.db, account=2)
         peers = []
