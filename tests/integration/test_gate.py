@@ -19,8 +19,8 @@ pytestmark = pytest.mark.once
 
 HOLDS = """
 import sys
-from heliograph.store.gate import Gate
-gate = Gate(sys.argv[1])
+from heliograph.store.gate import WriteGate
+gate = WriteGate(sys.argv[1])
 gate.acquire()
 print("held", flush=True)
 sys.stdin.readline()
