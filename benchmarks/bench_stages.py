@@ -125,11 +125,14 @@ def requests(count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def measured(given: argparse.Namespace, say: Callable[[Stages], None]) -> dict[str, Any]:
+    from heliograph.engine.supervisor.processes import tune
+
     with ground("stages", given.database_url):
         stages = Stages("http://127.0.0.1:9", flows=given.flows, matching=given.matching, profiled=given.profile)
         work = sorted(requests(given.registrations + 2 * given.batch), key=lambda pair: pair[0].endswith("True"))
         for at in range(0, len(work), given.batch):
             if at == given.batch:  # the first batch compiles
+                tune()
                 stages.cpu.clear()
                 stages.deliveries = 0
             stages.round(work[at : at + given.batch])

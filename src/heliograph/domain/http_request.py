@@ -147,8 +147,7 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Re
         names = [name for name, _value in found]
         return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} is there twice.")
     host = once.get(b"host")
-    refused = host_problem(() if host is None else (host,), ours)
-    if refused:
+    if host not in ours and (refused := host_problem(() if host is None else (host,), ours)):
         return refused
     upgrade = b"upgrade" in once
     length, coding = once.get(b"content-length"), once.get(b"transfer-encoding")
@@ -159,7 +158,7 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Re
     if length is None:
         return RequestHead(size, upgrade=upgrade)
     length = length.rstrip(b" \t")
-    return RequestHead(size, int(length), upgrade=upgrade) if length.isdigit() and len(length) <= _LONGEST_LENGTH else LENGTH
+    return RequestHead(size, int(length), False, upgrade) if length.isdigit() and len(length) <= _LONGEST_LENGTH else LENGTH
 
 
 class Chunks:

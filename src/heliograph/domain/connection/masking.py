@@ -67,8 +67,8 @@ class Masks:
         values = list(credentials)
         found = list(secrets)
         if request is not None:
-            hidden = request.hidden
-            values += [value for name, value in request.headers if name.lower() in hidden]
+            if hidden := request.hidden:
+                values += [value for name, value in request.headers if name.lower() in hidden]
             found.append(_path_of(request.url))
         given = self.given
         new_values, new_secrets = [value for value in values if value not in given], [secret for secret in found if secret not in given]
@@ -86,11 +86,20 @@ class Masks:
 
     def are_in(self, text: str) -> bool:
         """Whether there is anything to blot out."""
-        near = self._near(text)
-        if not near:
-            return False
-        folded = _folded(text)
-        return any(word in folded for reading in near for word in _spellings(reading))
+        raw = text.encode("utf-8", "surrogatepass").lower()
+        folded = ""
+        for run, reading in self.readings:
+            if run not in raw:
+                continue
+            if reading.isascii():
+                for word in _plain_spellings(reading):
+                    if word in raw:
+                        return True
+                continue
+            folded = folded or _folded(text)
+            if any(word in folded for word in _spellings(reading)):
+                return True
+        return False
 
     def blotted(self, text: str, *, cut: bool = False) -> str:
         """The text with "…" in their place. cut: the text was cut off, so its end may be the beginning of one."""
@@ -112,7 +121,8 @@ class Masks:
 
         Looked for in all of it at once, since nearly always there is nothing.
         """
-        kept = [[name, MASK if name.lower() in hidden or name.lower() in GIVEN_BY_TARGETS else value] for name, value in headers]
+        never = GIVEN_BY_TARGETS | hidden if hidden else GIVEN_BY_TARGETS
+        kept = [[name, MASK if name.lower() in never else value] for name, value in headers]
         if not cut and not self.are_in("\0".join([body, *itertools.chain.from_iterable(kept)])):
             return kept, body
         return [[self.blotted(name), self.blotted(value)] for name, value in kept], self.blotted(body, cut=cut)
@@ -252,6 +262,12 @@ def _spellings(text: str) -> tuple[str, ...]:
     once = _written([text])
     spelled = _written(once) if len(text) <= LONGEST_TWICE else once
     return tuple({_folded(each) for each in spelled})
+
+
+@lru_cache(maxsize=1024)
+def _plain_spellings(text: str) -> tuple[bytes, ...]:
+    """The spellings of a reading in ASCII, to be found in a text's bytes: folding a text that is not ASCII costs more than all the rest."""
+    return tuple(word.encode() for word in _spellings(text))
 
 
 def _written(texts: Iterable[str]) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from heliograph.domain.registration.change import KEEP, Upsert
-from heliograph.domain.registration.document_values import NO, YES, DocumentReader, shown
+from heliograph.domain.registration.document_values import NO, YES, DocumentReader, is_plain_text, shown
 from heliograph.domain.setup.configuration import AccountSetup, EventConfig, Field, Named, QuestionType, Session, Status, Values
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.names import NameIndex
@@ -114,7 +114,10 @@ def _profile(read: DocumentReader, value: object, known: SetupNames) -> tuple[di
         if name not in PROFILE_FIELDS:
             read.problem(f"profile.{name}", "is not a profile field.", (*PROFILE_FIELDS, "custom"))
             continue
-        profile[name] = read.text(text, f"profile.{name}", MAX_LONG_TEXT if name == "notes" else MAX_TEXT)
+        if is_plain_text(text, MAX_TEXT):
+            profile[name] = text
+        else:
+            profile[name] = read.text(text, f"profile.{name}", MAX_LONG_TEXT if name == "notes" else MAX_TEXT)
     return profile, _answers(read, given.get("custom", {}), "profile.custom", known.profile)
 
 
@@ -122,21 +125,25 @@ def _answers(read: DocumentReader, value: object, where: str, fields: NameIndex[
     out: dict[int, Values] = {}
     names: dict[int, str] = {}
     what = "question" if where == "answers" else "custom field"
+    exact = fields.exact
     for name, given in read.mapping(value, where).items():
-        field = fields.find(name)
+        field = exact.get(name) or fields.find(name)
         if field is None:
             read.problem(f"{where}.{name}", f"there is no such {what} here.", fields.exact)
         elif field.id in names:
             read.second(f"{where}.{name}", name, names[field.id], what)
         else:
             names[field.id] = name
-            out[field.id] = answer(read, given, field, f"{where}.{name}")
+            if given and field.takes_any_text and is_plain_text(given, MAX_LONG_TEXT):
+                out[field.id] = (given,)
+            else:
+                out[field.id] = answer(read, given, field, f"{where}.{name}")
     return out
 
 
 def answer(read: DocumentReader, value: object, field: Field, where: str) -> Values:
     """The values of one answer, checked by its type (P6); () = cleared."""
-    if type(value) is str and field.type == QuestionType.TEXT and not field.options:
+    if type(value) is str and field.takes_any_text:
         plain = read.text(value, where, MAX_LONG_TEXT)
         return (plain,) if plain else ()
     if value is None or value in ("", []):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from math import isfinite
+from typing import TypeGuard
 
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.registration.change import KEEP, Keep
@@ -72,7 +73,7 @@ class DocumentReader:
 
     def text(self, value: object, field: str, longest: int) -> str:
         """A text as it is, null as empty; numbers and yes/no become text."""
-        if type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value:  # almost all of them
+        if is_plain_text(value, longest):
             return value
         if value is None:
             return ""
@@ -149,6 +150,11 @@ class DocumentReader:
             return value
         self.problem(field, "must be an object.", value=value)
         return {}
+
+
+def is_plain_text(value: object, longest: int) -> TypeGuard[str]:
+    """Whether it is a text like almost all, which nothing can be wrong with: so no place of a problem has to be put together for it."""
+    return type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value
 
 
 def _is_encodable(text: str) -> bool:

@@ -56,6 +56,10 @@ class Field:
         return self._choices[0]
 
     @property
+    def takes_any_text(self) -> bool:
+        return self.type == QuestionType.TEXT and not self.options
+
+    @property
     def is_enumerated(self) -> bool:
         return self.type in QuestionType.ENUMERATED
 
