@@ -83,8 +83,8 @@ def looked_at(pages: str, cookie: str, looks: int) -> dict[str, list[float]]:
 
 def measure(options: argparse.Namespace, stands: Ground) -> dict[str, Any]:
     from heliograph.bench.beside import signed_in
+    from heliograph.bench.fixture import Wanted, make
     from heliograph.bench.runs import posted
-    from heliograph.bench.setting import Wanted, make
     from heliograph.bench.site import Receiver, Site, running
 
     with Receiver() as receiver, running(Site(stands)) as site:

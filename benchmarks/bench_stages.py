@@ -40,7 +40,7 @@ class Stages:
     """The parts of one engine on one thread. cpu: seconds by stage."""
 
     def __init__(self, receiver: str, *, flows: int, matching: int, profiled: str) -> None:
-        from heliograph.bench.setting import Wanted, make
+        from heliograph.bench.fixture import Wanted, make
         from heliograph.engine.ingest.batch_writer import _Ahead
         from heliograph.engine.worker.completer import Completer
         from heliograph.engine.worker.config_view import ConfigView

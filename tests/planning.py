@@ -30,7 +30,7 @@ from heliograph.registrations import draft
 from heliograph.setup.models import Tag
 from heliograph.setup.services import custom_fields, event_setup
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.store import config_cache
 from heliograph.store.config_cache import Committed

@@ -50,7 +50,7 @@ from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.setup.models import EventStatus, RegistrationProperty, RegistrationStatus, SessionStatus
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import Saving
 from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite

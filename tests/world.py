@@ -32,7 +32,7 @@ from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite
-from heliograph.store.queue import rescheduling, submissions
+from heliograph.store.queue import pending_items, submissions
 from heliograph.store.secrets import SecretPlace, Vault, save_secret
 from tests.databases import DatabaseFacts
 from tests.waiting import PATIENCE, until
@@ -139,7 +139,7 @@ class World:
             self.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
             save_secret(self.db, self.vault, SecretPlace(ACCOUNT, "connection", number, "path"), rest)
-            rescheduling.reschedule_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
+            pending_items.reschedule_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
         return number
 
     def flow(self, *connections: int, does: Does = Does.UPDATES, **more: Any) -> Flow:
@@ -156,13 +156,13 @@ class World:
         changed = replace(flow, **more)
         with self.db.transaction():
             self.save_within({("flow", flow.id): changed.to_body()})
-            rescheduling.reschedule_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
+            pending_items.reschedule_flow(self.db, ACCOUNT, flow.id, CURED_BY_FLOW, self.does_of())
         return changed
 
     def delete_flow(self, flow: Flow) -> None:
         with self.db.transaction():
             self.save_within({("flow", flow.id): None})
-            rescheduling.end_flow(self.db, ACCOUNT, flow.id)
+            pending_items.end_flow(self.db, ACCOUNT, flow.id)
 
     def pause(self, connection: int, *, paused: bool = True) -> None:
         with self.db.transaction():

@@ -16,7 +16,7 @@ from heliograph.stage.ground import Ground
 from heliograph.stage.processes import Part
 from heliograph.store.database import open_postgres
 from heliograph.store.queue.lanes import unsettled
-from heliograph.verify import scaling
+from heliograph.verify import slot_shares
 from heliograph.verify.ledger import Ledger
 from heliograph.verify.load import Load
 from heliograph.verify.receiver import Receiver, Targets
@@ -48,11 +48,11 @@ def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, 
                 part.until_ready()
             load = Load(ledger, [parts[0].pages], staged.token, lambda v: content.document(staged.events[0], v.code, v.number), clients=4)
             load.start()
-            steps = scaling.up_and_down(db, parts[1], parts[2:])
+            steps = slot_shares.up_and_down(db, parts[1], parts[2:])
             assert load.stop(60.0)
             until(lambda: not unsettled(db), timeout=60)
         counts = ledger.count()
-        assert all(seconds <= scaling.WITHIN for seconds in steps.values()), steps
+        assert all(seconds <= slot_shares.WITHIN for seconds in steps.values()), steps
         assert (counts.lost, counts.reordered, counts.renamed, counts.duplicated, load.unexpected) == (0, 0, 0, 0, []), counts
         assert counts.delivered == counts.owed > 100
     finally:

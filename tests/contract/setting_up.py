@@ -26,7 +26,7 @@ from heliograph.setup.models import Tag
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 from heliograph.setup.services.transaction import Saving
 

@@ -29,7 +29,7 @@ from heliograph.registrations.list import Wanted as ListOf
 from heliograph.retry.retry_items import Wanted as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
-from heliograph.store.queue import lanes, outcomes, rescheduling, slots, submissions
+from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
 from heliograph.store.queue.lanes import LaneWant
 from heliograph.store.queue.outcomes import Settled, StoredExchange
 from heliograph.web.cursor import Cursor
@@ -154,10 +154,10 @@ def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Exp
     said = submissions.submit(explaining, account, queued, lambda _: Does.UPDATES)
     assert set(said.values()) == {""}
     assert submissions.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
-    rescheduling.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
-    rescheduling.reschedule_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
-    rescheduling.reschedule_runs(explaining, account, 7)
-    assert rescheduling.end_flow(explaining, account, 8)
+    pending_items.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
+    pending_items.reschedule_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
+    pending_items.reschedule_runs(explaining, account, 7)
+    assert pending_items.end_flow(explaining, account, 8)
 
 
 def test_F7_judging_again_goes_by_what_is_due(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

@@ -7,8 +7,8 @@ import threading
 import pytest
 from tests.factories import Compiled, Setup, account_setup, replaced
 
+from heliograph.domain.flow.decision import FlowVerdict, explain
 from heliograph.domain.flow.flow import Flow, Mode, Watch
-from heliograph.domain.flow.matching import FlowVerdict, explain
 from heliograph.domain.snapshot import compile_account
 from heliograph.recording.batches import record_batch
 from heliograph.recording.contents import read_changes

@@ -12,7 +12,7 @@ from tests.contract.setting_up import BY, Acme, acme
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
 
 THREADS, SAVES = 4, 5

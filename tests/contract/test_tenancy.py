@@ -18,7 +18,7 @@ from heliograph.flows.services import flows as flow_services
 from heliograph.setup import models as platform
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services import event_setup, object_tags
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
 
 pytestmark = pytest.mark.django_db

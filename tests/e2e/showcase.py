@@ -212,7 +212,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
 
 def _connections(plan: Planned) -> dict[str, int]:
     """One with everything that can be set, one that is paused, one that is being released, and one whose host is nowhere."""
-    from heliograph.connections.services import pause, signing
+    from heliograph.connections.services import pause, signing_secrets
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
     from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
@@ -249,7 +249,7 @@ def _connections(plan: Planned) -> dict[str, int]:
             ("Nowhere", "crm.heliograph.invalid"),
         ):
             made[name] = save_connection(s, ConnectionFacts({"name": name, "auth": "Open / No Auth"}, f"https://{host}/hook")).pk
-        signing.rotate(s, made["Sales CRM"])
+        signing_secrets.rotate(s, made["Sales CRM"])
         to = tuple(
             Destination(0, name, connection=made[name], payload_mapping=plan.acme.mapping.pk) for name in ("Sales CRM", "Door display")
         )

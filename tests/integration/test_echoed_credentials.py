@@ -20,7 +20,7 @@ from tests.story import LOOPBACK, Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.connections import answers, outgoing
+from heliograph.connections import answers
 from heliograph.connections.services import save_and_test
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Secret, signing_secret
@@ -33,7 +33,7 @@ SHOWS = {"if": [{"in": "status", "is": ["200-599"]}], "then": "failed", "says": 
 
 @pytest.fixture
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "policy", lambda _account: LOOPBACK)
+    monkeypatch.setattr(page_sender, "policy", lambda _account: LOOPBACK)
 
 
 def basic(story: Story, **fields: Any) -> int:

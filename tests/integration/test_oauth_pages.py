@@ -15,7 +15,6 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
-from heliograph.connections import outgoing
 from heliograph.connections.services import oauth as services
 from heliograph.connections.services.access import Asker
 from heliograph.domain.connection.connection import Secret
@@ -30,7 +29,7 @@ RETURN = "http://127.0.0.1:8700/oauth/return"
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator opened the loopback network, so that pages reach the receiver."""
     opened = Policy.parse(["127.0.0.0/8"])
-    monkeypatch.setattr(outgoing, "policy", lambda _account: opened)
+    monkeypatch.setattr(page_sender, "policy", lambda _account: opened)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
 from heliograph.connections.models import Connection
-from heliograph.connections.services import signing, test_progress
+from heliograph.connections.services import signing_secrets, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
@@ -158,7 +158,7 @@ def test_the_list_says_how_each_connection_is(story: Story, receiver: Receiver, 
     assert "1 waiting" in shown
     assert "delivered," in shown
     with story.saving() as s:
-        signing.rotate(s, crm)
+        signing_secrets.rotate(s, crm)
     for query, names in {
         "?q=slack": ["Slack"],
         "?q=all": ["CRM", "Slack"],
@@ -317,7 +317,7 @@ def test_C5_another_host_asks_for_the_secrets_again_and_bad_input_loses_nothing(
 def test_C7_a_signed_connection_that_moves_is_signed_anew(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     with story.saving() as s:
-        signing.rotate(s, crm)
+        signing_secrets.rotate(s, crm)
     posted = {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": "https://elsewhere.invalid/hook"}
     page = ada.post(address(crm), posted)
     assert page.status_code == 422

@@ -19,7 +19,7 @@ from heliograph.setup import coverage
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 
 URL = "/settings/tags/coverage/"
 STATUS, PROPERTY = TagKind.REGISTRATION_STATUS, TagKind.REGISTRATION_PROPERTY

@@ -27,7 +27,6 @@ from tests.rows import everything
 from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
-from heliograph.connections import outgoing
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.domain.connection.connection import Secret, signing_secret
 from heliograph.domain.mapping.mapping import MappingKind
@@ -66,7 +65,7 @@ def echo(status: int, **more: Any) -> Any:
 @pytest.fixture
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Policy.parse(["127.0.0.0/8"])
-    monkeypatch.setattr(outgoing, "policy", lambda _account: opened)
+    monkeypatch.setattr(page_sender, "policy", lambda _account: opened)
 
 
 def connects(client: Client, authority: Authority, connection: int) -> tuple[list[str], list[str]]:

@@ -20,7 +20,7 @@ from tests.story import Story
 
 from heliograph.accounts.models import AuditEntry
 from heliograph.connections.models import Connection
-from heliograph.connections.services import signing
+from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, save_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.domain.connection.connection import Secret, signing_secret
@@ -190,7 +190,7 @@ def verified(secret: str, request: Received) -> bool:
 def test_C7_signed_requests_pass_the_projects_own_verifier(story: Story, content_type: str) -> None:
     connection = story.connection("CRM", "/crm", content_type=content_type)
     with story.saving() as s:
-        first = signing.rotate(s, connection)
+        first = signing_secrets.rotate(s, connection)
     request = deliver(story, connection)
     assert verified(first, request)
     assert not verified(signing_secret(b"x" * 32), request)
@@ -209,11 +209,11 @@ def test_C7_while_a_secret_is_rotated_either_one_verifies(story: Story) -> None:
     with story.worker():
         for number in range(2):
             with story.saving() as s:
-                secrets.append(signing.rotate(s, connection))
+                secrets.append(signing_secrets.rotate(s, connection))
             request = next_request(f"R{number}")
             assert [verified(secret, request) for secret in secrets] == [True] * len(secrets)
         with story.saving() as s:
-            signing.finish(s, connection)
+            signing_secrets.finish(s, connection)
         secrets.append("")
         request = next_request("R9")
         assert (verified(secrets[0], request), verified(secrets[1], request)) == (False, True)
@@ -224,7 +224,7 @@ def test_C7_a_retry_has_the_same_id_and_its_own_timestamp(story: Story) -> None:
     connection = story.connection("CRM", "/crm")
     story.receiver.answer("/crm", Answer(503), Answer(200))
     with story.saving() as s:
-        secret = signing.rotate(s, connection)
+        secret = signing_secrets.rotate(s, connection)
     story.flow("All", [story.to(connection)])
     with story.worker():
         story.record("R1")
@@ -242,7 +242,7 @@ def test_C5_signing_secrets_are_checked_masked_and_asked_for_again(story: Story)
         assert wrong not in str(refused.value)
     connection = story.connection("CRM", "/crm")
     with story.saving() as s:
-        secret = signing.rotate(s, connection)
+        secret = signing_secrets.rotate(s, connection)
     with scope(account=story.account):
         assert secret not in json.dumps(Connection.objects.get(pk=connection).body)
         assert secret not in json.dumps([[entry.before, entry.after] for entry in AuditEntry.objects.all()])
@@ -250,7 +250,7 @@ def test_C5_signing_secrets_are_checked_masked_and_asked_for_again(story: Story)
     with story.saving() as s, pytest.raises(SecretsAgain):
         save_connection(s, facts, connection)
     with story.saving() as s:
-        signing.stop(s, connection)
+        signing_secrets.stop(s, connection)
     assert deliver(story, connection).header("webhook-signature") is None
 
 

@@ -21,8 +21,8 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.connections import diagnosis_words as words
-from heliograph.connections import outgoing
-from heliograph.connections.services import save_and_test, signing, test_limiter
+from heliograph.connections import page_sender
+from heliograph.connections.services import save_and_test, signing_secrets, test_limiter
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.connections.vault import vault
@@ -230,7 +230,7 @@ def test_C3_a_sample_is_one_real_request_signed_and_mapped(stage: Stage) -> None
     story, receiver = stage.story, stage.receiver()
     id = stage.connection(f"{receiver.url('/hook/')}{{registration.code}}", receiver.url("/test"), name="Signed")
     with story.saving() as s:
-        secret = signing.rotate(s, id)
+        secret = signing_secrets.rotate(s, id)
     report = stage.run(id, sample=True)
     assert (report.verdict, marks(report), report.sample) == (DiagnosisVerdict.TESTED, "dd..d", True)
     story.flow("All", [story.to(id)])
@@ -490,11 +490,11 @@ def test_C3_saving_stands_whatever_the_test_says(stage: Stage) -> None:
 
 
 def test_C3_the_sender_of_this_process_is_made_again_when_it_has_died() -> None:
-    first = outgoing.sender()
-    assert outgoing.sender() is first
+    first = page_sender.sender()
+    assert page_sender.sender() is first
     first.stop(0)
     until(lambda: not first.alive)
-    second = outgoing.sender()
+    second = page_sender.sender()
     assert second is not first
     assert second.alive
 

@@ -302,7 +302,7 @@ def test_F8_a_destination_gets_another_connection(world: World, receiver: Receiv
 
 
 def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: World, receiver: Receiver) -> None:
-    from heliograph.store.queue import rescheduling
+    from heliograph.store.queue import pending_items
 
     world.flow(world.connection(receiver.url("/crm")), statuses=(1, 2))
     with world.worker():
@@ -314,7 +314,7 @@ def test_F7_an_untagged_run_is_judged_again_when_its_status_is_tagged(world: Wor
         statuses["registration"] = [{**row, "tags": [1]} if row["name"] == "Odd" else row for row in rows]
         with world.db.transaction():
             world.save_within({("statuses", 1): statuses})
-            rescheduling.reschedule_runs(world.db, 1)
+            pending_items.reschedule_runs(world.db, 1)
         world.until_states("success")
     assert world.db.all("SELECT decision, reason FROM run") == [(2, "")]
     assert world.db.all("SELECT queue FROM judgement") == [(4,)]

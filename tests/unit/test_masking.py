@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from heliograph.domain.connection.connection import signing_secret
-from heliograph.domain.connection.masking import MASK, NOTHING, SHORTEST, masks_of
+from heliograph.domain.connection.masks import MASK, NOTHING, SHORTEST, masks_of
 from heliograph.domain.connection.request import Request
 
 SECURITY = Path(__file__).parents[2] / "docs" / "reference" / "security.md"

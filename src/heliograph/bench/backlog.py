@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from heliograph.bench.beside import paused
+from heliograph.bench.fixture import Made
 from heliograph.bench.runs import Run
-from heliograph.bench.setting import Made
 from heliograph.bench.site import BenchError, Receiver, Site
 from heliograph.options import Options
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from heliograph.bench.setting import BY
+from heliograph.bench.fixture import BY
 from heliograph.bench.site import BenchError, Site
 from heliograph.bench.work import EVENT
 from heliograph.options import Options

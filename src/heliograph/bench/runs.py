@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from heliograph.bench.fixture import Made
 from heliograph.bench.receiver import PLACES
-from heliograph.bench.setting import Made
 from heliograph.bench.site import Helper, Receiver, Site, until_settled
 
 WARM_UP: Final = 2_000

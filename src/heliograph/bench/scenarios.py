@@ -12,9 +12,9 @@ from typing import Final
 from heliograph.bench.backlog import Queue, together
 from heliograph.bench.beside import Busy, paused
 from heliograph.bench.figures import Figures, Gathered
+from heliograph.bench.fixture import Made, Wanted, make
 from heliograph.bench.runs import WARM_UP, Run, posted
 from heliograph.bench.scenario import Scenario
-from heliograph.bench.setting import Made, Wanted, make
 from heliograph.bench.site import Receiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.ground import Ground

@@ -28,9 +28,9 @@ def check_address(
     policy = Options.load().everyones_policy  # without an account this needs neither a key nor a database
     if account:
         ready()
-        from heliograph.connections import outgoing  # noqa: PLC0415
+        from heliograph.connections import page_sender  # noqa: PLC0415
 
-        policy = outgoing.policy(find_account(account).pk)
+        policy = page_sender.policy(find_account(account).pk)
     checked = check_url(url, policy)
     said = f"{'Allowed' if checked.allowed else 'Not allowed'}: {checked.reason}"
     if checked.addresses:
@@ -50,7 +50,7 @@ def allow_network(
     """Allow one account's outgoing requests to reach private networks, at once. HELIOGRAPH_ALLOWED_NETWORKS is for all accounts."""
     ready()
     from heliograph.connections.services.networks import allow_networks  # noqa: PLC0415
-    from heliograph.setup.services.saving import saving  # noqa: PLC0415
+    from heliograph.setup.services.save import saving  # noqa: PLC0415
     from heliograph.store.schema import check_schema  # noqa: PLC0415
 
     check_schema()

@@ -85,8 +85,8 @@ def sign_connection(
 ) -> None:
     """Sign a connection's requests (Standard Webhooks), or change the secret. A new secret is printed once; enter it at the target."""
     _start()
-    from heliograph.connections.services import signing  # noqa: PLC0415
-    from heliograph.setup.services.saving import saving  # noqa: PLC0415
+    from heliograph.connections.services import signing_secrets  # noqa: PLC0415
+    from heliograph.setup.services.save import saving  # noqa: PLC0415
 
     of = find_account(account)
     id = find_connection(of, name)
@@ -94,11 +94,11 @@ def sign_connection(
     with saving(of.pk, by=BY, whole_account=True) as s:
         match change:
             case Signing.NEW:
-                secret = signing.rotate(s, id)
+                secret = signing_secrets.rotate(s, id)
             case Signing.FINISH:
-                signing.finish(s, id)
+                signing_secrets.finish(s, id)
             case Signing.STOP:
-                signing.stop(s, id)
+                signing_secrets.stop(s, id)
     said = f"{secret}\nThis is shown once. Enter it at the target." if secret else "Saved."
     answer(as_json, {"connection": id, "name": name, **({"secret": secret} if secret else {})}, said)
 

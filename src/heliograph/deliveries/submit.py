@@ -11,8 +11,8 @@ from heliograph.domain.delivery.action import Does, Origin
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.figures import Delta, mode_code
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.decision import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.matching import FlowVerdict, decide_flow, mode_of
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig

@@ -12,8 +12,8 @@ from heliograph.deliveries.database import Reading
 from heliograph.deliveries.words import isolated, shown
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
-from heliograph.domain.flow.matching import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.registration.change import Change
 
 LISTS = {

@@ -19,7 +19,7 @@ from heliograph.deliveries.actions import Action, Attempt
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.matching import Reason
+from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.configuration import EventConfig

@@ -13,7 +13,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import Saving
 
 BY = "demo"

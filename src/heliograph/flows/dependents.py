@@ -26,7 +26,7 @@ from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import InUse
 from heliograph.setup.models import Tag
-from heliograph.setup.services import rescheduling
+from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.config_cache import Committed
@@ -109,7 +109,7 @@ class Flows:
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
         """Judges again what waited for these tags."""
-        rescheduling.objects_tagged(db, account, objects)
+        queue_effects.objects_tagged(db, account, objects)
 
 
 def _facts(row: Flow) -> FlowFacts:

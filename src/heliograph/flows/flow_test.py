@@ -10,8 +10,8 @@ from heliograph.deliveries.database import Reading
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow.completeness import FlowLack, missing
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.flow.matching import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import Subject

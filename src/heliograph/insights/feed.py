@@ -15,8 +15,8 @@ from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action
 from heliograph.deliveries.database import Person, Reading
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.figures import mode_code
+from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import Mode
-from heliograph.domain.flow.matching import Reason
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.like import escaped

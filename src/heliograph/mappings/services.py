@@ -23,7 +23,7 @@ from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
-from heliograph.setup.services import rescheduling
+from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
@@ -72,7 +72,7 @@ def save_mapping(
         MappingField.objects.filter(mapping=row).delete()
         MappingField.objects.bulk_create(MappingField(account_id=s.account, mapping=row, field_id=field) for field in sorted(fields))
         write(s, row)
-    rescheduling.mapping_saved(s, row.pk)
+    queue_effects.mapping_saved(s, row.pk)
     s.note(Deed.CREATED if shown is None else Deed.CHANGED, "mapping", row, shown, row.body)
     return row
 

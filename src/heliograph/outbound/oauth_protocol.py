@@ -21,7 +21,7 @@ from oauthlib.oauth2 import BackendApplicationClient, MismatchingStateError, Mis
 from oauthlib.oauth2.rfc6749.clients.base import Client
 
 from heliograph.domain.connection.connection import MAX_SECRET, ClientAuth, Connection, ConnectionSetupError, Secret, check_secret
-from heliograph.domain.connection.masking import NOTHING, Masks, masks_of
+from heliograph.domain.connection.masks import NOTHING, Masks, masks_of
 from heliograph.domain.connection.oauth_access import Ask, ByCode, ByCredentials, ByRefresh, Denied, TokenResponse, denied, oauth_refused
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause, Refused, classify_response, classify_transport_error

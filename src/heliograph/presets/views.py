@@ -25,7 +25,7 @@ from heliograph.domain.delivery.action import Does
 from heliograph.presets import services
 from heliograph.presets.services import Made
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import Errand
 from heliograph.web.forms import Address, Line, Password, refused_count
 from heliograph.web.pages import page

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heliograph.domain.delivery.action import RunVerdict, StuckRun, stuck
 from heliograph.domain.figures import Delta, mode_code, of_activity, of_processed_changes, of_run
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.matching import FlowDecision, FlowVerdict, Reason, decide, mode_of
+from heliograph.domain.flow.decision import FlowDecision, FlowVerdict, Reason, decide, mode_of
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import write_after, write_before

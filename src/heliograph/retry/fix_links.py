@@ -17,8 +17,8 @@ from heliograph.deliveries.why import Why
 from heliograph.deliveries.words import credentials_refused, request_refused
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.decision import GateName
 from heliograph.domain.flow.flow import Destination
-from heliograph.domain.flow.matching import GateName
 
 _CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
 _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)

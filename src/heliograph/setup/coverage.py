@@ -25,7 +25,7 @@ from heliograph.setup.models import AttendeeType, EventStatus, EventTag, Questio
 from heliograph.setup.names import folded
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES, add_tag
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 from heliograph.store.models import Event

@@ -23,7 +23,7 @@ from heliograph.recording.items import ItemOutcome, RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.errors import NotThere, SetupError
 from heliograph.setup.services.events import MarksFirst, save_event
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 

@@ -25,7 +25,7 @@ from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import EventStatus, RegistrationStatus
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import Saving
 
 BY: Final = "trial"

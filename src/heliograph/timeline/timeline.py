@@ -9,7 +9,7 @@ from enum import StrEnum
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import Reading
 from heliograph.domain.delivery.action import ActionState, QueueStatus
-from heliograph.domain.flow.matching import Reason
+from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change, RegistrationState
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state

@@ -15,7 +15,7 @@ from heliograph.stage import content
 from heliograph.stage.ground import Ground
 from heliograph.stage.processes import Part
 from heliograph.store.queue.lanes import unsettled
-from heliograph.verify import scaling
+from heliograph.verify import slot_shares
 from heliograph.verify.ledger import Ledger, Version
 from heliograph.verify.load import Load
 from heliograph.verify.receiver import Receiver, Targets
@@ -105,8 +105,8 @@ def _parts(made: Ground, size: Size) -> tuple[list[Part], list[Part]]:
 
 def _come_and_go(first: Part, more: list[Part], report: Report) -> None:
     with closing(open_database(Options.load(), read_only=True)) as db:
-        report.slots = scaling.up_and_down(db, first, more)
-    late = {step: seconds for step, seconds in report.slots.items() if seconds > scaling.WITHIN}
+        report.slots = slot_shares.up_and_down(db, first, more)
+    late = {step: seconds for step, seconds in report.slots.items() if seconds > slot_shares.WITHIN}
     report.faults += [f"Workers {step}: it took {seconds:.1f} s until each owned its share of the slots." for step, seconds in late.items()]
 
 

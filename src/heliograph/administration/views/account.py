@@ -12,7 +12,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import by, check, readonly, settings_page
 from heliograph.web.forms import Form, Line
 from heliograph.web.templatetags.moments import minute

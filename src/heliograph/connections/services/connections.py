@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from heliograph.accounts.audit import Deed
-from heliograph.connections import outgoing
+from heliograph.connections import page_sender
 from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
@@ -19,7 +19,7 @@ from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
-from heliograph.setup.services import rescheduling
+from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
@@ -104,7 +104,7 @@ def save_connection(
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
         row.body |= _kept_beside(shown, changed, entered)
         write(s, row)
-    rescheduling.connection_saved(s, row.pk)
+    queue_effects.connection_saved(s, row.pk)
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
     return row
 
@@ -155,7 +155,7 @@ def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
 
 def may_be_plain(account: int) -> bool:
     """Whether addresses without TLS can be entered: where the operator allowed networks (C6)."""
-    policy = outgoing.policy(account)
+    policy = page_sender.policy(account)
     return bool(policy.networks or policy.endpoints)
 
 

@@ -10,7 +10,7 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import GuardError, Policy
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services.transaction import Saving
-from heliograph.store.queue import rescheduling
+from heliograph.store.queue import pending_items
 
 
 def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
@@ -25,6 +25,6 @@ def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
     before = {"allowed_networks": row.allowed_networks or []}
     row.allowed_networks = wanted or None
     row.save(update_fields=["allowed_networks"])
-    rescheduling.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), rescheduling.does_of(s.db, s.account))
+    pending_items.reschedule_account(s.db, s.account, frozenset({Cause.BLOCKED}), pending_items.does_of(s.db, s.account))
     s.note(Deed.CHANGED, "account", row, before, {"allowed_networks": wanted})
     return wanted

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django_scopes import scope
 
 from heliograph.accounts.audit import Deed
-from heliograph.connections import outgoing
+from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, connection_row
 from heliograph.connections.services.test_limiter import NoRoom, room
@@ -34,8 +34,8 @@ from heliograph.domain.delivery.retry_policy import SECOND
 from heliograph.domain.errors import HeliographError
 from heliograph.outbound.oauth_protocol import SignInRefused, authorization, read_return
 from heliograph.outbound.routes import Limits, route_of
-from heliograph.setup.services import rescheduling
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services import queue_effects
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import watching_flows, write
 from heliograph.store import oauth
 from heliograph.store.database import Database, of_django
@@ -128,7 +128,7 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
         with watching_flows(s, confirmed=True):
             row.body = {**row.body, "connected": client.connection.bond, "edition": int(row.body.get("edition", 0)) + 1}
             write(s, row)
-        rescheduling.connection_saved(s, row.pk)
+        queue_effects.connection_saved(s, row.pk)
         s.note(Deed.CONNECTED, "connection", row, before, row.body)
 
 
@@ -177,8 +177,8 @@ def asker(account: int, id: int) -> Asker:
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
     stored = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
-    route = route_of(account, id, facts, stored, outgoing.policy(account), Limits())
-    return Asker(account, id, facts, stored, route, outgoing.sender())
+    route = route_of(account, id, facts, stored, page_sender.policy(account), Limits())
+    return Asker(account, id, facts, stored, route, page_sender.sender())
 
 
 def _pending_place(account: int, id: int) -> SecretPlace:

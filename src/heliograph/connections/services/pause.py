@@ -16,7 +16,7 @@ from heliograph.domain.errors import HeliographError
 from heliograph.jobs import control
 from heliograph.jobs.models import ENDED, Job, State
 from heliograph.setup.errors import Invalid
-from heliograph.setup.services import rescheduling
+from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import Saving
 from heliograph.store import connection_states
 from heliograph.store.database import of_django
@@ -46,7 +46,7 @@ def resume(s: Saving, id: int) -> None:
     s.needs_account()  # its lock: an attempt that ends meanwhile settles before the cure, or sees it
     row = connection_row(id)
     before = _said(s, id)
-    rescheduling.connection_saved(s, id)  # lanes before the connection's state, as in settle
+    queue_effects.connection_saved(s, id)  # lanes before the connection's state, as in settle
     connection_states.resume(s.db, s.account, id)
     s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
 
@@ -64,7 +64,7 @@ def release(s: Saving, id: int, per_minute: int) -> Job:
     before = _said(s, id)
     if not before["paused"]:
         raise NotPaused
-    rescheduling.connection_saved(s, id)
+    queue_effects.connection_saved(s, id)
     connection_states.release(s.db, s.account, id, per_minute)
     job = (
         Job.objects.filter(kind=release_job.KIND, parameters__connection=id)

@@ -17,7 +17,7 @@ from django.db import connection as database
 from django.db import transaction
 from django_scopes import scope
 
-from heliograph.connections import outgoing
+from heliograph.connections import page_sender
 from heliograph.connections.services.access import Asker
 from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
 from heliograph.connections.services.test_limiter import NoRoom, room
@@ -25,7 +25,7 @@ from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped
-from heliograph.domain.connection.masking import Masks, masks_of
+from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import TargetReply, classify_reply, first_match
@@ -41,7 +41,7 @@ from heliograph.outbound.sender import Sender
 from heliograph.outbound.signature import signed
 from heliograph.outbound.target import InvalidTarget, read_target
 from heliograph.setup.errors import SetupError
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.store import connection_tests
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -77,7 +77,7 @@ def try_connection(
             raise TooManyTests(TooManyTests.__doc__ or "")
     try:
         with room(account):
-            report = _Trial(about, sender or outgoing.sender(), told).run()
+            report = _Trial(about, sender or page_sender.sender(), told).run()
     except NoRoom as error:
         raise TooManyTests(str(error)) from None
     with transaction.atomic():  # its row is there since the test was counted
@@ -130,7 +130,7 @@ def _incomplete(connection: Connection, *, sample: bool) -> DiagnosisReport:
 
 def _read(account: int, id: int, connection: Connection, *, sample: bool) -> _About:
     secrets = load_secrets(of_django(database), vault(), account, OWNER, [id]).get(id, {})
-    route = route_of(account, id, connection, secrets, outgoing.policy(account), Limits())
+    route = route_of(account, id, connection, secrets, page_sender.policy(account), Limits())
     return _About(account, id, connection, prepare(connection, secrets), secrets, route, sample, _mapping(account, id))
 
 

@@ -18,13 +18,13 @@ from heliograph.connections import release_job
 from heliograph.connections.connection_list import Row
 from heliograph.connections.services import connections as services
 from heliograph.connections.services import pause as holding
-from heliograph.connections.services import signing
+from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
 from heliograph.connections.views.connections import flow_href, found_row, people_of, redirect, standing
 from heliograph.domain.connection.connection import Secret
 from heliograph.jobs.models import ENDED, Job, State
 from heliograph.setup.errors import InUse, Invalid
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, Line
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
@@ -265,18 +265,18 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
         with _saving(request) as s:
             match form.cleaned_data["do"]:
                 case "new":
-                    secret = signing.rotate(s, connection)
+                    secret = signing_secrets.rotate(s, connection)
                 case "finish":
-                    signing.finish(s, connection)
+                    signing_secrets.finish(s, connection)
                 case "stop":
-                    signing.stop(s, connection)
+                    signing_secrets.stop(s, connection)
         if not secret:
             say(request, _("Saved."))
             return redirect("connection-signing", connection)
         row = found_row(request, connection)
     return page(
         request,
-        "connections/signing.html",
+        "connections/signing_secrets.html",
         here="connections",
         connection={"id": row.id, "name": row.connection.name},
         secret=secret,

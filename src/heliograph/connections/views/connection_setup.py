@@ -29,7 +29,7 @@ from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros

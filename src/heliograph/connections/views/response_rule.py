@@ -24,7 +24,7 @@ from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.response_rule import FAILURES, ReplyPlace, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, Field, Pair
 from heliograph.web.forms import Form, Hidden

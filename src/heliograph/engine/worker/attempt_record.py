@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from heliograph.domain.connection.masking import NOTHING, Masks
+from heliograph.domain.connection.masks import NOTHING, Masks
 from heliograph.domain.connection.request import Request
 from heliograph.domain.connection.response_rule import Rule, TargetReply, classify_reply
 from heliograph.domain.delivery.outcomes import (

@@ -18,8 +18,8 @@ from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.slots import may_settle, slot_of
 from heliograph.domain.figures import Delta, of_reconsidered
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.decision import FlowVerdict, Reason, decide_flow
 from heliograph.domain.flow.flow import Flow, Mode
-from heliograph.domain.flow.matching import FlowVerdict, Reason, decide_flow
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.snapshot import ConfigSource

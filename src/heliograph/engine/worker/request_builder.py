@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from heliograph.domain.connection.connection import Auth, Secret
-from heliograph.domain.connection.masking import Masks, masks_of
+from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Usable
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
 from heliograph.domain.connection.response_rule import Rule

@@ -19,7 +19,7 @@ from heliograph.flows.services.restorable import Restorable
 from heliograph.flows.services.rules import checked, named_fields, named_tags
 from heliograph.setup.errors import Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
-from heliograph.setup.services import rescheduling
+from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, version, watching_flows, write
 
@@ -55,8 +55,8 @@ def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: b
         write(s, row)
     row.refresh_from_db(fields=["is_complete"])
     for destination in removed.gone:
-        rescheduling.destination_removed(s, destination)
-    rescheduling.flow_saved(
+        queue_effects.destination_removed(s, destination)
+    queue_effects.flow_saved(
         s, row.pk, rules_changed=before is not None and any(getattr(before, name) != getattr(flow, name) for name in RULES)
     )
     s.note(_deed(shown, row.body), "flow", row, shown, row.body)
@@ -119,7 +119,7 @@ def delete_flow(s: Saving, id: int) -> None:
     FlowField.objects.filter(flow=row).delete()
     Destination.objects.filter(flow=row, removed_at=None).update(removed_at=timezone.now())
     write(s, row)
-    rescheduling.flow_deleted(s, id)
+    queue_effects.flow_deleted(s, id)
     s.note(Deed.DELETED, "flow", row, row.body, None)
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from heliograph.connections.services.connections import OWNER
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Auth
-from heliograph.domain.connection.masking import MASK, masks_of
+from heliograph.domain.connection.masks import MASK, masks_of
 from heliograph.domain.connection.request import build_request, prepare
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.flow.configuration import AccountConfig

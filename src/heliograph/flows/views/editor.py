@@ -34,7 +34,7 @@ from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.views.frame import account_config, by, check, reading, refused
 from heliograph.store.database import Database

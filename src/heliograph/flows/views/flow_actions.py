@@ -18,7 +18,7 @@ from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.web.forms import Form, Line
 from heliograph.web.pages import page

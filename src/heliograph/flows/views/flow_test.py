@@ -21,8 +21,8 @@ from heliograph.deliveries.database import Reading, reading
 from heliograph.deliveries.submit import NothingToSync, send_now
 from heliograph.deliveries.why import Row, told
 from heliograph.domain.flow import sentence
+from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.domain.flow.flow import Destination, Flow
-from heliograph.domain.flow.matching import FlowVerdict
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration

@@ -22,7 +22,7 @@ from heliograph.flows.flow_list import FlowList, Row, Wanted
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
 from heliograph.setup.errors import NotThere
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import ROWS

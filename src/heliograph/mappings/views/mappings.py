@@ -31,7 +31,7 @@ from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_nam
 from heliograph.mappings.views.mapping_form import Editing, act, read
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.web.fields import Choice, Field

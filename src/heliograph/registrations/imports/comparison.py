@@ -10,7 +10,7 @@ from typing import Final
 
 from django_scopes import scope
 
-from heliograph.domain.flow.matching import FlowVerdict, decide
+from heliograph.domain.flow.decision import FlowVerdict, decide
 from heliograph.domain.registration.change import (
     KEEP,
     Change,

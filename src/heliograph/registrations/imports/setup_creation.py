@@ -35,7 +35,7 @@ from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, NAME_LENGTH, 
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, save_field
 from heliograph.setup.services.events import save_event
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import Saving
 
 _IMAGINED: Final = 1 << 60  # ids that no database has drawn

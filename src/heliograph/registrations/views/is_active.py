@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.matching import FlowVerdict, decide
+from heliograph.domain.flow.decision import FlowVerdict, decide
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.recording.items import ItemOutcome
 from heliograph.registrations import draft

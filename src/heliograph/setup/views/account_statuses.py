@@ -21,7 +21,7 @@ from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, check, reading, settings_page
 from heliograph.setup.views.rows import Cell, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices

@@ -21,7 +21,7 @@ from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import custom_fields as services
 from heliograph.setup.services import dependents
 from heliograph.setup.services.custom_fields import FieldFacts
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page

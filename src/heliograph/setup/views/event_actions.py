@@ -23,7 +23,7 @@ from heliograph.setup.affected_flows import live_flows
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.event_draft import changed_state, values_of
 from heliograph.setup.services.events import copy_event
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
 from heliograph.web.confirmation import Breaks, Item, question, shortened

@@ -18,7 +18,7 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import InUse, Invalid, NotThere
 from heliograph.setup.services import event_setup, usage_counts
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.custom_fields import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
 from heliograph.setup.views.event_kinds import KINDS, Counts, Kind

@@ -26,7 +26,7 @@ from heliograph.setup.event_draft import changed_state
 from heliograph.setup.form_values import Texts, Values, shown_then, written
 from heliograph.setup.names import folded
 from heliograph.setup.services.events import MarksFirst, save_event
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.store.database import Database

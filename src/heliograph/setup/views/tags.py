@@ -21,7 +21,7 @@ from heliograph.setup.models import KIND_NAMES, Tag
 from heliograph.setup.names import folded
 from heliograph.setup.services import dependents
 from heliograph.setup.services import tags as services
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
 from heliograph.setup.views.coverage import uncovered

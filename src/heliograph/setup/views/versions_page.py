@@ -18,7 +18,7 @@ from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
-from heliograph.setup.services.saving import saving
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.services.versions import Version, history
 from heliograph.store.database import of_django

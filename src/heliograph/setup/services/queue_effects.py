@@ -14,7 +14,7 @@ from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import Saving
 from heliograph.setup.usage import Tagged, Thing
 from heliograph.store.database import Database
-from heliograph.store.queue import rescheduling
+from heliograph.store.queue import pending_items
 
 ENDED_AT_ONCE = 10
 """Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it comes to be sent."""
@@ -22,20 +22,20 @@ ENDED_AT_ONCE = 10
 
 def flow_saved(s: Saving, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
-    rescheduling.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, rescheduling.does_of(s.db, s.account))
+    pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, pending_items.does_of(s.db, s.account))
     if rules_changed:
-        rescheduling.reschedule_runs(s.db, s.account, flow)
+        pending_items.reschedule_runs(s.db, s.account, flow)
 
 
 def connection_saved(s: Saving, connection: int) -> None:
     """A connection was saved: its credentials, its address, or what its flows lacked."""
-    rescheduling.reschedule_connection(s.db, s.account, connection, CURED_BY_CONNECTION, rescheduling.does_of(s.db, s.account))
+    pending_items.reschedule_connection(s.db, s.account, connection, CURED_BY_CONNECTION, pending_items.does_of(s.db, s.account))
 
 
 def mapping_saved(s: Saving, mapping: int) -> None:
     """A mapping was saved: what waited for it in the flows that use it."""
     for flow in sorted(use.id for use in uses_above(s.account, Thing.MAPPING, mapping)):
-        rescheduling.reschedule_flow(s.db, s.account, flow, CURED_BY_MAPPING, rescheduling.does_of(s.db, s.account))
+        pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_MAPPING, pending_items.does_of(s.db, s.account))
 
 
 def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> None:
@@ -73,12 +73,12 @@ def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> 
 def flow_deleted(s: Saving, flow: int) -> None:
     """P12: its undelivered actions end as Failed."""
     for _ in range(ENDED_AT_ONCE):
-        if not rescheduling.end_flow(s.db, s.account, flow):
+        if not pending_items.end_flow(s.db, s.account, flow):
             break
 
 
 def destination_removed(s: Saving, destination: int) -> None:
     """F8: as for a deleted flow."""
     for _ in range(ENDED_AT_ONCE):
-        if not rescheduling.end_destination(s.db, s.account, destination):
+        if not pending_items.end_destination(s.db, s.account, destination):
             break
