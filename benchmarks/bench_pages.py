@@ -83,12 +83,12 @@ def looked_at(pages: str, cookie: str, looks: int) -> dict[str, list[float]]:
 
 def measure(options: argparse.Namespace, stands: Ground) -> dict[str, Any]:
     from heliograph.bench.beside import signed_in
-    from heliograph.bench.fixture import Wanted, make
+    from heliograph.bench.fixture import FixtureSize, make
     from heliograph.bench.runs import posted
-    from heliograph.bench.site import Receiver, Site, running
+    from heliograph.bench.site import BenchReceiver, Site, running
 
-    with Receiver() as receiver, running(Site(stands)) as site:
-        made = make(Wanted("PAGES", receiver.url, options.flows, min(5, options.flows)))
+    with BenchReceiver() as receiver, running(Site(stands)) as site:
+        made = make(FixtureSize("PAGES", receiver.url, options.flows, min(5, options.flows)))
         fill(made.account, options.registrations)
         cookie = signed_in(made.account)
         alone = looked_at(site.pages, cookie, options.looks)

@@ -22,7 +22,7 @@ from pathlib import Path
 import pycurl
 
 from heliograph.domain.connection.request import Request
-from heliograph.outbound.exchange import Response, Result, Route
+from heliograph.outbound.exchange import Response, Route, SendResult
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.sender import Sender
 
@@ -134,7 +134,7 @@ def ours(port: int, other: int, requests: int, opened: int, hanging: int) -> tup
         [0.0, 0.0],
     )
 
-    def done(result: Result) -> None:
+    def done(result: SendResult) -> None:
         if not isinstance(result, Response):
             raise TypeError(result)
         if left[1] == requests:

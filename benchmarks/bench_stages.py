@@ -40,7 +40,7 @@ class Stages:
     """The parts of one engine on one thread. cpu: seconds by stage."""
 
     def __init__(self, receiver: str, *, flows: int, matching: int, profiled: str) -> None:
-        from heliograph.bench.fixture import Wanted, make
+        from heliograph.bench.fixture import FixtureSize, make
         from heliograph.engine.ingest.batch_writer import _Ahead
         from heliograph.engine.worker.completer import Completer
         from heliograph.engine.worker.config_view import ConfigView
@@ -56,7 +56,7 @@ class Stages:
         from heliograph.wiring import flight_folder, open_database, worker_setup
 
         options = Options.load()
-        made = make(Wanted("STAGES", receiver, flows, matching))
+        made = make(FixtureSize("STAGES", receiver, flows, matching))
         self.grant = ApiGrant(1, made.account, frozenset({"ingest"}))
         setup = worker_setup(options)
         self.recorder, self.writer, self.reading = (open_database(options) for _ in range(3))

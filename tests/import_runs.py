@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from django_scopes import scopes_disabled
 
-from heliograph.jobs.models import State
-from heliograph.jobs.registry import Kinds
+from heliograph.jobs.models import JobState
+from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.registrations.imports import job as import_job
-from heliograph.registrations.imports.missing_setup import Choice
-from heliograph.registrations.imports.preparation import Said, Wishes, draft, parameters, start
+from heliograph.registrations.imports.missing_setup import SetupChoice
+from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 from heliograph.setup.services.create_account import AccountFacts, create_account
 
 EXPORT = Path(__file__).parent / "data" / "registrations-export.csv"
-ALL = Choice(everything=True)
+ALL = SetupChoice(everything=True)
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +32,8 @@ def account():
 
 def run(account, path, wishes=None, said=None):
     """Imports a file to the end; the job's row."""
-    found = draft(path, account, said or Said())
+    found = draft(path, account, said or FileSettings())
     job = start(account, parameters(found, wishes or Wishes(choice=ALL)), by="test")
-    ended = Runner(Kinds([import_job.kind()])).run_one(job.pk)
-    assert ended.state == State.DONE, ended.error
+    ended = Runner(JobKinds([import_job.kind()])).run_one(job.pk)
+    assert ended.state == JobState.DONE, ended.error
     return ended

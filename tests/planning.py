@@ -22,7 +22,7 @@ from heliograph.domain.registration.change import RegistrationState
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import TagKind
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.runner import Runner
 from heliograph.recording.batches import record_batch
 from heliograph.recording.items import ItemAnswer, RecordItem
@@ -79,7 +79,7 @@ class Planned:
     def run_jobs(self) -> list[Job]:
         """Runs every job that waits, one after the other, as the pages' process does."""
         with scopes_disabled():
-            waiting = list(Job.objects.filter(account=self.pk, state=State.QUEUED).order_by("pk").values_list("pk", flat=True))
+            waiting = list(Job.objects.filter(account=self.pk, state=JobState.QUEUED).order_by("pk").values_list("pk", flat=True))
         return [Runner(job_kinds()).run_one(pk) for pk in waiting]
 
 

@@ -51,7 +51,7 @@ from heliograph.setup.models import EventStatus, RegistrationProperty, Registrat
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.config_cache import PROCESS, Committed, ConfigCache
 from heliograph.store.database import Database, open_postgres, open_sqlite
 from heliograph.store.queue.lanes import ACTION_COLUMNS, LANE_COLUMNS, action_of, lane_of
@@ -115,7 +115,7 @@ class Story:
     # ---- setting up, and changing
 
     @contextmanager
-    def saving(self, *of: str) -> Iterator[Saving]:
+    def saving(self, *of: str) -> Iterator[SetupTransaction]:
         """A transaction of the set-up, of the account and of these events."""
         with saving(self.account, by=BY, events=[self.events[code] for code in of], whole_account=True) as s:
             yield s

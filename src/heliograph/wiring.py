@@ -22,7 +22,7 @@ from heliograph.store.secrets import Vault
 if TYPE_CHECKING:
     from heliograph.engine.ingest.fast_door import Door
     from heliograph.engine.ingest.reception import Reception
-    from heliograph.jobs.registry import Kinds
+    from heliograph.jobs.registry import JobKinds
 
 
 class AddressTaken(HeliographError):
@@ -104,22 +104,22 @@ def fast_door(options: Options, *, on_recorded: Callable[[], object] = lambda: N
         raise AddressTaken(f"{PREFIX}INGEST_BIND is {options.ingest_bind}, where nothing can listen: {error.strerror}.") from None
 
 
-def job_kinds() -> Kinds:
+def job_kinds() -> JobKinds:
     """Every kind of job; only after Django is set up, since they stand on models."""
-    from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+    from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.registrations import bulk_change  # noqa: PLC0415
     from heliograph.registrations.imports import job as importing  # noqa: PLC0415
     from heliograph.setup import mark_test_job  # noqa: PLC0415
 
-    return Kinds([importing.kind(), mark_test_job.kind(), bulk_change.kind()])
+    return JobKinds([importing.kind(), mark_test_job.kind(), bulk_change.kind()])
 
 
-def paced_kinds() -> Kinds:
+def paced_kinds() -> JobKinds:
     """Kinds of jobs that mostly wait, for hours perhaps: they stand in no other's way, nor in each other's."""
     from heliograph.connections import release_job  # noqa: PLC0415
-    from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+    from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
 
-    return Kinds([release_job.kind()])
+    return JobKinds([release_job.kind()])
 
 
 def beside_pages(options: Options) -> list[tuple[str, Callable[[threading.Event], None]]]:

@@ -13,13 +13,13 @@ from tests.waiting import until
 from heliograph.domain.delivery.action import Does
 from heliograph.stage import content
 from heliograph.stage.ground import Ground
-from heliograph.stage.processes import Part
+from heliograph.stage.processes import ServiceProcess
 from heliograph.store.database import open_postgres
 from heliograph.store.queue.lanes import unsettled
 from heliograph.verify import slot_shares
 from heliograph.verify.ledger import Ledger
 from heliograph.verify.load import Load
-from heliograph.verify.receiver import Receiver, Targets
+from heliograph.verify.receiver import TrialReceiver, TrialTargets
 
 TARGETS = {"record": True, "message": False, "other-record": True, "other-message": False}
 
@@ -35,11 +35,11 @@ def test_D1_slots_are_shared_while_workers_come_and_go(database: DatabaseFacts, 
     ground = Ground(tmp_path, database.url, {"key": database.key, "allowed_networks": "127.0.0.1/32"})
     ground.logs.mkdir()
     db = open_postgres(database.url)
-    parts = [Part(ground, "web", "web"), *(Part(ground, "worker", f"worker-{n}") for n in range(3))]
+    parts = [ServiceProcess(ground, "web", "web"), *(ServiceProcess(ground, "worker", f"worker-{n}") for n in range(3))]
     try:
-        with Receiver(Targets(ledger, frozenset(), random.Random(1), slow=False)) as receiver:
+        with TrialReceiver(TrialTargets(ledger, frozenset(), random.Random(1), slow=False)) as receiver:
             flow = tuple(
-                content.Target(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items()
+                content.StageTarget(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items()
             )
             staged = content.make_account(content.Plan((flow,), apart=16))
             for part in parts[:2]:

@@ -28,7 +28,7 @@ from heliograph.setup.services.events import save_event
 from heliograph.setup.services.object_tags import set_tags
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import TagFacts, save_tag
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 BY = "user:1"
 _numbers = itertools.count(1)
@@ -50,13 +50,13 @@ class Acme:
         return self.account.pk
 
     @contextmanager
-    def setting_up(self) -> Iterator[Saving]:
+    def setting_up(self) -> Iterator[SetupTransaction]:
         """Changes the account's set-up."""
         with saving(self.pk, by=BY, whole_account=True) as s:
             yield s
 
     @contextmanager
-    def planning(self) -> Iterator[Saving]:
+    def planning(self) -> Iterator[SetupTransaction]:
         """Changes the event's set-up."""
         with saving(self.pk, by=BY, events=[self.event]) as s:
             yield s

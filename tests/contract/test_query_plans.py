@@ -11,7 +11,7 @@ from tests.databases import DatabaseFacts, Databases
 from tests.factories import Compiled, Setup, account_setup
 from tests.plans import Explaining
 
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
@@ -20,13 +20,13 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
 from heliograph.flows.flow_list import FlowList
 from heliograph.insights.feed import PARTS, Feed
-from heliograph.insights.feed import Result as FeedOf
-from heliograph.insights.feed import Wanted as FeedWanted
+from heliograph.insights.feed import FeedFilter as FeedWanted
+from heliograph.insights.feed import FeedResult as FeedOf
 from heliograph.mappings.mapping_subjects import Subjects
 from heliograph.recording.record import record
-from heliograph.registrations.list import MOST, Kind, Registrations, Sort
-from heliograph.registrations.list import Wanted as ListOf
-from heliograph.retry.retry_items import Wanted as QueueWanted
+from heliograph.registrations.list import MOST, ListScope, Registrations, Sort
+from heliograph.registrations.list import RegistrationFilter as ListOf
+from heliograph.retry.retry_items import RetryFilter as QueueWanted
 from heliograph.retry.retry_queue import RetryQueue
 from heliograph.store import configuration
 from heliograph.store.queue import lanes, outcomes, pending_items, slots, submissions
@@ -193,7 +193,7 @@ LISTS = (
     *((ListOf(), sort) for sort in Sort),
     *((ListOf(text=text), sort) for text in ("z19999", "nobodyatall", "花子") for sort in Sort),
     *((ListOf(status="Attended"), sort) for sort in Sort),
-    *((wanted, Sort.MODIFIED) for wanted in (ListOf(type="Speaker"), ListOf(kind=Kind.INACTIVE), ListOf(kind=Kind.TEST))),
+    *((wanted, Sort.MODIFIED) for wanted in (ListOf(type="Speaker"), ListOf(kind=ListScope.INACTIVE), ListOf(kind=ListScope.TEST))),
 )
 
 
@@ -237,7 +237,7 @@ def test_F1_the_flow_list_goes_by_flow(explaining: Explaining, large: tuple[Data
 
 @pytest.mark.parametrize("result", FeedOf)
 def test_X4_the_feed_goes_by_time_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int], result: FeedOf) -> None:
-    feed = Feed(Reading(explaining, large[1]), FeedWanted(result=result))
+    feed = Feed(AccountReader(explaining, large[1]), FeedWanted(result=result))
     page = feed.page(None)
     assert len(page.rows) == (0 if result is FeedOf.VALIDATION else 25)
     if page.older:
@@ -247,7 +247,7 @@ def test_X4_the_feed_goes_by_time_and_what_it_names_by_id(explaining: Explaining
 
 
 def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:
-    queue = RetryQueue(Reading(explaining, large[1]))
+    queue = RetryQueue(AccountReader(explaining, large[1]))
     assert len(queue.page(QueueWanted(), None).rows) == 25
     assert queue.page(QueueWanted(text="nobodyatall"), None).rows == []
     assert queue.counts()[QueueStatus.RETRY] == 1_400

@@ -159,7 +159,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
     from heliograph.connections.services.connections import ConnectionFacts, save_connection
     from heliograph.domain.connection.connection import Secret
     from heliograph.domain.setup.configuration import EventState
-    from heliograph.jobs.models import Job, State
+    from heliograph.jobs.models import Job, JobState
     from heliograph.setup import mark_test_job
     from heliograph.setup.services.events import save_event
 
@@ -172,7 +172,7 @@ def _set_up(plan: Planned) -> dict[str, int]:
         plan.record(f"{code}-1", event=code, profile={"first_name": "Zoë"})
     job = mark_test_job.start(plan.pk, made["STUCK"], live, by="test")
     with inside(plan.acme):
-        Job.objects.filter(pk=job.pk).update(state=State.FAILED, error="The disk is full.")
+        Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="The disk is full.")
     oauth = {
         "name": "Marketing list",
         "auth": "OAuth2",

@@ -20,7 +20,7 @@ from tests.story import LOOPBACK, Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, Role, User
-from heliograph.connections import answers
+from heliograph.connections import answers, page_sender
 from heliograph.connections.services import save_and_test
 from heliograph.connections.services.connections import ConnectionFacts, save_connection
 from heliograph.domain.connection.connection import Secret, signing_secret

@@ -18,8 +18,8 @@ from heliograph.connections.services import pause
 from heliograph.connections.services.pause import NotPaused
 from heliograph.engine.worker.connection_limiter import CATCH_UP, FAILURES_TO_TRIP
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
-from heliograph.jobs.registry import Kinds
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.setup.errors import Invalid
 
@@ -39,7 +39,7 @@ def names(story: Story) -> list[str]:
 def runner() -> Iterator[None]:
     """What `heliograph serve` runs beside its pages for jobs of this kind."""
     stop = threading.Event()
-    thread = threading.Thread(target=Runner(Kinds([release_job.kind()])).run_side_by_side, args=(stop,), daemon=True)
+    thread = threading.Thread(target=Runner(JobKinds([release_job.kind()])).run_side_by_side, args=(stop,), daemon=True)
     thread.start()
     try:
         yield
@@ -130,7 +130,7 @@ def test_C8_what_was_held_is_released_in_order_at_the_chosen_rate(story: Story, 
             release(story, crm, 0)
         number = release(story, crm, 600)
         assert release(story, crm, 600) == number  # one at a time
-        story.wait_for(lambda: job(number).state == State.DONE)
+        story.wait_for(lambda: job(number).state == JobState.DONE)
         for code in codes:
             story.until(code, "success")
     got = [request for request in story.receiver.at("/crm") if request.json()["first"] in codes]
@@ -164,7 +164,7 @@ def test_C8_a_release_that_is_paused_or_whose_runner_is_gone_holds_again_and_goe
             assert release(story, crm, 6_000) == number  # resumed, and faster
         assert len(story.receiver.at("/crm")) == stopped
         with runner():
-            story.wait_for(lambda: job(number).state == State.DONE)
+            story.wait_for(lambda: job(number).state == JobState.DONE)
             story.until("R060", "success")
     assert names(story) == ["R900", *codes, "R060"]
     assert job(number).done in (61, 60)  # the last one may have come while it ended
@@ -178,18 +178,18 @@ def test_C8_a_release_ends_where_somebody_pauses_or_the_target_says_410(story: S
     with story.worker(), runner():
         attend(story, 10)
         number = release(story, crm, 600)
-        story.wait_for(lambda: job(number).state == State.DONE)
+        story.wait_for(lambda: job(number).state == JobState.DONE)
         assert story.paused(crm) == (True, "The target answered 410: it is gone for good.")
         assert job(number).result == {"paused": True, "why": "The target answered 410: it is gone for good."}
         assert len(story.receiver.at("/crm")) == 2
         number = release(story, crm, 120)
         story.receiver.wait_for(4, path="/crm")
         story.pause(crm, "Enough for today")
-        story.wait_for(lambda: job(number).state == State.DONE)
+        story.wait_for(lambda: job(number).state == JobState.DONE)
         assert story.paused(crm) == (True, "Enough for today")
         number = release(story, crm, 120)
         story.resume(crm)
-        story.wait_for(lambda: job(number).state == State.DONE)
+        story.wait_for(lambda: job(number).state == JobState.DONE)
         for n in range(10):
             story.until(f"R{n:03}", "success")
     assert story.paused(crm) == (False, "")

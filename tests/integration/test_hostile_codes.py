@@ -20,7 +20,7 @@ from tests.story import Story
 from heliograph.accounts.models import Account, Role, User
 from heliograph.domain.setup.tags import TagKind
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.registrations import bulk_change
 from heliograph.setup.services import event_setup, tags
 
@@ -127,7 +127,7 @@ def planted(story: Story) -> tuple[dict[str, str], str]:
     refused = [{"event": "SUMMIT", "code": code, "status": evil, "reason": bulk_change.LATER} for code in HOSTILE]
     with scope(account=story.account):
         Job.objects.filter(pk=job.pk).update(
-            state=State.DONE, counts={"refused": len(HOSTILE)}, result={"refused": refused}, done=len(HOSTILE)
+            state=JobState.DONE, counts={"refused": len(HOSTILE)}, result={"refused": refused}, done=len(HOSTILE)
         )
     return names, reverse("job", args=(job.pk,))
 

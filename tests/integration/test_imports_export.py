@@ -11,12 +11,12 @@ from django.db import connections
 from django_scopes import scope
 from tests.import_runs import ALL, EXPORT, account, no_scope, run
 
-from heliograph.jobs.models import Job, State
-from heliograph.jobs.registry import Kinds
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.registry import JobKinds
 from heliograph.jobs.runner import Runner
 from heliograph.recording.contents import read_state
 from heliograph.registrations.imports import job as import_job
-from heliograph.registrations.imports.preparation import Said, Wishes, draft, parameters, start
+from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.store.models import Change, Event, Registration
@@ -226,15 +226,15 @@ def test_P9_record_without_sending_is_quiet(account):
 @pytest.mark.parametrize("chunk", [1, 7, 9])
 def test_I3_a_run_that_breaks_between_chunks_goes_on_where_it_was(account, chunk):
     """A runner that loses its job in the middle of a chunk, again and again: nothing is lost and nothing doubled."""
-    found = draft(EXPORT, account, Said())
+    found = draft(EXPORT, account, FileSettings())
     job = start(account, parameters(found, Wishes(choice=ALL)), by="test")
-    kinds = Kinds([import_job.kind()])
+    kinds = JobKinds([import_job.kind()])
     seen = 0
 
     def stop_often(row):
         nonlocal seen
         seen += 1
-        if seen % chunk == 0 and row.state == State.RUNNING:
+        if seen % chunk == 0 and row.state == JobState.RUNNING:
             raise KeyboardInterrupt
 
     for _ in range(100):
@@ -244,7 +244,7 @@ def test_I3_a_run_that_breaks_between_chunks_goes_on_where_it_was(account, chunk
             Job.objects.filter(pk=job.pk).update(owner="")
             continue
         break
-    assert ended.state == State.DONE
+    assert ended.state == JobState.DONE
     assert ended.counts == {"rows": 5000, "done": 5000, "created": GOOD, "refused": REFUSED}
     assert {int(row["refused_line"]) for _, row in rows_of(Path(ended.result["report"]))} == set(bad_lines())
     with scope(account=account):

@@ -13,7 +13,7 @@ from tests.exports import STYLES, Export
 from tests.import_runs import account, no_scope, run
 
 from heliograph.recording.contents import read_state
-from heliograph.registrations.imports.missing_setup import Choice
+from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.registrations.imports.preparation import Wishes
 from heliograph.store.config_cache import PROCESS, Committed
 from heliograph.store.database import of_django
@@ -61,7 +61,7 @@ def no_memory() -> None:
 
 
 def check(account: int, made: Export) -> None:
-    ended = run(account, made.path, Wishes(choice=Choice(everything=True)))
+    ended = run(account, made.path, Wishes(choice=SetupChoice(everything=True)))
     told = refused(Path(ended.result["report"]))
     wrongly = {line: row for line, row in told.items() if line not in made.bad}
     assert not wrongly, (len(wrongly), list(wrongly.items())[:3], [x for x in ended.result["lacks"] if x["doubt"]])

@@ -9,9 +9,9 @@ from tests.processes import Starter, free_port
 from tests.waiting import until
 
 from heliograph.jobs import control
-from heliograph.jobs.models import State
+from heliograph.jobs.models import JobState
 from heliograph.registrations import bulk_change
-from heliograph.registrations.list import Wanted
+from heliograph.registrations.list import RegistrationFilter
 from heliograph.setup import mark_test_job
 
 
@@ -23,11 +23,11 @@ def test_P9_serve_marks_registrations_and_sets_statuses(heliograph: Starter, dat
         live = mark_test_job.start(site.pk, event, site.acme.event_status("Live"), by=BY)
         with site.store.transaction():
             now = site.store.now()
-        wanted = Wanted(event=event).as_json()
+        wanted = RegistrationFilter(event=event).as_json()
         parameters = {"status": "Attended", "picked": [], "wanted": wanted, "asked": now, "total": 3, "by": BY}
         attended = control.create(bulk_change.KIND, site.pk, parameters, by=BY)
         process = heliograph("serve", HELIOGRAPH_BIND=f"127.0.0.1:{free_port()}", HELIOGRAPH_OPERATIONS_BIND=f"127.0.0.1:{free_port()}")
-        until(lambda: all(control.find(job.pk).state == State.DONE for job in (live, attended)), 45)
+        until(lambda: all(control.find(job.pk).state == JobState.DONE for job in (live, attended)), 45)
         assert process.terminate() == 0
         made = registration_state(site, "G-2", "GALA-26")
         assert made.is_test

@@ -13,8 +13,8 @@ from tests.waiting import until
 
 from heliograph.accounts.models import Account
 from heliograph.jobs import control, runner
-from heliograph.jobs.models import Job, State
-from heliograph.jobs.registry import JobError, Kind, Kinds, Step, UnknownKind
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.registry import ChunkResult, JobError, JobKind, JobKinds, UnknownKind
 from heliograph.jobs.runner import Runner, Taken
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,7 +49,7 @@ class Counting:
         db.run("UPDATE accounts_account SET name = name || :mark WHERE id = :id", {"mark": f" {chunk}", "id": self.job.account_id})
         self.trouble(chunk)
         self.at = chunk
-        return Step(
+        return ChunkResult(
             {"at": chunk}, done=chunk * 500, total=CHUNKS * 500, counts={"rows": chunk * 500}, phase="counting", finished=chunk == CHUNKS
         )
 
@@ -58,7 +58,7 @@ class Counting:
 
 
 def counting(trouble=None, **more):
-    return Kinds([Kind("count", lambda job: Counting(job, trouble), **more)])
+    return JobKinds([JobKind("count", lambda job: Counting(job, trouble), **more)])
 
 
 def marks(account):
@@ -73,19 +73,19 @@ def test_a_job_runs_to_its_end_and_says_how_far_it_is(account):
     job = control.create("count", account.pk, {}, by="user:1")
     seen = []
     ended = Runner(counting()).run_one(job.pk, watch=lambda row: seen.append((row.done, row.total, row.state)))
-    assert ended.state == State.DONE
+    assert ended.state == JobState.DONE
     assert ended.counts == {"rows": 3000}
     assert ended.finished is not None
     assert ended.owner == ""
-    assert seen == [(n * 500, 3000, State.DONE if n == CHUNKS else State.RUNNING) for n in range(1, CHUNKS + 1)]
+    assert seen == [(n * 500, 3000, JobState.DONE if n == CHUNKS else JobState.RUNNING) for n in range(1, CHUNKS + 1)]
     assert marks(account) == EVERY
 
 
 def test_time_left_follows_from_the_rate():
-    job = Job(state=State.RUNNING, done=1000, total=3000, rate=100.0)
+    job = Job(state=JobState.RUNNING, done=1000, total=3000, rate=100.0)
     assert job.time_left == timedelta(seconds=20)
-    assert Job(state=State.RUNNING, done=1000, total=None, rate=100.0).time_left is None
-    assert Job(state=State.PAUSED, done=1000, total=3000, rate=100.0).time_left is None
+    assert Job(state=JobState.RUNNING, done=1000, total=None, rate=100.0).time_left is None
+    assert Job(state=JobState.PAUSED, done=1000, total=3000, rate=100.0).time_left is None
 
 
 def test_a_chunk_and_its_cursor_are_one_transaction(account):
@@ -98,11 +98,11 @@ def test_a_chunk_and_its_cursor_are_one_transaction(account):
 
     job = control.create("count", account.pk, {}, by="cli")
     ended = Runner(counting(trouble)).run_one(job.pk)
-    assert (ended.state, ended.error, ended.cursor) == (State.FAILED, "The file is gone.", {"at": 2})
+    assert (ended.state, ended.error, ended.cursor) == (JobState.FAILED, "The file is gone.", {"at": 2})
     assert marks(account) == ["1", "2"]
     broken.clear()
     control.resume(job.pk)
-    assert Runner(counting(trouble)).run_one(job.pk).state == State.DONE
+    assert Runner(counting(trouble)).run_one(job.pk).state == JobState.DONE
     assert marks(account) == EVERY
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_error_of_ours_is_not_shown_to_people(account):
 
     job = control.create("count", account.pk, {}, by="cli")
     ended = Runner(counting(trouble)).run_one(job.pk)
-    assert ended.state == State.FAILED
+    assert ended.state == JobState.FAILED
     assert "secret" not in ended.error
     assert "internal error" in ended.error
 
@@ -126,7 +126,7 @@ def test_a_refusing_database_is_asked_again(account, monkeypatch):
             raise left.pop()
 
     job = control.create("count", account.pk, {}, by="cli")
-    assert Runner(counting(trouble)).run_one(job.pk).state == State.DONE
+    assert Runner(counting(trouble)).run_one(job.pk).state == JobState.DONE
     assert marks(account) == EVERY
 
 
@@ -139,9 +139,9 @@ def test_O7_a_database_that_keeps_refusing_leaves_the_job_waiting(account, monke
 
     job = control.create("count", account.pk, {}, by="cli")
     ended = Runner(counting(trouble)).run_one(job.pk)
-    assert (ended.state, ended.owner) == (State.QUEUED, "")
+    assert (ended.state, ended.owner) == (JobState.QUEUED, "")
     assert "disk is full" in ended.error
-    assert Runner(counting()).run_one(job.pk).state == State.DONE
+    assert Runner(counting()).run_one(job.pk).state == JobState.DONE
     assert marks(account) == EVERY
 
 
@@ -149,13 +149,13 @@ def test_pause_ends_after_the_chunk_in_hand_and_resume_goes_on(account):
     job = control.create("count", account.pk, {}, by="cli")
     ended = Runner(counting()).run_one(job.pk, watch=lambda row: row.done == 1000 and control.pause(row.pk))
     # the pause came between chunks: the third one still saves, and sees it
-    assert ended.state == State.PAUSED
+    assert ended.state == JobState.PAUSED
     assert ended.owner == ""
     assert marks(account) == ["1", "2", "3"]
     with pytest.raises(control.NotPossible, match="paused"):
         Runner(counting()).run_one(job.pk)
     control.resume(job.pk)
-    assert Runner(counting()).run_one(job.pk).state == State.DONE
+    assert Runner(counting()).run_one(job.pk).state == JobState.DONE
     assert marks(account) == EVERY
 
 
@@ -167,14 +167,14 @@ def test_paused_and_resumed_within_one_chunk_simply_goes_on(account):
             control.pause(row.pk)
             control.resume(row.pk)
 
-    assert Runner(counting()).run_one(job.pk, watch=there_and_back).state == State.DONE
+    assert Runner(counting()).run_one(job.pk, watch=there_and_back).state == JobState.DONE
     assert marks(account) == EVERY
 
 
 def test_cancel_keeps_what_is_done(account):
     job = control.create("count", account.pk, {}, by="cli")
     ended = Runner(counting()).run_one(job.pk, watch=lambda row: row.done == 1000 and control.cancel(row.pk))
-    assert ended.state == State.CANCELLED
+    assert ended.state == JobState.CANCELLED
     assert ended.finished is not None
     assert marks(account) == ["1", "2", "3"]
     with pytest.raises(control.NotPossible):
@@ -183,7 +183,7 @@ def test_cancel_keeps_what_is_done(account):
 
 def test_cancelling_a_job_that_nobody_runs_ends_it_at_once(account):
     job = control.create("count", account.pk, {}, by="cli")
-    assert control.cancel(job.pk).state == State.CANCELLED
+    assert control.cancel(job.pk).state == JobState.CANCELLED
     assert Job.objects.get(pk=job.pk).finished is not None
 
 
@@ -191,7 +191,7 @@ def test_stop_pauses_a_command_s_job(account):
     job = control.create("count", account.pk, {}, by="cli")
     stop = threading.Event()
     ended = Runner(counting()).run_one(job.pk, stop=stop, watch=lambda row: row.done == 1000 and stop.set())
-    assert (ended.state, ended.cursor) == (State.PAUSED, {"at": 2})
+    assert (ended.state, ended.cursor) == (JobState.PAUSED, {"at": 2})
 
 
 def test_only_one_runner_has_a_job(account):
@@ -203,7 +203,7 @@ def test_only_one_runner_has_a_job(account):
 def test_the_job_of_a_dead_runner_is_taken_over(account):
     job = control.create("count", account.pk, {}, by="cli", owner="dead")
     Job.objects.filter(pk=job.pk).update(heartbeat=control.now() - control.LEASE * 2, cursor={"at": 2}, done=1000)
-    assert Runner(counting()).run_one(job.pk).state == State.DONE
+    assert Runner(counting()).run_one(job.pk).state == JobState.DONE
     assert marks(account) == EVERY[2:]
 
 
@@ -238,11 +238,11 @@ def test_run_forever_takes_waiting_and_orphaned_jobs_and_passes_over_those_of_ot
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        until(lambda: Job.objects.filter(pk__in=(waiting.pk, orphan.pk), state=State.DONE).count() == 2)
+        until(lambda: Job.objects.filter(pk__in=(waiting.pk, orphan.pk), state=JobState.DONE).count() == 2)
     finally:
         stop.set()
         thread.join()
-    assert set(Job.objects.filter(pk__in=(elsewhere.pk, unknown.pk)).values_list("state", flat=True)) == {State.QUEUED}
+    assert set(Job.objects.filter(pk__in=(elsewhere.pk, unknown.pk)).values_list("state", flat=True)) == {JobState.QUEUED}
 
 
 def test_a_stopping_service_leaves_its_job_waiting_for_the_next(account):
@@ -255,7 +255,7 @@ def test_a_stopping_service_leaves_its_job_waiting_for_the_next(account):
 
     Runner(counting(trouble)).run_forever(stop)
     row = Job.objects.get(pk=job.pk)
-    assert (row.state, row.owner, row.cursor) == (State.QUEUED, "", {"at": 2})
+    assert (row.state, row.owner, row.cursor) == (JobState.QUEUED, "", {"at": 2})
 
 
 def test_jobs_of_another_account_do_not_exist(account):
@@ -269,7 +269,7 @@ def test_jobs_of_another_account_do_not_exist(account):
 def test_an_unknown_kind_says_so(account):
     job = control.create("newer", account.pk, {}, by="cli")
     ended = Runner(counting()).run_one(job.pk)
-    assert ended.state == State.FAILED
+    assert ended.state == JobState.FAILED
     assert "newer release" in ended.error
     with pytest.raises(UnknownKind):
         counting()["newer"]

@@ -15,6 +15,7 @@ from tests.receiver import Answer, Receiver
 from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.connections import page_sender
 from heliograph.connections.services import oauth as services
 from heliograph.connections.services.access import Asker
 from heliograph.domain.connection.connection import Secret

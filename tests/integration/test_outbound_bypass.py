@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.address_check import check_url
-from heliograph.outbound.exchange import Failure, Response, Result, Route
+from heliograph.outbound.exchange import Failure, Response, Route, SendResult
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Resolution, ResolvedAddresses, Resolver, look_up
 from heliograph.outbound.route_cache import RouteCache
@@ -44,8 +44,8 @@ def senders() -> Iterator[list[Sender]]:
         sender.stop(0)
 
 
-def send(sender: Sender, url: str, route: Route, method: str = "POST") -> Result:
-    results: queue.Queue[Result] = queue.Queue()
+def send(sender: Sender, url: str, route: Route, method: str = "POST") -> SendResult:
+    results: queue.Queue[SendResult] = queue.Queue()
     sender.start(Request(method, url, (), b"{}" if method == "POST" else None), route, results.put)
     return results.get(timeout=PATIENCE)
 

@@ -20,7 +20,7 @@ from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound import proxy as outbound_proxy
 from heliograph.outbound.address_check import check_url
-from heliograph.outbound.exchange import Failure, Response, Result, Route
+from heliograph.outbound.exchange import Failure, Response, Route, SendResult
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.proxy import ProxyError
 from heliograph.outbound.resolver import Resolver
@@ -59,7 +59,7 @@ def proxy(target: Receiver) -> Iterator[Proxy]:
         yield started
 
 
-type Send = Callable[..., Result]
+type Send = Callable[..., SendResult]
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def sending(authority: Authority) -> Iterator[Callable[..., Send]]:
         made.append(sender)
         route = Route(1, 1, total_timeout=5.0)
 
-        def send(url: str, route: Route = route) -> Result:
-            results: queue.Queue[Result] = queue.Queue()
+        def send(url: str, route: Route = route) -> SendResult:
+            results: queue.Queue[SendResult] = queue.Queue()
             headers = (("Authorization", "Bearer of-the-target"), ("Content-Type", "application/json"))
             sender.start(Request("POST", url, headers, b"{}"), route, results.put)
             return results.get(timeout=PATIENCE)

@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE, until
 
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.outbound.exchange import CutOff, Failure, Response, Result, Route
+from heliograph.outbound.exchange import CutOff, Failure, Response, Route, SendResult
 from heliograph.outbound.guard import Policy
 from heliograph.outbound.resolver import Resolver, look_up
 from heliograph.outbound.sender import Sender, SenderStopped
@@ -38,7 +38,7 @@ class Driver:
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
-        self.results: queue.Queue[Result] = queue.Queue()
+        self.results: queue.Queue[SendResult] = queue.Queue()
 
     def start(self, request: Request, route: Route) -> None:
         self.sender.start(request, route, self.results.put)
@@ -51,7 +51,7 @@ class Driver:
         body: bytes | None = b"{}",
         headers: tuple[tuple[str, str], ...] = JSON,
         route: Route | None = None,
-    ) -> Result:
+    ) -> SendResult:
         self.start(Request(method, url, headers, body), route or Route(1, 1, LOCAL))
         return self.results.get(timeout=PATIENCE)
 
@@ -83,12 +83,12 @@ def driver(make_driver: MakeDriver) -> Driver:
     return make_driver()
 
 
-def answered(result: Result) -> Response:
+def answered(result: SendResult) -> Response:
     assert isinstance(result, Response), result
     return result
 
 
-def failed(result: Result) -> Failure:
+def failed(result: SendResult) -> Failure:
     assert isinstance(result, Failure), result
     return result
 
@@ -523,7 +523,7 @@ def test_O7_an_error_in_done_ends_the_sender_and_is_told() -> None:
     crashes: queue.Queue[BaseException] = queue.Queue()
     sender = Sender(on_crash=crashes.put)
 
-    def broken(_: Result) -> None:
+    def broken(_: SendResult) -> None:
         raise RuntimeError("broken")
 
     sender.start(Request("POST", "ftp://x/", (), b""), Route(1, 1, LOCAL), broken)

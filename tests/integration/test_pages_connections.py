@@ -30,7 +30,7 @@ from heliograph.domain.connection.connection import Secret
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.delivery.outcomes import Delivered
 from heliograph.flows.models import Flow
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.mappings.models import Mapping
 from heliograph.store import connection_tests
 from heliograph.store.secrets import load_secrets
@@ -465,7 +465,7 @@ def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Rec
     assert "Sending what was held" in text_of(going.content)
     assert "Being released, 120 a minute" in text_of(going.content)
     with scope(account=story.account):
-        assert Job.objects.get(kind="release").state == State.QUEUED
+        assert Job.objects.get(kind="release").state == JobState.QUEUED
     ada.post(address(crm, "release"), {"do": "hold"})
     assert "Release at this rate" in text_of(ada.get(address(crm, "release")).content)
     ada.post(address(crm, "release"), {"do": "once"})

@@ -17,7 +17,7 @@ from heliograph.accounts.models import Role
 from heliograph.domain.setup.configuration import EventState
 from heliograph.domain.setup.tags import StandardProperty, TagKind
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.setup import mark_test_job
 from heliograph.setup.models import AttendeeType, Question, RegistrationProperty, Session
 from heliograph.setup.services.events import save_event
@@ -186,7 +186,7 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
         assert "0 of 3" in marking_page
         assert "It cannot be changed until the marking is done" in marking_page
         (job,) = site.run_jobs()
-        assert (job.state, job.counts) == (State.DONE, {"marked": 3})
+        assert (job.state, job.counts) == (JobState.DONE, {"marked": 3})
         assert client.get(url, headers=part)["HX-Refresh"] == "true"
         config = Committed(site.store).event(event)
         assert site.acme.config().event_statuses[config.state.status].name == "Live"
@@ -213,7 +213,7 @@ def test_P9_who_comes_while_it_is_marked_is_marked_too(database: DatabaseFacts) 
         site.record("G-1", event="GALA-26", properties={"Test": False})
         assert list(run.read().codes) == ["G-0", "G-1"]
         (done,) = site.run_jobs()
-        assert done.state == State.DONE
+        assert done.state == JobState.DONE
         assert all(registration_state(site, code, "GALA-26").is_test for code in ("G-0", "G-1"))
 
 
@@ -223,11 +223,11 @@ def test_P9_a_job_that_failed_can_be_tried_again(database: DatabaseFacts, client
         site.record("G-0", event="GALA-26", properties={"Test": False})
         job = mark_test_job.start(site.pk, event, site.acme.event_status("Live"), by=BY)
         with inside(site.acme):
-            Job.objects.filter(pk=job.pk).update(state=State.FAILED, error="The disk was full.")
+            Job.objects.filter(pk=job.pk).update(state=JobState.FAILED, error="The disk was full.")
         site.signs_in(client, Role.PLANNER)
         assert "The disk was full." in shown(client, "/events/GALA-26/details/")
         client.post("/events/GALA-26/leave-testing/", {"again": "1"})
-        assert control.find(job.pk).state == State.QUEUED
+        assert control.find(job.pk).state == JobState.QUEUED
         site.run_jobs()
         assert registration_state(site, "G-0", "GALA-26").properties == (StandardProperty.TEST.value,)
 

@@ -16,7 +16,7 @@ from tests.page_text import text_of
 from tests.planning import EVENT, Planned, count_changes, planned, registration_state
 
 from heliograph.accounts.models import Role
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports import uploads
 from heliograph.setup.models import CustomField
 from heliograph.store.config_cache import Committed
@@ -46,7 +46,7 @@ def to_dry_run(site: Planned, client: Client, id: str, **changed: str) -> str:
     answer = client.post(url, form)
     assert answer.status_code == 302, text_of(answer.content)
     (job,) = site.run_jobs()
-    assert job.state == State.DONE, job.error
+    assert job.state == JobState.DONE, job.error
     page = client.get(f"/import/{id}/dry-run/")
     assert page.status_code == 200
     return page.content.decode()
@@ -100,7 +100,7 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         assert begun["Location"].startswith("/jobs/")
         assert "Importing" in text_of(client.get(begun["Location"]).content)
         (job,) = site.run_jobs()
-        assert (job.state, job.counts["refused"]) == (State.DONE, 4)
+        assert (job.state, job.counts["refused"]) == (JobState.DONE, 4)
         made = next(s for s in site.acme.event_config().statuses.values() if s.name == "Visa pending")
         assert (str(made.cls), set(made.tags)) == ("Denied", {site.acme.tags["Registered"].pk})
         assert "Volunteer" not in {t.name for t in site.acme.event_config().types.values()}
@@ -278,7 +278,7 @@ def test_A7_an_account_has_one_dry_run_at_a_time_and_the_next_is_told_which(data
         # The same file again, with other columns: the first one gives way.
         assert client.post(f"/import/{first}/columns/", form).status_code == 302
         with inside(site.acme):
-            assert [each.state for each in Job.objects.order_by("pk")] == [State.CANCELLED, State.QUEUED]
+            assert [each.state for each in Job.objects.order_by("pk")] == [JobState.CANCELLED, JobState.QUEUED]
         other = planning.made(site.store)
         other.signs_in(client)
         theirs = upload(client, "code\nF-3\n", "3.csv")

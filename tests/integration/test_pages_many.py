@@ -17,9 +17,9 @@ from tests.page_text import text_of
 from tests.planning import EVENT, count_changes, event_in_testing, planned, registration_state
 
 from heliograph.accounts.models import Role
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.registrations import bulk_change
-from heliograph.registrations.list import Wanted
+from heliograph.registrations.list import RegistrationFilter
 
 NAMES = {
     "R-1": ("Zoë", "Marin"),
@@ -187,7 +187,7 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
         with inside(site.acme):
             (job,) = Job.objects.all()
         (done,) = site.run_jobs()
-        assert (done.pk, done.state) == (job.pk, State.DONE)
+        assert (done.pk, done.state) == (job.pk, JobState.DONE)
         assert done.counts == {"changed": 5, "already": 1, "refused": 1}
         assert client.get(place, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
         page = text_of(client.get(place).content)
@@ -230,7 +230,7 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
     with planned(database) as site:
         for n in range(5):
             site.record(f"R-{n}")
-        wish = bulk_change.Wish("Paid", wanted=Wanted(event=site.acme.event))
+        wish = bulk_change.Wish("Paid", wanted=RegistrationFilter(event=site.acme.event))
         with site.store.transaction():
             now = site.store.now()
         parameters = {"status": "Paid", "picked": [], "wanted": wish.wanted.as_json(), "asked": now, "total": 5, "by": "user:1"}
@@ -247,7 +247,7 @@ def test_a_job_goes_on_where_it_stood_and_can_be_stopped(database: DatabaseFacts
         assert client.post(f"/jobs/{waiting.pk}/", {"do": "stop"}).status_code == 403
         site.signs_in(client, Role.PLANNER)
         assert client.post(f"/jobs/{waiting.pk}/", {"do": "stop"}).status_code == 302
-        assert control.find(waiting.pk).state == State.CANCELLED
+        assert control.find(waiting.pk).state == JobState.CANCELLED
         assert "Stopped before its end." in text_of(client.get(f"/jobs/{waiting.pk}/").content)
 
 

@@ -19,7 +19,7 @@ from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
-from heliograph.insights.feed import PARTS, Feed, Result, Wanted
+from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult
 from heliograph.web.cursor import Cursor
 
 
@@ -30,7 +30,7 @@ def queries(*aliases: str) -> list[CaptureQueriesContext]:
 # --- the feed
 
 
-def lines_of(site: Site, wanted: Wanted, size: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+def lines_of(site: Site, wanted: FeedFilter, size: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Keys of all lines, page by page: there, and back again."""
     with reading(site.account.pk) as of:
         feed = Feed(of, wanted)
@@ -47,16 +47,16 @@ def lines_of(site: Site, wanted: Wanted, size: int) -> tuple[list[tuple[object, 
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
-@pytest.mark.parametrize("result", list(Result))
-def test_X4_the_feed_is_walked_without_a_gap_there_and_back(database: DatabaseFacts, size: int, result: Result) -> None:
+@pytest.mark.parametrize("result", list(FeedResult))
+def test_X4_the_feed_is_walked_without_a_gap_there_and_back(database: DatabaseFacts, size: int, result: FeedResult) -> None:
     with pages.site(database) as site:
         pages.fill(site)
-        there, again = lines_of(site, Wanted(result=result), size)
+        there, again = lines_of(site, FeedFilter(result=result), size)
         assert there == sorted(set(there), reverse=True)
         assert again == list(reversed(there))
-        whole, _ = lines_of(site, Wanted(), 1000)
+        whole, _ = lines_of(site, FeedFilter(), 1000)
         assert set(there) <= set(whole)
-        if result is Result.ALL:
+        if result is FeedResult.ALL:
             actions, runs = site.store.all(
                 "SELECT (SELECT count(*) FROM action WHERE mode = 1), (SELECT count(*) FROM run WHERE mode = 1 AND decision = 1)"
             )[0]
@@ -391,4 +391,4 @@ def test_a_page_reads_the_same_however_much_there_is(database: DatabaseFacts, cl
 def test_both_modes_are_kept_apart(database: DatabaseFacts) -> None:
     with pages.site(database) as site:
         pages.fill(site)
-        assert lines_of(site, Wanted(mode=Mode.TEST), 10)[0] == []
+        assert lines_of(site, FeedFilter(mode=Mode.TEST), 10)[0] == []

@@ -27,6 +27,7 @@ from tests.rows import everything
 from tests.story import Story
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.connections import page_sender
 from heliograph.connections.services.connections import ConnectionFacts, connection_row, save_connection
 from heliograph.domain.connection.connection import Secret, signing_secret
 from heliograph.domain.mapping.mapping import MappingKind

@@ -49,7 +49,7 @@ def answers_at(port: int) -> bool:
         return False
 
 
-def flow_of(story: Story, made: services.Made) -> int:
+def flow_of(story: Story, made: services.MadeFromPreset) -> int:
     story.flow(made.preset.name, [story.to(made.connection.pk, mapping=made.mappings[0].pk, does=made.preset.does)])
     return int(made.connection.pk)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
-from heliograph.domain.mapping.mapping import DateFormat, Escape, FixedText, Otherwise, Part, SourceValue, ValueMap
+from heliograph.domain.mapping.mapping import DateFormat, Escape, FixedText, Otherwise, RowPart, SourceValue, ValueMap
 from heliograph.setup.source_fields import any_key
 
 keys = st.sampled_from(
@@ -28,7 +28,7 @@ lines = st.lists(st.one_of(sources, st.builds(FixedText, texts)), max_size=12).m
 
 
 @given(lines)
-def test_M1_chips_survive_being_text(parts: tuple[Part, ...]) -> None:
+def test_M1_chips_survive_being_text(parts: tuple[RowPart, ...]) -> None:
     text = write_line(parts)
     assert read_line(text, key_of=any_key, kept=parts) == parts
     assert write_line(read_line(text, key_of=any_key)) == text

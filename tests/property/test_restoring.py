@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, Part, SourceValue
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow, RowPart, SourceValue
 from heliograph.domain.mapping.restorable import is_there, restorable
 from heliograph.domain.setup.configuration import Field
 from heliograph.domain.setup.fields import parse_source
@@ -28,7 +28,9 @@ CONFIG = AccountConfig(
 THERE = ("profile.email", "answer.1", "question.1", "previous.answer.1", "property.2", "property.-1", "profile.custom.3", "event.custom.4")
 GONE = ("answer.2", "question.9", "previous.answer.9", "property.1", "profile.custom.4", "previous.profile.custom.9", "event.custom.3")
 
-chips: st.SearchStrategy[Part] = st.one_of(st.sampled_from(THERE + GONE).map(SourceValue), st.sampled_from(["Hello ", "x"]).map(FixedText))
+chips: st.SearchStrategy[RowPart] = st.one_of(
+    st.sampled_from(THERE + GONE).map(SourceValue), st.sampled_from(["Hello ", "x"]).map(FixedText)
+)
 versions = st.lists(st.tuples(st.lists(chips, max_size=4).map(tuple), st.booleans()), max_size=5).map(
     lambda rows: Mapping("Lead", rows=tuple(MappingRow(f"t{n}", parts, required=required) for n, (parts, required) in enumerate(rows)))
 )

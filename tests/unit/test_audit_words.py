@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from heliograph.accounts.audit import MASK
-from heliograph.administration.views.audit_words import Reading
+from heliograph.administration.views.audit_words import AuditNames
 from heliograph.domain.flow.sentence import SentenceNames
 
-READING = Reading(
+READING = AuditNames(
     tags={3: "Registered", 4: "Attended"},
     names=SentenceNames(fields={"event.code": "Event Code"}, connections={7: "Sales CRM"}, mappings={9: "Lead mapping"}),
     events={2: "Live"},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from heliograph.domain.mapping.chips import LineError, read_line, write_line
-from heliograph.domain.mapping.mapping import DateFormat, FixedText, Part, SourceValue, ValueMap
+from heliograph.domain.mapping.mapping import DateFormat, FixedText, RowPart, SourceValue, ValueMap
 from heliograph.setup.source_fields import any_key
 
 
-def read(text: str, *kept: Part) -> tuple[Part, ...]:
+def read(text: str, *kept: RowPart) -> tuple[RowPart, ...]:
     return read_line(text, key_of=any_key, kept=kept)
 
 
@@ -30,7 +30,7 @@ def read(text: str, *kept: Part) -> tuple[Part, ...]:
         (" ", (FixedText(" "),)),
     ],
 )
-def test_M1_a_line_is_fields_in_braces_and_typed_text(text: str, parts: tuple[Part, ...]) -> None:
+def test_M1_a_line_is_fields_in_braces_and_typed_text(text: str, parts: tuple[RowPart, ...]) -> None:
     assert read(text) == parts
     assert read(write_line(parts)) == parts
 

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 
 from heliograph.setup.errors import Invalid
 from heliograph.web.fields import Choice, Pair
-from heliograph.web.forms import Choices, Form, Hidden, Line, RowForm, Select, posted, pressed, rows_of
+from heliograph.web.forms import Choices, Form, Hidden, RowForm, Select, TextLine, posted, pressed, rows_of
 
 COLOURS = [Choice("red", "Red"), Choice("blue", "Blue")]
 
@@ -17,8 +17,8 @@ COLOURS = [Choice("red", "Red"), Choice("blue", "Blue")]
 class Coloured(Form):
     pairs = (("name", "code"),)
 
-    name = Line("Name", required=True)
-    code = Line("Code")
+    name = TextLine("Name", required=True)
+    code = TextLine("Code")
     colour = Select("Colour", options=COLOURS)
     kept = Select("Kept", options=COLOURS, any_value=True)
     many = Choices("Many", options=COLOURS)
@@ -26,7 +26,7 @@ class Coloured(Form):
 
 
 class Row(RowForm):
-    tags = Line()
+    tags = TextLine()
     was = Hidden()
 
 

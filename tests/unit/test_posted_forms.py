@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, Line, Ticks
+from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine, Ticks
 from heliograph.web.texts import LONGEST_OPENED, flaws
 
 
 class Pressed(Form):
     """Of a page with a text, a list and a button."""
 
-    name = Line("Name", longest=5)
+    name = TextLine("Name", longest=5)
     row = Ticks()
     do = Hidden()
 

@@ -17,7 +17,7 @@ from heliograph.domain.mapping.mapping import (
     MappingKind,
     MappingRow,
     Otherwise,
-    Part,
+    RowPart,
     SourceValue,
     ValueMap,
     ValueType,
@@ -116,7 +116,7 @@ def test_M4_proper_case(before: str, after: str) -> None:
 
 def test_M4_one_case_applies_to_the_whole_result() -> None:
     facts: dict[str, Value] = {"first_name": "Zoë", "last_name": "NEILL"}
-    parts: tuple[Part, ...] = (field("first_name"), FixedText(" O'"), field("last_name"))
+    parts: tuple[RowPart, ...] = (field("first_name"), FixedText(" O'"), field("last_name"))
     assert tree(MappingRow("a", parts, case=Case.UPPER), facts=facts) == {"a": "ZOË O'NEILL"}
     assert tree(MappingRow("a", parts, case=Case.LOWER), facts=facts) == {"a": "zoë o'neill"}
     assert tree(MappingRow("a", parts, case=Case.PROPER), facts=facts) == {"a": "Zoë O'Neill"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.verify.ledger import Arrival, Counts, Ledger, Version
+from heliograph.verify.ledger import Arrival, Ledger, LedgerCounts, LedgerVersion
 
 RECORD, MESSAGE = "record", "message"
-V1, V2, V3 = (Version("R1", n) for n in (1, 2, 3))
+V1, V2, V3 = (LedgerVersion("R1", n) for n in (1, 2, 3))
 
 
 class Story:
@@ -23,13 +23,13 @@ class Story:
         self._now += 1.0
         return self._now
 
-    def accepted(self, *versions: Version) -> Story:
+    def accepted(self, *versions: LedgerVersion) -> Story:
         for version in versions:
             self.ledger.ask(version, self.now)
             self.ledger.accept(version, self.now)
         return self
 
-    def came(self, version: Version, *, took: bool = True, answered: bool = True, id: str = "") -> Story:
+    def came(self, version: LedgerVersion, *, took: bool = True, answered: bool = True, id: str = "") -> Story:
         arrival = self.ledger.arrive(Arrival(self.target, version, id or f"{self.target}-{version.number}", self.now))
         if took:
             self.ledger.took(arrival, answered=answered)
@@ -39,7 +39,7 @@ class Story:
         self.ledger.strike(self.now)
         return self
 
-    def counts(self) -> Counts:
+    def counts(self) -> LedgerCounts:
         return self.ledger.count()
 
 

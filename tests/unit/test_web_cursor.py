@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.web.cursor import Cursor, CursorError, Key, Rows, pages
+from heliograph.web.cursor import Cursor, CursorError, Key, ListPage, pages
 
 NUMBERS = (int, int)
 
@@ -59,7 +59,7 @@ def test_text_that_a_database_refuses_is_refused(text: str) -> None:
         Cursor.read(written([0, text, 1]), parts=(str, int))
 
 
-def walk(keys: list[Key], size: int) -> tuple[list[Rows[Key]], list[Rows[Key]]]:
+def walk(keys: list[Key], size: int) -> tuple[list[ListPage[Key]], list[ListPage[Key]]]:
     """All pages of a list, newest first: forward to its end, and back to its start."""
     ordered = sorted(keys, reverse=True)
 
@@ -70,7 +70,7 @@ def walk(keys: list[Key], size: int) -> tuple[list[Rows[Key]], list[Rows[Key]]]:
             return [key for key in reversed(ordered) if key > cursor.key][:limit]
         return [key for key in ordered if key < cursor.key][:limit]
 
-    def page(text: str) -> Rows[Key]:
+    def page(text: str) -> ListPage[Key]:
         return pages(fetch, lambda key: key, Cursor.read(text, parts=NUMBERS), size=size)
 
     there = [page("")]

@@ -27,9 +27,9 @@ def run(job: dict[str, Any]) -> None:
     tell(said="making a database")
     with ground("bench", job["database_url"], under=under, settings={"log_level": "error"}) as stands:
         from heliograph.bench.scenarios import Bench  # noqa: PLC0415 -- models, which need the ground's settings
-        from heliograph.bench.site import Receiver, Site, alone, running  # noqa: PLC0415
+        from heliograph.bench.site import BenchReceiver, Site, alone, running  # noqa: PLC0415
 
-        with Receiver() as receiver, running(Site(stands)) as site:
+        with BenchReceiver() as receiver, running(Site(stands)) as site:
             tell(said="asking the receiver what it takes alone")
             takes = alone(receiver)
             bench = Bench(stands, site, receiver, lambda said: tell(said=said), job["registrations"], job["pairs"], job["queued"])

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from heliograph.bench.beside import paused
-from heliograph.bench.fixture import Made
-from heliograph.bench.runs import Run
-from heliograph.bench.site import BenchError, Receiver, Site
+from heliograph.bench.fixture import Fixture
+from heliograph.bench.runs import LoadRun
+from heliograph.bench.site import BenchError, BenchReceiver, Site
 from heliograph.options import Options
 
 SEEN: Final = 0.5
@@ -25,8 +25,8 @@ class Queue:
     """Of one account, whose connection is paused but while a part is delivered. post: queues so many; how many were accepted."""
 
     site: Site
-    receiver: Receiver
-    made: Made
+    receiver: BenchReceiver
+    made: Fixture
     post: Callable[[int], int]
     _accepted: int = 0
     _delivered: set[int] = field(default_factory=set)
@@ -38,12 +38,12 @@ class Queue:
         self._accepted += self.post(count)
         return count
 
-    def drained(self, count: int) -> Run:
+    def drained(self, count: int) -> LoadRun:
         """Queues `count` and delivers them; what the delivering took."""
         self.fill(count)
         return self.part(count)
 
-    def part(self, count: int) -> Run:
+    def part(self, count: int) -> LoadRun:
         """Delivers `count` of what is queued, or a little more, then pauses again. Lost is what was accepted and is neither delivered nor queued any more."""
         before, began = self.site.cpu(), time.monotonic()
         self.receiver.ask("reset")
@@ -55,7 +55,7 @@ class Queue:
         cpu = {name: seconds - before.get(name, 0.0) for name, seconds in after.items()}
         cpu |= {"receiver": self.receiver.counts()["cpu"]}
         lost, duplicated = self._missing()
-        return Run(received, took, lost, duplicated, cpu)
+        return LoadRun(received, took, lost, duplicated, cpu)
 
     def _missing(self) -> tuple[int, int]:
         """What this part has lost and what it has delivered more than once, when what was on its way has ended."""
@@ -72,7 +72,7 @@ class Queue:
         return lost, duplicated
 
 
-def _queued(made: Made) -> int:
+def _queued(made: Fixture) -> int:
     """Actions of the account's connections that are still to be delivered."""
     from heliograph.wiring import open_database  # noqa: PLC0415 -- reads Django's settings
 
@@ -81,10 +81,10 @@ def _queued(made: Made) -> int:
         return int(count)
 
 
-def together(runs: Sequence[Run]) -> Run:
+def together(runs: Sequence[LoadRun]) -> LoadRun:
     """Several small runs as one."""
     cpu = {name: sum(run.cpu.get(name, 0.0) for run in runs) for name in runs[0].cpu}
-    return Run(
+    return LoadRun(
         sum(run.deliveries for run in runs),
         sum(run.seconds for run in runs),
         sum(run.lost for run in runs),

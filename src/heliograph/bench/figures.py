@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from heliograph.bench.runs import Run
+from heliograph.bench.runs import LoadRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ScenarioFigures:
     """One scenario. latency_ms: from accepted to delivered, by the share of the rate at which it was measured, in percent."""
 
     deliveries_per_s: float
@@ -46,13 +46,13 @@ class Figures:
 class Gathered:
     """Runs of a scenario, and of what it is compared with, as they come."""
 
-    ours: list[Run] = field(default_factory=list)
+    ours: list[LoadRun] = field(default_factory=list)
     floors: list[float] = field(default_factory=list)
-    others: list[Run] = field(default_factory=list)
-    paced: dict[str, list[Run]] = field(default_factory=dict)
-    others_paced: dict[str, list[Run]] = field(default_factory=dict)
+    others: list[LoadRun] = field(default_factory=list)
+    paced: dict[str, list[LoadRun]] = field(default_factory=dict)
+    others_paced: dict[str, list[LoadRun]] = field(default_factory=dict)
 
-    def figures(self, rss: Mapping[str, float], what: str = "") -> Figures:
+    def figures(self, rss: Mapping[str, float], what: str = "") -> ScenarioFigures:
         """The medians. what: names what the scenario is compared with."""
         beside = None
         if self.others:
@@ -60,7 +60,7 @@ class Gathered:
         everything = [*self.ours, *self.others, *(run for runs in (*self.paced.values(), *self.others_paced.values()) for run in runs)]
         floor = statistics.median(self.floors) if self.floors else 0.0
         ratios = [run.per_s / per_s for run, per_s in zip(self.ours, self.floors, strict=False) if per_s]
-        return Figures(
+        return ScenarioFigures(
             _rate(self.ours),
             round(floor, 1),
             round(statistics.median(ratios), 4) if ratios else 0.0,
@@ -73,18 +73,18 @@ class Gathered:
         )
 
 
-def _rate(runs: Sequence[Run]) -> float:
+def _rate(runs: Sequence[LoadRun]) -> float:
     return round(statistics.median(run.per_s for run in runs), 1) if runs else 0.0
 
 
-def _latencies(paced: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, float]]:
+def _latencies(paced: Mapping[str, Sequence[LoadRun]]) -> dict[str, dict[str, float]]:
     return {
         share: {f"p{p}": round(statistics.median(run.latency(p / 100) for run in runs), 2) for p in (50, 99)}
         for share, runs in paced.items()
     }
 
 
-def _cpu(runs: Iterable[Run]) -> dict[str, float]:
+def _cpu(runs: Iterable[LoadRun]) -> dict[str, float]:
     by_name: dict[str, list[float]] = {}
     for run in runs:
         for name, value in run.cpu_us.items():

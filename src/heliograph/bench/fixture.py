@@ -22,7 +22,7 @@ from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStat
 from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 BY: Final = "bench"
 SLOW: Final = "slow"
@@ -30,7 +30,7 @@ SLOW: Final = "slow"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FixtureSize:
     """An account to make. matching: flows that trigger on each change, each with a destination; flows: all of them; slow: URLs of
     further targets that hear of few registrations, or, where all_hear, of all of them."""
 
@@ -43,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Fixture:
     """An account that was made. connections: of the flows that trigger; slow: of the slow targets."""
 
     account: int
@@ -52,12 +52,12 @@ class Made:
     slow: tuple[int, ...] = ()
 
     @property
-    def silent(self) -> Made:
+    def silent(self) -> Fixture:
         """The same account where nobody waits for deliveries."""
-        return Made(self.account, self.token, ())
+        return Fixture(self.account, self.token, ())
 
 
-def make(wanted: Wanted) -> Made:
+def make(wanted: FixtureSize) -> Fixture:
     """Makes the account with all of it, through the services that the pages use."""
     account = create_account(AccountFacts(wanted.code, f"Bench {wanted.code}"), by=BY).pk
     with saving(account, by=BY, whole_account=True) as s:
@@ -86,7 +86,7 @@ def make(wanted: Wanted) -> Made:
             rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
             _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
     token = create_token(account, "bench", ["ingest"], by=BY).secret
-    return Made(account, token, tuple(connections), tuple(slow))
+    return Fixture(account, token, tuple(connections), tuple(slow))
 
 
 def _make_event(account: int, questions: list[int]) -> None:
@@ -129,7 +129,7 @@ def _mapping(custom: list[int], questions: list[int]) -> Mapping:
     )
 
 
-def _connect(s: Saving, name: str, url: str) -> int:
+def _connect(s: SetupTransaction, name: str, url: str) -> int:
     row = save_connection(
         s, ConnectionFacts({"name": name, "auth": "Open / No Auth", "content_type": "application/json"}, url=url), confirmed=True, http=True
     )
@@ -137,7 +137,7 @@ def _connect(s: Saving, name: str, url: str) -> int:
 
 
 def _flow(
-    s: Saving,
+    s: SetupTransaction,
     name: str,
     statuses: tuple[int, ...],
     connections: Sequence[int],
@@ -152,7 +152,7 @@ def _flow(
     save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
 
 
-def _passes_by(s: Saving, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
+def _passes_by(s: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
     """A flow that does not trigger, of the kinds that an account has: for another event, for people that there are none of, in Test, for
     sessions; and one in each hundred that wants another tag, so that each change is stored as not triggered for it."""
     chosen, other = known

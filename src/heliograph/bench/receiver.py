@@ -52,7 +52,7 @@ class Noted:
 noted = Noted()
 
 
-class Connection(asyncio.Protocol):
+class ReceiverConnection(asyncio.Protocol):
     """One sender's connection, kept alive."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
 async def serve() -> None:
     """Until the parent is gone."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(ReceiverConnection, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 -- what the parent waits for
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from heliograph.domain.errors import HeliographError
 
-type Report = Mapping[str, Any]
+type BenchReport = Mapping[str, Any]
 MACHINE = "machine"
 
 
@@ -20,7 +20,7 @@ class NotComparable(HeliographError):
     """This file is not a report of `heliograph bench --json`."""
 
 
-def read_report(file: Path) -> Report:
+def read_report(file: Path) -> BenchReport:
     """An earlier report. Raises NotComparable."""
     try:
         found = json.loads(file.read_text("utf-8"))
@@ -31,7 +31,7 @@ def read_report(file: Path) -> Report:
     return found
 
 
-def show(report: Report, earlier: Report | None, console: Console) -> None:
+def show(report: BenchReport, earlier: BenchReport | None, console: Console) -> None:
     """Prints the report; earlier: its figures stand beside the new ones."""
     machine = report[MACHINE]
     console.print(
@@ -45,7 +45,7 @@ def show(report: Report, earlier: Report | None, console: Console) -> None:
             console.print(_table(name, figures, (earlier or {}).get(name)))
 
 
-def _table(name: str, figures: Report, earlier: Report | None) -> Table:
+def _table(name: str, figures: BenchReport, earlier: BenchReport | None) -> Table:
     table = Table(title=name, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     table.add_column("")
     table.add_column("now", justify="right")
@@ -68,7 +68,7 @@ def _table(name: str, figures: Report, earlier: Report | None) -> Table:
     return table
 
 
-def _lines(figures: Report) -> Iterator[tuple[str, float]]:
+def _lines(figures: BenchReport) -> Iterator[tuple[str, float]]:
     """Every figure with its name."""
     for name, words in (("deliveries_per_s", "deliveries/s"), ("floor_per_s", "bare libcurl, requests/s"), ("ratio", "ratio")):
         if name in figures:

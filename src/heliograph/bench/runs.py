@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from heliograph.bench.fixture import Made
+from heliograph.bench.fixture import Fixture
 from heliograph.bench.receiver import PLACES
-from heliograph.bench.site import Helper, Receiver, Site, until_settled
+from heliograph.bench.site import BenchReceiver, Helper, Site, until_settled
 
 WARM_UP: Final = 2_000
 """Registrations of the run that is not counted: it compiles, connects and fills caches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class LoadRun:
     """What a run reached. accepted: registrations; cpu: seconds by process; latencies: milliseconds from accepted to delivered, sorted."""
 
     deliveries: int
@@ -47,8 +47,8 @@ class Run:
 
 def posted(
     site: Site,
-    receiver: Receiver,
-    made: Made,
+    receiver: BenchReceiver,
+    made: Fixture,
     *,
     tag: str,
     count: int,
@@ -56,7 +56,7 @@ def posted(
     rate: float = 0.0,
     small: bool = False,
     position: str = "",
-) -> Run:
+) -> LoadRun:
     """Posts `count` registrations and waits until everything that was accepted is delivered and settled.
 
     tag, small, position: as in Work. lines: registrations a request. rate: a second; 0 = as fast as they are accepted.
@@ -86,4 +86,4 @@ def posted(
     mine = {key: at for key, at in first.items() if key // PLACES in accepted}
     latencies = sorted(max(0, at - accepted[key // PLACES]) / 1e6 for key, at in mine.items())
     seconds = (max(times, default=said["began"]) - said["began"]) / 1e9
-    return Run(len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted))
+    return LoadRun(len(mine), seconds, wanted - len(mine), len(keys) - len(first), cpu, tuple(latencies), len(accepted))

@@ -11,11 +11,11 @@ from typing import Final
 
 from heliograph.bench.backlog import Queue, together
 from heliograph.bench.beside import Busy, paused
-from heliograph.bench.figures import Figures, Gathered
-from heliograph.bench.fixture import Made, Wanted, make
-from heliograph.bench.runs import WARM_UP, Run, posted
+from heliograph.bench.figures import Gathered, ScenarioFigures
+from heliograph.bench.fixture import Fixture, FixtureSize, make
+from heliograph.bench.runs import WARM_UP, LoadRun, posted
 from heliograph.bench.scenario import Scenario
-from heliograph.bench.site import Receiver, Site, floor
+from heliograph.bench.site import BenchReceiver, Site, floor
 from heliograph.bench.work import CLIENTS, LINES
 from heliograph.stage.ground import Ground
 
@@ -33,14 +33,14 @@ class Bench:
 
     ground: Ground
     site: Site
-    receiver: Receiver
+    receiver: BenchReceiver
     say: Callable[[str], None]
     registrations: int
     pairs: int
     queued: int
     _tags: int = 0
 
-    def run(self, scenario: Scenario) -> Figures:
+    def run(self, scenario: Scenario) -> ScenarioFigures:
         """Sets it up and runs it."""
         runs = {
             Scenario.SINGLE: lambda: self._basic(1),
@@ -55,12 +55,12 @@ class Bench:
 
     # --- what all are made of
 
-    def _post(self, made: Made, count: int, *, lines: int = 1, rate: float = 0.0, small: bool = False, position: str = "") -> Run:
+    def _post(self, made: Fixture, count: int, *, lines: int = 1, rate: float = 0.0, small: bool = False, position: str = "") -> LoadRun:
         self._tags += 1
         tag = f"{chr(65 + self._tags // 26 % 26)}{chr(65 + self._tags % 26)}-"
         return posted(self.site, self.receiver, made, tag=tag, count=count, lines=lines, rate=rate, small=small, position=position)
 
-    def _warm_up(self, made: Made, lines: int = 1) -> list[str]:
+    def _warm_up(self, made: Fixture, lines: int = 1) -> list[str]:
         """A run that is not counted; the bodies that it delivered, for the floor."""
         self.say("warming up")
         self._post(made, min(WARM_UP, self.registrations), lines=lines)
@@ -73,9 +73,9 @@ class Bench:
     def _paced_count(self, rate: float) -> int:
         return max(CLIENTS * 2, min(self.registrations, int(rate * LONGEST_PACED)))
 
-    def _basic(self, lines: int) -> Figures:
+    def _basic(self, lines: int) -> ScenarioFigures:
         """10 flows of which 1 triggers, 1 destination."""
-        made = make(Wanted("BENCH", self.receiver.url))
+        made = make(FixtureSize("BENCH", self.receiver.url))
         found, bodies = Gathered(), self._warm_up(made, lines)
         for n in range(self.pairs):
             self.say(f"pair {n + 1} of {self.pairs}")
@@ -93,11 +93,11 @@ class Bench:
 
     # --- what stands beside
 
-    def _many_flows(self) -> Figures:
+    def _many_flows(self) -> ScenarioFigures:
         """500 flows of which 5 trigger, and in turn 5 flows that all do."""
         self.say("making 500 flows")
-        few = make(Wanted("FEW", self.receiver.url, flows=5, matching=5))
-        many = make(Wanted("MANY", self.receiver.url, flows=500, matching=5))
+        few = make(FixtureSize("FEW", self.receiver.url, flows=5, matching=5))
+        many = make(FixtureSize("MANY", self.receiver.url, flows=500, matching=5))
         found, bodies = Gathered(), self._warm_up(few)
         self._warm_up(many)
         for n in range(self.pairs):
@@ -107,10 +107,10 @@ class Bench:
             found.floors.append(self._floor(bodies))
         return found.figures(self.site.rss(), "5 flows")
 
-    def _backlog(self) -> Figures:
+    def _backlog(self) -> ScenarioFigures:
         """Deliveries alone, from a queue of 1,000 first, then from one of 1,000,000: in this order, since what was queued stays. The queue is filled while
         its connection is paused."""
-        made = make(Wanted("BACKLOG", self.receiver.url))
+        made = make(FixtureSize("BACKLOG", self.receiver.url))
         found, bodies = Gathered(), self._warm_up(made)
         queue = Queue(self.site, self.receiver, made, lambda count: self._post(made.silent, count, lines=LINES, small=True).accepted)
         found.floors.append(self._floor(bodies))
@@ -129,18 +129,18 @@ class Bench:
             found.ours.append(queue.part(self.registrations))
         return found.figures(self.site.rss(), "1,000 queued")
 
-    def _slow_targets(self) -> Figures:
+    def _slow_targets(self) -> ScenarioFigures:
         """One healthy target among 1,000: a third of the others is dead, a third never answers, a third cuts off. In turn alone."""
         self.say(f"making {SLOW:,} connections")
         dead = _dead_port()
         urls = tuple(
             (f"http://127.0.0.1:{dead}/", f"{self.receiver.url}/hang", f"{self.receiver.url}/reset")[n % 3] for n in range(SLOW - 1)
         )
-        made = make(Wanted("SLOW", self.receiver.url, slow=urls))
+        made = make(FixtureSize("SLOW", self.receiver.url, slow=urls))
         return self._with_and_without(made, "without slow targets", self._slow_ones)
 
     @contextmanager
-    def _slow_ones(self, made: Made, *, there: bool) -> Iterator[None]:
+    def _slow_ones(self, made: Fixture, *, there: bool) -> Iterator[None]:
         if not there:
             with paused(made.account, made.slow):
                 yield
@@ -148,7 +148,7 @@ class Bench:
         self._post(made, 20, position="slow")
         yield
 
-    def _bad_targets(self) -> Figures:
+    def _bad_targets(self) -> ScenarioFigures:
         """A healthy target among six bad ones that get every change as well; in turn alone, of an account that has no other."""
         url = self.receiver.url
         bad = (
@@ -156,8 +156,8 @@ class Bench:
             *(f"{url}/{path}" for path in ("hang", "reset", "busy", "drip")),
             "http://no-such-name.invalid/",
         )
-        alone = make(Wanted("ALONE", url))
-        among = make(Wanted("AMONG", url, slow=bad, all_hear=True))
+        alone = make(FixtureSize("ALONE", url))
+        among = make(FixtureSize("AMONG", url, slow=bad, all_hear=True))
         found, bodies = Gathered(), self._warm_up(alone)
         rate = self._post(among, max(CLIENTS * 2, self.registrations // 5)).per_s * SHARES[0] / 100
         for n in range(self.pairs):
@@ -171,20 +171,20 @@ class Bench:
             found.floors.append(self._floor(bodies))
         return found.figures(self.site.rss(), "alone")
 
-    def _pages(self) -> Figures:
+    def _pages(self) -> ScenarioFigures:
         """People on the pages, a full read of the registrations and an import, all at once; in turn without them."""
-        made = make(Wanted("PAGES", self.receiver.url))
+        made = make(FixtureSize("PAGES", self.receiver.url))
         return self._with_and_without(made, "without pages and import", self._busy_ones)
 
     @contextmanager
-    def _busy_ones(self, made: Made, *, there: bool) -> Iterator[None]:
+    def _busy_ones(self, made: Fixture, *, there: bool) -> Iterator[None]:
         if not there:
             yield
             return
         with Busy(self.ground, self.site, made.account):
             yield
 
-    def _with_and_without(self, made: Made, what: str, beside: Callable[..., object]) -> Figures:
+    def _with_and_without(self, made: Fixture, what: str, beside: Callable[..., object]) -> ScenarioFigures:
         """Runs at half of the rate reached alone, for the latencies, and at the full rate, with and without something beside them."""
         found, bodies = Gathered(), self._warm_up(made)
         with beside(made, there=False):  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from heliograph.bench.receiver import ANSWER
 from heliograph.domain.errors import HeliographError
 from heliograph.options import Options
 from heliograph.stage.ground import Ground
-from heliograph.stage.processes import Part
+from heliograph.stage.processes import ServiceProcess
 
 STALLED: Final = 20.0
 """Seconds without an arrival after which what is missing is taken for lost."""
@@ -66,7 +66,7 @@ class Helper:
         self.end()
 
 
-class Receiver(Helper):
+class BenchReceiver(Helper):
     """The target."""
 
     def __init__(self) -> None:
@@ -113,10 +113,10 @@ class Site:
 
     def __init__(self, ground: Ground, workers: int = 2) -> None:
         if ground.on_sqlite:
-            self.parts = [Part(ground, "serve", log_level="warning")]
+            self.parts = [ServiceProcess(ground, "serve", log_level="warning")]
         else:
             names = [("web", "web"), *(("worker", f"worker-{n}") for n in range(1, workers + 1))]
-            self.parts = [Part(ground, command, name, log_level="warning") for command, name in names]
+            self.parts = [ServiceProcess(ground, command, name, log_level="warning") for command, name in names]
         self._url = ground.database_url
         self.door = int(self.parts[0].door.rpartition(":")[2])
         self.pages = self.parts[0].pages
@@ -190,7 +190,7 @@ def until_settled(connections: Sequence[int]) -> None:
             time.sleep(0.02)
 
 
-def alone(receiver: Receiver) -> float:
+def alone(receiver: BenchReceiver) -> float:
     """What the receiver takes from a sender that costs next to nothing: pipelined requests on raw sockets, a second long, requests a second."""
     body = b'{"change":1,"x":"' + b"x" * 500 + b'"}'
     request = b"POST /d/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -214,7 +214,7 @@ def _read_answers(connection: socket.socket, count: int) -> None:
         left -= len(connection.recv(65_536))
 
 
-def floor(receiver: Receiver, bodies: Sequence[str], count: int, opened: int) -> dict[str, float]:
+def floor(receiver: BenchReceiver, bodies: Sequence[str], count: int, opened: int) -> dict[str, float]:
     """What the bare libcurl loop reaches with these bodies: per_s, cpu_us."""
     with Helper("floor") as helper:
         helper.tell(json.dumps({"url": f"{receiver.url}/d/1", "bodies": list(bodies), "count": count, "opened": opened}))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from heliograph.jobs.models import Job
-    from heliograph.registrations.imports.missing_setup import Choice
+    from heliograph.registrations.imports.missing_setup import SetupChoice
 
 ASKED, REFUSED, PAUSED = 3, 4, 5  # exit codes
 
@@ -84,7 +84,7 @@ def import_(
     if write_plan and not dry_run:
         raise typer.BadParameter("--write-plan needs --dry-run")
     account_id = _account(account)
-    said = preparation.Said(encoding, separator, sheet, event, read_given(columns) if columns else None)
+    said = preparation.FileSettings(encoding, separator, sheet, event, read_given(columns) if columns else None)
     found = preparation.draft(file, account_id, said)
     choice, ask = _choice(create or [], plan)
     wishes = preparation.Wishes(dry_run=dry_run, quiet=without_sending, choice=choice, ask=ask)
@@ -127,16 +127,16 @@ def _account(code: str) -> int:
     return int(found)
 
 
-def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
+def _choice(create: Sequence[str], plan: Path | None) -> tuple[SetupChoice, bool]:
     """Which missing things are created, and whether the import stops to ask first."""
-    from heliograph.registrations.imports.missing_setup import KINDS, Choice, Lack  # noqa: PLC0415
+    from heliograph.registrations.imports.missing_setup import KINDS, Lack, SetupChoice  # noqa: PLC0415
 
     if plan is not None:
         if create:
             raise typer.BadParameter("give --create or --plan, not both")
         try:
             rows = json.loads(plan.read_text("utf-8-sig"))["create"]
-            return Choice(
+            return SetupChoice(
                 plan=tuple(Lack.from_json({k: v for k, v in row.items() if k != "create"}) for row in rows if row["create"])
             ), False
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -156,7 +156,7 @@ def _choice(create: Sequence[str], plan: Path | None) -> tuple[Choice, bool]:
             everything |= part == "all"
             if part in KINDS:
                 kinds.add(part)
-    return Choice(everything, frozenset(kinds), frozenset(names)), not create
+    return SetupChoice(everything, frozenset(kinds), frozenset(names)), not create
 
 
 # --- running
@@ -167,13 +167,13 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
     from django_scopes import scope  # noqa: PLC0415
 
     from heliograph.jobs import control  # noqa: PLC0415
-    from heliograph.jobs.models import State  # noqa: PLC0415
-    from heliograph.jobs.registry import Kinds  # noqa: PLC0415
+    from heliograph.jobs.models import JobState  # noqa: PLC0415
+    from heliograph.jobs.registry import JobKinds  # noqa: PLC0415
     from heliograph.jobs.runner import Runner  # noqa: PLC0415
     from heliograph.registrations.imports import job as import_job  # noqa: PLC0415
     from heliograph.registrations.imports import preparation  # noqa: PLC0415
 
-    runner = Runner(Kinds([import_job.kind()]))
+    runner = Runner(JobKinds([import_job.kind()]))
     with scope(account=account):
         job = None if anew else preparation.unfinished(account, parameters)
     if job is None:
@@ -182,7 +182,7 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
         raise ImportCommandError(f"This import is already running, as job {job.pk}: heliograph jobs show {job.pk}")
     else:
         control.release(job.pk)
-        if job.state in (State.PAUSED, State.FAILED):
+        if job.state in (JobState.PAUSED, JobState.FAILED):
             control.resume(job.pk)
         console.print(f"Continues job {job.pk} after {job.done:,} rows. Use --anew to start again.")
     with _stopped_by_signals() as stop, _progress(console) as (bar, task):
@@ -248,11 +248,11 @@ def _progress(console: Console) -> Iterator[tuple[Progress, TaskID]]:
 
 
 def _exit_code(job: Job) -> int:
-    from heliograph.jobs.models import State  # noqa: PLC0415
+    from heliograph.jobs.models import JobState  # noqa: PLC0415
 
-    if job.state == State.DONE:
+    if job.state == JobState.DONE:
         return ASKED if job.result.get("stopped") else REFUSED if job.counts.get("refused") else 0
-    return PAUSED if job.state in (State.PAUSED, State.QUEUED) else 1
+    return PAUSED if job.state in (JobState.PAUSED, JobState.QUEUED) else 1
 
 
 def _put_report(job: Job, place: Path) -> Path | None:

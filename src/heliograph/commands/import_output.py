@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from heliograph.jobs.models import Job
     from heliograph.registrations.imports.missing_setup import Lack
-    from heliograph.registrations.imports.preparation import Draft
+    from heliograph.registrations.imports.preparation import UploadDraft
 
 _SHOWN = 40
 
@@ -24,7 +24,7 @@ def console_of(as_json: bool) -> Console:
     return Console(stderr=as_json, highlight=False, soft_wrap=True, width=None if stream.isatty() else 160)
 
 
-def say_file(console: Console, found: Draft) -> None:
+def say_file(console: Console, found: UploadDraft) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
     console.print(
@@ -41,19 +41,19 @@ def say_file(console: Console, found: Draft) -> None:
 def say_end(console: Console, job: Job, file: Path, place: Path | None, account: str) -> None:
     from rich.markup import escape  # noqa: PLC0415
 
-    from heliograph.jobs.models import State  # noqa: PLC0415
+    from heliograph.jobs.models import JobState  # noqa: PLC0415
     from heliograph.registrations.imports.missing_setup import Lack  # noqa: PLC0415
 
-    if job.state == State.PAUSED:
+    if job.state == JobState.PAUSED:
         console.print(
             f"Paused after {job.done:,} rows, which stay. Run the same command to continue, or: heliograph jobs resume {job.pk} --here"
         )
         return
-    if job.state == State.FAILED:
+    if job.state == JobState.FAILED:
         console.print(f"[red]Failed:[/red] {escape(job.error)}")
         console.print(f"Fix the cause and run the same command again, or: heliograph jobs resume {job.pk} --here")
         return
-    if job.state != State.DONE:
+    if job.state != JobState.DONE:
         console.print(f"The import is {job.state}. {escape(job.error)} heliograph jobs show {job.pk}")
         return
     rows = job.result.get("lacks", [])
@@ -138,7 +138,7 @@ def _say_counts(console: Console, job: Job) -> None:
         console.print(reasons)
 
 
-def json_of(job: Job, found: Draft, place: Path | None) -> dict[str, Any]:
+def json_of(job: Job, found: UploadDraft, place: Path | None) -> dict[str, Any]:
     from heliograph.registrations.imports import columns as columns_module  # noqa: PLC0415
 
     return {

@@ -30,7 +30,7 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RuleVerdict:
     """What a rule makes of an answer. clause: which decides, counted from 0; None: the status alone. retry_after: seconds."""
 
     delivered: bool
@@ -65,14 +65,14 @@ def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tup
     return found.connection, [clause.to_body() for clause in propose(found.reply, then)]
 
 
-def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> Said:
+def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
     """What this rule, saved or not, would say of an answer that is logged. Raises NoAnswer, and Invalid for what is no rule."""
     found, read = logged(db, account, action, n), checked(rule)
     outcome = classify_reply(read, found.reply, db.now())
     number = first_match(read, found.reply)
     if isinstance(outcome, Delivered):
-        return Said(delivered=True, clause=number, lead=outcome.lead, cut=found.cut)
-    return Said(
+        return RuleVerdict(delivered=True, clause=number, lead=outcome.lead, cut=found.cut)
+    return RuleVerdict(
         delivered=False,
         clause=number,
         category=outcome.category,

@@ -42,7 +42,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ConnectionListFilter:
     """What is asked for. text: of its name, its host and the flows that use it."""
 
     text: str = ""
@@ -52,11 +52,11 @@ class Wanted:
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than all connections."""
-        return self != Wanted()
+        return self != ConnectionListFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LastAttempt:
     """The last attempt over a connection. at: microseconds; took: microseconds; category: of its failure."""
 
     at: int
@@ -87,14 +87,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ConnectionRow:
     """One connection. tested: when (microseconds) and with which result; flows: (id, name); waiting, failed: its items in Retry."""
 
     id: int
     connection: Connection
     health: Health
     state: StoredConnectionState
-    attempt: Attempt | None
+    attempt: LastAttempt | None
     tested: tuple[int, DiagnosisReport] | None
     flows: Sequence[tuple[int, str]]
     waiting: int
@@ -113,16 +113,16 @@ class ConnectionList:
     def __post_init__(self) -> None:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
-    def rows(self, wanted: Wanted) -> list[Row]:
+    def rows(self, wanted: ConnectionListFilter) -> list[ConnectionRow]:
         """The connections that are asked for, by name."""
         found = [row for row in self._rows() if self._matches(row, wanted)]
         return sorted(found, key=lambda row: (row.connection.name.casefold(), row.id))
 
-    def row(self, id: int) -> Row | None:
+    def row(self, id: int) -> ConnectionRow | None:
         """One connection."""
         return next((row for row in self._rows(id) if row.id == id), None)
 
-    def _rows(self, only: int | None = None) -> list[Row]:
+    def _rows(self, only: int | None = None) -> list[ConnectionRow]:
         states, attempts, tests = self._states(), self._attempts(only), last_reports(self.db, self.account)
         counts, used, accesses = self._counts(), self._flows(), oauth.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
@@ -137,14 +137,18 @@ class ConnectionList:
             by, at = pauses.get(id, ("", 0))
             pause = Pause(why, by, at, held.get(id, 0)) if state.paused else None
             waiting, failed = counts.get(id, (0, 0))
-            out.append(Row(id, connection, health, state, attempts.get(id), tests.get(id), used.get(id, ()), waiting, failed, pause, about))
+            out.append(
+                ConnectionRow(
+                    id, connection, health, state, attempts.get(id), tests.get(id), used.get(id, ()), waiting, failed, pause, about
+                )
+            )
         return out
 
     def _health(
         self,
         connection: Connection,
         state: StoredConnectionState,
-        attempt: Attempt | None,
+        attempt: LastAttempt | None,
         tested: tuple[int, DiagnosisReport] | None,
         about: oauth.ShownAccess | None,
     ) -> Health:
@@ -152,7 +156,7 @@ class ConnectionList:
             return Health.PAUSED
         if set(connection.lacks) - {"connected"}:
             return Health.INCOMPLETE
-        if connection.needs_connecting and access.state_of(connection, about) is not access.State.CONNECTED:
+        if connection.needs_connecting and access.state_of(connection, about) is not access.AccessState.CONNECTED:
             return Health.LOST
         if state.held_until > self.db.now():
             return Health.RESTS
@@ -163,7 +167,7 @@ class ConnectionList:
         return Health.UNTRIED
 
     @staticmethod
-    def _matches(row: Row, wanted: Wanted) -> bool:
+    def _matches(row: ConnectionRow, wanted: ConnectionListFilter) -> bool:
         if wanted.auth not in (None, row.connection.auth) or wanted.health not in (None, row.health):
             return False
         text = folded(" ".join([row.connection.name, row.connection.shown, *(name for _, name in row.flows)]))
@@ -180,7 +184,7 @@ class ConnectionList:
             for id, paused, held, failures, rate, until, why in rows
         }
 
-    def _attempts(self, only: int | None) -> dict[int, Attempt]:
+    def _attempts(self, only: int | None) -> dict[int, LastAttempt]:
         """The last attempt of each connection: one look into its index apiece."""
         rows = self.db.all(
             "SELECT t.connection_id, t.at, t.took, t.state, t.category, t.status, t.message FROM connection c"
@@ -189,7 +193,7 @@ class ConnectionList:
             {"account": self.account} | ({} if only is None else {"only": only}),
         )
         return {
-            id: Attempt(at, took, ActionState(state), Category.of_code(category), status, message)
+            id: LastAttempt(at, took, ActionState(state), Category.of_code(category), status, message)
             for id, at, took, state, category, status, message in rows
         }
 

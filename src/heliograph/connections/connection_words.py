@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.connections import diagnosis_words
-from heliograph.connections.connection_list import MOST_HELD, Attempt, Health, Pause, Row
+from heliograph.connections.connection_list import MOST_HELD, ConnectionRow, Health, LastAttempt, Pause
 from heliograph.domain.connection.connection import Auth, Connection, Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVerdict, Finding
 from heliograph.domain.delivery.retry_policy import Category
@@ -49,7 +49,7 @@ _LACKS: Final[Mapping[str, Promise]] = {
 }
 
 
-def headline(row: Row) -> str:
+def headline(row: ConnectionRow) -> str:
     """How it is, in two or three words."""
     if row.health is Health.PAUSED and row.state.release_rate is not None:
         return _("Being released, %(n)s a minute") % {"n": f"{row.state.release_rate:,}"}
@@ -62,14 +62,14 @@ def headline(row: Row) -> str:
     return str(HEALTH[row.health])
 
 
-def _is_silent(row: Row) -> bool:
+def _is_silent(row: ConnectionRow) -> bool:
     """Whether the last that was heard of it is that nothing was heard."""
     if row.tested is not None and (row.attempt is None or row.tested[0] > row.attempt.at):
         return row.tested[1].finding in _SILENT
     return row.attempt is not None and row.attempt.category is Category.CONNECTION
 
 
-def note(row: Row) -> str:
+def note(row: ConnectionRow) -> str:
     """What is wrong and what mends it; "" where nothing is."""
     if row.health is Health.PAUSED:
         if row.state.release_rate is not None:
@@ -113,7 +113,7 @@ def kind(connection: Connection) -> str:
     return f"{_(connection.auth.value)}, {_(connection.grant.value)}" if connection.auth is Auth.OAUTH2 else _(connection.auth.value)
 
 
-def attempt(last: Attempt | None) -> str:
+def attempt(last: LastAttempt | None) -> str:
     """The last attempt in one line."""
     if last is None:
         return _("None yet")
@@ -123,7 +123,7 @@ def attempt(last: Attempt | None) -> str:
     return f"{when}: {last.message.rstrip('.')}" if last.message else _("%(when)s: not delivered") % {"when": when}
 
 
-def test(row: Row) -> str:
+def test(row: ConnectionRow) -> str:
     """The last test in one line."""
     if row.tested is None:
         return _("None yet")

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 
 from heliograph.jobs.models import Job
-from heliograph.jobs.registry import Kind, Step
+from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.store import connection_states
 from heliograph.store.database import Database, of_django
 
@@ -28,9 +28,9 @@ COUNTING = 0.02
 """Share of the time that counting what is still held may take."""
 
 
-def kind() -> Kind:
+def kind() -> JobKind:
     """The kind of job, for wiring."""
-    return Kind(KIND, Releasing)
+    return JobKind(KIND, Releasing)
 
 
 class Releasing:
@@ -62,17 +62,17 @@ class Releasing:
             self._count_again = time.monotonic() + (time.monotonic() - began) / COUNTING
         return done, cursor["held"]
 
-    def write(self, db: Database, chunk: tuple[int, int]) -> Step:
+    def write(self, db: Database, chunk: tuple[int, int]) -> ChunkResult:
         """Gives leave for a while, or ends the release."""
         done, held = chunk
         state, why = connection_states.state_of(db, self._account, self._connection)
         if not state.paused or state.release_rate is None:  # resumed, paused anew, or gone by a 410
-            return Step(self._cursor, done, done + held, result={"paused": state.paused, "why": why}, finished=True)
+            return ChunkResult(self._cursor, done, done + held, result={"paused": state.paused, "why": why}, finished=True)
         if not connection_states.is_anything_due(db, self._connection, db.now()):
             connection_states.resume(db, self._account, self._connection)
-            return Step(self._cursor, done, done, result={"paused": False, "why": ""}, finished=True)
+            return ChunkResult(self._cursor, done, done, result={"paused": False, "why": ""}, finished=True)
         connection_states.renew(db, self._account, self._connection, db.now() + LEAVE)
-        return Step(self._cursor, done, done + held)
+        return ChunkResult(self._cursor, done, done + held)
 
     def close(self) -> None:
         """Holds nothing."""

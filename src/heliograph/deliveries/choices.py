@@ -6,8 +6,8 @@ from enum import Enum
 
 from django.utils.translation import gettext as _
 
-from heliograph.deliveries.database import Reading
-from heliograph.web.fields import Choice, Field
+from heliograph.deliveries.database import AccountReader
+from heliograph.web.fields import Choice, FormField
 
 MOST = 200
 """Events that a list offers, the newest ones."""
@@ -18,13 +18,13 @@ def chosen[E: Enum](kind: type[E], text: str) -> E:
     return next((member for member in kind if member.value == text), next(iter(kind)))
 
 
-def events_field(of: Reading, value: int | None) -> Field:
+def events_field(of: AccountReader, value: int | None) -> FormField:
     """The account's events by code."""
     rows = of.db.all(
         f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST}",
         {"account": of.account},
     )
-    return Field(
+    return FormField(
         kind="select",
         id="event",
         label=_("Event"),
@@ -33,10 +33,10 @@ def events_field(of: Reading, value: int | None) -> Field:
     )
 
 
-def flows_field(of: Reading, value: int | None) -> Field:
+def flows_field(of: AccountReader, value: int | None) -> FormField:
     """The account's flows by name."""
     flows = sorted(of.config.flows.values(), key=lambda flow: flow.name.casefold())
-    return Field(
+    return FormField(
         kind="select",
         id="flow",
         label=_("Flow"),

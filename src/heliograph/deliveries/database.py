@@ -20,7 +20,7 @@ READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class RowPerson:
     """Whom a row is about: a registration by its code, and the name that it has today ("" for none)."""
 
     code: str
@@ -28,7 +28,7 @@ class Person:
 
 
 @dataclass
-class Reading:
+class AccountReader:
     """One account, read through one connection. Names are today's: what has been deleted since keeps its last one."""
 
     db: Database
@@ -47,11 +47,11 @@ class Reading:
         """Configuration of events of this account, by id."""
         return {id: event for id, event in self.source.events(set(ids)).items() if event.account == self.account}
 
-    def people(self, ids: Iterable[int | None]) -> dict[int, Person]:
+    def people(self, ids: Iterable[int | None]) -> dict[int, RowPerson]:
         """Registrations by id. One that was erased is not in it."""
         wanted = sorted({id for id in ids if id is not None})
         rows = self._rows("SELECT id, code, name FROM registration", wanted)
-        return {id: Person(code, name) for id, code, name in rows}
+        return {id: RowPerson(code, name) for id, code, name in rows}
 
     def flow_names(self, ids: Iterable[int]) -> dict[int, str]:
         """Flows by id, deleted ones too."""
@@ -90,7 +90,7 @@ class Reading:
 
 
 @contextmanager
-def reading(account: int) -> Iterator[Reading]:
+def reading(account: int) -> Iterator[AccountReader]:
     """A short transaction on the reading connection."""
     with transaction.atomic(using=READ):
-        yield Reading(of_django(connections[READ]), account)
+        yield AccountReader(of_django(connections[READ]), account)

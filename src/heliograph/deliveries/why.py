@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.words import isolated, shown
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
@@ -29,7 +29,7 @@ _UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GateRow:
     """One gate as components/gates.html shows it. state: passed, stopped, wait, unread. note: said instead of what was wanted and what was."""
 
     name: str
@@ -50,14 +50,14 @@ class Why:
 
     sentence: Sequence[sentence.SentencePart]
     answer: str
-    gates: Sequence[Row]
+    gates: Sequence[GateRow]
     flow: Flow
     verdict: FlowVerdict
     stopped: GateName | None = None
     curable: bool = False
 
 
-def why(reading: Reading, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
+def why(reading: AccountReader, change: Change, flow_id: int, account_version: int, event_id: int, event_version: int) -> Why | None:
     """Why a flow took a change or did not, by the configuration of these versions (0: of today); None where the flow did not exist yet."""
     account = reading.source.account(reading.account, account_version or None)
     event = reading.source.event(event_id, event_version or None)
@@ -76,12 +76,12 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     marked = sentence.marked(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, of)
     if curable:
         marked = [replace(p, state=sentence.PartState.WAITS) if p.state is sentence.PartState.STOPPED else p for p in marked]
-    rows: list[Row] = []
+    rows: list[GateRow] = []
     for name in GateName:
         asked = [_row(gate, flow, account, curable=curable) for gate in explanation.gates if gate.name is name]
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
-        rows += asked or [Row(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
-    rows.append(Row(_("Send"), "passed" if explanation.verdict is FlowVerdict.TRIGGERED else "unread"))
+        rows += asked or [GateRow(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
+    rows.append(GateRow(_("Send"), "passed" if explanation.verdict is FlowVerdict.TRIGGERED else "unread"))
     return Why(marked, answer(explanation, account), rows, flow, explanation.verdict, stopped.name if stopped else None, curable)
 
 
@@ -122,13 +122,13 @@ def _name(name: GateName) -> str:
     }[name]
 
 
-def _row(gate: GateResult, flow: Flow, account: AccountConfig, *, curable: bool) -> Row:
+def _row(gate: GateResult, flow: Flow, account: AccountConfig, *, curable: bool) -> GateRow:
     state = "passed" if gate.passed else "wait" if curable else "stopped"
     name = _name(gate.name)
     if gate.name is GateName.ACTIVATION and gate.of in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
     wanted = _wanted(gate, flow, account)
-    return Row(name, state, wanted, _tags_or_words(gate, account) or _nothing(gate))
+    return GateRow(name, state, wanted, _tags_or_words(gate, account) or _nothing(gate))
 
 
 def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:

@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 
 from heliograph.commands import ready
-from heliograph.demo.receiver import Targets, start
+from heliograph.demo.receiver import DemoTargets, start
 from heliograph.domain.errors import HeliographError
 from heliograph.options import PREFIX, Options, default_data
 
@@ -66,7 +66,7 @@ def demo(
         signal.signal(each, lambda *_: stop.set())
     port = _free_port(port)
     _prepare_folder(folder, fresh=fresh)
-    targets = Targets()
+    targets = DemoTargets()
     receiver_port = start(targets)
     _set_environment(folder, port, receiver_port)
     ready(first_start=True)

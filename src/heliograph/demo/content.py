@@ -14,7 +14,7 @@ from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStat
 from heliograph.setup.services import custom_fields, event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 BY = "demo"
 ACCOUNT = AccountFacts(code="NORTHWIND", name="Northwind Events", timezone="Europe/Berlin")
@@ -124,7 +124,7 @@ def make_account(retry_intervals: dict[str, list[float]] | None = None) -> Accou
     return account
 
 
-def _tags(s: Saving) -> dict[str, int]:
+def _tags(s: SetupTransaction) -> dict[str, int]:
     return {name: tags.save_tag(s, tags.TagFacts(name, frozenset(kinds))).pk for name, kinds in _TAGS.items()}
 
 

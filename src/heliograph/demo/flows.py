@@ -16,7 +16,7 @@ from heliograph.flows.services.flows import save_flow
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.models import CustomField, Tag
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 SLACK, CRM, BADGES = "Slack", "Sales CRM", "Badge printer"
 
@@ -93,7 +93,7 @@ def make_flows(account: int) -> None:
         )
 
 
-def _flow(s: Saving, flow: Flow) -> None:
+def _flow(s: SetupTransaction, flow: Flow) -> None:
     save_flow(s, flow, confirmed=True)
 
 

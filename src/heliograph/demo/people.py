@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Person(NamedTuple):
+class Attendee(NamedTuple):
     """Somebody who registers."""
 
     first: str
@@ -16,8 +16,8 @@ class Person(NamedTuple):
     country: str
 
 
-def _people(text: str) -> tuple[Person, ...]:
-    return tuple(Person(*(part.strip() for part in line.split("|"))) for line in text.strip().splitlines())
+def _people(text: str) -> tuple[Attendee, ...]:
+    return tuple(Attendee(*(part.strip() for part in line.split("|"))) for line in text.strip().splitlines())
 
 
 PEOPLE = _people(

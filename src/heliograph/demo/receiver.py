@@ -19,7 +19,7 @@ MOST_BODY = 1_000_000
 
 
 @dataclass(slots=True)
-class Targets:
+class DemoTargets:
     """What they do next. `troubled` can be switched off, so that everything goes through."""
 
     troubled: bool = True
@@ -90,7 +90,7 @@ def _json(body: bytes) -> Any:
         return None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _DemoHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "heliograph-demo"
     timeout = 60
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = min(int(self.headers.get("Content-Length") or 0), MOST_BODY)
         body = self.rfile.read(length)
         server = self.server
-        assert isinstance(server, _Server)
+        assert isinstance(server, _DemoServer)
         found = server.targets.answer(self.path, body)
         if found is None:
             self.close_connection = True
@@ -116,16 +116,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing: the screen shows what arrives."""
 
 
-class _Server(ThreadingHTTPServer):
+class _DemoServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, targets: Targets) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, targets: DemoTargets) -> None:
+        super().__init__(("127.0.0.1", 0), _DemoHandler)
         self.targets = targets
 
 
-def start(targets: Targets) -> int:
+def start(targets: DemoTargets) -> int:
     """Serves the targets from a daemon thread; the port on 127.0.0.1."""
-    server = _Server(targets)
+    server = _DemoServer(targets)
     threading.Thread(target=server.serve_forever, name="demo receiver", daemon=True).start()
     return int(server.server_address[1])

@@ -32,7 +32,7 @@ STYLES = {
 
 
 @dataclass(slots=True)
-class Line:
+class ScreenLine:
     """One thing that happened."""
 
     at: int
@@ -71,7 +71,7 @@ class Screen:
             self.console.print(text, soft_wrap=True, highlight=False)
         return len(lines)
 
-    def _changes(self) -> Iterator[Line]:
+    def _changes(self) -> Iterator[ScreenLine]:
         rows = self.db.all(
             "SELECT c.id, c.at, r.code, r.name FROM change c LEFT JOIN registration r ON r.id = c.registration_id"
             " WHERE c.account_id = :account AND c.id > :last ORDER BY c.id LIMIT :most",
@@ -96,9 +96,9 @@ class Screen:
             elif change.registration and "status" in change.before:
                 status = account.status(change.registration.status, event)
                 what = f"status is now {status.name if status else '?'}"
-            yield Line(at, "recorded", f"{who} ({event.code}): {what}")
+            yield ScreenLine(at, "recorded", f"{who} ({event.code}): {what}")
 
-    def _not_triggered(self) -> Iterator[Line]:
+    def _not_triggered(self) -> Iterator[ScreenLine]:
         rows = self.db.all(
             "SELECT u.id, u.at, u.flow_id, u.reason, r.code, r.name FROM run u JOIN change c ON c.id = u.change_id"
             " LEFT JOIN registration r ON r.id = c.registration_id"
@@ -108,9 +108,9 @@ class Screen:
         flows = self.source.account(self.account).flows if rows else {}
         for id, at, flow, reason, code, name in rows:
             self._run = id
-            yield Line(at, "not triggered", f"{code or ''} {name or ''}: {flows[flow].name if flow in flows else flow}, {reason}")
+            yield ScreenLine(at, "not triggered", f"{code or ''} {name or ''}: {flows[flow].name if flow in flows else flow}, {reason}")
 
-    def _attempts(self) -> Iterator[Line]:
+    def _attempts(self) -> Iterator[ScreenLine]:
         rows = self.db.all(
             "SELECT t.id, t.at, t.n, t.state, t.status, t.message, t.took, a.destination_id, a.flow_id, a.due_at, r.code, r.name"
             " FROM attempt t JOIN action a ON a.id = t.action_id LEFT JOIN registration r ON r.id = a.registration_id"
@@ -125,14 +125,14 @@ class Screen:
             try_ = f", try {n}" if n > 1 else ""
             who = f"{code or ''} {name or ''} → {where}"
             if state == ActionState.SUCCESS:
-                yield Line(at, "delivered", f"{who}: {status}{try_} in {took / 1000:.0f} ms")
+                yield ScreenLine(at, "delivered", f"{who}: {status}{try_} in {took / 1000:.0f} ms")
             elif state == ActionState.VALIDATION:
-                yield Line(at, "invalid", f"{who}: {message}")
+                yield ScreenLine(at, "invalid", f"{who}: {message}")
             elif state == ActionState.FAILED:
-                yield Line(at, "failed", f"{who}: {_short(message) or status}{try_}, given up")
+                yield ScreenLine(at, "failed", f"{who}: {_short(message) or status}{try_}, given up")
             else:
                 again = f", again at {from_micros(due_at).astimezone(ZoneInfo(self.timezone)):%H:%M:%S}" if due_at else ""
-                yield Line(at, "waits", f"{who}: {_short(message) or status}{try_}{again}")
+                yield ScreenLine(at, "waits", f"{who}: {_short(message) or status}{try_}{again}")
 
 
 def _short(message: str) -> str:

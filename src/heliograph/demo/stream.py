@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.demo.people import PEOPLE, Person
+from heliograph.demo.people import PEOPLE, Attendee
 
 EVENTS = ("SUMMIT-26", "FORUM-26", "WEBINAR-11", "ROADSHOW-TYO")
 WEIGHTS = (6, 3, 2, 1)
@@ -31,10 +31,10 @@ CUSTOM = {"SUMMIT-26": ("Registered - invoice", "Invited by partner"), "FORUM-26
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownRegistration:
     event: str
     code: str
-    person: Person
+    person: Attendee
     status: str = "New"
     badge: bool = False
 
@@ -46,7 +46,7 @@ class Stream:
     seed: int = 26
     made: int = 0  # registrations made before: numbers go on from there
     _random: random.Random = field(init=False)
-    _known: list[_Known] = field(default_factory=list)
+    _known: list[_KnownRegistration] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 -- a story, not a secret
@@ -76,7 +76,7 @@ class Stream:
     def _registers(self) -> dict[str, Any]:
         event = self._random.choices(EVENTS, weights=WEIGHTS)[0]
         self.made += 1
-        known = _Known(event, f"{event[:3]}{self.made:06}", self._random.choice(PEOPLE))
+        known = _KnownRegistration(event, f"{event[:3]}{self.made:06}", self._random.choice(PEOPLE))
         self._known.append(known)
         p = known.person
         profile: dict[str, Any] = {
@@ -98,5 +98,5 @@ class Stream:
         return document
 
     @staticmethod
-    def _document(known: _Known) -> dict[str, Any]:
+    def _document(known: _KnownRegistration) -> dict[str, Any]:
         return {"event": known.event, "code": known.code}

@@ -27,7 +27,7 @@ from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import InUse
 from heliograph.setup.models import Tag
 from heliograph.setup.services import queue_effects
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -80,7 +80,7 @@ class Flows:
         others = [*_mappings_naming(old), *_urls_naming(old, of_tag=True)]
         return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
-    def tag_deleted(self, s: Saving, tag: int) -> None:
+    def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
         """Takes it out of the flows' lists. Raises InUse where a filter or a mapping names it: without it they would say something else."""
         uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True)]
         uses += [use for use in _flows_naming(tag) for row in FlowTag.objects.filter(flow=use.id, tag=tag) if "." in row.place]
@@ -89,7 +89,7 @@ class Flows:
         for row in _flow_rows(tag):
             save_flow(s, without_tag(_facts(row), tag), row.pk, confirmed=True)
 
-    def tag_replaced(self, s: Saving, old: int, new: int) -> None:
+    def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
         """Puts one tag in another's place in flows and mappings."""
         s.write_account()  # the other tag has taken on the kinds of this one
         for mapping in StoredMapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():

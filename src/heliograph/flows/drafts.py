@@ -27,7 +27,7 @@ LONGEST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class FlowDraft:
     """A flow that is being edited. New destinations have ids below 0. errors: sentences by the name of the form's field; typed: chip inputs as
     they were typed, where they were refused; opened: the version that is being edited, None for a new flow."""
 
@@ -41,15 +41,15 @@ class Draft:
         """As the service takes it."""
         return replace(self.flow, destinations=tuple(replace(d, id=max(0, d.id)) for d in self.flow.destinations))
 
-    def refused(self, errors: Mapping[str, Iterable[str]]) -> Draft:
+    def refused(self, errors: Mapping[str, Iterable[str]]) -> FlowDraft:
         """With what the service refused, by the form's fields."""
         found = {_field(name): " ".join(_(sentence) for sentence in said) for name, said in errors.items()}
         return replace(self, errors={**self.errors, **found})
 
 
-def new() -> Draft:
+def new() -> FlowDraft:
     """ADD A FLOW: Active and Test (F2)."""
-    return Draft(Flow(0))
+    return FlowDraft(Flow(0))
 
 
 def subject_of(flow: Flow) -> Subject:
@@ -62,7 +62,7 @@ def tag_choices(config: AccountConfig, name: str) -> TagChoices:
     return TagChoices(config.tags, KIND_OF_PLACE[name], standard=True)
 
 
-def read(form: QueryDict, base: Draft, config: AccountConfig, values: FilterValues) -> Draft:
+def read(form: QueryDict, base: FlowDraft, config: AccountConfig, values: FilterValues) -> FlowDraft:
     """The draft that was posted. base: the stored flow, or a new one."""
     errors: dict[str, str] = {}
     typed: dict[str, str] = {}
@@ -83,7 +83,7 @@ def read(form: QueryDict, base: Draft, config: AccountConfig, values: FilterValu
     flow = replace(base.flow, **found)
     flow = replace(flow, filters=_filters(form, base.flow, values, errors, typed), destinations=_destinations(form, config, errors))
     opened = read_id(form.get("opened", ""))
-    return Draft(flow, base.opened if base.opened is None else opened or base.opened, errors, typed)
+    return FlowDraft(flow, base.opened if base.opened is None else opened or base.opened, errors, typed)
 
 
 def _filters(form: QueryDict, stored: Flow, values: FilterValues, errors: dict[str, str], typed: dict[str, str]) -> tuple[FilterRow, ...]:
@@ -130,7 +130,7 @@ def _destinations(form: QueryDict, config: AccountConfig, errors: dict[str, str]
     return tuple(found)
 
 
-def pressed(draft: Draft, form: QueryDict) -> Draft | None:
+def pressed(draft: FlowDraft, form: QueryDict) -> FlowDraft | None:
     """The draft after a button that only changes the form; None for any other button."""
     flow = draft.flow
     added, removed_row, removed = form.get("add", ""), read_id(form.get("remove-filter", "")), read_id(form.get("remove-destination", ""))
@@ -150,7 +150,7 @@ def _all_but[T](rows: tuple[T, ...], at: int) -> tuple[T, ...]:
     return rows[:at] + rows[at + 1 :]
 
 
-def _without(draft: Draft, letter: str, at: int, **parts: Any) -> Draft:
+def _without(draft: FlowDraft, letter: str, at: int, **parts: Any) -> FlowDraft:
     """Without one row; what was said of the rows after it goes with them."""
 
     def moved(said: Mapping[str, str]) -> dict[str, str]:
@@ -167,7 +167,7 @@ def _without(draft: Draft, letter: str, at: int, **parts: Any) -> Draft:
     return replace(draft, flow=replace(draft.flow, **parts), errors=moved(draft.errors), typed=moved(draft.typed))
 
 
-def with_chosen(draft: Draft, config: AccountConfig, at: int | None, part: str, id: int, *, does: Does | None = None) -> Draft:
+def with_chosen(draft: FlowDraft, config: AccountConfig, at: int | None, part: str, id: int, *, does: Does | None = None) -> FlowDraft:
     """The draft with a connection or mapping that was made for it (part: connection, payload or header) in a destination.
 
     at: which one. does: what a request over that connection does, where that is known.

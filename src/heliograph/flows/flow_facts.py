@@ -37,7 +37,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FlowDifference:
     """One thing that two versions say differently; "" where one of them does not say it."""
 
     label: str
@@ -102,13 +102,13 @@ def field_name(key: str, names: sentence.SentenceNames) -> str:
     return label if ".custom." in key else _(label)
 
 
-def differences(before: list[Fact], after: list[Fact]) -> list[Difference]:
+def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:
     """What two versions say differently, in the order of the page."""
     was, now = {fact.key: fact for fact in before}, {fact.key: fact for fact in after}
     keys = dict.fromkeys([*now, *was])
     rows = [(key, was.get(key), now.get(key)) for key in keys]
     return [
-        Difference((new or old or Fact("", "", "")).label, old.text if old else "", new.text if new else "")
+        FlowDifference((new or old or Fact("", "", "")).label, old.text if old else "", new.text if new else "")
         for _key, old, new in rows
         if (old.text if old else "") != (new.text if new else "")
     ]

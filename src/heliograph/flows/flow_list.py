@@ -20,7 +20,7 @@ COUNTED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FlowListFilter:
     """What is asked for. text: of its name, its sentence (tags, events, connections)."""
 
     text: str = ""
@@ -31,11 +31,11 @@ class Wanted:
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than all flows."""
-        return self != Wanted()
+        return self != FlowListFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FlowRow:
     """One flow. Instants are microseconds. queued: actions and runs that wait; failed, validation: of the last 24 hours."""
 
     flow: Flow
@@ -49,7 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SendBlock:
     """What keeps a connection from sending now. held_until: microseconds."""
 
     paused: bool
@@ -67,13 +67,13 @@ class FlowList:
     def __post_init__(self) -> None:
         self.config: AccountConfig = Committed(self.db).account(self.account)
 
-    def flows(self, wanted: Wanted) -> list[Flow]:
+    def flows(self, wanted: FlowListFilter) -> list[Flow]:
         """The flows that are asked for, by name."""
         names = sentence.SentenceNames.of(self.config)
         found = [flow for flow in self.config.flows.values() if self._matches(flow, wanted, names)]
         return sorted(found, key=lambda flow: (flow.name.casefold(), flow.id))
 
-    def rows(self, flows: Sequence[Flow]) -> list[Row]:
+    def rows(self, flows: Sequence[Flow]) -> list[FlowRow]:
         """What the list says of these flows: of one page, whatever there is on others."""
         ids = [flow.id for flow in flows]
         facts, counts = self._facts(ids), self._counts(ids)
@@ -81,16 +81,16 @@ class FlowList:
         for flow in flows:
             last, changed, by = facts.get(flow.id, (None, 0, ""))
             queued, failed, validation = counts.get(flow.id, (0, 0, 0))
-            out.append(Row(flow, missing(flow, self.config), last, changed, by, queued, failed, validation))
+            out.append(FlowRow(flow, missing(flow, self.config), last, changed, by, queued, failed, validation))
         return out
 
-    def health(self) -> Mapping[int, Health]:
+    def health(self) -> Mapping[int, SendBlock]:
         """Connections that send nothing just now, by id."""
         rows = self.db.all(
             "SELECT connection_id, paused, paused_why, held_until FROM connection_state WHERE account_id = :account AND (paused OR held_until > :now)",
             {"account": self.account, "now": self.db.now()},
         )
-        return {id: Health(bool(paused), why, until) for id, paused, why, until in rows}
+        return {id: SendBlock(bool(paused), why, until) for id, paused, why, until in rows}
 
     def undelivered(self, flow: int) -> int:
         """Actions of a flow that are not delivered yet: they rest while it is off."""
@@ -100,7 +100,7 @@ class FlowList:
         )
         return int(n)
 
-    def _matches(self, flow: Flow, wanted: Wanted, names: sentence.SentenceNames) -> bool:
+    def _matches(self, flow: Flow, wanted: FlowListFilter, names: sentence.SentenceNames) -> bool:
         if wanted.mode is not None and flow.mode is not wanted.mode:
             return False
         if wanted.connection is not None and wanted.connection not in {d.connection for d in flow.destinations}:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.retry_policy import DAY
 from heliograph.domain.flow.completeness import FlowLack, missing
 from heliograph.domain.flow.configuration import AccountConfig
@@ -16,7 +16,7 @@ from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows.drafts import subject_of
-from heliograph.flows.services.request_preview import Preview, preview
+from heliograph.flows.services.request_preview import RequestPreview, preview
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change
 
 DAYS = 7
@@ -34,7 +34,7 @@ class Trial:
     event: EventConfig
     running: Explanation
     active: GateResult
-    previews: Sequence[tuple[Destination, Preview]]
+    previews: Sequence[tuple[Destination, RequestPreview]]
 
     @property
     def triggers(self) -> bool:
@@ -53,7 +53,7 @@ class Counted:
     more: bool = False
 
 
-def subject_change(reading: Reading, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
+def subject_change(reading: AccountReader, flow: Flow, subject: int) -> tuple[int, Change | None, int] | None:
     """The latest change of a registration (or event) that the flow watches for, else its latest one: (id, change or None where its content is gone, event)."""
     facets = int(flow.watch.facets) if flow.watch else 0
     if subject_of(flow) is Subject.EVENT:
@@ -75,7 +75,7 @@ def subject_change(reading: Reading, flow: Flow, subject: int) -> tuple[int, Cha
     return None
 
 
-def try_change(reading: Reading, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
+def try_change(reading: AccountReader, flow: Flow, change: Change, event: EventConfig, *, now: datetime) -> Trial:
     """Every gate of the flow, saved or not, for a change, by today's configuration; and the request to each destination.
 
     A change that was recorded without being judged is tried as if it had been.
@@ -104,7 +104,7 @@ def has_rule(flow: Flow, config: AccountConfig) -> bool:
     return not {FlowLack.WATCH, FlowLack.LIST, FlowLack.FILTER_VALUES} & {m.lack for m in missing(flow, config)}
 
 
-def count_taken(reading: Reading, flow: Flow) -> Counted:
+def count_taken(reading: AccountReader, flow: Flow) -> Counted:
     """How many of the last seven days' changes the flow would have taken, by today's rules and tags."""
     if flow.watch is None:
         return Counted()

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from heliograph.domain.flow.completeness import FlowLack, Missing
 from heliograph.domain.flow.flow import EVENT_STATUSES, GONE, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
 from heliograph.domain.flow.sentence import ConnectionTrouble, PartState
-from heliograph.flows.flow_list import Health
+from heliograph.flows.flow_list import SendBlock
 from heliograph.store.moments import from_micros
 from heliograph.web.templatetags.moments import soon
 
@@ -53,7 +53,7 @@ def lacking(missing: Missing, flow: Flow) -> str:
             return said % named
 
 
-def trouble_of(health: Health) -> ConnectionTrouble:
+def trouble_of(health: SendBlock) -> ConnectionTrouble:
     """Why a connection sends nothing just now, behind its name: "paused"."""
     if health.paused:
         return ConnectionTrouble(PartState.WAITS, _("paused"))

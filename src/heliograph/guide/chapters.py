@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 
 from heliograph.guide.folder import CONTENTS, GUIDE, PICTURES
-from heliograph.guide.markdown import Addresses, Section, Text, rendered
+from heliograph.guide.markdown import Addresses, GuidePage, Section, rendered
 
 _ENTRY = re.compile(r"^(?:## (?P<group>.+)|[-*] \[(?P<title>[^\]]+)\]\((?P<file>[\w-]+)\.md\).*)$", re.MULTILINE)
 
@@ -21,7 +21,7 @@ class Chapter:
     """A chapter. slug: the file's name, and its part of the address. text: its page."""
 
     slug: str
-    text: Text
+    text: GuidePage
 
     @property
     def title(self) -> str:
@@ -38,7 +38,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ChapterGroup:
     """Chapters that belong together, under the words of README.md."""
 
     title: str
@@ -49,8 +49,8 @@ class Group:
 class Guide:
     """All of it. contents: the page of README.md."""
 
-    contents: Text
-    groups: tuple[Group, ...]
+    contents: GuidePage
+    groups: tuple[ChapterGroup, ...]
 
     @cached_property
     def chapters(self) -> dict[str, Chapter]:
@@ -77,7 +77,7 @@ def read(folder: Path, pictures: Path) -> Guide:
         else:
             source = (folder / f"{entry['file']}.md").read_text("utf-8")
             groups[-1][1].append(Chapter(entry["file"], rendered(source, addresses, pictures)))
-    return Guide(rendered(listed, addresses, pictures), tuple(Group(title, tuple(chapters)) for title, chapters in groups))
+    return Guide(rendered(listed, addresses, pictures), tuple(ChapterGroup(title, tuple(chapters)) for title, chapters in groups))
 
 
 def _page(file: str, anchor: str) -> str:

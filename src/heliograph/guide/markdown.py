@@ -31,7 +31,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class GuidePage:
     """A page of the guide. title: its first heading, which html leaves out: the page shows it in its head."""
 
     title: str
@@ -47,7 +47,7 @@ class Addresses:
     picture: Callable[[str], str]
 
 
-def rendered(source: str, addresses: Addresses, pictures: Path) -> Text:
+def rendered(source: str, addresses: Addresses, pictures: Path) -> GuidePage:
     """The page, and its sections for the search. pictures: the folder whose files tell their sizes."""
     tokens = _markdown.parse(source)
     title = ""
@@ -58,7 +58,7 @@ def rendered(source: str, addresses: Addresses, pictures: Path) -> Text:
         _address(token, addresses, pictures)
         if token.type == "table_open":
             token.attrSet("class", "table")
-    return Text(title, _markdown.renderer.render(tokens, _markdown.options, {}), sections)
+    return GuidePage(title, _markdown.renderer.render(tokens, _markdown.options, {}), sections)
 
 
 def anchor_of(title: str) -> str:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.guide.chapters import guide
-from heliograph.guide.markdown import Text
+from heliograph.guide.markdown import GuidePage
 from heliograph.guide.search import LONGEST, found
 from heliograph.web.pages import page
 
@@ -32,7 +32,7 @@ def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
     return _page(request, "guide/chapter.html", chapter, chapter=shown, body=_html(shown.text), before=before, after=after, q="")
 
 
-def _html(text: Text) -> str:
+def _html(text: GuidePage) -> str:
     """Made by ourselves from our own Markdown, with raw HTML off."""
     return mark_safe(text.html)  # noqa: S308
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
-from heliograph.deliveries.database import Person, Reading
+from heliograph.deliveries.database import AccountReader, RowPerson
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.decision import Reason
@@ -21,7 +21,7 @@ from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
-from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
+from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 PARTS = (int, int, int)
 """A cursor of the feed: when, 1 for an action and 0 for a run, its id."""
@@ -29,7 +29,7 @@ FOUND = 200
 """Registrations that a search goes by; whoever finds more types on."""
 
 
-class Result(StrEnum):
+class FeedResult(StrEnum):
     """What the feed can be narrowed to."""
 
     ALL = ""
@@ -40,11 +40,11 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FeedFilter:
     """What is asked for. between: from and before, in microseconds. text: of a registration's code or name."""
 
     mode: Mode = Mode.LIVE
-    result: Result = Result.ALL
+    result: FeedResult = FeedResult.ALL
     text: str = ""
     event: int | None = None
     flow: int | None = None
@@ -57,7 +57,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FeedLine:
     """One line. at: microseconds. change: None where its content is no longer kept. Exactly one of action and reason is there."""
 
     at: int
@@ -65,7 +65,7 @@ class Line:
     change_id: int
     change: Change | None
     event: EventConfig | None
-    person: Person | None
+    person: RowPerson | None
     flow: str
     flow_id: int
     action: Action | None = None
@@ -95,21 +95,21 @@ class _Found:
 class Feed:
     """The feed of one account."""
 
-    reading: Reading
-    wanted: Wanted
+    reading: AccountReader
+    wanted: FeedFilter
     _conditions: list[str] = field(default_factory=list)
 
-    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> Rows[Line]:
+    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedLine]:
         """One page of it."""
         registrations = self._registrations()
         if registrations is not None and not registrations:
-            return Rows([])
+            return ListPage([])
 
         def fetch(at: Cursor | None, limit: int) -> Sequence[_Found]:
             return self._fetch(at, limit, registrations)
 
         found = pages(fetch, lambda row: row.key, cursor, size=size)
-        return Rows(self._lines(found.rows), found.newer, found.older)
+        return ListPage(self._lines(found.rows), found.newer, found.older)
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
         """How many lines came after `moment`, at most `limit`: what a paused page says."""
@@ -152,11 +152,11 @@ class Feed:
         return [_Found((a.created, 1, a.id), action=a, registration=a.registration) for a in actions]
 
     def _runs(self, cursor: Cursor | None, limit: int, registrations: list[int] | None, edge: int | None) -> list[_Found]:
-        if self.wanted.result in (Result.SUCCESS, Result.VALIDATION):
+        if self.wanted.result in (FeedResult.SUCCESS, FeedResult.VALIDATION):
             return []
         where, params = self._where("r", "r.at", registrations, event="c.event_id")
         where.append("r.decision = 1")
-        if self.wanted.result is Result.FAILURE:
+        if self.wanted.result is FeedResult.FAILURE:
             where.append("j.queue IN (1, 2, 3)")
         if edge is not None:
             where.append("r.at <= :edge" if cursor is not None and cursor.back else "r.at >= :edge")
@@ -195,7 +195,7 @@ class Feed:
             params["registrations"] = registrations
         return where, params
 
-    def _lines(self, found: Sequence[_Found]) -> list[Line]:
+    def _lines(self, found: Sequence[_Found]) -> list[FeedLine]:
         reading = self.reading
         changes = reading.changes([row.action.change if row.action else row.run[0] for row in found])
         events = reading.events([row.action.event if row.action else row.run[1] for row in found])
@@ -221,23 +221,23 @@ class Feed:
                 name = connections.get(tries[-1].connection if tries else row.action.connection) or connections.get(
                     row.action.connection, ""
                 )
-                out.append(Line(**common, id=row.action.id, action=row.action, attempt=tries[-1] if tries else None, connection=name))
+                out.append(FeedLine(**common, id=row.action.id, action=row.action, attempt=tries[-1] if tries else None, connection=name))
             else:
                 _, _, _, id, reason, queue, due = row.run
                 out.append(
-                    Line(
+                    FeedLine(
                         **common, id=id, reason=Reason(reason), queue=QueueStatus.of_code(queue or 0), due=due if queue in (1, 2) else None
                     )
                 )
         return out
 
 
-_STATES: dict[Result, tuple[ActionState, ...] | None] = {
-    Result.ALL: None,
-    Result.SUCCESS: (ActionState.SUCCESS,),
-    Result.FAILURE: (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION),
-    Result.VALIDATION: (ActionState.VALIDATION,),
-    Result.NOT_TRIGGERED: (),
+_STATES: dict[FeedResult, tuple[ActionState, ...] | None] = {
+    FeedResult.ALL: None,
+    FeedResult.SUCCESS: (ActionState.SUCCESS,),
+    FeedResult.FAILURE: (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION),
+    FeedResult.VALIDATION: (ActionState.VALIDATION,),
+    FeedResult.NOT_TRIGGERED: (),
 }
 
 

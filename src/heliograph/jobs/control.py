@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 
@@ -43,7 +43,7 @@ def create(kind: str, account: int, parameters: Mapping[str, Any], *, by: str, o
             account_id=account,
             parameters=dict(parameters),
             created_by=by,
-            state=State.RUNNING if owner else State.QUEUED,
+            state=JobState.RUNNING if owner else JobState.QUEUED,
             owner=owner,
             heartbeat=now() if owner else None,
         )
@@ -54,7 +54,7 @@ def release(job: int) -> Job:
     with transaction.atomic():
         row = _locked(job, None)
         row.owner = ""
-        return _saved(row, State.QUEUED if row.state == State.RUNNING else State(row.state))
+        return _saved(row, JobState.QUEUED if row.state == JobState.RUNNING else JobState(row.state))
 
 
 def find(job: int, account: int | None = None) -> Job:
@@ -70,22 +70,22 @@ def pause(job: int, account: int | None = None) -> Job:
     """Its runner stops after the chunk in hand; nothing of it is lost."""
     with transaction.atomic():
         row = _locked(job, account)
-        if row.state not in (State.QUEUED, State.RUNNING, State.PAUSED):
+        if row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED):
             raise NotPossible(f"Job {job} is {row.state}; only a waiting or running job can be paused.")
-        return _saved(row, State.PAUSED)
+        return _saved(row, JobState.PAUSED)
 
 
 def resume(job: int, account: int | None = None) -> Job:
     """It goes on from its cursor. A failed job tries again from where it failed."""
     with transaction.atomic():
         row = _locked(job, account)
-        if row.state in (State.QUEUED, State.RUNNING):
+        if row.state in (JobState.QUEUED, JobState.RUNNING):
             return row
-        if row.state not in (State.PAUSED, State.FAILED):
+        if row.state not in (JobState.PAUSED, JobState.FAILED):
             raise NotPossible(f"Job {job} is {row.state}; only a paused or failed job can be resumed.")
         row.error = ""
         row.finished = None
-        return _saved(row, State.QUEUED)
+        return _saved(row, JobState.QUEUED)
 
 
 def cancel(job: int, account: int | None = None) -> Job:
@@ -95,9 +95,9 @@ def cancel(job: int, account: int | None = None) -> Job:
         if row.is_over:
             raise NotPossible(f"Job {job} is already {row.state}.")
         if is_alive(row, now()):
-            return _saved(row, State.CANCELLING)
+            return _saved(row, JobState.CANCELLING)
         row.finished, row.owner = now(), ""
-        return _saved(row, State.CANCELLED)
+        return _saved(row, JobState.CANCELLED)
 
 
 def _locked(job: int, account: int | None) -> Job:
@@ -108,7 +108,7 @@ def _locked(job: int, account: int | None) -> Job:
     return found
 
 
-def _saved(row: Job, state: State) -> Job:
+def _saved(row: Job, state: JobState) -> Job:
     row.state = state
     with scopes_disabled():
         row.save(update_fields=["state", "error", "finished", "owner"])

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 
-class State(models.TextChoices):
+class JobState(models.TextChoices):
     """Where a job stands.
 
     queued -> running -> done | failed;  running <-> paused;  running -> cancelling -> cancelled.
@@ -27,7 +27,7 @@ class State(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
-ENDED = frozenset({State.CANCELLED, State.DONE})
+ENDED = frozenset({JobState.CANCELLED, JobState.DONE})
 
 
 class Job(models.Model):
@@ -40,7 +40,7 @@ class Job(models.Model):
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="jobs")
     kind = models.CharField(max_length=40)
     parameters = models.JSONField(default=dict)
-    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
     cursor = models.JSONField(default=dict)
     phase = models.CharField(max_length=40, default="", blank=True)
     done = models.BigIntegerField(default=0)
@@ -62,7 +62,7 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(condition=Q(state__in=State.values), name="job_state_known"),
+            models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known"),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=("account", "-id"), name="job_of_account"),
@@ -80,6 +80,6 @@ class Job(models.Model):
     @property
     def time_left(self) -> timedelta | None:
         """At the present rate; None where the total or the rate is not known, or nothing runs."""
-        if self.state != State.RUNNING or self.total is None or not self.rate:
+        if self.state != JobState.RUNNING or self.total is None or not self.rate:
             return None
         return timedelta(seconds=round(max(self.total - self.done, 0) / self.rate))

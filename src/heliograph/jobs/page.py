@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class RefusedCell:
     """One cell of the table of what was refused."""
 
     head: str
@@ -40,13 +40,13 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRows:
     """What was refused. download: an address of all of it as a file."""
 
     title: str
     text: str
     heads: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[RefusedCell]]
     download: str = ""
 
 
@@ -59,7 +59,7 @@ class JobPage:
     crumbs: Sequence[tuple[str, str]]
     label: str
     sums: Sequence[Sum]
-    refused: Refused | None = None
+    refused: RefusedRows | None = None
     links: Sequence[tuple[str, str, str]] = ()
     note: str = ""
     stop_note: str = ""
@@ -68,31 +68,31 @@ class JobPage:
 
 def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, Any]:
     """The context of administration/job.html."""
-    going = job.state in (State.QUEUED, State.RUNNING, State.CANCELLING)
+    going = job.state in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     ended = job.is_over
     progress = None
     if going:
         total = max(int(job.total or 0), 1)
         progress = {
             "label": shown.label,
-            "text": _waits(job) if job.state == State.QUEUED else progress_text(job.done, job.total, job.time_left),
+            "text": _waits(job) if job.state == JobState.QUEUED else progress_text(job.done, job.total, job.time_left),
             "done": min(100, job.done * 100 // total) if job.total else 0,
             "note": _("You can leave this page; it goes on, also after a restart."),
             "poll": poll,
         }
     return {
         "heading": shown.heading,
-        "lead": shown.lead if job.state != State.CANCELLED else f"{shown.lead} {_('Stopped before its end.')}",
+        "lead": shown.lead if job.state != JobState.CANCELLED else f"{shown.lead} {_('Stopped before its end.')}",
         "crumbs": shown.crumbs,
         "steps": shown.steps,
         "at": len(shown.steps) - 1 if going else len(shown.steps),
         "progress": progress,
-        "failed": (job.error or _("The job stopped.")) if job.state == State.FAILED else "",
+        "failed": (job.error or _("The job stopped.")) if job.state == JobState.FAILED else "",
         "sums_title": _("What happened") if ended else _("So far"),
-        "sums": shown.sums if job.state != State.QUEUED else [],
+        "sums": shown.sums if job.state != JobState.QUEUED else [],
         "refused": shown.refused,
-        "stop": may_act and not ended and job.state != State.CANCELLING,
-        "again": may_act and job.state in (State.FAILED, State.PAUSED),
+        "stop": may_act and not ended and job.state != JobState.CANCELLING,
+        "again": may_act and job.state in (JobState.FAILED, JobState.PAUSED),
         "links": shown.links if ended else [],
         "note": shown.note if ended else shown.stop_note,
     }

@@ -20,7 +20,7 @@ class UnknownKind(HeliographError):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChunkResult:
     """What a chunk came to; saved with the chunk's own work.
 
     cursor: what the kind needs to go on after it. done, total: rows so far and altogether (None: not known). counts: whole counts, not what this
@@ -42,7 +42,7 @@ class Handler[Chunk](Protocol):
     def read(self) -> Chunk:
         """The next chunk, about 500 rows: whatever can be done without the write transaction."""
 
-    def write(self, db: Database, chunk: Chunk) -> Step:
+    def write(self, db: Database, chunk: Chunk) -> ChunkResult:
         """The chunk's work, in the transaction that also saves the step. It may leave nothing behind but through `db` that a second time would double."""
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class Handler[Chunk](Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class JobKind:
     """A kind of job. open: makes the handler of a run. is_here: whether this machine can run it (its file may lie on another)."""
 
     name: str
@@ -58,19 +58,19 @@ class Kind:
     is_here: Callable[[Job], bool] = lambda _: True
 
 
-class Kinds:
+class JobKinds:
     """The kinds that this process knows."""
 
-    def __init__(self, kinds: Iterable[Kind] = ()) -> None:
+    def __init__(self, kinds: Iterable[JobKind] = ()) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
 
-    def register(self, kind: Kind) -> None:
+    def register(self, kind: JobKind) -> None:
         """Adds a kind. A second one of the same name is a mistake in the program."""
         if kind.name in self._kinds and self._kinds[kind.name] is not kind:
             raise ValueError(f"two kinds of jobs are named {kind.name}")
         self._kinds[kind.name] = kind
 
-    def __getitem__(self, name: str) -> Kind:
+    def __getitem__(self, name: str) -> JobKind:
         try:
             return self._kinds[name]
         except KeyError:

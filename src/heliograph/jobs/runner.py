@@ -26,10 +26,10 @@ from django_scopes import scopes_disabled
 
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.nice import be_nice
 from heliograph.jobs.pace import Pace
-from heliograph.jobs.registry import Handler, Kinds, Step
+from heliograph.jobs.registry import ChunkResult, Handler, JobKinds
 from heliograph.store.database import of_django
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ _SMOOTHING = 0.2  # of the rate: the weight of the newest chunk
 # A lock that was not to be had, a full disk, a server that restarts; plain SQL raises the driver's own.
 _PASSING = (OperationalError, sqlite3.OperationalError, psycopg.OperationalError)
 
-type Watch = Callable[[Job], None]
+type JobObserver = Callable[[Job], None]
 
 
 class Taken(HeliographError):
@@ -57,11 +57,11 @@ class _Lost(Exception):
 class Runner:
     """Runs jobs of the kinds that it knows. me: names this runner in the job's row."""
 
-    def __init__(self, kinds: Kinds, *, me: str = "") -> None:
+    def __init__(self, kinds: JobKinds, *, me: str = "") -> None:
         self.kinds = kinds
         self.me = me or f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
-    def run_one(self, job: int, *, stop: threading.Event | None = None, watch: Watch | None = None) -> Job:
+    def run_one(self, job: int, *, stop: threading.Event | None = None, watch: JobObserver | None = None) -> Job:
         """Runs this job here and now, until it ends, is paused or cancelled, or `stop` is set (then it is paused).
 
         watch: is shown the job after each chunk. Raises Taken if another runner has it.
@@ -126,11 +126,13 @@ class Runner:
         close_old_connections()
         with scopes_disabled():
             waiting = list(
-                Job.objects.filter(state__in=(State.QUEUED, State.RUNNING, State.CANCELLING), kind__in=list(self.kinds)).order_by("id")
+                Job.objects.filter(state__in=(JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING), kind__in=list(self.kinds)).order_by(
+                    "id"
+                )
             )
         at = control.now()
         for row in waiting:
-            if not control.is_alive(row, at) and (row.state == State.CANCELLING or self.kinds[row.kind].is_here(row)):
+            if not control.is_alive(row, at) and (row.state == JobState.CANCELLING or self.kinds[row.kind].is_here(row)):
                 claimed = self._claim(row.pk)
                 if claimed is not None:
                     return claimed
@@ -145,24 +147,24 @@ class Runner:
             at = control.now()
             if row.owner != self.me and control.is_alive(row, at):
                 return None
-            if row.state not in (State.QUEUED, State.RUNNING, State.CANCELLING):
+            if row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
                 raise control.NotPossible(f"Job {job} is {row.state}.")
-            if row.state == State.QUEUED:
-                row.state = State.RUNNING
+            if row.state == JobState.QUEUED:
+                row.state = JobState.RUNNING
             row.owner, row.heartbeat, row.started = self.me, at, row.started or at
             row.save(update_fields=["state", "owner", "heartbeat", "started"])
             return row
 
     # --- running
 
-    def _run(self, row: Job, stop: threading.Event, watch: Watch | None, *, rest: float | None, paused_by_stop: bool = False) -> Job:
+    def _run(self, row: Job, stop: threading.Event, watch: JobObserver | None, *, rest: float | None, paused_by_stop: bool = False) -> Job:
         """rest: the share of a chunk's time that follows it at rest, more beside live traffic; None: the job has a pace of its own."""
         log.info("job_started", job=row.pk, kind=row.kind, account=row.account_id, done=row.done)
         failures = 0
         handler: Handler[Any] | None = None
         pace = None if rest is None else Pace(rest)
         try:
-            while row.state == State.RUNNING and not stop.is_set():
+            while row.state == JobState.RUNNING and not stop.is_set():
                 began = time.monotonic()
                 try:
                     handler = handler or self.kinds[row.kind].open(row)
@@ -204,7 +206,7 @@ class Runner:
             step = handler.write(of_django(connections["default"]), chunk)
             return self._save(row, step, time.monotonic() - began)
 
-    def _save(self, row: Job, step: Step, took: float) -> Job:
+    def _save(self, row: Job, step: ChunkResult, took: float) -> Job:
         """Locks the job's row only now, at the chunk's end, so that a page can pause it meanwhile."""
         with scopes_disabled():
             fresh = Job.objects.select_for_update().filter(pk=row.pk, owner=self.me).first()
@@ -227,9 +229,9 @@ class Runner:
                 fresh.result = dict(step.result)
             fresh.heartbeat, fresh.error = at, ""
             if step.finished:
-                fresh.state, fresh.finished, fresh.owner = State.DONE, at, ""
-            elif fresh.state == State.QUEUED:  # paused and resumed while this chunk ran
-                fresh.state = State.RUNNING
+                fresh.state, fresh.finished, fresh.owner = JobState.DONE, at, ""
+            elif fresh.state == JobState.QUEUED:  # paused and resumed while this chunk ran
+                fresh.state = JobState.RUNNING
             fresh.save()
             return fresh
 
@@ -247,10 +249,10 @@ class Runner:
             fresh = self._own(row)
             if fresh is None:
                 return control.find(row.pk)
-            if fresh.state == State.CANCELLING:
-                fresh.state, fresh.finished = State.CANCELLED, control.now()
-            elif fresh.state == State.RUNNING:
-                fresh.state = State.PAUSED if paused else State.QUEUED
+            if fresh.state == JobState.CANCELLING:
+                fresh.state, fresh.finished = JobState.CANCELLED, control.now()
+            elif fresh.state == JobState.RUNNING:
+                fresh.state = JobState.PAUSED if paused else JobState.QUEUED
             return self._released(fresh)
 
     def _put_back(self, row: Job, error: Exception) -> Job:
@@ -259,7 +261,7 @@ class Runner:
             fresh = self._own(row)
             if fresh is not None:
                 fresh.error = f"The database refused: {error}"[:1000]
-                fresh.state = State.QUEUED if fresh.state == State.RUNNING else fresh.state
+                fresh.state = JobState.QUEUED if fresh.state == JobState.RUNNING else fresh.state
                 return self._released(fresh)
         return row
 
@@ -268,7 +270,7 @@ class Runner:
             fresh = self._own(row)
             if fresh is None:
                 return control.find(row.pk)
-            fresh.state, fresh.error, fresh.finished = State.FAILED, sentence, control.now()
+            fresh.state, fresh.error, fresh.finished = JobState.FAILED, sentence, control.now()
             return self._released(fresh)
 
     def _own(self, row: Job) -> Job | None:

@@ -19,7 +19,7 @@ from heliograph.domain.mapping.mapping import (
     MappingError,
     MappingKind,
     MappingRow,
-    Part,
+    RowPart,
     SourceValue,
     ValueType,
 )
@@ -50,7 +50,7 @@ class DraftRow:
     trim: bool = False
     case: Case | None = None
     line: str = ""
-    kept: tuple[Part, ...] = ()
+    kept: tuple[RowPart, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
     was: int | None = None
 
@@ -81,14 +81,14 @@ class DraftRow:
         """The target as a mapping keeps it."""
         return format_path(self.path) if self.nested else self.target
 
-    def chips(self) -> tuple[Part, ...] | None:
+    def chips(self) -> tuple[RowPart, ...] | None:
         """Its chips, also of fields that the account does not have; None where the text is none of chips."""
         try:
             return read_line(self.line, key_of=any_key, kept=self.kept)
         except LineError:
             return None
 
-    def put(self, parts: Iterable[Part]) -> None:
+    def put(self, parts: Iterable[RowPart]) -> None:
         """Other chips in place of those that it had."""
         self.kept = tuple(parts)
         self.line = write_line(self.kept)
@@ -116,7 +116,7 @@ class Checked:
 
 
 @dataclass(slots=True)
-class Draft:
+class MappingDraft:
     """A mapping that is being written. number: of the version that it was begun with, 0 for a new one. errors: sentences by field, of the whole."""
 
     name: str = ""
@@ -128,7 +128,7 @@ class Draft:
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, mapping: FieldMapping, number: int = 0) -> Draft:
+    def of(cls, mapping: FieldMapping, number: int = 0) -> MappingDraft:
         """A mapping as it is."""
         return cls(mapping.name, mapping.kind, mapping.subject, mapping.empty, [DraftRow.of(row) for row in mapping.rows], number)
 
@@ -242,7 +242,7 @@ class Draft:
         self.rows += [DraftRow.of(row) for row in rows]
 
 
-def set_behind(part: Part, **changes: object) -> Part:
+def set_behind(part: RowPart, **changes: object) -> RowPart:
     """The chip with something else behind it; a typed text has nothing but itself."""
     if isinstance(part, SourceValue):
         return replace(part, **{name: value for name, value in changes.items() if name != "text"})  # type: ignore[arg-type]

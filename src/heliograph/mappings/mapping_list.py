@@ -17,7 +17,7 @@ from heliograph.store.registrations import folded
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MappingListFilter:
     """What is asked for. text: of its name, its target fields, the flows that use it."""
 
     text: str = ""
@@ -27,11 +27,11 @@ class Wanted:
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than all."""
-        return self != Wanted()
+        return self != MappingListFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedMapping:
     """One mapping. joined: labels of its tags that several questions of one event carry (M8)."""
 
     id: int
@@ -42,7 +42,7 @@ class Listed:
     joined: Sequence[str] = ()
 
 
-def listed(config: AccountConfig, wanted: Wanted) -> list[Listed]:
+def listed(config: AccountConfig, wanted: MappingListFilter) -> list[ListedMapping]:
     """The mappings that are asked for, by name. Inside the account's scope; two queries, however many there are."""
     stamps = {
         pk: (changed, by) for pk, changed, by in StoredMapping.objects.filter(deleted_at=None).values_list("pk", "changed", "changed_by")
@@ -66,5 +66,5 @@ def listed(config: AccountConfig, wanted: Wanted) -> list[Listed]:
         text = folded(" ".join((mapping.name, *(row.target for row in mapping.rows), *(flow.name for flow in flows))))
         if all(word in text for word in words):
             labels = sorted(config.tags[tag].label for tag in tags[id] & joined.keys() if tag in config.tags)
-            rows.append(Listed(id, mapping, flows, *stamps[id], labels))
+            rows.append(ListedMapping(id, mapping, flows, *stamps[id], labels))
     return sorted(rows, key=lambda row: (folded(row.mapping.name), row.id))

@@ -17,7 +17,7 @@ from heliograph.domain.mapping import headers
 from heliograph.domain.mapping import restorable as restoring
 from heliograph.domain.mapping.mapping import MAX_NAME, MappingError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
-from heliograph.domain.mapping.restorable import Restorable, is_there
+from heliograph.domain.mapping.restorable import RestorableMapping, is_there
 from heliograph.domain.setup.fields import parse_source
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
@@ -25,7 +25,7 @@ from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, version, watching_flows, write
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
@@ -35,7 +35,7 @@ OWNER: Final = "mapping"
 
 
 def save_mapping(
-    s: Saving,
+    s: SetupTransaction,
     mapping: FieldMapping,
     id: int | None = None,
     *,
@@ -82,7 +82,7 @@ def sealed_texts(db: Database, account: int, id: int) -> dict[str, str]:
     return load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
 
 
-def _keep_texts(s: Saving, row: StoredMapping, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
+def _keep_texts(s: SetupTransaction, row: StoredMapping, stored: Mapping[str, str], texts: Mapping[str, str]) -> None:
     if stored == texts:
         return
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=texts)
@@ -106,7 +106,7 @@ def _named(mapping: FieldMapping, config: AccountConfig) -> tuple[set[int], set[
     return tags, fields
 
 
-def copy_mapping(s: Saving, id: int) -> StoredMapping:
+def copy_mapping(s: SetupTransaction, id: int) -> StoredMapping:
     """A new mapping like another, with the same texts that are kept sealed, used by no flow. Raises NotThere."""
     mapping = FieldMapping.from_body(mapping_row(id).body)
     taken = {name.casefold() for name in StoredMapping.objects.filter(deleted_at=None).values_list("name", flat=True)}
@@ -116,7 +116,7 @@ def copy_mapping(s: Saving, id: int) -> StoredMapping:
     return save_mapping(s, replace(mapping, name=name), waiting=sealed_texts(s.db, s.account, id))
 
 
-def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Restorable:
+def restore_mapping(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> RestorableMapping:
     """Makes a past version the newest (F10), without what is gone by now, with the sealed texts of today (C5). Raises NotThere, AsksFirst, and Invalid
     where its name is taken by now."""
     mapping_row(id)
@@ -126,7 +126,7 @@ def restore_mapping(s: Saving, id: int, number: int, *, confirmed: bool = False)
     return found
 
 
-def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> Restorable:
+def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -> RestorableMapping:
     """A past version as it would be saved now. sealed: the fields of texts that are kept sealed today. Raises Invalid for one of an older release, with what no mapping can be any more."""
     try:
         return restoring.restorable(FieldMapping.from_body(version.body), config, sealed)
@@ -134,7 +134,7 @@ def restorable(version: Version, config: AccountConfig, sealed: Iterable[str]) -
         raise Invalid({"rows": [str(error)]}) from None
 
 
-def delete_mapping(s: Saving, id: int) -> None:
+def delete_mapping(s: SetupTransaction, id: int) -> None:
     """Deletes a mapping that no flow uses. Raises InUse, NotThere."""
     s.needs_account()
     row = mapping_row(id)

@@ -97,7 +97,7 @@ class CutOff:
     left: bool
 
 
-type Result = Response | Failure | CutOff
+type SendResult = Response | Failure | CutOff
 
 
 def text_of(body: bytes, most: int, *, truncated: bool = False) -> tuple[str, bool]:

@@ -27,7 +27,7 @@ from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause, Refused, classify_response, classify_transport_error
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
-from heliograph.outbound.exchange import CutOff, Failure, Response, Result, Route
+from heliograph.outbound.exchange import CutOff, Failure, Response, Route, SendResult
 from heliograph.outbound.sender import Sender
 
 _STAND_IN: Final = "https://heliograph.invalid/"
@@ -134,7 +134,7 @@ class TokenExchange:
         self._masks = masks_of([self._secret, *_carried_by(self._ask)], request)
         self._sender.start(request, self._route, self._came)
 
-    def _came(self, result: Result) -> None:
+    def _came(self, result: SendResult) -> None:
         found = read_answer(self._connection, self._ask, result, masks=self._masks)
         if isinstance(found, TokenResponse):
             self._done(replace(found, in_body=self._in_body))
@@ -162,7 +162,7 @@ def _carried_by(ask: Ask) -> tuple[str, ...]:
             assert_never(ask)
 
 
-def read_answer(connection: Connection, ask: Ask, result: Result, *, masks: Masks = NOTHING) -> TokenResponse | Denied:
+def read_answer(connection: Connection, ask: Ask, result: SendResult, *, masks: Masks = NOTHING) -> TokenResponse | Denied:
     """Tokens, or why there are none. An authority that cannot be reached or is busy is a Connection failure, any other refusal Config (D4).
 
     masks: of the request, for what the authority repeats of it.

@@ -7,16 +7,16 @@ from typing import Final
 
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.outbound.exchange import Failure, Result, Route
+from heliograph.outbound.exchange import Failure, Route, SendResult
 from heliograph.outbound.sender import Sender, SenderStopped
 
 GRACE: Final = 5.0
 """Seconds beyond the total timeout after which something is wrong with ourselves."""
 
 
-def ask(sender: Sender, request: Request, route: Route) -> Result:
+def ask(sender: Sender, request: Request, route: Route) -> SendResult:
     """Sends the request and waits for its result, at most as long as the route allows. Not for the sender's own thread."""
-    results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+    results: queue.SimpleQueue[SendResult] = queue.SimpleQueue()
     try:
         sender.start(request, route, results.put)
         return results.get(timeout=route.total_timeout + GRACE)

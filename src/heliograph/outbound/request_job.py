@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from heliograph.domain.connection.request import Request
-from heliograph.outbound.exchange import Result, Route
+from heliograph.outbound.exchange import Route, SendResult
 from heliograph.outbound.target import Target
 
-type OnResult = Callable[[Result], None]
+type OnResult = Callable[[SendResult], None]
 
 
 @dataclass(eq=False, slots=True)

@@ -56,7 +56,7 @@ def look_up(host: str) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownName:
     answer: Resolution
     at: float
     """When the answer came (monotonic)."""
@@ -84,7 +84,7 @@ class Resolver:
         self._fresh_for = fresh_for
         self._usable_for = fresh_for * USABLE_FOR / FRESH_FOR
         self._change = threading.Condition(threading.Lock())
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[str, _KnownName] = OrderedDict()
         self._pending: dict[str, _Pending] = {}
         self._ready: deque[_Pending] = deque()
         self._ready_slow: deque[_Pending] = deque()
@@ -121,7 +121,7 @@ class Resolver:
             self._pending.clear()
             self._change.notify_all()
 
-    def _ask(self, host: str, owner: Hashable, known: _Known | None) -> _Pending:
+    def _ask(self, host: str, owner: Hashable, known: _KnownName | None) -> _Pending:
         pending = self._pending.get(host)
         if pending is None:
             slow = known is not None and known.slow and time.monotonic() - known.at < SLOW_REMEMBERED_FOR
@@ -186,7 +186,7 @@ class Resolver:
         self._slow_running -= pending.slow
         if self._closed:
             return []
-        self._known[pending.host] = _Known(answer, time.monotonic(), slow)
+        self._known[pending.host] = _KnownName(answer, time.monotonic(), slow)
         self._known.move_to_end(pending.host)
         if len(self._known) > LARGEST_CACHE:
             self._known.popitem(last=False)

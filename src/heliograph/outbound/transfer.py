@@ -14,7 +14,7 @@ import pycurl
 
 from heliograph.domain.connection.request import Request
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.outbound.exchange import Failure, Response, Result, Timings
+from heliograph.outbound.exchange import Failure, Response, SendResult, Timings
 from heliograph.outbound.failures import explain
 from heliograph.outbound.proxy import NAMED, Via, refused
 from heliograph.outbound.route_cache import RouteCache
@@ -278,7 +278,7 @@ class Transfer:
 
     # The end.
 
-    def finish(self, code: int, *, name: float, waited: float) -> Result:
+    def finish(self, code: int, *, name: float, waited: float) -> SendResult:
         """What became of it. `code`: libcurl's, 0 for none. `name`: seconds the look-up took. `waited`: seconds from `start()` until libcurl had it."""
         self._close_opened()
         timings = self._timings(name, waited)

@@ -18,11 +18,11 @@ from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import save_mapping
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeFromPreset:
     """What was made of a preset."""
 
     preset: Preset
@@ -46,7 +46,7 @@ def suggested_name(account: int, chosen: Preset) -> str:
     return next(name for name in names if name.casefold() not in taken)
 
 
-def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool | None = None) -> Made:
+def make(s: SetupTransaction, key: str, values: Mapping[str, str], *, http: bool | None = None) -> MadeFromPreset:
     """Makes a connection and its mappings. values: by name of the blank; absent = as it stands there. http: whether addresses without TLS are
     possible; by default where the operator allowed networks.
 
@@ -71,7 +71,7 @@ def make(s: Saving, key: str, values: Mapping[str, str], *, http: bool | None = 
     for body in filled.mappings:
         mapping = FieldMapping.from_body({"name": _free_name(name), **body})
         rows.append(save_mapping(s, mapping))
-    return Made(chosen, connection, tuple(rows))
+    return MadeFromPreset(chosen, connection, tuple(rows))
 
 
 def _blank_of(chosen: Preset, field: str) -> str:

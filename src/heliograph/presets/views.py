@@ -23,11 +23,11 @@ from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVer
 from heliograph.domain.connection.presets import Blank, BlankKind, Preset
 from heliograph.domain.delivery.action import Does
 from heliograph.presets import services
-from heliograph.presets.services import Made
+from heliograph.presets.services import MadeFromPreset
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import Errand
-from heliograph.web.forms import Address, Line, Password, refused_count
+from heliograph.web.forms import SecretLine, TextLine, UrlLine, refused_count
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -53,18 +53,18 @@ class PresetForm(UrlForm):
         self.say(name, required=False, placeholder=_("Typed just now; type to replace"))
 
 
-def _field(blank: Blank) -> Line:
+def _field(blank: Blank) -> TextLine:
     words: dict[str, Any] = {"longest": LONGEST, "required": blank.required, "optional": not blank.required}
     if blank.help:
         words["help"] = _(blank.help)
     if blank.kind is BlankKind.SECRET:
-        return Password(_(blank.label), **words)
+        return SecretLine(_(blank.label), **words)
     words["autocomplete"] = "off"
     if blank.kind in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM):
         words["placeholder"] = "https://"
     if blank.kind is BlankKind.NUMBER:
         words["inputmode"] = "numeric"
-    return Address(_(blank.label), **words) if blank.takes_fields else Line(_(blank.label), **words)
+    return UrlLine(_(blank.label), **words) if blank.takes_fields else TextLine(_(blank.label), **words)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,7 +124,7 @@ def _page(request: AccountRequest, form: PresetForm, errand: Errand, waiting: st
     )
 
 
-def _made(request: AccountRequest, made: Made, errand: Errand) -> HttpResponse:
+def _made(request: AccountRequest, made: MadeFromPreset, errand: Errand) -> HttpResponse:
     """Tests what was made, and leads on: to the connection, or back to the flow that waits for connection and mapping."""
     id = made.connection.pk
     report: DiagnosisReport | None = None

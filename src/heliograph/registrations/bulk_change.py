@@ -12,10 +12,10 @@ from django.db import connections
 from heliograph.domain.flow.flow import Flow
 from heliograph.jobs import control
 from heliograph.jobs.models import Job
-from heliograph.jobs.registry import Kind, Step
+from heliograph.jobs.registry import ChunkResult, JobKind
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.record import record
-from heliograph.registrations.list import Found, Registrations, Together, Wanted
+from heliograph.registrations.list import Found, RegistrationFilter, Registrations, Together
 from heliograph.setup import affected_flows
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -28,9 +28,9 @@ SETTING: Final = "setting"
 LATER, MEANWHILE = "later", "meanwhile"
 
 
-def kind() -> Kind:
+def kind() -> JobKind:
     """The job's kind, for wiring."""
-    return Kind(KIND, SettingStatus)
+    return JobKind(KIND, SettingStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Wish:
 
     status: str
     picked: tuple[tuple[str, str], ...] = ()
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: RegistrationFilter = field(default_factory=RegistrationFilter)
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class BulkPreview:
     """What a wish would do. lacking: codes of events that do not have this status, with how many registrations they have; flows: that may act."""
 
     total: int
@@ -63,7 +63,7 @@ class Preview:
         return self.total - self.already - self.lacks
 
 
-def preview(db: Database, account: int, wish: Wish) -> Preview:
+def preview(db: Database, account: int, wish: Wish) -> BulkPreview:
     """Counts what there is now."""
     found = Registrations(db, account)
     picked = [Together(row.event, row.status, 1) for row in found.picked(wish.picked)]
@@ -79,7 +79,7 @@ def preview(db: Database, account: int, wish: Wish) -> Preview:
             already += group.n
     able = [event for event in events.values() if event.code not in lacking]
     flows = affected_flows.on_status(able, wish.status, found.config)
-    return Preview(sum(group.n for group in groups), already, len(events), sorted(lacking.items()), flows)
+    return BulkPreview(sum(group.n for group in groups), already, len(events), sorted(lacking.items()), flows)
 
 
 def start(db: Database, account: int, wish: Wish, total: int, *, by: str) -> Job:
@@ -102,7 +102,7 @@ class SettingStatus:
         self._account: int = job.account_id
         self._p: Mapping[str, Any] = job.parameters
         self._picked = [(str(event), str(code)) for event, code in self._p["picked"]]
-        self._wanted = Wanted.from_json(self._p["wanted"])
+        self._wanted = RegistrationFilter.from_json(self._p["wanted"])
         self._last = int(job.cursor.get("last", 0))
         self._done = int(job.done)
         self._counts = Counter({name: int(n) for name, n in job.counts.items()})
@@ -115,7 +115,7 @@ class SettingStatus:
             return found.picked(self._picked[self._last : self._last + CHUNK])
         return found.walk(self._wanted, self._last, CHUNK)
 
-    def write(self, db: Database, chunk: list[Found]) -> Step:
+    def write(self, db: Database, chunk: list[Found]) -> ChunkResult:
         """Records the change of each."""
         status, asked = str(self._p["status"]), int(self._p["asked"])
         todo = []
@@ -142,7 +142,7 @@ class SettingStatus:
         ended = self._ends(chunk)
         cursor = {"last": self._last}
         total = max(int(self._p["total"]), self._done)
-        return Step(cursor, self._done, total, dict(self._counts), {"refused": self._refused}, phase=SETTING, finished=ended)
+        return ChunkResult(cursor, self._done, total, dict(self._counts), {"refused": self._refused}, phase=SETTING, finished=ended)
 
     def _ends(self, chunk: list[Found]) -> bool:
         if self._picked:

@@ -19,7 +19,7 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.recording.contents import read_state
 from heliograph.recording.items import ItemAnswer, RecordItem
 from heliograph.recording.record import record
-from heliograph.setup.form_values import YES, Values, in_order, one, plain
+from heliograph.setup.form_values import YES, FormValues, in_order, one, plain
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
@@ -80,11 +80,11 @@ def blank(db: Database, account: int, event: str) -> Opened | None:
     return Opened(0, "", 0, RegistrationState("", status, at, at, at), {}, config, source.event(rows[0][0]), None)
 
 
-def values_of(o: Opened) -> Values:
+def values_of(o: Opened) -> FormValues:
     """What a form of it shows."""
     state = o.state
     status, kind = o.account.status(state.status, o.event), o.event.types.get(state.attendee_type or 0)
-    out: Values = {
+    out: FormValues = {
         "status": one(status.name if status else ""),
         "attendee_type": one(kind.name if kind else ""),
         "active": (YES,) if state.active else (),
@@ -105,7 +105,7 @@ def property_names(o: Opened) -> dict[int, str]:
     return {int(id): name for id, name in STANDARD_PROPERTY_NAMES.items()} | {p.id: p.name for p in o.event.properties.values()}
 
 
-def document_of(o: Opened, changes: Values, then: Values) -> dict[str, object]:
+def document_of(o: Opened, changes: FormValues, then: FormValues) -> dict[str, object]:
     """The document (I2) that records these changes and nothing else."""
     document: dict[str, object] = {"event": o.event.code, "code": o.code}
     profile: dict[str, object] = {}

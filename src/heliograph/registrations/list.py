@@ -17,7 +17,7 @@ from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.store.registrations import folded
-from heliograph.web.cursor import ROWS, Cursor, Key, Rows, pages
+from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 MOST = 10_000
 """A count stops here: "more than 10,000"."""
@@ -38,7 +38,7 @@ class Sort(StrEnum):
         return (int, int) if self is Sort.MODIFIED else (str, int)
 
 
-class Kind(StrEnum):
+class ListScope(StrEnum):
     """Which registrations: all, Live, Test, or those that are not active."""
 
     ALL = ""
@@ -48,32 +48,32 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RegistrationFilter:
     """What is asked for. status: its name, since custom ones are of their event; type: a name, too."""
 
     text: str = ""
     event: int | None = None
     status: str = ""
     type: str = ""
-    kind: Kind = Kind.ALL
+    kind: ListScope = ListScope.ALL
 
     def as_json(self) -> dict[str, object]:
         """For a job's parameters."""
         return {"text": self.text, "event": self.event, "status": self.status, "type": self.type, "kind": self.kind.value}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Wanted:
+    def from_json(cls, found: Mapping[str, Any]) -> RegistrationFilter:
         """What `as_json` gave."""
-        return cls(found["text"], found["event"], found["status"], found["type"], Kind(found["kind"]))
+        return cls(found["text"], found["event"], found["status"], found["type"], ListScope(found["kind"]))
 
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than everything."""
-        return self != Wanted()
+        return self != RegistrationFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListedRegistration:
     """One registration of the list. status and type: names of today."""
 
     id: int
@@ -135,22 +135,24 @@ class Registrations:
         if unknown := set(events) - self._known.keys():
             self._known |= self.source.events(unknown)
 
-    def page(self, wanted: Wanted, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False) -> Rows[Row]:
+    def page(
+        self, wanted: RegistrationFilter, sort: Sort, cursor: Cursor | None, *, size: int = ROWS, whole: bool = False
+    ) -> ListPage[ListedRegistration]:
         """One page of it. whole: with the states."""
         where, params = self._where(wanted)
         if wanted.narrows and sort is not Sort.MODIFIED and self.db.vendor == "sqlite":
             # Only the index by `modified` holds what is asked for: by code or name every row would be read until enough of them fit.
             where = ["r.account_id = :account", f"+r.id IN (SELECT r.id FROM registration r WHERE {' AND '.join(where)})"]
 
-        def fetch(at: Cursor | None, limit: int) -> Sequence[Row]:
+        def fetch(at: Cursor | None, limit: int) -> Sequence[ListedRegistration]:
             return self._fetch(where, params, sort, at, limit, whole=whole)
 
-        def key(row: Row) -> Key:
+        def key(row: ListedRegistration) -> Key:
             return (row.micros if sort is Sort.MODIFIED else row.code if sort is Sort.CODE else row.name, row.id)
 
         return pages(fetch, key, cursor, size=size)
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: RegistrationFilter) -> int:
         """How many there are, at most MOST + 1."""
         where, params = self._where(wanted)
         ((n,),) = self.db.all(
@@ -158,7 +160,7 @@ class Registrations:
         )
         return int(n)
 
-    def together(self, wanted: Wanted) -> list[Together]:
+    def together(self, wanted: RegistrationFilter) -> list[Together]:
         """How many registrations of each event and status there are."""
         where, params = self._where(wanted)
         rows = self.db.all(
@@ -168,7 +170,7 @@ class Registrations:
         self._know(event for event, _, _ in rows)
         return [Together(event, self._status(status, event), int(n)) for event, status, n in rows]
 
-    def walk(self, wanted: Wanted, after: int, limit: int) -> list[Found]:
+    def walk(self, wanted: RegistrationFilter, after: int, limit: int) -> list[Found]:
         """Registrations by id, after one of them."""
         where, params = self._where(wanted)
         # In the order of ids from the last one on, past those of other accounts: the rows of one account would be sorted for each chunk.
@@ -213,7 +215,7 @@ class Registrations:
         )
         return [name for (name,) in rows]
 
-    def _where(self, wanted: Wanted) -> tuple[list[str], dict[str, object]]:
+    def _where(self, wanted: RegistrationFilter) -> tuple[list[str], dict[str, object]]:
         """Conditions, the account's first, and their parameters."""
         # A row without a version is one that is being made.
         where, params = ["r.account_id = :account", "r.version > 0"], {"account": self.account}
@@ -232,19 +234,19 @@ class Registrations:
         if wanted.type:
             where.append("r.attendee_type_id IN (SELECT id FROM attendee_type WHERE account_id = :account AND name = :type)")
             found["type"] = wanted.type
-        if wanted.kind is Kind.INACTIVE:
+        if wanted.kind is ListScope.INACTIVE:
             where.append("NOT r.is_active")
-        elif wanted.kind is not Kind.ALL:
+        elif wanted.kind is not ListScope.ALL:
             # Live and Test as flows see it (F3): everything in a Testing event is Test.
             testing = self.db.member("status_id", "testing")
             member = f"r.event_id IN (SELECT id FROM event WHERE account_id = :account AND {testing})"
-            where.append(f"(r.is_test OR {member})" if wanted.kind is Kind.TEST else f"NOT r.is_test AND NOT ({member})")
+            where.append(f"(r.is_test OR {member})" if wanted.kind is ListScope.TEST else f"NOT r.is_test AND NOT ({member})")
             found["testing"] = [id for id in self.config.event_statuses if self.config.is_test_event(id)] or [0]
         return where, found
 
     def _fetch(
         self, where: list[str], params: dict[str, object], sort: Sort, cursor: Cursor | None, limit: int, *, whole: bool
-    ) -> list[Row]:
+    ) -> list[ListedRegistration]:
         column = {Sort.MODIFIED: "r.modified", Sort.CODE: "r.code", Sort.NAME: "r.name"}[sort]
         back = cursor is not None and cursor.back
         rising = (sort is not Sort.MODIFIED) != back
@@ -275,12 +277,12 @@ class Registrations:
         active: bool,
         at: int,
         state: str = "",
-    ) -> Row:
+    ) -> ListedRegistration:
         event = self._known[event_id]
         whole = read_state(state) if state else None
         named = STANDARD_PROPERTY_NAMES | {p.id: p.name for p in event.properties.values()}
         found, known = self.config.status(status, event), event.types.get(kind or 0)
-        return Row(
+        return ListedRegistration(
             id,
             code,
             name,

@@ -25,7 +25,7 @@ _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FixLink:
     """Where something is mended: the words of a link, "" where there is no such page, and its address."""
 
     text: str = ""
@@ -43,23 +43,23 @@ class Trouble:
     destination: int | None = None
 
 
-def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> Place:
+def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
     """The page that cures it, of what this user may change."""
     cause, answered = trouble.cause, trouble.answered
     if cause is Cause.UNTAGGED:
-        return Place(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else Place()
+        return FixLink(_("Tag it"), reverse("tag-coverage")) if may(user, Role.PLANNER) else FixLink()
     if not may(user, Role.ADMINISTRATOR):
-        return Place()
-    setup = Place(_("Open Connection Setup"), reverse("connection", args=(trouble.connection,))) if trouble.connection else Place()
+        return FixLink()
+    setup = FixLink(_("Open Connection Setup"), reverse("connection", args=(trouble.connection,))) if trouble.connection else FixLink()
     if trouble.connection not in config.connections:
-        setup = Place()
+        setup = FixLink()
     if cause in _CONNECTION or credentials_refused(cause, answered):
         return setup
     if request_refused(cause, answered):
         return _mapping(trouble, config) or setup
     if cause in _FLOW and trouble.flow in config.flows:
-        return Place(_("Open the flow"), reverse("flow", args=(trouble.flow,)))
-    return Place()
+        return FixLink(_("Open the flow"), reverse("flow", args=(trouble.flow,)))
+    return FixLink()
 
 
 _CHANGED_AT = {
@@ -73,21 +73,21 @@ _CHANGED_AT = {
 
 def with_cure(why: Why, config: AccountConfig, user: User) -> Why:
     """The same, with a link in the gate that stopped it (F9). Who only watches, or a flow that is deleted, has none."""
-    place = Place()
+    place = FixLink()
     if why.curable:
         place = cured_at(Trouble(Cause.UNTAGGED), config, user)
     elif why.stopped in _CHANGED_AT and why.flow.id in config.flows and may(user, Role.ADMINISTRATOR):
         text, part = _CHANGED_AT[why.stopped]
-        place = Place(str(text), reverse("flow", args=(why.flow.id,)) + part)
+        place = FixLink(str(text), reverse("flow", args=(why.flow.id,)) + part)
     gates = [replace(gate, fix=place.text, fix_href=place.href) if gate.state in ("stopped", "wait") else gate for gate in why.gates]
     return replace(why, gates=gates)
 
 
-def _mapping(trouble: Trouble, config: AccountConfig) -> Place | None:
+def _mapping(trouble: Trouble, config: AccountConfig) -> FixLink | None:
     """The mapping that makes what was refused."""
     flow = config.flows.get(trouble.flow or 0)
     found: Destination | None = next((d for d in flow.destinations if d.id == trouble.destination), None) if flow else None
     mapping = config.mappings.get(found.payload_mapping or 0) if found else None
     if found is None or mapping is None:
         return None
-    return Place(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(found.payload_mapping,)))
+    return FixLink(_("Edit %(mapping)s") % {"mapping": mapping.name}, reverse("mapping", args=(found.payload_mapping,)))

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.actions import Attempt, attempts_of
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange, exchanges
 from heliograph.deliveries.why import Why, why
 from heliograph.domain.registration.change import Change
 from heliograph.domain.setup.configuration import EventConfig
-from heliograph.retry.retry_items import Item, group_key
+from heliograph.retry.retry_items import RetryItem, group_key
 from heliograph.retry.retry_queue import RetryQueue
 
 
@@ -19,7 +19,7 @@ from heliograph.retry.retry_queue import RetryQueue
 class Details:
     """An item with all that is known of it. change None: its content is no longer kept (X6). alike: items of the same cause, itself too."""
 
-    item: Item
+    item: RetryItem
     change: Change | None
     event: EventConfig | None
     at: int
@@ -32,7 +32,7 @@ class Details:
     cause: str
 
 
-def details(reading: Reading, key: str) -> Details | None:
+def details(reading: AccountReader, key: str) -> Details | None:
     """An item by its key; None for what is none of this account's."""
     queue = RetryQueue(reading)
     item = queue.find(key)

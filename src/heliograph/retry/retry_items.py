@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.deliveries.actions import Action
-from heliograph.deliveries.database import Person
+from heliograph.deliveries.database import RowPerson
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
@@ -17,7 +17,7 @@ OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RetryFilter:
     """What is asked for. statuses: () = all. text: of a registration or a reason. cause: the key of a group."""
 
     statuses: tuple[QueueStatus, ...] = ()
@@ -31,11 +31,11 @@ class Wanted:
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than everything."""
-        return self != Wanted()
+        return self != RetryFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class StuckRun:
+class StuckItem:
     """A run that is judged again (F7). due 0: submitted by hand."""
 
     id: int
@@ -54,12 +54,12 @@ class StuckRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class RetryItem:
     """One item. Exactly one of action and run is there. status_answered: of the target's last answer; lacks: what carries no tag, in words."""
 
     action: Action | None
-    run: StuckRun | None
-    person: Person | None
+    run: StuckItem | None
+    person: RowPerson | None
     event: str
     flow: str
     connection: str = ""
@@ -72,7 +72,7 @@ class Item:
         return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
 
     @property
-    def of(self) -> Action | StuckRun:
+    def of(self) -> Action | StuckItem:
         """Whichever it is."""
         found = self.action or self.run
         assert found is not None
@@ -87,7 +87,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CauseGroup:
     """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several."""
 
     key: str
@@ -108,7 +108,7 @@ class Group:
     since: int
 
 
-def group_key(item: Item) -> str:
+def group_key(item: RetryItem) -> str:
     """What makes items one group: cause, connection and answer; of a run cause, event and what lacks a tag."""
     if item.action is not None:
         a = item.action
@@ -130,11 +130,11 @@ def _only[T](found: set[T]) -> T | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def group_of(key: str, items: Sequence[Item]) -> Group:
+def group_of(key: str, items: Sequence[RetryItem]) -> CauseGroup:
     first = items[0]
     due = [item.of.due for item in items if item.of.due is not None and item.queue in OPEN]
     categories = Counter(item.of.category for item in items)
-    return Group(
+    return CauseGroup(
         key=key,
         cause=first.of.cause,
         category=categories.most_common(1)[0][0],

@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, SubjectKind
-from heliograph.retry.retry_items import OPEN, Group, Item, StuckRun, Wanted, group_key, group_of, parts_of
+from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem, StuckItem, group_key, group_of, parts_of
 from heliograph.store.database import Row
 from heliograph.store.like import escaped
 from heliograph.store.registrations import folded
-from heliograph.web.cursor import ROWS, Cursor, Rows
+from heliograph.web.cursor import ROWS, Cursor, ListPage
 
 PARTS = (int, int, int)
 """A cursor of the queue: status, id of the last action, id of the last run that were shown."""
@@ -36,21 +36,21 @@ SHOWN_GROUPS = 12
 class RetryQueue:
     """The queue of one account."""
 
-    reading: Reading
+    reading: AccountReader
 
     # --- the list
 
-    def page(self, wanted: Wanted, cursor: Cursor | None, *, size: int = ROWS) -> Rows[Item]:
+    def page(self, wanted: RetryFilter, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[RetryItem]:
         """One page. It goes on from the cursor; there is no way back but to the start."""
         status, action, run = cursor.key if cursor else (0, 0, 0)
         registrations = self._registrations(wanted.text)
-        found: list[Action | StuckRun] = []
+        found: list[Action | StuckItem] = []
         for queue in QueueStatus:
             if queue.code < int(status) or (wanted.statuses and queue not in wanted.statuses) or len(found) > size:
                 continue
             same = queue.code == int(status)
             room = size + 1 - len(found)
-            both: list[Action | StuckRun] = [
+            both: list[Action | StuckItem] = [
                 *self._actions(wanted, queue, int(action) if same else 0, room, registrations),
                 *self._runs(wanted, queue, int(run) if same else 0, room, registrations),
             ]
@@ -58,16 +58,16 @@ class RetryQueue:
         rows, more = found[:size], len(found) > size
         older = str(Cursor(self._reached(rows, cursor))) if more else ""
         items = self._items(rows)
-        return Rows([item for item in items if not wanted.cause or group_key(item) == wanted.cause], "", older)
+        return ListPage([item for item in items if not wanted.cause or group_key(item) == wanted.cause], "", older)
 
-    def find(self, key: str) -> Item | None:
+    def find(self, key: str) -> RetryItem | None:
         """One item by its key; None for what is none, or none of this account."""
         kind, number = key[:1], key[1:]
         id = read_id(number)
         if kind not in ("a", "r") or id is None:
             return None
         params = {"account": self.reading.account, "id": id}
-        row: Action | StuckRun | None
+        row: Action | StuckItem | None
         if kind == "a":
             rows = self.reading.db.all(f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.id = :id", params)
             row = action_of(rows[0]) if rows else None
@@ -79,7 +79,7 @@ class RetryQueue:
         return self._items([row])[0]
 
     @staticmethod
-    def _reached(rows: Sequence[Action | StuckRun], cursor: Cursor | None) -> tuple[int, int, int]:
+    def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
         status = rows[-1].queue.code if rows[-1].queue else 0
         same = cursor is not None and cursor.key[0] == status
         action, run = (int(cursor.key[1]), int(cursor.key[2])) if same and cursor else (0, 0)
@@ -88,7 +88,7 @@ class RetryQueue:
                 action, run = (row.id, run) if isinstance(row, Action) else (action, row.id)
         return status, action, run
 
-    def _actions(self, wanted: Wanted, queue: QueueStatus, before: int, limit: int, registrations: list[int] | None) -> list[Action]:
+    def _actions(self, wanted: RetryFilter, queue: QueueStatus, before: int, limit: int, registrations: list[int] | None) -> list[Action]:
         where, params = self._where("a", wanted, queue, before, registrations)
         if wanted.connection is not None:
             where.append("l.connection_id = :connection")
@@ -98,7 +98,7 @@ class RetryQueue:
         )
         return [action_of(row) for row in rows]
 
-    def _runs(self, wanted: Wanted, queue: QueueStatus, before: int, limit: int, registrations: list[int] | None) -> list[StuckRun]:
+    def _runs(self, wanted: RetryFilter, queue: QueueStatus, before: int, limit: int, registrations: list[int] | None) -> list[StuckItem]:
         if wanted.connection is not None:
             return []
         where, params = self._where("j", wanted, queue, before, registrations)
@@ -108,7 +108,7 @@ class RetryQueue:
         return [_run_of(row) for row in rows]
 
     def _where(
-        self, alias: str, wanted: Wanted, queue: QueueStatus, before: int, registrations: list[int] | None
+        self, alias: str, wanted: RetryFilter, queue: QueueStatus, before: int, registrations: list[int] | None
     ) -> tuple[list[str], dict[str, object]]:
         where = [f"{alias}.account_id = :account", f"{alias}.queue = :queue"]
         params: dict[str, object] = {"account": self.reading.account, "queue": queue.code}
@@ -174,13 +174,13 @@ class RetryQueue:
 
     # --- causes
 
-    def groups(self, statuses: Iterable[QueueStatus]) -> list[Group]:
+    def groups(self, statuses: Iterable[QueueStatus]) -> list[CauseGroup]:
         """Items of these statuses by cause, the largest groups first."""
-        rows: list[Action | StuckRun] = []
+        rows: list[Action | StuckItem] = []
         for status in statuses:
-            rows += self._actions(Wanted(), status, 0, GROUPED, None)
-            rows += self._runs(Wanted(), status, 0, GROUPED, None)
-        found: dict[str, list[Item]] = {}
+            rows += self._actions(RetryFilter(), status, 0, GROUPED, None)
+            rows += self._runs(RetryFilter(), status, 0, GROUPED, None)
+        found: dict[str, list[RetryItem]] = {}
         for item in self._items(rows):
             found.setdefault(group_key(item), []).append(item)
         groups = [group_of(key, items) for key, items in found.items()]
@@ -191,7 +191,7 @@ class RetryQueue:
         total = 0
         for status in (*OPEN, QueueStatus.FAILED):
             for alias, source in (("a", FROM), ("j", "judgement j")):
-                where, params = self._where(alias, Wanted(cause=cause), status, 0, None)
+                where, params = self._where(alias, RetryFilter(cause=cause), status, 0, None)
                 if alias == "a":
                     where.append("a.queue > 0")
                 ((n,),) = self.reading.db.all(
@@ -202,10 +202,10 @@ class RetryQueue:
 
     def keys_of(self, cause: str, limit: int) -> list[str]:
         """Items of one cause that can be submitted, oldest first."""
-        out: list[Item] = []
+        out: list[RetryItem] = []
         for status in (*OPEN, QueueStatus.FAILED):
-            wanted = Wanted(cause=cause)
-            rows: list[Action | StuckRun] = [
+            wanted = RetryFilter(cause=cause)
+            rows: list[Action | StuckItem] = [
                 *self._actions(wanted, status, 0, GROUPED, None),
                 *self._runs(wanted, status, 0, GROUPED, None),
             ]
@@ -214,7 +214,7 @@ class RetryQueue:
 
     # --- names
 
-    def _items(self, rows: Sequence[Action | StuckRun]) -> list[Item]:
+    def _items(self, rows: Sequence[Action | StuckItem]) -> list[RetryItem]:
         reading = self.reading
         people = reading.people(row.registration for row in rows)
         events = reading.events([row.event for row in rows])
@@ -222,11 +222,11 @@ class RetryQueue:
         actions = [row for row in rows if isinstance(row, Action)]
         connections = reading.connection_names([a.connection for a in actions])
         answered = self._answered([a.id for a in actions if a.cause is Cause.ANSWER])
-        lacks = self._lacks([row for row in rows if isinstance(row, StuckRun)])
+        lacks = self._lacks([row for row in rows if isinstance(row, StuckItem)])
         out = []
         for row in rows:
             event = events.get(row.event)
-            item = Item(
+            item = RetryItem(
                 None,
                 None,
                 people.get(row.registration) if row.registration is not None else None,
@@ -251,7 +251,7 @@ class RetryQueue:
         )
         return dict(rows)
 
-    def _lacks(self, runs: Sequence[StuckRun]) -> dict[int, str]:
+    def _lacks(self, runs: Sequence[StuckItem]) -> dict[int, str]:
         """What carries no tag, by run: the name of a status or property."""
         changes = self.reading.changes(run.change for run in runs)
         events = self.reading.events([run.event for run in runs])
@@ -284,9 +284,9 @@ class RetryQueue:
 _RUN = "j.id, j.change_id, j.flow_id, j.registration_id, j.event_id, j.mode, j.queue, j.category, j.cause, j.tries, j.due_at, j.message, j.created"
 
 
-def _run_of(row: Row) -> StuckRun:
+def _run_of(row: Row) -> StuckItem:
     id, change, flow, registration, event, mode, queue, category, cause, tries, due, message, created = row
     status, kind = QueueStatus.of_code(queue), Category.of_code(category)
     assert status is not None
     assert kind is not None
-    return StuckRun(id, change, flow, registration, event, mode, status, kind, Cause(cause), tries, due, message, created)
+    return StuckItem(id, change, flow, registration, event, mode, status, kind, Cause(cause), tries, due, message, created)

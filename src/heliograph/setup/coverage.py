@@ -64,7 +64,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Kinds:
+class WatchedKinds:
     """Why a kind is looked at: names of the flows that decide or filter by it, and of the mappings that read it."""
 
     flows: Sequence[str] = ()
@@ -81,7 +81,7 @@ class Coverage:
     """What is uncovered, by kind, and who asks for each kind. A kind without gaps is left out."""
 
     gaps: Mapping[TagKind, Sequence[Gap]]
-    asked: Mapping[TagKind, Kinds]
+    asked: Mapping[TagKind, WatchedKinds]
 
     @property
     def total(self) -> int:
@@ -156,14 +156,14 @@ def _apply(account: int, todo: Mapping[tuple[TagKind, int], Sequence[int]], done
 # --- who asks for tags
 
 
-def _askers(kind: TagKind, config: AccountConfig) -> Kinds:
+def _askers(kind: TagKind, config: AccountConfig) -> WatchedKinds:
     flows = [flow.name for flow in config.flows.values() if _decides(flow, kind)]
     mappings = []
     if kind is TagKind.QUESTION:
         mappings = [
             m.name for m in config.mappings.values() if any(parse_source(key).group is FieldGroup.QUESTION_TAGS for key in m.sources)
         ]
-    return Kinds(sorted(flows, key=str.casefold), sorted(mappings, key=str.casefold))
+    return WatchedKinds(sorted(flows, key=str.casefold), sorted(mappings, key=str.casefold))
 
 
 def _decides(flow: Flow, kind: TagKind) -> bool:
@@ -184,7 +184,7 @@ def _decides(flow: Flow, kind: TagKind) -> bool:
     return False
 
 
-def _is_shown(row: _Object, kind: TagKind, asked: Kinds) -> bool:
+def _is_shown(row: _Object, kind: TagKind, asked: WatchedKinds) -> bool:
     if asked.asked or (kind in _ALWAYS and row.event is not None):
         return True
     return kind is TagKind.REGISTRATION_STATUS and row.event is None and row.name == NEW

@@ -15,15 +15,15 @@ from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import DocumentRefused
 from heliograph.domain.setup.configuration import EventState
 from heliograph.setup.errors import Invalid
-from heliograph.setup.form_values import Texts, Values, one
+from heliograph.setup.form_values import FormValues, Texts, one
 from heliograph.setup.local_times import parse_local, written_local
 
 PLAIN = ("code", "name", "location", "timezone")
 
 
-def values_of(state: EventState, config: AccountConfig) -> Values:
+def values_of(state: EventState, config: AccountConfig) -> FormValues:
     """What a form of it shows. Names: code, name, location, timezone, status (id), start, end (local), tags (ids), custom.7."""
-    out: Values = {name: one(getattr(state, name)) for name in PLAIN}
+    out: FormValues = {name: one(getattr(state, name)) for name in PLAIN}
     out["status"] = (str(state.status),)
     out["start"], out["end"] = (one(written_local(at, state.timezone)) for at in (state.start, state.end))
     out["tags"] = tuple(str(tag) for tag in state.tags)

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from heliograph.domain.setup.configuration import Field, QuestionType
 
 type Texts = tuple[str, ...]
-type Values = dict[str, Texts]
+type FormValues = dict[str, Texts]
 """What a form holds, by the name of its field; () = empty. Names: status, attendee_type, active, order_code, profile.email, custom.7, answer.12,
 properties (names of those that are set), session.5."""
 
 YES = "Yes"
 
 
-def shown_then(text: str) -> Values:
+def shown_then(text: str) -> FormValues:
     """What the form showed when it was opened, from its hidden field; {} where that cannot be read."""
     try:
         found = json.loads(text)
@@ -30,19 +30,19 @@ def shown_then(text: str) -> Values:
     return {name: tuple(str(v) for v in values) for name, values in found.items() if isinstance(name, str) and isinstance(values, list)}
 
 
-def written(values: Values) -> str:
+def written(values: FormValues) -> str:
     """The hidden field that `shown_then` reads: what the form shows, which is all but Is Active (it has a page of its own)."""
     shown = {name: found for name, found in values.items() if name != "active"}
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
-def changed(then: Values, now: Values) -> Values:
+def changed(then: FormValues, now: FormValues) -> FormValues:
     """What the person changed: names that differ, with what they hold now."""
     return {name: values for name, values in now.items() if name in then and then[name] != values}
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class EditConflict:
     """One field that two people had open. was: when the form was opened; theirs: as it is stored now; mine: as the form wants it."""
 
     name: str
@@ -56,10 +56,10 @@ class Difference:
         return self.was not in (self.theirs, self.mine) and self.theirs != self.mine
 
 
-def differences(then: Values, stored: Values, mine: Values) -> list[Difference]:
+def differences(then: FormValues, stored: FormValues, mine: FormValues) -> list[EditConflict]:
     """Fields that one of the two has changed since the form was opened, in the form's order."""
     return [
-        Difference(name, was, stored.get(name, ()), mine.get(name, was))
+        EditConflict(name, was, stored.get(name, ()), mine.get(name, was))
         for name, was in then.items()
         if name in stored and not was == stored[name] == mine.get(name, was)
     ]

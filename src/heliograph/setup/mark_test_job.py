@@ -17,8 +17,8 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
-from heliograph.jobs.registry import JobError, Kind, Step
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import ItemOutcome, RecordItem
 from heliograph.recording.record import record
 from heliograph.setup.errors import NotThere, SetupError
@@ -29,13 +29,13 @@ from heliograph.store.database import Database, of_django
 
 KIND: Final = "mark-test"
 CHUNK: Final = 500
-OPEN: Final = (State.QUEUED, State.RUNNING, State.PAUSED, State.CANCELLING, State.FAILED)
+OPEN: Final = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLING, JobState.FAILED)
 MARKING, SWITCHING = "marking", "switching"
 
 
-def kind() -> Kind:
+def kind() -> JobKind:
     """The job's kind, for wiring."""
-    return Kind(KIND, Marking)
+    return JobKind(KIND, Marking)
 
 
 def leaves_test(config: AccountConfig, event: EventConfig, status: int) -> bool:
@@ -97,11 +97,11 @@ class Marking:
         )
         return Chunk([code for (code,) in rows])
 
-    def write(self, db: Database, chunk: Chunk) -> Step:
+    def write(self, db: Database, chunk: Chunk) -> ChunkResult:
         """Marks them, or, once none is left, changes the status."""
         return self._mark(db, chunk.codes) if chunk.codes else self._switch()
 
-    def _mark(self, db: Database, codes: Sequence[str]) -> Step:
+    def _mark(self, db: Database, codes: Sequence[str]) -> ChunkResult:
         source = Committed(db)
         test = {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True}
         event = source.event(self._event).code
@@ -113,18 +113,18 @@ class Marking:
         if refused:
             raise JobError(f"A registration could not be marked: {refused[0].reason}")
         self._done += len(codes)
-        return Step({}, self._done, max(self._of, self._done), {"marked": self._done}, phase=MARKING)
+        return ChunkResult({}, self._done, max(self._of, self._done), {"marked": self._done}, phase=MARKING)
 
-    def _switch(self) -> Step:
+    def _switch(self) -> ChunkResult:
         counts = {"marked": self._done}
         try:
             with saving(self._account, by=self._by, events=[self._event]) as s:
                 save_event(s, replace(s.source.event(self._event).state, status=self._status), self._event)
         except MarksFirst:  # somebody cleared Test meanwhile, or sent a registration that says it is none
-            return Step({}, self._done, max(self._of, self._done), counts, phase=MARKING)
+            return ChunkResult({}, self._done, max(self._of, self._done), counts, phase=MARKING)
         except SetupError as error:
             raise JobError(str(error)) from error
-        return Step({}, self._done, self._done, counts, phase=SWITCHING, finished=True)
+        return ChunkResult({}, self._done, self._done, counts, phase=SWITCHING, finished=True)
 
     def close(self) -> None:
         """Nothing is open."""

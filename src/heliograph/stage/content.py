@@ -26,7 +26,7 @@ from heliograph.setup.models import EventStatus, RegistrationStatus
 from heliograph.setup.services import event_setup, events, object_tags, tags
 from heliograph.setup.services.create_account import AccountFacts, create_account
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 BY: Final = "trial"
 STATUS: Final = "Attended"
@@ -42,7 +42,7 @@ SECONDS: Final[Map[str, list[float]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class StageTarget:
     """A destination with a connection of its own. more: further fields of the connection, such as {"parallel": 4}."""
 
     name: str
@@ -61,7 +61,7 @@ class Plan:
     targets' that nothing uses, so that the targets belong to slots of different workers.
     """
 
-    flows: tuple[tuple[Target, ...], ...]
+    flows: tuple[tuple[StageTarget, ...], ...]
     filtered: int = 0
     unselected: int = 0
     questions: int = 0
@@ -102,7 +102,7 @@ def make_account(plan: Plan) -> Staged:
         for target in (target for targets in plan.flows for target in targets):
             connections[target.name] = _connect(s, target)
             for number in range(plan.apart):
-                _connect(s, Target(f"Unused {len(connections)}.{number + 1}", target.url))
+                _connect(s, StageTarget(f"Unused {len(connections)}.{number + 1}", target.url))
         first, flows = next(iter(connections.values())), []
         for number, targets in enumerate(plan.flows, 1):
             to = tuple(Destination(0, t.name, connection=connections[t.name], payload_mapping=mapping, does=t.does) for t in targets)
@@ -157,11 +157,11 @@ def _mapping(of_questions: list[int]) -> Mapping:
     return Mapping("Trial", rows=tuple(MappingRow(name, (SourceValue(key),)) for name, key in rows.items()))
 
 
-def _connect(s: Saving, target: Target) -> int:
+def _connect(s: SetupTransaction, target: StageTarget) -> int:
     fields = {"name": target.name, "auth": Auth.OPEN.value, "content_type": ContentType.JSON.value, **target.more}
     return int(save_connection(s, ConnectionFacts(fields, url=target.url), confirmed=True, http=True).pk)
 
 
-def _flow(s: Saving, name: str, tag: int, destinations: tuple[Destination, ...], filters: tuple[FilterRow, ...] = ()) -> FlowRow:
+def _flow(s: SetupTransaction, name: str, tag: int, destinations: tuple[Destination, ...], filters: tuple[FilterRow, ...] = ()) -> FlowRow:
     flow = Flow(0, name=name, mode=Mode.LIVE, watch=Watch.REGISTRATION, statuses=(tag,), filters=filters, destinations=destinations)
     return save_flow(s, flow, confirmed=True)

@@ -150,7 +150,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-class Part:
+class ServiceProcess:
     """One of `serve`, `web` and `worker`, to start again and again as a service manager does: the same ports, data folder and log each time."""
 
     def __init__(self, ground: Ground, command: str, name: str = "", **settings: str) -> None:

@@ -169,7 +169,7 @@ class Run(models.Model):
     flow_id = models.BigIntegerField()
     flow_number = models.IntegerField()
     decision = models.SmallIntegerField()
-    reason = models.CharField(max_length=40, default="")  # domain.flow.matching.Reason
+    reason = models.CharField(max_length=40, default="")  # domain.flow.decision.Reason
     mode = models.SmallIntegerField()
     at = MicrosField()  # of the first decision (X2)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change, RegistrationState
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
-from heliograph.web.cursor import Cursor, Rows, pages
+from heliograph.web.cursor import Cursor, ListPage, pages
 
 PARTS = (int,)
 """A cursor: the id of a change. Ids of one subject rise with its versions."""
@@ -30,7 +30,7 @@ class Show(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class TimelineRegistration:
     """The registration itself, as it is now."""
 
     id: int
@@ -82,14 +82,14 @@ class Entry:
 class Timeline:
     """The timeline of one registration."""
 
-    reading: Reading
-    registration: Registration
+    reading: AccountReader
+    registration: TimelineRegistration
     flow: int | None = None
     show: Show = Show.ALL
     _found: dict[int, Entry] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reading: Reading, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
+    def of(cls, reading: AccountReader, event: str, code: str, *, flow: int | None = None, show: Show = Show.ALL) -> Timeline | None:
         """The timeline of a registration by its event's code and its own; None where the account has none."""
         rows = reading.db.all(
             "SELECT r.id, r.code, r.name, r.version, r.state, r.event_id FROM registration r JOIN event e ON e.id = r.event_id"
@@ -99,16 +99,18 @@ class Timeline:
         if not rows or not rows[0][4]:
             return None
         id, found, name, version, state, event_id = rows[0]
-        return cls(reading, Registration(id, found, name, version, read_state(state), reading.source.event(event_id), event_id), flow, show)
+        return cls(
+            reading, TimelineRegistration(id, found, name, version, read_state(state), reading.source.event(event_id), event_id), flow, show
+        )
 
-    def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> Rows[Entry]:
+    def page(self, cursor: Cursor | None, *, size: int = CHANGES) -> ListPage[Entry]:
         """One page of changes, newest first."""
 
         def fetch(at: Cursor | None, limit: int) -> Sequence[Entry]:
             return self._changes(at, limit)
 
         found = pages(fetch, lambda entry: (entry.id,), cursor, size=size)
-        return Rows(self._decided(found.rows), found.newer, found.older)
+        return ListPage(self._decided(found.rows), found.newer, found.older)
 
     def change(self, id: int) -> tuple[Change, int, int] | None:
         """One of its changes by id, with the versions of account and event that were in force; None where there is none to show."""

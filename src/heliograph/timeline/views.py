@@ -15,7 +15,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import chosen, flows_field
-from heliograph.deliveries.database import Reading, reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import NothingToSync, sync_now
 from heliograph.deliveries.why import Why, why
 from heliograph.domain.delivery.action import ActionState, AttemptKind
@@ -25,7 +25,7 @@ from heliograph.retry.fix_links import with_cure
 from heliograph.store.moments import from_micros
 from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
 from heliograph.web.cursor import address, asked
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -99,7 +99,7 @@ def sync(request: AccountRequest, event: str, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("timeline", args=(event, code)))
 
 
-def _now(found: Timeline, of: Reading) -> str:
+def _now(found: Timeline, of: AccountReader) -> str:
     """Status, type and whether it is active, in words."""
     state, event = found.registration.state, found.registration.event
     status = of.config.status(state.status, event)
@@ -119,8 +119,8 @@ def _counts(counts: tuple[int, int, int]) -> str:
     )
 
 
-def _show(value: Show) -> Field:
-    return Field(
+def _show(value: Show) -> FormField:
+    return FormField(
         kind="select",
         id="show",
         label=_("Show"),
@@ -133,7 +133,7 @@ def _show(value: Show) -> Field:
     )
 
 
-def _why(of: Reading, found: Timeline, change: int | None, flow: int | None, *, today: bool) -> Why | None:
+def _why(of: AccountReader, found: Timeline, change: int | None, flow: int | None, *, today: bool) -> Why | None:
     known = found.change(change) if change is not None and flow is not None else None
     if known is None or flow is None:
         return None
@@ -141,19 +141,19 @@ def _why(of: Reading, found: Timeline, change: int | None, flow: int | None, *, 
     return why(of, known[0], flow, account_version, found.registration.event_id, event_version)
 
 
-def _why_fields(of: Reading, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[Field]:
+def _why_fields(of: AccountReader, found: Timeline, entries: Any, change: int | None, flow: int | None) -> list[FormField]:
     event = found.registration.event
     changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {words.happened(e.change, of.config, event)}") for e in entries]
     if change is not None and str(change) not in {c.value for c in changes}:
         changes.append(Choice(str(change), _("The change that was chosen")))
     flows = flows_field(of, flow)
     return [
-        Field(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
-        Field(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows.options[1:]),
+        FormField(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
+        FormField(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows.options[1:]),
     ]
 
 
-def _entry(entry: Entry, found: Timeline, of: Reading, names: dict[str, str], path: str) -> dict[str, Any]:
+def _entry(entry: Entry, found: Timeline, of: AccountReader, names: dict[str, str], path: str) -> dict[str, Any]:
     event = found.registration.event
     by = words.saved_by(entry.by, names)
     return {
@@ -167,7 +167,7 @@ def _entry(entry: Entry, found: Timeline, of: Reading, names: dict[str, str], pa
     }
 
 
-def _decision(decision: Decision, entry: Entry, path: str, of: Reading, event: EventConfig) -> dict[str, Any]:
+def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, event: EventConfig) -> dict[str, Any]:
     verdict = _("triggered")
     if decision.reason is not None:
         verdict = words.not_triggered(decision.reason, decision.queue, entry.change, of.config, event)[0].rstrip(".")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Version(NamedTuple):
+class LedgerVersion(NamedTuple):
     """A registration's code, and the number that the generator gave this save of it."""
 
     code: str
@@ -30,7 +30,7 @@ class Arrival:
     """
 
     target: str
-    version: Version
+    version: LedgerVersion
     id: str
     at: float
     took: bool = False
@@ -38,7 +38,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class LedgerCounts:
     """What came of it.
 
     accepted: versions. owed: versions times targets = delivered + superseded + lost. duplicated: requests for what a target had taken and
@@ -63,21 +63,21 @@ class Ledger:
     """targets: by name, whether a request updates a record there. All times are monotonic seconds. Every method may be called from any thread."""
 
     targets: Mapping[str, bool]
-    _asked: dict[Version, float] = field(default_factory=dict)
-    _accepted: dict[Version, float] = field(default_factory=dict)
+    _asked: dict[LedgerVersion, float] = field(default_factory=dict)
+    _accepted: dict[LedgerVersion, float] = field(default_factory=dict)
     _arrivals: list[Arrival] = field(default_factory=list)
     _strikes: list[float] = field(default_factory=list)
-    _seen: set[tuple[str, Version]] = field(default_factory=set)
+    _seen: set[tuple[str, LedgerVersion]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     # Writing.
 
-    def ask(self, version: Version, at: float) -> None:
+    def ask(self, version: LedgerVersion, at: float) -> None:
         """Before it is sent for the first time."""
         with self._lock:
             self._asked.setdefault(version, at)
 
-    def accept(self, version: Version, at: float) -> None:
+    def accept(self, version: LedgerVersion, at: float) -> None:
         """Its answer said that it is recorded."""
         with self._lock:
             if version not in self._accepted:
@@ -133,11 +133,11 @@ class Ledger:
 
     # Counting.
 
-    def count(self) -> Counts:
+    def count(self) -> LedgerCounts:
         """Everything, when nothing moves any more."""
         with self._lock:
             examples: dict[str, list[str]] = defaultdict(list)
-            by_key: dict[tuple[str, Version], list[Arrival]] = defaultdict(list)
+            by_key: dict[tuple[str, LedgerVersion], list[Arrival]] = defaultdict(list)
             for arrival in self._arrivals:
                 by_key[arrival.target, arrival.version].append(arrival)
             taken = {key for key, arrivals in by_key.items() if any(a.took for a in arrivals)}
@@ -148,7 +148,7 @@ class Ledger:
             for target, version in sorted(lost):
                 attempts = len(by_key.get((target, version), ()))
                 examples["lost"].append(f"{version.code} version {version.number} at {target}: {attempts} attempts arrived")
-            return Counts(
+            return LedgerCounts(
                 accepted=len(self._accepted),
                 owed=len(owed),
                 delivered=len(owed & taken),
@@ -160,7 +160,7 @@ class Ledger:
                 examples={kind: tuple(lines[:20]) for kind, lines in examples.items()},
             )
 
-    def _newest_taken(self, taken: set[tuple[str, Version]]) -> dict[tuple[str, str], int]:
+    def _newest_taken(self, taken: set[tuple[str, LedgerVersion]]) -> dict[tuple[str, str], int]:
         newest: dict[tuple[str, str], int] = {}
         for target, version in taken:
             at = target, version.code
@@ -168,7 +168,10 @@ class Ledger:
         return newest
 
     def _is_superseded(
-        self, key: tuple[str, Version], by_key: Mapping[tuple[str, Version], list[Arrival]], newest: Mapping[tuple[str, str], int]
+        self,
+        key: tuple[str, LedgerVersion],
+        by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]],
+        newest: Mapping[tuple[str, str], int],
     ) -> bool:
         """Only where a request updates a record, a newer version was taken, and there was a reason: an attempt that failed, or a strike meanwhile (D2)."""
         target, version = key
@@ -179,12 +182,12 @@ class Ledger:
         newer = [
             a
             for n in range(version.number + 1, newest[target, version.code] + 1)
-            for a in by_key.get((target, Version(version.code, n)), ())
+            for a in by_key.get((target, LedgerVersion(version.code, n)), ())
         ]
         asked, came = self._asked[version], min(a.at for a in newer)
         return any(asked <= at <= came for at in self._strikes)
 
-    def _duplicated(self, by_key: Mapping[tuple[str, Version], list[Arrival]], examples: dict[str, list[str]]) -> int:
+    def _duplicated(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
         count = 0
         for (target, version), arrivals in by_key.items():
             confirmed = False
@@ -202,7 +205,7 @@ class Ledger:
         """Where requests update a record, none may follow a newer one; where they add, first attempts follow each other in order (D2)."""
         count = 0
         newest: dict[tuple[str, str], int] = {}
-        seen: set[tuple[str, Version]] = set()
+        seen: set[tuple[str, LedgerVersion]] = set()
         for arrival in self._arrivals:
             at, number = (arrival.target, arrival.version.code), arrival.version.number
             counts = self.targets[arrival.target] or (arrival.target, arrival.version) not in seen
@@ -219,7 +222,7 @@ class Ledger:
         """Since the first version was asked for."""
         return f"[{arrival.at - min(self._asked.values(), default=arrival.at):.1f} s]"
 
-    def _renamed(self, by_key: Mapping[tuple[str, Version], list[Arrival]], examples: dict[str, list[str]]) -> int:
+    def _renamed(self, by_key: Mapping[tuple[str, LedgerVersion], list[Arrival]], examples: dict[str, list[str]]) -> int:
         count = 0
         for (target, version), arrivals in by_key.items():
             ids = {arrival.id for arrival in arrivals}

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from heliograph.verify.ledger import Ledger, Version
+from heliograph.verify.ledger import Ledger, LedgerVersion
 
 MOST_OUTSTANDING: Final = 600
 """Versions that a target may still wait for before the clients pause."""
@@ -38,7 +38,7 @@ class Load:
     ledger: Ledger
     doors: Sequence[str]
     token: str
-    document: Callable[[Version], dict[str, Any]]
+    document: Callable[[LedgerVersion], dict[str, Any]]
     clients: int = 8
     pace: float = 0.08
     bulk: int = 12
@@ -88,7 +88,7 @@ class _Client:
 
     # What is asked.
 
-    def _next(self, *, but: Sequence[str] = ()) -> Version:
+    def _next(self, *, but: Sequence[str] = ()) -> LedgerVersion:
         known = [code for code in self._recent if code not in but]
         if not known or self._random.random() < 0.25:
             code = f"V{self._number}-{len(self._versions) + 1:05}"
@@ -96,7 +96,7 @@ class _Client:
         else:
             code = self._random.choice(known)
         self._versions[code] = self._versions.get(code, 0) + 1
-        version = Version(code, self._versions[code])
+        version = LedgerVersion(code, self._versions[code])
         self._load.ledger.ask(version, time.monotonic())
         return version
 
@@ -110,7 +110,7 @@ class _Client:
         self._until_answered(body, "application/json", read)
 
     def _many(self, count: int) -> None:
-        versions: list[Version] = []
+        versions: list[LedgerVersion] = []
         for _ in range(count):
             versions.append(self._next(but=[v.code for v in versions]))
         body = b"".join(json.dumps(self._load.document(version)).encode() + b"\n" for version in versions)
@@ -126,7 +126,7 @@ class _Client:
 
         self._until_answered(body, "application/x-ndjson", read)
 
-    def _is_settled(self, version: Version, status: int, answer: dict[str, Any]) -> bool:
+    def _is_settled(self, version: LedgerVersion, status: int, answer: dict[str, Any]) -> bool:
         """Whether this needs no asking again."""
         self._load.answers[f"{status} {answer.get('outcome', '')}".strip()] += 1
         if status in (200, 201):

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, Final, Self
 
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES
-from heliograph.verify.ledger import Arrival, Ledger, Version
+from heliograph.verify.ledger import Arrival, Ledger, LedgerVersion
 
 FAILS: Final = 0.15
 """Share of requests that a failing target fails."""
@@ -41,16 +41,16 @@ STATUSES: Final = (500, 503, 429, 408, 404, 401, 422)
 
 
 @dataclass(slots=True)
-class Targets:
+class TrialTargets:
     """Decides what becomes of each request. failing: which targets fail. slow: whether answers may take long; a receiver that is to be fast says no."""
 
     ledger: Ledger
     failing: frozenset[str]
     random: random.Random
     slow: bool = True
-    _failed: Counter[tuple[str, Version]] = field(default_factory=Counter)
+    _failed: Counter[tuple[str, LedgerVersion]] = field(default_factory=Counter)
 
-    def mood(self, target: str, version: Version) -> Mood:
+    def mood(self, target: str, version: LedgerVersion) -> Mood:
         """The next mood. One failure less for a version than there are automatic retries: one more than those, and giving up would be right (D5).
 
         The one that is left is for a request that a busy machine lets nobody read in time.
@@ -60,7 +60,7 @@ class Targets:
             return self.random.choices(list(TROUBLES), list(TROUBLES.values()))[0]
         return self._takes()
 
-    def fails(self, target: str, version: Version) -> None:
+    def fails(self, target: str, version: LedgerVersion) -> None:
         """An attempt for this version has failed."""
         self._failed[target, version] += 1
 
@@ -68,10 +68,10 @@ class Targets:
         return Mood.LATE if self.slow and self.random.random() < 0.03 else Mood.TAKES
 
 
-class Receiver:
+class TrialReceiver:
     """Listens on a thread of its own, HTTP/1.1 with kept connections. The target is the path's name."""
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: TrialTargets) -> None:
         self.targets = targets
         self.port = 0
         self._loop = asyncio.new_event_loop()
@@ -111,7 +111,7 @@ class Receiver:
 class _Connection(asyncio.Protocol):
     """One request after the other: libcurl sends the next one after the answer."""
 
-    def __init__(self, targets: Targets, loop: asyncio.AbstractEventLoop, open_: set[_Connection]) -> None:
+    def __init__(self, targets: TrialTargets, loop: asyncio.AbstractEventLoop, open_: set[_Connection]) -> None:
         self._targets, self._loop, self._open = targets, loop, open_
         self._transport: Any = None
         self._buffer = bytearray()
@@ -142,7 +142,7 @@ class _Connection(asyncio.Protocol):
         self._request(first.split(" ")[1].removeprefix("/"), headers.get("webhook-id", ""), json.loads(body))
 
     def _request(self, target: str, id: str, body: dict[str, str]) -> None:
-        version = Version(body["code"], int(body["version"]))
+        version = LedgerVersion(body["code"], int(body["version"]))
         arrival = self._targets.ledger.arrive(Arrival(target, version, id, time.monotonic()))
         match self._targets.mood(target, version):
             case Mood.TAKES:

@@ -7,14 +7,14 @@ import platform
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.verify.ledger import Counts
+from heliograph.verify.ledger import LedgerCounts
 
 
 @dataclass(slots=True)
-class Report:
+class VerifyReport:
     """What `verify` says. in_flight_at_kills: lanes in the dead or stopped workers' files, all kills together."""
 
-    counts: Counts = field(default_factory=Counts)
+    counts: LedgerCounts = field(default_factory=LedgerCounts)
     targets: int = 0
     kills: int = 0
     in_flight_at_kills: int = 0

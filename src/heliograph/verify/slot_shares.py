@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from heliograph.domain.delivery.slots import SLOTS
-from heliograph.stage.processes import Part, wait_until
+from heliograph.stage.processes import ServiceProcess, wait_until
 from heliograph.store.database import Database
 
 WITHIN: Final = 10.0
@@ -27,7 +27,7 @@ def is_shared_by(found: Sequence[int], workers: int) -> bool:
     return len(found) == workers and sum(found) == SLOTS and max(found) <= math.ceil(SLOTS / workers)
 
 
-def up_and_down(db: Database, first: Part, more: Sequence[Part]) -> dict[str, float]:
+def up_and_down(db: Database, first: ServiceProcess, more: Sequence[ServiceProcess]) -> dict[str, float]:
     """Starts more workers beside the first one, and asks them to stop again: seconds, by step, until the shares are right.
 
     Counted from when the last of them has started, and from when it has ended. db: a connection that nobody else uses.

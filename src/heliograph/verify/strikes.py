@@ -16,7 +16,7 @@ from typing import Final
 
 from heliograph.domain.errors import HeliographError
 from heliograph.engine.worker import inflight_journal
-from heliograph.stage.processes import Part, is_alive, wait_until
+from heliograph.stage.processes import ServiceProcess, is_alive, wait_until
 from heliograph.verify.ledger import Ledger
 
 DELIVERIES_BETWEEN: Final = 25
@@ -44,7 +44,7 @@ class Way(StrEnum):
 class Manager:
     """A service manager: starts what has ended again, after a moment. Its thread is one of the trial's own."""
 
-    parts: list[Part]
+    parts: list[ServiceProcess]
     random: random.Random
     restarted: Counter[str] = field(default_factory=Counter)
     _hold: threading.Lock = field(default_factory=threading.Lock)
@@ -58,7 +58,7 @@ class Manager:
         self._thread = threading.Thread(target=self._watch, name="service manager", daemon=True)
         self._thread.start()
 
-    def keep(self, part: Part) -> None:
+    def keep(self, part: ServiceProcess) -> None:
         """Starts one more, and keeps it running too."""
         with self._hold:
             part.start()
@@ -130,7 +130,7 @@ class Striker:
         self.say(f"{part.name}: {name} {way}")
         return True
 
-    def _victim(self, part: Part, names: list[str]) -> tuple[str, Way]:
+    def _victim(self, part: ServiceProcess, names: list[str]) -> tuple[str, Way]:
         kept = [name for name in names if name != part.command]
         if kept and self.random.random() < 0.12:
             return self.random.choice(kept), Way.STOP
@@ -138,7 +138,7 @@ class Striker:
             return self.random.choices(kept, [2 if name == "engine" else 1 for name in kept])[0], Way.KILL
         return part.command, self.random.choice((Way.KILL, Way.POWER, Way.ORPHANS))
 
-    def _kill(self, part: Part, name: str, pids: dict[str, int], way: Way) -> None:
+    def _kill(self, part: ServiceProcess, name: str, pids: dict[str, int], way: Way) -> None:
         """The file of lanes in flight is read while its worker is dead and its supervisor cannot start another one."""
         with self.manager.holding():
             if name == part.command:
@@ -155,7 +155,7 @@ class Striker:
             if name != part.command:
                 _signal(pids[part.command], signal.SIGCONT)
 
-    def _kill_orphans(self, part: Part, orphans: Sequence[int]) -> None:
+    def _kill_orphans(self, part: ServiceProcess, orphans: Sequence[int]) -> None:
         """Children end by themselves when their supervisor is gone; these are killed on the way, when the next supervisor may be at work already."""
         time.sleep(self.random.uniform(0.0, 1.5))
         for pid in orphans:
@@ -166,7 +166,7 @@ class Striker:
             _signal(pid, signal.SIGKILL)
         self.in_flight += before
 
-    def _stop(self, part: Part, name: str, pid: int) -> None:
+    def _stop(self, part: ServiceProcess, name: str, pid: int) -> None:
         _signal(pid, signal.SIGSTOP)
         self.ledger.strike(time.monotonic())
         if name == "engine":

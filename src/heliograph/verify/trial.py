@@ -13,13 +13,13 @@ from heliograph.domain.delivery.action import Does
 from heliograph.options import Options
 from heliograph.stage import content
 from heliograph.stage.ground import Ground
-from heliograph.stage.processes import Part
+from heliograph.stage.processes import ServiceProcess
 from heliograph.store.queue.lanes import unsettled
 from heliograph.verify import slot_shares
-from heliograph.verify.ledger import Ledger, Version
+from heliograph.verify.ledger import Ledger, LedgerVersion
 from heliograph.verify.load import Load
-from heliograph.verify.receiver import Receiver, Targets
-from heliograph.verify.report import Report
+from heliograph.verify.receiver import TrialReceiver, TrialTargets
+from heliograph.verify.report import VerifyReport
 from heliograph.verify.strikes import STANDSTILL, Manager, Standstill, Striker
 from heliograph.wiring import open_database
 
@@ -41,16 +41,16 @@ class Size:
     slots: bool
 
 
-def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> Report:
+def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[str], None]) -> VerifyReport:
     """Set-up, load, strikes, drain, counts. past_lease: seconds for which a process is stopped. say: told how it goes."""
     began = time.monotonic()
     chances = [random.Random(seed * 10 + n) for n in range(3)]  # noqa: S311 -- a trial, not a secret
     ledger = Ledger(TARGETS)
-    targets = Targets(ledger, frozenset(name for name in TARGETS if name.startswith("failing")), chances[0])
-    report = Report(targets=len(TARGETS), kills=size.kills, database="sqlite" if made.on_sqlite else "postgresql")
+    targets = TrialTargets(ledger, frozenset(name for name in TARGETS if name.startswith("failing")), chances[0])
+    report = VerifyReport(targets=len(TARGETS), kills=size.kills, database="sqlite" if made.on_sqlite else "postgresql")
     with ExitStack() as stack:
         say("setting up …")
-        staged = _set_up(stack.enter_context(Receiver(targets)), apart=0 if made.on_sqlite else APART)
+        staged = _set_up(stack.enter_context(TrialReceiver(targets)), apart=0 if made.on_sqlite else APART)
         parts, more = _parts(made, size)
         for part in (*parts, *more):
             stack.callback(part.end)
@@ -86,24 +86,24 @@ def run(made: Ground, size: Size, seed: int, past_lease: float, say: Callable[[s
     return report
 
 
-def _set_up(receiver: Receiver, *, apart: int) -> content.Staged:
-    flow = tuple(content.Target(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items())
+def _set_up(receiver: TrialReceiver, *, apart: int) -> content.Staged:
+    flow = tuple(content.StageTarget(name, receiver.url(name), Does.UPDATES if updates else Does.ADDS) for name, updates in TARGETS.items())
     return content.make_account(content.Plan((flow,), filtered=2, unselected=1, apart=apart))
 
 
-def _documents(event: str) -> Callable[[Version], dict[str, Any]]:
+def _documents(event: str) -> Callable[[LedgerVersion], dict[str, Any]]:
     return lambda version: content.document(event, version.code, version.number, profile={"first_name": version.code})
 
 
-def _parts(made: Ground, size: Size) -> tuple[list[Part], list[Part]]:
+def _parts(made: Ground, size: Size) -> tuple[list[ServiceProcess], list[ServiceProcess]]:
     """What is kept running from the start, and further workers."""
     if made.on_sqlite:
-        return [Part(made, "serve")], []
-    workers = [Part(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
-    return [*(Part(made, "web", f"web-{n + 1}") for n in range(size.webs)), workers[0]], workers[1:]
+        return [ServiceProcess(made, "serve")], []
+    workers = [ServiceProcess(made, "worker", f"worker-{n + 1}") for n in range(max(size.workers, COMING_AND_GOING))]
+    return [*(ServiceProcess(made, "web", f"web-{n + 1}") for n in range(size.webs)), workers[0]], workers[1:]
 
 
-def _come_and_go(first: Part, more: list[Part], report: Report) -> None:
+def _come_and_go(first: ServiceProcess, more: list[ServiceProcess], report: VerifyReport) -> None:
     with closing(open_database(Options.load(), read_only=True)) as db:
         report.slots = slot_shares.up_and_down(db, first, more)
     late = {step: seconds for step, seconds in report.slots.items() if seconds > slot_shares.WITHIN}
@@ -115,7 +115,7 @@ def _so_far(ledger: Ledger, striker: Striker) -> str:
     return f"accepted {ledger.accepted:,} · delivered {ledger.delivered:,} of {owed:,} · in flight at kills {striker.in_flight:,}"
 
 
-def _drain(ledger: Ledger, report: Report) -> None:
+def _drain(ledger: Ledger, report: VerifyReport) -> None:
     """Until nothing is left to send: every lane idle. That ends the waiting, and counts for nothing."""
     with closing(open_database(Options.load(), read_only=True)) as db:
         seen, since = -1, time.monotonic()

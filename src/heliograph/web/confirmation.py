@@ -15,7 +15,7 @@ SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class LinkedThing:
     """One thing, with a link to its place."""
 
     text: str
@@ -39,15 +39,15 @@ class Breaks:
     title: str
     text: str = ""
     tone: str = ""
-    items: Sequence[Item] = ()
+    items: Sequence[LinkedThing] = ()
     anchor: str = ""
     flows: Sequence[FlowThen] = field(default=())
 
 
-def shortened(items: Sequence[Item]) -> list[Item]:
+def shortened(items: Sequence[LinkedThing]) -> list[LinkedThing]:
     """The first ones, and how many more there are."""
     more = len(items) - SHOWN
-    return [*items[:SHOWN], Item(_("and %(n)s more") % {"n": f"{more:,}"})] if more > 0 else list(items)
+    return [*items[:SHOWN], LinkedThing(_("and %(n)s more") % {"n": f"{more:,}"})] if more > 0 else list(items)
 
 
 def question(heading: str, **more: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _out_of_range(part: int | str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows[Row]:
+class ListPage[Row]:
     """One page of a list. newer, older: cursors of the pages beside it, "" at the ends."""
 
     rows: Sequence[Row]
@@ -77,7 +77,7 @@ class Rows[Row]:
 
 def pages[Row](
     fetch: Callable[[Cursor | None, int], Sequence[Row]], key: Callable[[Row], Key], cursor: Cursor | None, *, size: int = ROWS
-) -> Rows[Row]:
+) -> ListPage[Row]:
     """One page by `fetch(cursor, limit)`, which gives rows from the cursor on in its direction: for `back` the nearest first.
 
     One row more than a page is fetched, to know whether there is another page.
@@ -88,12 +88,12 @@ def pages[Row](
     if back:
         found.reverse()
     if not found:
-        return Rows(found)
+        return ListPage(found)
     before, after = (more, True) if back else (cursor is not None, more)
-    return Rows(found, str(Cursor(key(found[0]), back=True)) if before else "", str(Cursor(key(found[-1]))) if after else "")
+    return ListPage(found, str(Cursor(key(found[0]), back=True)) if before else "", str(Cursor(key(found[-1]))) if after else "")
 
 
-def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Cursor | None, *, size: int = ROWS) -> Rows[M]:
+def keyset[M: Model](queryset: QuerySet[M], first: str, last: str, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[M]:
     """A page of a queryset, descending by two fields (`first`, and `last`, which is unique), as an index on both can walk it."""
 
     def fetch(at: Cursor | None, limit: int) -> Sequence[M]:

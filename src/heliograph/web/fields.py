@@ -8,7 +8,7 @@ from typing import Literal
 
 from django.utils.functional import Promise
 
-type Text = str | Promise
+type AnyText = str | Promise
 """A text of a page: plain, or translated when it is shown."""
 
 
@@ -17,13 +17,13 @@ class Choice:
     """One option of a select, a row of filters or a list of boxes. `on` is read by boxes; a select goes by its field's value."""
 
     value: str
-    label: Text
+    label: AnyText
     on: bool = False
-    sub: Text = ""
+    sub: AnyText = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class FormField:
     """One field of a form; `id` is also the name that it is posted under.
 
     error: why it was refused (red). todo: what may be saved without and is missing all the same (amber).
@@ -32,18 +32,18 @@ class Field:
 
     kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"] = "text"
     id: str
-    label: Text
+    label: AnyText
     value: str | Sequence[str] = ""
-    help: Text = ""
-    error: Text = ""
-    todo: Text = ""
+    help: AnyText = ""
+    error: AnyText = ""
+    todo: AnyText = ""
     optional: bool = False
     required: bool = False
-    placeholder: Text = ""
+    placeholder: AnyText = ""
     options: Sequence[Choice] = ()
-    groups: Sequence[tuple[Text, Sequence[Choice]]] = ()
+    groups: Sequence[tuple[AnyText, Sequence[Choice]]] = ()
     extra: str = ""
-    glue: Text = ""
+    glue: AnyText = ""
     input: Literal["checkbox", "radio"] = "checkbox"
     type: str = ""
     inputmode: str = ""
@@ -54,5 +54,5 @@ class Field:
 class Pair:
     """Two fields beside each other."""
 
-    fields: tuple[Field, Field]
+    fields: tuple[FormField, FormField]
     kind: Literal["pair"] = field(default="pair", init=False)

@@ -22,7 +22,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.web.fields import Choice, Field, Pair, Text
+from heliograph.web.fields import AnyText, Choice, FormField, Pair
 
 LONGEST_LINE = 1_000
 """Characters of one line, where a field has no bound of its own."""
@@ -31,9 +31,9 @@ LONGEST_TEXT = 100_000
 MOST_CHOSEN = 5_000
 """Boxes of one list that a form takes."""
 
-type Kind = Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]
+type WidgetKind = Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"]
 """What components/fields.html draws."""
-type Options = Sequence[Choice] | Callable[[], Sequence[Choice]]
+type OptionSource = Sequence[Choice] | Callable[[], Sequence[Choice]]
 
 
 class Refusal(Protocol):
@@ -50,9 +50,9 @@ class _Shown(forms.Field):
     Django never demands a value: what must not be empty is refused by the service, in one sentence for every way in. `required` is for browsers.
     """
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[WidgetKind]
 
-    def __init__(self, label: Text = "", *, required: bool = False, words: Mapping[str, Any] | None = None, **given: Any) -> None:
+    def __init__(self, label: AnyText = "", *, required: bool = False, words: Mapping[str, Any] | None = None, **given: Any) -> None:
         super().__init__(required=False, label=label, **given)  # type: ignore[arg-type]  # a lazy text is one
         self.browser_requires = required
         self.words = dict(words or {})
@@ -62,27 +62,29 @@ class _Shown(forms.Field):
         found.words = dict(self.words)  # what one page says of its field is said there alone
         return found
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         """As the template draws it, with the value that is stored or was typed."""
         words = {"required": self.browser_requires, **self.words}
-        return Field(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
+        return FormField(kind=self.kind, id=name, label=self.label or "", value=self.value_shown(value), error=" ".join(errors), **words)
 
     def value_shown(self, value: Any) -> str | Sequence[str]:
         """The value's text."""
         return "" if value is None else str(value)
 
 
-class Line(_Shown, forms.CharField):
+class TextLine(_Shown, forms.CharField):
     """A line of text, without spaces at its ends. words: help, todo, placeholder, optional, autocomplete, inputmode, type, extra."""
 
-    kind: ClassVar[Kind] = "text"
+    kind: ClassVar[WidgetKind] = "text"
 
-    def __init__(self, label: Text = "", *, longest: int = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any) -> None:
+    def __init__(
+        self, label: AnyText = "", *, longest: int = LONGEST_LINE, required: bool = False, strip: bool = True, **words: Any
+    ) -> None:
         initial = words.pop("initial", None)
         super().__init__(label, required=required, words=words, max_length=longest, strip=strip, initial=initial)
 
 
-class Hidden(Line):
+class Hidden(TextLine):
     """A button, or a value that the page itself posts: it is not drawn, and one that no page posts is ""."""
 
     def __init__(self, *, longest: int = LONGEST_TEXT, **words: Any) -> None:
@@ -96,12 +98,12 @@ class Hidden(Line):
             return ""
 
 
-class Lines(Line):
+class TextLines(TextLine):
     """Several lines of text; line breaks are one character, as they are stored."""
 
-    kind: ClassVar[Kind] = "textarea"
+    kind: ClassVar[WidgetKind] = "textarea"
 
-    def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+    def __init__(self, label: AnyText = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(label, longest=longest, **words)
 
     def to_python(self, value: Any) -> Any:
@@ -109,28 +111,28 @@ class Lines(Line):
         return str(super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
-class Address(Line):
+class UrlLine(TextLine):
     """A URL whose path and query may hold source fields (C2). words: also groups, the fields by their groups."""
 
-    kind: ClassVar[Kind] = "url"
+    kind: ClassVar[WidgetKind] = "url"
 
 
-class Password(Line):
+class SecretLine(TextLine):
     """A secret: what was typed is read, and never written into a page again."""
 
-    kind: ClassVar[Kind] = "password"
+    kind: ClassVar[WidgetKind] = "password"
 
-    def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+    def __init__(self, label: AnyText = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(label, longest=longest, strip=False, **words)
 
     def value_shown(self, value: Any) -> str:
         return ""
 
 
-class Day(Line):
+class Day(TextLine):
     """A date as browsers send it, 2027-01-31; the service reads it."""
 
-    kind: ClassVar[Kind] = "date"
+    kind: ClassVar[WidgetKind] = "date"
 
 
 class Select(_Shown):
@@ -139,13 +141,13 @@ class Select(_Shown):
     any_value: one that is none of them stays, for the service to refuse it.
     """
 
-    kind: ClassVar[Kind] = "select"
+    kind: ClassVar[WidgetKind] = "select"
 
     def __init__(
         self,
-        label: Text = "",
+        label: AnyText = "",
         *,
-        options: Options = (),
+        options: OptionSource = (),
         required: bool = False,
         initial: Any = None,
         any_value: bool = False,
@@ -157,14 +159,14 @@ class Select(_Shown):
     @property
     def found(self) -> Sequence[Choice]:
         """The options as they are now: what the page said of them (`Form.say`), or the field's own."""
-        options: Options = self.words.get("options", self.options)
+        options: OptionSource = self.words.get("options", self.options)
         return options() if callable(options) else options
 
     def to_python(self, value: Any) -> str:
         text = "" if value is None else str(value)
         return text if self.any_value or text in {option.value for option in self.found} else ""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         self.words["options"] = self.found
         return super().drawn(name, value, errors)
 
@@ -172,9 +174,9 @@ class Select(_Shown):
 class Radios(Select):
     """One of some options, all of them in sight."""
 
-    kind: ClassVar[Kind] = "checks"
+    kind: ClassVar[WidgetKind] = "checks"
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         chosen = "" if value is None else str(value)
         rows = [Choice(each.value, each.label, each.value == chosen, each.sub) for each in self.found]
         return _boxes(self, name, rows, errors, input="radio")
@@ -183,29 +185,23 @@ class Radios(Select):
 class Choices(Select):
     """Any of some options; those that are none of them are left out."""
 
-    kind: ClassVar[Kind] = "checks"
+    kind: ClassVar[WidgetKind] = "checks"
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]
         known = {option.value for option in self.found}
         return tuple(str(each) for each in (value or ())[:MOST_CHOSEN] if self.any_value or str(each) in known)
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         chosen = {str(each) for each in (value or ())}
         rows = [Choice(each.value, each.label, each.value in chosen, each.sub) for each in self.found]
         return _boxes(self, name, rows, errors, input="checkbox")
 
 
-class OpenSelect(Line):
-    """One of some options. A value that is none of them is kept: the service says why it is refused. words: options, placeholder."""
-
-    kind: ClassVar[Kind] = "select"
-
-
 class Ticks(_Shown):
     """Values that are ticked in a list whose rows the page draws itself."""
 
-    kind: ClassVar[Kind] = "checks"
+    kind: ClassVar[WidgetKind] = "checks"
     widget = forms.MultipleHiddenInput
 
     def to_python(self, value: Any) -> tuple[str, ...]:
@@ -215,23 +211,23 @@ class Ticks(_Shown):
 class Box(_Shown, forms.BooleanField):
     """One box, ticked or not. sub: what it means, below its words."""
 
-    kind: ClassVar[Kind] = "checks"
+    kind: ClassVar[WidgetKind] = "checks"
     widget = forms.CheckboxInput
 
-    def __init__(self, label: Text = "", *, sub: Text = "", initial: bool = False, **words: Any) -> None:
+    def __init__(self, label: AnyText = "", *, sub: AnyText = "", initial: bool = False, **words: Any) -> None:
         super().__init__(label, words=words, initial=initial)
         self.sub = sub
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         return _boxes(self, name, [Choice("1", self.label or "", bool(value), self.sub)], errors, input="checkbox")
 
 
-class Chips(Line):
+class Chips(TextLine):
     """Words that are separated by semicolons, as static/heliograph/ui.js makes chips of them. words: also options, glue."""
 
-    kind: ClassVar[Kind] = "chips"
+    kind: ClassVar[WidgetKind] = "chips"
 
-    def __init__(self, label: Text = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
+    def __init__(self, label: AnyText = "", *, longest: int = LONGEST_TEXT, **words: Any) -> None:
         super().__init__(label, longest=longest, **words)
 
     def value_shown(self, value: Any) -> Sequence[str]:
@@ -256,12 +252,12 @@ class Form(forms.Form):
         assert isinstance(field, _Shown), name
         return field
 
-    def drawn(self, name: str) -> Field:
+    def drawn(self, name: str) -> FormField:
         """One field."""
         field, bound = self.field(name), self[name]
         return field.drawn(self.add_prefix(name), bound.value(), [str(error) for error in bound.errors])
 
-    def shown(self, *names: str) -> list[Field | Pair]:
+    def shown(self, *names: str) -> list[FormField | Pair]:
         """These fields, by default all that are drawn, for components/fields.html."""
         wanted = names or tuple(name for name, field in self.fields.items() if not isinstance(field, Hidden))
         second = {two: one for one, two in self.pairs if one in wanted and two in wanted}
@@ -355,9 +351,9 @@ def refused_count(n: int) -> str:
     return ngettext("%(n)d field was refused; nothing was saved", "%(n)d fields were refused; nothing was saved", n) % {"n": n}
 
 
-def _boxes(field: _Shown, name: str, rows: Sequence[Choice], errors: Sequence[str], *, input: Literal["checkbox", "radio"]) -> Field:
+def _boxes(field: _Shown, name: str, rows: Sequence[Choice], errors: Sequence[str], *, input: Literal["checkbox", "radio"]) -> FormField:
     words = {key: word for key, word in field.words.items() if key != "options"}
-    return Field(
+    return FormField(
         kind="checks",
         id=name,
         label=field.label or "",

@@ -70,7 +70,7 @@ type Admits = Callable[[str, str, Mapping[str, str]], Answer | Future[Any] | Non
 """Whether a document is to be read, by its method, its path and its headers (as waitress names them); the answer where it is not, or what will be one of the two. Never waits."""
 
 
-class Refused(BadRequest):  # type: ignore[misc]
+class RefusalAnswer(BadRequest):  # type: ignore[misc]
     """An answer in the place of the page's; waitress closes the connection behind it."""
 
     def __init__(self, answer: Answer) -> None:
@@ -91,7 +91,7 @@ class ChunkedBody:
 
     def __init__(self, buffer: Any) -> None:
         self._buffer, self._chunks = buffer, Chunks()
-        self.error: Refused | None = None
+        self.error: RefusalAnswer | None = None
 
     @property
     def completed(self) -> bool:
@@ -101,7 +101,7 @@ class ChunkedBody:
         """How many of these bytes were taken."""
         fed = self._chunks.feed(data)
         if isinstance(fed, RequestRefusal):
-            self.error = Refused(fed)
+            self.error = RefusalAnswer(fed)
             return len(data)
         for part in fed[1]:
             self._buffer.append(part)
@@ -153,11 +153,11 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
     def _receive_head(self, data: bytes) -> int:
         head = read_head(self.header_plus + data, self.adj.ours)
         if isinstance(head, RequestRefusal):
-            self.refuse(Refused(head))
+            self.refuse(RefusalAnswer(head))
             return len(data)
         consumed: int = super().received(data)
         if self.error is not None and not isinstance(self.error, RequestEntityTooLarge):
-            self.refuse(Refused(MALFORMED))  # the parser behind us does not read it
+            self.refuse(RefusalAnswer(MALFORMED))  # the parser behind us does not read it
         elif self.headers_finished and not self.empty:
             self._ask()
         return consumed
@@ -176,14 +176,14 @@ class BoundedParser(HTTPRequestParser):  # type: ignore[misc]
                 self.asked, self.completed = asked, False  # also where it is too large: its sender is told so only if we know them
                 self._continues, self.expect_continue = self.expect_continue, False
             elif asked is not None:
-                self.refuse(Refused(asked))
+                self.refuse(RefusalAnswer(asked))
 
     def land(self) -> bool:
         """Goes on once it is known whether the body is to be read; True where it is not, and the request is answered."""
         assert self.asked is not None
         answer, self.asked = self.asked.result(), None
         if answer is not None or self.error is not None:
-            self.refuse(self.error if answer is None else Refused(answer))
+            self.refuse(self.error if answer is None else RefusalAnswer(answer))
             return True
         self.expect_continue = self._continues
         return False

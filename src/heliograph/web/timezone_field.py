@@ -10,28 +10,28 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.web.fields import Choice, Field
-from heliograph.web.forms import Kind, Line
+from heliograph.web.fields import Choice, FormField
+from heliograph.web.forms import TextLine, WidgetKind
 
 
-class TimezoneField(Line):
+class TimezoneField(TextLine):
     """All time zones by area, and the one that is stored where it is none of them. The service refuses what is no time zone."""
 
-    kind: ClassVar[Kind] = "select"
+    kind: ClassVar[WidgetKind] = "select"
 
     def __init__(self, **words: Any) -> None:
         super().__init__(gettext_lazy("Timezone"), **words)
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         zones = dict.fromkeys([*_zones(), *([str(value)] if value else [])])
         self.words["options"] = [Choice(zone, zone.replace("_", " ")) for zone in zones]
         return super().drawn(name, value, errors)
 
 
-def timezone_field(value: str, errors: Mapping[str, str], help: str = "") -> Field:
+def timezone_field(value: str, errors: Mapping[str, str], help: str = "") -> FormField:
     """A choice of all time zones."""
     options = [Choice(zone, zone.replace("_", " ")) for zone in dict.fromkeys([*_zones(), *([value] if value else [])])]
-    return Field(
+    return FormField(
         kind="select", id="timezone", label=_("Timezone"), value=value, options=options, help=help, error=errors.get("timezone", "")
     )
 

@@ -14,7 +14,7 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import by, check, readonly, settings_page
-from heliograph.web.forms import Form, Line
+from heliograph.web.forms import Form, TextLine
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.timezone_field import TimezoneField
 from heliograph.web.toasts import say
@@ -25,8 +25,8 @@ class AccountForm(Form):
 
     pairs = (("name", "code"),)
 
-    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
-    code = Line(
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
+    code = TextLine(
         gettext_lazy("Code"),
         help=gettext_lazy("Letters, digits and dashes. Commands and mappings name the account by it."),
         required=True,

@@ -23,14 +23,14 @@ from heliograph.accounts.actors import Actors
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import AuditEntry, Role, User
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.administration.views.audit_words import TAGGED, Reading
+from heliograph.administration.views.audit_words import TAGGED, AuditNames
 from heliograph.administration.views.users import tabs
 from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
 from heliograph.web.cursor import address, asked, keyset
 from heliograph.web.fields import Choice
-from heliograph.web.forms import LONGEST_TEXT, Form, Line, OpenSelect, Select
+from heliograph.web.forms import LONGEST_TEXT, Form, Select, TextLine
 
 MOST: Final = 10_000
 """What is counted exactly."""
@@ -73,8 +73,8 @@ PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account
 class AuditFilters(Form):
     """What the list is narrowed to."""
 
-    q = Line(longest=LONGEST_TEXT)
-    who = OpenSelect(gettext_lazy("Who"), longest=LONGEST_TEXT)
+    q = TextLine(longest=LONGEST_TEXT)
+    who = Select(gettext_lazy("Who"), any_value=True)
     kind = Select(
         gettext_lazy("Kind"),
         options=[
@@ -102,7 +102,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     total = found.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.of(request.account, [*(row.by for row in entries), who])
-    names = Reading.of(account_config(request, reading()), _tags(entries))
+    names = AuditNames.of(account_config(request, reading()), _tags(entries))
     options = [Choice("", _("Everybody")), *(Choice(f"user:{each.pk}", each.name) for each in people), Choice("command", _("The operator"))]
     if who not in {option.value for option in options}:
         options.append(Choice(who, actors.name(who)))
@@ -140,7 +140,7 @@ def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntr
     return found
 
 
-def _entry(row: AuditEntry, actors: Actors, words: Reading, *, whole: bool) -> dict[str, Any]:
+def _entry(row: AuditEntry, actors: Actors, words: AuditNames, *, whole: bool) -> dict[str, Any]:
     before, after = row.before or {}, row.after or {}
     if row.kind == "connection":
         before, after = shown_body(before, whole=whole), shown_body(after, whole=whole)

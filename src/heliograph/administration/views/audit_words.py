@@ -32,7 +32,7 @@ _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, [None])
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditLine:
     """One field of an entry. before, after: "" for nothing."""
 
     name: str
@@ -41,7 +41,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AuditNames:
     """What ids are called. tags: labels, of deleted ones as well."""
 
     tags: Mapping[int, str]
@@ -66,12 +66,12 @@ class Reading:
         events = {id: status.name for id, status in config.event_statuses.items()}
         return cls(tags, SentenceNames.of(config), events, custom, sources)
 
-    def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
+    def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[AuditLine]:
         """The fields of an entry that say anything. kind: of the object."""
         found = []
         for key in dict.fromkeys([*before, *after]):
             was, became = _differing(before.get(key), after.get(key))
-            line = Line(words(key), self.text(key, was, kind), self.text(key, became, kind))
+            line = AuditLine(words(key), self.text(key, was, kind), self.text(key, became, kind))
             if line.before or line.after:
                 found.append(line)
         return found

@@ -21,7 +21,7 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts
 from heliograph.setup.services.first_start import look_at, set_up
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Line
+from heliograph.web.forms import Choices, TextLine
 from heliograph.web.pages import page
 from heliograph.web.timezone_field import TimezoneField
 
@@ -36,11 +36,11 @@ class FirstStartForm(PasswordForm):
 
     pairs = (("account", "code"), ("name", "email"), ("password", "again"))
 
-    account = Line(gettext_lazy("Name"), required=True, autocomplete="organization")
-    code = Line(gettext_lazy("Code"), help=gettext_lazy("Letters, digits and dashes."), required=True, autocomplete="off")
+    account = TextLine(gettext_lazy("Name"), required=True, autocomplete="organization")
+    code = TextLine(gettext_lazy("Code"), help=gettext_lazy("Letters, digits and dashes."), required=True, autocomplete="off")
     timezone = TimezoneField(initial="UTC", help=gettext_lazy("Times and whole days in reports are shown in it."))
-    name = Line(gettext_lazy("Name"), required=True, autocomplete="name")
-    email = Line(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
+    email = TextLine(gettext_lazy("E-mail"), required=True, type="email", autocomplete="username")
     second = Choices(gettext_lazy("Second factor"), options=[SET_UP], initial=("1",), optional=True)
 
 

@@ -11,13 +11,13 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.page import JobPage, context
 from heliograph.registrations import bulk_change as bulk_jobs
 from heliograph.registrations.imports.preparation import KIND as IMPORT
 from heliograph.registrations.views import bulk, import_words
 from heliograph.setup.views.frame import check
-from heliograph.web.forms import Form, Line
+from heliograph.web.forms import Form, TextLine
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -27,7 +27,7 @@ PAGES: Mapping[str, Callable[[Job], JobPage]] = {bulk_jobs.KIND: bulk.job_page, 
 class JobForm(Form):
     """The button that was pressed: "again", or none for stopping."""
 
-    do = Line()
+    do = TextLine()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,7 +46,7 @@ def job(request: AccountRequest, id: int) -> HttpResponse:
         except control.NotPossible as error:
             say(request, str(error))
         return HttpResponseRedirect(request.path)
-    if asks_for_part(request) and row.state not in (State.QUEUED, State.RUNNING, State.CANCELLING):
+    if asks_for_part(request) and row.state not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING):
         return HttpResponseClientRefresh()
     shown = context(row, PAGES[row.kind](row), request.path, may_act=may(request.user, Role.PLANNER))
     return page(request, "administration/job.html", section="registrations", here="registrations", **shown)

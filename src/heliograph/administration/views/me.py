@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
-from heliograph.web.forms import Form, Line
+from heliograph.web.forms import Form, TextLine
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -29,13 +29,13 @@ SHOWN = 50
 class NameForm(Form):
     """What one says of oneself."""
 
-    name = Line(gettext_lazy("Name"), required=True, autocomplete="name")
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
 
 
 class EndSessionForm(Form):
     """Which session ends: its id, or "others"."""
 
-    session = Line()
+    session = TextLine()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -64,7 +64,7 @@ def me(request: AccountRequest) -> HttpResponse:
     )
 
 
-class Password(PasswordChangeView):  # type: ignore[misc]
+class ChangePasswordForm(PasswordChangeView):  # type: ignore[misc]
     """Another password, by the old one. Who signs in elsewhere has none to change."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

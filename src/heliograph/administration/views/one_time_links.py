@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.links import LinkOver, look
 from heliograph.accounts.models import EntryLink, Purpose, User
 from heliograph.accounts.people import PersonRefused, follow
-from heliograph.web.forms import Form, Line, Password
+from heliograph.web.forms import Form, SecretLine, TextLine
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import minute
 
@@ -32,13 +32,13 @@ class PasswordForm(Form):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("password", "again"),)
 
-    password = Password(
+    password = SecretLine(
         gettext_lazy("Password"),
         help=gettext_lazy("At least 12 characters. A sentence is easiest to remember."),
         autocomplete="new-password",
         required=True,
     )
-    again = Password(gettext_lazy("Password again"), autocomplete="new-password", required=True)
+    again = SecretLine(gettext_lazy("Password again"), autocomplete="new-password", required=True)
 
     def clean_again(self) -> str:
         """The same as the first."""
@@ -53,7 +53,7 @@ class InvitationForm(PasswordForm):
 
     field_order = ("name",)
 
-    name = Line(gettext_lazy("Name"), autocomplete="name", required=True)
+    name = TextLine(gettext_lazy("Name"), autocomplete="name", required=True)
 
 
 @login_not_required

@@ -20,9 +20,9 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.accounts.tokens import NewToken, TokenRefused, create_token, revoke_token
 from heliograph.administration.views.users import tabs
 from heliograph.setup.views.frame import by, readonly, settings_page
-from heliograph.web.confirmation import Breaks, Item, question
+from heliograph.web.confirmation import Breaks, LinkedThing, question
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Form, Line, Select
+from heliograph.web.forms import Choices, Form, Select, TextLine
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
@@ -39,7 +39,7 @@ SHOWN: Final = 200
 class TokenForm(Form):
     """What a token is for, and how long it lasts."""
 
-    name = Line(
+    name = TextLine(
         gettext_lazy("Name"),
         help=gettext_lazy("The program that will use it. It stands in Audit and in timelines."),
         required=True,
@@ -138,7 +138,7 @@ def revoke(request: AccountRequest, id: int) -> HttpResponse:
         Breaks(
             _("It is in use"),
             _("Last on %(when)s.") % {"when": minute(row.last_used)},
-            items=[Item(_("See what it did, in Audit"), f"{reverse('audit')}?who=token:{id}")],
+            items=[LinkedThing(_("See what it did, in Audit"), f"{reverse('audit')}?who=token:{id}")],
         )
         if row.last_used
         else Breaks(_("It was never used"))

@@ -27,7 +27,7 @@ from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFa
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Form, Line, Radios
+from heliograph.web.forms import Choices, Form, Radios, TextLine
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
@@ -52,8 +52,8 @@ class PersonForm(Form):
 
     pairs = (("name", "email"),)
 
-    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
-    email = Line(gettext_lazy("E-mail"), required=True, type="email", autocomplete="off")
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
+    email = TextLine(gettext_lazy("E-mail"), required=True, type="email", autocomplete="off")
     role = Radios(gettext_lazy("Role"), options=lambda: [Choice(role.value, role.label, sub=OFFERED[role]) for role in Role])
 
     def __init__(self, *args: Any, second: Choice, **given: Any) -> None:

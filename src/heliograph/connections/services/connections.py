@@ -21,7 +21,7 @@ from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, version, watching_flows, write
 from heliograph.setup.usage import Thing, Use
 from heliograph.store import oauth
@@ -60,7 +60,7 @@ class SecretsAgain(Invalid):
 
 
 def save_connection(
-    s: Saving, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
+    s: SetupTransaction, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
 ) -> Connection:
     """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
     judges the address itself once more: without TLS it goes only to what was allowed.
@@ -117,7 +117,7 @@ def restorable(now: rules.Connection, version: Version) -> rules.Connection:
     return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
 
 
-def restore_connection(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Connection:
+def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Connection:
     """Makes a past version the newest (F10), with the URLs and the secrets of today. Raises NotThere, AsksFirst, and Invalid where its secrets would
     go to another host by it, or its name is taken by now."""
     now = rules.Connection.from_body(connection_row(id).body)
@@ -142,7 +142,7 @@ def _foreign(auth: rules.Auth) -> frozenset[Secret]:
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
 
-def save_rule(s: Saving, id: int, rule: Sequence[object]) -> Connection:
+def save_rule(s: SetupTransaction, id: int, rule: Sequence[object]) -> Connection:
     """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
     return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
 
@@ -214,7 +214,7 @@ def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
 
-def _keep_secrets(s: Saving, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
+def _keep_secrets(s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
     """Stores what was entered and removes what is not needed; whether anything differs from before. stored: what there was; have: all that is to be
     there, by field."""
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
@@ -238,7 +238,7 @@ def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
     return body.origin + secrets.get(Secret.PATH, ""), body.test_origin + secrets.get(Secret.TEST_PATH, "") if body.test_origin else ""
 
 
-def copy_connection(s: Saving, id: int, name: str) -> Connection:
+def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
     """Another connection to the same place, with the same secrets, under a name of its own. OAuth2 access by sign-in is its own: somebody connects
     the copy. Raises Invalid, NotThere."""
     s.needs_account()
@@ -258,7 +258,7 @@ def users(account: int, id: int) -> list[Use]:
     return uses_above(account, Thing.CONNECTION, id)
 
 
-def delete_connection(s: Saving, id: int) -> None:
+def delete_connection(s: SetupTransaction, id: int) -> None:
     """Deletes a connection that no flow uses, with its secrets. Raises InUse, NotThere."""
     s.needs_account()
     row = connection_row(id)

@@ -9,11 +9,11 @@ from heliograph.accounts.models import Account
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import GuardError, Policy
 from heliograph.setup.errors import Invalid
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.queue import pending_items
 
 
-def allow_networks(s: Saving, networks: Sequence[str]) -> list[str]:
+def allow_networks(s: SetupTransaction, networks: Sequence[str]) -> list[str]:
     """Replaces the account's list: networks, single addresses, or address and port. What was blocked is due at once (D7). Raises Invalid."""
     s.needs_account()
     wanted = list(dict.fromkeys(network.strip() for network in networks if network.strip()))

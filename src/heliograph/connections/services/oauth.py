@@ -132,7 +132,7 @@ def _keep(client: Asker, tokens: TokenResponse, asked_at: int, by: str) -> None:
         s.note(Deed.CONNECTED, "connection", row, before, row.body)
 
 
-class State(StrEnum):
+class AccessState(StrEnum):
     """How a connection's access stands, as pages show it."""
 
     NOT_YET = "not yet"
@@ -141,24 +141,24 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ConnectionAccess:
     """A connection's access for pages. about: what is stored, None where nothing is."""
 
     name: str
     authority: str
     needs_connecting: bool
     lacks: tuple[str, ...]
-    state: State
+    state: AccessState
     about: oauth.ShownAccess | None
 
 
-def state_of(facts: Connection, about: oauth.ShownAccess | None) -> State:
+def state_of(facts: Connection, about: oauth.ShownAccess | None) -> AccessState:
     """How a connection's access stands. about: what is stored; what was given under other settings does not count."""
     usable = about is not None and about.bond == facts.bond and (facts.connected == facts.bond or not facts.needs_connecting)
-    return State.NOT_YET if about is None or not usable else State.LOST if about.lost else State.CONNECTED
+    return AccessState.NOT_YET if about is None or not usable else AccessState.LOST if about.lost else AccessState.CONNECTED
 
 
-def access(db: Database, account: int, id: int) -> Shown:
+def access(db: Database, account: int, id: int) -> ConnectionAccess:
     """How the access of an OAuth2 connection stands. Raises NotThere, also for a connection of another kind."""
     with scope(account=account):
         facts = Connection.from_body(connection_row(id).body)
@@ -169,7 +169,7 @@ def access(db: Database, account: int, id: int) -> Shown:
     lacks = tuple(name for name in facts.lacks if name != "connected")
     if facts.auth is not Auth.OAUTH2:
         lacks = ("auth",)
-    return Shown(facts.name, facts.authority, facts.needs_connecting, lacks, state, about)
+    return ConnectionAccess(facts.name, facts.authority, facts.needs_connecting, lacks, state, about)
 
 
 def asker(account: int, id: int) -> Asker:

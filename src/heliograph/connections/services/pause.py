@@ -14,10 +14,10 @@ from heliograph.connections import release_job
 from heliograph.connections.services.connections import connection_row
 from heliograph.domain.errors import HeliographError
 from heliograph.jobs import control
-from heliograph.jobs.models import ENDED, Job, State
+from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import Invalid
 from heliograph.setup.services import queue_effects
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store import connection_states
 from heliograph.store.database import of_django
 
@@ -30,7 +30,7 @@ class NotPaused(HeliographError):
     """The connection is not paused: there is nothing to release."""
 
 
-def pause(s: Saving, id: int, why: str) -> None:
+def pause(s: SetupTransaction, id: int, why: str) -> None:
     """Holds what the connection would send, in its order, also in the middle of a release. why: what pages show beside it. Raises NotThere."""
     row = connection_row(id)
     before = _said(s, id)
@@ -38,7 +38,7 @@ def pause(s: Saving, id: int, why: str) -> None:
     s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
 
 
-def resume(s: Saving, id: int) -> None:
+def resume(s: SetupTransaction, id: int) -> None:
     """Lets a paused connection send again, also one that a 410 paused; what it refused because of the set-up is due at once (D7).
 
     A Retry-After that is still running keeps holding it: that is the target's wish. A release that is under way ends. Raises NotThere.
@@ -51,7 +51,7 @@ def resume(s: Saving, id: int) -> None:
     s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
 
 
-def release(s: Saving, id: int, per_minute: int) -> Job:
+def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
     """Releases what a paused connection holds, in its order, at so many requests a minute; the job that does it, or that does it already.
 
     Once nothing is held any more the connection is open as before. What it refused because of the set-up is due at once, as after any fix.
@@ -68,13 +68,13 @@ def release(s: Saving, id: int, per_minute: int) -> Job:
     connection_states.release(s.db, s.account, id, per_minute)
     job = (
         Job.objects.filter(kind=release_job.KIND, parameters__connection=id)
-        .exclude(state__in=[*ENDED, State.CANCELLING])
+        .exclude(state__in=[*ENDED, JobState.CANCELLING])
         .order_by("-id")
         .first()
     )
     if job is None:
         job = control.create(release_job.KIND, s.account, {"connection": id, "name": row.name}, by=s.by)
-    elif job.state in (State.PAUSED, State.FAILED):
+    elif job.state in (JobState.PAUSED, JobState.FAILED):
         job = control.resume(job.pk, s.account)
     s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
     return job
@@ -86,7 +86,7 @@ def state(account: int, id: int) -> tuple[connection_states.StoredConnectionStat
         return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)
 
 
-def _said(s: Saving, id: int) -> dict[str, object]:
+def _said(s: SetupTransaction, id: int) -> dict[str, object]:
     """For the audit. It takes no lock: settle takes lanes before a connection's state, and a cure that follows would take them the other way round."""
     found, why = connection_states.state_of(s.db, s.account, id, lock=False)
     said: dict[str, object] = {"paused": found.paused, "why": why}

@@ -15,17 +15,17 @@ from django_htmx.http import HttpResponseClientRefresh
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import release_job
-from heliograph.connections.connection_list import Row
+from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services import connections as services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
 from heliograph.connections.views.connections import flow_href, found_row, people_of, redirect, standing
 from heliograph.domain.connection.connection import Secret
-from heliograph.jobs.models import ENDED, Job, State
+from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.save import saving
-from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, Line
+from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -36,14 +36,14 @@ USUAL_RATE = 60
 class PauseForm(Form):
     """Why a connection is paused."""
 
-    why = Line(gettext_lazy("Why"), longest=LONGEST_TEXT, optional=True)
+    why = TextLine(gettext_lazy("Why"), longest=LONGEST_TEXT, optional=True)
 
 
 class ReleaseForm(Form):
     """How a paused connection goes on. do: the button, "rate", "hold" or "" for at once."""
 
     do = Hidden()
-    rate = Line(
+    rate = TextLine(
         gettext_lazy("Requests a minute"),
         extra="short",
         inputmode="numeric",
@@ -57,10 +57,10 @@ class ReleaseForm(Form):
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
 
 
-class CopyForm(Form):
+class CopyConnectionForm(Form):
     """What the copy is called."""
 
-    name = Line(gettext_lazy("Connection Name"), required=True)
+    name = TextLine(gettext_lazy("Connection Name"), required=True)
 
 
 class SigningForm(Form):
@@ -73,7 +73,7 @@ def _saving(request: AccountRequest) -> Any:
     return saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True)
 
 
-def _dialog(request: AccountRequest, row: Row, heading: str, *, status: int = 200, **more: Any) -> HttpResponse:
+def _dialog(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **more: Any) -> HttpResponse:
     """A question as a page. lead, notes: sentences; fields; flows: (name, address); button, danger; cancel."""
     shown: dict[str, Any] = {
         "lead": "",
@@ -145,7 +145,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         progress = {
             "done": min(100, job.done * 100 // total) if job.total else 0,
             "text": _("%(n)s sent, %(left)s still held") % {"n": f"{job.done:,}", "left": f"{max(0, int(job.total or 0) - job.done):,}"},
-            "failed": job.error if job.state == State.FAILED else "",
+            "failed": job.error if job.state == JobState.FAILED else "",
         }
     return page(
         request,
@@ -160,7 +160,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
     )
 
 
-def _released(request: AccountRequest, row: Row, form: ReleaseForm) -> bool:
+def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
     """Does what was pressed, unless the rate is none."""
     try:
         with _saving(request) as s:
@@ -186,7 +186,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     """Another connection like this one."""
     row = found_row(request, connection)
     usual = _("%(name)s (copy)") % {"name": row.connection.name}
-    form = CopyForm(request.POST if request.method == "POST" else None, initial={"name": usual})
+    form = CopyConnectionForm(request.POST if request.method == "POST" else None, initial={"name": usual})
     if form.is_valid():
         try:
             with _saving(request) as s:

@@ -19,7 +19,7 @@ from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Address, Box, Hidden, Kind, Line, Lines, Password, Radios, Select
+from heliograph.web.forms import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
 
 LONGEST: Final = 70_000
 """Characters of one field: a chain of certificates is the longest."""
@@ -70,12 +70,12 @@ ASK: Final[Mapping[str, Sequence[Promise]]] = {
 }
 """What to ask of the target's administrator, by what was chosen."""
 
-_line = partial(Line, longest=LONGEST)
-_password = partial(Password, longest=LONGEST)
+_line = partial(TextLine, longest=LONGEST)
+_password = partial(SecretLine, longest=LONGEST)
 _number = partial(_line, optional=True, inputmode="numeric")
 
 
-class HeaderLines(Lines):
+class HeaderLines(TextLines):
     """Headers, one a line, Name: value. What is kept sealed is in no page."""
 
     def value_shown(self, value: Any) -> str:
@@ -87,10 +87,10 @@ def _header_line(line: str) -> str:
     return f"{name}: {header_rules.SEALED}" if ":" in line and header_rules.is_secret_name(name) else line
 
 
-class SecretLines(Password):
+class SecretLines(SecretLine):
     """A secret of several lines."""
 
-    kind: ClassVar[Kind] = "textarea"
+    kind: ClassVar[WidgetKind] = "textarea"
 
 
 class ConnectionForm(UrlForm):
@@ -114,7 +114,7 @@ class ConnectionForm(UrlForm):
         help=gettext_lazy("It decides which fields follow."),
     )
 
-    url = Address(
+    url = UrlLine(
         gettext_lazy("URL"),
         longest=LONGEST,
         help=gettext_lazy("The endpoint that data is sent to. Path and query may hold fields."),
@@ -176,7 +176,7 @@ class ConnectionForm(UrlForm):
         initial=ClientAuth.AUTOMATIC.value,
     )
 
-    test_url = Address(
+    test_url = UrlLine(
         gettext_lazy("Test Connection URL"),
         longest=LONGEST,
         optional=True,
@@ -213,7 +213,7 @@ class ConnectionForm(UrlForm):
             ),
         ),
     )
-    authorities = Lines(
+    authorities = TextLines(
         gettext_lazy("Certificate Authorities"),
         longest=LONGEST,
         optional=True,

@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, rule_words
-from heliograph.connections.connection_list import Health, Row
+from heliograph.connections.connection_list import ConnectionRow, Health
 from heliograph.connections.services import oauth, test_progress
 from heliograph.connections.services.connections import connection_url, save_connection
 from heliograph.connections.services.save_and_test import TooManyTests
@@ -74,13 +74,13 @@ def _refuse(_request: AccountRequest) -> HttpResponse:
     raise AssertionError  # whoever comes here is no Administrator
 
 
-def _stored(request: AccountRequest, row: Row) -> ConnectionForm:
+def _stored(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
     with transaction.atomic(using="read"):
         url, test_url = connection_url(of_django(connections["read"]), request.account.pk, row.id)
     return ConnectionForm(row.connection.secrets, initial=connection_values.initial_of(row.connection, url, test_url))
 
 
-def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpResponse:
+def _post(request: AccountRequest, row: ConnectionRow | None, errand: Errand) -> HttpResponse:
     form = ConnectionForm(row.connection.secrets if row else frozenset(), request.POST)
     do = form.posted["do"]
     if do == "sample" and row is not None:
@@ -102,7 +102,7 @@ def _post(request: AccountRequest, row: Row | None, errand: Errand) -> HttpRespo
     return _form(request, row, form, errand, waiting=typed_secrets.keep(request, waits, kept), stops=stops)
 
 
-def _saved(request: AccountRequest, row: Row | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
+def _saved(request: AccountRequest, row: ConnectionRow | None, form: ConnectionForm, typed: Mapping[str, str]) -> int | None:
     """The connection's id, None where it was refused. typed: the secrets. Raises AsksFirst, Http404."""
     rule = row.connection.to_body().get("rule", []) if row else []
     facts = connection_values.facts_of(form, rule if isinstance(rule, list) else [], typed)
@@ -133,7 +133,7 @@ def _tested(request: AccountRequest, id: int, errand: Errand, *, sample: bool = 
 
 def _form(
     request: AccountRequest,
-    row: Row | None,
+    row: ConnectionRow | None,
     form: ConnectionForm,
     errand: Errand,
     *,
@@ -172,7 +172,7 @@ def _form(
     return page(request, SETUP, here="connections", status=409 if stops else form.status, **shown)
 
 
-def _about(request: AccountRequest, row: Row) -> dict[str, Any]:
+def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     """What a stored connection's page says of it, whoever reads it."""
     people = people_of(request, [row.pause.by] if row.pause else [])
     facts = row.connection
@@ -199,7 +199,7 @@ def _about(request: AccountRequest, row: Row) -> dict[str, Any]:
     return shown
 
 
-def _read(request: AccountRequest, row: Row) -> dict[str, Any]:
+def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     """A connection in words: no secret, no path, and no header's value is among them."""
     facts = row.connection
     said = [
@@ -226,7 +226,7 @@ def _read(request: AccountRequest, row: Row) -> dict[str, Any]:
     }
 
 
-def result_of(row: Row) -> dict[str, Any] | None:
+def result_of(row: ConnectionRow) -> dict[str, Any] | None:
     """The last test as the page shows it, step by step; None where there was none."""
     if row.tested is None:
         return None
@@ -269,7 +269,7 @@ def going(request: AccountRequest, id: int) -> dict[str, Any] | None:
     return {"when": moment(from_micros(found.since)), "steps": steps}
 
 
-def _has_passed(request: AccountRequest, row: Row) -> bool:
+def _has_passed(request: AccountRequest, row: ConnectionRow) -> bool:
     """Whether the test that a page watches has ended well."""
     return going(request, row.id) is None and row.tested is not None and row.tested[1].verdict is not DiagnosisVerdict.FAILED
 

@@ -16,13 +16,13 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.connections import connection_words
 from heliograph.connections.connection_facts import facts
-from heliograph.connections.connection_list import Row
+from heliograph.connections.connection_list import ConnectionRow
 from heliograph.connections.services.connections import restorable, restore_connection
 from heliograph.connections.views.connections import found_row
 from heliograph.domain.connection.connection import Connection, ConnectionSetupError
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version
-from heliograph.setup.views.versions_page import Difference, Listed, Question, Side, Versioned, versions_page, worded
+from heliograph.setup.views.versions_page import Difference, ListedConsequence, RestoreQuestion, Side, Versioned, versions_page, worded
 
 BULLETS: Final = "••••"
 """A secret, as both sides of a difference show it."""
@@ -35,7 +35,7 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
     row = found_row(request, connection)
     name, href, whole = row.connection.name, reverse("connection", args=(connection,)), may(request.user, Role.ADMINISTRATOR)
 
-    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+    def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
         saved = restore_connection(s, connection, version.number, confirmed=sure)
         lacks = connection_words.lacking(Connection.from_body(saved.body))
         told = [_("Its URLs and secrets are those it had before that.")]
@@ -58,7 +58,7 @@ def connection_versions(request: AccountRequest, connection: int) -> HttpRespons
     )
 
 
-def _question(row: Row, version: Version) -> Question:
+def _question(row: ConnectionRow, version: Version) -> RestoreQuestion:
     said = [_("URL, Test Connection URL and every secret stay as they are now: old ones are not kept.")]
     names = list(dict.fromkeys(name or _("Without a name") for _id, name in row.flows))
     if names:
@@ -72,7 +72,7 @@ def _question(row: Row, version: Version) -> Question:
         lacks = connection_words.lacking(restorable(row.connection, version))
     except ConnectionSetupError:  # of an older release, with what none can be today; restoring says why
         lacks = []
-    return Question(said, [Listed(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
+    return RestoreQuestion(said, [ListedConsequence(_("The connection is incomplete by it. It lacks:"), lacks)] if lacks else ())
 
 
 def _differences(old_body: Mapping[str, object], new_body: Mapping[str, object], *, whole: bool) -> list[Difference]:

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections import connection_words as words
-from heliograph.connections.connection_list import ConnectionList, Health, Row, Wanted
+from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow, Health
 from heliograph.connections.preset_files import presets
 from heliograph.domain.connection.connection import Auth
 from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
 
@@ -32,7 +32,7 @@ from heliograph.web.templatetags.moments import short_moment
 def connection_list(request: AccountRequest) -> HttpResponse:
     """Where flows send their data, and how that goes."""
     ask = request.GET
-    wanted = Wanted(
+    wanted = ConnectionListFilter(
         text=ask.get("q", "")[:200],
         auth=next((auth for auth in Auth if auth.value == ask.get("type")), None),
         health=next((health for health in Health if health.value == ask.get("health")), None),
@@ -58,16 +58,16 @@ def connection_list(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _filters(wanted: Wanted) -> list[Field]:
+def _filters(wanted: ConnectionListFilter) -> list[FormField]:
     return [
-        Field(
+        FormField(
             kind="select",
             id="type",
             label=_("Authentication Type"),
             value=wanted.auth.value if wanted.auth else "",
             options=[Choice("", _("All types")), *(Choice(auth.value, _(auth.value)) for auth in Auth)],
         ),
-        Field(
+        FormField(
             kind="select",
             id="health",
             label=_("Health"),
@@ -84,7 +84,7 @@ def people_of(request: AccountRequest, marks: list[str]) -> dict[str, str]:
     return {f"user:{user.pk}": user.name or user.email for user in users}
 
 
-def _row(row: Row, people: Mapping[str, str], *, can: bool) -> dict[str, Any]:
+def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[str, Any]:
     connection = row.connection
     extra = []
     if row.access is not None and row.access.holder and row.health is not Health.LOST:
@@ -107,7 +107,7 @@ def _row(row: Row, people: Mapping[str, str], *, can: bool) -> dict[str, Any]:
     }
 
 
-def standing(row: Row, people: Mapping[str, str]) -> dict[str, Any]:
+def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
     """How a connection is, as the list and its own page say it."""
     retry = reverse("retry")
     return {
@@ -126,7 +126,7 @@ def standing(row: Row, people: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _paused_by(row: Row, people: Mapping[str, str]) -> str:
+def _paused_by(row: ConnectionRow, people: Mapping[str, str]) -> str:
     if row.pause is None or not row.pause.at:
         return ""
     when = short_moment(from_micros(row.pause.at))
@@ -134,7 +134,7 @@ def _paused_by(row: Row, people: Mapping[str, str]) -> str:
     return _("Paused by %(name)s, %(when)s.") % {"name": name, "when": when} if name else _("Paused %(when)s.") % {"when": when}
 
 
-def menu(row: Row) -> list[tuple[str, str]]:
+def menu(row: ConnectionRow) -> list[tuple[str, str]]:
     """What an Administrator can do with a connection, beside changing it."""
     id = row.id
     pause = (
@@ -181,7 +181,7 @@ def connection_new(request: AccountRequest) -> HttpResponse:
     )
 
 
-def found_row(request: AccountRequest, id: int) -> Row:
+def found_row(request: AccountRequest, id: int) -> ConnectionRow:
     """One connection of the account with how it is. Raises Http404."""
     with transaction.atomic(using="read"):
         row = ConnectionList(of_django(connections["read"]), request.account.pk).row(id)

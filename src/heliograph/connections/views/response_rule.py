@@ -15,18 +15,18 @@ from django.views.decorators.http import require_http_methods
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
-from heliograph.connections.answers import Logged, NoAnswer, Said
+from heliograph.connections.answers import Logged, NoAnswer, RuleVerdict
 from heliograph.connections.rule_form import HOWS, Looks, Says
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
-from heliograph.deliveries.database import Reading, reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.response_rule import FAILURES, ReplyPlace, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
 from heliograph.store.moments import from_micros
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.fields import Choice, FormField, Pair
 from heliograph.web.forms import Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
@@ -67,7 +67,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     rest: list[str] = []
     clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
-    said: Said | None = None
+    said: RuleVerdict | None = None
     if do in (Then.DELIVERED.value, Then.FAILED.value):
         with reading(request.account.pk) as of:
             if chosen is not None:
@@ -92,7 +92,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     return _page(request, connection, found, clauses, errors, rest, offered=offered, chosen=chosen, said=said)
 
 
-def _tried(of: Reading, which: tuple[int, int], clauses: Sequence[Says]) -> Said | None:
+def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
     """What the rule says of an answer; None while the form holds no rule."""
     try:
         return answers.tried(of.db, of.account, *which, rule_form.to_body(clauses))
@@ -100,7 +100,7 @@ def _tried(of: Reading, which: tuple[int, int], clauses: Sequence[Says]) -> Said
         return None
 
 
-def _offered(of: Reading, connection: int) -> list[Choice]:
+def _offered(of: AccountReader, connection: int) -> list[Choice]:
     """The newest answers of a connection, as "action.n"."""
     rows = of.db.all(
         "SELECT t.action_id, t.n, t.at, t.status FROM attempt t WHERE t.account_id = :account AND t.connection_id = :connection"
@@ -110,7 +110,7 @@ def _offered(of: Reading, connection: int) -> list[Choice]:
     return [Choice(f"{action}.{n}", f"{short_moment(from_micros(at))}: {words.answered(status)}") for action, n, at, status in rows]
 
 
-def _chosen(text: str, of: Reading, connection: int) -> tuple[tuple[int, int], Logged] | None:
+def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
     """The answer that was asked for, if it is one of this connection."""
     found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
     if found is None:
@@ -151,7 +151,7 @@ def _page(
     *,
     offered: Sequence[Choice],
     chosen: tuple[tuple[int, int], Logged] | None,
-    said: Said | None,
+    said: RuleVerdict | None,
 ) -> HttpResponse:
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
     options = list(offered)
@@ -166,7 +166,7 @@ def _page(
         clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
         refused=bool(errors or rest),
         rest=rest,
-        offered=Field(
+        offered=FormField(
             kind="select", id="answer", label=_("An answer that is logged"), value=key, placeholder=_("Choose one"), options=options
         )
         if options
@@ -187,7 +187,7 @@ def _answer(logged: Logged) -> dict[str, Any]:
     }
 
 
-def _said(said: Said) -> str:
+def _said(said: RuleVerdict) -> str:
     """What the rule, as it stands in the form, makes of the answer."""
     by = _("by its status, no clause fits") if said.clause is None else _("by clause %(n)d") % {"n": said.clause + 1}
     if said.delivered:
@@ -198,7 +198,7 @@ def _said(said: Said) -> str:
 def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:
     """One clause's fields. n counts from 1 for people."""
 
-    def of(name: str, **more: Any) -> Field:
+    def of(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)
 
     failed = clause.then != Then.DELIVERED.value
@@ -231,14 +231,14 @@ def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[
     }
 
 
-def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> Field:
-    return Field(id=f"c{i}.{name}", error=errors.get(f"c{i}.{name}", ""), **more)
+def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> FormField:
+    return FormField(id=f"c{i}.{name}", error=errors.get(f"c{i}.{name}", ""), **more)
 
 
-def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[Field | Pair]:
+def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[FormField | Pair]:
     """What is said of an answer that counts as failed."""
 
-    def of(name: str, **more: Any) -> Field:
+    def of(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)
 
     return [
@@ -266,7 +266,7 @@ def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[Field | Pair]:
                     inputmode="numeric",
                     help=_("Seconds, at most a day."),
                 ),
-                Field(
+                FormField(
                     kind="checks",
                     id=f"c{i}.renew",
                     label=_("Access token"),
@@ -283,7 +283,7 @@ def _condition(i: int, j: int, looks: Looks, errors: dict[str, str], *, alone: b
     return {
         "j": j,
         "alone": alone,
-        "place": Field(
+        "place": FormField(
             kind="select",
             id=f"{at}.in",
             label=_("Clause %(n)d, condition %(m)d looks at") % named,
@@ -295,20 +295,20 @@ def _condition(i: int, j: int, looks: Looks, errors: dict[str, str], *, alone: b
                 Choice(ReplyPlace.HEADER.value, _("the header")),
             ],
         ),
-        "name": Field(
+        "name": FormField(
             id=f"{at}.name",
             label=_("Clause %(n)d, condition %(m)d: path or header") % named,
             value=looks.name,
             error=errors.get(f"{at}.name", ""),
         ),
-        "how": Field(
+        "how": FormField(
             kind="select",
             id=f"{at}.how",
             label=_("Clause %(n)d, condition %(m)d compares") % named,
             value=looks.how,
             options=[Choice(name, _(name)) for name in HOWS],
         ),
-        "values": Field(
+        "values": FormField(
             kind="textarea",
             id=f"{at}.values",
             label=_("Clause %(n)d, condition %(m)d: any of") % named,

@@ -14,7 +14,7 @@ from heliograph.setup.source_fields import SourceFields
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Address, Form, Hidden
+from heliograph.web.forms import Form, Hidden, UrlLine
 
 type Groups = Sequence[tuple[str, Sequence[Choice]]]
 """Source fields, by the name of their group."""
@@ -32,7 +32,7 @@ class UrlForm(Form):
         if name == do:
             return False
         chosen = self.data.get(f"{name}-field", "")
-        if chosen and isinstance(self.fields.get(name), Address):
+        if chosen and isinstance(self.fields.get(name), UrlLine):
             assert isinstance(self.data, QueryDict)
             changed = self.data.copy()
             changed[name] = f"{changed.get(name, '')}{{{chosen}}}"

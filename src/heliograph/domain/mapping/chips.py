@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from heliograph.domain.errors import HeliographError
-from heliograph.domain.mapping.mapping import FixedText, Part, SourceValue
+from heliograph.domain.mapping.mapping import FixedText, RowPart, SourceValue
 
 BORDER = "{}"
 
@@ -19,7 +19,7 @@ class LineError(HeliographError):
     """This is no line of fields and texts."""
 
 
-def write_line(parts: Iterable[Part]) -> str:
+def write_line(parts: Iterable[RowPart]) -> str:
     """The one way to write these chips; `read_line` reads it back. A text without a character is no chip."""
     written: list[str] = []
     after_text = False
@@ -32,7 +32,7 @@ def write_line(parts: Iterable[Part]) -> str:
     return "".join(written)
 
 
-def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[Part] = ()) -> tuple[Part, ...]:
+def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[RowPart] = ()) -> tuple[RowPart, ...]:
     """The chips of a text.
 
     key_of: the source key of what stands between braces, a key or a field's name; it raises LineError for what names no field.
@@ -40,7 +40,7 @@ def read_line(text: str, *, key_of: Callable[[str], str], kept: Sequence[Part] =
     Raises LineError, with what is wrong and where.
     """
     left = [part for part in kept if isinstance(part, SourceValue)]
-    parts: list[Part] = []
+    parts: list[RowPart] = []
     typed: list[str] = []
 
     def end_text() -> None:

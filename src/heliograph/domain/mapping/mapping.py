@@ -108,7 +108,7 @@ class FixedText:
     text: str
 
 
-type Part = SourceValue | FixedText
+type RowPart = SourceValue | FixedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class MappingRow:
     """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). Raises MappingError."""
 
     target: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RowPart, ...] = ()
     type: ValueType = ValueType.TEXT
     nested: bool = False
     trim: bool = False
@@ -325,7 +325,7 @@ def _row_body(row: MappingRow) -> dict[str, object]:
     return body
 
 
-def part_body(part: Part) -> dict[str, object]:
+def part_body(part: RowPart) -> dict[str, object]:
     """The JSON of one chip; `read_part` reads it back."""
     if isinstance(part, FixedText):
         return {"text": part.text}
@@ -356,7 +356,7 @@ def _read_row(body: Body) -> MappingRow:
     )
 
 
-def read_part(body: Body) -> Part:
+def read_part(body: Body) -> RowPart:
     """A chip from its body. Raises BodyError."""
     if body.has("text"):
         return FixedText(body.text("text", longest=MAX_TEXT))
@@ -389,7 +389,7 @@ __all__ = [
     "MappingKind",
     "MappingRow",
     "Otherwise",
-    "Part",
+    "RowPart",
     "SourceValue",
     "Subject",
     "ValueMap",

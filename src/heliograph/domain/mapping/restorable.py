@@ -28,7 +28,7 @@ class GonePart:
 
 
 @dataclass(frozen=True, slots=True)
-class Restorable:
+class RestorableMapping:
     """A version as it would be saved now, and what it lost by it."""
 
     mapping: Mapping
@@ -49,12 +49,12 @@ def is_there(key: SourceKey, config: AccountSetup) -> bool:
     return key.id in (config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields)
 
 
-def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> Restorable:
+def restorable(mapping: Mapping, config: AccountSetup, sealed: Iterable[str] = ()) -> RestorableMapping:
     """mapping: a past version. sealed: the fields of texts that are kept sealed today."""
     gone: list[GonePart] = []
     lost = {name for name in mapping.typed_secrets if sealed_field(name) not in set(sealed)}
     rows = tuple(_without_text(n, row, gone) if row.target in lost else _row(n, row, config, gone) for n, row in enumerate(mapping.rows))
-    return Restorable(replace(mapping, rows=rows), tuple(gone))
+    return RestorableMapping(replace(mapping, rows=rows), tuple(gone))
 
 
 def _without_text(n: int, row: MappingRow, gone: list[GonePart]) -> MappingRow:

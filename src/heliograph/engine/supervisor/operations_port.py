@@ -25,11 +25,11 @@ type States = Callable[[], Mapping[str, str]]
 """Name and state of each process."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _OperationsHandler(BaseHTTPRequestHandler):
     timeout: ClassVar = 5  # seconds that a request may take to arrive
     error_content_type, error_message_format = "text/plain", "%(code)d %(message)s\n"
     server_version, sys_version = "Heliograph", ""
-    server: _Server
+    server: _OperationsServer
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -70,13 +70,13 @@ class _Handler(BaseHTTPRequestHandler):
         """A probe every few seconds is no news."""
 
 
-class _Server(ThreadingHTTPServer):
+class _OperationsServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], states: States, hosts: Hosts) -> None:
         self.states = states
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, _Handler)
+        super().__init__(address, _OperationsHandler)
         self.ours = hosts.at(address[0], int(self.server_address[1]))
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -86,7 +86,7 @@ class _Server(ThreadingHTTPServer):
 @contextlib.contextmanager
 def operations_port(host: str, port: int, states: States, hosts: Hosts = LOCAL) -> Iterator[int]:
     """Answers on a thread of its own while the block runs; the port, for whoever asked for 0. Raises OSError where the address cannot be had."""
-    server = _Server((host, port), states, hosts)
+    server = _OperationsServer((host, port), states, hosts)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="operations", daemon=True)
     thread.start()
     try:

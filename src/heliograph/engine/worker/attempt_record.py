@@ -28,7 +28,7 @@ from heliograph.domain.delivery.outcomes import (
 )
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.engine.worker.request_builder import ReadyRequest
-from heliograph.outbound.exchange import CutOff, Failure, Response, Result, text_of
+from heliograph.outbound.exchange import CutOff, Failure, Response, SendResult, text_of
 from heliograph.store.queue.outcomes import StoredExchange
 
 KEPT_REQUEST: Final = 64 * 1024
@@ -36,14 +36,14 @@ KEPT_RESPONSE: Final = 16 * 1024
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def reply_of(result: Result, ready: ReadyRequest) -> TargetReply | None:
+def reply_of(result: SendResult, ready: ReadyRequest) -> TargetReply | None:
     """The answer as the connection's response rule sees it; None without a rule or an answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
     return TargetReply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
 
 
-def outcome_of(result: Result, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
+def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
     """Classifies a result. now: microseconds, for a Retry-After that is a date. rule: the connection's response rule; reply: the answer as it sees it."""
     match result:
         case Response() if reply is not None:
@@ -87,7 +87,7 @@ def lesson_of(outcome: Outcome, now: int) -> Lesson:
 
 
 def exchange_of(
-    outcome: Outcome, ready: ReadyRequest | None, result: Result | None, *, at: int, took: int, connection: int, numbers: str
+    outcome: Outcome, ready: ReadyRequest | None, result: SendResult | None, *, at: int, took: int, connection: int, numbers: str
 ) -> StoredExchange:
     """The attempt as it is stored. at: when it began; took: microseconds."""
     masks = ready.masks.also(ready.request) if ready else NOTHING
@@ -125,7 +125,7 @@ def _request(request: Request, masks: Masks) -> str:
     return _json({"method": request.method, "url": request.shown_url, "headers": headers, "body": body, "cut": cut})
 
 
-def _response(result: Result, masks: Masks, hidden: frozenset[str]) -> str:
+def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:
     if isinstance(result, CutOff):
         return ""
     t = result.timings

@@ -29,7 +29,7 @@ from heliograph.engine.worker.request_builder import DestinationGone, ReadConten
 from heliograph.engine.worker.shared_lanes import FinishedLane, SharedLanes, TakenLane
 from heliograph.engine.worker.slot_ownership import Ownership
 from heliograph.engine.worker.work_finder import WorkFinder
-from heliograph.outbound.exchange import CutOff, Result
+from heliograph.outbound.exchange import CutOff, SendResult
 from heliograph.outbound.sender import Sender, SenderStopped
 from heliograph.store import connection_states
 from heliograph.store.connection_states import StoredConnectionState
@@ -348,7 +348,7 @@ class LaneReader:
         self._in_flight += 1
         memory, tokens, connection, action = self.memory, self.builder.tokens, taken.stored.connection, taken.action.id
 
-        def done(result: Result) -> None:
+        def done(result: SendResult) -> None:
             reply = reply_of(result, built)
             result = tokens.heed(connection, built.generation, action, result, built.rule, reply)
             ended = memory.db_time(time.monotonic())

@@ -36,7 +36,7 @@ from heliograph.domain.connection.oauth_access import (
 from heliograph.domain.connection.response_rule import Rule, TargetReply, refuses_token
 from heliograph.domain.delivery.outcomes import Refused
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.outbound.exchange import CutOff, Response, Result, Route
+from heliograph.outbound.exchange import CutOff, Response, Route, SendResult
 from heliograph.outbound.oauth_protocol import TokenExchange
 from heliograph.outbound.routes import token_route
 from heliograph.outbound.sender import Sender, SenderStopped
@@ -164,8 +164,8 @@ class OAuthTokens:
     # The sender's thread.
 
     def heed(
-        self, connection: int, generation: int, action: int, result: Result, rule: Rule = (), reply: TargetReply | None = None
-    ) -> Result:
+        self, connection: int, generation: int, action: int, result: SendResult, rule: Rule = (), reply: TargetReply | None = None
+    ) -> SendResult:
         """Applies a target's answer to the token that was sent. Returns the same result, or CutOff if the action is to be sent once more.
 
         rule: the connection's response rule; it knows of targets that refuse a token with another status than 401. reply: the answer as it sees it.

@@ -18,7 +18,7 @@ from heliograph.domain.delivery.retry_policy import RetryPolicy
 from heliograph.engine.worker.attempt_record import Lesson
 from heliograph.engine.worker.config_view import UsedVersions
 from heliograph.engine.worker.request_builder import ReadyRequest
-from heliograph.outbound.exchange import Result
+from heliograph.outbound.exchange import SendResult
 from heliograph.store.queue.lanes import StoredAction, StoredLane
 from heliograph.store.queue.outcomes import StoredExchange
 
@@ -46,7 +46,7 @@ class FinishedLane:
     outcome: Outcome | None = None
     gone: Cause | None = None
     ready: ReadyRequest | None = None
-    result: Result | None = None
+    result: SendResult | None = None
     cell: int | None = None
     began: float = 0.0
     ended: float = field(default_factory=time.monotonic)

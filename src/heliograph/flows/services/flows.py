@@ -15,19 +15,19 @@ from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.flow.flow import Mode
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services import restorable as restoring
-from heliograph.flows.services.restorable import Restorable
+from heliograph.flows.services.restorable import RestorableFlow
 from heliograph.flows.services.rules import checked, named_fields, named_tags
 from heliograph.setup.errors import Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, version, watching_flows, write
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
 """What decides whether a change triggers: where it changes, untagged runs are judged again."""
 
 
-def save_flow(s: Saving, flow: FlowFacts, id: int | None = None, *, confirmed: bool = False, opened: int | None = None) -> Flow:
+def save_flow(s: SetupTransaction, flow: FlowFacts, id: int | None = None, *, confirmed: bool = False, opened: int | None = None) -> Flow:
     """Saves a flow, complete or not (F2). `flow.id` and `flow.number` are not looked at; destinations that are new have the id 0.
 
     confirmed: also where it stops by it. opened: the version that was being edited; where a newer one says anything else than that it was
@@ -75,20 +75,20 @@ def _deed(before: Mapping[str, object] | None, after: Mapping[str, object]) -> D
     return Deed.CHANGED
 
 
-def set_active(s: Saving, id: int, active: bool) -> Flow:
+def set_active(s: SetupTransaction, id: int, active: bool) -> Flow:
     """The toggle of the Flow List (F1). Raises NotThere."""
     row = flow_row(id)
     flow = replace(FlowFacts.from_body(row.pk, row.number, row.body), active=active)
     return save_flow(s, flow, id, confirmed=True)  # switching off stops it by intent; it does not become incomplete
 
 
-def set_mode(s: Saving, id: int, mode: Mode) -> Flow:
+def set_mode(s: SetupTransaction, id: int, mode: Mode) -> Flow:
     """Live or Test (F3). Raises NotThere."""
     row = flow_row(id)
     return save_flow(s, replace(FlowFacts.from_body(row.pk, row.number, row.body), mode=mode), id, confirmed=True)
 
 
-def copy_flow(s: Saving, id: int, *, name: str) -> Flow:
+def copy_flow(s: SetupTransaction, id: int, *, name: str) -> Flow:
     """A new flow like another (F1), switched off and in Test: two active ones would send everything twice. Raises NotThere, Invalid."""
     row = flow_row(id)
     flow = FlowFacts.from_body(row.pk, row.number, row.body)
@@ -96,7 +96,7 @@ def copy_flow(s: Saving, id: int, *, name: str) -> Flow:
     return save_flow(s, replace(flow, name=name, active=False, mode=Mode.TEST, destinations=destinations))
 
 
-def restore_flow(s: Saving, id: int, number: int, *, confirmed: bool = False) -> Flow:
+def restore_flow(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Flow:
     """Makes a past version the newest (F10), without what is gone by now (`restorable` says what). Whether it is on is not restored.
     Raises NotThere, Invalid, AsksFirst."""
     row = flow_row(id)
@@ -104,13 +104,13 @@ def restore_flow(s: Saving, id: int, number: int, *, confirmed: bool = False) ->
     return save_flow(s, replace(found.flow, active=row.is_active), id, confirmed=confirmed)
 
 
-def restorable(id: int, version: Version, config: AccountConfig) -> Restorable:
+def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFlow:
     """A past version as it would be saved now: destinations that were removed since come back as new ones."""
     present = Destination.objects.filter(flow=id, removed_at=None).values_list("pk", flat=True)
     return restoring.restorable(FlowFacts.from_body(id, version.number, version.body), present, config)
 
 
-def delete_flow(s: Saving, id: int) -> None:
+def delete_flow(s: SetupTransaction, id: int) -> None:
     """Deletes a flow (P12): its undelivered actions end as Failed, its figures stay. Raises NotThere."""
     s.needs_account()
     row = flow_row(id)
@@ -144,7 +144,7 @@ class _Destinations:
         self.gone = sorted(gone)
 
 
-def _write_destinations(s: Saving, row: Flow, wanted: tuple[DestinationFacts, ...]) -> _Destinations:
+def _write_destinations(s: SetupTransaction, row: Flow, wanted: tuple[DestinationFacts, ...]) -> _Destinations:
     """Gives new destinations their ids; marks those that are gone. Raises Invalid for an id that is not this flow's."""
     known = {d.pk: d for d in Destination.objects.filter(flow=row, removed_at=None)}
     present: list[DestinationFacts] = []
@@ -166,7 +166,7 @@ def _write_destinations(s: Saving, row: Flow, wanted: tuple[DestinationFacts, ..
     return _Destinations(tuple(present), gone)
 
 
-def _write_names(s: Saving, row: Flow, flow: FlowFacts) -> None:
+def _write_names(s: SetupTransaction, row: Flow, flow: FlowFacts) -> None:
     FlowTag.objects.filter(flow=row).delete()
     FlowTag.objects.bulk_create(FlowTag(account_id=s.account, flow=row, tag_id=tag, place=place) for place, tag in sorted(named_tags(flow)))
     FlowField.objects.filter(flow=row).delete()

@@ -26,7 +26,7 @@ AS_SENT = MASK
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class RequestPreview:
     """A request as anyone may see it; or the validation errors that there would be instead; or why (a sentence) there can be none yet."""
 
     method: str = ""
@@ -39,25 +39,25 @@ class Preview:
 
 def preview(
     db: Database, config: AccountConfig, event: EventConfig, change: Change, flow: Flow, destination: Destination, *, now: datetime
-) -> Preview:
+) -> RequestPreview:
     """What would leave for this destination, by today's configuration and the change's own facts (D7)."""
     connection = config.connections.get(destination.connection or 0)
     payload = config.mappings.get(destination.payload_mapping or 0)
     header = config.mappings.get(destination.header_mapping or 0)  # its sealed texts stay sealed here
     if connection is None or payload is None:
-        return Preview(why="It has no connection yet." if connection is None else "It has no payload mapping yet.")
+        return RequestPreview(why="It has no connection yet." if connection is None else "It has no payload mapping yet.")
     if set(connection.lacks) - {"connected"}:
-        return Preview(why="Its connection is incomplete.")
+        return RequestPreview(why="Its connection is incomplete.")
     secrets = load_secrets(db, vault(), config.id, OWNER, [destination.connection or 0]).get(destination.connection or 0, {})
     facts = ChangeFacts(change, config, event, flow_name=flow.name, now=now)
     zone = ZoneInfo(facts.timezone)
     try:
         prepared = prepare(connection, secrets)
     except HeliographError as error:
-        return Preview(why=str(error))
+        return RequestPreview(why=str(error))
     request = build_request(prepared, payload, header, facts, webhook_id=AS_SENT, timezone=zone)
     if isinstance(request, InvalidValues):
-        return Preview(problems=tuple(str(p) for p in request.problems))
+        return RequestPreview(problems=tuple(str(p) for p in request.problems))
     masks = masks_of(secrets.values(), request, credentials=prepared.credentials)
     sent = [(name, masks.blotted(value)) for name, value in request.shown_headers]
     if connection.auth is Auth.OAUTH2:
@@ -65,4 +65,4 @@ def preview(
     if connection.is_signed:
         sent += [("webhook-timestamp", AS_SENT), ("webhook-signature", AS_SENT)]
     shown = (request.body or b"").decode("utf-8", "replace")
-    return Preview(request.method, request.shown_url, tuple(sent), masks.blotted(shown))
+    return RequestPreview(request.method, request.shown_url, tuple(sent), masks.blotted(shown))

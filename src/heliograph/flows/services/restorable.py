@@ -16,7 +16,7 @@ from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_filter
 from heliograph.flows.services.rules import KIND_OF_PLACE, without_tag
 
 
-class Part(StrEnum):
+class MissingPart(StrEnum):
     """What a version can name that is not there any more."""
 
     TAG = "tag"
@@ -30,28 +30,28 @@ class Part(StrEnum):
 class Gone:
     """One thing that is gone. key: its id, a custom field's key. of: the list's name, the filter row (its number, from 0) or the destination's name."""
 
-    part: Part
+    part: MissingPart
     key: int | str
     of: str
 
 
 @dataclass(frozen=True, slots=True)
-class Restorable:
+class RestorableFlow:
     """A version as it would be saved now, and what it lost by it."""
 
     flow: Flow
     gone: tuple[Gone, ...] = ()
 
 
-def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> Restorable:
+def restorable(flow: Flow, present: Iterable[int], config: AccountConfig) -> RestorableFlow:
     """flow: a past version; present: its destinations that are still there. The others come back as new ones."""
-    gone = [Gone(Part.TAG, tag, name) for name in LISTS for tag in getattr(flow, name) if not _is_there(tag, name, config)]
+    gone = [Gone(MissingPart.TAG, tag, name) for name in LISTS for tag in getattr(flow, name) if not _is_there(tag, name, config)]
     for lost in gone:
         flow = _without(flow, lost)
     filters = tuple(_filter(row, str(n), config, gone) for n, row in enumerate(flow.filters))
     known = set(present)
     destinations = tuple(replace(_destination(d, config, gone), id=d.id if d.id in known else 0) for d in flow.destinations)
-    return Restorable(replace(flow, filters=filters, destinations=destinations), tuple(gone))
+    return RestorableFlow(replace(flow, filters=filters, destinations=destinations), tuple(gone))
 
 
 def _without(flow: Flow, lost: Gone) -> Flow:
@@ -74,21 +74,21 @@ def _filter(row: FilterRow, of: str, config: AccountConfig, gone: list[Gone]) ->
         known = config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields
         if key.id in known and known[key.id].is_enumerated:
             return row
-        gone.append(Gone(Part.FIELD, row.field, of))
+        gone.append(Gone(MissingPart.FIELD, row.field, of))
         return FilterRow("event.code", Op.IS_ANY_OF)  # as a row that was just added: without values it keeps the flow from running
     lost = [value for value in row.values if not _is_there(int(value), key, config)]
-    gone += [Gone(Part.TAG, int(value), of) for value in lost]
+    gone += [Gone(MissingPart.TAG, int(value), of) for value in lost]
     return replace(row, values=tuple(value for value in row.values if value not in lost))
 
 
 def _destination(d: Destination, config: AccountConfig, gone: list[Gone]) -> Destination:
     if d.connection is not None and d.connection not in config.connections:
-        gone.append(Gone(Part.CONNECTION, d.connection, d.name))
+        gone.append(Gone(MissingPart.CONNECTION, d.connection, d.name))
         d = replace(d, connection=None)
     if d.payload_mapping is not None and d.payload_mapping not in config.mappings:
-        gone.append(Gone(Part.PAYLOAD_MAPPING, d.payload_mapping, d.name))
+        gone.append(Gone(MissingPart.PAYLOAD_MAPPING, d.payload_mapping, d.name))
         d = replace(d, payload_mapping=None)
     if d.header_mapping is not None and d.header_mapping not in config.mappings:
-        gone.append(Gone(Part.HEADER_MAPPING, d.header_mapping, d.name))
+        gone.append(Gone(MissingPart.HEADER_MAPPING, d.header_mapping, d.name))
         d = replace(d, header_mapping=GONE)
     return d

@@ -25,7 +25,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import drafts, words
-from heliograph.flows.drafts import Draft
+from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
@@ -91,15 +91,15 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     return draw(request, draft, told=told)
 
 
-def stored_draft(config: AccountConfig, id: int) -> Draft:
+def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
     """The flow as it is stored. Raises Http404."""
     found = config.flows.get(id)
     if found is None:
         raise Http404
-    return Draft(found, found.number)
+    return FlowDraft(found, found.number)
 
 
-def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> Draft:
+def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> FlowDraft:
     """The draft that was posted. Raises Http404."""
     base = drafts.new() if id is None else stored_draft(config, id)
     return drafts.read(EditorForm(request.POST).flow, base, config, FilterValues(db, request.account.pk, config))
@@ -140,12 +140,12 @@ def _saved(*, complete: bool, active: bool) -> str:
     return _("Saved. It takes changes from now on.") if complete else _("Saved incomplete. It takes changes once nothing is missing.")
 
 
-def _refused(request: AccountRequest, draft: Draft) -> HttpResponse:
+def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
     told = refused(len(draft.errors), refused_items(draft.errors))
     return draw(request, draft, status=422, told=told)
 
 
-def _asks(request: AccountRequest, form: EditorForm, draft: Draft, error: AsksFirst) -> HttpResponse:
+def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
     """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
     typed = [(name, text) for name, texts in form.flow.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
     with transaction.atomic(using="read"):
@@ -160,7 +160,7 @@ def _asks(request: AccountRequest, form: EditorForm, draft: Draft, error: AsksFi
     return page(request, "flows/asks.html", here="flows", hidden=typed, action=request.path, **context)
 
 
-def _conflict(request: AccountRequest, draft: Draft, number: int) -> HttpResponse:
+def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
     """Somebody else saved the flow while it was being edited: their changes, beside what was typed here."""
     id = draft.flow.id
     with transaction.atomic(using="read"), scope(account=request.account.pk):
@@ -181,7 +181,7 @@ def _conflict(request: AccountRequest, draft: Draft, number: int) -> HttpRespons
     return draw(request, draft, status=409, conflict=context)
 
 
-def _onward(request: AccountRequest, form: EditorForm, id: int, draft: Draft) -> str:
+def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
     """Where a button of a destination leads once the flow is saved; "" for Save."""
     for button in ("new", "edit", "preview"):
         part, _dash, number = form.posted[button].partition("-")
@@ -203,7 +203,7 @@ def _onward(request: AccountRequest, form: EditorForm, id: int, draft: Draft) ->
     return ""
 
 
-def _brought(request: AccountRequest, draft: Draft, config: AccountConfig) -> tuple[Draft, dict[str, Any] | None]:
+def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
     """The draft with what one has just made for it, and what is said of it. A preset makes a connection and a mapping at once."""
     connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
     remembered = request.session.get(EDITING) or {}
@@ -241,7 +241,7 @@ def _head(db: Database, account: int, id: int) -> Head:
 
 def draw(
     request: AccountRequest,
-    draft: Draft,
+    draft: FlowDraft,
     *,
     status: int = 200,
     told: dict[str, Any] | None = None,

@@ -27,7 +27,7 @@ LISTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FirstStep:
     """One of the four. state: what is done, in words. todo: what is missing. on: its words and its address."""
 
     n: int
@@ -61,7 +61,7 @@ def first(request: AccountRequest) -> HttpResponse:
     return page(request, "flows/first_steps.html", here="flows", steps=steps, following=following, done=sum(step.done for step in steps))
 
 
-def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[Step]:
+def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[FirstStep]:
     tags = len(config.tags.keys() - STANDARD_TAGS.keys())
     tagged = sum(bool(status.tags) for status in config.statuses.values())
     new = next((status for status in config.statuses.values() if status.name == NEW), None)
@@ -70,7 +70,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
     begun = _("Not begun")
     covered = bool(new and new.tags)
     return [
-        Step(
+        FirstStep(
             1,
             _("Add tags in the account"),
             _("Account Settings > Management > Tags"),
@@ -80,7 +80,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             _("Open Tags"),
             reverse("tags"),
         ),
-        Step(
+        FirstStep(
             2,
             _("Apply those tags"),
             _("Registration Statuses, and in each event"),
@@ -91,7 +91,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             reverse("tag-coverage") if tags else reverse("registration-statuses"),
             _missing(config, gaps) if tags else [],
         ),
-        Step(
+        FirstStep(
             3,
             _("Add a Connection"),
             _("Connections"),
@@ -101,7 +101,7 @@ def _steps(config: AccountConfig, gaps: Coverage, *, administers: bool) -> list[
             _("Open Connection List") if names or not administers else _("Add A Connection"),
             reverse("connection-list" if names or not administers else "connection-new"),
         ),
-        Step(
+        FirstStep(
             4,
             _("Configure a Flow"),
             _("Flows"),

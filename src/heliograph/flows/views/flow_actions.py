@@ -20,7 +20,7 @@ from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, reading
-from heliograph.web.forms import Form, Line
+from heliograph.web.forms import Form, TextLine
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -29,10 +29,10 @@ SHOWN = 100
 """Versions of a list, the newest."""
 
 
-class CopyForm(Form):
+class CopyFlowForm(Form):
     """What the copy is called."""
 
-    name = Line(gettext_lazy("Name of the copy"))
+    name = TextLine(gettext_lazy("Name of the copy"))
 
 
 def _known(request: AccountRequest, id: int) -> tuple[Flow, dict[str, Any]]:
@@ -56,7 +56,7 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
     """Asks for the copy's name, then makes it and opens it."""
     found, shown = _known(request, flow)
     usual = _("Copy of %(name)s") % {"name": found.name} if found.name else ""
-    form = CopyForm(request.POST if request.method == "POST" else None, initial={"name": usual})
+    form = CopyFlowForm(request.POST if request.method == "POST" else None, initial={"name": usual})
     if form.is_valid():
         try:
             with saving(request.account.pk, by=by(request), whole_account=True) as s:

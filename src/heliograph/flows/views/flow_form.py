@@ -15,11 +15,11 @@ from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Miss
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
 from heliograph.flows import words
-from heliograph.flows.drafts import Draft, hidden_lists, subject_of, tag_choices
+from heliograph.flows.drafts import FlowDraft, hidden_lists, subject_of, tag_choices
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import OPS
 from heliograph.flows.services.rules import ACTION, INTEGRATION, MOST_DESTINATIONS, MOST_FILTERS
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 
 WATCHES = {
     Watch.REGISTRATION: gettext_lazy("A registration is created or updated"),
@@ -33,12 +33,12 @@ DOES_WHAT = {
 }
 
 
-def form_of(draft: Draft, config: AccountConfig, values: FilterValues) -> dict[str, Any]:
+def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues) -> dict[str, Any]:
     """The sections of the form."""
     flow, lacks = draft.flow, missing(draft.flow, config)
     return {
         "opened": draft.opened or "",
-        "name": Field(id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft)),
+        "name": FormField(id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft)),
         "live": flow.mode is Mode.LIVE,
         "watches": [Choice(w.value, _(w.value), on=w is flow.watch, sub=sub) for w, sub in WATCHES.items()],
         "watch_missing": flow.watch is None and draft.opened is not None,
@@ -55,11 +55,11 @@ def form_of(draft: Draft, config: AccountConfig, values: FilterValues) -> dict[s
     }
 
 
-def _name_todo(lacks: Sequence[Missing], draft: Draft) -> str:
+def _name_todo(lacks: Sequence[Missing], draft: FlowDraft) -> str:
     return _("Still missing: a name.") if Missing(FlowLack.NAME) in lacks and draft.opened is not None else ""
 
 
-def _list(name: str, draft: Draft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
+def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
     """One list of "Activate for": a chip input; emptied: its last tag was deleted, and somebody has to say what then."""
     flow = draft.flow
     assert flow.watch is not None
@@ -77,7 +77,7 @@ def _list(name: str, draft: Draft, config: AccountConfig, lacks: Sequence[Missin
     if not choices.shown:
         said = _("No tag is made for these yet. An Administrator makes one in Account Settings, under Tags.")
     return {
-        "field": Field(
+        "field": FormField(
             kind="chips",
             id=name,
             label=words.list_name(name),
@@ -103,7 +103,7 @@ def _field_groups(flow: Flow, values: FilterValues) -> list[tuple[str, list[Choi
     ]
 
 
-def _filter(n: int, row: FilterRow, draft: Draft, values: FilterValues, lacks: Sequence[Missing]) -> dict[str, Any]:
+def _filter(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> dict[str, Any]:
     offered = values.offered(row.field, row.op)
     id = f"f{n}-values"
     return {
@@ -113,7 +113,7 @@ def _filter(n: int, row: FilterRow, draft: Draft, values: FilterValues, lacks: S
         "known": any(f.key == row.field for f in values.fields(subject_of(draft.flow))),
         "ops": [Choice(op.value, text, on=op is row.op) for op, text in OPS.items()],
         "takes_values": row.op.takes_values,
-        "values": Field(
+        "values": FormField(
             kind="chips",
             id=id,
             label=_("Values, row %(n)d") % {"n": n + 1},
@@ -128,7 +128,7 @@ def _filter(n: int, row: FilterRow, draft: Draft, values: FilterValues, lacks: S
     }
 
 
-def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
+def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
     of = {m.lack for m in lacks if m.of == str(d.id)}
     errors = draft.errors
 
@@ -144,17 +144,17 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
         "n": n,
         "id": d.id,
         "name_shown": d.name or _("Destination %(n)d") % {"n": n + 1},
-        "integration": Field(
+        "integration": FormField(
             kind="select", id=f"d{n}-integration", label=_("Integration"), value=d.integration, options=[Choice(INTEGRATION, INTEGRATION)]
         ),
-        "name": Field(
+        "name": FormField(
             id=f"d{n}-name",
             label=_("Destination name"),
             value=d.name,
             error=errors.get(f"d{n}-name", ""),
             todo=todo(FlowLack.DESTINATION_NAME, _("Still missing: a name.")),
         ),
-        "connection": Field(
+        "connection": FormField(
             kind="select",
             id=f"d{n}-connection",
             label=_("Connection"),
@@ -167,7 +167,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
                 _("This connection is incomplete.") if d.connection in config.connections else _("Still missing: a connection."),
             ),
         ),
-        "action": Field(
+        "action": FormField(
             kind="select",
             id=f"d{n}-action",
             label=_("Action"),
@@ -184,7 +184,7 @@ def _destination(n: int, d: Destination, draft: Draft, config: AccountConfig, la
     }
 
 
-def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: AccountConfig, of: set[FlowLack]) -> Field:
+def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: AccountConfig, of: set[FlowLack]) -> FormField:
     """The mappings of one kind that fit what the flow watches; the chosen one whatever it is."""
     subject = SUBJECT_OF_WATCH[draft.flow.watch] if draft.flow.watch else None
     offered = [
@@ -200,7 +200,7 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: Draft, config: Accoun
         todo = _("Still missing: a payload mapping.")
     elif FlowLack.FITTING_MAPPING in of if kind == "payload" else FlowLack.HEADER_MAPPING in of:
         todo = _("This mapping does not fit what the flow watches. Choose another one.")
-    return Field(
+    return FormField(
         kind="select",
         id=f"d{n}-{kind}",
         label=_("Payload mapping") if kind == "payload" else _("Http Header mapping"),

@@ -17,20 +17,20 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
-from heliograph.deliveries.database import Reading, reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import NothingToSync, send_now
-from heliograph.deliveries.why import Row, told
+from heliograph.deliveries.why import GateRow, told
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.decision import FlowVerdict
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.fields import Subject
 from heliograph.flows import trial_registration
-from heliograph.flows.drafts import Draft, subject_of
+from heliograph.flows.drafts import FlowDraft, subject_of
 from heliograph.flows.flow_test import DAYS, Counted, Trial, count_taken, has_rule, subject_change, try_change
-from heliograph.flows.services.request_preview import Preview
+from heliograph.flows.services.request_preview import RequestPreview
 from heliograph.flows.views import editor
-from heliograph.registrations.list import Registrations, Sort, Wanted
+from heliograph.registrations.list import RegistrationFilter, Registrations, Sort
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
 from heliograph.web.forms import LONGEST_TEXT, Form, Hidden
@@ -77,7 +77,7 @@ def try_flow(request: AccountRequest, flow: int | None = None) -> HttpResponse:
     return editor.draw(request, draft, panel=panel)
 
 
-def _made(request: AccountRequest, draft: Draft, code: str, event: str) -> int | str:
+def _made(request: AccountRequest, draft: FlowDraft, code: str, event: str) -> int | str:
     """The test registration that was asked for, or why there is none."""
     check(request, Role.PLANNER)
     with reading(request.account.pk) as of:
@@ -91,7 +91,9 @@ def _made(request: AccountRequest, draft: Draft, code: str, event: str) -> int |
     return _("No test registration was made: %(why)s") % {"why": " ".join(f"{p.field}: {p.reason}" for p in answer[:3])}
 
 
-def _panel(request: AccountRequest, of: Reading, draft: Draft, asked: Mapping[str, str], made: int | str | None) -> dict[str, Any]:
+def _panel(
+    request: AccountRequest, of: AccountReader, draft: FlowDraft, asked: Mapping[str, str], made: int | str | None
+) -> dict[str, Any]:
     """What the panel shows beside its empty form. asked: PanelForm."""
     flow, text = draft.flow, asked["try_text"][:200]
     panel: dict[str, Any] = {"text": text, "event": asked["try_event"], "made": made is not None}
@@ -124,27 +126,27 @@ def _panel(request: AccountRequest, of: Reading, draft: Draft, asked: Mapping[st
     return panel | (_tried(request, of, draft, picked, label) if label else {"problem": _("This registration is not there any more.")})
 
 
-def _found(of: Reading, text: str) -> list[tuple[str, str]]:
+def _found(of: AccountReader, text: str) -> list[tuple[str, str]]:
     """Registrations that match, with an exact code alone."""
     if not text:
         return []
-    rows = Registrations(of.db, of.account).page(Wanted(text=text), Sort.MODIFIED, None, size=CHOICES).rows
+    rows = Registrations(of.db, of.account).page(RegistrationFilter(text=text), Sort.MODIFIED, None, size=CHOICES).rows
     exact = [row for row in rows if row.code.casefold() == text.casefold()]
     return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in (exact if len(exact) == 1 else rows)]
 
 
-def _label(of: Reading, id: int) -> str:
+def _label(of: AccountReader, id: int) -> str:
     found = of.people([id]).get(id)
     return f"{found.code} {found.name}".strip() if found else ""
 
 
-def _same(of: Reading, picked: str, text: str) -> bool:
+def _same(of: AccountReader, picked: str, text: str) -> bool:
     """Whether the text is still what the page wrote for the one that was picked."""
     id = read_id(picked)
     return id is not None and _label(of, id) == text
 
 
-def _tried(request: AccountRequest, of: Reading, draft: Draft, subject: int, label: str) -> dict[str, Any]:
+def _tried(request: AccountRequest, of: AccountReader, draft: FlowDraft, subject: int, label: str) -> dict[str, Any]:
     flow = draft.flow
     found = subject_change(of, flow, subject)
     head = {"text": label, "picked": str(subject)}
@@ -157,7 +159,7 @@ def _tried(request: AccountRequest, of: Reading, draft: Draft, subject: int, lab
     return head | {"trial": _shown(request, of, draft, trial, id)}
 
 
-def _shown(request: AccountRequest, of: Reading, draft: Draft, trial: Trial, change: int) -> dict[str, Any]:
+def _shown(request: AccountRequest, of: AccountReader, draft: FlowDraft, trial: Trial, change: int) -> dict[str, Any]:
     """The answer, gate by gate, and the requests."""
     flow = draft.flow
     config = replace(of.config, flows={**of.config.flows, flow.id: flow})
@@ -165,14 +167,14 @@ def _shown(request: AccountRequest, of: Reading, draft: Draft, trial: Trial, cha
     gates = list(why.gates)
     off = not flow.active
     actual = _("On, complete") if trial.active.passed else _("Off") if off else _("incomplete")
-    gates[ACTIVE] = Row(gates[ACTIVE].name, "passed" if trial.active.passed else "wait", _("On, nothing missing"), actual)
+    gates[ACTIVE] = GateRow(gates[ACTIVE].name, "passed" if trial.active.passed else "wait", _("On, nothing missing"), actual)
     answer = why.answer
     if trial.running.verdict is FlowVerdict.TRIGGERED:
         names = [c.name for d in flow.destinations if (c := config.connections.get(d.connection or 0))]
         answer = _("It would be sent to %(connections)s.") % {"connections": ", ".join(dict.fromkeys(names)) or _("nobody yet")}
         if not trial.active.passed:
             answer = _("Once the flow is on and complete: %(answer)s") % {"answer": answer}
-            gates[-1] = Row(gates[-1].name, "wait")
+            gates[-1] = GateRow(gates[-1].name, "wait")
     if not has_rule(flow, config):
         answer = str(NO_RULE)
     href, not_now = _sending(request, draft, of.config.flows.get(flow.id), trial, change)
@@ -188,7 +190,7 @@ def _shown(request: AccountRequest, of: Reading, draft: Draft, trial: Trial, cha
     }
 
 
-def _sending(request: AccountRequest, draft: Draft, stored: Flow | None, trial: Trial, change: int) -> tuple[str, str]:
+def _sending(request: AccountRequest, draft: FlowDraft, stored: Flow | None, trial: Trial, change: int) -> tuple[str, str]:
     """Where Send this one now leads, or why it is not offered."""
     if trial.running.verdict is not FlowVerdict.TRIGGERED or not may(request.user, Role.PLANNER):
         return "", ""
@@ -199,7 +201,7 @@ def _sending(request: AccountRequest, draft: Draft, stored: Flow | None, trial: 
     return reverse("flow-send", args=(stored.id, change)), ""
 
 
-def _request(destination: Destination, found: Preview, of: Reading) -> dict[str, Any]:
+def _request(destination: Destination, found: RequestPreview, of: AccountReader) -> dict[str, Any]:
     connection = of.config.connections.get(destination.connection or 0)
     return {
         "connection": connection.name if connection else destination.name or _("a destination without a name"),
@@ -301,7 +303,7 @@ def _feed(flow: Flow) -> str:
     return reverse("feed") + ("?mode=test" if flow.mode.value == "Test" else "")
 
 
-def _who(of: Reading, change: int, trial: Trial) -> str:
+def _who(of: AccountReader, change: int, trial: Trial) -> str:
     ((registration,),) = of.db.all("SELECT registration_id FROM change WHERE id = :id", {"id": change})
     if registration is None:
         return trial.event.code

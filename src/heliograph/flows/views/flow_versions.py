@@ -19,13 +19,21 @@ from heliograph.domain.flow.flow import LISTS, Flow
 from heliograph.flows import words
 from heliograph.flows.flow_facts import differences, facts, field_name, names_of
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow
-from heliograph.flows.services.restorable import Gone, Part
+from heliograph.flows.services.restorable import Gone, MissingPart
 from heliograph.flows.services.rules import named_tags
 from heliograph.setup.errors import NotThere
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.views.frame import account_config, reading
-from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Versioned, versions_page, worded
+from heliograph.setup.views.versions_page import (
+    MOST_LOOKED_UP,
+    Difference,
+    ListedConsequence,
+    RestoreQuestion,
+    Versioned,
+    versions_page,
+    worded,
+)
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 
@@ -42,22 +50,24 @@ def flow_versions(request: AccountRequest, flow: int) -> HttpResponse:
         names = _names(reading(), config, flow)
     href = reverse("flow", args=(flow,))
 
-    def question(version: Version) -> Question:
+    def question(version: Version) -> RestoreQuestion:
         with transaction.atomic(using="read"), scope(account=request.account.pk):
             found = restorable(flow, version, config)
         lacks = [words.lacking(each, found.flow) for each in missing(found.flow, config)]
         stops = bool(lacks) and row.is_active and row.is_complete
         lists = []
         if found.gone:
-            lists.append(Listed(_("It names what is gone. This is left out:"), said_of(found.gone, names)))
+            lists.append(ListedConsequence(_("It names what is gone. This is left out:"), said_of(found.gone, names)))
         if lacks:
             lists.append(
-                Listed(_("The flow stops by it, since it lacks:") if stops else _("The flow is incomplete by it. It lacks:"), lacks)
+                ListedConsequence(
+                    _("The flow stops by it, since it lacks:") if stops else _("The flow is incomplete by it. It lacks:"), lacks
+                )
             )
         said = _("Changes are judged by it at once. Whether the flow is on stays as it is.")
-        return Question([said], lists, sentence.parts(found.flow, names, _), sure=stops)
+        return RestoreQuestion([said], lists, sentence.parts(found.flow, names, _), sure=stops)
 
-    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+    def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
         gone = restorable(flow, version, config).gone
         saved = restore_flow(s, flow, version.number, confirmed=sure)
         told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(said_of(gone, names))}] if gone else []
@@ -85,16 +95,16 @@ def said_of(gone: Sequence[Gone], names: sentence.SentenceNames) -> list[str]:
 
 
 def _said(gone: Gone, names: sentence.SentenceNames) -> str:
-    if gone.part is Part.TAG and gone.of in LISTS:
+    if gone.part is MissingPart.TAG and gone.of in LISTS:
         return _("%(list)s: the tag %(name)s") % {"list": words.list_name(gone.of), "name": _name(names.tags, gone)}
-    if gone.part is Part.TAG:
+    if gone.part is MissingPart.TAG:
         return _("Filter %(n)d: the tag %(name)s") % {"n": int(gone.of) + 1, "name": _name(names.tags, gone)}
-    if gone.part is Part.FIELD:
+    if gone.part is MissingPart.FIELD:
         return _("Filter %(n)d: the field %(name)s") % {"n": int(gone.of) + 1, "name": field_name(str(gone.key), names)}
     of = {"of": gone.of or _("without a name")}
-    if gone.part is Part.CONNECTION:
+    if gone.part is MissingPart.CONNECTION:
         return _("Destination “%(of)s”: the connection %(name)s") % {**of, "name": _name(names.connections, gone)}
-    if gone.part is Part.PAYLOAD_MAPPING:
+    if gone.part is MissingPart.PAYLOAD_MAPPING:
         return _("Destination “%(of)s”: the payload mapping %(name)s") % {**of, "name": _name(names.mappings, gone)}
     return _("Destination “%(of)s”: the header mapping %(name)s") % {**of, "name": _name(names.mappings, gone)}
 

@@ -18,7 +18,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import words
-from heliograph.flows.flow_list import FlowList, Row, Wanted
+from heliograph.flows.flow_list import FlowList, FlowListFilter, FlowRow
 from heliograph.flows.services.flows import set_active
 from heliograph.flows.views.editor import flow_menu
 from heliograph.setup.errors import NotThere
@@ -26,7 +26,7 @@ from heliograph.setup.services.save import saving
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import ROWS
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
@@ -52,7 +52,7 @@ def flow_list(request: AccountRequest) -> HttpResponse:
     """Every flow as one sentence."""
     ask = request.GET
     status = ask.get("status", "")
-    wanted = Wanted(
+    wanted = FlowListFilter(
         text=ask.get("q", "")[:200],
         connection=read_id(ask.get("connection", "")),
         mode=next((mode for mode in Mode if mode.value == ask.get("mode")), None),
@@ -127,7 +127,7 @@ def _back(back: str, flow: int) -> str:
     return f"{reverse('flow-list')}{f'?page={back}' if back else ''}#flow-{flow}"
 
 
-def _row(row: Row, names: sentence.SentenceNames, people: dict[str, str], *, edits: bool) -> dict[str, Any]:
+def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *, edits: bool) -> dict[str, Any]:
     flow = row.flow
     mode = "" if flow.mode is Mode.LIVE else "&mode=test"
     return {
@@ -151,24 +151,24 @@ def _row(row: Row, names: sentence.SentenceNames, people: dict[str, str], *, edi
     }
 
 
-def _filters(found: FlowList, wanted: Wanted, status: str) -> list[Field]:
+def _filters(found: FlowList, wanted: FlowListFilter, status: str) -> list[FormField]:
     connections_by_name = sorted(found.config.connections.items(), key=lambda pair: pair[1].name.casefold())
     return [
-        Field(
+        FormField(
             kind="select",
             id="connection",
             label=_("Connection"),
             value=str(wanted.connection or ""),
             options=[Choice("", _("All connections")), *(Choice(str(id), c.name) for id, c in connections_by_name)],
         ),
-        Field(
+        FormField(
             kind="select",
             id="mode",
             label=_("Live or Test"),
             value=wanted.mode.value if wanted.mode else "",
             options=[Choice("", _("Live and Test")), Choice(Mode.LIVE.value, _("Live")), Choice(Mode.TEST.value, _("Test"))],
         ),
-        Field(
+        FormField(
             kind="select",
             id="status",
             label=_("Status"),

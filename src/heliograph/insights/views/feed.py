@@ -16,13 +16,13 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import chosen, events_field, flows_field
-from heliograph.deliveries.database import Reading, reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
-from heliograph.insights.feed import PARTS, Feed, Line, Result, Wanted
+from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedLine, FeedResult
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import Cursor, address, asked
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import live
 
 
@@ -33,9 +33,9 @@ def feed(request: AccountRequest) -> HttpResponse:
     cursor = asked(request, PARTS)
     paused = read_id(ask.get("paused", ""))
     day = _day(ask.get("date", ""))
-    wanted = Wanted(
+    wanted = FeedFilter(
         mode=Mode.TEST if ask.get("mode") == "test" else Mode.LIVE,
-        result=chosen(Result, ask.get("result", "")),
+        result=chosen(FeedResult, ask.get("result", "")),
         text=ask.get("q", "")[:200],
         event=read_id(ask.get("event", "")),
         flow=read_id(ask.get("flow", "")),
@@ -91,23 +91,23 @@ def _whole_day(day: datetime.date) -> tuple[int, int]:
     return to_micros(begins), to_micros(ends)
 
 
-def _results(value: Result) -> Field:
-    return Field(
+def _results(value: FeedResult) -> FormField:
+    return FormField(
         kind="select",
         id="result",
         label=_("Result"),
         value=value.value,
         options=[
             Choice("", _("Success and failure")),
-            Choice(Result.SUCCESS.value, _("Success")),
-            Choice(Result.FAILURE.value, _("Failure")),
-            Choice(Result.VALIDATION.value, _("Validation errors")),
-            Choice(Result.NOT_TRIGGERED.value, _("Not triggered")),
+            Choice(FeedResult.SUCCESS.value, _("Success")),
+            Choice(FeedResult.FAILURE.value, _("Failure")),
+            Choice(FeedResult.VALIDATION.value, _("Validation errors")),
+            Choice(FeedResult.NOT_TRIGGERED.value, _("Not triggered")),
         ],
     )
 
 
-def _none(wanted: Wanted) -> str:
+def _none(wanted: FeedFilter) -> str:
     if wanted.text:
         return _("No registration with “%(text)s” in its code or name was processed. Check the code, or take another filter away.") % {
             "text": wanted.text
@@ -115,7 +115,7 @@ def _none(wanted: Wanted) -> str:
     return _("Nothing that happened is like this.")
 
 
-def _line(line: Line, of: Reading) -> dict[str, Any]:
+def _line(line: FeedLine, of: AccountReader) -> dict[str, Any]:
     """A line as its template wants it."""
     event = line.event.code if line.event else ""
     person = line.person

@@ -24,7 +24,7 @@ class Token:
     t: str
 
 
-type Line = list[Token]
+type TokenLine = list[Token]
 
 
 def ways(kind: MappingKind) -> tuple[str, ...]:
@@ -32,14 +32,14 @@ def ways(kind: MappingKind) -> tuple[str, ...]:
     return (HEADERS,) if kind is MappingKind.HEADER else (JSON, FORM, QUERY)
 
 
-def written(rendered: Rendered, how: str) -> list[Line]:
+def written(rendered: Rendered, how: str) -> list[TokenLine]:
     """The body, query or headers, line by line."""
     if how == HEADERS:
         return [[Token("key", name), Token("p", ": "), _plain(value)] for name, value in rendered.headers()]
     if how == JSON:
         return _json(rendered.tree(), 0, "", "")
     escape = quote_plus if how == FORM else lambda text: quote(text, safe="")
-    lines: list[Line] = []
+    lines: list[TokenLine] = []
     for number, (name, value) in enumerate(rendered.pairs()):
         glue = ("" if how == FORM else "?") if number == 0 else "&"
         shown = Token("hole", _(value)) if isinstance(value, Hole) else Token("str", escape(value))
@@ -51,8 +51,8 @@ def _plain(value: str) -> Token:
     return Token("hole", _(value)) if isinstance(value, Hole) else Token("str", value)
 
 
-def _json(value: Json, depth: int, key: str, tail: str) -> list[Line]:
-    start: Line = [Token("p", "  " * depth)]
+def _json(value: Json, depth: int, key: str, tail: str) -> list[TokenLine]:
+    start: TokenLine = [Token("p", "  " * depth)]
     if key:
         start += [Token("key", key), Token("p", ": ")]
     if isinstance(value, dict) and value:
@@ -63,8 +63,8 @@ def _json(value: Json, depth: int, key: str, tail: str) -> list[Line]:
     return [[*start, _leaf(value), *([Token("p", tail)] if tail else [])]]
 
 
-def _nested(start: Line, marks: str, members: Sequence[tuple[str, Json]], depth: int, tail: str) -> list[Line]:
-    lines: list[Line] = [[*start, Token("p", marks[0])]]
+def _nested(start: TokenLine, marks: str, members: Sequence[tuple[str, Json]], depth: int, tail: str) -> list[TokenLine]:
+    lines: list[TokenLine] = [[*start, Token("p", marks[0])]]
     for number, (key, member) in enumerate(members, 1):
         lines += _json(member, depth + 1, key, "" if number == len(members) else ",")
     return [*lines, [Token("p", f"{'  ' * depth}{marks[1]}{tail}")]]

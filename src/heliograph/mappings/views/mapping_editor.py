@@ -17,11 +17,11 @@ from heliograph.domain.mapping.mapping import EmptyPolicy, MappingError, Mapping
 from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
-from heliograph.mappings.mapping_drafts import Checked, Draft
+from heliograph.mappings.mapping_drafts import Checked, MappingDraft
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.views import mapping_rows as rows
-from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, Line, ways, written
+from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, TokenLine, ways, written
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import RowShown
 from heliograph.setup.source_fields import SourceFields
@@ -60,7 +60,7 @@ class Editor:
             self.editing.shown = self._usual() if self._usual() in possible else possible[0]
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> MappingDraft:
         return self.editing.draft
 
     def _whom(self) -> tuple[Tried, bool]:
@@ -159,7 +159,7 @@ class Editor:
     def _flows(self) -> list[Any]:
         return list({flow.id: flow for flow, _ in self.uses}.values())
 
-    def _body(self) -> list[Line]:
+    def _body(self) -> list[TokenLine]:
         lines = written(self.found.rendered, self.editing.shown)
         return lines or [[]]
 

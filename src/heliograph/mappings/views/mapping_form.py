@@ -27,7 +27,7 @@ from heliograph.domain.mapping.mapping import (
     MappingError,
     MappingKind,
     Otherwise,
-    Part,
+    RowPart,
     SourceValue,
     ValueMap,
     ValueType,
@@ -35,7 +35,7 @@ from heliograph.domain.mapping.mapping import (
 )
 from heliograph.domain.mapping.paths import Path
 from heliograph.domain.setup.fields import Subject
-from heliograph.mappings.mapping_drafts import Draft, DraftRow, read_path, renamed
+from heliograph.mappings.mapping_drafts import DraftRow, MappingDraft, read_path, renamed
 from heliograph.mappings.preset_starts import starts
 
 LONGEST = 100_000
@@ -50,7 +50,7 @@ class Editing:
     waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed. map_rows: of the open value map, to be filled.
     """
 
-    draft: Draft
+    draft: MappingDraft
     panel: tuple[int, int] | None = None
     fields: int | None = None
     focus: str = ""
@@ -69,7 +69,7 @@ class Editing:
     waiting: str = ""
 
 
-def read(post: QueryDict, draft: Draft) -> Editing:
+def read(post: QueryDict, draft: MappingDraft) -> Editing:
     """What was posted. draft: as it is stored: what a form does not change (kind and subject of a mapping that is in use) stays."""
     draft.name = post.get("name", "").replace("\0", "")[:1000]
     draft.empty = _chosen(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
@@ -126,7 +126,7 @@ def _renamed(post: QueryDict) -> dict[Path, str]:
     return found
 
 
-def _kept(text: str) -> tuple[Part, ...]:
+def _kept(text: str) -> tuple[RowPart, ...]:
     """The chips that a page was made with (RowShown.kept); what cannot be read is none."""
     try:
         found = json.loads(text) if text else []
@@ -340,7 +340,7 @@ def _start(editing: Editing, key: str) -> None:
     _name, mapping = starts(draft.kind, draft.subject).get(key, ("", None))
     if mapping is None or draft.rows:
         return
-    draft.rows, draft.empty = Draft.of(mapping).rows, mapping.empty
+    draft.rows, draft.empty = MappingDraft.of(mapping).rows, mapping.empty
     draft.name = draft.name if draft.name.strip() else mapping.name
     editing.focus = "name"
 

@@ -18,7 +18,7 @@ from heliograph.domain.mapping.mapping import (
     FixedText,
     MappingRow,
     Otherwise,
-    Part,
+    RowPart,
     SourceValue,
     ValueType,
     part_body,
@@ -37,7 +37,7 @@ DEEPEST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ChipPiece:
     """A piece of a chip's text: a word, or spaces as middle dots."""
 
     word: str
@@ -50,7 +50,7 @@ class Chip:
 
     text: str
     typed: bool
-    shown: tuple[Shown, ...]
+    shown: tuple[ChipPiece, ...]
     mods: tuple[str, ...] = ()
     open: bool = False
     gone: bool = False
@@ -153,18 +153,18 @@ def types(chosen: ValueType) -> list[Choice]:
     return [Choice(each.value, type_name(each), each is chosen) for each in ValueType]
 
 
-def chip(part: Part, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
+def chip(part: RowPart, fields: SourceFields, *, open: bool = False, sealed: bool = False) -> Chip:
     """One chip as it is drawn. sealed: its text is kept sealed."""
     data = json.dumps(part_body(part), ensure_ascii=False)
     if sealed and isinstance(part, FixedText):
-        return Chip(_("a secret"), True, (Shown(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
+        return Chip(_("a secret"), True, (ChipPiece(_("a secret")),), open=open, data=json.dumps({"text": SEALED}, ensure_ascii=False))
     if isinstance(part, SourceValue):
         label = fields.label(part.key)
-        return Chip(label, False, (Shown(label),), _mods(part), open, part.key not in fields.by_key, data)
+        return Chip(label, False, (ChipPiece(label),), _mods(part), open, part.key not in fields.by_key, data)
     return Chip(part.text, True, tuple(_dotted(part.text)), open=open, data=data)
 
 
-def _dotted(text: str) -> Iterator[Shown]:
+def _dotted(text: str) -> Iterator[ChipPiece]:
     """Spaces as middle dots, line breaks as arrows: each run by itself."""
     run = ""
     for letter in text:
@@ -176,8 +176,8 @@ def _dotted(text: str) -> Iterator[Shown]:
         yield _run(run)
 
 
-def _run(run: str) -> Shown:
-    return Shown("", run.replace(" ", "·").replace("\n", "⏎")) if run[0] in " \n" else Shown(run)
+def _run(run: str) -> ChipPiece:
+    return ChipPiece("", run.replace(" ", "·").replace("\n", "⏎")) if run[0] in " \n" else ChipPiece(run)
 
 
 def _mods(source: SourceValue) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from heliograph.domain.mapping.headers import SEALED
 from heliograph.domain.mapping.mapping import FixedText, MappingError, MappingRow
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.rendering import MappingPreview, preview
-from heliograph.domain.mapping.restorable import GonePart, Restorable
+from heliograph.domain.mapping.restorable import GonePart, RestorableMapping
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
 from heliograph.mappings.mapping_subjects import Subjects, Tried
@@ -27,10 +27,18 @@ from heliograph.mappings.services import mapping_row, restorable, restore_mappin
 from heliograph.mappings.views import mapping_rows as rows
 from heliograph.mappings.views.mapping_editor import empty_name
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
 from heliograph.setup.source_fields import SourceFields
-from heliograph.setup.views.versions_page import MOST_LOOKED_UP, Difference, Listed, Question, Side, Versioned, versions_page
+from heliograph.setup.views.versions_page import (
+    MOST_LOOKED_UP,
+    Difference,
+    ListedConsequence,
+    RestoreQuestion,
+    Side,
+    Versioned,
+    versions_page,
+)
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
@@ -53,14 +61,14 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     href = reverse("mapping", args=(id,))
     whom = f"{tried.match.code} {tried.match.name}".strip() if tried.match else _("made-up data")
 
-    def question(version: Version) -> Question:
+    def question(version: Version) -> RestoreQuestion:
         try:
             found = restorable(version, config, sealed)
         except Invalid:  # restoring says why
             found = None
         return _question(found, fields, [flow.name or _("Without a name") for flow, _destination in warnings.used_by(config, id)])
 
-    def restore(s: Saving, version: Version, sure: bool) -> list[str]:
+    def restore(s: SetupTransaction, version: Version, sure: bool) -> list[str]:
         found = restore_mapping(s, id, version.number, confirmed=sure)
         told = [_("Left out, since it is gone: %(what)s.") % {"what": "; ".join(_said_of(found, fields))}] if found.gone else []
         if found.stops:
@@ -87,25 +95,25 @@ def mapping_versions(request: AccountRequest, id: int) -> HttpResponse:
     )
 
 
-def _question(found: Restorable | None, fields: SourceFields, flows: list[str]) -> Question:
+def _question(found: RestorableMapping | None, fields: SourceFields, flows: list[str]) -> RestoreQuestion:
     """What restoring means. flows: names of those that use the mapping."""
     lists = []
     if found is not None and found.gone:
-        lists.append(Listed(_("It names what is gone. This is left out:"), _said_of(found, fields)))
+        lists.append(ListedConsequence(_("It names what is gone. This is left out:"), _said_of(found, fields)))
     if found is not None and found.stops:
-        lists.append(Listed(_("Required, and without a source by it. Nothing is sent until you give them one:"), found.stops))
+        lists.append(ListedConsequence(_("Required, and without a source by it. Nothing is sent until you give them one:"), found.stops))
     names = list(dict.fromkeys(flows))
     if not names:
-        return Question([_("No flow uses this mapping yet.")], lists)
+        return RestoreQuestion([_("No flow uses this mapping yet.")], lists)
     said = ngettext(
         "The flow that uses this mapping sends by it at once: %(flows)s.",
         "The flows that use this mapping send by it at once: %(flows)s.",
         len(names),
     )
-    return Question([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
+    return RestoreQuestion([said % {"flows": ", ".join(names)}, _("Actions that wait in Retry are rendered by it, too.")], lists)
 
 
-def _said_of(found: Restorable, fields: SourceFields) -> list[str]:
+def _said_of(found: RestorableMapping, fields: SourceFields) -> list[str]:
     """What a version names that is gone, and where, in words."""
     return [_said(each, fields) for each in found.gone]
 

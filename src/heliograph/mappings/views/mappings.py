@@ -23,8 +23,8 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.setup.fields import Subject
-from heliograph.mappings.mapping_drafts import Draft
-from heliograph.mappings.mapping_list import Listed, Wanted, listed
+from heliograph.mappings.mapping_drafts import MappingDraft
+from heliograph.mappings.mapping_list import ListedMapping, MappingListFilter, listed
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.services import copy_mapping, delete_mapping, mapping_row, mapping_uses, save_mapping
 from heliograph.mappings.views.mapping_editor import Editor, flow_href, kind_name, subject_name
@@ -34,7 +34,7 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -48,7 +48,7 @@ EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
 def mapping_list(request: AccountRequest) -> HttpResponse:
     """Every mapping: where it is used, what it is, who changed it last."""
     ask = request.GET
-    wanted = Wanted(
+    wanted = MappingListFilter(
         ask.get("q", "")[:200],
         next((kind for kind in MappingKind if kind == ask.get("kind")), None),
         next((subject for subject in Subject if subject == ask.get("subject")), None),
@@ -70,7 +70,7 @@ def mapping_list(request: AccountRequest) -> HttpResponse:
     )
 
 
-def _listed(row: Listed, people: Mapping[str, str], *, editable: bool) -> dict[str, Any]:
+def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) -> dict[str, Any]:
     targets = [each.target for each in row.mapping.rows]
     fields = ngettext("%(n)s field", "%(n)s fields", len(targets)) % {"n": len(targets)}
     href = reverse("mapping", args=(row.id,))
@@ -94,12 +94,12 @@ def _listed(row: Listed, people: Mapping[str, str], *, editable: bool) -> dict[s
     }
 
 
-def _filters(wanted: Wanted) -> list[Field]:
+def _filters(wanted: MappingListFilter) -> list[FormField]:
     kinds = [Choice("", _("Payload and Http Header")), *(Choice(k.value, kind_name(k)) for k in MappingKind)]
     subjects = [Choice("", _("For anything")), *(Choice(s.value, subject_name(s)) for s in Subject)]
     return [
-        Field(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
-        Field(kind="select", id="subject", label=_("What it is for"), value=wanted.subject or "", options=subjects),
+        FormField(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
+        FormField(kind="select", id="subject", label=_("What it is for"), value=wanted.subject or "", options=subjects),
     ]
 
 
@@ -112,8 +112,8 @@ def mapping(request: AccountRequest, id: int) -> HttpResponse:
     row = _row(id)
     stored = FieldMapping.from_body(row.body)
     if request.method == "POST":
-        return _posted(request, Draft.of(stored, row.number), row)
-    editing = Editing(Draft.of(stored, row.number), **_asked(request))
+        return _posted(request, MappingDraft.of(stored, row.number), row)
+    editing = Editing(MappingDraft.of(stored, row.number), **_asked(request))
     template = EDITOR if may(request.user, Role.ADMINISTRATOR) else READER
     return _shown(request, editing, row, template)
 
@@ -124,7 +124,7 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
     """A new mapping, also on the way from a flow (`for`: the flow that is being edited, which it goes back to)."""
     _back(request)  # a flow of another account is no flow
     ask = request.POST or request.GET
-    draft = Draft(
+    draft = MappingDraft(
         kind=next((kind for kind in MappingKind if kind == ask.get("kind")), MappingKind.PAYLOAD),
         subject=next((subject for subject in Subject if subject == ask.get("subject")), _subject_of_flow(request)),
     )
@@ -145,7 +145,7 @@ def _asked(request: AccountRequest) -> dict[str, Any]:
 
 
 @needs(Role.ADMINISTRATOR)
-def _posted(request: AccountRequest, draft: Draft, row: StoredMapping | None) -> HttpResponse:
+def _posted(request: AccountRequest, draft: MappingDraft, row: StoredMapping | None) -> HttpResponse:
     do = request.POST.get("do", "save")
     editing = read(request.POST, draft)
     form = f"mapping {row.pk if row else 'new'}"

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Final
 from heliograph.registrations.imports import encodings
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.registrations.imports.report import REPORT_COLUMNS, Restored
-from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, Row, Rows, shown, unique_names, unusable
-from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, Line, Lines, Place
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, FileRows, shown, unique_names, unusable
+from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, FileLine, FileLines, FilePosition
 from heliograph.registrations.imports.workbook import WorkbookRows
 
 CSV, XLSX, NDJSON = "csv", "xlsx", "ndjson"
@@ -68,13 +68,13 @@ def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = ""
     return form
 
 
-def look_and_open(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> tuple[Format, Rows]:
+def look_and_open(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> tuple[Format, FileRows]:
     """Both at once: a workbook is read whole, so once is enough. Raises ImportFileError."""
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     return form, _restored(rows) if rows else open_rows(path, form)
 
 
-def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[Format, Rows | None]:
+def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[Format, FileRows | None]:
     with _opened(path) as file:
         head = file.read(8)
         if not head:
@@ -103,16 +103,16 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         return replace(found, separator=_separator(separator) if separator else _guess_separator(sample)), None
 
 
-def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> Rows:
+def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> FileRows:
     """The file's rows, from the cursor on. Raises ImportFileError."""
     return _restored(_rows(path, form, cursor))
 
 
-def _restored(rows: Rows) -> Rows:
+def _restored(rows: FileRows) -> FileRows:
     return Restored(rows) if REPORT_COLUMNS[0] in rows.names else rows
 
 
-def _rows(path: Path, form: Format, cursor: Mapping[str, int] | None) -> Rows:
+def _rows(path: Path, form: Format, cursor: Mapping[str, int] | None) -> FileRows:
     if form.kind == XLSX:
         return WorkbookRows(path, sheet=form.sheet, cursor=cursor)
     file = _opened(path)
@@ -135,9 +135,9 @@ def _opened(path: Path) -> BinaryIO:
 # --- looking
 
 
-def _sample(file: BinaryIO, form: Format) -> list[Line]:
-    lines = Lines(file, form.encoding, form.mark)
-    found: list[Line] = []
+def _sample(file: BinaryIO, form: Format) -> list[FileLine]:
+    lines = FileLines(file, form.encoding, form.mark)
+    found: list[FileLine] = []
     size = 0
     while size < MAX_CELL and len(found) < _SAMPLE_ROWS * 3 and (line := lines.take()) is not None:
         size += len(line.text)
@@ -146,7 +146,7 @@ def _sample(file: BinaryIO, form: Format) -> list[Line]:
     return found
 
 
-def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[Line]) -> None:
+def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[FileLine]) -> None:
     """Refuses what no spreadsheet writes: control characters in the head, or NUL here and there."""
     file.seek(0)
     beginning = b"" if form.encoding in encodings.WIDE else file.read(1024)
@@ -162,7 +162,7 @@ def _separator(text: str) -> str:
     return named
 
 
-def _guess_separator(sample: Sequence[Line]) -> str:
+def _guess_separator(sample: Sequence[FileLine]) -> str:
     """The separator that cuts most rows into equally many cells, and into the more of them."""
     said = _said_separator(sample[0].text)
     if said:
@@ -213,14 +213,14 @@ class TableRows:
         self.total: int | None = None
         self.blank = 0
         self.line = 0
-        self._lines = Lines(file, form.encoding, form.mark)
-        self._pulled: list[Line] = []
+        self._lines = FileLines(file, form.encoding, form.mark)
+        self._pulled: list[FileLine] = []
         self._size = 0
         self._flaw = ""
         self._reader = self._new_reader()
         self.names = self._head(path)
         if cursor:
-            self._lines = Lines(file, form.encoding, form.mark, Place(cursor["offset"], cursor["line"]))
+            self._lines = FileLines(file, form.encoding, form.mark, FilePosition(cursor["offset"], cursor["line"]))
 
     @property
     def cursor(self) -> dict[str, int]:
@@ -231,7 +231,7 @@ class TableRows:
         """Lets go of the file."""
         self._file.close()
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         while True:
             place = self._lines.place
             row = self._next(place)
@@ -277,7 +277,7 @@ class TableRows:
             raise _RowTooLong
         return line.text
 
-    def _next(self, place: Place, *, head: bool = False) -> Row | None:
+    def _next(self, place: FilePosition, *, head: bool = False) -> FileRow | None:
         self._pulled, self._size, self._flaw = [], 0, ""
         reason = ""
         cells: list[str] = []
@@ -295,7 +295,7 @@ class TableRows:
         if not reason and not head and cells:
             cells, reason = self._fitted(cells)
         if not reason:
-            return Row(first.number, cells)
+            return FileRow(first.number, cells)
         if len(self._pulled) > 1:
             self._lines.give_back(self._pulled[1:], first.end)
         if len(self._pulled) > 1 or not cells:
@@ -360,7 +360,7 @@ class DocumentRows:
         self.total: int | None = None
         self.blank = 0
         self.line = 0
-        self._lines = Lines(file, form.encoding, form.mark, Place(cursor["offset"], cursor["line"]) if cursor else None)
+        self._lines = FileLines(file, form.encoding, form.mark, FilePosition(cursor["offset"], cursor["line"]) if cursor else None)
 
     @property
     def cursor(self) -> dict[str, int]:
@@ -371,7 +371,7 @@ class DocumentRows:
         """Lets go of the file."""
         self._file.close()
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         while (line := self._lines.take()) is not None:
             self.line = line.number
             text = line.text.strip()
@@ -381,4 +381,4 @@ class DocumentRows:
             if line.flaw:
                 yield unusable(line.number, [text], _FLAWS[line.flaw], _ACCEPTED.get(_FLAWS[line.flaw], ()))
             else:
-                yield Row(line.number, [text])
+                yield FileRow(line.number, [text])

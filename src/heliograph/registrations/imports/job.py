@@ -27,8 +27,8 @@ from django_scopes import scopes_disabled
 from heliograph.domain.registration.document import address
 from heliograph.domain.registration.document_values import DocumentProblem, DocumentRefused
 from heliograph.domain.setup.names import code_of
-from heliograph.jobs.models import Job, State
-from heliograph.jobs.registry import JobError, Kind, Step
+from heliograph.jobs.models import Job, JobState
+from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
 from heliograph.recording.record import prepare, record
@@ -37,11 +37,11 @@ from heliograph.registrations.imports.columns import Mapper, from_json, with_dat
 from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.file_profile import Census
 from heliograph.registrations.imports.file_reader import NDJSON, Format, open_rows
-from heliograph.registrations.imports.missing_setup import Choice, lacking
+from heliograph.registrations.imports.missing_setup import SetupChoice, lacking
 from heliograph.registrations.imports.notes import Notes
 from heliograph.registrations.imports.report import RefusedRow, write_report
 from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
-from heliograph.registrations.imports.rows import Row, Rows
+from heliograph.registrations.imports.rows import FileRow, FileRows
 from heliograph.registrations.imports.values import DateOrder
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -54,9 +54,9 @@ _LACKS_KEPT: Final = 1_000  # in the job's result
 _SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
 
 
-def kind() -> Kind:
+def kind() -> JobKind:
     """The job's kind, for wiring."""
-    return Kind(preparation.KIND, ImportRun, preparation.is_here)
+    return JobKind(preparation.KIND, ImportRun, preparation.is_here)
 
 
 def folder_of(job: int) -> Path:
@@ -75,7 +75,7 @@ class Scanned:
 class Ready:
     """A chunk of the second reading: items with their rows, and what is refused already."""
 
-    items: list[tuple[Row, RecordItem]] = field(default_factory=list)
+    items: list[tuple[FileRow, RecordItem]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
     # in a dry run: what would become of each item
     compared: list[comparison.Compared] = field(default_factory=list)
@@ -100,7 +100,7 @@ class ImportRun:
         self._result: dict[str, Any] = dict(job.result)
         self._finished = self._turned = False
         self._notes = Notes(folder_of(job.pk))
-        self._rows: Rows | None = None
+        self._rows: FileRows | None = None
         try:
             self._open(job.cursor)
         except BaseException:
@@ -131,7 +131,7 @@ class ImportRun:
         self._events = {e.code: e for e in self._known.events}
         self._mapper = None if self._form.kind == NDJSON else Mapper(self._columns, self._known, self._p["event"])
         self._rows = open_rows(Path(self._p["file"]), self._form, place)
-        self._iterator: Iterator[Row] = iter(self._rows)
+        self._iterator: Iterator[FileRow] = iter(self._rows)
 
     def close(self) -> None:
         """Lets go of the file and the notes; once all is done, only the report stays."""
@@ -146,7 +146,7 @@ class ImportRun:
         """Whether the last chunk's commit went through."""
         try:
             with scopes_disabled():
-                return Job.objects.filter(pk=self._job.pk, state=State.DONE).exists()
+                return Job.objects.filter(pk=self._job.pk, state=JobState.DONE).exists()
         except DjangoDatabaseError:
             return False
 
@@ -161,12 +161,12 @@ class ImportRun:
             self._turned = False
         return self._scan() if self._phase == "scan" else self._prepare()
 
-    def write(self, db: Database, chunk: Scanned | Ready) -> Step:
+    def write(self, db: Database, chunk: Scanned | Ready) -> ChunkResult:
         """What a chunk comes to."""
         if isinstance(chunk, Ready):
             return self._record(db, chunk)
         if not chunk.ended:
-            return Step({"phase": "scan"}, self._scanned, self._estimate(), {"rows": self._scanned}, phase=SCANNING)
+            return ChunkResult({"phase": "scan"}, self._scanned, self._estimate(), {"rows": self._scanned}, phase=SCANNING)
         return self._decide()
 
     # --- scan
@@ -215,15 +215,15 @@ class ImportRun:
     def _chosen(self) -> list[Any]:
         known = self._known
         lacks = [lack for lack in lacking(self._census, known) if setup_creation.possible(lack)]
-        return Choice.from_json(self._p["choice"]).of(lacks)
+        return SetupChoice.from_json(self._p["choice"]).of(lacks)
 
-    def _decide(self) -> Step:
+    def _decide(self) -> ChunkResult:
         """The first reading has ended: what is lacking is told, and created or imagined, or the import stops to ask."""
         self._columns = with_date_orders(self._columns, self._census.dates)
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, self._census.events)
         lacks = [lack for lack in lacking(self._census, self._known) if setup_creation.possible(lack)]
-        choice = Choice.from_json(self._p["choice"])
+        choice = SetupChoice.from_json(self._p["choice"])
         chosen = choice.of(lacks)
         picked = {(x.kind, x.event, x.parent, x.name) for x in chosen}
         self._result |= {
@@ -236,14 +236,16 @@ class ImportRun:
         counts = {"rows": self._scanned}
         if self._p["ask"] and lacks and choice.is_empty and not self._p["dry_run"]:
             self._finished = True
-            return Step({"phase": "asked"}, 0, self._scanned, counts, self._result | {"stopped": "lacks"}, phase=SCANNING, finished=True)
+            return ChunkResult(
+                {"phase": "asked"}, 0, self._scanned, counts, self._result | {"stopped": "lacks"}, phase=SCANNING, finished=True
+            )
         if not self._p["dry_run"]:
             by, quiet = f"import:{self._job.pk}", bool(self._p["quiet"])
             self._result["created"] = setup_creation.create(
                 self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._order
             )
         self._turned, self._counts = True, Counter(counts)
-        return Step(_BEGINNING, 0, self._scanned, counts, self._result, phase=self._recording)
+        return ChunkResult(_BEGINNING, 0, self._scanned, counts, self._result, phase=self._recording)
 
     @property
     def _recording(self) -> str:
@@ -251,7 +253,7 @@ class ImportRun:
 
     # --- record
 
-    def _document(self, row: Row) -> tuple[dict[str, Any] | None, list[RowProblem]]:
+    def _document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
         """The row as a document, None where it is none."""
         if self._mapper is not None:
             return self._mapper.document(row.cells)
@@ -284,7 +286,7 @@ class ImportRun:
             ready.compared = comparison.compare(self._job.account_id, [item for _, item in ready.items], self._known)
         return ready
 
-    def _item(self, row: Row) -> tuple[RecordItem | None, list[RowProblem]]:
+    def _item(self, row: FileRow) -> tuple[RecordItem | None, list[RowProblem]]:
         document, problems = self._document(row)
         if document is None:
             return None, problems
@@ -316,7 +318,7 @@ class ImportRun:
     def _name(self, place: str) -> str:
         return self._mapper.column_of(place) if self._mapper else place
 
-    def _record(self, db: Database, ready: Ready) -> Step:
+    def _record(self, db: Database, ready: Ready) -> ChunkResult:
         assert self._rows is not None
         counts = Counter(self._counts)
         refused = list(ready.refused)
@@ -343,7 +345,7 @@ class ImportRun:
             self._finished = True
         self._counts, self._last = counts, last
         cursor = {"phase": "record", "place": self._rows.cursor, "last": last, "acts": dict(self._acts)}
-        return Step(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
+        return ChunkResult(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
 
     @property
     def _scanned_rows(self) -> int:

@@ -329,7 +329,7 @@ def status_class(name: str) -> StatusClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SetupChoice:
     """What is to be created. everything: all but what is in doubt; kinds: all of a kind but what is in doubt; names: (kind, name) whatever the doubt; plan: exactly these.
 
     in_events: of everything only what lies in an event, since the rest is the account's, and an Administrator's (P1).
@@ -373,7 +373,7 @@ class Choice:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Choice:
+    def from_json(cls, found: Mapping[str, Any]) -> SetupChoice:
         """What `as_json` gave."""
         plan = found.get("plan")
         return cls(

@@ -13,13 +13,13 @@ from django.db import connections
 
 from heliograph.domain.snapshot import ConfigSource
 from heliograph.jobs import control
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.recording.record import event_ids
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
 from heliograph.registrations.imports.errors import FileUnreadable
 from heliograph.registrations.imports.file_reader import NDJSON, Format, look, open_rows
-from heliograph.registrations.imports.missing_setup import Choice
+from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
 
@@ -28,7 +28,7 @@ _MOST_EVENTS: Final = 500  # of an account whose names help to guess columns
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class FileSettings:
     """What a person says of a file instead of leaving it to the guess."""
 
     encoding: str = ""
@@ -39,7 +39,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class UploadDraft:
     """A file that was looked at. sample: cells of its first rows; columns: empty for NDJSON."""
 
     path: Path
@@ -67,12 +67,12 @@ class Wishes:
 
     dry_run: bool = False
     quiet: bool = False
-    choice: Choice = field(default_factory=Choice)
+    choice: SetupChoice = field(default_factory=SetupChoice)
     ask: bool = False
     repeats: bool | None = None
 
 
-def draft(path: Path, account: int, said: Said) -> Draft:
+def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
     """Looks at a file. Raises ImportFileError."""
     path = path.absolute()
     form = look(path, encoding=said.encoding, separator=said.separator, sheet=said.sheet)
@@ -84,12 +84,12 @@ def draft(path: Path, account: int, said: Said) -> Draft:
     finally:
         rows.close()
     if form.kind == NDJSON:
-        return Draft(path, form, names, (), event, sample)
+        return UploadDraft(path, form, names, (), event, sample)
     db = of_django(connections["default"])
     known = load_known(db, Committed(db), account)
     found = guess(names, sample, known, said.columns)
     Mapper(found, known, event)  # raises for columns that cannot make a document
-    return Draft(path, form, names, found, event, sample)
+    return UploadDraft(path, form, names, found, event, sample)
 
 
 def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
@@ -104,7 +104,7 @@ def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable
     return Known(source.account(account), [source.event(id) for id in ids])
 
 
-def parameters(found: Draft, wishes: Wishes) -> dict[str, Any]:
+def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
     """What the job's row keeps."""
     stat = found.path.stat()
     return {
@@ -136,9 +136,9 @@ _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was gues
 
 def unfinished(account: int, found: dict[str, Any]) -> Job | None:
     """A job that does the same with the same file and has not ended: started again, a command goes on with it."""
-    rows = Job.objects.filter(account_id=account, kind=KIND, state__in=(State.RUNNING, State.QUEUED, State.PAUSED, State.FAILED)).order_by(
-        "-id"
-    )[:50]
+    rows = Job.objects.filter(
+        account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
+    ).order_by("-id")[:50]
     return next((job for job in rows if _does_the_same(job.parameters, found)), None)
 
 

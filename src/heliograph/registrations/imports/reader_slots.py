@@ -22,7 +22,7 @@ LEASE: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class UploadReading:
     """An upload that is being read, for whom. job: of a dry run, 0 for the upload itself."""
 
     upload: str
@@ -34,7 +34,7 @@ class Reading:
 class ReadingBusy(ImportFileError):
     """Another file is being read; that one's end has to be awaited. reading: which one, None where it is none of this account's."""
 
-    def __init__(self, reading: Reading | None) -> None:
+    def __init__(self, reading: UploadReading | None) -> None:
         self.reading = reading
         if reading is None:
             super().__init__("Files of others are being read just now. Wait a minute, then try again.")
@@ -49,7 +49,7 @@ class ReadingBusy(ImportFileError):
 
 
 @contextlib.contextmanager
-def reserved(account: int, reading: Reading) -> Iterator[Callable[[], None]]:
+def reserved(account: int, reading: UploadReading) -> Iterator[Callable[[], None]]:
     """Holds the account's place and one of all; gives what renews both. Raises ReadingBusy at once where there is none: nobody waits on a thread of pages."""
     own = _Place.take(f"upload-reading:account:{account}", {"upload": reading.upload, "name": reading.name, "by": reading.by})
     if own is None:
@@ -66,10 +66,10 @@ def reserved(account: int, reading: Reading) -> Iterator[Callable[[], None]]:
         own.free()
 
 
-def running(account: int) -> Reading | None:
+def running(account: int) -> UploadReading | None:
     """The account's upload that is being read now."""
     found: Mapping[str, Any] | None = cache.get(f"upload-reading:account:{account}")
-    return None if found is None else Reading(found["upload"], found["name"], found["by"])
+    return None if found is None else UploadReading(found["upload"], found["name"], found["by"])
 
 
 def places() -> int:

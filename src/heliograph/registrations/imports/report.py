@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from heliograph.registrations.imports.errors import RowProblem
-from heliograph.registrations.imports.rows import Row, Rows
+from heliograph.registrations.imports.rows import FileRow, FileRows
 
 REPORT_COLUMNS: Final = ("refused_line", "refused_field", "refused_value", "refused_reason", "refused_accepted")
 _FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
@@ -49,7 +49,7 @@ def exact(text: str) -> str:
 class Restored:
     """The rows of a report with their cells as they were."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: FileRows) -> None:
         self._rows = rows
         self.names = [exact(name) for name in rows.names]
         self.total = rows.total
@@ -59,10 +59,10 @@ class Restored:
     def cursor(self) -> dict[str, int]:
         return self._rows.cursor
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         for row in self._rows:
             self.blank, self.line = self._rows.blank, self._rows.line
-            yield Row(row.line, [exact(cell) for cell in row.cells], row.problem)
+            yield FileRow(row.line, [exact(cell) for cell in row.cells], row.problem)
         self.blank, self.line = self._rows.blank, self._rows.line
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ MAX_CELL: Final = 100_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileRow:
     """One row. line: where it begins, as an editor numbers lines. problem: why its cells cannot be used."""
 
     line: int
@@ -22,10 +22,10 @@ class Row:
     problem: RowProblem | None = None
 
 
-def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "") -> Row:
+def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "") -> FileRow:
     """A row that is refused as it stands."""
     text = next((cell for cell in cells if cell), "")
-    return Row(line, cells, RowProblem(column, shown(text), reason, accepted))
+    return FileRow(line, cells, RowProblem(column, shown(text), reason, accepted))
 
 
 def shown(text: str, longest: int = 100) -> str:
@@ -45,7 +45,7 @@ def unique_names(cells: Sequence[str]) -> list[str]:
     return names
 
 
-class Rows(Protocol):
+class FileRows(Protocol):
     """The rows of an open file. names: of the columns; one, "document", for NDJSON. total: rows altogether, if that is known without reading."""
 
     names: list[str]
@@ -55,5 +55,5 @@ class Rows(Protocol):
 
     @property
     def cursor(self) -> dict[str, int]: ...
-    def __iter__(self) -> Iterator[Row]: ...
+    def __iter__(self) -> Iterator[FileRow]: ...
     def close(self) -> None: ...

@@ -36,7 +36,7 @@ from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, save_field
 from heliograph.setup.services.events import save_event
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 
 _IMAGINED: Final = 1 << 60  # ids that no database has drawn
 _EVENT_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,25}", re.ASCII)
@@ -162,7 +162,7 @@ def _tag_ids(lack: Lack, tags: Mapping[str, Tag]) -> tuple[int, ...]:
 
 
 def _create_one(
-    s: Saving, lack: Lack, ids: dict[str, int], account: AccountConfig, tags: tuple[int, ...], *, quiet: bool, order: DateOrder
+    s: SetupTransaction, lack: Lack, ids: dict[str, int], account: AccountConfig, tags: tuple[int, ...], *, quiet: bool, order: DateOrder
 ) -> None:
     name, facts = lack.name, lack.facts
     if lack.kind == EVENTS:
@@ -200,7 +200,7 @@ def _codes(model: Any, event: int) -> list[str]:
     return taken
 
 
-def _add_option(s: Saving, lack: Lack, ids: Mapping[str, int]) -> None:
+def _add_option(s: SetupTransaction, lack: Lack, ids: Mapping[str, int]) -> None:
     if lack.event:
         rows = [q for q in Question.objects.filter(event=ids[lack.event]) if lack.parent in (q.code, q.label)]
         for q in rows:

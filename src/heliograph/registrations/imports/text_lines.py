@@ -17,7 +17,7 @@ MAX_LINE = 1_000_000  # bytes; the rest of a longer line is passed over
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePosition:
     """Where reading goes on: bytes from the beginning (of a wide encoding: of the file as UTF-8), and the number of the line there, from 1."""
 
     offset: int
@@ -25,13 +25,13 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """One line with its end. flaw: why it cannot be used, "" if it can. end: the place after it."""
 
     text: str
     flaw: str
     number: int
-    end: Place
+    end: FilePosition
 
 
 class Bytes(Protocol):
@@ -82,23 +82,23 @@ NUL: Final = "nul"
 ENDLESS: Final = "endless"
 
 
-class Lines:
+class FileLines:
     """The lines of a text from a place on. Lines that were taken can be given back."""
 
-    def __init__(self, file: BinaryIO, encoding: str, mark: int, place: Place | None = None) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, mark: int, place: FilePosition | None = None) -> None:
         if encoding in WIDE:
             self._file: Bytes = Narrowed(file, encoding, mark)
             self.encoding, start = "utf-8", 0
         else:
             self._file, self.encoding, start = file, encoding, mark
-        self.place = place or Place(start, 1)
+        self.place = place or FilePosition(start, 1)
         self._file.seek(self.place.offset)
         self._ready: deque[bytes] = deque()
-        self._back: deque[Line] = deque()
+        self._back: deque[FileLine] = deque()
         self._rest = b""
         self._ended = False
 
-    def take(self) -> Line | None:
+    def take(self) -> FileLine | None:
         """The next line, None at the end."""
         if self._back:
             line = self._back.popleft()
@@ -108,11 +108,11 @@ class Lines:
         if raw is None:
             return None
         number = self.place.line
-        self.place = Place(self.place.offset + size, number + 1)
+        self.place = FilePosition(self.place.offset + size, number + 1)
         text, flaw = self._decoded(raw)
-        return Line(text, ENDLESS if size > MAX_LINE else flaw, number, self.place)
+        return FileLine(text, ENDLESS if size > MAX_LINE else flaw, number, self.place)
 
-    def give_back(self, lines: list[Line], place: Place) -> None:
+    def give_back(self, lines: list[FileLine], place: FilePosition) -> None:
         """Takes lines again, next. place: where the first of them begins."""
         self._back.extendleft(reversed(lines))
         self.place = place

@@ -27,15 +27,15 @@ from django_scopes import scope
 
 from heliograph.accounts.models import Account
 from heliograph.jobs import control
-from heliograph.jobs.models import ENDED, Job, State
+from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guesses
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError
 from heliograph.registrations.imports.file_reader import NDJSON, Format
-from heliograph.registrations.imports.missing_setup import Choice, Lack
-from heliograph.registrations.imports.preparation import KIND, Draft, Wishes, load_known, parameters, start
+from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
+from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
-from heliograph.registrations.imports.reader_slots import Reading, ReadingBusy, reserved
+from heliograph.registrations.imports.reader_slots import ReadingBusy, UploadReading, reserved
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 
@@ -88,7 +88,7 @@ def keep(account: int, name: str, chunks: Iterable[bytes], *, event: str, by: st
     """Stores a file and looks at it. Raises ImportFileError for one that is no table, ReadingBusy while another is read; then nothing is kept."""
     upload = Upload(uuid.uuid4().hex, account, _safe(name), by, event)
     try:
-        with reserved(account, Reading(upload.id, upload.name, by)) as beat:
+        with reserved(account, UploadReading(upload.id, upload.name, by)) as beat:
             forget_old(account)
             upload.path.parent.mkdir(parents=True, mode=0o700)
             with upload.path.open("wb") as file:
@@ -129,7 +129,7 @@ def save(upload: Upload) -> None:
 
 def read_otherwise(upload: Upload, *, encoding: str, separator: str, sheet_name: str) -> Upload:
     """Reads the file as somebody says it is; chosen columns are forgotten. Raises ImportFileError, ReadingBusy."""
-    with reserved(upload.account, Reading(upload.id, upload.name, upload.by)) as beat:
+    with reserved(upload.account, UploadReading(upload.id, upload.name, upload.by)) as beat:
         beginning = read_beginning(upload.path, encoding=encoding, separator=separator, sheet=sheet_name, beat=beat)
         found = replace(_begin(upload, beginning), columns=None, checked=None)
     save(found)
@@ -165,7 +165,7 @@ def _beginning(upload: Upload) -> Beginning:
         kept = None
     if kept is not None and kept.form == upload.form:
         return kept
-    with reserved(upload.account, Reading(upload.id, upload.name, upload.by)) as beat:
+    with reserved(upload.account, UploadReading(upload.id, upload.name, upload.by)) as beat:
         form = Format.from_json(upload.form or {})
         said = {"encoding": form.encoding, "separator": form.separator, "sheet": form.sheet} if upload.form else {}
         found = read_beginning(upload.path, **said, beat=beat)
@@ -194,14 +194,14 @@ def creatable(lack: Lack, *, administers: bool) -> bool:
     return administers or bool(lack.event)
 
 
-def check(upload: Upload, choice: Choice) -> Upload:
+def check(upload: Upload, choice: SetupChoice) -> Upload:
     """Begins a dry run, in the place of one of the same upload. Raises ReadingBusy while one of another upload of the account is under way."""
     wanted = _parameters(upload, Wishes(dry_run=True, choice=choice))
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=upload.account)  # of two at once the second one finds the first
         for job in _dry_runs(upload.account):
             if job.parameters.get("upload") != upload.id:
-                raise ReadingBusy(Reading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
+                raise ReadingBusy(UploadReading(str(job.parameters.get("upload", "")), str(job.parameters["name"]), job.created_by, job.pk))
             with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
                 control.cancel(job.pk, upload.account)
         begun = start(upload.account, wanted, by=upload.by)
@@ -213,15 +213,17 @@ def check(upload: Upload, choice: Choice) -> Upload:
 def _dry_runs(account: int) -> list[Job]:
     """The account's dry runs that wait or run; one that somebody has paused holds up nobody."""
     with scope(account=account):
-        return list(Job.objects.filter(kind=KIND, state__in=(State.QUEUED, State.RUNNING), parameters__dry_run=True).order_by("pk"))
+        return list(Job.objects.filter(kind=KIND, state__in=(JobState.QUEUED, JobState.RUNNING), parameters__dry_run=True).order_by("pk"))
 
 
-def import_(upload: Upload, choice: Choice, *, quiet: bool, by: str) -> Job:
+def import_(upload: Upload, choice: SetupChoice, *, quiet: bool, by: str) -> Job:
     """Begins the import itself; the one that was begun before, unless that failed or was stopped: a second click imports nothing twice. Raises NoUpload."""
     with _alone(upload):
         begun = find(upload.account, upload.id).done
         with scope(account=upload.account):
-            before: Job | None = Job.objects.filter(pk=begun).exclude(state__in=[State.FAILED, State.CANCELLED]).first() if begun else None
+            before: Job | None = (
+                Job.objects.filter(pk=begun).exclude(state__in=[JobState.FAILED, JobState.CANCELLED]).first() if begun else None
+            )
         if before is not None:
             return before
         job = start(upload.account, _parameters(upload, Wishes(quiet=quiet, choice=choice)), by=by)
@@ -244,7 +246,7 @@ def _alone(upload: Upload) -> Iterator[None]:
 def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
     form = Format.from_json(upload.form or {})
     names = list(sheet(upload).names) if form.kind == NDJSON else [str(c["name"]) for c in upload.columns or ()]
-    draft = Draft(upload.path, form, names, columns_module.from_json(upload.columns or ()), upload.event)
+    draft = UploadDraft(upload.path, form, names, columns_module.from_json(upload.columns or ()), upload.event)
     return parameters(draft, wishes) | {"upload": upload.id}
 
 

@@ -19,7 +19,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 from heliograph.registrations.imports.cell_errors import cell_errors
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
 from heliograph.registrations.imports.reader_process import check_readable
-from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, Row, shown, unique_names, unusable
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, shown, unique_names, unusable
 from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far
 
 MAX_UNPACKED: Final = 400_000_000  # bytes of all parts together
@@ -67,7 +67,7 @@ class WorkbookRows:
         """From where another reader goes on."""
         return {"line": max(self.line, self._from)}
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[FileRow]:
         for number, values in self._rows:
             if number <= self._from:
                 continue
@@ -81,7 +81,7 @@ class WorkbookRows:
                 continue
             yield self._row(number, cells)
 
-    def _spoilt(self, number: int, cells: list[str]) -> Row:
+    def _spoilt(self, number: int, cells: list[str]) -> FileRow:
         """A row with an error of Excel's: what belongs there is not known, and reading it as empty would clear what is stored."""
         errors = self._errors[number]
         filled = cells + [""] * (max(len(self.names), *errors) - len(cells))
@@ -89,20 +89,20 @@ class WorkbookRows:
             filled[column - 1] = text
         first = min(errors)
         name = self.names[first - 1] if first <= len(self.names) else f"column {first}"
-        return Row(
+        return FileRow(
             number,
             filled,
             RowProblem(name, errors[first], f"The cell holds the error {errors[first]} of Excel.", ("a value, or an empty cell",)),
         )
 
-    def _row(self, number: int, cells: list[str]) -> Row:
+    def _row(self, number: int, cells: list[str]) -> FileRow:
         if len(cells) > len(self.names):
             reason = f"The row has {len(cells)} cells, the head has {len(self.names)}."
             return unusable(number, cells, reason, (f"{len(self.names)} cells",))
         long = next((i for i, cell in enumerate(cells) if len(cell) > MAX_CELL), None)
         if long is not None:
             return unusable(number, cells, f"A cell is longer than {MAX_CELL:,} characters.", (), self.names[long])
-        return Row(number, cells + [""] * (len(self.names) - len(cells)))
+        return FileRow(number, cells + [""] * (len(self.names) - len(cells)))
 
     def close(self) -> None:
         """Lets go of the file."""

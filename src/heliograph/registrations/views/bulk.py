@@ -16,15 +16,15 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.jobs.models import Job
-from heliograph.jobs.page import Cell, JobPage, Refused, Sum
+from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
-from heliograph.registrations.bulk_change import Preview, Wish
+from heliograph.registrations.bulk_change import BulkPreview, Wish
 from heliograph.registrations.views.registrations import wanted_of
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import of_django
-from heliograph.web.confirmation import Breaks, FlowThen, Item, question, shortened
+from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -71,7 +71,7 @@ def _back(ask: QueryDict) -> str:
     return f"{reverse('registrations')}?{kept.urlencode()}" if kept else reverse("registrations")
 
 
-def _breaks(found: Preview, wish: Wish, config: AccountConfig) -> list[Breaks]:
+def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Breaks]:
     change = ngettext("%(n)s registration changes", "%(n)s registrations change", found.changes) % {"n": f"{found.changes:,}"}
     same = ngettext("%(n)s is %(status)s already", "%(n)s are %(status)s already", found.already) % {
         "n": f"{found.already:,}",
@@ -82,7 +82,7 @@ def _breaks(found: Preview, wish: Wish, config: AccountConfig) -> list[Breaks]:
         title = ngettext(
             "%(n)s cannot have it: its event has no such status", "%(n)s cannot have it: their events have no such status", found.lacks
         )
-        items = [Item(code, reverse("custom-statuses", args=(code,)), f"{n:,}") for code, n in found.lacking]
+        items = [LinkedThing(code, reverse("custom-statuses", args=(code,)), f"{n:,}") for code, n in found.lacking]
         out.append(Breaks(title % {"n": f"{found.lacks:,}"}, tone="wait", items=shortened(items)))
     if found.flows:
         names = sentence.SentenceNames.of(config)
@@ -120,7 +120,7 @@ def job_page(job: Job) -> JobPage:
     )
 
 
-def _refused(rows: list[dict[str, Any]], n: int) -> Refused:
+def _refused(rows: list[dict[str, Any]], n: int) -> RefusedRows:
     reasons = {
         bulk_change.LATER: _("Somebody gave it another status after you had asked for this"),
         bulk_change.MEANWHILE: _("Somebody saved it in that very moment"),
@@ -128,12 +128,12 @@ def _refused(rows: list[dict[str, Any]], n: int) -> Refused:
     heads = [_("Registration"), _("Status then"), _("Reason")]
     table = [
         [
-            Cell(heads[0], row["code"], reverse("registration", args=(row["event"], row["code"]))),
-            Cell(heads[1], row["status"]),
-            Cell(heads[2], reasons.get(row["reason"], row["reason"])),
+            RefusedCell(heads[0], row["code"], reverse("registration", args=(row["event"], row["code"]))),
+            RefusedCell(heads[1], row["status"]),
+            RefusedCell(heads[2], reasons.get(row["reason"], row["reason"])),
         ]
         for row in rows
     ]
     title = ngettext("%(n)s was refused", "%(n)s were refused", n) % {"n": f"{n:,}"}
     text = _("The first %(n)s of them:") % {"n": f"{len(rows):,}"} if n > len(rows) else ""
-    return Refused(title, text, heads, table)
+    return RefusedRows(title, text, heads, table)

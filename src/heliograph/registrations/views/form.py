@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.domain.ids import read_id
-from heliograph.domain.setup.configuration import Field as Question
+from heliograph.domain.setup.configuration import Field
 from heliograph.domain.setup.fields import PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.recording.items import ItemAnswer
 from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.problems import said
-from heliograph.setup.form_values import Texts, Values, plain
+from heliograph.setup.form_values import FormValues, Texts, plain
 from heliograph.setup.views.answer_fields import AUTOCOMPLETE, question_field
-from heliograph.web.fields import Choice, Field, Pair
+from heliograph.web.fields import Choice, FormField, Pair
 from heliograph.web.forms import Form, Ticks
 from heliograph.web.templatetags.moments import short_moment
 
@@ -33,7 +33,7 @@ LONG = ("notes",)
 class TextsField(Ticks):
     """A field as a registration holds it: texts, none of them empty. Which of them it may hold, recording says."""
 
-    def __init__(self, label: str, draw: Callable[[Texts, str], Field]) -> None:
+    def __init__(self, label: str, draw: Callable[[Texts, str], FormField]) -> None:
         """draw: the field of the page, of what it holds and why that was refused."""
         super().__init__(label)
         self.draw = draw
@@ -42,7 +42,7 @@ class TextsField(Ticks):
         """As they are compared: line breaks as one character."""
         return tuple(text for text in map(plain, super().to_python(value)) if text)
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         return self.draw(self.to_python(value), " ".join(errors))
 
 
@@ -59,14 +59,14 @@ class RegistrationForm(Form):
         for name, draw in self._drawings().items():
             self.fields[name] = TextsField(label_of(name, o), draw)
 
-    def typed(self, names: Iterable[str]) -> Values:
+    def typed(self, names: Iterable[str]) -> FormValues:
         """What was typed into these fields; one that this registration does not have is left out."""
         found = {name: self.cleaned_data[name] for name in names if isinstance(self.fields.get(name), TextsField)}
         if "properties" in found:
             found["properties"] = tuple(sorted(found["properties"]))
         return found
 
-    def drawn(self, name: str) -> Field:
+    def drawn(self, name: str) -> FormField:
         """One field, with what it shows: a form holds nothing of a field that was added after it had been opened."""
         field = self.fields[name]
         if not isinstance(field, TextsField):
@@ -119,7 +119,7 @@ class RegistrationForm(Form):
             "session_statuses": [Choice(s.name, s.name) for s in o.account.session_statuses.values()],
         }
 
-    def _drawings(self) -> dict[str, Callable[[Texts, str], Field]]:
+    def _drawings(self) -> dict[str, Callable[[Texts, str], FormField]]:
         o = self.o
         questions = {f"custom.{f.id}": f for f in o.account.profile_fields.values()}
         questions |= {f"answer.{f.id}": f for f in o.event.questions.values()}
@@ -133,27 +133,27 @@ class RegistrationForm(Form):
             **{f"session.{s.id}": partial(_line, f"session.{s.id}", s.code) for s in o.event.sessions.values()},
         }
 
-    def _properties(self) -> list[Field]:
+    def _properties(self) -> list[FormField]:
         """The standard ones, and those of the event: two fields that are posted under one name."""
         on, custom = self.values["properties"], [p.name for p in self.o.event.properties.values()]
         standard = self.drawn("properties")
         if not custom:
             return [standard]
         options = [Choice(name, name, name in on) for name in custom]
-        return [standard, Field(kind="checks", id="properties", label=_("Of this event"), extra="in-columns", options=options)]
+        return [standard, FormField(kind="checks", id="properties", label=_("Of this event"), extra="in-columns", options=options)]
 
 
 def _first(values: Texts) -> str:
     return values[0] if values else ""
 
 
-def _line(name: str, label: str, values: Texts, error: str) -> Field:
-    return Field(id=name, label=label, value=_first(values), error=error, autocomplete=AUTOCOMPLETE)
+def _line(name: str, label: str, values: Texts, error: str) -> FormField:
+    return FormField(id=name, label=label, value=_first(values), error=error, autocomplete=AUTOCOMPLETE)
 
 
-def _profile(name: str, values: Texts, error: str) -> Field:
+def _profile(name: str, values: Texts, error: str) -> FormField:
     value = _first(values)
-    return Field(
+    return FormField(
         # A line of text cannot hold a line break: the browser would take it away without a word.
         kind="textarea" if name in LONG or "\n" in value else "text",
         id=f"profile.{name}",
@@ -165,15 +165,15 @@ def _profile(name: str, values: Texts, error: str) -> Field:
     )
 
 
-def _question(name: str, question: Question, values: Texts, error: str) -> Field:
+def _question(name: str, question: Field, values: Texts, error: str) -> FormField:
     return question_field(name, question, {name: values}, {name: error})
 
 
-def _status(o: Opened, values: Texts, error: str) -> Field:
+def _status(o: Opened, values: Texts, error: str) -> FormField:
     known = {s.name: s for s in (*o.account.statuses.values(), *o.event.statuses.values())}
     value = _first(values)
     tags = [o.account.tags[t].label for t in sorted(known[value].tags) if t in o.account.tags] if value in known else []
-    return Field(
+    return FormField(
         kind="select",
         id="status",
         label=_("Status"),
@@ -185,9 +185,9 @@ def _status(o: Opened, values: Texts, error: str) -> Field:
     )
 
 
-def _attendee_type(o: Opened, values: Texts, error: str) -> Field:
+def _attendee_type(o: Opened, values: Texts, error: str) -> FormField:
     kinds = [k.name for k in o.event.types.values()]
-    return Field(
+    return FormField(
         kind="select",
         id="attendee_type",
         label=_("Attendee type"),
@@ -198,10 +198,10 @@ def _attendee_type(o: Opened, values: Texts, error: str) -> Field:
     )
 
 
-def _standard_properties(values: Texts, error: str) -> Field:
+def _standard_properties(values: Texts, error: str) -> FormField:
     test = STANDARD_PROPERTY_NAMES[StandardProperty.TEST]
     subs = {test: _("Test flows take it, Live flows do not")}
-    return Field(
+    return FormField(
         kind="checks",
         id="properties",
         label=_("Standard"),
@@ -211,10 +211,10 @@ def _standard_properties(values: Texts, error: str) -> Field:
     )
 
 
-def _paired(fields: Sequence[Field]) -> list[Field | Pair]:
+def _paired(fields: Sequence[FormField]) -> list[FormField | Pair]:
     """Two beside each other where both are short."""
-    out: list[Field | Pair] = []
-    short: list[Field] = []
+    out: list[FormField | Pair] = []
+    short: list[FormField] = []
     for field in fields:
         if field.kind in ("textarea", "checks"):
             out += _pairs(short)
@@ -225,7 +225,7 @@ def _paired(fields: Sequence[Field]) -> list[Field | Pair]:
     return [*out, *_pairs(short)]
 
 
-def _pairs(fields: Sequence[Field]) -> list[Field | Pair]:
+def _pairs(fields: Sequence[FormField]) -> list[FormField | Pair]:
     return [Pair((pair[0], pair[1])) if len(pair) == 2 else pair[0] for pair in batched(fields, 2)]
 
 
@@ -256,7 +256,7 @@ def shown(values: Texts) -> str:
     return ", ".join(values)
 
 
-def blocks_of(o: Opened, values: Values) -> list[tuple[str, list[tuple[str, str]]]]:
+def blocks_of(o: Opened, values: FormValues) -> list[tuple[str, list[tuple[str, str]]]]:
     """Everything that is filled, as text: for those who may only read."""
 
     def filled(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -17,12 +17,12 @@ from heliograph.jobs.models import Job
 from heliograph.registrations.imports.encodings import OFFERED
 from heliograph.registrations.imports.file_reader import CSV, NDJSON, XLSX, Format
 from heliograph.registrations.imports.missing_setup import QUESTIONS, STATUSES, Lack
-from heliograph.registrations.imports.missing_setup import Choice as Chosen
+from heliograph.registrations.imports.missing_setup import SetupChoice as Chosen
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, creatable
 from heliograph.setup.views.tag_chips import TagChoices
-from heliograph.web.fields import Choice, Field, Pair
-from heliograph.web.forms import LONGEST_TEXT, Form, Line, OpenSelect, Options, RowForm, Select, Ticks
+from heliograph.web.fields import Choice, FormField, Pair
+from heliograph.web.forms import LONGEST_TEXT, Form, OpenSelect, OptionSource, RowForm, Select, TextLine, Ticks
 
 SHOWN = 200
 """Things that are lacking, of one page."""
@@ -35,10 +35,10 @@ POSTED = {"\t": "tab"}
 """Separators that a form cannot post as they are."""
 
 
-class EventForm(Form):
+class RowEventForm(Form):
     """The event of rows that name none."""
 
-    def __init__(self, events: Options, *args: Any, **given: Any) -> None:
+    def __init__(self, events: OptionSource, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         self.fields["event"] = Select(
             gettext_lazy("Event"),
@@ -48,20 +48,20 @@ class EventForm(Form):
         )
 
 
-class UploadForm(EventForm):
+class UploadForm(RowEventForm):
     """A file. One that is empty is refused like any other that cannot be read."""
 
     file = forms.FileField(required=False, allow_empty_file=True)
 
 
-class ColumnsForm(EventForm):
+class ColumnsForm(RowEventForm):
     """Where each column goes: c-1, c-2, and so on."""
 
-    def __init__(self, sheet: Sheet, events: Options, *args: Any, **given: Any) -> None:
+    def __init__(self, sheet: Sheet, events: OptionSource, *args: Any, **given: Any) -> None:
         super().__init__(events, *args, **given)
         self.columns = [f"c-{n}" for n, _column in enumerate(sheet.columns, start=1)]
         for name, column in zip(self.columns, sheet.columns, strict=True):
-            self.fields[name] = Line(longest=LONGEST_TEXT, strip=False, initial=column.target)
+            self.fields[name] = TextLine(longest=LONGEST_TEXT, strip=False, initial=column.target)
 
     @property
     def targets(self) -> list[str]:
@@ -74,15 +74,15 @@ class ReadingForm(Form):
 
     pairs = (("encoding", "separator"),)
 
-    do = Line()
+    do = TextLine()
     encoding = OpenSelect(gettext_lazy("Encoding"), options=[Choice(name, label) for name, label in OFFERED.items()])
     separator = OpenSelect(
         gettext_lazy("Separated by"), options=[Choice(POSTED.get(sign, sign), name) for sign, name in SEPARATORS.items()]
     )
-    sheet = Line(gettext_lazy("Sheet"), autocomplete="off")
+    sheet = TextLine(gettext_lazy("Sheet"), autocomplete="off")
 
     @classmethod
-    def of(cls, form: Format) -> list[Field | Pair]:
+    def of(cls, form: Format) -> list[FormField | Pair]:
         """What can be said of a file that is read like this."""
         shown = cls(initial={"encoding": form.encoding, "separator": POSTED.get(form.separator, form.separator), "sheet": form.sheet})
         names = {XLSX: ("sheet",), NDJSON: ("encoding",), CSV: ("encoding", "separator")}.get(form.kind, ("encoding",))
@@ -94,7 +94,7 @@ class DryRunForm(Form):
 
     create = Ticks()
     quiet = Select(options=[Choice("0", ""), Choice("1", "")])
-    do = Line()
+    do = TextLine()
 
     @property
     def is_quiet(self) -> bool:
@@ -105,7 +105,7 @@ class DryRunForm(Form):
 class LackForm(RowForm):
     """One thing that is lacking: its tags, and of a status its class."""
 
-    tags = Line(longest=LONGEST_TEXT)
+    tags = TextLine(longest=LONGEST_TEXT)
 
     def __init__(self, lack: Lack, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)

@@ -21,11 +21,11 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.jobs import control
 from heliograph.jobs import page as job_page
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.registrations.imports import job as import_job
 from heliograph.registrations.imports import uploads
 from heliograph.registrations.imports.errors import ImportFileError
-from heliograph.registrations.imports.missing_setup import Choice, Lack
+from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import KIND
 from heliograph.registrations.imports.reader_slots import ReadingBusy
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
@@ -33,7 +33,7 @@ from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
 from heliograph.registrations.views.import_forms import IMPORT, READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm
 from heliograph.setup.views.frame import account_config, by, check, reading
-from heliograph.web.fields import Choice as Option
+from heliograph.web.fields import Choice
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -45,13 +45,13 @@ def _page(request: AccountRequest, template: str, *, status: int = 200, **contex
     return page(request, template, section="registrations", here="registrations", status=status, crumbs=words.crumbs(), **context)
 
 
-def _events(request: AccountRequest) -> Callable[[], list[Option]]:
+def _events(request: AccountRequest) -> Callable[[], list[Choice]]:
     """The account's events, for a choice."""
 
-    def found() -> list[Option]:
+    def found() -> list[Choice]:
         with transaction.atomic(using="read"):
             rows = reading().all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC", {"account": request.account.pk})
-        return [Option(code, code) for (code,) in rows]
+        return [Choice(code, code) for (code,) in rows]
 
     return found
 
@@ -178,9 +178,9 @@ def _being_read(request: AccountRequest, found: Upload, busy: ReadingBusy) -> Ht
     return response
 
 
-def _first_choice(request: AccountRequest) -> Choice:
+def _first_choice(request: AccountRequest) -> SetupChoice:
     """All that is lacking and not in doubt, as far as this person may create it."""
-    return Choice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
+    return SetupChoice(everything=True, in_events=not may(request.user, Role.ADMINISTRATOR))
 
 
 def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: ColumnsForm, told: dict[str, Any] | None) -> HttpResponse:
@@ -195,7 +195,7 @@ def _columns(request: AccountRequest, found: Upload, sheet: Sheet, form: Columns
                 "name": column.name,
                 "samples": [row[n - 1][:80] if n - 1 < len(row) else "" for row in sheet.sample[:SAMPLES]],
                 "target": target,
-                "own": Option(target, target.partition(".")[2] or target) if target and target not in known else None,
+                "own": Choice(target, target.partition(".")[2] or target) if target and target not in known else None,
                 "fresh": words.fresh(column.name),
                 "note": "" if column.target or column.doubt else _("Nothing here has this name"),
                 "read": words.read_as(column),
@@ -242,7 +242,7 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
     if found.checked is None:
         return HttpResponseRedirect(reverse("import-columns", args=(upload,)))
     job = control.find(found.checked, request.account.pk)
-    if job.state != State.DONE:
+    if job.state != JobState.DONE:
         if request.method == "POST":
             return HttpResponseRedirect(reverse("job", args=(job.pk,)))
         return _progress(request, job)

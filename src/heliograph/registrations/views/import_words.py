@@ -13,7 +13,7 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.setup.fields import EVENT_FIELDS, PROFILE_FIELDS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.jobs.models import Job
-from heliograph.jobs.page import Cell, JobPage, Refused, Sum
+from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations.imports.columns import Column, Known
 from heliograph.web.fields import Choice
 
@@ -127,7 +127,7 @@ def acts_of(job: Job, config: AccountConfig, changes: int) -> str:
     return f"{judged} {told % {'n': len(acting), 'named': named}}"
 
 
-def refused_of(job: Job) -> Refused | None:
+def refused_of(job: Job) -> RefusedRows | None:
     """What was refused, by reason; None where nothing was."""
     n = int(job.counts.get("refused", 0))
     groups: Sequence[Mapping[str, Any]] = job.result.get("refused") or ()
@@ -144,19 +144,21 @@ def refused_of(job: Job) -> Refused | None:
     else:
         title = ngettext("%(n)s line was refused", "%(n)s lines were refused", n)
         text = _("The file has them as they were, with the reason and what would be accepted. Correct them and import that file.")
-    return Refused(title % {"n": f"{n:,}"}, text, heads, rows, reverse("job-refused", args=(job.pk,)) if job.result.get("report") else "")
+    return RefusedRows(
+        title % {"n": f"{n:,}"}, text, heads, rows, reverse("job-refused", args=(job.pk,)) if job.result.get("report") else ""
+    )
 
 
-def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[Cell]:
+def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
     first = list(group["first"])
     shown = "; ".join(f"{x['line']:,}: {x['value']}" if x["value"] else f"{x['line']:,}" for x in first[:3])
     accepted = list(dict.fromkeys(text for x in first for text in x["accepted"]))
     return [
-        Cell(heads[0], group["field"] or _("The whole line")),
-        Cell(heads[1], f"{group['rows']:,}"),
-        Cell(heads[2], shown),
-        Cell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
-        Cell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
+        RefusedCell(heads[0], group["field"] or _("The whole line")),
+        RefusedCell(heads[1], f"{group['rows']:,}"),
+        RefusedCell(heads[2], shown),
+        RefusedCell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
+        RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
     ]
 
 

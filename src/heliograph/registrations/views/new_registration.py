@@ -23,13 +23,13 @@ from heliograph.registrations.views.form import RegistrationForm
 from heliograph.setup import form_values
 from heliograph.setup.views.frame import by, reading
 from heliograph.store.database import Database, of_django
-from heliograph.web.fields import Choice, Field
-from heliograph.web.forms import Form, Line, Select
+from heliograph.web.fields import Choice, FormField
+from heliograph.web.forms import Form, Select, TextLine
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 
-class CodeLine(Line):
+class CodeLine(TextLine):
     """A code, as it is stored."""
 
     def to_python(self, value: Any) -> str:
@@ -39,10 +39,10 @@ class CodeLine(Line):
         return code_of(str(value or ""))
 
 
-class EventForm(Form):
+class EventChoiceForm(Form):
     """The event whose fields are shown."""
 
-    event = Line()
+    event = TextLine()
 
 
 class NewRegistrationForm(RegistrationForm):
@@ -51,13 +51,13 @@ class NewRegistrationForm(RegistrationForm):
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
     code = CodeLine(gettext_lazy("Code"), help=gettext_lazy("Unique in the event."), autocomplete="off")
-    look = Line()
+    look = TextLine()
 
     def __init__(self, blank: Opened, codes: Sequence[str], data: QueryDict | None, *, initial: dict[str, str]) -> None:
         super().__init__(blank, data, initial=initial)
         self.fields["event"] = Select(gettext_lazy("Event"), options=[Choice(code, code) for code in codes])
 
-    def drawn(self, name: str) -> Field:
+    def drawn(self, name: str) -> FormField:
         """The event is the one whose fields are shown, whatever was asked for."""
         field = super().drawn(name)
         return replace(field, value=self.o.event.code) if name == "event" else field
@@ -73,7 +73,7 @@ class NewRegistrationForm(RegistrationForm):
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
     """Its form. Status, types, properties and questions are those of the event; another event is looked at by a button."""
-    event_form = EventForm(request.POST if request.method == "POST" else request.GET)
+    event_form = EventChoiceForm(request.POST if request.method == "POST" else request.GET)
     event = event_form.cleaned_data["event"] if event_form.is_valid() else ""
     with transaction.atomic(using="read"):
         db = reading()

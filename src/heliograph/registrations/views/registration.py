@@ -20,7 +20,7 @@ from heliograph.registrations import draft
 from heliograph.registrations.draft import Opened
 from heliograph.registrations.views.form import RegistrationForm, blocks_of, label_of, shown
 from heliograph.setup import form_values
-from heliograph.setup.form_values import Values
+from heliograph.setup.form_values import FormValues
 from heliograph.store.database import Database, of_django
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice
@@ -46,8 +46,8 @@ class ChangeForm(RegistrationForm):
 
     def __init__(self, o: Opened, data: QueryDict | None = None) -> None:
         super().__init__(o, data)
-        self.then: Values = {}
-        self.mine: Values = {}
+        self.then: FormValues = {}
+        self.mine: FormValues = {}
         for name in self.stored if data is not None else ():
             self.fields[f"pick-{name}"] = Select(options=[Choice(THEIRS, ""), Choice(MINE, "")])
 
@@ -194,7 +194,9 @@ def _who(mark: str, request: AccountRequest) -> str:
     return {"token": _("an API token"), "import": _("import %(n)s") % {"n": number}, "demo": _("the demo")}.get(kind, mark)
 
 
-def _conflict(request: AccountRequest, db: Database, o: Opened, mine: Values, differing: Sequence[form_values.Difference]) -> HttpResponse:
+def _conflict(
+    request: AccountRequest, db: Database, o: Opened, mine: FormValues, differing: Sequence[form_values.EditConflict]
+) -> HttpResponse:
     """Nothing of mine is stored yet: both values, to choose from."""
     rows = db.all("SELECT c.by, c.at FROM change c WHERE c.id = :id", {"id": o.last_change}) if o.last_change else []
     who, at = (_who(rows[0][0], request), from_micros(rows[0][1])) if rows else (_("Somebody"), None)

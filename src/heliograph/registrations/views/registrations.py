@@ -15,10 +15,10 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.ids import read_id
-from heliograph.registrations.list import MOST, Kind, Registrations, Row, Sort, Wanted
+from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, Sort
 from heliograph.store.database import of_django
 from heliograph.web.cursor import address, asked
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import page
 
 COLUMNS = {
@@ -88,15 +88,15 @@ def registrations(request: AccountRequest) -> HttpResponse:
     )
 
 
-def wanted_of(ask: QueryDict) -> Wanted:
+def wanted_of(ask: QueryDict) -> RegistrationFilter:
     """What the address of a list asks for."""
     event = ask.get("event", "")
-    return Wanted(
+    return RegistrationFilter(
         text=ask.get("q", "")[:200],
         event=read_id(event),
         status=ask.get("status", "")[:200],
         type=ask.get("type", "")[:200],
-        kind=_one_of(Kind, ask.get("is", "")),
+        kind=_one_of(ListScope, ask.get("is", "")),
     )
 
 
@@ -119,7 +119,7 @@ def _shown(here: int, n: int) -> str:
     return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": _counted(n)} if here < n else _counted(n)
 
 
-def _none(wanted: Wanted) -> str:
+def _none(wanted: RegistrationFilter) -> str:
     if wanted.text:
         return _("No code, name, e-mail or organization has “%(text)s” in it. Try one word alone, or the registration’s code.") % {
             "text": wanted.text
@@ -127,45 +127,45 @@ def _none(wanted: Wanted) -> str:
     return _("No registration is like this.")
 
 
-def _filters(found: Registrations, wanted: Wanted) -> list[Field]:
+def _filters(found: Registrations, wanted: RegistrationFilter) -> list[FormField]:
     return [
-        Field(
+        FormField(
             kind="select",
             id="event",
             label=_("Event"),
             value=str(wanted.event or ""),
             options=[Choice("", _("All events")), *(Choice(str(id), code) for id, code in found.events())],
         ),
-        Field(
+        FormField(
             kind="select",
             id="status",
             label=_("Status"),
             value=wanted.status,
             options=[Choice("", _("All statuses")), *(Choice(s, s) for s in found.statuses())],
         ),
-        Field(
+        FormField(
             kind="select",
             id="type",
             label=_("Attendee type"),
             value=wanted.type,
             options=[Choice("", _("All types")), *(Choice(t, t) for t in found.types())],
         ),
-        Field(
+        FormField(
             kind="select",
             id="is",
             label=_("Live, Test, active"),
             value=wanted.kind.value,
             options=[
                 Choice("", _("Live and Test")),
-                Choice(Kind.LIVE.value, _("Live")),
-                Choice(Kind.TEST.value, _("Test")),
-                Choice(Kind.INACTIVE.value, _("Not active")),
+                Choice(ListScope.LIVE.value, _("Live")),
+                Choice(ListScope.TEST.value, _("Test")),
+                Choice(ListScope.INACTIVE.value, _("Not active")),
             ],
         ),
     ]
 
 
-def _row(row: Row, columns: Sequence[str]) -> dict[str, Any]:
+def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:
     marks = [_("Not active")] if not row.active else []
     marks += [_("Test")] if row.test else []
     state = row.state

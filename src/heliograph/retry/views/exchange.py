@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from heliograph.deliveries import words
 from heliograph.deliveries.actions import Attempt
-from heliograph.deliveries.database import Reading
+from heliograph.deliveries.database import AccountReader
 from heliograph.deliveries.exchanges import Exchange
 from heliograph.domain.delivery.action import AttemptKind
 from heliograph.retry.retry_item import Details
@@ -32,14 +32,14 @@ def request_shown(found: Details) -> dict[str, Any] | None:
     }
 
 
-def _rule_href(found: Details, attempt: Attempt, of: Reading) -> str:
+def _rule_href(found: Details, attempt: Attempt, of: AccountReader) -> str:
     """Where a response rule is made from this answer (C7); "" where its connection is gone."""
     if found.item.action is None or attempt.connection not in of.config.connections:
         return ""
     return f"{reverse('connection-rule', args=(attempt.connection,))}?answer={found.item.action.id}.{attempt.n}"
 
 
-def attempt_rows(found: Details, of: Reading) -> list[dict[str, Any]]:
+def attempt_rows(found: Details, of: AccountReader) -> list[dict[str, Any]]:
     """The attempts, the newest first; it is the one that stands open."""
     names = of.connection_names({attempt.connection for attempt in found.attempts})
     rows, retries = [], 0

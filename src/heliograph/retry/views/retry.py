@@ -17,20 +17,20 @@ from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import events_field, flows_field
-from heliograph.deliveries.database import Reading, reading
+from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, SEVERITY, Category
 from heliograph.domain.ids import read_id
-from heliograph.retry.fix_links import Place, Trouble, cured_at
+from heliograph.retry.fix_links import FixLink, Trouble, cured_at
 from heliograph.retry.retry_item import Details, details
-from heliograph.retry.retry_items import OPEN, Group, Item, Wanted
+from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import MOST, PARTS, RetryQueue
 from heliograph.retry.views.exchange import attempt_rows, request_shown
 from heliograph.store.moments import from_micros
 from heliograph.web.cursor import address, asked
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Form, Hidden, Ticks
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import soon
@@ -140,10 +140,10 @@ def _told(said: Submitted) -> str:
     return " ".join(parts)
 
 
-def _wanted(request: HttpRequest) -> Wanted:
+def _wanted(request: HttpRequest) -> RetryFilter:
     ask = request.GET
     status = ask.get("status", "")
-    return Wanted(
+    return RetryFilter(
         statuses=OPEN if status == WAITING else tuple(s for s in QueueStatus if s.value == status),
         category=next((c for c in Category if c.value == ask.get("category")), None),
         flow=read_id(ask.get("flow", "")),
@@ -154,31 +154,31 @@ def _wanted(request: HttpRequest) -> Wanted:
     )
 
 
-def _filters(of: Reading, wanted: Wanted, status: str) -> list[Field]:
+def _filters(of: AccountReader, wanted: RetryFilter, status: str) -> list[FormField]:
     known = [Choice(s.value, _(s.value)) for s in QueueStatus]
     connections = sorted(of.config.connections.items(), key=lambda pair: pair[1].name.casefold())
     return [
-        Field(
+        FormField(
             kind="select",
             id="integration",
             label=_("Integration"),
             options=[Choice("", _("All Integrations")), Choice("webhooks", "Webhooks")],
         ),
-        Field(
+        FormField(
             kind="select",
             id="status",
             label=_("Status"),
             value=status,
             options=[Choice("", _("All Statuses")), Choice(WAITING, _("Retry or Error")), *known],
         ),
-        Field(
+        FormField(
             kind="select",
             id="category",
             label=_("Category"),
             value=wanted.category.value if wanted.category else "",
             options=[Choice("", _("All Categories")), *(Choice(c.value, _(c.value)) for c in SEVERITY)],
         ),
-        Field(
+        FormField(
             kind="select",
             id="connection",
             label=_("Connection"),
@@ -201,7 +201,7 @@ def _tally(counts: dict[QueueStatus, int]) -> str:
     return ngettext("%(total)s item: %(each)s", "%(total)s items: %(each)s", total) % {"total": _many(total), "each": each}
 
 
-def _group(group: Group, of: Reading, user: User, *, open: bool) -> dict[str, Any]:
+def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> dict[str, Any]:
     """A cause as retry/groups.html shows it."""
     if group.cause is Cause.UNTAGGED:
         title = _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
@@ -232,11 +232,11 @@ def _group(group: Group, of: Reading, user: User, *, open: bool) -> dict[str, An
     }
 
 
-def _query(group: Group, *, open: bool) -> str:
+def _query(group: CauseGroup, *, open: bool) -> str:
     return urlencode({"cause": group.key, "status": WAITING if open else QueueStatus.FAILED.value})
 
 
-def _row(item: Item) -> dict[str, Any]:
+def _row(item: RetryItem) -> dict[str, Any]:
     of = item.of
     return {
         "id": item.key,
@@ -255,7 +255,7 @@ def _row(item: Item) -> dict[str, Any]:
     }
 
 
-def _why(item: Item) -> str:
+def _why(item: RetryItem) -> str:
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
@@ -276,12 +276,12 @@ def _why(item: Item) -> str:
     return words.cause_of(action.cause, item.connection, action.message)
 
 
-def _tries(item: Item) -> int:
+def _tries(item: RetryItem) -> int:
     """Automatic retries made; of a run, how often it was judged again."""
     return max(item.action.tries - 1, 0) if item.action else item.of.tries
 
 
-def _item(found: Details, of: Reading, user: User) -> dict[str, Any]:
+def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     """An item as its template wants it."""
     item, config = found.item, of.config
     names = of.user_names([found.by])
@@ -334,7 +334,7 @@ def _others(found: Details) -> str:
     return urlencode({"cause": found.cause})
 
 
-def _summary(item: Item) -> str:
+def _summary(item: RetryItem) -> str:
     due = item.of.due
     if item.queue in OPEN:
         return words.next_try(due if due is not None else 0, looks=item.run is not None) + "."
@@ -343,7 +343,7 @@ def _summary(item: Item) -> str:
     return _why(item)
 
 
-def _call(item: Item, of: Reading, user: User) -> dict[str, str]:
+def _call(item: RetryItem, of: AccountReader, user: User) -> dict[str, str]:
     """What stands on top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
     cure = "" if item.queue is QueueStatus.DONE else words.cure_of(item.of.cause, item.answered, used_up=item.queue is QueueStatus.FAILED)
@@ -355,5 +355,5 @@ def _call(item: Item, of: Reading, user: User) -> dict[str, str]:
         item.of.flow,
         action.destination if action else None,
     )
-    fix = Place() if item.queue is QueueStatus.DONE else cured_at(trouble, of.config, user)
+    fix = FixLink() if item.queue is QueueStatus.DONE else cured_at(trouble, of.config, user)
     return {"tone": tone, "title": _why(item).rstrip("."), "text": cure, "link": fix.text, "href": fix.href}

@@ -14,7 +14,7 @@ from heliograph.domain.setup.statuses import EVENT_STATUSES, REGISTRATION_STATUS
 from heliograph.setup.errors import Invalid, check
 from heliograph.setup.models import EventStatus, RegistrationStatus, SessionStatus
 from heliograph.setup.names import folded
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.version_bodies import account_bodies
 from heliograph.store import configuration
 from heliograph.store.database import of_django
@@ -54,7 +54,7 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
     return row
 
 
-def change_account(s: Saving, facts: AccountFacts) -> Account:
+def change_account(s: SetupTransaction, facts: AccountFacts) -> Account:
     """Saves what an account says of itself. Raises Invalid."""
     s.needs_account()
     row = Account.objects.get(pk=s.account)

@@ -13,7 +13,7 @@ from heliograph.setup.errors import InUse, NotThere, check
 from heliograph.setup.models import CustomField
 from heliograph.setup.names import FIELD_CODE_LENGTH, code_for
 from heliograph.setup.services import dependents, usage_counts
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing, Use
 from heliograph.setup.version_bodies import answerable_body
 from heliograph.store.database import of_django
@@ -30,7 +30,7 @@ class FieldFacts:
     options: tuple[str, ...] = ()
 
 
-def save_field(s: Saving, facts: FieldFacts, id: int | None = None) -> CustomField:
+def save_field(s: SetupTransaction, facts: FieldFacts, id: int | None = None) -> CustomField:
     """Saves a custom field. A code that is left out is made of the label. Raises Invalid, NotThere."""
     s.needs_account()
     if id is None:
@@ -57,7 +57,7 @@ def field_uses(account: int, id: int) -> list[Use]:
     return [*counted(of_django(connection), account, id), *dependents.uses_above(account, Thing.CUSTOM_FIELD, id)]
 
 
-def delete_field(s: Saving, id: int) -> None:
+def delete_field(s: SetupTransaction, id: int) -> None:
     """Deletes a custom field without answers, and that no flow or mapping names. Raises InUse, NotThere."""
     s.needs_account()
     row = _row(id)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from heliograph.domain.setup.tags import TagKind
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.database import Database
 
@@ -26,10 +26,10 @@ class Dependents(Protocol):
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
         """What a deletion (new None) or a merge into another tag would do to those that name either."""
 
-    def tag_deleted(self, s: Saving, tag: int) -> None:
+    def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
         """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
 
-    def tag_replaced(self, s: Saving, old: int, new: int) -> None:
+    def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
         """Puts one tag in another's place everywhere."""
 
     def flow_name(self, account: int, flow: int) -> str | None:

@@ -22,7 +22,7 @@ from heliograph.setup.models import AttendeeType, Question, RegistrationProperty
 from heliograph.setup.names import CODE_LENGTH, FIELD_CODE_LENGTH, code_for, folded
 from heliograph.setup.services import dependents, usage_counts
 from heliograph.setup.services.object_tags import usable_tags, write_tags
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import of_django
 
@@ -76,7 +76,7 @@ class SessionFacts:
     end: datetime | None = None
 
 
-def save_status(s: Saving, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
+def save_status(s: SetupTransaction, event: int, facts: StatusFacts, id: int | None = None) -> RegistrationStatus:
     """Saves a custom status of an event. Its code and name must differ from those of the standard statuses too: documents name statuses by either.
 
     A code that is left out is made of the name, here and below.
@@ -89,13 +89,13 @@ def save_status(s: Saving, event: int, facts: StatusFacts, id: int | None = None
     return _save(s, RegistrationStatus, TagKind.REGISTRATION_STATUS, event, values, facts.tags, id)
 
 
-def save_type(s: Saving, event: int, facts: TypeFacts, id: int | None = None) -> AttendeeType:
+def save_type(s: SetupTransaction, event: int, facts: TypeFacts, id: int | None = None) -> AttendeeType:
     """Saves an attendee type."""
     values = {"code": _code(AttendeeType, event, facts.code, facts.name), "name": facts.name}
     return _save(s, AttendeeType, TagKind.ATTENDEE_TYPE, event, values, facts.tags, id)
 
 
-def save_property(s: Saving, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
+def save_property(s: SetupTransaction, event: int, facts: PropertyFacts, id: int | None = None) -> RegistrationProperty:
     """Saves a custom registration property; an event has at most 30."""
     if id is None and RegistrationProperty.objects.filter(event=event).count() >= RegistrationProperty.MOST:
         raise Invalid({"": [f"An event has at most {RegistrationProperty.MOST} custom registration properties."]})
@@ -103,7 +103,7 @@ def save_property(s: Saving, event: int, facts: PropertyFacts, id: int | None = 
     return _save(s, RegistrationProperty, TagKind.REGISTRATION_PROPERTY, event, values, facts.tags, id)
 
 
-def save_question(s: Saving, event: int, facts: QuestionFacts, id: int | None = None) -> Question:
+def save_question(s: SetupTransaction, event: int, facts: QuestionFacts, id: int | None = None) -> Question:
     """Saves a question."""
     if facts.tag is not None:
         usable_tags(TagKind.QUESTION, [facts.tag], field="tag")
@@ -112,7 +112,7 @@ def save_question(s: Saving, event: int, facts: QuestionFacts, id: int | None = 
     return _save(s, Question, None, event, values, (), id)
 
 
-def save_session(s: Saving, event: int, facts: SessionFacts, id: int | None = None) -> Session:
+def save_session(s: SetupTransaction, event: int, facts: SessionFacts, id: int | None = None) -> Session:
     """Saves a session."""
     for name in ("start", "end"):
         at = getattr(facts, name)
@@ -127,32 +127,32 @@ def uses_of(account: int, event: int, thing: Thing, id: int) -> list[Use]:
     return [*usage_counts.uses_in_event(of_django(connection), account, event, thing, id), *dependents.uses_above(account, thing, id)]
 
 
-def delete_status(s: Saving, event: int, id: int) -> None:
+def delete_status(s: SetupTransaction, event: int, id: int) -> None:
     """Deletes a custom status that no registration has."""
     _delete(s, RegistrationStatus, event, id, Thing.REGISTRATION_STATUS)
 
 
-def delete_type(s: Saving, event: int, id: int) -> None:
+def delete_type(s: SetupTransaction, event: int, id: int) -> None:
     """Deletes an attendee type that no registration has."""
     _delete(s, AttendeeType, event, id, Thing.ATTENDEE_TYPE)
 
 
-def delete_property(s: Saving, event: int, id: int) -> None:
+def delete_property(s: SetupTransaction, event: int, id: int) -> None:
     """Deletes a custom registration property that is set nowhere."""
     _delete(s, RegistrationProperty, event, id, Thing.REGISTRATION_PROPERTY)
 
 
-def delete_question(s: Saving, event: int, id: int) -> None:
+def delete_question(s: SetupTransaction, event: int, id: int) -> None:
     """Deletes a question that nobody answered."""
     _delete(s, Question, event, id, Thing.QUESTION)
 
 
-def delete_session(s: Saving, event: int, id: int) -> None:
+def delete_session(s: SetupTransaction, event: int, id: int) -> None:
     """Deletes a session that nobody registered for."""
     _delete(s, Session, event, id, Thing.SESSION)
 
 
-def row_of[M: models.Model](s: Saving, model: type[M], event: int, id: int) -> M:
+def row_of[M: models.Model](s: SetupTransaction, model: type[M], event: int, id: int) -> M:
     """The row of this event. Raises NotThere."""
     s.needs_event(event)
     row: M | None = model._default_manager.filter(pk=id, event=event).first()
@@ -162,7 +162,7 @@ def row_of[M: models.Model](s: Saving, model: type[M], event: int, id: int) -> M
 
 
 def _save[M: models.Model](
-    s: Saving, model: type[M], kind: TagKind | None, event: int, values: Mapping[str, Any], tags: tuple[int, ...], id: int | None
+    s: SetupTransaction, model: type[M], kind: TagKind | None, event: int, values: Mapping[str, Any], tags: tuple[int, ...], id: int | None
 ) -> M:
     s.needs_event(event)
     given = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
@@ -199,7 +199,7 @@ def _shown(row: models.Model, names: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _delete(s: Saving, model: type[models.Model], event: int, id: int, thing: Thing) -> None:
+def _delete(s: SetupTransaction, model: type[models.Model], event: int, id: int, thing: Thing) -> None:
     row = row_of(s, model, event, id)
     uses = uses_of(s.account, event, thing, id)
     if uses:

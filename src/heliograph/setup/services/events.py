@@ -25,7 +25,7 @@ from heliograph.setup.models import EventTag
 from heliograph.setup.names import CODE_LENGTH, event_code, storable
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.object_tags import usable_tags
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.models import Event, Registration
 
 NAME_LENGTH = 200
@@ -40,7 +40,7 @@ class MarksFirst(SetupError):
         super().__init__(f"{registrations:,} registrations have to be marked Test first.")
 
 
-def save_event(s: Saving, state: EventState, id: int | None = None, *, quiet: bool = False) -> int:
+def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *, quiet: bool = False) -> int:
     """Creates (id None) or saves an event with its tags and custom answers, and records the change; its id.
 
     quiet: recorded without being judged. Raises Invalid, NotThere, MarksFirst.
@@ -80,14 +80,14 @@ def save_event(s: Saving, state: EventState, id: int | None = None, *, quiet: bo
     return recorded.event
 
 
-def set_event_tags(s: Saving, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:
+def set_event_tags(s: SetupTransaction, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:
     """Sets the tags of an event. Raises Invalid, NotThere."""
     s.needs_event(id)
     save_event(s, replace(s.source.event(id).state, tags=tuple(tags)), id, quiet=quiet)
 
 
 def copy_event(
-    s: Saving, source: int, *, code: str, name: str, start: datetime | Keep | None = KEEP, end: datetime | Keep | None = KEEP
+    s: SetupTransaction, source: int, *, code: str, name: str, start: datetime | Keep | None = KEEP, end: datetime | Keep | None = KEEP
 ) -> int:
     """A new event with another's set-up and tags, without its registrations (P2); its id. Raises Invalid, NotThere."""
     if not Event.objects.filter(pk=source).exists():
@@ -101,7 +101,7 @@ def copy_event(
     return new
 
 
-def _copy_setup(s: Saving, original: EventConfig, new: int) -> None:
+def _copy_setup(s: SetupTransaction, original: EventConfig, new: int) -> None:
     for row in original.statuses.values():
         event_setup.save_status(s, new, event_setup.StatusFacts(row.code, row.name, row.cls or StatusClass.PENDING, tuple(row.tags)))
     for kind in original.types.values():

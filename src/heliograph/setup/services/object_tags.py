@@ -29,7 +29,7 @@ from heliograph.setup.models import (
     Tag,
 )
 from heliograph.setup.models.tags import KIND_NAMES
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Tagged
 
 # The tables of tags on objects: (object, its table of tags, the column that names the object). Questions hold their one tag themselves,
@@ -55,7 +55,7 @@ def usable_tags(kind: TagKind, tags: Iterable[int], *, field: str = "tags") -> d
     return found
 
 
-def write_tags(s: Saving, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:
+def write_tags(s: SetupTransaction, kind: TagKind, row: models.Model, tags: Iterable[int]) -> tuple[list[int], list[int]]:
     """Sets the tags of a row that is being saved; (before, after). Raises Invalid."""
     _, through, owner = TABLES[kind]
     after = sorted(usable_tags(kind, tags))
@@ -69,14 +69,14 @@ def write_tags(s: Saving, kind: TagKind, row: models.Model, tags: Iterable[int])
     return before, after
 
 
-def set_tags(s: Saving, kind: TagKind, id: int, tags: Iterable[int]) -> None:
+def set_tags(s: SetupTransaction, kind: TagKind, id: int, tags: Iterable[int]) -> None:
     """Sets the tags of a status, property or attendee type. Raises Invalid, NotThere."""
     row = _object(s, kind, id)
     before, after = write_tags(s, kind, row, tags)
     s.note(Deed.CHANGED, _kind(kind), row, {"tags": before}, {"tags": after})
 
 
-def add_tag(s: Saving, kind: TagKind, ids: Iterable[int], tag: int) -> None:
+def add_tag(s: SetupTransaction, kind: TagKind, ids: Iterable[int], tag: int) -> None:
     """Puts a tag on many objects (P11); those that have it keep it. A question that has another tag keeps that. Raises Invalid, NotThere."""
     if kind is TagKind.QUESTION:
         for id in dict.fromkeys(ids):
@@ -90,7 +90,7 @@ def add_tag(s: Saving, kind: TagKind, ids: Iterable[int], tag: int) -> None:
         set_tags(s, kind, id, {*has, tag})
 
 
-def set_question_tag(s: Saving, id: int, tag: int | None) -> None:
+def set_question_tag(s: SetupTransaction, id: int, tag: int | None) -> None:
     """Sets or clears the one tag of a question (P6). Raises Invalid, NotThere."""
     question = _question(s, id)
     if tag is not None:
@@ -100,7 +100,7 @@ def set_question_tag(s: Saving, id: int, tag: int | None) -> None:
     s.note(Deed.CHANGED, "question", question, {"tag": before}, {"tag": tag})
 
 
-def _question(s: Saving, id: int) -> Question:
+def _question(s: SetupTransaction, id: int) -> Question:
     question: Question | None = Question.objects.filter(pk=id).first()
     if question is None:
         raise NotThere(f"There is no question {id}.")
@@ -108,7 +108,7 @@ def _question(s: Saving, id: int) -> Question:
     return question
 
 
-def _object(s: Saving, kind: TagKind, id: int) -> models.Model:
+def _object(s: SetupTransaction, kind: TagKind, id: int) -> models.Model:
     row: Any = TABLES[kind][0].objects.filter(pk=id).first()
     if row is None:
         raise NotThere(f"There is no {_kind(kind)} {id}.")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.services.dependents import uses_above
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Tagged, Thing
 from heliograph.store.database import Database
 from heliograph.store.queue import pending_items
@@ -20,19 +20,19 @@ ENDED_AT_ONCE = 10
 """Chunks of lanes that are ended within a saver's transaction; the engine ends the rest when it comes to be sent."""
 
 
-def flow_saved(s: Saving, flow: int, *, rules_changed: bool) -> None:
+def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
     """A flow was saved: what waited for it, and where its rules changed also the untagged runs that it may judge otherwise now."""
     pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_FLOW - {Cause.UNTAGGED}, pending_items.does_of(s.db, s.account))
     if rules_changed:
         pending_items.reschedule_runs(s.db, s.account, flow)
 
 
-def connection_saved(s: Saving, connection: int) -> None:
+def connection_saved(s: SetupTransaction, connection: int) -> None:
     """A connection was saved: its credentials, its address, or what its flows lacked."""
     pending_items.reschedule_connection(s.db, s.account, connection, CURED_BY_CONNECTION, pending_items.does_of(s.db, s.account))
 
 
-def mapping_saved(s: Saving, mapping: int) -> None:
+def mapping_saved(s: SetupTransaction, mapping: int) -> None:
     """A mapping was saved: what waited for it in the flows that use it."""
     for flow in sorted(use.id for use in uses_above(s.account, Thing.MAPPING, mapping)):
         pending_items.reschedule_flow(s.db, s.account, flow, CURED_BY_MAPPING, pending_items.does_of(s.db, s.account))
@@ -70,14 +70,14 @@ def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> 
     )
 
 
-def flow_deleted(s: Saving, flow: int) -> None:
+def flow_deleted(s: SetupTransaction, flow: int) -> None:
     """P12: its undelivered actions end as Failed."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_flow(s.db, s.account, flow):
             break
 
 
-def destination_removed(s: Saving, destination: int) -> None:
+def destination_removed(s: SetupTransaction, destination: int) -> None:
     """F8: as for a deleted flow."""
     for _ in range(ENDED_AT_ONCE):
         if not pending_items.end_destination(s.db, s.account, destination):

@@ -10,7 +10,7 @@ from django_scopes import scope
 
 from heliograph.setup.errors import NotThere
 from heliograph.setup.services import dependents
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.version_bodies import setup_body
 from heliograph.store import configuration
 from heliograph.store.configuration import EVENT
@@ -18,7 +18,7 @@ from heliograph.store.database import of_django
 
 
 @contextmanager
-def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: bool = False) -> Iterator[Saving]:
+def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: bool = False) -> Iterator[SetupTransaction]:
     """Opens the transaction, or joins the caller's.
 
     events: whose set-up is changed; whole_account: that of the account is. by: who does it (user:7, token:3, import:12).
@@ -40,12 +40,12 @@ def saving(account: int, *, by: str, events: Iterable[int] = (), whole_account: 
         }
         if wanted - known:
             raise NotThere(f"There is no event {min(wanted - known)} here.")
-        under_way = Saving(db, account, by, whole_account, known)
+        under_way = SetupTransaction(db, account, by, whole_account, known)
         yield under_way
         _write_versions(under_way)
 
 
-def _write_versions(s: Saving) -> None:
+def _write_versions(s: SetupTransaction) -> None:
     s.write_account()
     for event in sorted(s.events):
         configuration.save(s.db, s.account, EVENT, event, {("setup", event): setup_body(event)}, by=s.by)

@@ -15,7 +15,7 @@ from heliograph.setup.models.tags import KIND_NAMES
 from heliograph.setup.services import dependents
 from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.object_tags import TABLES
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.models import Event
 
@@ -29,7 +29,7 @@ class TagFacts:
     label: str = ""
 
 
-def save_tag(s: Saving, facts: TagFacts, id: int | None = None) -> Tag:
+def save_tag(s: SetupTransaction, facts: TagFacts, id: int | None = None) -> Tag:
     """Saves a tag. A kind that objects use cannot be taken from it. Raises Invalid, InUse, NotThere."""
     s.needs_account()
     if not facts.kinds:
@@ -84,7 +84,7 @@ def left_untagged(id: int) -> dict[TagKind, list[Use]]:
     return {kind: uses for kind, uses in found.items() if uses}
 
 
-def delete_tag(s: Saving, id: int) -> None:
+def delete_tag(s: SetupTransaction, id: int) -> None:
     """Deletes a tag and takes it off everything (P12).
 
     Flows lose it from their lists; a list that loses its last one makes its flow incomplete. A tag that a filter or a mapping names is not
@@ -99,7 +99,7 @@ def delete_tag(s: Saving, id: int) -> None:
     row.delete()
 
 
-def merge_tags(s: Saving, old: int, into: int) -> Tag:
+def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
     """Puts one tag in another's place everywhere and deletes the first. The other takes on its kinds. Raises Invalid, NotThere."""
     s.needs_account()
     if old == into:
@@ -116,7 +116,7 @@ def merge_tags(s: Saving, old: int, into: int) -> Tag:
     return other
 
 
-def _take_off(s: Saving, row: Tag, other: Tag | None) -> None:
+def _take_off(s: SetupTransaction, row: Tag, other: Tag | None) -> None:
     """Takes a tag off every object; `other` comes in its place."""
     _lock_events(s, row)
     for _model, through, owner in TABLES.values():
@@ -134,7 +134,7 @@ def _take_off(s: Saving, row: Tag, other: Tag | None) -> None:
         set_event_tags(s, event, sorted({*(tags - {row.pk}), *((other.pk,) if other else ())}), quiet=True)
 
 
-def _lock_events(s: Saving, row: Tag) -> None:
+def _lock_events(s: SetupTransaction, row: Tag) -> None:
     events = set(EventTag.objects.filter(tag=row).values_list("event_id", flat=True))
     events |= set(Question.objects.filter(tag=row).values_list("event_id", flat=True))
     for model, _through, _owner in TABLES.values():

@@ -1,4 +1,4 @@
-"""What a transaction of the set-up holds and does while it is under way (`saving.saving` opens it)."""
+"""What a transaction of the set-up holds and does while it is under way (`save.saving` opens it)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heliograph.store.database import Database
 
 
 @dataclass(slots=True)
-class Saving:
+class SetupTransaction:
     """The transaction that is under way. The set-up of `events` is written at its end, that of the account where `whole_account`."""
 
     db: Database

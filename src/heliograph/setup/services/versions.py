@@ -14,7 +14,7 @@ from heliograph.setup.errors import NotThere
 from heliograph.setup.models.configured import Configured
 from heliograph.setup.save_questions import AsksFirst, Stops
 from heliograph.setup.services import dependents
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
@@ -32,7 +32,7 @@ class Version:
     since: int = 0
 
 
-def write(s: Saving, row: Configured) -> None:
+def write(s: SetupTransaction, row: Configured) -> None:
     """Writes the row's body as its newest version, and its number into the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
@@ -64,7 +64,7 @@ def version(db: Database, account: int, kind: str, id: int, number: int) -> Vers
 
 
 @contextmanager
-def watching_flows(s: Saving, *, confirmed: bool) -> Iterator[AccountConfig]:
+def watching_flows(s: SetupTransaction, *, confirmed: bool) -> Iterator[AccountConfig]:
     """Saves within it may make running flows incomplete: then it asks first (F2). Afterwards the rows say which flows are complete.
 
     Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed.

@@ -29,7 +29,7 @@ from heliograph.web.forms import posted
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StatusesPage:
     """One of the three pages. of: the list in the account's configuration."""
 
     here: str
@@ -43,7 +43,7 @@ class Page:
 PAGES = {
     page.here: page
     for page in (
-        Page(
+        StatusesPage(
             "registration-statuses",
             TagKind.REGISTRATION_STATUS,
             "statuses",
@@ -51,7 +51,7 @@ PAGES = {
             gettext_lazy("The 11 standard ones, in every event. Choose one or more tags for each."),
             gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
         ),
-        Page(
+        StatusesPage(
             "session-registration-statuses",
             TagKind.SESSION_STATUS,
             "session_statuses",
@@ -59,7 +59,7 @@ PAGES = {
             gettext_lazy("Of registrations for sessions, in every event. Choose one or more tags for each."),
             gettext_lazy("No tag: if a flow decides by it, changes wait in Retry."),
         ),
-        Page(
+        StatusesPage(
             "event-statuses",
             TagKind.EVENT_STATUS,
             "event_statuses",
@@ -95,12 +95,12 @@ def statuses(request: AccountRequest, here: str) -> HttpResponse:
     )
 
 
-def _rows(config: AccountConfig, shown: Page) -> Mapping[int, Status]:
+def _rows(config: AccountConfig, shown: StatusesPage) -> Mapping[int, Status]:
     rows: Mapping[int, Status] = getattr(config, shown.of)
     return rows
 
 
-def _saved(request: AccountRequest, shown: Page, rows: TagRows) -> bool:
+def _saved(request: AccountRequest, shown: StatusesPage, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
@@ -114,7 +114,7 @@ def _saved(request: AccountRequest, shown: Page, rows: TagRows) -> bool:
     return True
 
 
-def _context(config: AccountConfig, shown: Page, tags: TagRows, choices: TagChoices, closed: str) -> dict[str, Any]:
+def _context(config: AccountConfig, shown: StatusesPage, tags: TagRows, choices: TagChoices, closed: str) -> dict[str, Any]:
     found = _rows(config, shown)
     rows = []
     for status in found.values():

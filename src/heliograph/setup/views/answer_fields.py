@@ -8,39 +8,38 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from heliograph.domain.setup.configuration import Field as Question
-from heliograph.domain.setup.configuration import QuestionType
-from heliograph.setup.form_values import YES, Values, takes_many
-from heliograph.web.fields import Choice, Field
-from heliograph.web.forms import Choices, Lines, Select
+from heliograph.domain.setup.configuration import Field, QuestionType
+from heliograph.setup.form_values import YES, FormValues, takes_many
+from heliograph.web.fields import Choice, FormField
+from heliograph.web.forms import Choices, Select, TextLines
 
 AUTOCOMPLETE = "off"
 """Somebody else's data: the browser must not offer its user's own."""
 
 
-def question_field(id: str, question: Question, values: Values, errors: Mapping[str, str]) -> Field:
+def question_field(id: str, question: Field, values: FormValues, errors: Mapping[str, str]) -> FormField:
     """What is answered, as its field: a question, or a custom field."""
     given = values.get(id, ())
     common: dict[str, Any] = {"id": id, "label": question.label, "error": errors.get(id, "")}
     if takes_many(question):
         options = [*question.options, *(v for v in given if v not in question.options)]
-        return Field(kind="checks", **common, extra="in-columns", options=[Choice(o, o, o in given) for o in options])
+        return FormField(kind="checks", **common, extra="in-columns", options=[Choice(o, o, o in given) for o in options])
     if question.options or question.type == QuestionType.CHECKBOX:
         options = list(question.options) or [YES, "No"]
         options += [v for v in given if v not in options]
-        return Field(
+        return FormField(
             kind="select", **common, value=given[0] if given else "", placeholder=_("No answer"), options=[Choice(o, o) for o in options]
         )
     value = given[0] if given else ""
     said = _("As 2026-10-12.") if question.type == QuestionType.DATE else ""
     kind = "textarea" if "\n" in value else "text"
-    return Field(kind=kind, **common, value=value, help=said, autocomplete=AUTOCOMPLETE)  # type: ignore[arg-type]
+    return FormField(kind=kind, **common, value=value, help=said, autocomplete=AUTOCOMPLETE)  # type: ignore[arg-type]
 
 
 type AnswerField = BoxesOfAnswers | AnswerOfOptions | TextOfAnswer
 
 
-def answer_field(question: Question) -> AnswerField:
+def answer_field(question: Field) -> AnswerField:
     """What is answered, as the field of a form. The service refuses what is no answer; one that is no option any more is shown as one."""
     if takes_many(question):
         return BoxesOfAnswers(question.label, options=_options(question.options), any_value=True, extra="in-columns")
@@ -54,7 +53,7 @@ def answer_field(question: Question) -> AnswerField:
 class BoxesOfAnswers(Choices):
     """Any of the options."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         self.words["options"] = _and_given(self.found, value or ())
         return super().drawn(name, value, errors)
 
@@ -62,15 +61,15 @@ class BoxesOfAnswers(Choices):
 class AnswerOfOptions(Select):
     """One of the options."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         self.words["options"] = _and_given(self.found, [value] if value else ())
         return super().drawn(name, value, errors)
 
 
-class TextOfAnswer(Lines):
+class TextOfAnswer(TextLines):
     """A text: a line, unless what is there has several."""
 
-    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> Field:
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
         found = super().drawn(name, value, errors)
         return found if "\n" in str(value or "") else replace(found, kind="text")
 

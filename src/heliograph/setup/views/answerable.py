@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Line, Lines, Select
+from heliograph.web.forms import Form, Select, TextLine, TextLines
 
 
 def type_names() -> dict[str, str]:
@@ -36,15 +36,15 @@ class AnswerableForm(Form):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 
-    label = Line(gettext_lazy("Label"), required=True, autocomplete="off")
-    code = Line(
+    label = TextLine(gettext_lazy("Label"), required=True, autocomplete="off")
+    code = TextLine(
         gettext_lazy("Code"),
         help=gettext_lazy("For files and the API. Left empty, it is made of the label."),
         optional=True,
         autocomplete="off",
     )
     type = Select(gettext_lazy("Type"), options=_types, initial=QuestionType.TEXT)
-    options = Lines(
+    options = TextLines(
         gettext_lazy("Options"),
         optional=True,
         help=gettext_lazy("For select, multi-select, checkbox and radio: one a line. A checkbox without options is a Yes or No."),

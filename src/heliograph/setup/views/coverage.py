@@ -19,12 +19,12 @@ from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup import coverage as services
-from heliograph.setup.coverage import Applied, Coverage, Gap, Kinds
+from heliograph.setup.coverage import Applied, Coverage, Gap, WatchedKinds
 from heliograph.setup.models import KIND_NAMES
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.database import of_django
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Form, Hidden, Ticks, posted
 
 ACCOUNT = "account"
@@ -91,13 +91,13 @@ def _wanted(found: Coverage, kind: str, event: str) -> dict[TagKind, list[Gap]]:
     return out
 
 
-def _filters(found: Coverage, kind: str, event: str) -> list[Field]:
+def _filters(found: Coverage, kind: str, event: str) -> list[FormField]:
     events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where})
     objects = [Choice("", _("All objects")), *(Choice(k.value, KIND_NAMES[k]) for k in found.gaps)]
     places = [Choice("", _("The account and all events")), Choice(ACCOUNT, _("The account")), *(Choice(code, code) for code in events)]
     return [
-        Field(kind="select", id="object", label=_("Object"), value=kind, options=objects),
-        Field(kind="select", id="event", label=_("Event"), value=event, options=places),
+        FormField(kind="select", id="object", label=_("Object"), value=kind, options=objects),
+        FormField(kind="select", id="event", label=_("Event"), value=event, options=places),
     ]
 
 
@@ -110,7 +110,7 @@ def _group(kind: TagKind, gaps: Sequence[Gap], found: Coverage, *, administers: 
     }
 
 
-def _why(kind: TagKind, asked: Kinds) -> str:
+def _why(kind: TagKind, asked: WatchedKinds) -> str:
     if asked.mappings:
         n = len(asked.mappings)
         return ngettext(

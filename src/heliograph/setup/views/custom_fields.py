@@ -33,7 +33,7 @@ from heliograph.web.toasts import say
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FieldsPage:
     """One of the two pages. kind: of the fields, as the services call it; of: the list in the account's configuration."""
 
     here: str
@@ -47,7 +47,7 @@ class Page:
 PAGES = {
     page.here: page
     for page in (
-        Page(
+        FieldsPage(
             "event-data",
             "event",
             "event_fields",
@@ -55,7 +55,7 @@ PAGES = {
             gettext_lazy("Fields of your own for every event. Flows filter by those with options; mappings can send all of them."),
             gettext_lazy("Your events have the standard fields only: name, code, start, end, timezone, location."),
         ),
-        Page(
+        FieldsPage(
             "profile-data",
             "profile",
             "profile_fields",
@@ -96,7 +96,7 @@ def fields(request: AccountRequest, here: str) -> HttpResponse:
     return settings_page(request, "setup/rows.html", here=here, status=form.status, **context)
 
 
-def _saved(request: AccountRequest, form: AnswerableForm, shown: Page, id: int | None = None) -> bool:
+def _saved(request: AccountRequest, form: AnswerableForm, shown: FieldsPage, id: int | None = None) -> bool:
     """Raises NotThere."""
     typed = form.cleaned_data
     try:
@@ -107,12 +107,12 @@ def _saved(request: AccountRequest, form: AnswerableForm, shown: Page, id: int |
     return not form.errors
 
 
-def _found(request: AccountRequest, shown: Page) -> Mapping[int, Answerable]:
+def _found(request: AccountRequest, shown: FieldsPage) -> Mapping[int, Answerable]:
     rows: Mapping[int, Answerable] = getattr(account_config(request, reading()), shown.of)
     return rows
 
 
-def _row(field: Answerable, shown: Page, *, closed: bool) -> dict[str, Any]:
+def _row(field: Answerable, shown: FieldsPage, *, closed: bool) -> dict[str, Any]:
     return {
         "id": field.id,
         "name": field.label,
@@ -128,7 +128,7 @@ def _row(field: Answerable, shown: Page, *, closed: bool) -> dict[str, Any]:
     }
 
 
-def _one(request: AccountRequest, shown: Page, id: int) -> Answerable:
+def _one(request: AccountRequest, shown: FieldsPage, id: int) -> Answerable:
     with transaction.atomic(using="read"):
         found = _found(request, shown).get(id)
     if found is None:

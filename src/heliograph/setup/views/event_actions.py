@@ -26,7 +26,7 @@ from heliograph.setup.services.events import copy_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventNameForm
 from heliograph.setup.views.frame import account_config, by, event_config, event_page, reading
-from heliograph.web.confirmation import Breaks, Item, question, shortened
+from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
 from heliograph.web.forms import Form, Hidden, posted
 from heliograph.web.toasts import say
 
@@ -89,7 +89,7 @@ def _leaving(event: EventConfig, config: AccountConfig, n: int, now: str, status
         _(
             "Quietly: it shows in each timeline, and no flow judges it. Some of them are real? Clear their Test property by hand afterwards."
         ),
-        items=[Item(_("See the registrations"), listed)],
+        items=[LinkedThing(_("See the registrations"), listed)],
     )
     second = Breaks(
         _("2. Then the event becomes %(to)s") % {"to": to},
@@ -107,10 +107,10 @@ def _flows_after(event: EventConfig, config: AccountConfig, status: int) -> list
         title = ngettext(
             "%(n)d Live flow will take its live registrations", "%(n)d Live flows will take its live registrations", len(takes)
         )
-        out.append(Breaks(title % {"n": len(takes)}, items=shortened([Item(flow.name) for flow in takes])))
+        out.append(Breaks(title % {"n": len(takes)}, items=shortened([LinkedThing(flow.name) for flow in takes])))
     if leaves:
         title = ngettext("%(n)d Live flow will not", "%(n)d Live flows will not", len(leaves)) % {"n": len(leaves)}
-        out.append(Breaks(title, items=shortened([Item(flow.name, sub=_("its filters leave this event out")) for flow in leaves])))
+        out.append(Breaks(title, items=shortened([LinkedThing(flow.name, sub=_("its filters leave this event out")) for flow in leaves])))
     return out
 
 
@@ -163,10 +163,10 @@ def _copied(event: EventConfig) -> list[Breaks]:
     ]
     said = _("Details and event data, %(parts)s.") % {"parts": ", ".join(parts)}
     places = {here: reverse(here, args=(event.code,)) for here in ("custom-statuses", "configure", "attendee-types", "questions")}
-    bare = [Item(row.name, places["custom-statuses"], _("status")) for row in event.statuses.values() if not row.tags]
-    bare += [Item(row.name, places["configure"], _("property")) for row in event.properties.values() if not row.tags]
-    bare += [Item(row.name, places["attendee-types"], _("attendee type")) for row in event.types.values() if not row.tags]
-    bare += [Item(row.label, places["questions"], _("question")) for row in event.questions.values() if not row.tag]
+    bare = [LinkedThing(row.name, places["custom-statuses"], _("status")) for row in event.statuses.values() if not row.tags]
+    bare += [LinkedThing(row.name, places["configure"], _("property")) for row in event.properties.values() if not row.tags]
+    bare += [LinkedThing(row.name, places["attendee-types"], _("attendee type")) for row in event.types.values() if not row.tags]
+    bare += [LinkedThing(row.label, places["questions"], _("question")) for row in event.questions.values() if not row.tag]
     out = [Breaks(_("What is copied"), said)]
     if bare:
         title = ngettext(

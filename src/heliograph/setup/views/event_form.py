@@ -13,16 +13,16 @@ from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.errors import Invalid
 from heliograph.setup.event_draft import values_of
-from heliograph.setup.form_values import Values, one, takes_many
+from heliograph.setup.form_values import FormValues, one, takes_many
 from heliograph.setup.views.answer_fields import answer_field
 from heliograph.setup.views.tag_chips import TagChips, TagChoices, offer
-from heliograph.web.fields import Choice, Field, Pair
-from heliograph.web.forms import Form, Hidden, Line, Select
+from heliograph.web.fields import Choice, FormField, Pair
+from heliograph.web.forms import Form, Hidden, Select, TextLine
 from heliograph.web.templatetags.moments import minute_in
 from heliograph.web.texts import LONGEST_OPENED
 from heliograph.web.timezone_field import TimezoneField
 
-type Sections = list[tuple[str, str, list[Field | Pair]]]
+type Sections = list[tuple[str, str, list[FormField | Pair]]]
 
 
 class EventNameForm(Form):
@@ -30,17 +30,17 @@ class EventNameForm(Form):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("name", "code"), ("start", "end"))
 
-    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
-    code = Line(
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
+    code = TextLine(
         gettext_lazy("Code"),
         required=True,
         help=gettext_lazy("1 to 25 letters, digits and dashes. Senders and flow filters know the event by it."),
         autocomplete="off",
     )
-    start = Line(gettext_lazy("Start"), optional=True, type="datetime-local")
-    end = Line(gettext_lazy("End"), optional=True, type="datetime-local")
+    start = TextLine(gettext_lazy("Start"), optional=True, type="datetime-local")
+    end = TextLine(gettext_lazy("End"), optional=True, type="datetime-local")
 
-    def values(self) -> Values:
+    def values(self) -> FormValues:
         """What was posted, by the names that `event_draft` knows. What a page did not post is left out."""
         return {name: one(self.cleaned_data[name]) for name in self.cleaned_data if name in self.data}
 
@@ -55,7 +55,7 @@ class NewEventForm(EventNameForm):
     pairs = (("name", "code"), ("start", "end"), ("timezone", "location"))
 
     timezone = TimezoneField()
-    location = Line(gettext_lazy("Location"), optional=True, autocomplete="off")
+    location = TextLine(gettext_lazy("Location"), optional=True, autocomplete="off")
 
 
 class EventForm(NewEventForm):
@@ -78,10 +78,10 @@ class EventForm(NewEventForm):
         self.fields |= self.custom
         offer(self, "tags", choices)
 
-    def values(self) -> Values:
+    def values(self) -> FormValues:
         """Tags as ids. Custom fields that were not posted are empty: a browser leaves unticked boxes out."""
         given = {name: value for name, value in self.cleaned_data.items() if name != "opened"}
-        found: Values = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
+        found: FormValues = {name: one(value) for name, value in given.items() if isinstance(value, str) and name in self.data}
         found |= {
             name: tuple(filter(None, [value] if isinstance(value, str) else value)) for name, value in given.items() if name in self.custom
         }
@@ -98,7 +98,7 @@ class EventForm(NewEventForm):
         said = {name: " ".join(str(sentence) for sentence in found) for name, found in self.errors.items()}
         return [f"{self.fields[name].label}: {text}" if name in self.fields else text for name, text in said.items()]
 
-    def drawn(self, name: str) -> Field:
+    def drawn(self, name: str) -> FormField:
         """A field that the page did not post shows what is stored."""
         if self.is_bound and name not in self.data and name not in self.custom:
             return self.field(name).drawn(name, self.initial.get(name), [str(error) for error in self.errors.get(name, ())])
@@ -115,12 +115,12 @@ class EventForm(NewEventForm):
         ]
 
 
-def paired(fields: list[Field]) -> list[Field | Pair]:
+def paired(fields: list[FormField]) -> list[FormField | Pair]:
     """Two short ones beside each other."""
-    out: list[Field | Pair] = []
+    out: list[FormField | Pair] = []
     for field in fields:
         last = out[-1] if out else None
-        if isinstance(last, Field) and last.kind in ("text", "select") and field.kind in ("text", "select"):
+        if isinstance(last, FormField) and last.kind in ("text", "select") and field.kind in ("text", "select"):
             out[-1] = Pair((last, field))
         else:
             out.append(field)

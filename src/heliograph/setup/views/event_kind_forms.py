@@ -14,7 +14,7 @@ from heliograph.domain.setup.statuses import StatusClass
 from heliograph.setup.views.answerable import AnswerableForm
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices, offer
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Line, Select
+from heliograph.web.forms import Form, Select, TextLine
 
 
 class KindForm(Form):
@@ -39,8 +39,8 @@ class NamedForm(KindForm):
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("name", "code"),)
 
-    name = Line(gettext_lazy("Name"), required=True, autocomplete="off")
-    code = Line(
+    name = TextLine(gettext_lazy("Name"), required=True, autocomplete="off")
+    code = TextLine(
         gettext_lazy("Code"),
         optional=True,
         help=gettext_lazy("For files and the API. Left empty, it is made of the name."),
@@ -92,8 +92,8 @@ class SessionForm(NamedForm):
 
     pairs = (("name", "code"), ("start", "end"))
 
-    start = Line(gettext_lazy("Start"), optional=True, type="datetime-local")
-    end = Line(gettext_lazy("End"), optional=True, type="datetime-local")
+    start = TextLine(gettext_lazy("Start"), optional=True, type="datetime-local")
+    end = TextLine(gettext_lazy("End"), optional=True, type="datetime-local")
 
     def __init__(self, *args: Any, event: EventConfig, **given: Any) -> None:
         super().__init__(*args, event=event, **given)

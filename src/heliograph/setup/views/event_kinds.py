@@ -17,7 +17,7 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.local_times import parse_local, written_local
 from heliograph.setup.models import RegistrationProperty
 from heliograph.setup.services import event_setup, object_tags
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Thing
 from heliograph.setup.views import answerable
 from heliograph.setup.views.event_kind_forms import KindForm, QuestionForm, SessionForm, StatusForm, TaggedForm
@@ -27,7 +27,7 @@ from heliograph.web.templatetags.moments import minute_in
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class UsageCounts:
     """Registrations by the id of what they use; of None it is not known."""
 
     event: EventConfig
@@ -41,7 +41,7 @@ class Counts:
         return [Cell(head, f"{self.of.get(id, 0):,}", href=href)]
 
 
-class Kind:
+class SetupKind:
     """One kind. form: of one of its things; found: its rows in the event's configuration."""
 
     here: ClassVar[str]
@@ -70,7 +70,7 @@ class Kind:
     def heads(self) -> list[str]:
         return [_("Name"), _("Code"), _("Registrations")]
 
-    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+    def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id)]
 
     def full(self, event: EventConfig) -> str:
@@ -89,20 +89,20 @@ class Kind:
         """What the form shows of what is stored."""
         return {"name": row.name, "code": row.code, "tags": choices.text(row.tags)}
 
-    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         """Saves it by the service. Raises Invalid, NotThere."""
         raise NotImplementedError
 
-    def set_tags(self, s: Saving, id: int, tags: tuple[int, ...]) -> None:
+    def set_tags(self, s: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
         assert self.tag_kind is not None
         object_tags.set_tags(s, self.tag_kind, id, tags)
 
-    def delete(self, s: Saving, event: int, id: int) -> None:
+    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
         """Deletes it by the service. Raises InUse, NotThere."""
         raise NotImplementedError
 
 
-class Statuses(Kind):
+class Statuses(SetupKind):
     """Custom registration statuses (P3)."""
 
     here, thing, tag_kind = "custom-statuses", Thing.REGISTRATION_STATUS, TagKind.REGISTRATION_STATUS
@@ -122,25 +122,25 @@ class Statuses(Kind):
     def heads(self) -> list[str]:
         return [_("Name"), _("Code"), _("Class"), _("Registrations")]
 
-    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+    def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         code, of_class = Cell(_("Code"), row.code, "code"), Cell(_("Class"), str(row.cls))
         return [code, of_class, *counts.cell(_("Registrations"), row.id, {"status": row.name})]
 
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
         return {**super().shown_at_first(row, event, choices), "cls": str(row.cls)}
 
-    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         assert isinstance(form, StatusForm)
         typed = form.cleaned_data
         return event_setup.save_status(
             s, event.id, event_setup.StatusFacts(typed["code"], typed["name"], form.status_class, form.chosen), id
         )
 
-    def delete(self, s: Saving, event: int, id: int) -> None:
+    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
         event_setup.delete_status(s, event, id)
 
 
-class Types(Kind):
+class Types(SetupKind):
     """Attendee types (P5)."""
 
     here, thing, tag_kind = "attendee-types", Thing.ATTENDEE_TYPE, TagKind.ATTENDEE_TYPE
@@ -153,18 +153,18 @@ class Types(Kind):
     def found(self, event: EventConfig) -> Mapping[int, Any]:
         return event.types
 
-    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+    def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Registrations"), row.id, {"type": row.name})]
 
-    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         typed = form.cleaned_data
         return event_setup.save_type(s, event.id, event_setup.TypeFacts(typed["code"], typed["name"], form.chosen), id)
 
-    def delete(self, s: Saving, event: int, id: int) -> None:
+    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
         event_setup.delete_type(s, event, id)
 
 
-class Properties(Kind):
+class Properties(SetupKind):
     """Custom registration properties, at most 30 (P4)."""
 
     here, thing, tag_kind = "configure", Thing.REGISTRATION_PROPERTY, TagKind.REGISTRATION_PROPERTY
@@ -185,7 +185,7 @@ class Properties(Kind):
     def heads(self) -> list[str]:
         return [_("Property"), _("Code"), _("Set on")]
 
-    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+    def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         return [Cell(_("Code"), row.code, "code"), *counts.cell(_("Set on"), row.id)]
 
     def full(self, event: EventConfig) -> str:
@@ -198,15 +198,15 @@ class Properties(Kind):
     def counted(self, event: EventConfig) -> str:
         return _("%(n)d of %(most)d") % {"n": len(event.properties), "most": RegistrationProperty.MOST}
 
-    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         typed = form.cleaned_data
         return event_setup.save_property(s, event.id, event_setup.PropertyFacts(typed["code"], typed["name"], form.chosen), id)
 
-    def delete(self, s: Saving, event: int, id: int) -> None:
+    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
         event_setup.delete_property(s, event, id)
 
 
-class Questions(Kind):
+class Questions(SetupKind):
     """Questions, each with at most one tag (P6)."""
 
     here, thing, tag_kind, one = "questions", Thing.QUESTION, TagKind.QUESTION, True
@@ -227,7 +227,7 @@ class Questions(Kind):
     def heads(self) -> list[str]:
         return [_("Label"), _("Code"), _("Type"), _("Options")]
 
-    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+    def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         options = ", ".join(row.options[:12]) + (" …" if len(row.options) > 12 else "")
         return [Cell(_("Code"), row.code, "code"), Cell(_("Type"), answerable.type_names()[row.type]), Cell(_("Options"), options)]
 
@@ -242,20 +242,20 @@ class Questions(Kind):
     def shown_at_first(self, row: Any, event: EventConfig, choices: TagChoices) -> dict[str, str]:
         return {**answerable.shown_at_first(row), "tag": str(row.tag or "")}
 
-    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         assert isinstance(form, QuestionForm)
         typed, tag = form.cleaned_data, next(iter(form.chosen), None)
         facts = event_setup.QuestionFacts(typed["code"], typed["label"], form.type_chosen, form.listed, tag)
         return event_setup.save_question(s, event.id, facts, id)
 
-    def set_tags(self, s: Saving, id: int, tags: tuple[int, ...]) -> None:
+    def set_tags(self, s: SetupTransaction, id: int, tags: tuple[int, ...]) -> None:
         object_tags.set_question_tag(s, id, tags[0] if tags else None)
 
-    def delete(self, s: Saving, event: int, id: int) -> None:
+    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
         event_setup.delete_question(s, event, id)
 
 
-class Sessions(Kind):
+class Sessions(SetupKind):
     """Sessions (P5): they carry no tag; the statuses of their registrations do."""
 
     here, thing = "sessions", Thing.SESSION
@@ -274,7 +274,7 @@ class Sessions(Kind):
     def heads(self) -> list[str]:
         return [_("Name"), _("Code"), _("Start"), _("End"), _("Registrations")]
 
-    def cells(self, row: Any, counts: Counts) -> list[Cell]:
+    def cells(self, row: Any, counts: UsageCounts) -> list[Cell]:
         start, end = (minute_in(at, counts.event.state.timezone) for at in (row.start, row.end))
         return [Cell(_("Code"), row.code, "code"), Cell(_("Start"), start), Cell(_("End"), end), *counts.cell(_("Registrations"), row.id)]
 
@@ -282,7 +282,7 @@ class Sessions(Kind):
         zone = event.state.timezone
         return {"name": row.name, "code": row.code, "start": written_local(row.start, zone), "end": written_local(row.end, zone)}
 
-    def save(self, s: Saving, event: EventConfig, form: KindForm, id: int | None) -> Any:
+    def save(self, s: SetupTransaction, event: EventConfig, form: KindForm, id: int | None) -> Any:
         typed = form.cleaned_data
         zone = event.state.timezone
         stored = event.sessions.get(id or 0)
@@ -290,8 +290,8 @@ class Sessions(Kind):
         end = parse_local(typed["end"], zone, "end", stored.end if stored else None)
         return event_setup.save_session(s, event.id, event_setup.SessionFacts(typed["code"], typed["name"], start, end), id)
 
-    def delete(self, s: Saving, event: int, id: int) -> None:
+    def delete(self, s: SetupTransaction, event: int, id: int) -> None:
         event_setup.delete_session(s, event, id)
 
 
-KINDS: Mapping[str, Kind] = {kind.here: kind for kind in (Statuses(), Types(), Questions(), Sessions(), Properties())}
+KINDS: Mapping[str, SetupKind] = {kind.here: kind for kind in (Statuses(), Types(), Questions(), Sessions(), Properties())}

@@ -21,7 +21,7 @@ from heliograph.setup.services import event_setup, usage_counts
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.custom_fields import deletion
 from heliograph.setup.views.event_kind_forms import KindForm
-from heliograph.setup.views.event_kinds import KINDS, Counts, Kind
+from heliograph.setup.views.event_kinds import KINDS, SetupKind, UsageCounts
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.setup.views.rows import OneTagRow, TagRow, TagRows, row_of, rows_context, say_saved
 from heliograph.setup.views.tag_chips import TagChoices
@@ -45,7 +45,7 @@ def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
         if done:
             return HttpResponseRedirect(request.path)
     with transaction.atomic(using="read"):
-        counts = Counts(found, usage_counts.in_event(reading(), request.account.pk, found.id, kind.thing))
+        counts = UsageCounts(found, usage_counts.in_event(reading(), request.account.pk, found.id, kind.thing))
         return event_page(
             request,
             "setup/rows.html",
@@ -59,11 +59,11 @@ def listed(request: AccountRequest, event: str, here: str) -> HttpResponse:
         )
 
 
-def _choices(kind: Kind, config: AccountConfig) -> TagChoices:
+def _choices(kind: SetupKind, config: AccountConfig) -> TagChoices:
     return TagChoices(config.tags, kind.tag_kind) if kind.tag_kind else TagChoices({}, TagKind.EVENT)
 
 
-def _tags(kind: Kind, event: EventConfig, choices: TagChoices, data: QueryDict | None) -> TagRows | None:
+def _tags(kind: SetupKind, event: EventConfig, choices: TagChoices, data: QueryDict | None) -> TagRows | None:
     """The tags in the list; None for what carries none."""
     if kind.tag_kind is None:
         return None
@@ -71,13 +71,13 @@ def _tags(kind: Kind, event: EventConfig, choices: TagChoices, data: QueryDict |
     return TagRows(OneTagRow if kind.one else TagRow, stored, choices, data)
 
 
-def _tags_of(kind: Kind, row: Any) -> Sequence[int]:
+def _tags_of(kind: SetupKind, row: Any) -> Sequence[int]:
     if kind.one:
         return [row.tag] if row.tag else []
     return tuple(getattr(row, "tags", ()))
 
 
-def _tagged(request: AccountRequest, kind: Kind, event: EventConfig, rows: TagRows) -> bool:
+def _tagged(request: AccountRequest, kind: SetupKind, event: EventConfig, rows: TagRows) -> bool:
     at, changed = 0, rows.changed
     try:
         with saving(request.account.pk, by=by(request), events=[event.id]) as s:
@@ -91,7 +91,7 @@ def _tagged(request: AccountRequest, kind: Kind, event: EventConfig, rows: TagRo
     return True
 
 
-def _saved(request: AccountRequest, kind: Kind, event: EventConfig, form: KindForm, id: int | None = None) -> bool:
+def _saved(request: AccountRequest, kind: SetupKind, event: EventConfig, form: KindForm, id: int | None = None) -> bool:
     """Saves a form, or says in it what was refused. Raises Http404."""
     if not form.is_valid():
         return False
@@ -110,7 +110,7 @@ def _saved(request: AccountRequest, kind: Kind, event: EventConfig, form: KindFo
     return True
 
 
-def _context(request: AccountRequest, kind: Kind, counts: Counts, choices: TagChoices, tags: TagRows | None) -> dict[str, Any]:
+def _context(request: AccountRequest, kind: SetupKind, counts: UsageCounts, choices: TagChoices, tags: TagRows | None) -> dict[str, Any]:
     event, closed = counts.event, readonly(request, Role.PLANNER)
     warnings = kind.warnings(event, choices)
     rows = []
@@ -146,7 +146,7 @@ def _context(request: AccountRequest, kind: Kind, counts: Counts, choices: TagCh
     return {name: value for name, value in context.items() if name not in ("told", "add")}
 
 
-def _row(kind: Kind, event: EventConfig, id: int) -> Any:
+def _row(kind: SetupKind, event: EventConfig, id: int) -> Any:
     row = kind.found(event).get(id)
     if row is None:
         raise Http404

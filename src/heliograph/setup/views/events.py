@@ -19,20 +19,20 @@ from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig, EventState
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS
-from heliograph.jobs.models import Job, State
+from heliograph.jobs.models import Job, JobState
 from heliograph.setup import mark_test_job
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.event_draft import changed_state
-from heliograph.setup.form_values import Texts, Values, shown_then, written
+from heliograph.setup.form_values import FormValues, Texts, shown_then, written
 from heliograph.setup.names import folded
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.store.database import Database
-from heliograph.web.cursor import ROWS, Cursor, Rows, address, asked
+from heliograph.web.cursor import ROWS, Cursor, ListPage, address, asked
 from heliograph.web.cursor import pages as cursor_pages
-from heliograph.web.fields import Choice, Field
+from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import not_saved, posted
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import minute_in
@@ -62,7 +62,7 @@ def events(request: AccountRequest) -> HttpResponse:
         rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in shown.rows],
         q=text,
         filtered=bool(text or status),
-        filters=[Field(kind="select", id="status", label=_("Event status"), value=status, options=options)],
+        filters=[FormField(kind="select", id="status", label=_("Event status"), value=status, options=options)],
         page_text=ngettext("%(n)s event", "%(n)s events", len(found)) % {"n": f"{len(found):,}"},
         newer=address(request, at=shown.newer) if shown.newer else "",
         older=address(request, at=shown.older) if shown.older else "",
@@ -83,7 +83,7 @@ def _matching(db: Database, account: int, text: str, status: str) -> list[_Event
     ]
 
 
-def _paged(found: list[_EventRow], cursor: Cursor | None) -> Rows[_EventRow]:
+def _paged(found: list[_EventRow], cursor: Cursor | None) -> ListPage[_EventRow]:
     def fetch(at: Cursor | None, limit: int) -> list[_EventRow]:
         if at is None:
             return found[:limit]
@@ -171,7 +171,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
         found = event_config(request, db, event)
         if asks_for_part(request):  # the progress of the marking: once that has ended, the whole page says so
             job = mark_test_job.under_way(request.account.pk, found.id)
-            if job is None or job.state == State.FAILED:
+            if job is None or job.state == JobState.FAILED:
                 return HttpResponseClientRefresh()
         config = account_config(request, db)
         return _details(request, db, found, config, EventForm(event=found, config=config))
@@ -218,14 +218,14 @@ def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
     return _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.") % {"value": shown or _("empty")}
 
 
-def _leaves(config: AccountConfig, event: EventConfig, mine: Values) -> bool:
+def _leaves(config: AccountConfig, event: EventConfig, mine: FormValues) -> bool:
     chosen = (mine.get("status") or ("",))[0]
     to = read_id(chosen)
     return to is not None and to in config.event_statuses and mark_test_job.leaves_test(config, event, to)
 
 
 def _details(
-    request: AccountRequest, db: Database, event: EventConfig, config: AccountConfig, form: EventForm, *, then: Values | None = None
+    request: AccountRequest, db: Database, event: EventConfig, config: AccountConfig, form: EventForm, *, then: FormValues | None = None
 ) -> HttpResponse:
     registrations = _registrations(db, request.account.pk, [event.id]).get(event.id, 0)
     status = config.event_statuses.get(event.state.status)
@@ -270,7 +270,7 @@ def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
         "text": text,
         "done": at["percent"],
         "poll": True,
-        "failed": job.error or _("The job stopped.") if job.state == State.FAILED else "",
+        "failed": job.error or _("The job stopped.") if job.state == JobState.FAILED else "",
         "status": to.name if to else "",
     }
 

@@ -15,7 +15,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.ids import read_id
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices
-from heliograph.web.fields import Text
+from heliograph.web.fields import AnyText
 from heliograph.web.forms import Hidden, RowForm, not_saved, rows_of
 from heliograph.web.toasts import say
 
@@ -143,7 +143,9 @@ def row_of(
     } | more
 
 
-def rows_context(*, heading: Text, lead: Text, heads: Sequence[str], rows: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+def rows_context(
+    *, heading: AnyText, lead: AnyText, heads: Sequence[str], rows: Sequence[Mapping[str, Any]], **more: Any
+) -> dict[str, Any]:
     """The context of setup/rows.html; what is not given is empty."""
     return {
         "heading": heading,

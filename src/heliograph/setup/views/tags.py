@@ -28,9 +28,9 @@ from heliograph.setup.views.coverage import uncovered
 from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.uses import href_of, items_of
 from heliograph.store.database import of_django
-from heliograph.web.confirmation import Breaks, FlowThen, Item, question, shortened
-from heliograph.web.fields import Choice, Field
-from heliograph.web.forms import Choices, Form, Hidden, Line, Select, posted
+from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
+from heliograph.web.fields import Choice, FormField
+from heliograph.web.forms import Choices, Form, Hidden, Select, TextLine, posted
 from heliograph.web.toasts import say
 
 FLOWS, NOWHERE = "flows", "nowhere"
@@ -45,13 +45,13 @@ class TagForm(Form):
 
     pairs = (("name", "label"),)
 
-    name = Line(
+    name = TextLine(
         gettext_lazy("Name"),
         help=gettext_lazy("For files and the API. Unique in the account; capitals do not count."),
         required=True,
         autocomplete="off",
     )
-    label = Line(gettext_lazy("Label"), help=gettext_lazy("What pages and flows show."), autocomplete="off")
+    label = TextLine(gettext_lazy("Label"), help=gettext_lazy("What pages and flows show."), autocomplete="off")
     objects = Choices(gettext_lazy("Object(s)"), options=_kinds, extra="in-columns")
 
     @property
@@ -146,12 +146,12 @@ def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
     )
 
 
-def _filters(kind: str, use: str) -> list[Field]:
+def _filters(kind: str, use: str) -> list[FormField]:
     kinds = [Choice("", _("All objects")), *(Choice(k.value, name) for k, name in KIND_NAMES.items())]
     uses = [Choice("", _("Used or not")), Choice(FLOWS, _("Used in flows")), Choice(NOWHERE, _("Used nowhere"))]
     return [
-        Field(kind="select", id="object", label=_("Object"), value=kind, options=kinds),
-        Field(kind="select", id="use", label=_("Use"), value=use, options=uses),
+        FormField(kind="select", id="object", label=_("Object"), value=kind, options=kinds),
+        FormField(kind="select", id="use", label=_("Use"), value=use, options=uses),
     ]
 
 
@@ -391,5 +391,8 @@ def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:
         title = _("Left without a tag: %(objects)s") % {"objects": objects}
         found.append(Breaks(title, _("Flows that decide by these will wait in Retry with them."), "wait", shortened(items_of(uses))))
     return found or [
-        Breaks(_("Nothing is left without a tag, and no flow changes"), items=[Item(_("It is used nowhere else."))] if not effects else [])
+        Breaks(
+            _("Nothing is left without a tag, and no flow changes"),
+            items=[LinkedThing(_("It is used nowhere else."))] if not effects else [],
+        )
     ]

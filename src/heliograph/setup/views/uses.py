@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from heliograph.setup.usage import Use
-from heliograph.web.confirmation import Item
+from heliograph.web.confirmation import LinkedThing
 
 
 def href_of(use: Use) -> str:
@@ -36,9 +36,9 @@ def href_of(use: Use) -> str:
     return reverse(of_account[use.kind]) if use.kind in of_account else ""
 
 
-def items_of(uses: Iterable[Use]) -> list[Item]:
+def items_of(uses: Iterable[Use]) -> list[LinkedThing]:
     """Users of something, as items."""
-    return [Item(_said(use), href_of(use), use.where if use.kind != "event" else "") for use in uses]
+    return [LinkedThing(_said(use), href_of(use), use.where if use.kind != "event" else "") for use in uses]
 
 
 def _said(use: Use) -> str:

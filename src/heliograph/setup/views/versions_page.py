@@ -19,7 +19,7 @@ from heliograph.domain.flow.sentence import SentencePart
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
-from heliograph.setup.services.transaction import Saving
+from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history
 from heliograph.store.database import of_django
 from heliograph.web.forms import Form, Hidden, posted
@@ -58,7 +58,7 @@ def worded(target: str, before: str, after: str) -> Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedConsequence:
     """A sentence and what it counts up."""
 
     title: str
@@ -66,12 +66,12 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RestoreQuestion:
     """What restoring a version means, before it is done. sentences: what becomes of it; lists: what is left out, what is missing then; rule: a
     flow as its sentence; sure: it has been said that running flows stop."""
 
     sentences: Sequence[str]
-    lists: Sequence[Listed] = ()
+    lists: Sequence[ListedConsequence] = ()
     rule: Sequence[SentencePart] = ()
     sure: bool = False
 
@@ -91,8 +91,8 @@ class Versioned:
     crumbs: Sequence[tuple[str, str]]
     href: str
     differences: Callable[[Mapping[str, object], Mapping[str, object]], Sequence[Difference]]
-    question: Callable[[Version], Question]
-    restore: Callable[[Saving, Version, bool], Sequence[str]]
+    question: Callable[[Version], RestoreQuestion]
+    restore: Callable[[SetupTransaction, Version, bool], Sequence[str]]
     note: str = ""
 
 
@@ -142,9 +142,9 @@ def _compared(
     older = before.get(at.number) if at is newest else at  # of the newest: what it changed
     differences = of.differences(older.body, newest.body) if older else ()
     asked = (asked or bool(stops)) and editable and at is not newest
-    question = of.question(at) if asked else Question(())
+    question = of.question(at) if asked else RestoreQuestion(())
     if stops:
-        question = replace(question, lists=[*question.lists, Listed(_("These running flows stop by it:"), stops)], sure=True)
+        question = replace(question, lists=[*question.lists, ListedConsequence(_("These running flows stop by it:"), stops)], sure=True)
     return page(
         request,
         "setup/versions.html",
