@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from heliograph.web.fields import Choice, FormField
@@ -26,14 +25,6 @@ class TimezoneField(TextLine):
         zones = dict.fromkeys([*_zones(), *([str(value)] if value else [])])
         self.words["options"] = [Choice(zone, zone.replace("_", " ")) for zone in zones]
         return super().drawn(name, value, errors)
-
-
-def timezone_field(value: str, errors: Mapping[str, str], help: str = "") -> FormField:
-    """A choice of all time zones."""
-    options = [Choice(zone, zone.replace("_", " ")) for zone in dict.fromkeys([*_zones(), *([value] if value else [])])]
-    return FormField(
-        kind="select", id="timezone", label=_("Timezone"), value=value, options=options, help=help, error=errors.get("timezone", "")
-    )
 
 
 @cache

@@ -22,7 +22,7 @@ from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, creatable
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.web.fields import Choice, FormField, Pair
-from heliograph.web.forms import LONGEST_TEXT, Form, OpenSelect, OptionSource, RowForm, Select, TextLine, Ticks
+from heliograph.web.forms import LONGEST_TEXT, Form, OptionSource, RowForm, Select, TextLine, Ticks
 
 SHOWN = 200
 """Things that are lacking, of one page."""
@@ -75,9 +75,9 @@ class ReadingForm(Form):
     pairs = (("encoding", "separator"),)
 
     do = TextLine()
-    encoding = OpenSelect(gettext_lazy("Encoding"), options=[Choice(name, label) for name, label in OFFERED.items()])
-    separator = OpenSelect(
-        gettext_lazy("Separated by"), options=[Choice(POSTED.get(sign, sign), name) for sign, name in SEPARATORS.items()]
+    encoding = Select(gettext_lazy("Encoding"), options=[Choice(name, label) for name, label in OFFERED.items()], any_value=True)
+    separator = Select(
+        gettext_lazy("Separated by"), options=[Choice(POSTED.get(sign, sign), name) for sign, name in SEPARATORS.items()], any_value=True
     )
     sheet = TextLine(gettext_lazy("Sheet"), autocomplete="off")
 
