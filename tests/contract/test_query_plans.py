@@ -243,7 +243,7 @@ def test_X4_the_feed_goes_by_time_and_what_it_names_by_id(explaining: Explaining
     if page.older:
         assert len(feed.page(Cursor.read(page.older, parts=PARTS)).rows) == 25
     assert Feed(feed.reading, FeedWanted(text="nobodyatall")).page(None).rows == []
-    assert feed._fetch(None, 26, [1_000_001, 1_000_002]) or result in (FeedOf.SUCCESS, FeedOf.VALIDATION)
+    assert feed._changes(None, 26, [1_000_001, 1_000_002]) or result in (FeedOf.SUCCESS, FeedOf.VALIDATION)
 
 
 def test_D8_the_retry_queue_goes_by_status_and_what_it_names_by_id(explaining: Explaining, large: tuple[DatabaseFacts, int]) -> None:

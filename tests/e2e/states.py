@@ -83,7 +83,7 @@ def _tick(visit: Visit) -> None:
 
 
 def _menu(visit: Visit) -> None:
-    visit.page.get_by_role("banner").get_by_text("Administrator").click()
+    visit.page.get_by_role("banner").locator(".user-menu > summary").click()
     assert visit.page.get_by_role("button", name="Sign out").is_visible()
 
 

@@ -52,12 +52,12 @@ def test_the_demo_shows_everything_and_ends_at_once(demo: Process, tmp_path: Pat
 
     # And so do the pages: the feed moves by itself, something waits in Retry with its reason.
     page.goto(f"{url}/signal/metrics/feed/")
-    top = page.get_by_role("main").get_by_role("listitem").nth(1)
+    top = page.get_by_role("main").locator("ol > li").nth(1)
     before = top.inner_text()
     until(lambda: top.inner_text() != before, SECONDS, every=0.5)
-    for result, said in (("success", "Success"), ("not-triggered", "Not triggered")):
+    for result, said in (("success", ": delivered"), ("not-triggered", ": not triggered")):
         page.goto(f"{url}/signal/metrics/feed/?result={result}")
-        expect(page.get_by_role("main").get_by_role("listitem").filter(has_text=said)).not_to_have_count(0)
+        expect(page.get_by_role("main").locator("ol > li").filter(has_text=said)).not_to_have_count(0)
     page.goto(f"{url}/signal/retry/")
     expect(page.get_by_role("main").get_by_role("row")).not_to_have_count(0)
     expect(page.get_by_text(re.compile(r"\d+ items?: \d+ Retry, "))).to_be_visible()

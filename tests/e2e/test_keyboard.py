@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests import accessibility
 from tests.e2e.showcase import Showcase
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]  # the first one sets the showcase up
@@ -32,7 +33,7 @@ def test_the_skip_link_is_the_first_and_leads_past_everything(signed_in: Page, s
 def test_a_menu_closes_by_esc_and_gives_the_focus_back(signed_in: Page, showcase: Showcase) -> None:
     page = signed_in
     page.goto(f"{showcase.url}/signal/flows/")
-    menu = page.get_by_role("banner").locator("summary")
+    menu = page.get_by_role("banner").locator(".user-menu > summary")
     sign_out = page.get_by_role("button", name="Sign out")
     menu.focus()
     page.keyboard.press("Enter")
@@ -108,3 +109,25 @@ def test_a_toast_is_dismissed_by_keyboard(signed_in: Page, showcase: Showcase) -
     page.get_by_role("button", name="Dismiss").focus()
     page.keyboard.press("Enter")
     expect(toast).to_be_hidden()
+
+
+@pytest.mark.parametrize("address", ["/signal/flows/", "/signal/metrics/feed/", "/registrations/", "/help/"])
+def test_a_phone_has_one_bar_with_a_menu_that_leads_everywhere(signed_in: Page, showcase: Showcase, address: str) -> None:
+    page = signed_in
+    page.set_viewport_size(accessibility.PHONE)
+    page.goto(f"{showcase.url}{address}")
+    banner = page.get_by_role("banner")
+    bar = banner.bounding_box()
+    assert bar is not None
+    assert bar["height"] <= 48
+    places, menu = banner.get_by_role("link"), banner.locator(".phone-menu > summary")
+    before = places.count()
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(banner.get_by_role("navigation", name="Places").get_by_role("link").first).to_be_visible()
+    expect(banner.get_by_role("button", name="Sign out")).to_be_visible()
+    assert places.count() > before
+    assert not accessibility.violations(page)
+    page.keyboard.press("Escape")
+    expect(banner.get_by_role("button", name="Sign out")).to_be_hidden()
+    expect(menu).to_be_focused()

@@ -1,15 +1,14 @@
-"""The Activity Feed (guide: Activity Feed; X4): what flows decided and sent, newest first.
+"""The Activity Feed (guide: Activity Feed; X4): each change that flows acted on, newest first, with what became of it at each destination.
 
-A line is an action, or a run without one: not triggered, or not yet decided. Lines are in order of the moment they began: an action's
-creation, a run's decision. Nothing is counted, and a page reads a bounded number of rows whatever the account's size.
+A *line* is an action, or a run without one: waiting for a tag, or not triggered. A change stands once, where its newest line is, so that a
+replay or a manual send brings it to the top. Nothing is counted, and a page reads a bounded number of rows whatever the account's size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, Attempt, action_of, attempts_of
 from heliograph.deliveries.database import AccountReader, RowPerson
@@ -27,10 +26,12 @@ PARTS = (int, int, int)
 """A cursor of the feed: when, 1 for an action and 0 for a run, its id."""
 FOUND = 200
 """Registrations that a search goes by; whoever finds more types on."""
+LINES = 100
+"""Lines that are read at once: a change has one for each of its flows' destinations."""
 
 
 class FeedResult(StrEnum):
-    """What the feed can be narrowed to."""
+    """What the feed can be narrowed to; or widened, to what flows took and did not act on."""
 
     ALL = ""
     SUCCESS = "success"
@@ -53,42 +54,63 @@ class FeedFilter:
     @property
     def narrows(self) -> bool:
         """Whether it asks for less than everything of the mode."""
-        return bool(self.result or self.text or self.event or self.flow or self.between)
+        return bool(self.result not in _WHOLE or self.text or self.event or self.flow or self.between)
+
+    @property
+    def shows_not_triggered(self) -> bool:
+        return self.result is FeedResult.NOT_TRIGGERED
+
+
+_WHOLE = (FeedResult.ALL, FeedResult.NOT_TRIGGERED)
 
 
 @dataclass(frozen=True, slots=True)
-class FeedLine:
-    """One line. at: microseconds. change: None where its content is no longer kept. Exactly one of action and reason is there."""
+class FlowOutcome:
+    """What became of a change in one flow: an action with its last attempt, or the reason why there is none.
 
-    at: int
+    connection: its name, "" without an action. queue, due: of a run that is judged again; due in microseconds.
+    """
+
     id: int
+    flow: str
+    flow_id: int
+    action: Action | None = None
+    attempt: Attempt | None = None
+    connection: str = ""
+    reason: Reason | None = None
+    queue: QueueStatus | None = None
+    due: int | None = None
+
+    @property
+    def is_open_or_failed(self) -> bool:
+        """Whether a run without an action waits in the Retry Queue, or failed there."""
+        return self.queue in (QueueStatus.RETRY, QueueStatus.ERROR, QueueStatus.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One change. at: microseconds, of its newest line. change: None where its content is no longer kept."""
+
+    key: Key
     change_id: int
     change: Change | None
     event: EventConfig | None
     person: RowPerson | None
-    flow: str
-    flow_id: int
-    action: Action | None = None
-    attempt: Attempt | None = None  # the last one
-    connection: str = ""
-    reason: Reason | None = None
-    queue: QueueStatus | None = None  # of a run that is judged again
-    due: int | None = None
+    outcomes: Sequence[FlowOutcome]
 
     @property
-    def key(self) -> Key:
-        """Its place in the feed."""
-        return (self.at, 1 if self.action else 0, self.id)
+    def at(self) -> int:
+        return int(self.key[0])
 
 
-@dataclass(slots=True)
-class _Found:
-    """Rows of one page before they have names."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line before its change has names. key: its place in the feed."""
 
     key: Key
-    action: Action | None = None
-    run: tuple[int, int, int, int, str, int | None, int | None] = (0, 0, 0, 0, "", None, None)
-    registration: int | None = None
+    change: int
+    event: int
+    registration: int | None
 
 
 @dataclass
@@ -97,26 +119,28 @@ class Feed:
 
     reading: AccountReader
     wanted: FeedFilter
-    _conditions: list[str] = field(default_factory=list)
+    until: int | None = None
+    """Microseconds: nothing that began later is read, so that a paused feed stands still."""
 
-    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedLine]:
+    def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedRow]:
         """One page of it."""
         registrations = self._registrations()
         if registrations is not None and not registrations:
             return ListPage([])
 
-        def fetch(at: Cursor | None, limit: int) -> Sequence[_Found]:
-            return self._fetch(at, limit, registrations)
+        def fetch(at: Cursor | None, limit: int) -> Sequence[_Line]:
+            return self._changes(at, limit, registrations)
 
-        found = pages(fetch, lambda row: row.key, cursor, size=size)
-        return ListPage(self._lines(found.rows), found.newer, found.older)
+        found = pages(fetch, lambda line: line.key, cursor, size=size)
+        return ListPage(self._rows(found.rows), found.newer, found.older)
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
-        """How many lines came after `moment`, at most `limit`: what a paused page says."""
-        registrations = self._registrations()
+        """How many changes came, or moved up, after `moment`, at most `limit`: what a paused page says."""
+        present = Feed(self.reading, self.wanted)
+        registrations = present._registrations()
         if registrations is not None and not registrations:
             return 0
-        return len(self._fetch(Cursor((moment, 1, 2**62), back=True), limit, registrations))
+        return len(present._changes(Cursor((moment, 1, 2**62), back=True), limit, registrations))
 
     def _registrations(self) -> list[int] | None:
         """Ids of those that the text finds; None = all."""
@@ -130,54 +154,85 @@ class Feed:
         )
         return [id for (id,) in rows]
 
-    def _fetch(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Found]:
+    # --- which changes
+
+    def _changes(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Line]:
+        """Changes from the cursor on, in its direction: of each the newest of its lines."""
+        back = cursor is not None and cursor.back
+        found: list[_Line] = []
+        while len(found) < limit:
+            lines = self._lines(cursor, LINES, registrations)
+            newest = self._newest_of({line.change for line in lines}, registrations)
+            found += [line for line in lines if newest[line.change] == line.key]
+            if len(lines) < LINES:
+                break
+            cursor = Cursor(lines[-1].key, back=back)
+        return found[:limit]
+
+    def _newest_of(self, changes: Collection[int], registrations: list[int] | None) -> dict[int, Key]:
+        """The key of each change's newest line."""
+        found: dict[int, Key] = {}
+        for line in (*self._actions(None, None, registrations, changes), *self._runs(None, None, registrations, changes)):
+            found[line.change] = max(found.get(line.change, line.key), line.key)
+        return found
+
+    def _lines(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Line]:
         back = cursor is not None and cursor.back
         rows = self._actions(cursor, limit, registrations)
         # A full page of actions bounds what of the runs can stand between them.
-        edge = rows[-1].key[0] if len(rows) == limit else None
-        rows += self._runs(cursor, limit, registrations, int(edge) if edge is not None else None)
+        edge = int(rows[-1].key[0]) if len(rows) == limit else None
+        rows += self._runs(cursor, limit, registrations, edge=edge)
         rows.sort(key=lambda row: row.key, reverse=not back)
         return rows[:limit]
 
-    def _actions(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Found]:
-        states = _STATES[self.wanted.result]
-        if states == ():
-            return []
-        where, params = self._where("a", "a.created", registrations)
-        if states:
+    def _actions(
+        self, cursor: Cursor | None, limit: int | None, registrations: list[int] | None, changes: Collection[int] | None = None
+    ) -> list[_Line]:
+        where, params = self._where("a", "a.created", "a.event_id", registrations, changes)
+        if states := _STATES[self.wanted.result]:
             where.append(f"a.state IN ({', '.join(str(int(s)) for s in states)})")
-        order = _place(where, params, cursor, "a.created", "a.id", kind=1)
-        rows = self.reading.db.all(f"SELECT {COLUMNS} FROM {FROM} WHERE {' AND '.join(where)} {order} LIMIT {int(limit)}", params)
-        actions = [action_of(row) for row in rows]
-        return [_Found((a.created, 1, a.id), action=a, registration=a.registration) for a in actions]
+        order = _place(where, params, cursor, "a.created", "a.id", kind=1) if limit else ""
+        rows = self.reading.db.all(
+            f"SELECT a.id, a.created, a.change_id, a.event_id, a.registration_id FROM action a WHERE {' AND '.join(where)} {order}"
+            + (f" LIMIT {int(limit)}" if limit else ""),
+            params,
+        )
+        return [_Line((created, 1, id), change, event, registration) for id, created, change, event, registration in rows]
 
-    def _runs(self, cursor: Cursor | None, limit: int, registrations: list[int] | None, edge: int | None) -> list[_Found]:
+    def _runs(
+        self,
+        cursor: Cursor | None,
+        limit: int | None,
+        registrations: list[int] | None,
+        changes: Collection[int] | None = None,
+        *,
+        edge: int | None = None,
+    ) -> list[_Line]:
         if self.wanted.result in (FeedResult.SUCCESS, FeedResult.VALIDATION):
             return []
-        where, params = self._where("r", "r.at", registrations, event="c.event_id")
+        where, params = self._where("r", "r.at", "c.event_id", registrations, changes)
         where.append("r.decision = 1")
-        if self.wanted.result is FeedResult.FAILURE:
-            where.append("j.queue IN (1, 2, 3)")
+        source = "run r"
+        if not self.wanted.shows_not_triggered:
+            # The few that wait or failed are found by their queue, not among all runs.
+            source = "judgement j CROSS JOIN run r" if changes is None else "run r CROSS JOIN judgement j"
+            where += ["j.run_id = r.id", "j.account_id = :account", "j.queue IN (1, 2, 3)"]
         if edge is not None:
             where.append("r.at <= :edge" if cursor is not None and cursor.back else "r.at >= :edge")
             params["edge"] = edge
-        order = _place(where, params, cursor, "r.at", "r.id", kind=0)
+        order = _place(where, params, cursor, "r.at", "r.id", kind=0) if limit else ""
         rows = self.reading.db.all(
-            "SELECT r.id, r.at, r.change_id, r.flow_id, r.reason, j.queue, j.due_at, c.registration_id, c.event_id FROM run r"
-            " JOIN change c ON c.id = r.change_id LEFT JOIN judgement j ON j.run_id = r.id"
-            f" WHERE {' AND '.join(where)} {order} LIMIT {int(limit)}",
+            f"SELECT r.id, r.at, r.change_id, c.event_id, c.registration_id FROM {source} CROSS JOIN change c"
+            f" WHERE c.id = r.change_id AND {' AND '.join(where)} {order}" + (f" LIMIT {int(limit)}" if limit else ""),
             params,
         )
-        return [
-            _Found((at, 0, id), run=(change, event, flow, id, reason, queue, due), registration=registration)
-            for id, at, change, flow, reason, queue, due, registration, event in rows
-        ]
+        return [_Line((at, 0, id), change, event, registration) for id, at, change, event, registration in rows]
 
     def _where(
-        self, alias: str, at: str, registrations: list[int] | None, *, event: str = "a.event_id"
+        self, alias: str, at: str, event: str, registrations: list[int] | None, changes: Collection[int] | None
     ) -> tuple[list[str], dict[str, object]]:
-        # Of few registrations the lines are found and sorted; anything else is met on the way through time, which the account's index follows.
-        walks = "" if registrations is None else "+"
+        # Lines of few registrations or changes are found and sorted; all others are met on the way through time, which the account's index follows.
+        walks = "" if registrations is None and changes is None else "+"
         where = [f"{walks}{alias}.account_id = :account", f"{alias}.mode = :mode"]
         params: dict[str, object] = {"account": self.reading.account, "mode": mode_code(self.wanted.mode)}
         if self.wanted.flow is not None:
@@ -189,56 +244,92 @@ class Feed:
         if self.wanted.between is not None:
             where += [f"{at} >= :from", f"{at} < :before"]
             params["from"], params["before"] = self.wanted.between
-        if registrations is not None:
+        if self.until is not None:
+            where.append(f"{at} <= :until")
+            params["until"] = self.until
+        if changes is not None:
+            where.append(self.reading.db.member(f"{alias}.change_id", "changes"))
+            params["changes"] = sorted(changes)
+        elif registrations is not None:
             member = self.reading.db.member("registration_id", "registrations")
             where.append(f"{alias}.change_id IN (SELECT id FROM change WHERE {member})")
             params["registrations"] = registrations
         return where, params
 
-    def _lines(self, found: Sequence[_Found]) -> list[FeedLine]:
+    # --- what became of them
+
+    def _rows(self, lines: Sequence[_Line]) -> list[FeedRow]:
         reading = self.reading
-        changes = reading.changes([row.action.change if row.action else row.run[0] for row in found])
-        events = reading.events([row.action.event if row.action else row.run[1] for row in found])
-        people = reading.people(row.registration for row in found)
-        flows = reading.flow_names([row.action.flow if row.action else row.run[2] for row in found])
-        actions = [row.action for row in found if row.action]
-        attempts = attempts_of(reading.db, reading.account, [a.id for a in actions])
-        connections = reading.connection_names([a.connection for a in actions])
-        out = []
-        for row in found:
-            change_id, event_id, flow_id = (row.action.change, row.action.event, row.action.flow) if row.action else row.run[:3]
-            common: dict[str, Any] = {
-                "at": int(row.key[0]),
-                "change_id": change_id,
-                "change": changes.get(change_id, (None, ()))[0],
-                "event": events.get(event_id),
-                "person": people.get(row.registration) if row.registration is not None else None,
-                "flow": flows.get(flow_id, ""),
-                "flow_id": flow_id,
-            }
-            if row.action:
-                tries = attempts.get(row.action.id)
-                name = connections.get(tries[-1].connection if tries else row.action.connection) or connections.get(
-                    row.action.connection, ""
-                )
-                out.append(FeedLine(**common, id=row.action.id, action=row.action, attempt=tries[-1] if tries else None, connection=name))
-            else:
-                _, _, _, id, reason, queue, due = row.run
-                out.append(
-                    FeedLine(
-                        **common, id=id, reason=Reason(reason), queue=QueueStatus.of_code(queue or 0), due=due if queue in (1, 2) else None
-                    )
-                )
-        return out
+        ids = [line.change for line in lines]
+        changes = reading.changes(ids)
+        events = reading.events([line.event for line in lines])
+        people = reading.people(line.registration for line in lines)
+        outcomes = self._outcomes(ids)
+        return [
+            FeedRow(
+                key=line.key,
+                change_id=line.change,
+                change=changes.get(line.change, (None, ()))[0],
+                event=events.get(line.event),
+                person=people.get(line.registration) if line.registration is not None else None,
+                outcomes=outcomes.get(line.change, ()),
+            )
+            for line in lines
+        ]
+
+    def _outcomes(self, changes: Sequence[int]) -> dict[int, list[FlowOutcome]]:
+        """What became of changes in all flows of the mode, in the order in which it began; runs that were not triggered only if asked for."""
+        if not changes:
+            return {}
+        reading, db = self.reading, self.reading.db
+        given = {"account": reading.account, "mode": mode_code(self.wanted.mode), "changes": sorted(changes)}
+        actions = [
+            action_of(row)
+            for row in db.all(
+                f"SELECT {COLUMNS} FROM {FROM} WHERE +a.account_id = :account AND a.mode = :mode AND {db.member('a.change_id', 'changes')}"
+                " ORDER BY a.id",
+                given,
+            )
+        ]
+        runs = db.all(
+            "SELECT r.id, r.change_id, r.flow_id, r.reason, j.queue, j.due_at FROM run r LEFT JOIN judgement j ON j.run_id = r.id"
+            f" WHERE +r.account_id = :account AND r.mode = :mode AND r.decision = 1 AND {db.member('r.change_id', 'changes')} ORDER BY r.id",
+            given,
+        )
+        flows = reading.flow_names([action.flow for action in actions] + [row[2] for row in runs])
+        attempts = attempts_of(db, reading.account, [action.id for action in actions])
+        connections = reading.connection_names(
+            [action.connection for action in actions] + [tries[-1].connection for tries in attempts.values()]
+        )
+        found: dict[int, list[FlowOutcome]] = {}
+        for action in actions:
+            last = attempts[action.id][-1] if action.id in attempts else None
+            name = (connections.get(last.connection) if last else None) or connections.get(action.connection, "")
+            found.setdefault(action.change, []).append(
+                FlowOutcome(action.id, flows.get(action.flow, ""), action.flow, action=action, attempt=last, connection=name)
+            )
+        for id, change, flow, reason, queue, due in runs:
+            outcome = FlowOutcome(
+                id,
+                flows.get(flow, ""),
+                flow,
+                reason=Reason(reason),
+                queue=QueueStatus.of_code(queue or 0),
+                due=due if queue in (1, 2) else None,
+            )
+            if outcome.is_open_or_failed or self.wanted.shows_not_triggered:
+                found.setdefault(change, []).append(outcome)
+        return found
 
 
-_STATES: dict[FeedResult, tuple[ActionState, ...] | None] = {
-    FeedResult.ALL: None,
+_STATES: dict[FeedResult, tuple[ActionState, ...]] = {
+    FeedResult.ALL: (),
     FeedResult.SUCCESS: (ActionState.SUCCESS,),
     FeedResult.FAILURE: (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION),
     FeedResult.VALIDATION: (ActionState.VALIDATION,),
     FeedResult.NOT_TRIGGERED: (),
 }
+"""States of actions that are asked for; () = all."""
 
 
 def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, at: str, id: str, *, kind: int) -> str:

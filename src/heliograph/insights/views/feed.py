@@ -9,19 +9,22 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from heliograph.accounts.models import User
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import chosen, events_field, flows_field
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
-from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedLine, FeedResult
+from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult, FeedRow, FlowOutcome
+from heliograph.insights.outcome_words import chip_of, notes_of
 from heliograph.store.moments import from_micros, to_micros
-from heliograph.web.cursor import Cursor, address, asked
+from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import live
 
@@ -42,19 +45,18 @@ def feed(request: AccountRequest) -> HttpResponse:
         between=_whole_day(day) if day else None,
     )
     with reading(request.account.pk) as of:
-        found = Feed(of, wanted)
-        start = Cursor((paused, 1, 2**62)) if paused is not None and cursor is None else cursor
-        rows = found.page(start)
-        lines = [_line(line, of) for line in rows.rows]
+        found = Feed(of, wanted, until=paused)
+        rows = found.page(cursor)
+        changes = [_row(row, of, request.user) for row in rows.rows]
         fields = [_results(wanted.result), events_field(of, wanted.event), flows_field(of, wanted.flow)]
         held = found.newer_than(paused) if paused is not None else 0
     newest = rows.rows[0].at if rows.rows else to_micros(timezone.now())
     return live(
         request,
         "insights/feed.html",
-        part="lines",
+        part="changes",
         here="insights",
-        lines=lines,
+        changes=changes,
         q=wanted.text,
         mode="test" if wanted.mode is Mode.TEST else "",
         modes=[
@@ -65,8 +67,10 @@ def feed(request: AccountRequest) -> HttpResponse:
         date=day.isoformat() if day else "",
         filtered=wanted.narrows,
         none_text=_none(wanted),
-        showing=ngettext("%(n)d line", "%(n)d lines", len(lines)) % {"n": len(lines)},
-        newer=address(request, at=rows.newer) if rows.newer and not (paused is not None and cursor is None) else "",
+        hides=not wanted.shows_not_triggered,
+        toggle_href=address(request, result=None if wanted.shows_not_triggered else FeedResult.NOT_TRIGGERED.value, at=None),
+        showing=ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)},
+        newer=address(request, at=rows.newer) if rows.newer else "",
         older=address(request, at=rows.older) if rows.older else "",
         follows=cursor is None and paused is None,
         paused=from_micros(paused) if paused is not None else None,
@@ -102,7 +106,7 @@ def _results(value: FeedResult) -> FormField:
             Choice(FeedResult.SUCCESS.value, _("Success")),
             Choice(FeedResult.FAILURE.value, _("Failure")),
             Choice(FeedResult.VALIDATION.value, _("Validation errors")),
-            Choice(FeedResult.NOT_TRIGGERED.value, _("Not triggered")),
+            Choice(FeedResult.NOT_TRIGGERED.value, _("Not triggered, too")),
         ],
     )
 
@@ -115,34 +119,24 @@ def _none(wanted: FeedFilter) -> str:
     return _("Nothing that happened is like this.")
 
 
-def _line(line: FeedLine, of: AccountReader) -> dict[str, Any]:
-    """A line as its template wants it."""
-    event = line.event.code if line.event else ""
-    person = line.person
-    shown: dict[str, Any] = {
-        "id": f"{'a' if line.action else 'r'}{line.id}",
-        "at": from_micros(line.at),
-        "who": (person.name or person.code) if person else (line.event.state.name if line.event else _("Somebody who was erased")),
+def _row(row: FeedRow, of: AccountReader, user: User) -> dict[str, Any]:
+    """A change as its template wants it."""
+    event = row.event.code if row.event else ""
+    person = row.person
+    timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
+    return {
+        "id": row.change_id,
+        "at": from_micros(row.at),
+        "who": (person.name or person.code) if person else (row.event.state.name if row.event else _("Somebody who was erased")),
         "code": person.code if person else "",
         "event": event,
-        "href": reverse("timeline", args=(event, person.code)) if person and event else "",
-        "what": words.happened(line.change, of.config, line.event),
-        "flow": line.flow,
-        "flow_href": reverse("flow", args=(line.flow_id,)) if line.flow_id in of.config.flows else "",
-        "next": "",
+        "href": timeline,
+        "what": words.sentence_of(row.change, of.config, row.event),
+        "outcomes": [chip_of(outcome, _why(timeline, row, outcome)) for outcome in row.outcomes],
+        "notes": notes_of(row, of, user),
     }
-    if line.action is None:
-        shown["did"], (shown["tone"], shown["state"]) = words.not_triggered(line.reason, line.queue, line.change, of.config, line.event)
-        if line.due is not None:
-            shown |= {"next": words.next_try(line.due, looks=True), "next_href": reverse("retry-item", args=(f"r{line.id}",))}
-        return shown
-    action = line.action
-    shown["did"] = words.did(action, line.attempt, line.connection)
-    shown["tone"], shown["state"] = words.state_of(action)
-    if action.queue is not None and action.state < 12:
-        item = reverse("retry-item", args=(f"a{action.id}",))
-        if action.due is not None:
-            shown |= {"next": words.next_try(action.due), "next_href": item}
-        elif shown["tone"] == "failed":
-            shown |= {"next": _("Open the item"), "next_href": item}
-    return shown
+
+
+def _why(timeline: str, row: FeedRow, outcome: FlowOutcome) -> str:
+    """Where the flow's decision is explained (F9); "" where the registration is gone."""
+    return f"{timeline}?{urlencode({'why-change': row.change_id, 'why-flow': outcome.flow_id})}#why" if timeline else ""

@@ -1,0 +1,106 @@
+"""What became of a change in one flow, as the feed shows it: a chip, and a sentence where something waits or failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from heliograph.accounts.models import User
+from heliograph.deliveries import words
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.delivery.action import ActionState, QueueStatus
+from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.flow.decision import Reason
+from heliograph.insights.feed import FeedRow, FlowOutcome
+from heliograph.retry.fix_links import Trouble, cured_at
+from heliograph.store.moments import from_micros
+from heliograph.web.templatetags.moments import soon
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeChip:
+    """A chip of components/outcome.html. name: where it went, or the flow; answer: what came of it, in a word or two; word: its state, for
+    those who do not see the icon; icon: "" for the flash of what is on its way."""
+
+    name: str
+    answer: str
+    word: str
+    flow: str
+    href: str
+    tone: str = ""
+    icon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeNote:
+    """A sentence below the chips, with the page that cures what it says, "" for none."""
+
+    text: str
+    link: str = ""
+    href: str = ""
+
+
+_NOT_TRIGGERED: Final = gettext_lazy("not triggered")
+_WAITS: Final = gettext_lazy("will be retried")
+
+
+def chip_of(outcome: FlowOutcome, why: str) -> OutcomeChip:
+    """The chip. why: the address of the page that explains the decision."""
+    if outcome.action is None:
+        return _chip_of_run(outcome, why)
+    action, status = outcome.action, outcome.attempt.status if outcome.attempt else None
+    in_queue = action.queue is not None and action.state in (ActionState.PENDING, ActionState.QUEUED, ActionState.FAILED)
+    where = {"name": outcome.connection, "flow": outcome.flow, "href": reverse("retry-item", args=(f"a{action.id}",)) if in_queue else why}
+    answer = str(status or "")
+    match action.state:
+        case ActionState.SUCCESS:
+            return OutcomeChip(**where, answer=answer, word=_("delivered"), icon="check")
+        case ActionState.QUEUED:
+            due = soon(from_micros(action.due)) if action.due else ""
+            return OutcomeChip(**where, answer=due or answer, word=str(_WAITS), tone="wait", icon="clock")
+        case ActionState.FAILED:
+            return OutcomeChip(**where, answer=answer or _("failed"), word=_("failed"), tone="failed", icon="failed")
+        case ActionState.VALIDATION:
+            return OutcomeChip(**where, answer=_("not sent"), word=_("validation error"), tone="invalid", icon="invalid")
+        case ActionState.SUPERSEDED:
+            return OutcomeChip(**where, answer=_("newer data was sent"), word=_("superseded"), tone="unread", icon="dash")
+        case _:
+            return OutcomeChip(**where, answer=_("on its way"), word=_("on its way"))
+
+
+def _chip_of_run(outcome: FlowOutcome, why: str) -> OutcomeChip:
+    where = {"name": outcome.flow, "flow": outcome.flow}
+    if not outcome.is_open_or_failed:
+        return OutcomeChip(**where, answer=str(_NOT_TRIGGERED), word=str(_NOT_TRIGGERED), tone="unread", icon="dash", href=why)
+    untagged = outcome.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY)
+    answer, item = _("no tag") if untagged else _("not judged"), reverse("retry-item", args=(f"r{outcome.id}",))
+    if outcome.queue is QueueStatus.FAILED:
+        return OutcomeChip(**where, answer=answer, word=_("failed"), tone="failed", icon="failed", href=item)
+    return OutcomeChip(**where, answer=answer, word=str(_WAITS), tone="wait", icon="clock", href=item)
+
+
+def notes_of(row: FeedRow, of: AccountReader, user: User) -> list[OutcomeNote]:
+    """A sentence for each thing that waits, failed or was not sent, with its cure; each said once."""
+    found = [note for outcome in row.outcomes if (note := _note_of(outcome, row, of, user)) is not None]
+    return list(dict.fromkeys(found))
+
+
+def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) -> OutcomeNote | None:
+    action = outcome.action
+    if action is None:
+        sentence, _state = words.not_triggered(outcome.reason, outcome.queue, row.change, of.config, row.event)
+        if not outcome.is_open_or_failed:
+            return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
+        cause = Cause.UNTAGGED if outcome.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY) else Cause.EXCEPTION
+        fix = cured_at(Trouble(cause, flow=outcome.flow_id), of.config, user)
+        return OutcomeNote(sentence, fix.text, fix.href)
+    if action.state not in (ActionState.QUEUED, ActionState.FAILED, ActionState.VALIDATION):
+        return None
+    status = outcome.attempt.status if outcome.attempt else None
+    trouble = Trouble(action.cause, status, connection=action.connection, flow=action.flow, destination=action.destination)
+    fix = cured_at(trouble, of.config, user)
+    return OutcomeNote(words.did(action, outcome.attempt, outcome.connection), fix.text, fix.href)
