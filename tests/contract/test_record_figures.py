@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import Counter
 
 from pyroaring import BitMap
-from tests.factories import Setup, account_setup, replaced
+from tests.factories import account_setup
+from tests.figures import busy, fold_all
 
 from heliograph.domain.figures import Measure
-from heliograph.domain.flow.flow import Flow, Mode, Watch
 from heliograph.domain.registration.change import Facet
 from heliograph.recording.batches import record_batch
 from heliograph.recording.record import record
@@ -72,37 +71,6 @@ def recounted_distinct(db: Database, account: int) -> dict[int, set[int]]:
     ):
         out.setdefault(mode, set()).add(serial)
     return out
-
-
-def busy(s: Setup, batches: int = 6, seed: int = 1) -> None:
-    """Live and test changes, triggered, not selected and stuck, of few registrations."""
-    random_ = random.Random(seed)
-    s.save({("statuses", s.account): s.statuses_body(untagged=("Invited",))})
-    flow = s.source.account(s.account).flows[s.flows["All"]]
-    s.save_flow(replaced(flow, statuses=(s.tags["New"], s.tags["Attended"])))
-    s.save_flow(Flow(s.id(902), 1, "T", Mode.TEST, True, Watch.STATUS, statuses=(s.tags["New"],), properties=(s.tags["VIP"],)))
-    for _ in range(batches):
-        items = [
-            s.item(
-                f"R{random_.randrange(8)}",
-                status=random_.choice(("New", "Attended", "Invited", "Cancelled")),
-                properties={"Test": random_.random() < 0.4, "VIP guest": True},
-                sessions=[{"code": "KEYNOTE", "status": random_.choice(("Registered", "Attended"))}],
-                quiet=False,
-            )
-            for _ in range(12)
-        ]
-        record_batch(s.db, items, s.source)
-
-
-def fold_all(db: Database, account: int, limit: int = 7) -> int:
-    taken = 0
-    while True:
-        with db.transaction():
-            n = figures.fold(db, account, limit)
-        if not n:
-            return taken
-        taken += n
 
 
 def test_X2_deltas_are_a_recount(setup):

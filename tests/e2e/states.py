@@ -118,6 +118,7 @@ def _conflict(visit: Visit) -> None:
     other.close()
 
 
+INSIGHTS, RECORDS = "insights/summary.html", "insights/records.html"
 FLOWS, FEED, RETRY, LIST = "flows/list.html", "insights/feed.html", "retry/retry.html", "registrations/list.html"
 FORM, TIMELINE, ITEM = "registrations/registration.html", "timeline/timeline.html", "retry/item.html"
 SIGN_IN = "account/login.html"
@@ -172,6 +173,22 @@ STATES = (
         ("oauth-return",),
         status=400,
     ),
+    State("insights", INSIGHTS, "Account Insights", "/signal/metrics/", names=("insights",)),
+    State("insights, of whole days", INSIGHTS, "Account Insights", "/signal/metrics/?from=2026-10-01&to=2026-12-31", then=_unfold),
+    State("insights, of Test flows", INSIGHTS, "Account Insights", "/signal/metrics/?mode=test"),
+    State("insights, nothing yet", INSIGHTS, "Account Insights", "/signal/metrics/?from=2001-01-01&to=2001-01-02", "beginner"),
+    State(
+        "troubleshooting",
+        "insights/troubleshooting.html",
+        "Account Insights",
+        "/signal/metrics/troubleshooting/",
+        names=("troubleshooting",),
+    ),
+    State("troubleshooting, calm", "insights/troubleshooting.html", "Account Insights", "/signal/metrics/troubleshooting/", "beginner"),
+    State("records", RECORDS, re.compile(r"Failures: \d+"), "/signal/metrics/records/failures/", names=("records",)),
+    State("records, of registrations", RECORDS, re.compile(r"Unique Registrations: \d+"), "/signal/metrics/records/registrations/"),
+    State("records, of flows", RECORDS, re.compile(r"Active Flows: \d+"), "/signal/metrics/records/flows/"),
+    State("records, nothing matches", RECORDS, "Actions Triggered: 0", "/signal/metrics/records/triggered/?q=nobody"),
     State("feed", FEED, "Account Insights", "/signal/metrics/feed/", names=("feed",)),
     State("feed, paused", FEED, "Account Insights", "/signal/metrics/feed/?paused=4102444800000000"),
     State("feed, of Test flows", FEED, "Account Insights", "/signal/metrics/feed/?mode=test"),

@@ -102,6 +102,8 @@ def test_a_change_goes_out_fails_is_submitted_and_done(page: Page, installation:
     signal = popup.value
     expect(signal.get_by_role("heading", name="Flow List")).to_be_visible()
     signal.get_by_role("navigation", name="Signal").get_by_role("link", name="Metrics").click()
+    expect(signal.get_by_role("heading", name="Account Insights", level=1)).to_be_visible()
+    signal.get_by_role("link", name="Activity Feed").click()
     expect(signal.get_by_role("link", name="Activity Feed")).to_have_attribute("aria-current", "page")
     if scripted:
         signal.evaluate("window.stillTheSamePage = true")

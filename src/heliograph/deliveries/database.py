@@ -90,7 +90,10 @@ class AccountReader:
 
 
 @contextmanager
-def reading(account: int) -> Iterator[AccountReader]:
-    """A short transaction on the reading connection."""
+def reading(account: int, *, snapshot: bool = False) -> Iterator[AccountReader]:
+    """A short transaction on the reading connection. snapshot: all its statements see one moment, so that numbers agree with each other."""
     with transaction.atomic(using=READ):
-        yield AccountReader(of_django(connections[READ]), account)
+        db = of_django(connections[READ])
+        if snapshot and db.vendor == "postgresql":  # on SQLite a transaction is one by itself
+            db.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield AccountReader(db, account)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from heliograph.insights.views import feed
+from heliograph.insights.views import feed, insights, records
 
 urlpatterns: list[URLPattern] = [
+    path("signal/metrics/", insights.summary, name="insights"),
+    path("signal/metrics/troubleshooting/", insights.troubleshooting, name="troubleshooting"),
+    path("signal/metrics/records/<segment:kind>/", records.records, name="records"),
     path("signal/metrics/feed/", feed.feed, name="feed"),
 ]

@@ -23,6 +23,7 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
 from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult, FeedRow, FlowOutcome
 from heliograph.insights.outcome_words import chip_of, notes_of
+from heliograph.insights.views.frame import Frame
 from heliograph.store.moments import from_micros, to_micros
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, FormField
@@ -63,6 +64,7 @@ def feed(request: AccountRequest) -> HttpResponse:
             (_("Live Flows"), address(request, mode=None, at=None, paused=None), wanted.mode is Mode.LIVE),
             (_("Test Flows"), address(request, mode="test", at=None, paused=None), wanted.mode is Mode.TEST),
         ],
+        tabs=Frame.of(request).context("feed")["tabs"],
         filters=fields,
         date=day.isoformat() if day else "",
         filtered=wanted.narrows,

@@ -1,0 +1,88 @@
+"""Why actions of a period failed, and what cures it: the list beside Processing Status (guide: Account Insights)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from heliograph.accounts.models import User
+from heliograph.deliveries import words
+from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of, attempts_of
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.figures import mode_code
+from heliograph.domain.flow.flow import Mode
+from heliograph.insights.period import Window
+from heliograph.insights.records import RecordKind
+from heliograph.retry.fix_links import Trouble, cured_at
+
+GROUPED: Final = 2_000
+"""Failed actions that are looked at, the newest ones."""
+SHOWN: Final = 12
+
+_KINDS: Final = {
+    ActionState.QUEUED: ("wait", RecordKind.QUEUED),
+    ActionState.FAILED: ("failed", RecordKind.FAILED),
+    ActionState.VALIDATION: ("invalid", RecordKind.VALIDATION),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReason:
+    """Actions that failed alike. tone, state: of components/status.html; fix: words of a link to the page that cures it, "" for none."""
+
+    n: int
+    tone: str
+    state: str
+    cause: str
+    cure: str
+    href: str
+    fix: str = ""
+    fix_href: str = ""
+
+
+def failure_reasons(
+    reading: AccountReader, window: Window, mode: Mode, user: User, records_at: Callable[[RecordKind, int], str]
+) -> tuple[list[FailureReason], bool]:
+    """The reasons, the most frequent first, and whether these are all. records_at: the address of a kind's records that failed like an action."""
+    rows = reading.db.all(
+        f"SELECT {COLUMNS} FROM {FROM} WHERE a.account_id = :account AND a.mode = :mode AND a.created >= :since AND a.created < :until"
+        f" AND a.state IN (2, 11, 12) ORDER BY a.created DESC, a.id DESC LIMIT {GROUPED + 1}",
+        {"account": reading.account, "mode": mode_code(mode), "since": window.since, "until": window.until},
+    )
+    groups: dict[tuple[object, ...], list[Action]] = {}
+    for action in map(action_of, rows[:GROUPED]):
+        groups.setdefault((action.state, action.cause, action.connection, action.message), []).append(action)
+    newest = [actions[0] for actions in groups.values()]
+    attempts = attempts_of(reading.db, reading.account, [action.id for action in newest])
+    connections = reading.connection_names([action.connection for action in newest])
+    found = []
+    for actions in groups.values():
+        action = actions[0]
+        last = attempts[action.id][-1] if action.id in attempts else None
+        status = last.status if last else None
+        tone, kind = _KINDS[action.state]
+        fix = cured_at(
+            Trouble(action.cause, status, connection=action.connection, flow=action.flow, destination=action.destination),
+            reading.config,
+            user,
+        )
+        found.append(
+            FailureReason(
+                n=len(actions),
+                tone=tone,
+                state=words.state_of(action)[1],
+                cause=words.did(action, last, connections.get(action.connection, "")),
+                cure=words.cure_of(action.cause, status, used_up=action.state is ActionState.FAILED)
+                if action.state is not ActionState.VALIDATION
+                else _("Not retried. Fill it in on the registration: that change is sent by itself."),
+                href=records_at(kind, action.id),
+                fix=fix.text,
+                fix_href=fix.href,
+            )
+        )
+    found.sort(key=lambda reason: -reason.n)
+    return found[:SHOWN], len(found) <= SHOWN and len(rows) <= GROUPED

@@ -1,0 +1,154 @@
+"""The figures of a period as Insights shows them (X2; docs/design/figures.md): folded and unfolded deltas, read in one statement.
+
+Unique registrations are the union of bitmaps: of whole days and hours within the period, of what is not folded yet, and of the rows at its
+odd edges.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pyroaring import BitMap
+
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.delivery.retry_policy import MINUTE, Category
+from heliograph.domain.figures import REPLAYED, Delta, Figures, Measure, Period, mode_code, total
+from heliograph.domain.flow.flow import Mode
+from heliograph.domain.registration.change import Facet
+from heliograph.insights.period import Window
+
+HOUR, DAY = 60, 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFigures:
+    """Attempts over one connection, by column; validation: errors of which no attempt left."""
+
+    delivered: tuple[int, ...]
+    failed: tuple[int, ...]
+    validation: int
+
+
+@dataclass
+class PeriodFigures:
+    """The figures of one account and mode in a window. Read within one snapshot of the database."""
+
+    reading: AccountReader
+    window: Window
+    mode: Mode
+
+    @cached_property
+    def tiles(self) -> Figures:
+        """Every number of both tabs."""
+        period = Period(self.window.since, self.window.until, mode_code(self.mode))
+        found = total(period, (delta for _column, delta in self._deltas))
+        return replace(found, unique=len(self._serials()))
+
+    def by_column(self, *measures: Measure, category: int | None = None, connection: int | None = None) -> tuple[int, ...]:
+        """The sum of some measures in each column, replays among them."""
+        wanted = {int(measure) for measure in measures} | {measure + REPLAYED for measure in measures}
+        sums: Counter[int] = Counter()
+        for column, delta in self._deltas:
+            if delta.measure in wanted and category in (None, delta.category) and connection in (None, delta.connection):
+                sums[column] += delta.n
+        return tuple(sums[column] for column in range(len(self.window.edges) - 1))
+
+    def activity(self) -> dict[Facet, tuple[int, ...]]:
+        """Registration Activity: recorded changes by facet, whether or not a flow took them."""
+        return {facet: self.by_column(Measure.RECORDED, category=facet.value) for facet in Facet}
+
+    def connections(self) -> dict[int, ConnectionFigures]:
+        """Connection Activity, by the connection's id."""
+        kinds = (Measure.ATTEMPTS_OK, Measure.ATTEMPTS_FAILED, Measure.VALIDATION_ERRORS)
+        known = {int(kind) for kind in kinds} | {kind + REPLAYED for kind in kinds}
+        ids = sorted({delta.connection for _column, delta in self._deltas if delta.measure in known and delta.n})
+        return {
+            id: ConnectionFigures(
+                self.by_column(Measure.ATTEMPTS_OK, connection=id),
+                self.by_column(Measure.ATTEMPTS_FAILED, connection=id),
+                sum(self.by_column(Measure.VALIDATION_ERRORS, connection=id)),
+            )
+            for id in ids
+        }
+
+    def retried_by_category(self) -> dict[Category, int]:
+        """Retry Processing Category; all of them, also at 0."""
+        found = self.tiles.retried_by_category
+        return {category: found.get(category, 0) for category in Category}
+
+    @cached_property
+    def _deltas(self) -> list[tuple[int, Delta]]:
+        """Sums by column and by what the pages tell apart. Their minute is the beginning of the period: the column says the rest."""
+        since, unit = self.window.since // MINUTE, self.window.unit
+        starts = [(edge // MINUTE - since) // unit for edge in self.window.edges]
+        rows = self.reading.db.all(
+            "SELECT (minute - :since) / :unit, measure, CASE WHEN measure = :runs THEN flow_id ELSE 0 END, connection_id, category, SUM(n)"
+            f" FROM ({_DELTAS.format('figure_sum')} UNION ALL {_DELTAS.format('figure_delta')}) found GROUP BY 1, 2, 3, 4, 5",
+            {
+                "account": self.reading.account,
+                "mode": mode_code(self.mode),
+                "since": since,
+                "until": self.window.until // MINUTE,
+                "unit": unit,
+                "runs": int(Measure.RUNS),
+            },
+        )
+        column_of = [column for column in range(len(starts) - 1) for _ in range(starts[column], starts[column + 1])]
+        return [
+            (
+                column_of[place],
+                Delta(self.reading.account, since, mode_code(self.mode), measure, int(n), flow, connection, category),
+            )
+            for place, measure, flow, connection, category, n in rows
+        ]
+
+    def _serials(self) -> BitMap:
+        """Serials of the registrations whose changes were processed."""
+        since, until = self.window.since // MINUTE, self.window.until // MINUTE
+        first, last = -(-since // HOUR) * HOUR, until // HOUR * HOUR
+        if first >= last:
+            return self._serials_of_rows(since, until)
+        found = self._serials_of_rows(since, first) | self._serials_of_rows(last, until) | self._unfolded(first, last)
+        middle, end = -(-first // DAY) * DAY, last // DAY * DAY
+        if middle < end:
+            return found | self._folded(HOUR, first, middle) | self._folded(DAY, middle, end) | self._folded(HOUR, end, last)
+        return found | self._folded(HOUR, first, last)
+
+    def _folded(self, unit: int, first: int, last: int) -> BitMap:
+        """Of whole hours or days; minutes."""
+        rows = self.reading.db.all(
+            "SELECT bits FROM figure_bitmap WHERE account_id = :account AND unit = :unit AND mode = :mode AND bucket >= :first AND bucket < :last",
+            self._key | {"unit": unit, "first": first // unit, "last": last // unit},
+        )
+        return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
+
+    def _unfolded(self, first: int, last: int) -> BitMap:
+        rows = self.reading.db.all(
+            "SELECT serials FROM figure_delta WHERE account_id = :account AND mode = :mode AND minute >= :first AND minute < :last"
+            " AND serials IS NOT NULL",
+            self._key | {"first": first, "last": last},
+        )
+        return BitMap.union(*(BitMap.deserialize(bytes(bits)) for (bits,) in rows)) if rows else BitMap()
+
+    def _serials_of_rows(self, first: int, last: int) -> BitMap:
+        """Of part of an hour, for which there is no bitmap."""
+        if first >= last:
+            return BitMap()
+        rows = self.reading.db.all(
+            "SELECT DISTINCT r.serial FROM change c JOIN registration r ON r.id = c.registration_id"
+            " WHERE c.account_id = :account AND c.mode = :mode AND c.processed AND c.at >= :first AND c.at < :last",
+            self._key | {"first": first * MINUTE, "last": last * MINUTE},
+        )
+        return BitMap([serial for (serial,) in rows])
+
+    @property
+    def _key(self) -> dict[str, object]:
+        return {"account": self.reading.account, "mode": mode_code(self.mode)}
+
+
+_DELTAS = (
+    "SELECT minute, measure, flow_id, connection_id, category, n FROM {}"
+    " WHERE account_id = :account AND mode = :mode AND minute >= :since AND minute < :until"
+)

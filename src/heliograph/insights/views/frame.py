@@ -1,0 +1,132 @@
+"""What the tabs of Insights share: the mode, the period, the tabs and the addresses of records (X1, X3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.flow.flow import Mode
+from heliograph.insights.period import DAY, Rolling, Window, window_of
+from heliograph.insights.records import RecordKind
+from heliograph.store.moments import from_micros, to_micros
+from heliograph.web.charts import Bucket
+from heliograph.web.templatetags.moments import minute
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A tab in its period."""
+
+    request: AccountRequest
+    window: Window
+    mode: Mode
+
+    @classmethod
+    def of(cls, request: AccountRequest) -> Frame:
+        """What the address asks for."""
+        mode = Mode.TEST if request.GET.get("mode") == "test" else Mode.LIVE
+        return cls(request, window_of(request.GET.dict(), to_micros(timezone.now()), ZoneInfo(request.account.timezone)), mode)
+
+    def records_at(self, kind: RecordKind, since: int | None = None, until: int | None = None, **narrowed: object) -> str:
+        """The list of exactly the records of a number, with its absolute ends; since, until: of one column of a chart."""
+        query = {
+            "since": (since if since is not None else self.window.since) // MINUTE,
+            "until": (until if until is not None else self.window.until) // MINUTE,
+            **({"mode": "test"} if self.mode is Mode.TEST else {}),
+            **{name: value for name, value in narrowed.items() if value},
+        }
+        return f"{reverse('records', args=(kind.value,))}?{urlencode(query)}"
+
+    def buckets(self, kind: RecordKind, **narrowed: object) -> list[Bucket]:
+        """The columns of a chart, each with the address of its records."""
+        edges = self.window.edges
+        return [
+            Bucket(self._label(since), self._stretch(since, until), self.records_at(kind, since, until, **narrowed))
+            for since, until in pairwise(edges)
+        ]
+
+    def context(self, tab: str) -> dict[str, Any]:
+        """What insights/head.html shows."""
+        window = self.window
+        return {
+            "here": "insights",
+            "tab": tab,
+            "modes": [
+                (_("Live Flows"), self._here(mode=None), self.mode is Mode.LIVE),
+                (_("Test Flows"), self._here(mode="test"), self.mode is Mode.TEST),
+            ],
+            "tabs": [
+                (_("Summary"), reverse("insights") + self._query(), tab == "summary"),
+                (_("Troubleshooting"), reverse("troubleshooting") + self._query(), tab == "troubleshooting"),
+                (_("Activity Feed"), reverse("feed") + ("?mode=test" if self.mode is Mode.TEST else ""), tab == "feed"),
+            ],
+            "periods": [(_PERIODS[each](), self._here(period=each.value), window.rolling is each) for each in Rolling],
+            "period_text": self.period_text,
+            "other": bool(window.days or window.first),
+            "days": window.days or "",
+            "first": window.first.isoformat() if window.first else "",
+            "last": window.last.isoformat() if window.last else "",
+            "mode": "test" if self.mode is Mode.TEST else "",
+            "now_href": self._here(period=Rolling.DAY.value) if window.fixed else "",
+        }
+
+    @property
+    def period_text(self) -> str:
+        """The period in words: "13 Oct 2026, 14:32 to 14 Oct 2026, 14:32 (Europe/Vienna)"."""
+        window, zone = self.window, timezone.get_current_timezone_name()
+        ends = {"since": minute(from_micros(window.since)), "until": minute(from_micros(window.until)), "zone": zone}
+        if window.first and window.last:
+            days = (window.last - window.first).days + 1
+            return ngettext(
+                "%(since)s to %(until)s (%(zone)s): %(n)d whole day.", "%(since)s to %(until)s (%(zone)s): %(n)d whole days.", days
+            ) % (ends | {"n": days})
+        return _("%(since)s to %(until)s (%(zone)s)") % ends
+
+    def _label(self, at: int) -> str:
+        return formats.date_format(self._local(at), "j M" if self.window.step >= DAY * MINUTE else "H:i")
+
+    def _stretch(self, since: int, until: int) -> str:
+        """A column in words."""
+        begin, end = self._local(since), self._local(until)
+        if self.window.step >= DAY * MINUTE and (begin.hour, begin.minute) == (0, 0) and (end - begin).days <= 1:
+            return formats.date_format(begin, "j M Y")
+        if begin.date() == end.date():
+            return _("%(since)s to %(until)s") % {"since": formats.date_format(begin, "H:i"), "until": formats.date_format(end, "H:i")}
+        return _("%(since)s to %(until)s") % {
+            "since": formats.date_format(begin, "j M, H:i"),
+            "until": formats.date_format(end, "j M, H:i"),
+        }
+
+    def _local(self, at: int) -> Any:
+        return timezone.localtime(from_micros(at))
+
+    def _query(self, **changed: str | None) -> str:
+        """The period and mode of this page as a query, with some of it changed."""
+        kept = {name: value for name in ("period", "days", "from", "to", "since", "until", "mode") if (value := self.request.GET.get(name))}
+        if "period" in changed:
+            kept = {name: value for name, value in kept.items() if name == "mode"}
+        query = {name: value for name, value in (kept | changed).items() if value}
+        return f"?{urlencode(query)}" if query else ""
+
+    def _here(self, **changed: str | None) -> str:
+        return self.request.path + self._query(**changed)
+
+
+_PERIODS = {
+    Rolling.MINUTES_15: lambda: _("Last 15 min"),
+    Rolling.HOUR: lambda: _("1 hour"),
+    Rolling.HOURS_4: lambda: _("4 hours"),
+    Rolling.DAY: lambda: _("1 day"),
+    Rolling.WEEK: lambda: _("7 days"),
+    Rolling.MONTH: lambda: _("30 days"),
+}

@@ -1,0 +1,278 @@
+"""Account Insights: the tabs Summary and Troubleshooting (guide: Account Insights; X1-X3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries.database import AccountReader, reading
+from heliograph.domain.connection.response_rule import counts_leads
+from heliograph.domain.delivery.retry_policy import SEVERITY
+from heliograph.domain.figures import Figures, Measure
+from heliograph.domain.registration.change import Facet
+from heliograph.insights.failure_reasons import failure_reasons
+from heliograph.insights.period_figures import PeriodFigures
+from heliograph.insights.records import RecordKind
+from heliograph.insights.views.frame import Frame
+from heliograph.web.charts import Plot, Series, Slice, pie, plot, row_bars
+from heliograph.web.pages import page
+
+FACETS = {
+    Facet.CREATED: gettext_lazy("Created"),
+    Facet.UPDATED: gettext_lazy("Updated"),
+    Facet.STATUS_CHANGED: gettext_lazy("Status changed"),
+    Facet.SESSION_STATUS_CHANGED: gettext_lazy("Session status changed"),
+    Facet.EVENT_CREATED: gettext_lazy("Event created"),
+    Facet.EVENT_UPDATED: gettext_lazy("Event updated"),
+}
+NOT_REPORTED = "-"
+"""A figure that no connection tells (X2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number and the list behind it; href "": there is none."""
+
+    name: str
+    value: int | str
+    href: str = ""
+    sub: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlotRow:
+    """One of several charts on one scale."""
+
+    name: str
+    value: int
+    href: str
+    plot: Plot
+    sub: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartTable:
+    """A chart as a table: a row for each column that is not empty. cells: (number, address of its records)."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+    foot: Sequence[int]
+
+
+@require_safe
+def summary(request: AccountRequest) -> HttpResponse:
+    """The Summary tab."""
+    frame = Frame.of(request)
+    with reading(request.account.pk, snapshot=True) as of:
+        figures = PeriodFigures(of, frame.window, frame.mode)
+        tiles = figures.tiles
+        activity = {facet: values for facet, values in figures.activity().items() if any(values) or facet <= Facet.SESSION_STATUS_CHANGED}
+        reports_leads = any(counts_leads(connection.rule) for connection in of.config.connections.values())
+        reasons, all_reasons = failure_reasons(
+            of, frame.window, frame.mode, request.user, lambda kind, action: frame.records_at(kind, alike=action)
+        )
+    success, failures = tiles.pie
+    return page(
+        request,
+        "insights/summary.html",
+        **frame.context("summary"),
+        tiles=_summary_tiles(tiles, frame, reports_leads=reports_leads),
+        nothing=not tiles.changes and not tiles.triggered and not any(map(any, activity.values())),
+        equation=_equation(tiles, frame),
+        pie=pie(
+            [
+                Slice(_("Successes"), success, "ink", frame.records_at(RecordKind.SUCCESS)),
+                Slice(_("Failures"), failures, "failed", frame.records_at(RecordKind.FAILURES)),
+            ],
+            title=_("Processing Status"),
+        ),
+        legend=[
+            (_("Successes"), "ink", success, frame.records_at(RecordKind.SUCCESS)),
+            (_("Failures"), "failed", failures, frame.records_at(RecordKind.FAILURES)),
+        ],
+        neither=_("%(superseded)s superseded (newer data was delivered) and %(pending)s pending are in neither part.")
+        % {"superseded": intcomma(tiles.superseded), "pending": intcomma(tiles.pending)},
+        reasons=reasons,
+        all_reasons=all_reasons,
+        untagged=tiles.stuck,
+        untagged_href=frame.records_at(RecordKind.STUCK),
+        activity=_activity(activity, frame),
+        activity_table=_activity_table(activity, frame),
+    )
+
+
+@require_safe
+def troubleshooting(request: AccountRequest) -> HttpResponse:
+    """The Troubleshooting tab."""
+    frame = Frame.of(request)
+    with reading(request.account.pk, snapshot=True) as of:
+        figures = PeriodFigures(of, frame.window, frame.mode)
+        tiles = figures.tiles
+        retries = figures.by_column(Measure.RETRIED)
+        categories = figures.retried_by_category()
+        connections, connections_table = _connections(figures, of, frame)
+    calm = not (tiles.in_retry_queue or tiles.retried or tiles.abandoned or tiles.validation_errors)
+    buckets = frame.buckets(RecordKind.RETRIES)
+    return page(
+        request,
+        "insights/troubleshooting.html",
+        **frame.context("troubleshooting"),
+        tiles=_trouble_tiles(tiles, frame),
+        calm=calm,
+        retries=plot(buckets, [Series("ink", retries, _retries)], title=_("Retry Activity"), height=96),
+        retries_table=ChartTable(
+            _("Retry Activity"),
+            [_("From"), _("Retries")],
+            [(bucket.words, [(n, bucket.href)]) for bucket, n in zip(buckets, retries, strict=True) if n],
+            [sum(retries)],
+        ),
+        categories=row_bars(
+            [
+                (category.value, categories[category], frame.records_at(RecordKind.RETRIES, category=category.value), "")
+                for category in SEVERITY
+            ]
+        ),
+        retried=tiles.retried,
+        connections=connections,
+        connections_table=connections_table,
+    )
+
+
+def _summary_tiles(tiles: Figures, frame: Frame, *, reports_leads: bool) -> list[Tile]:
+    at = frame.records_at
+    found = [
+        Tile(_("Changes Processed"), tiles.changes, at(RecordKind.CHANGES), _("judged by at least one flow")),
+        Tile(_("Unique Registrations"), tiles.unique, at(RecordKind.REGISTRATIONS), _("each counted once")),
+        Tile(_("Actions Triggered"), tiles.triggered, at(RecordKind.TRIGGERED), _("retries do not add")),
+    ]
+    if tiles.not_triggered:
+        sub = _("%(selected)s not selected, %(stuck)s untagged") % {
+            "selected": intcomma(tiles.not_triggered - tiles.stuck),
+            "stuck": intcomma(tiles.stuck),
+        }
+        found.append(Tile(_("Actions Not Triggered"), tiles.not_triggered, at(RecordKind.NOT_TRIGGERED), sub))
+    found.append(Tile(_("Active Flows"), tiles.active_flows, at(RecordKind.FLOWS), _("judged a change in this period")))
+    for name, value, kind in (
+        (_("Leads Created"), tiles.leads_created, RecordKind.LEADS_CREATED),
+        (_("Leads Updated"), tiles.leads_updated, RecordKind.LEADS_UPDATED),
+    ):
+        found.append(Tile(name, value, at(kind)) if reports_leads else Tile(name, NOT_REPORTED, sub=_("no connection reports it")))
+    return found
+
+
+def _trouble_tiles(tiles: Figures, frame: Frame) -> list[Tile]:
+    at = frame.records_at
+    waiting = ngettext("%(actions)s action, %(runs)s untagged", "%(actions)s actions, %(runs)s untagged", tiles.queued) % {
+        "actions": intcomma(tiles.queued),
+        "runs": intcomma(tiles.stuck),
+    }
+    return [
+        Tile(_("In Retry Queue"), tiles.in_retry_queue, at(RecordKind.IN_RETRY_QUEUE), waiting, "wait" if tiles.in_retry_queue else ""),
+        Tile(_("Total Retried"), tiles.retried, at(RecordKind.RETRIES), _("automatic and by hand")),
+        Tile(
+            _("Retried Abandoned"),
+            tiles.abandoned,
+            at(RecordKind.ABANDONED),
+            _("failed three retries"),
+            "failed" if tiles.abandoned else "",
+        ),
+        Tile(
+            _("Validation Errors"),
+            tiles.validation_errors,
+            at(RecordKind.VALIDATION_ERRORS),
+            _("no retry can help"),
+            "invalid" if tiles.validation_errors else "",
+        ),
+    ]
+
+
+def _equation(tiles: Figures, frame: Frame) -> list[dict[str, Any]]:
+    """The parts of which Actions Triggered is the sum."""
+    parts = (
+        (tiles.success, _("success"), "", RecordKind.SUCCESS),
+        (tiles.superseded, _("superseded"), "", RecordKind.SUPERSEDED),
+        (tiles.queued, _("queued"), "wait", RecordKind.QUEUED),
+        (tiles.failed, _("failed"), "failed", RecordKind.FAILED),
+        (tiles.validation, _("validation"), "invalid", RecordKind.VALIDATION),
+        (tiles.pending, _("pending"), "", RecordKind.PENDING),
+    )
+    whole = {"n": tiles.triggered, "word": _("triggered"), "tone": "", "href": frame.records_at(RecordKind.TRIGGERED)}
+    return [whole, *({"n": n, "word": word, "tone": tone if n else "", "href": frame.records_at(kind)} for n, word, tone, kind in parts)]
+
+
+def _activity(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> list[PlotRow]:
+    top = max((n for values in activity.values() for n in values), default=0)
+    rows = []
+    for facet, values in activity.items():
+        name = str(FACETS[facet])
+        buckets = frame.buckets(RecordKind.RECORDED, facet=facet.words[0])
+        drawn = plot(buckets, [Series("ink", values, _changes)], title=name, height=56, top=top, steps=2)
+        sub = _("also created or updated") if facet is Facet.STATUS_CHANGED else ""
+        rows.append(PlotRow(name, sum(values), frame.records_at(RecordKind.RECORDED, facet=facet.words[0]), drawn, sub))
+    return rows
+
+
+def _activity_table(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> ChartTable:
+    buckets = {facet: frame.buckets(RecordKind.RECORDED, facet=facet.words[0]) for facet in activity}
+    first = next(iter(buckets.values()), [])
+    rows = [
+        (bucket.words, [(values[i], buckets[facet][i].href) for facet, values in activity.items()])
+        for i, bucket in enumerate(first)
+        if any(values[i] for values in activity.values())
+    ]
+    return ChartTable(
+        _("Registration Activity"),
+        [_("From"), *(str(FACETS[facet]) for facet in activity)],
+        rows,
+        [sum(values) for values in activity.values()],
+    )
+
+
+def _connections(figures: PeriodFigures, of: AccountReader, frame: Frame) -> tuple[list[PlotRow], ChartTable]:
+    """Connection Activity: attempts over each connection, the busiest first; and as a table."""
+    found = figures.connections()
+    names = of.connection_names(found)
+    top = max((ok + bad for each in found.values() for ok, bad in zip(each.delivered, each.failed, strict=True)), default=0)
+    rows, cells = [], []
+    for id, each in sorted(found.items(), key=lambda item: -sum(item[1].delivered) - sum(item[1].failed)):
+        name = names.get(id, "")
+        series = [Series("ink", each.delivered, _delivered), Series("failed", each.failed, _failed)]
+        buckets = frame.buckets(RecordKind.ATTEMPTS, connection=id)
+        drawn = plot(buckets, series, title=name, height=56, top=top, steps=2)
+        sub = ngettext(
+            "%(failed)s failed, %(errors)s validation error", "%(failed)s failed, %(errors)s validation errors", each.validation
+        ) % {
+            "failed": intcomma(sum(each.failed)),
+            "errors": intcomma(each.validation),
+        }
+        attempts = [ok + bad for ok, bad in zip(each.delivered, each.failed, strict=True)]
+        rows.append(PlotRow(name, sum(attempts), frame.records_at(RecordKind.ATTEMPTS, connection=id), drawn, sub))
+        cells.append([(n, bucket.href) for n, bucket in zip(attempts, buckets, strict=True)])
+    words = [bucket.words for bucket in frame.buckets(RecordKind.ATTEMPTS)]
+    table = ChartTable(
+        _("Connection Activity"),
+        [_("From"), *(row.name for row in rows)],
+        [(words[i], [each[i] for each in cells]) for i in range(len(words)) if any(each[i][0] for each in cells)],
+        [row.value for row in rows],
+    )
+    return rows, table
+
+
+def _counted(one: str, many: str) -> Callable[[int], str]:
+    return lambda n: ngettext(one, many, n) % {"n": intcomma(n)}
+
+
+_retries = _counted("%(n)s retry", "%(n)s retries")
+_changes = _counted("%(n)s change", "%(n)s changes")
+_delivered = _counted("%(n)s delivered", "%(n)s delivered")
+_failed = _counted("%(n)s failed", "%(n)s failed")

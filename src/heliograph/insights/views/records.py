@@ -1,0 +1,157 @@
+"""The records behind a number of Insights (X3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from heliograph.accounts.roles import AccountRequest
+from heliograph.deliveries import words
+from heliograph.deliveries.choices import events_field, flows_field
+from heliograph.deliveries.database import AccountReader, reading
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.ids import read_id
+from heliograph.domain.registration.change import Facet
+from heliograph.insights.records import MOST_COUNTED, PARTS, Record, RecordFilter, RecordKind, Records
+from heliograph.insights.views.frame import Frame
+from heliograph.store.moments import from_micros
+from heliograph.web.cursor import address, asked
+from heliograph.web.pages import page
+
+HEADINGS = {
+    RecordKind.CHANGES: gettext_lazy("Changes Processed"),
+    RecordKind.REGISTRATIONS: gettext_lazy("Unique Registrations"),
+    RecordKind.RECORDED: gettext_lazy("Registration Activity"),
+    RecordKind.TRIGGERED: gettext_lazy("Actions Triggered"),
+    RecordKind.SUCCESS: gettext_lazy("Successes"),
+    RecordKind.FAILURES: gettext_lazy("Failures"),
+    RecordKind.QUEUED: gettext_lazy("Actions in the Retry Queue"),
+    RecordKind.FAILED: gettext_lazy("Failed actions"),
+    RecordKind.VALIDATION: gettext_lazy("Actions with a validation error"),
+    RecordKind.SUPERSEDED: gettext_lazy("Superseded actions"),
+    RecordKind.PENDING: gettext_lazy("Pending actions"),
+    RecordKind.LEADS_CREATED: gettext_lazy("Leads Created"),
+    RecordKind.LEADS_UPDATED: gettext_lazy("Leads Updated"),
+    RecordKind.NOT_TRIGGERED: gettext_lazy("Actions Not Triggered"),
+    RecordKind.STUCK: gettext_lazy("Not triggered, but curable"),
+    RecordKind.FLOWS: gettext_lazy("Active Flows"),
+    RecordKind.IN_RETRY_QUEUE: gettext_lazy("In Retry Queue"),
+    RecordKind.RETRIES: gettext_lazy("Total Retried"),
+    RecordKind.ABANDONED: gettext_lazy("Retried Abandoned"),
+    RecordKind.VALIDATION_ERRORS: gettext_lazy("Validation Errors"),
+    RecordKind.ATTEMPTS: gettext_lazy("Connection Activity"),
+    RecordKind.ATTEMPTS_FAILED: gettext_lazy("Failed attempts"),
+}
+"""What a list is called: as its figure."""
+
+
+@require_safe
+def records(request: AccountRequest, kind: str) -> HttpResponse:
+    """Exactly the records that a figure counts; they can be searched and filtered."""
+    known = next((each for each in RecordKind if each.value == kind), None)
+    if known is None:
+        raise Http404
+    frame, ask = Frame.of(request), request.GET
+    wanted = RecordFilter(
+        kind=known,
+        since=frame.window.since,
+        until=frame.window.until,
+        mode=frame.mode,
+        text=ask.get("q", "")[:200],
+        event=read_id(ask.get("event", "")),
+        flow=read_id(ask.get("flow", "")),
+        connection=read_id(ask.get("connection", "")),
+        facet=next((facet for facet in Facet if facet.words[0] == ask.get("facet")), None),
+        alike=read_id(ask.get("alike", "")),
+        category=next((category for category in Category if category.value == ask.get("category")), None),
+    )
+    cursor = asked(request, PARTS)
+    with reading(request.account.pk, snapshot=True) as of:
+        found = Records(of, wanted)
+        rows = found.page(cursor)
+        count = found.count()
+        shown = [_row(row, of) for row in rows.rows]
+        fields = [events_field(of, wanted.event), flows_field(of, wanted.flow)]
+        connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
+    return page(
+        request,
+        "insights/records.html",
+        here="insights",
+        heading=HEADINGS[known],
+        of_what=", ".join(text for text in (connection, wanted.category.value if wanted.category else "") if text),
+        total=intcomma(count) if count <= MOST_COUNTED else _("more than %(n)s") % {"n": intcomma(MOST_COUNTED)},
+        subject=known.subject.value,
+        period_text=frame.period_text,
+        rows=shown,
+        q=wanted.text,
+        filters=fields,
+        kept=[
+            (name, ask[name])
+            for name in ("since", "until", "period", "days", "from", "to", "mode", "connection", "facet", "category", "alike")
+            if ask.get(name)
+        ],
+        filtered=bool(wanted.text or wanted.event or wanted.flow),
+        whole_href=address(request, q=None, event=None, flow=None, at=None),
+        insights_href=reverse("insights") + ("?mode=test" if ask.get("mode") == "test" else ""),
+        newer=address(request, at=rows.newer) if rows.newer else "",
+        older=address(request, at=rows.older) if rows.older else "",
+    )
+
+
+def _row(record: Record, of: AccountReader) -> dict[str, Any]:
+    """A record as its template wants it."""
+    event, person = record.event.code if record.event else "", record.person
+    timeline = reverse("timeline", args=(event, person.code)) if person and event else ""
+    why = f"?{urlencode({'why-change': record.change_id, 'why-flow': record.flow_id})}#why" if record.flow_id else ""
+    tone, state = _state(record)
+    return {
+        "at": from_micros(record.at),
+        "who": (person.name if person else record.event.state.name if record.event else "") or "",
+        "code": person.code if person else event,
+        "event": event,
+        "href": timeline,
+        "what": words.sentence_of(record.change, of.config, record.event),
+        "flow": record.flow,
+        "connection": record.connection,
+        "tone": tone,
+        "state": state,
+        "why": timeline + why if timeline and why else "",
+        "said": _said(record, of),
+        "changes": record.changes,
+    }
+
+
+def _state(record: Record) -> tuple[str, str]:
+    match record.state:
+        case ActionState.SUCCESS:
+            return "", _("Delivered")
+        case ActionState.QUEUED:
+            return ("failed", _("Failed")) if record.action_id != record.id and record.status else ("wait", _("Will be retried"))
+        case ActionState.FAILED:
+            return "failed", _("Failed")
+        case ActionState.VALIDATION:
+            return "invalid", _("Validation error")
+        case ActionState.SUPERSEDED:
+            return "quiet", _("Superseded")
+        case ActionState.PENDING:
+            return "", _("Pending")
+        case _:
+            return ("quiet", _("Not triggered")) if record.reason else ("", "")
+
+
+def _said(record: Record, of: AccountReader) -> str:
+    """Why, where something did not go out."""
+    if record.reason is not None:
+        return words.not_triggered(record.reason, None, record.change, of.config, record.event)[0]
+    if record.state in (ActionState.QUEUED, ActionState.FAILED):
+        answered = words.answered(record.status) if record.status else ""
+        return words.cause_of(record.cause, record.connection, record.message or answered) if record.message or answered else ""
+    return record.message if record.state is ActionState.VALIDATION else ""

@@ -1,0 +1,158 @@
+"""Charts drawn on the server: SVG without inline style, colours by class, every bar and slice a link, zero always the baseline.
+
+Columns are stretched SVG and their labels HTML, so that text never shrinks. components/chart.html and chart_multiples.html draw a `Plot`,
+chart_rows.html draws `RowBar`s; `pie` is SVG by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+type Tone = Literal["ink", "wait", "failed", "invalid"]
+
+LABELS = 6
+"""Labels of an axis that a phone has room for, at most."""
+THIN, THIN_EXCEPTION = 1.0, 3.0
+"""Pixels of a bar that would be too thin to see; an exception is never overlooked."""
+THIN_SLICE = 0.015
+"""Share of a pie that a slice has at least; the legend says its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a chart shows in one colour. values: one for each bucket; words: what a number of them is called ("3 failed")."""
+
+    tone: Tone
+    values: Sequence[int]
+    words: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A stretch of time. label: on the axis; words: said for its column; href: its records."""
+
+    label: str
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """rects: (tone, y, height) in the plot's own pixels, from the top."""
+
+    href: str
+    said: str
+    rects: Sequence[tuple[str, str, str]]
+    label: str
+    minor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart of columns. height: pixels; ticks: numbers of the axis from the top; lines: their places."""
+
+    title: str
+    height: int
+    columns: Sequence[Column]
+    ticks: Sequence[str]
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowBar:
+    """A row with one horizontal bar. width: of 100."""
+
+    name: str
+    value: int
+    href: str
+    width: str
+    sub: str = ""
+    tone: Tone = "ink"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    label: str
+    value: int
+    tone: Tone
+    href: str
+
+
+def scale_of(top: int, steps: int = 3) -> list[int]:
+    """0 and round steps up to at least `top`, about `steps` of them."""
+    raw = max(top, 1) / steps
+    power = 10 ** max(math.floor(math.log10(raw)), 0)
+    step = next(int(factor * power) for factor in (1, 2, 5, 10) if factor * power >= raw)
+    return list(range(0, math.ceil(max(top, 1) / step) * step + 1, step))
+
+
+def plot(buckets: Sequence[Bucket], series: Sequence[Series], *, title: str, height: int = 144, top: int = 0, steps: int = 3) -> Plot:
+    """A chart of one column a bucket. top: of a scale that several charts share; 0 for one of its own."""
+    totals = [sum(each.values[i] for each in series) for i in range(len(buckets))]
+    scale = scale_of(top or max(totals, default=0), steps)
+    every = max(math.ceil(len(buckets) / LABELS), 1)
+    columns = []
+    for i, bucket in enumerate(buckets):
+        foot = float(height)
+        rects: list[tuple[str, str, str]] = []
+        for each in series:
+            if value := each.values[i]:
+                tall = max(height * value / scale[-1], THIN if each.tone == "ink" else THIN_EXCEPTION)
+                foot -= tall + (1 if rects else 0)
+                rects.append((each.tone, f"{max(foot, 0):.1f}", f"{tall:.1f}"))
+        said = ", ".join(each.words(each.values[i]) for each in series if each.values[i]) or _("nothing")
+        label = bucket.label if i % every == 0 else ""
+        columns.append(Column(bucket.href, f"{bucket.words}: {said}", rects, label, minor=i % (every * 2) != 0))
+    return Plot(
+        title, height, columns, [intcomma(mark) for mark in reversed(scale)], [f"{height * (1 - mark / scale[-1]):.1f}" for mark in scale]
+    )
+
+
+def row_bars(rows: Sequence[tuple[str, int, str, str]]) -> list[RowBar]:
+    """(name, value, href, sub) as bars on one scale."""
+    most = max((value for _name, value, *_rest in rows), default=0) or 1
+    return [RowBar(name, value, href, f"{100 * value / most:.1f}", sub) for name, value, href, sub in rows]
+
+
+def pie(slices: Sequence[Slice], *, title: str, size: int = 120) -> SafeString:
+    """A small pie. A slice too thin to see is widened."""
+    shown = [each for each in slices if each.value]
+    total = sum(each.value for each in shown) or 1
+    shares = [max(each.value / total, THIN_SLICE) for each in shown]
+    centre, radius, angle, drawn = size / 2, size / 2 - 1, -math.pi / 2, []
+    for each, share in zip(shown, shares, strict=True):
+        turn = share / sum(shares) * 2 * math.pi
+        said = f"{each.label}: {intcomma(each.value)}"
+        drawn.append((each.href, said, said, each.tone, _sector(centre, radius, angle, turn)))
+        angle += turn
+    links = format_html_join("", '<a href="{}" aria-label="{}"><title>{}</title><path class="slice fill-{}" d="{}"/></a>', drawn)
+    return format_html(
+        '<svg class="pie" viewBox="0 0 {} {}" width="{}" height="{}" role="group" aria-label="{}">{}</svg>',
+        size,
+        size,
+        size,
+        size,
+        title,
+        links or mark_safe(""),
+    )
+
+
+def _sector(centre: float, radius: float, angle: float, turn: float) -> str:
+    """The path of a slice that begins at an angle and makes a turn; both in radians."""
+    r, c = _number(radius), _number(centre)
+    if turn >= 2 * math.pi - 1e-9:  # an arc cannot end where it begins
+        return f"M{c} {_number(centre - radius)}A{r} {r} 0 1 1 {_number(centre - 0.1)} {_number(centre - radius)}Z"
+    begin, end = (f"{_number(centre + radius * math.cos(a))} {_number(centre + radius * math.sin(a))}" for a in (angle, angle + turn))
+    return f"M{c} {c}L{begin}A{r} {r} 0 {int(turn > math.pi)} 1 {end}Z"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

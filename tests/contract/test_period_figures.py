@@ -1,0 +1,75 @@
+"""The figures of any period are a recount of its rows, folded or not (X2; docs/design/figures.md)."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.factories import Setup
+from tests.figures import busy, fold_all
+
+from heliograph.deliveries.database import AccountReader
+from heliograph.domain.delivery.action import ActionState
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.domain.figures import ActionRow, Figures, Measure, Period, RunRow, count, mode_code
+from heliograph.domain.flow.flow import Mode
+from heliograph.insights.period import fixed_window
+from heliograph.insights.period_figures import PeriodFigures
+
+
+def move(setup: Setup, minutes: int, before: dict[str, int]) -> None:
+    """Moves all that was recorded since into the past, rows and figures alike."""
+    db = setup.db
+    with db.transaction():
+        for table, moments in (("change", ("at",)), ("change_content", ("at",)), ("run", ("at",)), ("action", ("created",))):
+            key = "change_id" if table == "change_content" else "id"
+            sets = ", ".join(f"{name} = {name} - {minutes * MINUTE}" for name in moments)
+            db.run(f"UPDATE {table} SET {sets} WHERE {key} > {before['change' if key == 'change_id' else table]}")
+        db.run(f"UPDATE figure_delta SET minute = minute - {minutes} WHERE id > {before['figure_delta']}")
+
+
+def newest(setup: Setup) -> dict[str, int]:
+    tables = ("change", "run", "action", "figure_delta")
+    return {table: int(setup.db.all(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0]) for table in tables}
+
+
+def recounted(setup: Setup, since: int, until: int, mode: Mode) -> Figures:
+    db = setup.db
+    waits = {run for (run,) in db.all("SELECT run_id FROM judgement WHERE queue < 3")}
+    runs = [
+        RunRow(change, registration, flow, of, at, triggered=decision == 2, stuck=id in waits)
+        for id, change, registration, flow, of, at, decision in db.all(
+            "SELECT r.id, r.change_id, c.registration_id, r.flow_id, r.mode, r.at, r.decision FROM run r JOIN change c ON c.id = r.change_id"
+            " WHERE r.account_id = :account",
+            {"account": setup.account},
+        )
+    ]
+    rows = db.all("SELECT flow_id, mode, created, state FROM action WHERE account_id = :account", {"account": setup.account})
+    actions = [ActionRow(flow, of, created, ActionState(state)) for flow, of, created, state in rows]
+    return count(Period(since, until, mode_code(mode)), runs, actions, [])
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["as they come", "folded halfway"])
+def test_X2_the_figures_of_any_period_are_a_recount(setup: Setup, *, folded: bool) -> None:
+    random_ = random.Random(7)
+    for n, minutes in enumerate((0, 7, 53, 61, 240, 1_441, 2_900, 4_000)):
+        before = newest(setup)
+        busy(setup, batches=1, seed=n)
+        move(setup, minutes, before)
+        if folded and n == 5:
+            assert fold_all(setup.db, setup.account) > 0
+    now = setup.db.now() // MINUTE + 1
+    windows = [
+        (now - length - back, now - back) for length in (1, 15, 59, 60, 61, 240, 1_440, 1_500, 3_000, 10_080) for back in (0, 5, 60, 700)
+    ]
+    ends = [sorted(random_.sample(range(now - 5_000, now + 1), 2)) for _ in range(40)]
+    windows += [(since, until) for since, until in ends]
+    seen = set()
+    for since, until in windows:
+        for mode in (Mode.LIVE, Mode.TEST):
+            window = fixed_window(since * MINUTE, until * MINUTE)
+            found = PeriodFigures(AccountReader(setup.db, setup.account), window, mode)
+            assert found.tiles == recounted(setup, window.since, window.until, mode), (since, until, mode)
+            assert sum(found.by_column(Measure.CHANGES)) == found.tiles.changes
+            seen.add(found.tiles.unique)
+    assert len(seen) > 5

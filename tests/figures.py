@@ -1,0 +1,42 @@
+"""Changes whose figures are worth counting, and their folding."""
+
+from __future__ import annotations
+
+import random
+
+from heliograph.domain.flow.flow import Flow, Mode, Watch
+from heliograph.recording.batches import record_batch
+from heliograph.store.database import Database
+from heliograph.store.queue import figures
+from tests.factories import Setup, replaced
+
+
+def busy(s: Setup, batches: int = 6, seed: int = 1) -> None:
+    """Live and test changes, triggered, not selected and stuck, of few registrations."""
+    random_ = random.Random(seed)
+    s.save({("statuses", s.account): s.statuses_body(untagged=("Invited",))})
+    flow = s.source.account(s.account).flows[s.flows["All"]]
+    s.save_flow(replaced(flow, statuses=(s.tags["New"], s.tags["Attended"])))
+    s.save_flow(Flow(s.id(902), 1, "T", Mode.TEST, True, Watch.STATUS, statuses=(s.tags["New"],), properties=(s.tags["VIP"],)))
+    for _ in range(batches):
+        items = [
+            s.item(
+                f"R{random_.randrange(8)}",
+                status=random_.choice(("New", "Attended", "Invited", "Cancelled")),
+                properties={"Test": random_.random() < 0.4, "VIP guest": True},
+                sessions=[{"code": "KEYNOTE", "status": random_.choice(("Registered", "Attended"))}],
+                quiet=False,
+            )
+            for _ in range(12)
+        ]
+        record_batch(s.db, items, s.source)
+
+
+def fold_all(db: Database, account: int, limit: int = 7) -> int:
+    taken = 0
+    while True:
+        with db.transaction():
+            n = figures.fold(db, account, limit)
+        if not n:
+            return taken
+        taken += n

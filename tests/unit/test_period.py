@@ -1,0 +1,87 @@
+"""Periods of Insights (X1): whole minutes, whole days by the clocks of a time zone, and what an address may hold."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heliograph.domain.delivery.retry_policy import MINUTE
+from heliograph.insights.period import MOST_DAYS, Rolling, Window, rolling_window, whole_days, window_of
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HOUR = 60 * MINUTE
+NOW = int(datetime.datetime(2026, 10, 14, 14, 32, 10, tzinfo=BERLIN).timestamp()) * 1_000_000
+
+
+def is_sound(window: Window) -> None:
+    """It has whole minutes, its columns follow each other, and its unit divides each of them."""
+    assert list(window.edges) == sorted(set(window.edges))
+    assert len(window.edges) >= 2
+    assert all(edge % MINUTE == 0 for edge in window.edges)
+    assert all((edge - window.since) // MINUTE % window.unit == 0 for edge in window.edges)
+    assert len(window.edges) <= 50
+
+
+@given(st.sampled_from(Rolling), st.integers(0, 2**50))
+def test_X1_a_rolling_period_ends_with_the_minute_that_runs(rolling: Rolling, now: int) -> None:
+    window = rolling_window(rolling, now)
+    is_sound(window)
+    assert window.until - window.since == rolling.minutes * MINUTE
+    assert 0 < window.until - now <= MINUTE
+
+
+@given(
+    st.dates(datetime.date(2001, 1, 1), datetime.date(2098, 1, 1)),
+    st.integers(0, 500),
+    st.sampled_from(["Europe/Berlin", "Asia/Kathmandu", "UTC"]),
+)
+def test_X1_whole_days_begin_and_end_at_midnight(first: datetime.date, more: int, zone: str) -> None:
+    window = whole_days(first, first + datetime.timedelta(days=more), ZoneInfo(zone))
+    is_sound(window)
+    for edge, day in ((window.since, first), (window.until, first + datetime.timedelta(days=min(more, MOST_DAYS - 1) + 1))):
+        at = datetime.datetime.fromtimestamp(edge / 1_000_000, ZoneInfo(zone))
+        assert (at.date(), at.hour, at.minute) == (day, 0, 0)
+
+
+def test_X1_a_day_on_which_clocks_change_has_its_own_length() -> None:
+    spring, autumn = datetime.date(2027, 3, 28), datetime.date(2026, 10, 25)
+    assert [(w.until - w.since) // HOUR for w in (whole_days(spring, spring, BERLIN), whole_days(autumn, autumn, BERLIN))] == [23, 25]
+    week = whole_days(spring - datetime.timedelta(days=3), spring + datetime.timedelta(days=3), BERLIN)
+    assert [(after - before) // HOUR for before, after in zip(week.edges, week.edges[1:], strict=False)] == [24, 24, 24, 23, 24, 24, 24]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"period": "fortnight"},
+        {"days": "0"},
+        {"days": "-3"},
+        {"days": "\u0663"},
+        {"from": "2026-02-31", "to": "2026-03-01"},
+        {"from": "2026-02-01"},
+        {"since": "5", "until": "4"},
+        {"since": "1", "until": "99999999999999999999"},
+        {"since": "9" * 18, "until": "9" * 18},
+    ],
+)
+def test_X1_what_is_no_period_is_one_day(query: dict[str, str]) -> None:
+    assert window_of(query, NOW, BERLIN) == rolling_window(Rolling.DAY, NOW)
+
+
+@given(st.integers(0, 20_000_000), st.integers(1, MOST_DAYS * 1440))
+def test_X3_a_link_carries_its_ends(since: int, minutes: int) -> None:
+    window = window_of({"since": str(since), "until": str(since + minutes), "period": "1h"}, NOW, BERLIN)
+    is_sound(window)
+    assert (window.since, window.until, window.fixed) == (since * MINUTE, (since + minutes) * MINUTE, True)
+
+
+def test_X1_a_number_of_days_may_be_typed() -> None:
+    assert window_of({"days": " 3 "}, NOW, BERLIN).days == 3
+    assert window_of({"days": "100000"}, NOW, BERLIN).days == MOST_DAYS
+    is_sound(window_of({"days": "365"}, NOW, BERLIN))
+    assert window_of({"from": "2026-10-05", "to": "2026-10-01"}, NOW, BERLIN).first == datetime.date(2026, 10, 1)
