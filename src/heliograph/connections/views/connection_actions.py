@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Unpack
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -25,11 +26,11 @@ from heliograph.domain.connection.connection import Secret
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.save import saving
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
 from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
-DIALOG = "connections/dialog.html"
 USUAL_RATE = 60
 
 
@@ -73,27 +74,21 @@ def _saving(request: AccountRequest) -> Any:
     return saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True)
 
 
-def _dialog(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **more: Any) -> HttpResponse:
-    """A question as a page. lead, notes: sentences; fields; flows: (name, address); button, danger; cancel."""
-    shown: dict[str, Any] = {
-        "lead": "",
-        "notes": [],
-        "fields": [],
-        "flows": [],
-        "button": "",
-        "danger": False,
-        "cancel": _("Cancel"),
-        "cancel_href": reverse("connection", args=(row.id,)),
+def _asks(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **parts: Unpack[QuestionParts]) -> HttpResponse:
+    """A question about a connection."""
+    href = reverse("connection", args=(row.id,))
+    usual: QuestionParts = {
+        "frame": "signal.html",
+        "crumbs": [(_("Connection List"), reverse("connection-list")), (row.connection.name, href)],
+        "cancel_href": href,
     }
-    return page(
-        request,
-        DIALOG,
-        here="connections",
-        status=status,
-        connection={"id": row.id, "name": row.connection.name},
-        heading=heading,
-        **shown | more,
-    )
+    return page(request, "confirmation.html", here="connections", status=status, **question(heading, **usual | parts))
+
+
+def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
+    """The flows that use it: (id, name); nothing where none does."""
+    items = [LinkedThing(name or _("Without a name"), flow_href(id)) for id, name in flows]
+    return [Breaks(_("Used by"), items=items)] if items else []
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,8 +104,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
         return redirect("connection", connection)
     form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
-    flows = [(name or _("Without a name"), flow_href(id)) for id, name in row.flows]
-    return _dialog(
+    return _asks(
         request,
         row,
         _("Pause %(name)s?") % {"name": row.connection.name},
@@ -118,9 +112,9 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
             "Nothing is sent over it until somebody releases it. What would be sent is held in its order; nothing is lost, and no try is used up."
         ),
         fields=form.shown(),
-        flows=flows,
+        breaks=_used_by(row.flows),
         button=_("Pause it"),
-        danger=True,
+        button_class="danger",
         cancel=_("Leave it on"),
     )
 
@@ -199,7 +193,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
     if row.connection.needs_connecting:
         notes.append(_("The sign-in is not copied: press Connect in the copy."))
-    return _dialog(
+    return _asks(
         request,
         row,
         _("Copy %(name)s") % {"name": row.connection.name},
@@ -228,7 +222,7 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             return HttpResponseRedirect(reverse("connection-list"))
     if uses:
         n = len(uses)
-        return _dialog(
+        return _asks(
             request,
             row,
             _("“%(name)s” is in use") % {"name": row.connection.name},
@@ -239,16 +233,16 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
                 n,
             )
             % {"n": n},
-            flows=[(use.name or _("Without a name"), flow_href(use.id)) for use in uses],
+            breaks=_used_by((use.id, use.name) for use in uses),
             cancel=_("Back"),
         )
-    return _dialog(
+    return _asks(
         request,
         row,
         _("Delete %(name)s?") % {"name": row.connection.name},
         lead=_("Its settings and credentials are deleted. What was sent over it stays in Metrics, under its name."),
         button=_("Delete it"),
-        danger=True,
+        button_class="danger",
         cancel=_("Keep it"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections, transaction
@@ -9,13 +10,14 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import words
 from heliograph.flows.flow_list import FlowList, FlowListFilter, FlowRow
@@ -25,6 +27,7 @@ from heliograph.setup.errors import NotThere
 from heliograph.setup.services.save import saving
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
+from heliograph.web.confirmation import question
 from heliograph.web.cursor import ROWS
 from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Form, Hidden
@@ -107,9 +110,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
                 parts = sentence.parts(known, sentence.SentenceNames.of(found.config), _)
-                asked = {"id": known.id, "name": known.name, "sentence": parts}
-                waiting = found.undelivered(flow)
-                return page(request, "flows/switch_off.html", here="flows", flow=asked, waiting=waiting, back=back, leave=_back(back, flow))
+                return _asks_off(request, known, parts, found.undelivered(flow), back)
     try:
         with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
             row = set_active(s, flow, active)
@@ -118,6 +119,28 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     said = _("“%(name)s” is on.") if active else _("“%(name)s” is off.")
     say(request, said % {"name": row.name})
     return HttpResponseRedirect(_back(back, flow))
+
+
+def _asks_off(request: AccountRequest, flow: Flow, parts: Sequence[sentence.SentencePart], waiting: int, back: str) -> HttpResponse:
+    undelivered = ngettext(
+        "%(n)s action of it is not delivered yet. It rests in Retry until the flow is switched on again.",
+        "%(n)s actions of it are not delivered yet. They rest in Retry until the flow is switched on again.",
+        waiting,
+    )
+    asked = question(
+        _("Switch off %(name)s?") % {"name": flow.name},
+        frame="signal.html",
+        lead=_("It is a Live flow. From now on it takes no change; what passes meanwhile is not sent by itself."),
+        notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
+        sentence=parts,
+        hidden=[("active", "off"), *([("back", back)] if back else [])],
+        button=_("Switch it off"),
+        button_class="danger",
+        button_value="yes",
+        cancel=_("Leave it on"),
+        cancel_href=_back(back, flow.id),
+    )
+    return page(request, "confirmation.html", here="flows", **asked)
 
 
 def _back(back: str, flow: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import urlencode
 
 from django.db import connections, transaction
@@ -34,6 +34,7 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
 from heliograph.web.fields import Choice, FormField
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
@@ -297,7 +298,13 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
             raise Http404 from None
         say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
         return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
-    return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=True, uses=[])
+    return _asks(
+        request,
+        id,
+        _("Copy %(name)s?") % {"name": row.name},
+        lead=_("The copy has the same rows under another name. No flow uses it until you choose it there."),
+        button=_("Copy it"),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -316,5 +323,28 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         else:
             say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
             return HttpResponseRedirect(reverse("mapping-list"))
-    uses = [(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
-    return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=False, uses=uses)
+    uses = [LinkedThing(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
+    if uses:
+        return _asks(
+            request,
+            id,
+            _("%(name)s cannot be deleted yet") % {"name": row.name},
+            lead=_("These flows send by it. Choose another mapping in them first."),
+            breaks=[Breaks(items=uses)],
+            cancel=_("Back to the mapping"),
+        )
+    return _asks(
+        request,
+        id,
+        _("Delete %(name)s?") % {"name": row.name},
+        lead=_("No flow uses it. What was sent by it keeps its versions in the timelines."),
+        button=_("Delete it"),
+        button_class="danger",
+        cancel=_("Keep it"),
+    )
+
+
+def _asks(request: AccountRequest, id: int, heading: str, **parts: Unpack[QuestionParts]) -> HttpResponse:
+    """A question about a mapping."""
+    usual: QuestionParts = {"frame": "signal.html", "cancel_href": reverse("mapping", args=(id,))}
+    return page(request, "confirmation.html", here="mappings", **question(heading, **usual | parts))
