@@ -50,11 +50,6 @@ class FeedFilter:
     flow: int | None = None
     between: tuple[int, int] | None = None
 
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than everything of the mode."""
-        return bool(self.result or self.text or self.event or self.flow or self.between)
-
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:

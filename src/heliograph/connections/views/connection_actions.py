@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import release_job
 from heliograph.connections.connection_list import ConnectionRow
@@ -21,7 +22,7 @@ from heliograph.connections.services import connections as services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
-from heliograph.connections.views.connections import flow_href, found_row, people_of, redirect, standing
+from heliograph.connections.views.connections import flow_href, found_row, redirect, standing
 from heliograph.domain.connection.connection import Secret
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
@@ -147,7 +148,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         here="connections",
         status=form.status,
         connection={"id": row.id, "name": row.connection.name},
-        standing=standing(row, people_of(request, [row.pause.by] if row.pause else [])),
+        standing=standing(row, names_of_users(request.account.pk, [row.pause.by] if row.pause else [])),
         paused=row.pause is not None,
         progress=progress,
         rate=form.drawn("rate"),

@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.models import Role
@@ -35,7 +35,7 @@ from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -45,29 +45,41 @@ EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
 # --- the list
 
 
+class MappingListFilters(ListFilters):
+    """What the list shows of all mappings."""
+
+    no_match_text = gettext_lazy("No mapping is like this. Change the search or the filters.")
+    show_all = gettext_lazy("Show all mappings")
+
+    q = SearchFilter(gettext_lazy("Search mappings"), placeholder=gettext_lazy("Name, target field, flow"))
+    kind = EnumFilter(gettext_lazy("Kind"), MappingKind, kind_name, every=gettext_lazy("Payload and Http Header"))
+    subject = EnumFilter(gettext_lazy("What it is for"), Subject, subject_name, every=gettext_lazy("For anything"))
+
+    @property
+    def wanted(self) -> MappingListFilter:
+        """As the list takes it."""
+        of = self.cleaned_data
+        return MappingListFilter(of["q"], of["kind"], of["subject"])
+
+
 @require_safe
 def mapping_list(request: AccountRequest) -> HttpResponse:
     """Every mapping: where it is used, what it is, who changed it last."""
-    ask = request.GET
-    wanted = MappingListFilter(
-        ask.get("q", "")[:200],
-        next((kind for kind in MappingKind if kind == ask.get("kind")), None),
-        next((subject for subject in Subject if subject == ask.get("subject")), None),
-    )
+    filters = MappingListFilters(request)
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
-        found = listed(config, wanted)
+        found = listed(config, filters.wanted)
+    total = len(config.mappings)
     people = names_of_users(request.account.pk, [row.by for row in found])
     return page(
         request,
         "mappings/list.html",
         here="mappings",
         mappings=[_listed(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in found],
-        total=len(config.mappings),
-        none=not config.mappings,
-        q=wanted.text,
-        filtered=wanted.narrows,
-        filters=_filters(wanted),
+        result=ngettext("%(shown)s of %(all)s mapping", "%(shown)s of %(all)s mappings", total)
+        % {"shown": f"{len(found):,}", "all": f"{total:,}"},
+        none=not total,
+        filters=filters,
     )
 
 
@@ -93,15 +105,6 @@ def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) ->
         "menu": menu,
         "menu_label": _("More for %(name)s") % {"name": row.mapping.name},
     }
-
-
-def _filters(wanted: MappingListFilter) -> list[FormField]:
-    kinds = [Choice("", _("Payload and Http Header")), *(Choice(k.value, kind_name(k)) for k in MappingKind)]
-    subjects = [Choice("", _("For anything")), *(Choice(s.value, subject_name(s)) for s in Subject)]
-    return [
-        FormField(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
-        FormField(kind="select", id="subject", label=_("What it is for"), value=wanted.subject or "", options=subjects),
-    ]
 
 
 # --- the editor
