@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
@@ -57,7 +58,7 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         if found is None:
             raise Http404
         rows = found.page(cursor)
-        names = of.user_names([entry.by for entry in rows.rows])
+        names = names_of_users(request.account.pk, [entry.by for entry in rows.rows])
         changes = [_entry(entry, found, of, names, request.path) for entry in rows.rows]
         counts = found.counts()
         asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)

@@ -14,6 +14,7 @@ business, for pages, REST and commands alike: their `Invalid` becomes errors of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any, ClassVar, Literal, Protocol
 
 from django import forms
@@ -339,6 +340,14 @@ def pressed(request: HttpRequest) -> str:
     """The value of the button that was pressed, or of the form that was posted, where a page has several; they are called `do`."""
     form = _Pressed(posted(request))
     return str(form.cleaned_data["do"]) if form.is_valid() else ""
+
+
+def member_of[E: Enum, D](kind: type[E], text: str | None, otherwise: D) -> E | D:
+    """The member of an enumeration that was posted or asked for by its value."""
+    try:
+        return kind(text)
+    except ValueError:
+        return otherwise
 
 
 def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:

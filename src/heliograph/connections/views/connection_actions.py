@@ -24,6 +24,7 @@ from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
 from heliograph.connections.views.connections import flow_href, found_row, redirect, standing
 from heliograph.domain.connection.connection import Secret
+from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.save import saving
@@ -55,8 +56,7 @@ class ReleaseForm(Form):
     @property
     def number(self) -> int:
         """The rate; 0 where it is no number."""
-        text = self.cleaned_data["rate"]
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+        return read_number(self.cleaned_data["rate"]) or 0
 
 
 class CopyConnectionForm(Form):

@@ -40,7 +40,7 @@ from heliograph.setup.views.frame import account_config, by, check, reading, ref
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import Breaks, LinkedThing, question, typed
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.forms import Form, Hidden, member_of
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -224,7 +224,7 @@ def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
     chosen, names = draft, list[str]()
     if connection in config.connections:
-        does = next((each for each in Does if each.value == request.GET.get("does")), None)
+        does = member_of(Does, request.GET.get("does"), None)
         chosen = drafts.with_chosen(chosen, config, at, "connection", connection, does=does)
         names.append(config.connections[connection].name)
     if mapping in config.mappings:

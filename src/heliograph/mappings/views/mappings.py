@@ -20,6 +20,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.setup.fields import Subject
@@ -35,6 +36,7 @@ from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
+from heliograph.web.forms import member_of
 from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
@@ -129,8 +131,8 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
     _back(request)  # a flow of another account is no flow
     ask = request.POST or request.GET
     draft = MappingDraft(
-        kind=next((kind for kind in MappingKind if kind == ask.get("kind")), MappingKind.PAYLOAD),
-        subject=next((subject for subject in Subject if subject == ask.get("subject")), _subject_of_flow(request)),
+        kind=member_of(MappingKind, ask.get("kind"), MappingKind.PAYLOAD),
+        subject=member_of(Subject, ask.get("subject"), None) or _subject_of_flow(request),
     )
     if request.method == "POST":
         return _posted(request, draft, None)
@@ -258,9 +260,10 @@ def _flow_of(request: AccountRequest) -> int | None:
         return None
     with transaction.atomic(using="read"):
         flows = _config(request).flows
-    if not (asked.isascii() and asked.isdigit() and len(asked) <= 18) or int(asked) not in flows:
+    flow = read_id(asked)
+    if flow not in flows:
         raise Http404
-    return int(asked)
+    return flow
 
 
 def _config(request: AccountRequest) -> AccountConfig:

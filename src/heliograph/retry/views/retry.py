@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role, User
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
@@ -274,7 +275,7 @@ def _tries(item: RetryItem) -> int:
 def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     """An item as its template wants it."""
     item, config = found.item, of.config
-    names = of.user_names([found.by])
+    names = names_of_users(of.account, [found.by])
     action, event = item.action, found.event
     facts = [(_("Status"), _(item.queue.value)), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
