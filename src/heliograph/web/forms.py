@@ -4,7 +4,7 @@ A form reads a post, bounds every text and says what of it is no text, number or
 business, for pages, REST and commands alike: their `Invalid` becomes errors of the form by `Form.refuse`. A refused form shows what was typed.
 
     class TagForm(Form):
-        name = Line(gettext_lazy("Name"), required=True)
+        name = TextLine(gettext_lazy("Name"), required=True)
         kinds = Choices(gettext_lazy("For"), options=kinds_of_objects)
 
     form = TagForm(posted(request), initial=...)
@@ -128,12 +128,6 @@ class SecretLine(TextLine):
 
     def value_shown(self, value: Any) -> str:
         return ""
-
-
-class Day(TextLine):
-    """A date as browsers send it, 2027-01-31; the service reads it."""
-
-    kind: ClassVar[WidgetKind] = "date"
 
 
 class Select(_Shown):
