@@ -146,7 +146,7 @@ STATES = (
     State("flows, as a Viewer", FLOWS, "Flow List", "/signal/flows/", "viewer"),
     State("flows, nothing matches", FLOWS, "Flow List", "/signal/flows/?q=nowhere"),
     State("flows, none", FLOWS, "Flow List", "/signal/flows/", "nothing"),
-    State("a flow is switched off", "flows/switch_off.html", "Switch off All?", "/signal/flows/", then=_switch),
+    State("a flow is switched off", "confirmation.html", "Switch off All?", "/signal/flows/", then=_switch),
     State(
         "access of a connection",
         "connections/access.html",

@@ -10,7 +10,7 @@ from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit
 
 LIST, START, PRESET = "connections/list.html", "connections/start.html", "presets/preset.html"
-SETUP, READ, DIALOG = "connections/setup.html", "connections/read.html", "connections/dialog.html"
+SETUP, READ, DIALOG = "connections/setup.html", "connections/read.html", "confirmation.html"
 RELEASE, SIGNING, RULE = "connections/release.html", "connections/signing.html", "connections/response_rule.html"
 VERSIONS = "setup/versions.html"
 HEADING = "Connection Setup"

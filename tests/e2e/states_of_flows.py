@@ -10,7 +10,7 @@ from tests.e2e.longest import LONG
 from tests.e2e.showcase import Showcase
 from tests.e2e.visiting import State, Visit, opened
 
-LIST, EDITOR, QUESTION, ASKS = (f"flows/{name}.html" for name in ("list", "editor", "question", "asks"))
+LIST, EDITOR, QUESTION = "flows/list.html", "flows/editor.html", "confirmation.html"
 VERSIONS = "setup/versions.html"
 SEND = "flows/send.html"
 
@@ -118,7 +118,7 @@ STATES = (
     State("flow, as a Viewer, tried", EDITOR, "Leads", _flow(), "reading", then=_tried_by_reader),
     State("flow, incomplete", EDITOR, "Unfinished", lambda of: f"/signal/flows/{of.ids['Unfinished']}/", "setting-up"),
     State("flow, saved by two", EDITOR, "Leads", _flow(), "setting-up", then=_conflict, after=409),
-    State("a running flow would stop", ASKS, "Stop Leads?", _flow(), "setting-up", then=_asked),
+    State("a running flow would stop", QUESTION, "Stop Leads?", _flow(), "setting-up", then=_asked),
     State("a change is sent by hand", SEND, re.compile("Send R1.* now\\?"), _flow(), "setting-up", ("flow-send",), then=_asked_to_send),
     State("a flow is copied", QUESTION, "Copy Leads", _flow("copy/"), "setting-up", ("flow-copy",)),
     State("a flow is deleted", QUESTION, "Delete Leads?", _flow("delete/"), "setting-up", ("flow-delete",)),

@@ -11,7 +11,7 @@ from tests.e2e.visiting import State, Visit, opened
 from tests.mapping_examples import LONGEST
 
 LIST, EDITOR, READER = "mappings/list.html", "mappings/mapping.html", "mappings/read.html"
-QUESTION, VERSIONS = "mappings/question.html", "setup/versions.html"
+QUESTION, VERSIONS = "confirmation.html", "setup/versions.html"
 PATIENCE = 30_000
 
 

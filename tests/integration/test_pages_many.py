@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from django.db import connections
@@ -200,6 +201,22 @@ def test_many_get_a_status_after_a_question_as_a_job(database: DatabaseFacts, cl
             "SELECT c.by FROM change c JOIN registration r ON r.id = c.registration_id WHERE r.code = 'R-0' ORDER BY c.id DESC LIMIT 1"
         )
         assert by == f"user:{site.people[Role.PLANNER].pk}"
+
+
+def test_the_way_back_from_many_at_once_is_the_list_as_it_was_filtered_and_shown(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.record("R-1")
+        site.signs_in(client, Role.PLANNER)
+        asked = f"q=R&event={site.acme.event}&status=New&is=live&sort=code&column=code&column=email"
+        listed = client.get(f"/registrations/?{asked}").content.decode()
+        (form,) = re.findall(r'<form method="get" action="/registrations/set-status/">(.*?)<table', listed, re.DOTALL)
+        hidden = re.findall(r'name="([^"]*)" value="([^"]*)"', form)
+        assert hidden == parse_qsl(asked)
+        for wish in ({"of": "all", "to": "Paid"}, {"of": "ticked", "to": ""}):
+            answer = client.get(f"/registrations/set-status/?{urlencode([*hidden, *wish.items()])}")
+            link = re.search(r'href="([^"]*)">Cancel<', answer.content.decode())
+            back = html.unescape(link[1]) if link else answer.headers["Location"]
+            assert back == f"/registrations/?{asked}"
 
 
 def test_ticked_rows_get_a_status_and_other_events_that_lack_it_are_named(database: DatabaseFacts, client: Client) -> None:

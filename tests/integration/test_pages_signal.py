@@ -113,6 +113,9 @@ def test_X4_the_feed_says_what_became_of_each(database: DatabaseFacts, client: C
         ("?q=S26-2", "Joe Citizen", "Zoë Marin"),
         ("?mode=test", "Nothing has happened yet", "Zoë Marin"),
         ("?date=2001-01-01", "Nothing matches", "Zoë Marin"),
+        ("?date=2026-02-31", "Zoë Marin", "Nothing matches"),  # no day at all
+        ("?date=9999-12-31", "Zoë Marin", "Nothing matches"),  # a day without an end
+        ("?date=0001-01-01&result=x&event=-1&flow=%D9%A7", "Zoë Marin", "Nothing matches"),
     ],
 )
 def test_X4_the_feed_is_narrowed(database: DatabaseFacts, client: Client, query: str, there: str, not_there: str) -> None:

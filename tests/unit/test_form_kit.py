@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
+import pytest
 from django.http import QueryDict
 from django.test import RequestFactory
 
+from heliograph.domain.ids import read_id, read_number
 from heliograph.setup.errors import Invalid
 from heliograph.web.fields import Choice, Pair
-from heliograph.web.forms import Choices, Form, Hidden, RowForm, Select, TextLine, posted, pressed, rows_of
+from heliograph.web.forms import Choices, Form, Hidden, RowForm, Select, TextLine, member_of, posted, pressed, rows_of
 
 COLOURS = [Choice("red", "Red"), Choice("blue", "Blue")]
 
@@ -76,3 +79,25 @@ def test_a_form_is_bound_by_a_post_also_by_an_empty_one() -> None:
     assert Coloured(posted(RequestFactory().post("/"))).is_bound
     assert pressed(RequestFactory().post("/", {"do": "add"})) == "add"
     assert pressed(RequestFactory().get("/", {"do": "add"})) == ""
+
+
+@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", " 1", "1e3", "٧", "²", "1_000", "9" * 5_000])
+def test_what_is_no_number_is_none(text: str) -> None:
+    assert read_id(text) is None
+    assert read_number(text) is None
+
+
+def test_numbers_have_bounds() -> None:
+    assert (read_id("0"), read_id("9" * 18), read_id("9" * 19)) == (0, 10**18 - 1, None)
+    assert (read_number("007"), read_number("9" * 9), read_number("9" * 10)) == (7, 10**9 - 1, None)
+
+
+class Colour(StrEnum):
+    RED = "red"
+    NONE = ""
+
+
+def test_a_member_is_found_by_its_value() -> None:
+    assert member_of(Colour, "red", Colour.NONE) is Colour.RED
+    assert member_of(Colour, "", None) is Colour.NONE
+    assert [member_of(Colour, text, None) for text in ("RED", "blue", None)] == [None, None, None]

@@ -49,11 +49,6 @@ class ConnectionListFilter:
     auth: Auth | None = None
     health: Health | None = None
 
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than all connections."""
-        return self != ConnectionListFilter()
-
 
 @dataclass(frozen=True, slots=True)
 class LastAttempt:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, How, ReplyPlace, Then
 from heliograph.domain.delivery.retry_policy import Category
+from heliograph.domain.ids import read_number
 
 HOWS: Final[Mapping[str, tuple[How, bool]]] = {
     "is": (How.IS, False),
@@ -93,7 +94,8 @@ def to_body(clauses: Sequence[Says]) -> list[dict[str, object]]:
 
 
 def _number(text: str) -> object:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else text
+    number = read_number(text)
+    return text if number is None else number
 
 
 def _condition(looks: Looks) -> dict[str, object]:

@@ -1,46 +1,28 @@
-"""What the filters of Signal's lists offer, and how a query's values are read: what is none of them counts as not given."""
+"""What the filters of Signal's lists offer."""
 
 from __future__ import annotations
 
-from enum import Enum
-
-from django.utils.translation import gettext as _
-
 from heliograph.deliveries.database import AccountReader
-from heliograph.web.fields import Choice, FormField
+from heliograph.domain.flow.configuration import AccountConfig
 
 MOST = 200
 """Events that a list offers, the newest ones."""
 
 
-def chosen[E: Enum](kind: type[E], text: str) -> E:
-    """One of an enumeration's values; its first where it is none of them."""
-    return next((member for member in kind if member.value == text), next(iter(kind)))
-
-
-def events_field(of: AccountReader, value: int | None) -> FormField:
-    """The account's events by code."""
+def event_choices(of: AccountReader) -> list[tuple[int, str]]:
+    """Id and code of the account's events, by code."""
     rows = of.db.all(
         f"SELECT id, code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT {MOST}",
         {"account": of.account},
     )
-    return FormField(
-        kind="select",
-        id="event",
-        label=_("Event"),
-        value=str(value or ""),
-        options=[Choice("", _("All events")), *(Choice(str(id), code) for id, code in sorted(rows, key=lambda row: str(row[1])))],
-    )
+    return sorted(((int(id), str(code)) for id, code in rows), key=lambda row: row[1])
 
 
-def flows_field(of: AccountReader, value: int | None) -> FormField:
-    """The account's flows by name."""
-    flows = sorted(of.config.flows.values(), key=lambda flow: flow.name.casefold())
-    return FormField(
-        kind="select",
-        id="flow",
-        label=_("Flow"),
-        value=str(value or ""),
-        extra="flow-select",
-        options=[Choice("", _("All flows")), *(Choice(str(flow.id), flow.name) for flow in flows)],
-    )
+def flow_choices(config: AccountConfig) -> list[tuple[int, str]]:
+    """Id and name of the account's flows, by name."""
+    return sorted(((flow.id, flow.name) for flow in config.flows.values()), key=lambda row: row[1].casefold())
+
+
+def connection_choices(config: AccountConfig) -> list[tuple[int, str]]:
+    """Id and name of the account's connections, by name."""
+    return sorted(((id, connection.name) for id, connection in config.connections.items()), key=lambda row: row[1].casefold())

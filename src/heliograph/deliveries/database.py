@@ -61,17 +61,6 @@ class AccountReader:
         """Connections by id, deleted ones too."""
         return self._names("connection", set(ids), {id: connection.name for id, connection in self.config.connections.items()})
 
-    def user_names(self, marks: Iterable[str]) -> dict[str, str]:
-        """Users by the mark under which they saved ("user:7")."""
-        ids = {int(mark[5:]): mark for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
-        if not ids:
-            return {}
-        rows = self.db.all(
-            f"SELECT id, name, email FROM accounts_user WHERE account_id = :account AND {self.db.member('id', 'ids')}",
-            {"account": self.account, "ids": sorted(ids)},
-        )
-        return {ids[id]: name or email for id, name, email in rows}
-
     def changes(self, ids: Iterable[int]) -> dict[int, tuple[Change | None, tuple[int, int, int, int]]]:
         """Changes of this account by id, with (account, event, account version, event version); None where their content is gone (X6)."""
         found = read_changes(self.db, sorted(set(ids)))

@@ -10,7 +10,6 @@ from typing import Any
 
 from heliograph.store.database import Database
 
-STEPS = ("name", "connect", "tls", "answer")
 SHOWN_BODY = 20_000
 """Characters of a body that a page shows."""
 

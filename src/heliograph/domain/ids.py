@@ -6,8 +6,18 @@ from typing import Final
 
 _DIGITS: Final = 18
 """What fits in 64 bits in any case; and Python takes quadratic time for long ones."""
+_FEW_DIGITS: Final = 9
 
 
 def read_id(text: str) -> int | None:
     """The id, or None for what is none: signs, spaces and other scripts' digits included."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+    return _read(text, _DIGITS)
+
+
+def read_number(text: str) -> int | None:
+    """A whole number that somebody counts or sets, below a thousand million; None for what is none."""
+    return _read(text, _FEW_DIGITS)
+
+
+def _read(text: str, digits: int) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None

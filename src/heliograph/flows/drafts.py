@@ -21,6 +21,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.services.rules import ACTION, INTEGRATION, KIND_OF_PLACE, MOST_DESTINATIONS, MOST_FILTERS
 from heliograph.setup.views.tag_chips import TagChoices
+from heliograph.web.forms import member_of
 
 LONGEST = 20_000
 """Characters of one chip input that are looked at."""
@@ -69,7 +70,7 @@ def read(form: QueryDict, base: FlowDraft, config: AccountConfig, values: Filter
     found: dict[str, Any] = {
         "name": form.get("name", "")[:LONGEST],
         "mode": Mode.LIVE if "live" in form else Mode.TEST,
-        "watch": next((watch for watch in Watch if watch.value == form.get("watch")), None),
+        "watch": member_of(Watch, form.get("watch"), None),
     }
     for name in LISTS:
         text = form.get(name, "")[:LONGEST]
@@ -90,7 +91,7 @@ def _filters(form: QueryDict, stored: Flow, values: FilterValues, errors: dict[s
     rows: list[FilterRow] = []
     for n in form.getlist("row")[:MOST_FILTERS]:
         key = form.get(f"f{n}-field", "")[:100]
-        op = next((op for op in Op if op.value == form.get(f"f{n}-op")), Op.IS_ANY_OF)
+        op = member_of(Op, form.get(f"f{n}-op"), Op.IS_ANY_OF)
         text = form.get(f"f{n}-values", "")[:LONGEST]
         kept = [value for row in stored.filters if row.field == key for value in row.values]
         found = values.read(key, op, text, kept)

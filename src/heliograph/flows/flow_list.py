@@ -28,11 +28,6 @@ class FlowListFilter:
     mode: Mode | None = None
     complete: bool | None = None
 
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than all flows."""
-        return self != FlowListFilter()
-
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:

@@ -6,20 +6,34 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.guide.chapters import guide
 from heliograph.guide.markdown import GuidePage
 from heliograph.guide.search import LONGEST, found
+from heliograph.web.list_filters import ListFilters, SearchFilter
 from heliograph.web.pages import page
+
+
+class GuideFilters(ListFilters):
+    """The search of the guide."""
+
+    button = gettext_lazy("Search")
+    no_match = gettext_lazy("Nothing in the guide has all of these words")
+    no_match_text = gettext_lazy("Try fewer words, or the beginning of one.")
+    show_all = gettext_lazy("Show the contents")
+
+    q = SearchFilter(gettext_lazy("Search the guide"), longest=LONGEST)
 
 
 @require_safe
 def contents(request: AccountRequest) -> HttpResponse:
     """What the guide has, or what of it answers a question."""
-    q = " ".join(request.GET.get("q", "")[:LONGEST].split())
-    return _page(request, "guide/contents.html", "", q=q, hits=found(guide(), q), body=_html(guide().contents))
+    filters = GuideFilters(request)
+    hits = found(guide(), filters.cleaned_data["q"])
+    return _page(request, "guide/contents.html", "", filters=filters, hits=hits, body=_html(guide().contents))
 
 
 @require_safe
@@ -29,7 +43,7 @@ def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
     if shown is None:
         raise Http404
     before, after = guide().beside(chapter)
-    return _page(request, "guide/chapter.html", chapter, chapter=shown, body=_html(shown.text), before=before, after=after, q="")
+    return _page(request, "guide/chapter.html", chapter, chapter=shown, body=_html(shown.text), before=before, after=after)
 
 
 def _html(text: GuidePage) -> str:

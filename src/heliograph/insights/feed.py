@@ -52,16 +52,8 @@ class FeedFilter:
     between: tuple[int, int] | None = None
 
     @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than everything of the mode."""
-        return bool(self.result not in _WHOLE or self.text or self.event or self.flow or self.between)
-
-    @property
     def shows_not_triggered(self) -> bool:
         return self.result is FeedResult.NOT_TRIGGERED
-
-
-_WHOLE = (FeedResult.ALL, FeedResult.NOT_TRIGGERED)
 
 
 @dataclass(frozen=True, slots=True)

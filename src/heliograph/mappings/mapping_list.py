@@ -24,11 +24,6 @@ class MappingListFilter:
     kind: MappingKind | None = None
     subject: Subject | None = None
 
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than all."""
-        return self != MappingListFilter()
-
 
 @dataclass(frozen=True, slots=True)
 class ListedMapping:

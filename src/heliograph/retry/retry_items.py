@@ -28,11 +28,6 @@ class RetryFilter:
     text: str = ""
     cause: str = ""
 
-    @property
-    def narrows(self) -> bool:
-        """Whether it asks for less than everything."""
-        return self != RetryFilter()
-
 
 @dataclass(frozen=True, slots=True)
 class StuckItem:

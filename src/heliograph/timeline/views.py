@@ -8,49 +8,66 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import chosen, flows_field
+from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import NothingToSync, sync_now
 from heliograph.deliveries.why import Why, why
 from heliograph.domain.delivery.action import ActionState, AttemptKind
-from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.retry.fix_links import with_cure
 from heliograph.store.moments import from_micros
 from heliograph.timeline.timeline import PARTS, Decision, Delivery, Entry, Show, Timeline
-from heliograph.web.cursor import address, asked
+from heliograph.web.cursor import Pager, address, asked
 from heliograph.web.fields import Choice, FormField
+from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
+
+TODAY = "today"
+SHOWN = {Show.SENT: gettext_lazy("Only what was sent"), Show.TROUBLE: gettext_lazy("Only what waits or failed")}
+
+
+class TimelineFilters(ListFilters):
+    """What the timeline shows of all changes; and which change and flow are explained, by the rules of then or of today."""
+
+    no_match_text = gettext_lazy("No change of this registration is like this.")
+
+    flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    show = EnumFilter(gettext_lazy("Show"), Show, SHOWN.__getitem__, every=gettext_lazy("Everything"))
+    why_change = IdFilter(param="why-change", place="beside")
+    why_flow = IdFilter(param="why-flow", place="beside")
+    why_by = ChoiceFilter(param="why-by", place="beside", options=[Choice(TODAY, "")])
 
 
 @require_safe
 def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
     """Every change, every decision, every attempt."""
-    ask = request.GET
+    filters = TimelineFilters(request)
+    ask = filters.cleaned_data
     cursor = asked(request, PARTS)
     with reading(request.account.pk) as of:
-        found = Timeline.of(of, event, code, flow=read_id(ask.get("flow", "")), show=chosen(Show, ask.get("show", "")))
+        found = Timeline.of(of, event, code, flow=ask["flow"], show=ask["show"])
         if found is None:
             raise Http404
         rows = found.page(cursor)
-        names = of.user_names([entry.by for entry in rows.rows])
+        names = names_of_users(request.account.pk, [entry.by for entry in rows.rows])
         changes = [_entry(entry, found, of, names, request.path) for entry in rows.rows]
         counts = found.counts()
-        asked_change = read_id(ask.get("why-change", "")) or (rows.rows[0].id if rows.rows else None)
-        asked_flow = read_id(ask.get("why-flow", "")) or next((d.flow for e in rows.rows for d in e.decisions), None)
-        today = ask.get("why-by") == "today"
+        asked_change = ask["why_change"] or (rows.rows[0].id if rows.rows else None)
+        asked_flow = ask["why_flow"] or next((d.flow for e in rows.rows for d in e.decisions), None)
+        today = ask["why_by"] == TODAY
         told = _why(of, found, asked_change, asked_flow, today=today)
         told = with_cure(told, of.config, request.user) if told else None
+        filters.offer("flow", flow_choices(of.config))
         context: dict[str, Any] = {
-            "filters": [flows_field(of, found.flow), _show(found.show)],
             "why_fields": _why_fields(of, found, rows.rows, asked_change, asked_flow),
             "now": _now(found, of),
         }
@@ -68,9 +85,8 @@ def timeline(request: AccountRequest, event: str, code: str) -> HttpResponse:
         why=told,
         why_today=today,
         why_other=f"{address(request, **{'why-by': None if today else 'today'})}#why",
-        newer=address(request, at=rows.newer) if rows.newer else "",
-        older=address(request, at=rows.older) if rows.older else "",
-        showing=ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)},
+        filters=filters,
+        pager=Pager.of(request, rows, ngettext("%(n)d change", "%(n)d changes", len(changes)) % {"n": len(changes)}),
         **context,
     )
 
@@ -119,20 +135,6 @@ def _counts(counts: tuple[int, int, int]) -> str:
     )
 
 
-def _show(value: Show) -> FormField:
-    return FormField(
-        kind="select",
-        id="show",
-        label=_("Show"),
-        value=value.value,
-        options=[
-            Choice("", _("Everything")),
-            Choice(Show.SENT.value, _("Only what was sent")),
-            Choice(Show.TROUBLE.value, _("Only what waits or failed")),
-        ],
-    )
-
-
 def _why(of: AccountReader, found: Timeline, change: int | None, flow: int | None, *, today: bool) -> Why | None:
     known = found.change(change) if change is not None and flow is not None else None
     if known is None or flow is None:
@@ -146,10 +148,10 @@ def _why_fields(of: AccountReader, found: Timeline, entries: Any, change: int | 
     changes = [Choice(str(e.id), f"{moment(from_micros(e.at))} {words.happened(e.change, of.config, event)}") for e in entries]
     if change is not None and str(change) not in {c.value for c in changes}:
         changes.append(Choice(str(change), _("The change that was chosen")))
-    flows = flows_field(of, flow)
+    flows = [Choice(str(id), name) for id, name in flow_choices(of.config)]
     return [
         FormField(kind="select", id="why-change", label=_("Change"), value=str(change or ""), options=changes),
-        FormField(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows.options[1:]),
+        FormField(kind="select", id="why-flow", label=_("Flow"), value=str(flow or ""), options=flows),
     ]
 
 

@@ -129,3 +129,25 @@ def address(request: HttpRequest, **changed: Any) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}" if query else request.path
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """The foot of a list (components/pagination.html). newer, older: addresses of the pages beside it, "" at the ends. by_time: whether that is
+    what the links say; else they say Previous and Next."""
+
+    text: str
+    newer: str = ""
+    older: str = ""
+    by_time: bool = True
+
+    @classmethod
+    def of(cls, request: HttpRequest, page: ListPage[Any], text: str, *, by_time: bool = True) -> Self:
+        """Of a page by its cursors."""
+        newer, older = (address(request, at=cursor) if cursor else "" for cursor in (page.newer, page.older))
+        return cls(text, newer, older, by_time)
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether there is another page."""
+        return bool(self.newer or self.older)

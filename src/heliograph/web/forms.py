@@ -4,7 +4,7 @@ A form reads a post, bounds every text and says what of it is no text, number or
 business, for pages, REST and commands alike: their `Invalid` becomes errors of the form by `Form.refuse`. A refused form shows what was typed.
 
     class TagForm(Form):
-        name = Line(gettext_lazy("Name"), required=True)
+        name = TextLine(gettext_lazy("Name"), required=True)
         kinds = Choices(gettext_lazy("For"), options=kinds_of_objects)
 
     form = TagForm(posted(request), initial=...)
@@ -14,6 +14,7 @@ business, for pages, REST and commands alike: their `Invalid` becomes errors of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any, ClassVar, Literal, Protocol
 
 from django import forms
@@ -127,12 +128,6 @@ class SecretLine(TextLine):
 
     def value_shown(self, value: Any) -> str:
         return ""
-
-
-class Day(TextLine):
-    """A date as browsers send it, 2027-01-31; the service reads it."""
-
-    kind: ClassVar[WidgetKind] = "date"
 
 
 class Select(_Shown):
@@ -339,6 +334,14 @@ def pressed(request: HttpRequest) -> str:
     """The value of the button that was pressed, or of the form that was posted, where a page has several; they are called `do`."""
     form = _Pressed(posted(request))
     return str(form.cleaned_data["do"]) if form.is_valid() else ""
+
+
+def member_of[E: Enum, D](kind: type[E], text: str | None, otherwise: D) -> E | D:
+    """The member of an enumeration that was posted or asked for by its value."""
+    try:
+        return kind(text)
+    except ValueError:
+        return otherwise
 
 
 def not_saved(items: Sequence[str] = ()) -> dict[str, Any]:

@@ -28,13 +28,12 @@ from heliograph.administration.views.users import tabs
 from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
-from heliograph.web.cursor import address, asked, keyset
+from heliograph.web.cursor import Pager, asked, keyset
 from heliograph.web.fields import Choice
-from heliograph.web.forms import LONGEST_TEXT, Form, Select, TextLine
+from heliograph.web.list_filters import ChoiceFilter, Filter, ListFilters, SearchFilter
 
 MOST: Final = 10_000
 """What is counted exactly."""
-LONGEST_SEARCH: Final = 200
 KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
     "tags": (
@@ -70,55 +69,48 @@ VERBS: Final = {
 PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account": "account-settings", "event": "events"}
 
 
-class AuditFilters(Form):
-    """What the list is narrowed to."""
+class AuditFilters(ListFilters):
+    """What the list shows of all entries. who: somebody's mark ("user:7")."""
 
-    q = TextLine(longest=LONGEST_TEXT)
-    who = Select(gettext_lazy("Who"), any_value=True)
-    kind = Select(
+    no_match = gettext_lazy("No entry matches")
+    no_match_text = gettext_lazy("Try another word, or take a filter away.")
+    show_all = gettext_lazy("Show all entries")
+
+    q = SearchFilter(gettext_lazy("Search"), placeholder=gettext_lazy("What, or a value"))
+    who = Filter(gettext_lazy("Who"), every=gettext_lazy("Everybody"))
+    kind = ChoiceFilter(
         gettext_lazy("Kind"),
-        options=[
-            Choice("", gettext_lazy("Everything")),
-            *(Choice(key, words) for key, (words, _kinds) in KINDS.items()),
-            Choice(SIGN_INS, gettext_lazy("Sign-ins")),
-        ],
+        options=[*(Choice(key, words) for key, (words, _kinds) in KINDS.items()), Choice(SIGN_INS, gettext_lazy("Sign-ins"))],
+        every=gettext_lazy("Everything"),
     )
-
-    def asked(self) -> tuple[str, str, str]:
-        """Words, somebody's mark, and a kind; "" for each that does not narrow."""
-        found = self.cleaned_data if self.is_valid() else {}
-        return found.get("q", "")[:LONGEST_SEARCH], found.get("who", ""), found.get("kind", "")
 
 
 @require_safe
 def audit(request: AccountRequest) -> HttpResponse:
     """The newest first."""
-    form = AuditFilters(request.GET)
-    q, who, kind = form.asked()
+    filters = AuditFilters(request)
+    who = filters.cleaned_data["who"]
     whole = may(request.user, Role.ADMINISTRATOR)
-    found = _matching(q, who, kind, whole=whole)
+    found = _matching(filters.cleaned_data["q"], who, filters.cleaned_data["kind"], whole=whole)
     rows = keyset(found, "id", "id", asked(request, (int, int)))
     entries = list(rows.rows)
     total = found.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.of(request.account, [*(row.by for row in entries), who])
     names = AuditNames.of(account_config(request, reading()), _tags(entries))
-    options = [Choice("", _("Everybody")), *(Choice(f"user:{each.pk}", each.name) for each in people), Choice("command", _("The operator"))]
-    if who not in {option.value for option in options}:
-        options.append(Choice(who, actors.name(who)))
-    form.say("who", options=options)
+    known = {**{f"user:{each.pk}": each.name for each in people}, "command": _("The operator")}
+    if who and who not in known:
+        known[who] = actors.name(who)
+    filters.offer("who", known.items())
     return settings_page(
         request,
         "administration/audit.html",
         here="users",
         tabs=tabs("audit"),
         entries=[_entry(row, actors, names, whole=whole) for row in entries],
-        q=q,
-        filters=form.shown("who", "kind"),
-        filtered=bool(q or who or kind),
+        filters=filters,
         total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
-        back=address(request, at=rows.newer) if rows.newer else "",
-        on=address(request, at=rows.older) if rows.older else "",
+        pager=Pager.of(request, rows, _("Changes of registrations stand in their timelines.")),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Unpack
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import release_job
 from heliograph.connections.connection_list import ConnectionRow
@@ -20,16 +22,17 @@ from heliograph.connections.services import connections as services
 from heliograph.connections.services import pause as holding
 from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.pause import FASTEST, WHY_LENGTH, NotPaused
-from heliograph.connections.views.connections import flow_href, found_row, people_of, redirect, standing
+from heliograph.connections.views.connections import flow_href, found_row, redirect, standing
 from heliograph.domain.connection.connection import Secret
+from heliograph.domain.ids import read_number
 from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.setup.errors import InUse, Invalid
 from heliograph.setup.services.save import saving
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
 from heliograph.web.forms import LONGEST_TEXT, Form, Hidden, TextLine
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
-DIALOG = "connections/dialog.html"
 USUAL_RATE = 60
 
 
@@ -53,8 +56,7 @@ class ReleaseForm(Form):
     @property
     def number(self) -> int:
         """The rate; 0 where it is no number."""
-        text = self.cleaned_data["rate"]
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+        return read_number(self.cleaned_data["rate"]) or 0
 
 
 class CopyConnectionForm(Form):
@@ -73,27 +75,21 @@ def _saving(request: AccountRequest) -> Any:
     return saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True)
 
 
-def _dialog(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **more: Any) -> HttpResponse:
-    """A question as a page. lead, notes: sentences; fields; flows: (name, address); button, danger; cancel."""
-    shown: dict[str, Any] = {
-        "lead": "",
-        "notes": [],
-        "fields": [],
-        "flows": [],
-        "button": "",
-        "danger": False,
-        "cancel": _("Cancel"),
-        "cancel_href": reverse("connection", args=(row.id,)),
+def _asks(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **parts: Unpack[QuestionParts]) -> HttpResponse:
+    """A question about a connection."""
+    href = reverse("connection", args=(row.id,))
+    usual: QuestionParts = {
+        "frame": "signal.html",
+        "crumbs": [(_("Connection List"), reverse("connection-list")), (row.connection.name, href)],
+        "cancel_href": href,
     }
-    return page(
-        request,
-        DIALOG,
-        here="connections",
-        status=status,
-        connection={"id": row.id, "name": row.connection.name},
-        heading=heading,
-        **shown | more,
-    )
+    return page(request, "confirmation.html", here="connections", status=status, **question(heading, **usual | parts))
+
+
+def _used_by(flows: Iterable[tuple[int, str]]) -> list[Breaks]:
+    """The flows that use it: (id, name); nothing where none does."""
+    items = [LinkedThing(name or _("Without a name"), flow_href(id)) for id, name in flows]
+    return [Breaks(_("Used by"), items=items)] if items else []
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,8 +105,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
         say(request, _("“%(name)s” is paused. What would be sent is held, in its order.") % {"name": row.connection.name})
         return redirect("connection", connection)
     form.say("why", help=_("At most %(n)d characters, for whoever finds it paused.") % {"n": WHY_LENGTH})
-    flows = [(name or _("Without a name"), flow_href(id)) for id, name in row.flows]
-    return _dialog(
+    return _asks(
         request,
         row,
         _("Pause %(name)s?") % {"name": row.connection.name},
@@ -118,9 +113,9 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
             "Nothing is sent over it until somebody releases it. What would be sent is held in its order; nothing is lost, and no try is used up."
         ),
         fields=form.shown(),
-        flows=flows,
+        breaks=_used_by(row.flows),
         button=_("Pause it"),
-        danger=True,
+        button_class="danger",
         cancel=_("Leave it on"),
     )
 
@@ -153,7 +148,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
         here="connections",
         status=form.status,
         connection={"id": row.id, "name": row.connection.name},
-        standing=standing(row, people_of(request, [row.pause.by] if row.pause else [])),
+        standing=standing(row, names_of_users(request.account.pk, [row.pause.by] if row.pause else [])),
         paused=row.pause is not None,
         progress=progress,
         rate=form.drawn("rate"),
@@ -199,7 +194,7 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
     notes = [_("Its URL, settings and credentials are taken along. No flow uses it until you choose it in one.")]
     if row.connection.needs_connecting:
         notes.append(_("The sign-in is not copied: press Connect in the copy."))
-    return _dialog(
+    return _asks(
         request,
         row,
         _("Copy %(name)s") % {"name": row.connection.name},
@@ -228,7 +223,7 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
             return HttpResponseRedirect(reverse("connection-list"))
     if uses:
         n = len(uses)
-        return _dialog(
+        return _asks(
             request,
             row,
             _("“%(name)s” is in use") % {"name": row.connection.name},
@@ -239,16 +234,16 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
                 n,
             )
             % {"n": n},
-            flows=[(use.name or _("Without a name"), flow_href(use.id)) for use in uses],
+            breaks=_used_by((use.id, use.name) for use in uses),
             cancel=_("Back"),
         )
-    return _dialog(
+    return _asks(
         request,
         row,
         _("Delete %(name)s?") % {"name": row.connection.name},
         lead=_("Its settings and credentials are deleted. What was sent over it stays in Metrics, under its name."),
         button=_("Delete it"),
-        danger=True,
+        button_class="danger",
         cancel=_("Keep it"),
     )
 
@@ -276,7 +271,7 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
         row = found_row(request, connection)
     return page(
         request,
-        "connections/signing_secrets.html",
+        "connections/signing.html",
         here="connections",
         connection={"id": row.id, "name": row.connection.name},
         secret=secret,

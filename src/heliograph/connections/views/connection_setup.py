@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, rule_words
 from heliograph.connections.connection_list import ConnectionRow, Health
@@ -23,7 +24,7 @@ from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_form, connection_values, typed_secrets
 from heliograph.connections.views import oauth as access_views
 from heliograph.connections.views.connection_form import ConnectionForm
-from heliograph.connections.views.connections import flow_href, found_row, menu, people_of, standing
+from heliograph.connections.views.connections import flow_href, found_row, menu, standing
 from heliograph.connections.views.url_form import url_fields
 from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, StepMark
@@ -174,7 +175,7 @@ def _form(
 
 def _about(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
     """What a stored connection's page says of it, whoever reads it."""
-    people = people_of(request, [row.pause.by] if row.pause else [])
+    people = names_of_users(request.account.pk, [row.pause.by] if row.pause else [])
     facts = row.connection
     shown: dict[str, Any] = {
         "id": row.id,

@@ -12,8 +12,10 @@ from typing import Final
 from heliograph.connections.services.connections import ConnectionFacts
 from heliograph.connections.views.connection_form import NUMBERS, ConnectionForm
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, Connection, KeyPlace, OAuthGrant, Secret
+from heliograph.domain.ids import read_number
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.setup.errors import Invalid
+from heliograph.web.forms import member_of
 
 OF_TYPE: Final[Mapping[Auth, tuple[str, ...]]] = {
     Auth.OPEN: (),
@@ -51,7 +53,7 @@ def secrets_of(form: ConnectionForm, before: Mapping[str, str]) -> dict[str, str
 def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, str]) -> ConnectionFacts:
     """What is to be saved of a form that is in order. rule: as it is stored; typed: its secrets (`secrets_of`)."""
     given = form.cleaned_data
-    auth = next((auth for auth in Auth if auth.value == given["auth"]), Auth.OPEN)
+    auth = member_of(Auth, given["auth"], Auth.OPEN)
     fields: dict[str, object] = {name: given[name] for name in ("name", "content_type", "method", "primary", "authorities", *OF_TYPE[auth])}
     fields |= {"auth": auth.value, "patient": bool(given["patient"]), "rule": list(rule)}
     if auth is Auth.OAUTH2 and given["grant"] == OAuthGrant.AUTHORIZATION_CODE.value:
@@ -73,7 +75,8 @@ def facts_of(form: ConnectionForm, rule: Sequence[object], typed: Mapping[str, s
 
 def _number(text: str) -> object:
     """A number where it is one; what is none is refused by the connection itself."""
-    return (int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else text) if text else None
+    number = read_number(text)
+    return number if number is not None else text or None
 
 
 def _headers(text: str) -> list[list[str]]:

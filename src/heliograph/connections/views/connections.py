@@ -10,11 +10,12 @@ from django.db import connections, transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from heliograph.accounts.models import Role, User
+from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections import connection_words as words
 from heliograph.connections.connection_list import ConnectionList, ConnectionListFilter, ConnectionRow, Health
@@ -23,25 +24,38 @@ from heliograph.domain.connection.connection import Auth
 from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
+
+
+class ConnectionListFilters(ListFilters):
+    """What the Connection List shows of all connections."""
+
+    no_match = gettext_lazy("No connection matches")
+    no_match_text = gettext_lazy("No connection is like this.")
+    show_all = gettext_lazy("Show all connections")
+
+    q = SearchFilter(gettext_lazy("Search connections"), placeholder=gettext_lazy("Name, host, flow"))
+    type = EnumFilter(gettext_lazy("Authentication Type"), Auth, lambda auth: _(auth.value), every=gettext_lazy("All types"))
+    health = EnumFilter(gettext_lazy("Health"), words.HEALTH, words.HEALTH.__getitem__, every=gettext_lazy("Any health"))
+
+    @property
+    def wanted(self) -> ConnectionListFilter:
+        """As the list takes it."""
+        of = self.cleaned_data
+        return ConnectionListFilter(of["q"], of["type"], of["health"])
 
 
 @require_safe
 def connection_list(request: AccountRequest) -> HttpResponse:
     """Where flows send their data, and how that goes."""
-    ask = request.GET
-    wanted = ConnectionListFilter(
-        text=ask.get("q", "")[:200],
-        auth=next((auth for auth in Auth if auth.value == ask.get("type")), None),
-        health=next((health for health in Health if health.value == ask.get("health")), None),
-    )
+    filters = ConnectionListFilters(request)
     with transaction.atomic(using="read"):
         found = ConnectionList(of_django(connections["read"]), request.account.pk)
-        rows = found.rows(wanted)
+        rows = found.rows(filters.wanted)
     total = len(found.config.connections)
-    people = people_of(request, [row.pause.by for row in rows if row.pause])
+    people = names_of_users(request.account.pk, [row.pause.by for row in rows if row.pause])
     can = may(request.user, Role.ADMINISTRATOR)
     return page(
         request,
@@ -50,38 +64,10 @@ def connection_list(request: AccountRequest) -> HttpResponse:
         rows=[_row(row, people, can=can) for row in rows],
         none=not total,
         can=can,
-        q=wanted.text,
-        filtered=wanted.narrows,
-        filters=_filters(wanted),
+        filters=filters,
         result=ngettext("%(shown)s of %(all)s connection", "%(shown)s of %(all)s connections", total)
         % {"shown": f"{len(rows):,}", "all": f"{total:,}"},
     )
-
-
-def _filters(wanted: ConnectionListFilter) -> list[FormField]:
-    return [
-        FormField(
-            kind="select",
-            id="type",
-            label=_("Authentication Type"),
-            value=wanted.auth.value if wanted.auth else "",
-            options=[Choice("", _("All types")), *(Choice(auth.value, _(auth.value)) for auth in Auth)],
-        ),
-        FormField(
-            kind="select",
-            id="health",
-            label=_("Health"),
-            value=wanted.health.value if wanted.health else "",
-            options=[Choice("", _("Any health")), *(Choice(health.value, word) for health, word in words.HEALTH.items())],
-        ),
-    ]
-
-
-def people_of(request: AccountRequest, marks: list[str]) -> dict[str, str]:
-    """Names of people by their marks ("user:7")."""
-    ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
-    users = User.objects.filter(pk__in=ids, account=request.account) if ids else ()
-    return {f"user:{user.pk}": user.name or user.email for user in users}
 
 
 def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[str, Any]:

@@ -219,10 +219,6 @@ class Connection:
         return Secret.SIGNING in self.secrets
 
     @property
-    def is_https(self) -> bool:
-        return self.origin.startswith("https://")
-
-    @property
     def shown(self) -> str:
         """Its URL as anyone may see it: host and "…" (C5)."""
         return masked(self.origin)

@@ -39,7 +39,8 @@ from heliograph.setup.services.versions import version
 from heliograph.setup.views.frame import account_config, by, check, reading, refused
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
-from heliograph.web.forms import Form, Hidden
+from heliograph.web.confirmation import Breaks, LinkedThing, question, typed
+from heliograph.web.forms import Form, Hidden, member_of
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -147,17 +148,30 @@ def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
 
 def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
     """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
-    typed = [(name, text) for name, texts in form.flow.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
     with transaction.atomic(using="read"):
         names = sentence.SentenceNames.of(account_config(request, reading()))
-        found = FlowList(reading(), request.account.pk)
-        context: dict[str, Any] = {
-            "name": draft.flow.name or _("Without a name"),
-            "sentence": sentence.parts(draft.flow, names, _),
-            "missing": [words.lacking(m, draft.flow) for stop in error.stops for m in stop.missing],
-            "waiting": found.undelivered(draft.flow.id),
-        }
-    return page(request, "flows/asks.html", here="flows", hidden=typed, action=request.path, **context)
+        waiting = FlowList(reading(), request.account.pk).undelivered(draft.flow.id)
+    lacks = [LinkedThing(words.lacking(m, draft.flow)) for stop in error.stops for m in stop.missing]
+    undelivered = ngettext(
+        "%(n)s action of it is not delivered yet. It waits in Retry.",
+        "%(n)s actions of it are not delivered yet. They wait in Retry.",
+        waiting,
+    )
+    asked = question(
+        _("Stop %(name)s?") % {"name": draft.flow.name or _("Without a name")},
+        frame="signal.html",
+        lead=_("The flow is running. Saved like this it is incomplete."),
+        notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
+        sentence=sentence.parts(draft.flow, names, _),
+        breaks=[Breaks(_("It takes no change until these are filled"), tone="wait", items=lacks)],
+        hidden=typed(form.flow, "sure", "look"),
+        button=_("Save, and stop it"),
+        button_class="danger",
+        button_value="yes",
+        cancel=_("Go on editing"),
+        cancel_posts="look",
+    )
+    return page(request, "confirmation.html", here="flows", **asked)
 
 
 def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
@@ -210,7 +224,7 @@ def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
     chosen, names = draft, list[str]()
     if connection in config.connections:
-        does = next((each for each in Does if each.value == request.GET.get("does")), None)
+        does = member_of(Does, request.GET.get("does"), None)
         chosen = drafts.with_chosen(chosen, config, at, "connection", connection, does=does)
         names.append(config.connections[connection].name)
     if mapping in config.mappings:

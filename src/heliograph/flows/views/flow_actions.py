@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -20,13 +20,10 @@ from heliograph.flows.services.flows import copy_flow, delete_flow
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import account_config, by, reading
+from heliograph.web.confirmation import QuestionParts, question
 from heliograph.web.forms import Form, TextLine
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
-
-QUESTION = "flows/question.html"
-SHOWN = 100
-"""Versions of a list, the newest."""
 
 
 class CopyFlowForm(Form):
@@ -68,19 +65,14 @@ def copy(request: AccountRequest, flow: int) -> HttpResponse:
         else:
             say(request, _("The copy is off and in Test: look it over, then switch it on."))
             return HttpResponseRedirect(reverse("flow", args=(row.pk,)))
-    return page(
+    return _asks(
         request,
-        QUESTION,
-        here="flows",
+        shown,
+        _("Copy %(name)s") % {"name": shown["name"]},
         status=form.status,
-        flow=shown,
-        heading=_("Copy %(name)s") % {"name": shown["name"]},
         lead=_("The copy has the same source, filters and destinations. It is switched off and in Test, since two active ones would send everything twice."),
-        notes=[],
         fields=form.shown(),
         button=_("Copy"),
-        button_class="primary",
-        cancel=_("Cancel"),
     )  # fmt: skip
 
 
@@ -109,16 +101,20 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
         notes.append(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"})
     if found.mode is Mode.LIVE and found.active:
         notes.append(_("It is Live and on."))
-    return page(
+    return _asks(
         request,
-        QUESTION,
-        here="flows",
-        flow=shown,
-        heading=_("Delete %(name)s?") % {"name": shown["name"]},
-        lead="",
+        shown,
+        _("Delete %(name)s?") % {"name": shown["name"]},
         notes=notes,
-        fields=[],
         button=_("Delete the flow"),
         button_class="danger",
         cancel=_("Keep it"),
     )
+
+
+def _asks(
+    request: AccountRequest, flow: dict[str, Any], heading: str, *, status: int = 200, **parts: Unpack[QuestionParts]
+) -> HttpResponse:
+    """A question about a flow."""
+    usual: QuestionParts = {"frame": "signal.html", "sentence": flow["sentence"], "cancel_href": flow["href"]}
+    return page(request, "confirmation.html", here="flows", status=status, **question(heading, **usual | parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections, transaction
@@ -9,13 +10,15 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, may, needs
+from heliograph.deliveries.choices import connection_choices
 from heliograph.domain.flow import sentence
-from heliograph.domain.flow.flow import Mode
+from heliograph.domain.flow.flow import Flow, Mode
 from heliograph.domain.ids import read_id
 from heliograph.flows import words
 from heliograph.flows.flow_list import FlowList, FlowListFilter, FlowRow
@@ -25,13 +28,45 @@ from heliograph.setup.errors import NotThere
 from heliograph.setup.services.save import saving
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.cursor import ROWS
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.confirmation import question
+from heliograph.web.cursor import ROWS, Pager, address
+from heliograph.web.fields import Choice
 from heliograph.web.forms import Form, Hidden
+from heliograph.web.list_filters import ChoiceFilter, EnumFilter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 COMPLETE, INCOMPLETE = "complete", "incomplete"
+MODES = {Mode.LIVE: gettext_lazy("Live"), Mode.TEST: gettext_lazy("Test")}
+
+
+class FlowListFilters(ListFilters):
+    """What the Flow List shows of all flows."""
+
+    no_match = gettext_lazy("No flow matches")
+    show_all = gettext_lazy("Show all flows")
+
+    q = SearchFilter(gettext_lazy("Search flows"), placeholder=gettext_lazy("Name, tag, event"))
+    connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"))
+    mode = EnumFilter(gettext_lazy("Live or Test"), Mode, MODES.__getitem__, every=gettext_lazy("Live and Test"))
+    state = ChoiceFilter(
+        gettext_lazy("Status"),
+        options=[Choice(COMPLETE, gettext_lazy("Complete")), Choice(INCOMPLETE, gettext_lazy("Incomplete"))],
+        every=gettext_lazy("All statuses"),
+        param="status",
+    )
+
+    @property
+    def wanted(self) -> FlowListFilter:
+        """As the list takes it."""
+        of = self.cleaned_data
+        return FlowListFilter(of["q"], of["connection"], of["mode"], {COMPLETE: True, INCOMPLETE: False}.get(of["state"]))
+
+    @property
+    def no_match_text(self) -> str:
+        if text := self.cleaned_data["q"]:
+            return _("No flow has “%(text)s” in its name, tags or events.") % {"text": text}
+        return _("No flow is like this.")
 
 
 class ToggleForm(Form):
@@ -50,21 +85,16 @@ class ToggleForm(Form):
 @require_safe
 def flow_list(request: AccountRequest) -> HttpResponse:
     """Every flow as one sentence."""
-    ask = request.GET
-    status = ask.get("status", "")
-    wanted = FlowListFilter(
-        text=ask.get("q", "")[:200],
-        connection=read_id(ask.get("connection", "")),
-        mode=next((mode for mode in Mode if mode.value == ask.get("mode")), None),
-        complete={COMPLETE: True, INCOMPLETE: False}.get(status),
-    )
+    filters = FlowListFilters(request)
     with transaction.atomic(using="read"):
         found = FlowList(of_django(connections["read"]), request.account.pk)
-        flows = found.flows(wanted)
+        flows = found.flows(filters.wanted)
         last = max(1, -(-len(flows) // ROWS))
-        at = min(max(1, read_id(ask.get("page", "")) or 1), last)
+        at = min(max(1, read_id(request.GET.get("page", "")) or 1), last)
         rows = found.rows(flows[(at - 1) * ROWS : at * ROWS])
         troubles = {id: words.trouble_of(health) for id, health in found.health().items()}
+    total = len(found.config.flows)
+    filters.offer("connection", connection_choices(found.config))
     names = sentence.SentenceNames.of(found.config, troubles)
     people = names_of_users(request.account.pk, [row.by for row in rows])
     return page(
@@ -72,24 +102,19 @@ def flow_list(request: AccountRequest) -> HttpResponse:
         "flows/list.html",
         here="flows",
         flows=[_row(row, names, people, edits=may(request.user, Role.ADMINISTRATOR)) for row in rows],
-        matching=len(flows),
-        total=len(found.config.flows),
+        result=ngettext("%(shown)s of %(all)s flow", "%(shown)s of %(all)s flows", total)
+        % {"shown": f"{len(flows):,}", "all": f"{total:,}"},
         page=str(at) if at > 1 else "",
-        newer=_page(request, at - 1) if at > 1 else "",
-        older=_page(request, at + 1) if at < last else "",
-        showing=_("Page %(page)d of %(pages)d") % {"page": at, "pages": last},
-        none=not found.config.flows,
-        q=wanted.text,
-        filtered=wanted.narrows,
-        filters=_filters(found, wanted, status),
+        pager=Pager(
+            _("Page %(page)d of %(pages)d") % {"page": at, "pages": last},
+            address(request, page=at - 1) if at > 1 else "",
+            address(request, page=at + 1) if at < last else "",
+            by_time=False,
+        ),
+        none=not total,
+        filters=filters,
         now=timezone.now(),
     )
-
-
-def _page(request: AccountRequest, number: int) -> str:
-    asked = request.GET.copy()
-    asked["page"] = str(number)
-    return f"?{asked.urlencode()}"
 
 
 @require_POST
@@ -107,9 +132,7 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
                 raise Http404
             if known.mode is Mode.LIVE and known.active:
                 parts = sentence.parts(known, sentence.SentenceNames.of(found.config), _)
-                asked = {"id": known.id, "name": known.name, "sentence": parts}
-                waiting = found.undelivered(flow)
-                return page(request, "flows/switch_off.html", here="flows", flow=asked, waiting=waiting, back=back, leave=_back(back, flow))
+                return _asks_off(request, known, parts, found.undelivered(flow), back)
     try:
         with saving(account, by=f"user:{request.user.pk}", whole_account=True) as s:
             row = set_active(s, flow, active)
@@ -118,6 +141,28 @@ def toggle(request: AccountRequest, flow: int) -> HttpResponse:
     said = _("“%(name)s” is on.") if active else _("“%(name)s” is off.")
     say(request, said % {"name": row.name})
     return HttpResponseRedirect(_back(back, flow))
+
+
+def _asks_off(request: AccountRequest, flow: Flow, parts: Sequence[sentence.SentencePart], waiting: int, back: str) -> HttpResponse:
+    undelivered = ngettext(
+        "%(n)s action of it is not delivered yet. It rests in Retry until the flow is switched on again.",
+        "%(n)s actions of it are not delivered yet. They rest in Retry until the flow is switched on again.",
+        waiting,
+    )
+    asked = question(
+        _("Switch off %(name)s?") % {"name": flow.name},
+        frame="signal.html",
+        lead=_("It is a Live flow. From now on it takes no change; what passes meanwhile is not sent by itself."),
+        notes=[undelivered % {"n": f"{waiting:,}"}] if waiting else [],
+        sentence=parts,
+        hidden=[("active", "off"), *([("back", back)] if back else [])],
+        button=_("Switch it off"),
+        button_class="danger",
+        button_value="yes",
+        cancel=_("Leave it on"),
+        cancel_href=_back(back, flow.id),
+    )
+    return page(request, "confirmation.html", here="flows", **asked)
 
 
 def _back(back: str, flow: int) -> str:
@@ -149,30 +194,3 @@ def _row(row: FlowRow, names: sentence.SentenceNames, people: dict[str, str], *,
         "changed": from_micros(row.changed),
         "menu": [(_("Edit") if edits else _("Open"), reverse("flow", args=(flow.id,))), *flow_menu(flow.id, edits=edits)],
     }
-
-
-def _filters(found: FlowList, wanted: FlowListFilter, status: str) -> list[FormField]:
-    connections_by_name = sorted(found.config.connections.items(), key=lambda pair: pair[1].name.casefold())
-    return [
-        FormField(
-            kind="select",
-            id="connection",
-            label=_("Connection"),
-            value=str(wanted.connection or ""),
-            options=[Choice("", _("All connections")), *(Choice(str(id), c.name) for id, c in connections_by_name)],
-        ),
-        FormField(
-            kind="select",
-            id="mode",
-            label=_("Live or Test"),
-            value=wanted.mode.value if wanted.mode else "",
-            options=[Choice("", _("Live and Test")), Choice(Mode.LIVE.value, _("Live")), Choice(Mode.TEST.value, _("Test"))],
-        ),
-        FormField(
-            kind="select",
-            id="status",
-            label=_("Status"),
-            value=status,
-            options=[Choice("", _("All statuses")), Choice(COMPLETE, _("Complete")), Choice(INCOMPLETE, _("Incomplete"))],
-        ),
-    ]

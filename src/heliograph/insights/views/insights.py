@@ -215,15 +215,15 @@ def _activity(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> list[Plot
     rows = []
     for facet, values in activity.items():
         name = str(FACETS[facet])
-        buckets = frame.buckets(RecordKind.RECORDED, facet=facet.words[0])
+        buckets = frame.buckets(RecordKind.RECORDED, facet=facet.value)
         drawn = plot(buckets, [Series("ink", values, _changes)], title=name, height=56, top=top, steps=2)
         sub = _("also created or updated") if facet is Facet.STATUS_CHANGED else ""
-        rows.append(PlotRow(name, sum(values), frame.records_at(RecordKind.RECORDED, facet=facet.words[0]), drawn, sub))
+        rows.append(PlotRow(name, sum(values), frame.records_at(RecordKind.RECORDED, facet=facet.value), drawn, sub))
     return rows
 
 
 def _activity_table(activity: dict[Facet, tuple[int, ...]], frame: Frame) -> ChartTable:
-    buckets = {facet: frame.buckets(RecordKind.RECORDED, facet=facet.words[0]) for facet in activity}
+    buckets = {facet: frame.buckets(RecordKind.RECORDED, facet=facet.value) for facet in activity}
     first = next(iter(buckets.values()), [])
     rows = [
         (bucket.words, [(values[i], buckets[facet][i].href) for facet, values in activity.items()])

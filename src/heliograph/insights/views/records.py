@@ -14,16 +14,17 @@ from django.views.decorators.http import require_safe
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import events_field, flows_field
+from heliograph.deliveries.choices import event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.ids import read_id
+from heliograph.domain.flow.flow import Mode
 from heliograph.domain.registration.change import Facet
 from heliograph.insights.records import MOST_COUNTED, PARTS, Record, RecordFilter, RecordKind, Records
 from heliograph.insights.views.frame import Frame
 from heliograph.store.moments import from_micros
-from heliograph.web.cursor import address, asked
+from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.list_filters import EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 
 HEADINGS = {
@@ -53,33 +54,57 @@ HEADINGS = {
 """What a list is called: as its figure."""
 
 
+class RecordFilters(ListFilters):
+    """Of which records, and what is looked for among them. What the link of a number carries stays as it is."""
+
+    no_match = gettext_lazy("No record matches")
+    no_match_text = gettext_lazy("None of these records is like this.")
+    show_all = gettext_lazy("Show all of them")
+
+    q = SearchFilter(gettext_lazy("Registration code or name"), placeholder=gettext_lazy("Code or name"))
+    event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    since, until, period, days = (Filter(place="view") for _each in range(4))
+    first, last = Filter(place="view", param="from"), Filter(place="view", param="to")
+    mode = Filter(place="view")
+    connection, alike = IdFilter(place="view"), IdFilter(place="view")
+    facet = EnumFilter(members=Facet, name=str, place="view")
+    category = EnumFilter(members=Category, name=str, place="view")
+
+    def wanted(self, kind: RecordKind, frame: Frame) -> RecordFilter:
+        """As the list takes it."""
+        of = self.cleaned_data
+        return RecordFilter(
+            kind,
+            frame.window.since,
+            frame.window.until,
+            frame.mode,
+            of["q"],
+            of["event"],
+            of["flow"],
+            of["connection"],
+            of["facet"],
+            of["category"],
+            of["alike"],
+        )
+
+
 @require_safe
 def records(request: AccountRequest, kind: str) -> HttpResponse:
     """Exactly the records that a figure counts; they can be searched and filtered."""
     known = next((each for each in RecordKind if each.value == kind), None)
     if known is None:
         raise Http404
-    frame, ask = Frame.of(request), request.GET
-    wanted = RecordFilter(
-        kind=known,
-        since=frame.window.since,
-        until=frame.window.until,
-        mode=frame.mode,
-        text=ask.get("q", "")[:200],
-        event=read_id(ask.get("event", "")),
-        flow=read_id(ask.get("flow", "")),
-        connection=read_id(ask.get("connection", "")),
-        facet=next((facet for facet in Facet if facet.words[0] == ask.get("facet")), None),
-        alike=read_id(ask.get("alike", "")),
-        category=next((category for category in Category if category.value == ask.get("category")), None),
-    )
+    frame, filters = Frame.of(request), RecordFilters(request)
+    wanted = filters.wanted(known, frame)
     cursor = asked(request, PARTS)
     with reading(request.account.pk, snapshot=True) as of:
         found = Records(of, wanted)
         rows = found.page(cursor)
         count = found.count()
         shown = [_row(row, of) for row in rows.rows]
-        fields = [events_field(of, wanted.event), flows_field(of, wanted.flow)]
+        filters.offer("event", event_choices(of))
+        filters.offer("flow", flow_choices(of.config))
         connection = of.connection_names([wanted.connection]).get(wanted.connection, "") if wanted.connection else ""
     return page(
         request,
@@ -91,18 +116,9 @@ def records(request: AccountRequest, kind: str) -> HttpResponse:
         subject=known.subject.value,
         period_text=frame.period_text,
         rows=shown,
-        q=wanted.text,
-        filters=fields,
-        kept=[
-            (name, ask[name])
-            for name in ("since", "until", "period", "days", "from", "to", "mode", "connection", "facet", "category", "alike")
-            if ask.get(name)
-        ],
-        filtered=bool(wanted.text or wanted.event or wanted.flow),
-        whole_href=address(request, q=None, event=None, flow=None, at=None),
-        insights_href=reverse("insights") + ("?mode=test" if ask.get("mode") == "test" else ""),
-        newer=address(request, at=rows.newer) if rows.newer else "",
-        older=address(request, at=rows.older) if rows.older else "",
+        filters=filters,
+        insights_href=reverse("insights") + ("?mode=test" if frame.mode is Mode.TEST else ""),
+        pager=Pager("", address(request, at=rows.newer) if rows.newer else "", address(request, at=rows.older) if rows.older else ""),
     )
 
 

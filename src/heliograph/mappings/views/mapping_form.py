@@ -14,6 +14,7 @@ from typing import Final
 
 from django.http import QueryDict
 
+from heliograph.domain.ids import read_number
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.mapping import (
     MAX_PARTS,
@@ -25,7 +26,6 @@ from heliograph.domain.mapping.mapping import (
     Escape,
     FixedText,
     MappingError,
-    MappingKind,
     Otherwise,
     RowPart,
     SourceValue,
@@ -34,9 +34,9 @@ from heliograph.domain.mapping.mapping import (
     read_part,
 )
 from heliograph.domain.mapping.paths import Path
-from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.mapping_drafts import DraftRow, MappingDraft, read_path, renamed
 from heliograph.mappings.preset_starts import starts
+from heliograph.web.forms import member_of
 
 LONGEST = 100_000
 """Characters of a line that are looked at; the request's own limit comes first."""
@@ -72,8 +72,8 @@ class Editing:
 def read(post: QueryDict, draft: MappingDraft) -> Editing:
     """What was posted. draft: as it is stored: what a form does not change (kind and subject of a mapping that is in use) stays."""
     draft.name = post.get("name", "").replace("\0", "")[:1000]
-    draft.empty = _chosen(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
-    draft.number = _number(post.get("number")) or 0
+    draft.empty = member_of(EmptyPolicy, post.get("empty"), EmptyPolicy.KEY)
+    draft.number = read_number(post.get("number", "")) or 0
     draft.rows = [_row(post, n) for n in range(MAX_ROWS + 1) if f"at-{n}" in post]
     names = _renamed(post)
     draft.rename(names)
@@ -86,7 +86,7 @@ def read(post: QueryDict, draft: MappingDraft) -> Editing:
         made_up=post.get("made-up") == "1",
         sample=post.get("sample", "").replace("\r\n", "\n").replace("\0", "") if "sample" in post else None,
         new_name=post.get("new", "").replace("\0", "")[:1000],
-        new_type=_chosen(ValueType, post.get("new-type"), ValueType.TEXT),
+        new_type=member_of(ValueType, post.get("new-type"), ValueType.TEXT),
         new_nested=post.get("new-nested") == "on",
         renamed=names,
     )
@@ -106,10 +106,10 @@ def _row(post: QueryDict, n: int) -> DraftRow:
         under=under or (),
         entry=entry if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= 99 else None,
         nested=at.get("nested") is True,
-        type=_chosen(ValueType, post.get(f"type-{n}"), ValueType.TEXT),
+        type=member_of(ValueType, post.get(f"type-{n}"), ValueType.TEXT),
         required=f"required-{n}" in post,
         trim=f"trim-{n}" in post,
-        case=_chosen(Case, case, Case.LOWER) if case in set(Case) else None,
+        case=member_of(Case, case, None),
         line=line,
         kept=_kept(post.get(f"kept-{n}", "")),
         was=n,
@@ -143,17 +143,9 @@ def _object(text: str) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _chosen[E: (Case, MappingKind, Subject, EmptyPolicy, ValueType, Otherwise)](kind: type[E], value: str | None, default: E) -> E:
-    return kind(value) if value in set(kind) else default
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 9 else None
-
-
 def _pair(text: str) -> tuple[int, int] | None:
     row, _, chip = text.partition(".")
-    first, second = _number(row), _number(chip)
+    first, second = read_number(row), read_number(chip)
     return None if first is None or second is None else (first, second)
 
 
@@ -179,16 +171,16 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
     if "otherwise" in post:
         pairs = zip(post.getlist("map-from"), post.getlist("map-to"), strict=False)
         entries = tuple((old, new) for old, new in pairs if old or new)[:MAX_VALUE_MAP]
-        otherwise = _chosen(Otherwise, post.get("otherwise"), Otherwise.KEEP)
+        otherwise = member_of(Otherwise, post.get("otherwise"), Otherwise.KEEP)
         given = ValueMap(entries, otherwise, post.get("otherwise-text", "") if otherwise is Otherwise.TEXT else "")
         part = replace(part, value_map=given if entries or otherwise is not Otherwise.KEEP else None)
     if "date" in post:
         date = post.get("date", "")
         if part.date_format is not None or date != DateFormat.ISO:  # which a date is sent as anyway
-            part = replace(part, date_format=DateFormat(date) if date in set(DateFormat) else None)
+            part = replace(part, date_format=member_of(DateFormat, date, None))
     if "if-empty" in post:
         escape = post.get("escape", "")
-        part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=Escape(escape) if escape in set(Escape) else None)
+        part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=member_of(Escape, escape, None))
     return part
 
 
@@ -210,7 +202,7 @@ def act(editing: Editing, do: str, post: QueryDict) -> None:
         _start(editing, post.get("start", ""))
     else:
         row, _, rest = about.partition("/")
-        n = _number(row)
+        n = read_number(row)
         if n is not None and n < len(editing.draft.rows):
             _on_row(editing, verb, n, rest)
 
@@ -266,7 +258,7 @@ def _on_row(editing: Editing, verb: str, n: int, rest: str) -> None:
 
 
 def _unmap(editing: Editing, about: str) -> None:
-    entry = _number(about)
+    entry = read_number(about)
     if editing.panel is None or entry is None:
         return
     row = editing.draft.rows[editing.panel[0]]

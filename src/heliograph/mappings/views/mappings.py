@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 from urllib.parse import urlencode
 
 from django.db import connections, transaction
@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from heliograph.accounts.models import Role
@@ -20,6 +20,7 @@ from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.connections.views import typed_secrets
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.domain.setup.fields import Subject
@@ -34,7 +35,9 @@ from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import of_django
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.confirmation import Breaks, LinkedThing, QuestionParts, question
+from heliograph.web.forms import member_of
+from heliograph.web.list_filters import EnumFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.toasts import say
 
@@ -44,29 +47,41 @@ EDITOR, READER = "mappings/mapping.html", "mappings/read.html"
 # --- the list
 
 
+class MappingListFilters(ListFilters):
+    """What the list shows of all mappings."""
+
+    no_match_text = gettext_lazy("No mapping is like this. Change the search or the filters.")
+    show_all = gettext_lazy("Show all mappings")
+
+    q = SearchFilter(gettext_lazy("Search mappings"), placeholder=gettext_lazy("Name, target field, flow"))
+    kind = EnumFilter(gettext_lazy("Kind"), MappingKind, kind_name, every=gettext_lazy("Payload and Http Header"))
+    subject = EnumFilter(gettext_lazy("What it is for"), Subject, subject_name, every=gettext_lazy("For anything"))
+
+    @property
+    def wanted(self) -> MappingListFilter:
+        """As the list takes it."""
+        of = self.cleaned_data
+        return MappingListFilter(of["q"], of["kind"], of["subject"])
+
+
 @require_safe
 def mapping_list(request: AccountRequest) -> HttpResponse:
     """Every mapping: where it is used, what it is, who changed it last."""
-    ask = request.GET
-    wanted = MappingListFilter(
-        ask.get("q", "")[:200],
-        next((kind for kind in MappingKind if kind == ask.get("kind")), None),
-        next((subject for subject in Subject if subject == ask.get("subject")), None),
-    )
+    filters = MappingListFilters(request)
     with transaction.atomic(using="read"):
         config = Committed(of_django(connections["read"])).account(request.account.pk)
-        found = listed(config, wanted)
+        found = listed(config, filters.wanted)
+    total = len(config.mappings)
     people = names_of_users(request.account.pk, [row.by for row in found])
     return page(
         request,
         "mappings/list.html",
         here="mappings",
         mappings=[_listed(row, people, editable=may(request.user, Role.ADMINISTRATOR)) for row in found],
-        total=len(config.mappings),
-        none=not config.mappings,
-        q=wanted.text,
-        filtered=wanted.narrows,
-        filters=_filters(wanted),
+        result=ngettext("%(shown)s of %(all)s mapping", "%(shown)s of %(all)s mappings", total)
+        % {"shown": f"{len(found):,}", "all": f"{total:,}"},
+        none=not total,
+        filters=filters,
     )
 
 
@@ -94,15 +109,6 @@ def _listed(row: ListedMapping, people: Mapping[str, str], *, editable: bool) ->
     }
 
 
-def _filters(wanted: MappingListFilter) -> list[FormField]:
-    kinds = [Choice("", _("Payload and Http Header")), *(Choice(k.value, kind_name(k)) for k in MappingKind)]
-    subjects = [Choice("", _("For anything")), *(Choice(s.value, subject_name(s)) for s in Subject)]
-    return [
-        FormField(kind="select", id="kind", label=_("Kind"), value=wanted.kind or "", options=kinds),
-        FormField(kind="select", id="subject", label=_("What it is for"), value=wanted.subject or "", options=subjects),
-    ]
-
-
 # --- the editor
 
 
@@ -125,8 +131,8 @@ def mapping_new(request: AccountRequest) -> HttpResponse:
     _back(request)  # a flow of another account is no flow
     ask = request.POST or request.GET
     draft = MappingDraft(
-        kind=next((kind for kind in MappingKind if kind == ask.get("kind")), MappingKind.PAYLOAD),
-        subject=next((subject for subject in Subject if subject == ask.get("subject")), _subject_of_flow(request)),
+        kind=member_of(MappingKind, ask.get("kind"), MappingKind.PAYLOAD),
+        subject=member_of(Subject, ask.get("subject"), None) or _subject_of_flow(request),
     )
     if request.method == "POST":
         return _posted(request, draft, None)
@@ -254,9 +260,10 @@ def _flow_of(request: AccountRequest) -> int | None:
         return None
     with transaction.atomic(using="read"):
         flows = _config(request).flows
-    if not (asked.isascii() and asked.isdigit() and len(asked) <= 18) or int(asked) not in flows:
+    flow = read_id(asked)
+    if flow not in flows:
         raise Http404
-    return int(asked)
+    return flow
 
 
 def _config(request: AccountRequest) -> AccountConfig:
@@ -297,7 +304,13 @@ def mapping_copy(request: AccountRequest, id: int) -> HttpResponse:
             raise Http404 from None
         say(request, _("%(name)s is there. No flow uses it yet.") % {"name": made.name})
         return HttpResponseRedirect(reverse("mapping", args=(made.pk,)))
-    return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=True, uses=[])
+    return _asks(
+        request,
+        id,
+        _("Copy %(name)s?") % {"name": row.name},
+        lead=_("The copy has the same rows under another name. No flow uses it until you choose it there."),
+        button=_("Copy it"),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -316,5 +329,28 @@ def mapping_delete(request: AccountRequest, id: int) -> HttpResponse:
         else:
             say(request, _("The mapping %(name)s is deleted.") % {"name": row.name})
             return HttpResponseRedirect(reverse("mapping-list"))
-    uses = [(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
-    return page(request, "mappings/question.html", here="mappings", name=row.name, id=id, copies=False, uses=uses)
+    uses = [LinkedThing(use.name or _("Without a name"), flow_href(use.id)) for use in mapping_uses(request.account.pk, id)]
+    if uses:
+        return _asks(
+            request,
+            id,
+            _("%(name)s cannot be deleted yet") % {"name": row.name},
+            lead=_("These flows send by it. Choose another mapping in them first."),
+            breaks=[Breaks(items=uses)],
+            cancel=_("Back to the mapping"),
+        )
+    return _asks(
+        request,
+        id,
+        _("Delete %(name)s?") % {"name": row.name},
+        lead=_("No flow uses it. What was sent by it keeps its versions in the timelines."),
+        button=_("Delete it"),
+        button_class="danger",
+        cancel=_("Keep it"),
+    )
+
+
+def _asks(request: AccountRequest, id: int, heading: str, **parts: Unpack[QuestionParts]) -> HttpResponse:
+    """A question about a mapping."""
+    usual: QuestionParts = {"frame": "signal.html", "cancel_href": reverse("mapping", args=(id,))}
+    return page(request, "confirmation.html", here="mappings", **question(heading, **usual | parts))

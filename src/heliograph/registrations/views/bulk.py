@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection, transaction
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,23 +20,36 @@ from heliograph.jobs.models import Job
 from heliograph.jobs.page import JobPage, RefusedCell, RefusedRows, Sum
 from heliograph.registrations import bulk_change
 from heliograph.registrations.bulk_change import BulkPreview, Wish
-from heliograph.registrations.views.registrations import wanted_of
+from heliograph.registrations.views.registrations import RegistrationFilters
 from heliograph.setup.usage import Use
 from heliograph.setup.views.frame import account_config, by, reading
 from heliograph.setup.views.uses import href_of
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
+from heliograph.web.forms import Form, Hidden, Ticks
+from heliograph.web.list_filters import LONGEST_FILTER
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
+
+ALL = "all"
+
+
+class BulkStatusForm(Form):
+    """The status that registrations get. of: "all" that match the list's filters, or those that are ticked: code, each "event code"."""
+
+    to = Hidden(longest=LONGEST_FILTER)
+    of = Hidden()
+    code = Ticks()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def set_status(request: AccountRequest) -> HttpResponse:
     """What it would do, and its beginning."""
-    wish = _wish(request.GET)
-    back = _back(request.GET)
-    if not wish.status or (request.GET.get("of") != "all" and not wish.picked):
+    form = BulkStatusForm(request.GET).posted
+    wish = _wish(request, form)
+    back = RegistrationFilters(request).address(reverse("registrations"))
+    if not wish.status or (form["of"] != ALL and not wish.picked):
         say(request, _("Tick rows, or choose all of them, and choose a status.") if wish.status else _("Choose the status that they get."))
         return HttpResponseRedirect(back)
     with transaction.atomic(using="read"):
@@ -56,19 +70,11 @@ def set_status(request: AccountRequest) -> HttpResponse:
     return page(request, "confirmation.html", section="registrations", here="registrations", **asked)
 
 
-def _wish(ask: QueryDict) -> Wish:
-    status = ask.get("to", "")[:200]
-    if ask.get("of") == "all":
-        return Wish(status, wanted=wanted_of(ask))
-    pairs = (value.partition(" ") for value in ask.getlist("code")[: bulk_change.MOST_PICKED] if "\0" not in value)
-    return Wish(status, tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
-
-
-def _back(ask: QueryDict) -> str:
-    kept = ask.copy()
-    for name in ("to", "of", "code"):
-        kept.pop(name, None)
-    return f"{reverse('registrations')}?{kept.urlencode()}" if kept else reverse("registrations")
+def _wish(request: AccountRequest, form: Mapping[str, Any]) -> Wish:
+    if form["of"] == ALL:
+        return Wish(form["to"], wanted=RegistrationFilters(request).wanted)
+    pairs = (value.partition(" ") for value in form["code"][: bulk_change.MOST_PICKED])
+    return Wish(form["to"], tuple(dict.fromkeys((event, code) for event, _space, code in pairs if event and code)))
 
 
 def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Breaks]:

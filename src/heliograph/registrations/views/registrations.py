@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any
 
 from django.db import connections, transaction
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
-from heliograph.domain.ids import read_id
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, Sort
 from heliograph.store.database import of_django
-from heliograph.web.cursor import address, asked
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 
 COLUMNS = {
@@ -37,23 +35,53 @@ COLUMNS = {
 }
 USUAL = ("code", "name", "organization", "event", "status", "type", "modified")
 SORTED = ("code", "name", "modified")
+SCOPES = {ListScope.LIVE: gettext_lazy("Live"), ListScope.TEST: gettext_lazy("Test"), ListScope.INACTIVE: gettext_lazy("Not active")}
+
+
+class RegistrationFilters(ListFilters):
+    """What the list shows of all registrations, and how."""
+
+    no_match = gettext_lazy("No registration matches")
+    show_all = gettext_lazy("Show all registrations")
+
+    q = SearchFilter(gettext_lazy("Search registrations"), placeholder=gettext_lazy("Code, name, e-mail"))
+    event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    status_name = Filter(gettext_lazy("Status"), every=gettext_lazy("All statuses"), param="status")
+    type = Filter(gettext_lazy("Attendee type"), every=gettext_lazy("All types"))
+    scope = EnumFilter(gettext_lazy("Live, Test, active"), ListScope, SCOPES.__getitem__, every=gettext_lazy("Live and Test"), param="is")
+    sort = EnumFilter("", Sort, place="view")
+    column = ColumnsFilter(COLUMNS, USUAL)
+
+    @property
+    def wanted(self) -> RegistrationFilter:
+        """As the list's query takes it."""
+        of = self.cleaned_data
+        return RegistrationFilter(of["q"], of["event"], of["status_name"], of["type"], of["scope"])
+
+    @property
+    def no_match_text(self) -> str:
+        if text := self.cleaned_data["q"]:
+            return _("No code, name, e-mail or organization has “%(text)s” in it. Try one word alone, or the registration’s code.") % {
+                "text": text
+            }
+        return _("No registration is like this.")
 
 
 @require_safe
 def registrations(request: AccountRequest) -> HttpResponse:
     """Registrations of all events: searched, filtered, sorted."""
-    ask = request.GET
-    sort = _one_of(Sort, ask.get("sort", ""))
+    filters = RegistrationFilters(request)
+    wanted, sort, columns = filters.wanted, filters.cleaned_data["sort"], filters.cleaned_data["column"]
     cursor = asked(request, sort.parts)
-    wanted = wanted_of(ask)
-    columns = [name for name in COLUMNS if name in ask.getlist("column")] or list(USUAL)
     with transaction.atomic(using="read"):
         found = Registrations(of_django(connections["read"]), request.account.pk)
         rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
         # A first page that holds everything has counted it: words that few have are looked for once, not twice.
         count = len(rows.rows) if cursor is None and not rows.older else found.count(wanted)
-        filters = _filters(found, wanted)
-    none = not rows.rows and not wanted.narrows and cursor is None
+        statuses = found.statuses()
+        filters.offer("event", found.events())
+        filters.offer("status_name", zip(statuses, statuses, strict=True))
+        filters.offer("type", ((name, name) for name in found.types()))
     return page(
         request,
         "registrations/list.html",
@@ -63,18 +91,13 @@ def registrations(request: AccountRequest) -> HttpResponse:
         rows=[_row(row, columns) for row in rows.rows],
         heads=[(name, str(COLUMNS[name]), name in SORTED) for name in columns],
         columns=[(name, str(label), name in columns) for name, label in COLUMNS.items()],
-        kept=[(name, value) for name, value in ask.items() if name in ("q", "event", "status", "type", "is", "sort") and value],
-        chosen=[name for name in columns if columns != list(USUAL)],
-        statuses=found.statuses(),
+        kept=filters.query("column"),
+        statuses=statuses,
         all=f"{count:,}" if count <= MOST else _("that match"),
-        none=none,
-        q=wanted.text,
+        none=not rows.rows and not filters.narrows and cursor is None,
         filters=filters,
-        filtered=wanted.narrows,
-        sort=sort.value,
         result=_counted(count),
         note=_("Accents and capitals do not count: zoe finds Zoë. A name is found in the script it is written in.") if wanted.text else "",
-        none_text=_none(wanted),
         sorted=sort.value or "modified",
         sorts={
             "code": address(request, sort="code", at=None),
@@ -82,30 +105,12 @@ def registrations(request: AccountRequest) -> HttpResponse:
             "modified": address(request, sort=None, at=None),
         },
         sorted_text=_("%(order)s. Times in %(zone)s.") % {"order": _order(sort), "zone": request.account.timezone},
-        page_text=_shown(len(rows.rows), count),
-        newer=address(request, at=rows.newer) if rows.newer else "",
-        older=address(request, at=rows.older) if rows.older else "",
-    )
-
-
-def wanted_of(ask: QueryDict) -> RegistrationFilter:
-    """What the address of a list asks for."""
-    event = ask.get("event", "")
-    return RegistrationFilter(
-        text=ask.get("q", "")[:200],
-        event=read_id(event),
-        status=ask.get("status", "")[:200],
-        type=ask.get("type", "")[:200],
-        kind=_one_of(ListScope, ask.get("is", "")),
+        pager=Pager.of(request, rows, _shown(len(rows.rows), count), by_time=False),
     )
 
 
 def _order(sort: Sort) -> str:
     return {Sort.MODIFIED: _("Last modified first"), Sort.CODE: _("By code"), Sort.NAME: _("By name")}[sort]
-
-
-def _one_of[E: Enum](kind: type[E], text: str) -> E:
-    return next((member for member in kind if member.value == text), next(iter(kind)))
 
 
 def _counted(n: int) -> str:
@@ -117,52 +122,6 @@ def _counted(n: int) -> str:
 def _shown(here: int, n: int) -> str:
     """How many of them stand on this page."""
     return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": _counted(n)} if here < n else _counted(n)
-
-
-def _none(wanted: RegistrationFilter) -> str:
-    if wanted.text:
-        return _("No code, name, e-mail or organization has “%(text)s” in it. Try one word alone, or the registration’s code.") % {
-            "text": wanted.text
-        }
-    return _("No registration is like this.")
-
-
-def _filters(found: Registrations, wanted: RegistrationFilter) -> list[FormField]:
-    return [
-        FormField(
-            kind="select",
-            id="event",
-            label=_("Event"),
-            value=str(wanted.event or ""),
-            options=[Choice("", _("All events")), *(Choice(str(id), code) for id, code in found.events())],
-        ),
-        FormField(
-            kind="select",
-            id="status",
-            label=_("Status"),
-            value=wanted.status,
-            options=[Choice("", _("All statuses")), *(Choice(s, s) for s in found.statuses())],
-        ),
-        FormField(
-            kind="select",
-            id="type",
-            label=_("Attendee type"),
-            value=wanted.type,
-            options=[Choice("", _("All types")), *(Choice(t, t) for t in found.types())],
-        ),
-        FormField(
-            kind="select",
-            id="is",
-            label=_("Live, Test, active"),
-            value=wanted.kind.value,
-            options=[
-                Choice("", _("Live and Test")),
-                Choice(ListScope.LIVE.value, _("Live")),
-                Choice(ListScope.TEST.value, _("Test")),
-                Choice(ListScope.INACTIVE.value, _("Not active")),
-            ],
-        ),
-    ]
 
 
 def _row(row: ListedRegistration, columns: Sequence[str]) -> dict[str, Any]:

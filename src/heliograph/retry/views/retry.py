@@ -9,35 +9,44 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from heliograph.accounts.models import Role, User
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
-from heliograph.deliveries.choices import events_field, flows_field
+from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
-from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, SEVERITY, Category
-from heliograph.domain.ids import read_id
+from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, SEVERITY
 from heliograph.retry.fix_links import FixLink, Trouble, cured_at
 from heliograph.retry.retry_item import Details, details
 from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem
 from heliograph.retry.retry_queue import MOST, PARTS, RetryQueue
 from heliograph.retry.views.exchange import attempt_rows, request_shown
 from heliograph.store.moments import from_micros
-from heliograph.web.cursor import address, asked
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.cursor import Pager, address, asked
+from heliograph.web.fields import Choice
 from heliograph.web.forms import Form, Hidden, Ticks
+from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import soon
 from heliograph.web.toasts import say
 
 WAITING = "waiting"
 """The choice that stands for Retry and Error."""
+
+
+LONGEST_CAUSE = 700
+"""Characters of a group's key."""
+
+
+def _states() -> list[Choice]:
+    return [Choice(WAITING, _("Retry or Error")), *(Choice(status.value, _(status.value)) for status in QueueStatus)]
 
 
 class SubmitForm(Form):
@@ -48,20 +57,54 @@ class SubmitForm(Form):
     back = Hidden()
 
 
+class RetryFilters(ListFilters):
+    """What the list shows of the whole queue. cause: a group's, by its link."""
+
+    no_match = gettext_lazy("No item matches")
+    no_match_text = gettext_lazy("No item of the Retry Queue is like this.")
+    show_all = gettext_lazy("Show all items")
+
+    q = SearchFilter(gettext_lazy("Search"), placeholder=gettext_lazy("Registration, reason"))
+    integration = ChoiceFilter(
+        gettext_lazy("Integration"), options=[Choice("webhooks", "Webhooks")], every=gettext_lazy("All Integrations")
+    )
+    state = ChoiceFilter(gettext_lazy("Status"), options=_states, every=gettext_lazy("All Statuses"), param="status")
+    category = EnumFilter(gettext_lazy("Category"), SEVERITY, lambda category: _(category.value), every=gettext_lazy("All Categories"))
+    connection = IdFilter(gettext_lazy("Connection"), every=gettext_lazy("All connections"), extra="flow-select")
+    flow = IdFilter(gettext_lazy("Flow"), every=gettext_lazy("All flows"), extra="flow-select")
+    event = IdFilter(gettext_lazy("Event"), every=gettext_lazy("All events"))
+    cause = Filter(place="link", longest=LONGEST_CAUSE)
+
+    @property
+    def wanted(self) -> RetryFilter:
+        """As the queue takes it."""
+        of = self.cleaned_data
+        return RetryFilter(
+            statuses=OPEN if of["state"] == WAITING else tuple(s for s in QueueStatus if s.value == of["state"]),
+            category=of["category"],
+            flow=of["flow"],
+            event=of["event"],
+            connection=of["connection"],
+            text=of["q"],
+            cause=of["cause"],
+        )
+
+
 @require_safe
 def queue(request: AccountRequest) -> HttpResponse:
     """What waits, by cause, and every item."""
-    ask = request.GET
-    cursor = asked(request, PARTS)
-    wanted = _wanted(request)
+    filters = RetryFilters(request)
+    cursor, wanted = asked(request, PARTS), filters.wanted
     with reading(request.account.pk) as of:
         found = RetryQueue(of)
         rows = found.page(wanted, cursor)
         counts = found.counts()
-        whole = cursor is None and not wanted.narrows
+        whole = cursor is None and wanted == RetryFilter()
         groups = found.groups(OPEN) if whole else []
         failed = found.groups((QueueStatus.FAILED,)) if whole else []
-        filters = _filters(of, wanted, ask.get("status", ""))
+        filters.offer("connection", connection_choices(of.config))
+        filters.offer("flow", flow_choices(of.config))
+        filters.offer("event", event_choices(of))
     waiting = counts[QueueStatus.RETRY] + counts[QueueStatus.ERROR]
     return page(
         request,
@@ -74,16 +117,15 @@ def queue(request: AccountRequest) -> HttpResponse:
             "waiting": ngettext("%(n)s waits", "%(n)s wait", waiting) % {"n": _many(waiting)},
             "causes": ngettext("%(n)d cause", "%(n)d causes", len(groups)) % {"n": len(groups)},
         },
-        q=wanted.text,
         filters=filters,
-        filtered=wanted.narrows,
         tally=_tally(counts),
         calm=not any(counts.values()),
         rows=[_row(item) for item in rows.rows],
-        none_text=_("No item of the Retry Queue is like this."),
-        showing=_("The waiting ones first. Times in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
-        newer=address(request, at=None) if cursor else "",
-        older=address(request, at=rows.older) if rows.older else "",
+        pager=Pager(
+            _("The waiting ones first. Times in %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
+            address(request, at=None) if cursor else "",
+            address(request, at=rows.older) if rows.older else "",
+        ),
     )
 
 
@@ -138,57 +180,6 @@ def _told(said: Submitted) -> str:
         reasons = sorted(set(said.refused.values()))
         parts.append(ngettext("%(n)d was not submitted.", "%(n)d were not submitted.", n) % {"n": n} + " " + _(reasons[0]))
     return " ".join(parts)
-
-
-def _wanted(request: HttpRequest) -> RetryFilter:
-    ask = request.GET
-    status = ask.get("status", "")
-    return RetryFilter(
-        statuses=OPEN if status == WAITING else tuple(s for s in QueueStatus if s.value == status),
-        category=next((c for c in Category if c.value == ask.get("category")), None),
-        flow=read_id(ask.get("flow", "")),
-        event=read_id(ask.get("event", "")),
-        connection=read_id(ask.get("connection", "")),
-        text=ask.get("q", "")[:200],
-        cause=ask.get("cause", "")[:700],
-    )
-
-
-def _filters(of: AccountReader, wanted: RetryFilter, status: str) -> list[FormField]:
-    known = [Choice(s.value, _(s.value)) for s in QueueStatus]
-    connections = sorted(of.config.connections.items(), key=lambda pair: pair[1].name.casefold())
-    return [
-        FormField(
-            kind="select",
-            id="integration",
-            label=_("Integration"),
-            options=[Choice("", _("All Integrations")), Choice("webhooks", "Webhooks")],
-        ),
-        FormField(
-            kind="select",
-            id="status",
-            label=_("Status"),
-            value=status,
-            options=[Choice("", _("All Statuses")), Choice(WAITING, _("Retry or Error")), *known],
-        ),
-        FormField(
-            kind="select",
-            id="category",
-            label=_("Category"),
-            value=wanted.category.value if wanted.category else "",
-            options=[Choice("", _("All Categories")), *(Choice(c.value, _(c.value)) for c in SEVERITY)],
-        ),
-        FormField(
-            kind="select",
-            id="connection",
-            label=_("Connection"),
-            value=str(wanted.connection or ""),
-            extra="flow-select",
-            options=[Choice("", _("All connections")), *(Choice(str(id), c.name) for id, c in connections)],
-        ),
-        flows_field(of, wanted.flow),
-        events_field(of, wanted.event),
-    ]
 
 
 def _many(n: int) -> str:
@@ -284,7 +275,7 @@ def _tries(item: RetryItem) -> int:
 def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     """An item as its template wants it."""
     item, config = found.item, of.config
-    names = of.user_names([found.by])
+    names = names_of_users(of.account, [found.by])
     action, event = item.action, found.event
     facts = [(_("Status"), _(item.queue.value)), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))

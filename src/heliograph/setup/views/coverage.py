@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
@@ -24,8 +24,8 @@ from heliograph.setup.models import KIND_NAMES
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.tag_chips import TagChoices
 from heliograph.store.database import of_django
-from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Form, Hidden, Ticks, posted
+from heliograph.web.list_filters import EnumFilter, Filter, ListFilters
 
 ACCOUNT = "account"
 NAMED = 12
@@ -36,6 +36,19 @@ class CoverageForm(Form):
 
     tag = Hidden()
     row = Ticks()
+
+
+class CoverageFilters(ListFilters):
+    """What the page shows of all that is untagged. event: its code, or ACCOUNT."""
+
+    kind = EnumFilter(gettext_lazy("Object"), TagKind, every=gettext_lazy("All objects"), param="object")
+    event = Filter(gettext_lazy("Event"), every=gettext_lazy("The account and all events"))
+
+    def offer_gaps(self, found: Coverage) -> None:
+        """Kinds and events that lack tags."""
+        events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where})
+        self.offer("kind", ((kind.value, KIND_NAMES[kind]) for kind in found.gaps))
+        self.offer("event", [(ACCOUNT, _("The account")), *((code, code) for code in events)])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,10 +66,11 @@ def coverage(request: AccountRequest) -> HttpResponse:
     found = services.coverage(of_django(connection), request.account.pk)
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
-    kind, event = request.GET.get("object", ""), request.GET.get("event", "")
+    filters = CoverageFilters(request)
+    filters.offer_gaps(found)
     groups = [
         _group(k, gaps, found, administers=administers, ticked=ticked if form.is_bound else None)
-        for k, gaps in _wanted(found, kind, event).items()
+        for k, gaps in _wanted(found, **filters.cleaned_data).items()
     ]
     shown = sum(len(group["rows"]) for group in groups)
     return settings_page(
@@ -67,8 +81,7 @@ def coverage(request: AccountRequest) -> HttpResponse:
         uncovered=uncovered(found.total),
         groups=groups,
         total=ngettext("%(n)d without a tag", "%(n)d without a tag", shown) % {"n": shown},
-        filtered=bool(kind or event),
-        filters=_filters(found, kind, event),
+        filters=filters,
         choices=[(name, TagChoices(config.tags, k).options) for k, name in KIND_NAMES.items() if k in found.gaps],
         chosen=chosen,
         done=done,
@@ -82,23 +95,13 @@ def uncovered(total: int) -> str:
     return ngettext("%(n)s untagged", "%(n)s untagged", total) % {"n": f"{total:,}"} if total else ""
 
 
-def _wanted(found: Coverage, kind: str, event: str) -> dict[TagKind, list[Gap]]:
+def _wanted(found: Coverage, kind: TagKind | None, event: str) -> dict[TagKind, list[Gap]]:
     out = {}
     for k, gaps in found.gaps.items():
         rows = [gap for gap in gaps if not event or gap.where == event or (event == ACCOUNT and gap.event is None)]
-        if rows and kind in ("", k.value):
+        if rows and kind in (None, k):
             out[k] = rows
     return out
-
-
-def _filters(found: Coverage, kind: str, event: str) -> list[FormField]:
-    events = sorted({gap.where for gaps in found.gaps.values() for gap in gaps if gap.where})
-    objects = [Choice("", _("All objects")), *(Choice(k.value, KIND_NAMES[k]) for k in found.gaps)]
-    places = [Choice("", _("The account and all events")), Choice(ACCOUNT, _("The account")), *(Choice(code, code) for code in events)]
-    return [
-        FormField(kind="select", id="object", label=_("Object"), value=kind, options=objects),
-        FormField(kind="select", id="event", label=_("Event"), value=event, options=places),
-    ]
 
 
 def _group(kind: TagKind, gaps: Sequence[Gap], found: Coverage, *, administers: bool, ticked: set[str] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -30,56 +30,61 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
 from heliograph.store.database import Database
-from heliograph.web.cursor import ROWS, Cursor, ListPage, address, asked
+from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, asked
 from heliograph.web.cursor import pages as cursor_pages
-from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import not_saved, posted
+from heliograph.web.list_filters import IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import minute_in
 from heliograph.web.toasts import say
 
 
+class EventFilters(ListFilters):
+    """What the list shows of all events."""
+
+    no_match = gettext_lazy("No event matches")
+    no_match_text = gettext_lazy("No code or name has these words in it, or no event has this status.")
+    show_all = gettext_lazy("Show all events")
+
+    q = SearchFilter(gettext_lazy("Search events"), placeholder=gettext_lazy("Code or name"))
+    status_id = IdFilter(gettext_lazy("Event status"), every=gettext_lazy("All statuses"), param="status")
+
+
 @require_safe
 def events(request: AccountRequest) -> HttpResponse:
     """All events, newest first."""
-    text, status = request.GET.get("q", "")[:200], request.GET.get("status", "")
+    filters = EventFilters(request)
     cursor = asked(request, (int,))
     with transaction.atomic(using="read"):
         db = reading()
         config = account_config(request, db)
-        found = _matching(db, request.account.pk, text, status)
+        found = _matching(db, request.account.pk, filters.cleaned_data["q"], filters.cleaned_data["status_id"])
         shown = _paged(found, cursor)
         counts = _registrations(db, request.account.pk, [row[0] for row in shown.rows])
         loaded = {id: event_config(request, db, code) for id, code, *_rest in shown.rows}
-    options = [Choice("", _("All statuses")), *(Choice(str(s.id), s.name) for s in config.event_statuses.values())]
+    filters.offer("status_id", ((status.id, status.name) for status in config.event_statuses.values()))
     return page(
         request,
         "setup/events.html",
         section="events",
         here="events",
         readonly=readonly(request, Role.PLANNER),
-        none=not found and not text and not status,
+        none=not found and not filters.narrows,
         rows=[_row(loaded[id], config, counts.get(id, 0)) for id, *_rest in shown.rows],
-        q=text,
-        filtered=bool(text or status),
-        filters=[FormField(kind="select", id="status", label=_("Event status"), value=status, options=options)],
-        page_text=ngettext("%(n)s event", "%(n)s events", len(found)) % {"n": f"{len(found):,}"},
-        newer=address(request, at=shown.newer) if shown.newer else "",
-        older=address(request, at=shown.older) if shown.older else "",
+        filters=filters,
+        pager=Pager.of(request, shown, ngettext("%(n)s event", "%(n)s events", len(found)) % {"n": f"{len(found):,}"}, by_time=False),
     )
 
 
 type _EventRow = tuple[int, str, str, int]
 
 
-def _matching(db: Database, account: int, text: str, status: str) -> list[_EventRow]:
+def _matching(db: Database, account: int, text: str, status: int | None) -> list[_EventRow]:
     """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands: words are found here, in any script."""
     rows = db.all("SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": account})
     words = folded(text).split()
     return [
-        (id, code, name, at)
-        for id, code, name, at in rows
-        if (not status or str(at) == status) and all(w in folded(f"{code} {name}") for w in words)
+        (id, code, name, at) for id, code, name, at in rows if status in (None, at) and all(w in folded(f"{code} {name}") for w in words)
     ]
 
 

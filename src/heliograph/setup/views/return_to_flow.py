@@ -13,7 +13,9 @@ from django.urls import reverse
 
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.ids import read_id
 from heliograph.setup.services.dependents import flow_name
+from heliograph.web.forms import member_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,11 @@ class Errand:
         text = request.GET.get("for", "")
         if not text:
             return cls()
-        if not (text.isascii() and text.isdigit() and len(text) <= 18):
-            raise Http404
-        flow = int(text)
-        name = flow_name(request.account.pk, flow)
+        flow = read_id(text)
+        name = None if flow is None else flow_name(request.account.pk, flow)
         if name is None:
             raise Http404
-        mapping = request.GET.get("mapping", "")
-        made = int(mapping) if mapping.isascii() and mapping.isdigit() and len(mapping) <= 18 else None
-        return cls(flow, name, made, next((does for does in Does if does.value == request.GET.get("does")), None))
+        return cls(flow, name, read_id(request.GET.get("mapping", "")), member_of(Does, request.GET.get("does"), None))
 
     @property
     def _made(self) -> dict[str, int | str]:

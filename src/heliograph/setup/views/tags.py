@@ -29,8 +29,9 @@ from heliograph.setup.views.frame import by, readonly, settings_page
 from heliograph.setup.views.uses import href_of, items_of
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
-from heliograph.web.fields import Choice, FormField
+from heliograph.web.fields import Choice
 from heliograph.web.forms import Choices, Form, Hidden, Select, TextLine, posted
+from heliograph.web.list_filters import ChoiceFilter, EnumFilter, ListFilters, SearchFilter
 from heliograph.web.toasts import say
 
 FLOWS, NOWHERE = "flows", "nowhere"
@@ -90,6 +91,22 @@ class MergeForm(Form):
     look = Hidden()
 
 
+class TagFilters(ListFilters):
+    """What the list shows of all tags."""
+
+    no_match = gettext_lazy("No tag matches")
+    no_match_text = gettext_lazy("Try another word, or another object.")
+    show_all = gettext_lazy("Show all tags")
+
+    q = SearchFilter(gettext_lazy("Search tags"), placeholder=gettext_lazy("Name or label"))
+    kind = EnumFilter(gettext_lazy("Object"), KIND_NAMES, KIND_NAMES.__getitem__, every=gettext_lazy("All objects"), param="object")
+    use = ChoiceFilter(
+        gettext_lazy("Use"),
+        options=[Choice(FLOWS, gettext_lazy("Used in flows")), Choice(NOWHERE, gettext_lazy("Used nowhere"))],
+        every=gettext_lazy("Used or not"),
+    )
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def tags(request: AccountRequest) -> HttpResponse:
     """The account's tags, and the form that adds one."""
@@ -114,17 +131,17 @@ def _add(request: AccountRequest, form: TagForm) -> HttpResponse:
 
 
 def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
-    ask = request.GET
-    text, kind, use = ask.get("q", "")[:200], ask.get("object", ""), ask.get("use", "")
+    filters = TagFilters(request)
+    kind, use = filters.cleaned_data["kind"], filters.cleaned_data["use"]
     known = list(Tag.objects.all())
     carried, users = services.carried(), dependents.tag_users(request.account.pk)
     found = coverage(of_django(connection), request.account.pk)
-    words = folded(text).split()
+    words = folded(filters.cleaned_data["q"]).split()
     rows = [
         tag
         for tag in sorted(known, key=lambda tag: (folded(tag.label), tag.pk))
         if all(word in f"{tag.folded_name} {folded(tag.label)}" for word in words)
-        and (not kind or kind in tag.kinds)
+        and (kind is None or kind in tag.kinds)
         and (use != FLOWS or any(u.kind == "flow" for u in users.get(tag.pk, ())))
         and (use != NOWHERE or not (users.get(tag.pk) or carried.get(tag.pk)))
     ]
@@ -140,19 +157,8 @@ def _listed(request: AccountRequest, form: TagForm) -> HttpResponse:
         none=not known,
         total=ngettext("%(n)d tag", "%(n)d tags", len(known)) % {"n": len(known)},
         rows=[_row(tag, carried.get(tag.pk, {}), users.get(tag.pk, ())) for tag in rows],
-        q=text,
-        filtered=bool(text or kind or use),
-        filters=_filters(kind, use),
+        filters=filters,
     )
-
-
-def _filters(kind: str, use: str) -> list[FormField]:
-    kinds = [Choice("", _("All objects")), *(Choice(k.value, name) for k, name in KIND_NAMES.items())]
-    uses = [Choice("", _("Used or not")), Choice(FLOWS, _("Used in flows")), Choice(NOWHERE, _("Used nowhere"))]
-    return [
-        FormField(kind="select", id="object", label=_("Object"), value=kind, options=kinds),
-        FormField(kind="select", id="use", label=_("Use"), value=use, options=uses),
-    ]
 
 
 def _row(tag: Tag, carried: Mapping[TagKind, int], users: Sequence[Use]) -> dict[str, Any]:

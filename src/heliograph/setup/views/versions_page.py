@@ -16,6 +16,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
+from heliograph.domain.ids import read_number
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services.save import saving
@@ -111,11 +112,7 @@ def versions_page(request: AccountRequest, of: Versioned) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         return _restore(request, of, found)
-    return _compared(request, of, found, _number(request.GET.get("version")), asked=request.GET.get("restore") == "1")
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 9 else None
+    return _compared(request, of, found, read_number(request.GET.get("version", "")), asked=request.GET.get("restore") == "1")
 
 
 def _compared(
@@ -204,7 +201,7 @@ def _restore(request: AccountRequest, of: Versioned, found: Sequence[Version]) -
     form = RestoreForm(posted(request))
     if not form.is_valid():
         raise Http404
-    number = _number(form.cleaned_data["version"])
+    number = read_number(form.cleaned_data["version"])
     wanted = next((each for each in found if each.number == number), None)
     if wanted is None:
         raise Http404

@@ -1,0 +1,236 @@
+"""The filters of a list: a form that is read from the page's address (components/filters.html, no_match.html).
+
+    class TagFilters(ListFilters):
+        no_match = gettext_lazy("No tag matches")
+
+        q = SearchFilter(gettext_lazy("Search tags"), placeholder=gettext_lazy("Name or label"))
+        kind = EnumFilter(gettext_lazy("Object"), TagKind, KIND_NAMES.__getitem__, every=gettext_lazy("All objects"), param="object")
+
+    filters = TagFilters(request)
+    rows = [tag for tag in tags if filters.cleaned_data["kind"] in (None, tag.kind)]
+    page(request, "setup/tags.html", filters=filters, rows=rows)
+
+An address may hold anything: what a filter cannot read counts as not given, and what it reads is bounded. Whether the list has it is the
+list's business: an id that nobody has finds nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from typing import Any, ClassVar, Literal
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.dateparse import parse_date
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy
+
+from heliograph.domain.ids import read_id
+from heliograph.web.fields import AnyText, Choice, FormField
+from heliograph.web.forms import Form, Select, WidgetKind
+
+LONGEST_FILTER = 200
+"""Characters that a filter reads; the rest is left off."""
+YEARS = (1970, 9998)
+"""First and last year of a day."""
+
+type FilterPlace = Literal["bar", "view", "link", "beside"]
+"""Where a filter stands. bar: drawn in the bar. view: how the list is shown (sorting, columns): it takes no row away, and the bar and "Clear" keep
+it. link: it comes by a link alone, and whoever filters anew leaves it behind. beside: of another part of the page, it takes no row away."""
+
+
+class Filter(Select):
+    """One filter: a text. every: the option that takes no row away. param: its name in addresses, where that cannot be the field's own."""
+
+    def __init__(
+        self,
+        label: AnyText = "",
+        *,
+        every: AnyText = "",
+        param: str = "",
+        place: FilterPlace = "bar",
+        longest: int = LONGEST_FILTER,
+        **words: Any,
+    ) -> None:
+        super().__init__(label, **words)
+        self.every, self.param, self.place, self.longest = every, param, place, longest
+
+    def read(self, text: str) -> Any:
+        """The value of a text of the address; of "", the one that takes no row away."""
+        return text[: self.longest]
+
+    def clean(self, value: Any) -> Any:
+        return self.read("" if value is None else str(value))
+
+    def texts(self, value: Any) -> Sequence[str]:
+        """The value as addresses write it; nothing for one that takes no row away."""
+        return [] if value == self.read("") else [str(self.value_shown(value))]
+
+    @property
+    def found(self) -> Sequence[Choice]:
+        return [Choice("", self.every), *super().found]
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        shown, extra = self.value_shown(value), self.words.get("extra", "")
+        return FormField(kind=self.kind, id=name, label=self.label or "", value=shown, options=self.found, extra=extra)
+
+
+class SearchFilter(Filter):
+    """Words. placeholder: what they are looked for in."""
+
+    kind: ClassVar[WidgetKind] = "text"
+
+    def read(self, text: str) -> str:
+        return text.strip()[: self.longest]
+
+    def drawn(self, name: str, value: Any, errors: Sequence[str]) -> FormField:
+        return FormField(kind=self.kind, id=name, label=self.label or "", value=str(value), placeholder=self.words.get("placeholder", ""))
+
+
+class ChoiceFilter(Filter):
+    """One of its options, by its text."""
+
+    def read(self, text: str) -> Any:
+        return text if text in {option.value for option in self.found} else ""
+
+
+class EnumFilter[E: Enum](Filter):
+    """A member of an enumeration. Of no text, and of one that no member has: the member of "", or None."""
+
+    def __init__(
+        self,
+        label: AnyText = "",
+        members: Iterable[E] = (),
+        name: Callable[[E], AnyText] = str,
+        **words: Any,
+    ) -> None:
+        self.members = {str(member.value): member for member in members}
+        named = [member for text, member in self.members.items() if text]
+        super().__init__(label, options=lambda: [Choice(str(member.value), name(member)) for member in named], **words)
+
+    def read(self, text: str) -> E | None:
+        return self.members.get(text, self.members.get(""))
+
+    def value_shown(self, value: E | None) -> str:
+        return "" if value is None else str(value.value)
+
+
+class IdFilter(Filter):
+    """The id of a record; None for what is none."""
+
+    def read(self, text: str) -> int | None:
+        return read_id(text)
+
+
+class DayFilter(Filter):
+    """A day, 2027-01-31; None for what is none, and for the ends of the calendar, which have no moments in every time zone."""
+
+    kind: ClassVar[WidgetKind] = "date"
+
+    def read(self, text: str) -> datetime.date | None:
+        try:
+            day = parse_date(text)
+        except ValueError:  # looks like a date and is none: 2026-02-31
+            return None
+        return day if day and YEARS[0] <= day.year <= YEARS[1] else None
+
+
+class ColumnsFilter(Filter):
+    """Columns of a list, in their order; its usual ones where none of them is asked for."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, columns: Iterable[str], usual: Sequence[str], **words: Any) -> None:
+        super().__init__(place="view", **words)
+        self.columns, self.usual = tuple(columns), tuple(usual)
+
+    def read(self, text: str) -> tuple[str, ...]:
+        return self.usual
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        asked = set(value or ())
+        return tuple(name for name in self.columns if name in asked) or self.usual
+
+    def texts(self, value: Sequence[str]) -> Sequence[str]:
+        return [] if tuple(value) == self.usual else list(value)
+
+
+class ListFilters(Form):
+    """The filters of a list. no_match, no_match_text, show_all: title, text and link of what stands there when no row matches."""
+
+    button: ClassVar[AnyText] = gettext_lazy("Filter")
+    no_match: ClassVar[AnyText] = gettext_lazy("Nothing matches")
+    show_all: ClassVar[AnyText] = gettext_lazy("Show everything")
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.GET)
+        self.path = request.path
+        self.full_clean()
+
+    def add_prefix(self, field_name: str) -> str:
+        field = self.fields.get(field_name)
+        return (field.param if isinstance(field, Filter) else "") or field_name
+
+    def _filter(self, name: str) -> Filter:
+        field = self.fields[name]
+        assert isinstance(field, Filter), name
+        return field
+
+    def drawn(self, name: str) -> FormField:
+        """One filter with the value that was read."""
+        return self._filter(name).drawn(self.add_prefix(name), self.cleaned_data[name], [])
+
+    def offer(self, name: str, options: Iterable[tuple[object, AnyText]]) -> None:
+        """What can be chosen here: (value, label)."""
+        self.say(name, options=[Choice(str(value), label) for value, label in options])
+
+    @property
+    def no_match_text(self) -> AnyText:
+        """Why no row is shown, where rows are filtered away."""
+        return ""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it asks for less than the whole list."""
+        return any(self._texts(name) for name in self.fields if self._filter(name).place in ("bar", "link"))
+
+    @property
+    def search(self) -> FormField | None:
+        """The search box of the bar."""
+        return next((self.drawn(name) for name in self.fields if isinstance(self.fields[name], SearchFilter)), None)
+
+    @property
+    def others(self) -> list[FormField]:
+        """What else is drawn in the bar."""
+        return [
+            self.drawn(name)
+            for name in self.fields
+            if self._filter(name).place == "bar" and not isinstance(self.fields[name], SearchFilter)
+        ]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """(name, text) of how the list is shown."""
+        return self.query(*(name for name in self.fields if self._filter(name).place != "view"))
+
+    @property
+    def clear_href(self) -> str:
+        """The whole list, shown in the same way."""
+        return _with(self.path, self.kept)
+
+    def query(self, *without: str) -> list[tuple[str, str]]:
+        """(name, text) of everything that is asked for. without: names of filters."""
+        return [(self.add_prefix(name), text) for name in self.fields if name not in without for text in self._texts(name)]
+
+    def address(self, path: str) -> str:
+        """The list with everything that is asked for. path: its own."""
+        return _with(path, self.query())
+
+    def _texts(self, name: str) -> Sequence[str]:
+        return self._filter(name).texts(self.cleaned_data[name])
+
+
+def _with(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs)}" if pairs else path
