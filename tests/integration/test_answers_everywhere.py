@@ -60,7 +60,7 @@ def emptied(form: dict[str, list[str]], ids: dict[str, int], prefix: str) -> dic
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["nothing stored", "answers stored"])
-def test_P2_B1_an_event_takes_and_loses_every_type_of_answer(database: DatabaseFacts, client: Client, before: bool) -> None:
+def test_P2_an_event_takes_and_loses_every_type_of_answer(database: DatabaseFacts, client: Client, before: bool) -> None:
     with planned(database) as site:
         ids = fields(site, "event")
         site.signs_in(client, Role.PLANNER)
@@ -78,7 +78,7 @@ def test_P2_B1_an_event_takes_and_loses_every_type_of_answer(database: DatabaseF
         assert state.name == "Summit again"
 
 
-def test_P2_B1_events_are_added_and_copied_where_every_type_of_field_exists(database: DatabaseFacts, client: Client) -> None:
+def test_P2_events_are_added_and_copied_where_every_type_of_field_exists(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         ids = fields(site, "event")
         site.signs_in(client, Role.PLANNER)
@@ -94,7 +94,7 @@ def test_P2_B1_events_are_added_and_copied_where_every_type_of_field_exists(data
         assert {shape: state.custom[id] for shape, id in ids.items()} == {shape: answer for shape, (_o, answer) in ANSWERS.items()}
 
 
-def test_P2_B1_what_is_no_answer_is_refused_and_stays(database: DatabaseFacts, client: Client) -> None:
+def test_P2_what_is_no_answer_is_refused_and_stays(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         ids = fields(site, "event")
         site.signs_in(client, Role.PLANNER)
@@ -107,7 +107,7 @@ def test_P2_B1_what_is_no_answer_is_refused_and_stays(database: DatabaseFacts, c
 
 
 @pytest.mark.parametrize("area", ["answer", "custom"], ids=["questions", "profile fields"])
-def test_P6_B1_a_registration_takes_and_loses_every_type_of_answer(database: DatabaseFacts, client: Client, area: str) -> None:
+def test_P6_a_registration_takes_and_loses_every_type_of_answer(database: DatabaseFacts, client: Client, area: str) -> None:
     with planned(database) as site:
         ids = questions(site) if area == "answer" else fields(site, "profile")
         site.signs_in(client, Role.PLANNER)
@@ -128,7 +128,7 @@ def test_P6_B1_a_registration_takes_and_loses_every_type_of_answer(database: Dat
 
 
 @pytest.mark.parametrize("empty", [None, "", [], [""], [None]], ids=["null", "empty text", "empty list", "list of nothing", "list of null"])
-def test_P6_B1_a_document_sets_and_clears_every_type_of_answer(database: DatabaseFacts, empty: object) -> None:
+def test_P6_a_document_sets_and_clears_every_type_of_answer(database: DatabaseFacts, empty: object) -> None:
     with planned(database) as site:
         asked, of_profile = questions(site), fields(site, "profile")
         given = {f"x-{shape}": list(answer) if len(answer) > 1 else answer[0] for shape, (_options, answer) in ANSWERS.items()}
@@ -143,7 +143,7 @@ def test_P6_B1_a_document_sets_and_clears_every_type_of_answer(database: Databas
         assert not set(state.custom) & set(of_profile.values())
 
 
-def test_P4_B1_a_custom_property_is_set_and_cleared_in_the_form(database: DatabaseFacts, client: Client) -> None:
+def test_P4_a_custom_property_is_set_and_cleared_in_the_form(database: DatabaseFacts, client: Client) -> None:
     with planned(database) as site:
         site.signs_in(client, Role.PLANNER)
         site.record("S-1", profile={"first_name": "Ada"})

@@ -19,6 +19,7 @@ from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
@@ -142,8 +143,16 @@ def _foreign(auth: rules.Auth) -> frozenset[Secret]:
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
 
-def save_rule(s: SetupTransaction, id: int, rule: Sequence[object]) -> Connection:
-    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
+def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: int | None = None) -> Connection:
+    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once.
+
+    opened: the version whose rule was being edited. Raises Invalid, NotThere, SavedMeanwhile (another rule was saved since).
+    """
+    row = connection_row(id)
+    if opened is not None and opened != row.number:
+        then, now = version(s.db, s.account, "connection", id, opened).body.get("rule", []), row.body.get("rule", [])
+        if now not in (then, list(rule)):
+            raise SavedMeanwhile(row.number, row.changed_by)
     return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
 
 

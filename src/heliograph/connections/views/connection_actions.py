@@ -276,7 +276,7 @@ def sign(request: AccountRequest, connection: int) -> HttpResponse:
         row = found_row(request, connection)
     return page(
         request,
-        "connections/signing_secrets.html",
+        "connections/signing.html",
         here="connections",
         connection={"id": row.id, "name": row.connection.name},
         secret=secret,

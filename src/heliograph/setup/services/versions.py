@@ -37,10 +37,7 @@ def write(s: SetupTransaction, row: Configured) -> None:
     kind = row.configured_as
     body = None if row.deleted_at else row.body
     configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
-    ((row.number,),) = s.db.all(
-        "SELECT coalesce(max(number), 0) FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :id",
-        {"scope": ACCOUNT, "account": s.account, "kind": kind, "id": row.pk},
-    )
+    row.number = number_of(s.db, s.account, kind, row.pk)
     row.changed_by = s.by[:60]
     row.save()
 
@@ -53,6 +50,16 @@ def history(db: Database, account: int, kind: str, id: int) -> list[Version]:
         {"account": account, "scope": ACCOUNT, "kind": kind, "id": id},
     )
     return [Version(number, from_micros(at), by, json.loads(body), since) for number, at, by, body, since in rows]
+
+
+def number_of(db: Database, account: int, kind: str, id: int) -> int:
+    """The number of the newest version; 0 where there is none."""
+    ((number,),) = db.all(
+        "SELECT coalesce(max(number), 0) FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
+        " AND kind = :kind AND entity_id = :id",
+        {"account": account, "scope": ACCOUNT, "kind": kind, "id": id},
+    )
+    return int(number)
 
 
 def version(db: Database, account: int, kind: str, id: int, number: int) -> Version:

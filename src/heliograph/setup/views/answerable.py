@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Select, TextLine, TextLines
+from heliograph.web.forms import Select, TextLine, TextLines
 
 
 def type_names() -> dict[str, str]:
@@ -31,7 +32,7 @@ def _types() -> list[Choice]:
     return [Choice(value, name) for value, name in type_names().items()]
 
 
-class AnswerableForm(Form):
+class AnswerableForm(SharedForm):
     """What is asked, and what can be answered. options: one a line."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)

@@ -142,7 +142,7 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
     """One field's form."""
     shown = PAGES[here]
     row = _one(request, shown, id)
-    form = AnswerableForm(posted(request), initial=shown_at_first(row))
+    form = AnswerableForm(posted(request), stored=shown_at_first(row))
     try:
         if form.is_valid() and _saved(request, form, shown, id):
             say(request, _("The field %(label)s is saved.") % {"label": form.cleaned_data["label"]})

@@ -29,6 +29,7 @@ from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.store.database import Database
 from heliograph.web.cursor import ROWS, Cursor, ListPage, address, asked
 from heliograph.web.cursor import pages as cursor_pages
@@ -215,7 +216,7 @@ def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
         "status": lambda: config.event_statuses[int(values[0])].name if values else "",
         "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
     }.get(name, lambda: ", ".join(values))()
-    return _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.") % {"value": shown or _("empty")}
+    return said_of_theirs(shown)
 
 
 def _leaves(config: AccountConfig, event: EventConfig, mine: FormValues) -> bool:

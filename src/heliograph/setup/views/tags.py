@@ -26,6 +26,7 @@ from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
 from heliograph.setup.views.coverage import uncovered
 from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.uses import href_of, items_of
 from heliograph.store.database import of_django
 from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
@@ -40,7 +41,7 @@ def _kinds() -> list[Choice]:
     return [Choice(kind.value, name) for kind, name in KIND_NAMES.items()]
 
 
-class TagForm(Form):
+class TagForm(SharedForm):
     """A tag, and what it is made for."""
 
     pairs = (("name", "label"),)
@@ -217,7 +218,7 @@ def _crumbs() -> list[tuple[str, str]]:
 def tag(request: AccountRequest, id: int) -> HttpResponse:
     """One tag: its form, and where it is used. Flows, mappings and statuses hold the tag, not its name."""
     row = _found(id)
-    form = TagForm(posted(request), initial={"name": row.name, "label": row.label, "objects": row.kinds})
+    form = TagForm(posted(request), stored={"name": row.name, "label": row.label, "objects": row.kinds})
     if request.method == "POST":
         return _save(request, row, form)
     return _shown(request, row, form)
