@@ -23,7 +23,7 @@ from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
 from heliograph.setup.usage import Thing, Use
 from heliograph.store import oauth
 from heliograph.store.database import Database
@@ -61,10 +61,16 @@ class SecretsAgain(Invalid):
 
 
 def save_connection(
-    s: SetupTransaction, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
+    s: SetupTransaction,
+    facts: ConnectionFacts,
+    id: int | None = None,
+    *,
+    confirmed: bool = False,
+    http: bool | None = None,
+    restored: int | None = None,
 ) -> Connection:
     """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
-    judges the address itself once more: without TLS it goes only to what was allowed.
+    judges the address itself once more: without TLS it goes only to what was allowed. restored: the version that is made the newest again by it.
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
@@ -103,7 +109,7 @@ def save_connection(
         changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
-        row.body |= _kept_beside(shown, changed, entered)
+        row.body |= _kept_beside(shown, changed, entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     queue_effects.connection_saved(s, row.pk)
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
@@ -127,7 +133,7 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     try:
-        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed)
+        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed, restored=number)
     except SecretsAgain:
         raise Invalid(
             {
