@@ -28,6 +28,9 @@ from heliograph.administration.views.users import tabs
 from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
+from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
+from heliograph.store.moments import to_micros
 from heliograph.web.cursor import address, asked, keyset
 from heliograph.web.fields import Choice
 from heliograph.web.forms import LONGEST_TEXT, Form, Select, TextLine
@@ -35,6 +38,8 @@ from heliograph.web.forms import LONGEST_TEXT, Form, Select, TextLine
 MOST: Final = 10_000
 """What is counted exactly."""
 LONGEST_SEARCH: Final = 200
+MOST_LOOKED_UP: Final = 25
+"""Past configurations of the account that are read for the names of a page."""
 KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
     "tags": (
@@ -102,7 +107,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     total = found.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.of(request.account, [*(row.by for row in entries), who])
-    names = AuditNames.of(account_config(request, reading()), _tags(entries))
+    names = _names(request, entries)
     options = [Choice("", _("Everybody")), *(Choice(f"user:{each.pk}", each.name) for each in people), Choice("command", _("The operator"))]
     if who not in {option.value for option in options}:
         options.append(Choice(who, actors.name(who)))
@@ -112,7 +117,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         "administration/audit.html",
         here="users",
         tabs=tabs("audit"),
-        entries=[_entry(row, actors, names, whole=whole) for row in entries],
+        entries=[_entry(row, actors, names[row.pk], whole=whole) for row in entries],
         q=q,
         filters=form.shown("who", "kind"),
         filtered=bool(q or who or kind),
@@ -160,6 +165,19 @@ def _place(row: AuditEntry) -> str:
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
+
+
+def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
+    """What ids were called when each entry was written; those of today for what had no name then. By the entry's id."""
+    db, account = reading(), request.account.pk
+    today = AuditNames.of(account_config(request, db), _tags(entries))
+    config, found, then = Committed(db, ConfigCache()), dict[int, AuditNames](), dict[int, AuditNames]()
+    for row in entries:
+        version = configuration.version_at(db, account, to_micros(row.at))
+        if version and version not in then and len(then) < MOST_LOOKED_UP:
+            then[version] = AuditNames.of(config.account(account, version)).over(today)
+        found[row.pk] = then.get(version, today)
+    return found
 
 
 def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:

@@ -30,6 +30,8 @@ from heliograph.store.database import Database
 from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret
 
 OWNER = "connection"
+REPLACED = "replaced"
+"""In an entry of the audit: the secrets that were replaced or removed, by field."""
 _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 
@@ -106,14 +108,23 @@ def save_connection(
         row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
         check(row)
         row.save()
-        changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
+        replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
-        row.body |= _kept_beside(shown, changed, entered) | ({} if restored is None else {RESTORED: restored})
+        row.body |= _kept_beside(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     queue_effects.connection_saved(s, row.pk)
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
+    _note(s, row, None if before is None else shown, replaced)
     return row
+
+
+def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str]) -> None:
+    """The audit says which secrets were replaced or removed, and never an edition."""
+    was, now = ({name: value for name, value in (body or {}).items() if name != "edition"} for body in (before, row.body))
+    if before is None:
+        s.note(Deed.CREATED, "connection", row, None, now)
+    else:
+        s.note(Deed.CHANGED, "connection", row, was, now | ({REPLACED: list(replaced)} if replaced else {}))
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
@@ -229,14 +240,16 @@ def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
 
-def _keep_secrets(s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
-    """Stores what was entered and removes what is not needed; whether anything differs from before. stored: what there was; have: all that is to be
+def _keep_secrets(
+    s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]
+) -> list[str]:
+    """Stores what was entered and removes what is not needed; the fields that differ from before. stored: what there was; have: all that is to be
     there, by field."""
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
     different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
     for name, value in different.items():
         save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, name), value)
-    return bool(different) or bool(set(stored) - have)
+    return sorted({*different, *(set(stored) - have)})
 
 
 def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
