@@ -12,7 +12,7 @@ from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Select, TextLine, TextLines
+from heliograph.web.forms import Hidden, Select, TextLine, TextLines
 
 
 def type_names() -> dict[str, str]:
@@ -33,7 +33,7 @@ def _types() -> list[Choice]:
 
 
 class AnswerableForm(SharedForm):
-    """What is asked, and what can be answered. options: one a line."""
+    """What is asked, and what can be answered. options: one a line; sure: "yes" once it was asked."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 
@@ -50,6 +50,8 @@ class AnswerableForm(SharedForm):
         optional=True,
         help=gettext_lazy("For select, multi-select, checkbox and radio: one a line. A checkbox without options is a Yes or No."),
     )
+
+    sure = Hidden()
 
     @property
     def type_chosen(self) -> str:
