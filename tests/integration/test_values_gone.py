@@ -130,3 +130,21 @@ def test_P12_a_tag_that_a_filter_kept_out_stops_the_flow(site: Planned, client: 
     assert client.post(f"/settings/tags/{tag}/delete/", {}).status_code == 302
     assert filters(site) == [()]
     assert lacks(site)
+
+
+def test_P2_F6_codes_of_events_differ_as_filters_compare_them(site: Planned, client: Client) -> None:
+    form = posted(client.get("/events/add/").content.decode(), "form") | {"name": ["Again"]}
+    refused = client.post("/events/add/", form | {"code": [EVENT.lower()]})
+    assert refused.status_code == 422
+    assert f"The event {EVENT} has this code already. Capitals do not count." in refused.content.decode()
+    assert client.post("/events/add/", form | {"code": ["Gala-26"]}).status_code == 302
+    assert client.post(f"/events/{EVENT}/copy/", {"code": ["GALA-26"], "name": ["Copy"], "start": [""], "end": [""]}).status_code == 422
+    filtering(site, FilterRow("event.code", Op.IS_ANY_OF, ("gala-26",)))
+    details = posted(client.get("/events/Gala-26/details/").content.decode(), "form")
+    assert client.post("/events/Gala-26/details/", details | {"code": ["GALA-26"]}).status_code == 302, (
+        "the same to filters: nothing to ask"
+    )
+    flow = f"/signal/flows/{site.acme.flow_facts().id}/"
+    edited = posted(client.get(flow).content.decode(), "form") | {"f0-values": ["gAla-26"]}
+    assert client.post(flow, edited).status_code == 302
+    assert [value.upper() for value in filters(site)[0]] == ["GALA-26"], "typed in any case, it is chosen"
