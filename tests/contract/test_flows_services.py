@@ -280,12 +280,14 @@ def test_P12_deleting_one_tag_of_several_narrows_the_list(made: Acme) -> None:
     assert lacks(made) == ()
 
 
-def test_P12_a_tag_that_a_filter_names_is_not_deletable(made: Acme) -> None:
+def test_P12_a_tag_that_a_filter_keeps_out_stops_the_flow_when_it_is_deleted(made: Acme) -> None:
     row = FilterRow("event.tags", Op.IS_NONE_OF, (str(made.tags["Registered"].pk),))
     with made.setting_up() as s:
         flows.save_flow(s, replace(made.flow_facts(), filters=(row,)), pk(made.flow))
-    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
+    with made.setting_up() as s:
         delete_tag(s, made.tags["Registered"].pk)
+    assert made.flow_facts().filters == (replace(row, values=()),)
+    assert Missing(FlowLack.FILTER_VALUES, "0") in lacks(made)
 
 
 def test_F1_a_copy_is_off_and_test_with_destinations_of_its_own(made: Acme) -> None:

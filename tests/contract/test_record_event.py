@@ -110,7 +110,22 @@ def test_P9_a_quiet_event_change_is_judged_by_no_flow(watched):
 def test_P2_a_code_is_unique_in_the_account(watched, store):
     with pytest.raises(EventCodeTaken):
         created(watched, EventState(watched.event_code, "Another", watched.event_statuses["Live"]))
+    other_case = watched.event_code.swapcase()
+    assert other_case != watched.event_code
+    with pytest.raises(EventCodeTaken, match=watched.event_code):
+        created(watched, EventState(other_case, "Another", watched.event_statuses["Live"]))
     account_setup(store)  # has an event of the same code
+
+
+def test_P2_an_event_may_take_its_own_code_in_other_letters(watched):
+    watched.save_event(state_of(watched, code=watched.event_code.swapcase()))
+    assert watched.source.event(watched.event).code == watched.event_code.swapcase()
+
+
+def test_P2_the_database_holds_no_two_codes_that_differ_in_capitals_alone(watched):
+    second = created(watched, EventState("Another", "Another", watched.event_statuses["Live"])).event
+    with pytest.raises(Exception, match=r"(?i)unique"), watched.db.transaction():
+        watched.db.run("UPDATE event SET code = :code WHERE id = :id", {"code": watched.event_code.swapcase(), "id": second})
 
 
 def test_P2_an_event_of_another_account_does_not_exist(watched, store):

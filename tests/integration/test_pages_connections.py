@@ -513,7 +513,7 @@ def test_F10_C5_a_version_is_restored_with_the_secrets_of_today(story: Story, re
         assert text in said, text
     asked = ada.get(f"{url}?version=1&restore=1")
     assert "every secret stay as they are now" in text_of(asked.content)
-    answer = ada.post(url, {"version": "1"}, follow=True)
+    answer = ada.post(url, {"version": "1", "seen": "2"}, follow=True)
     assert "Version 1 is restored" in text_of(answer.content)
     assert "Its URLs and secrets are those it had before that." in text_of(answer.content)
     body, secrets = stored(story, "CRM").body, secrets_of(story, crm)
@@ -530,11 +530,11 @@ def test_F10_a_version_whose_credentials_are_gone_is_restored_incomplete(story: 
     ada.post(address(crm), keyed)
     asked = text_of(ada.get(f"{address(crm, 'versions')}?version=1&restore=1").content)
     assert "The connection is incomplete by it. It lacks: Password" in asked
-    stops = ada.post(address(crm, "versions"), {"version": "1"})
+    stops = ada.post(address(crm, "versions"), {"version": "1", "seen": "2"})
     assert stops.status_code == 409
     assert "These running flows stop by it: Leads" in text_of(stops.content)
     assert secrets_of(story, crm)["key"] == "k3y-of-today"
-    after = text_of(ada.post(address(crm, "versions"), {"version": "1", "sure": "yes"}, follow=True).content)
+    after = text_of(ada.post(address(crm, "versions"), {"version": "1", "seen": "2", "sure": "yes"}, follow=True).content)
     assert "Missing: Password." in after
     assert set(secrets_of(story, crm)) == {"path"}
     with scope(account=story.account):
@@ -546,7 +546,7 @@ def test_F10_C5_a_version_with_tokens_from_another_host_is_refused(story: Story,
     crm = story.connection("CRM", "/crm", auth="OAuth2", secrets={Secret.CLIENT_SECRET: "s3cr3t"}, **tokens)
     form = COMMON | {"name": "CRM", "auth": "OAuth2", "grant": "Client Credentials", "url": receiver.url("/crm"), "client_id": "us"}
     ada.post(address(crm), form | {"access_token_url": "https://other.example.com/token", "client_secret": "another"})
-    answer = ada.post(address(crm, "versions"), {"version": "1"})
+    answer = ada.post(address(crm, "versions"), {"version": "1", "seen": "2"})
     assert answer.status_code == 422
     assert "Its token URLs are at another host" in text_of(answer.content)
     assert stored(story, "CRM").body["access_token_url"] == "https://other.example.com/token"

@@ -439,7 +439,7 @@ def test_F10_versions_are_compared_and_restored(plan: Planned, client: Client) -
     assert client.get(f"{url}versions/?version=9").status_code == 404
     assert client.post(f"{url}versions/", {"version": "9"}).status_code == 404
     assert client.post(f"{url}versions/", {"version": "x"}).status_code == 404
-    assert client.post(f"{url}versions/", {"version": "1"})["Location"] == url
+    assert client.post(f"{url}versions/", {"version": "1", "seen": "2"})["Location"] == url
     assert (stored(plan).name, stored(plan).destinations[0].does) == ("Leads", Does.UPDATES)
     assert "What version 3 changed, now in use" in text_of(client.get(f"{url}versions/?version=3"))
 
@@ -451,10 +451,10 @@ def test_F10_restoring_a_version_that_would_stop_the_flow_asks(plan: Planned, cl
     client.post(url, form_of(client, url) | {"d0-payload": str(plan.acme.mapping.pk)})
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
     assert "The flow stops by it, since it lacks:" in asked
-    again = client.post(f"{url}versions/", {"version": "2"})
+    again = client.post(f"{url}versions/", {"version": "2", "seen": "3"})
     assert again.status_code == 409
     assert "Restore version 2?" in text_of(again)
-    assert client.post(f"{url}versions/", {"version": "2", "sure": "yes"}).status_code == 302
+    assert client.post(f"{url}versions/", {"version": "2", "seen": "3", "sure": "yes"}).status_code == 302
     assert stored(plan).destinations[0].payload_mapping is None
 
 
@@ -495,7 +495,7 @@ def test_F10_F2_a_version_that_names_what_is_gone_is_restored_incomplete(plan: P
     asked = text_of(client.get(f"{url}versions/?version=2&restore=1"))
     for said in (*lost, *lacks, "It names what is gone. This is left out:", "The flow stops by it, since it lacks:"):
         assert said in asked, said
-    after = text_of(client.post(f"{url}versions/", {"version": "2", "sure": "yes"}, follow=True))
+    after = text_of(client.post(f"{url}versions/", {"version": "2", "seen": "3", "sure": "yes"}, follow=True))
     for said in (*lost, *lacks, "Version 2 is restored", "The flow is incomplete."):
         assert said in after, said
     found = stored(plan)
@@ -530,7 +530,7 @@ def test_P1_each_role_on_each_address(plan: Planned, client: Client, role: Role)
     writes = {
         base: ({"name": "x", "opened": "1"}, admin),
         "/signal/flows/new/": ({}, admin),
-        f"{base}versions/": ({"version": "1"}, admin),
+        f"{base}versions/": ({"version": "1", "seen": "1"}, admin),
         f"{base}copy/": ({"name": "y"}, admin),
         f"{base}send/{change}/": ({}, planner),
         f"{base}test/": ({"try-text": "R1", "try": "1"}, True),

@@ -12,7 +12,9 @@ from heliograph.domain.flow.sentence import SentenceNames
 
 READING = AuditNames(
     tags={3: "Registered", 4: "Attended"},
-    names=SentenceNames(fields={"event.code": "Event Code"}, connections={7: "Sales CRM"}, mappings={9: "Lead mapping"}),
+    names=SentenceNames(
+        fields={"event.code": "Event Code", "event.tags": "Event Tags"}, connections={7: "Sales CRM"}, mappings={9: "Lead mapping"}
+    ),
     events={2: "Live"},
     custom={11: "Cost centre"},
     sources={"profile.first_name": "First Name"},
@@ -25,7 +27,19 @@ DESTINATION = {"id": 1, "name": "Leads", "connection": 7, "payload_mapping": 9, 
     [
         ("flow", "statuses", [3, 4], "Registered, Attended"),
         ("question", "tag_id", 3, "Registered"),
-        ("question", "tag_id", 99, "(99)"),
+        ("question", "tag_id", 99, "(deleted)"),
+        (
+            "flow",
+            "filters",
+            [{"field": "event.tags", "op": "is any of", "values": ["3", "99"]}],
+            "Event Tags is any of Registered, (deleted)",
+        ),
+        ("flow", "filters", [{"field": "event.custom.77", "op": "is empty", "values": []}], "(deleted) is empty"),
+        ("mapping", "rows", [{"target": "diet", "parts": [{"source": "answer.88"}]}], "diet: (deleted)"),
+        ("event", "custom", {"77": ["4410"]}, "(deleted): 4410"),
+        ("connection", "replaced", ["path", "password", "header x-token"], "URL: another path or query, Password, Header x-token"),
+        ("connection", "secrets", ["path", "client_secret"], "URL, Client Secret"),
+        ("flow", "restored", 3, "version 3"),
         ("flow", "filters", [{"field": "event.code", "op": "is none of", "values": ["WEBINAR-11"]}], "Event Code is none of WEBINAR-11"),
         ("flow", "destinations", [DESTINATION], "Name: Leads, Connection: Sales CRM, Payload mapping: Lead mapping, Does: updates"),
         (
@@ -53,6 +67,12 @@ def test_only_what_says_anything_and_what_differs() -> None:
     )
     assert [(line.name, line.before) for line in lines] == [("Destinations", "")]
     assert lines[0].after.startswith("Name: Archive")
+
+
+def test_other_secrets_are_no_numbers() -> None:
+    assert [(line.name, line.before, line.after) for line in READING.lines("mapping", {"edition": 1}, {"edition": 2})] == [
+        ("A secret", "", "replaced")
+    ]
 
 
 def test_a_long_value_is_cut() -> None:

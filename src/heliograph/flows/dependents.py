@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import is_complete
+from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow as FlowFacts
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
 from heliograph.domain.mapping.mapping import SourceValue
@@ -20,7 +21,7 @@ from heliograph.domain.setup.fields import parse_source
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services.flows import save_flow
-from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag
+from heliograph.flows.services.rules import KIND_OF_PLACE, with_tag_replaced, without_tag_anywhere, without_values
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.models import MappingField, MappingTag
 from heliograph.mappings.services import save_mapping
@@ -73,21 +74,29 @@ class Flows:
         effects = []
         for row in _flow_rows(old) if new is None else [*_flow_rows(old), *(r for r in _flow_rows(new) if r not in _flow_rows(old))]:
             before = _facts(row)
-            after = without_tag(before, old) if new is None else with_tag_replaced(before, old, new)
-            refused = new is None and FlowTag.objects.filter(flow=row, tag=old, place__contains=".").exists()
-            stops = is_complete(before, config) and not is_complete(after, config)
-            effects.append(Effect(Use("flow", row.pk, row.name), sentence.parts(after, names, gettext), stops, refused))
+            after = without_tag_anywhere(before, old) if new is None else with_tag_replaced(before, old, new)
+            effects.append(_effect(row, before, after, config, names))
         others = [*_mappings_naming(old), *_urls_naming(old, of_tag=True)]
         return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
-        """Takes it out of the flows' lists. Raises InUse where a filter or a mapping names it: without it they would say something else."""
+        """Takes it out of the flows' lists and filters. Raises InUse where a mapping names it: without it that would say something else."""
         uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True)]
-        uses += [use for use in _flows_naming(tag) for row in FlowTag.objects.filter(flow=use.id, tag=tag) if "." in row.place]
         if uses:
             raise InUse(Tag.objects.get(pk=tag).label, uses)
         for row in _flow_rows(tag):
-            save_flow(s, without_tag(_facts(row), tag), row.pk, confirmed=True)
+            save_flow(s, without_tag_anywhere(_facts(row), tag), row.pk, confirmed=True)
+
+    def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
+        """Flows whose filters name a value that goes, as they would read afterwards."""
+        config = Committed(of_django(connection)).account(account)
+        names = sentence.SentenceNames.of(config)
+        return [_effect(row, before, after, config, names) for row, before, after in _flows_losing(field, lost)]
+
+    def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:
+        """Takes the values out of the flows' filters; what would become wider by it becomes incomplete."""
+        for row, _before, after in _flows_losing(field, lost):
+            save_flow(s, after, row.pk, confirmed=True)
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
         """Puts one tag in another's place in flows and mappings."""
@@ -110,6 +119,22 @@ class Flows:
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
         """Judges again what waited for these tags."""
         queue_effects.objects_tagged(db, account, objects)
+
+
+def _effect(row: Flow, before: FlowFacts, after: FlowFacts, config: AccountConfig, names: sentence.SentenceNames) -> Effect:
+    stops = is_complete(before, config) and not is_complete(after, config)
+    return Effect(Use("flow", row.pk, row.name), sentence.parts(after, names, gettext), stops)
+
+
+def _flows_losing(field: str, lost: Sequence[str]) -> list[tuple[Flow, FlowFacts, FlowFacts]]:
+    """Flows that name one of these values in a filter: the row, and the flow before and after."""
+    found = []
+    for row in Flow.objects.filter(deleted_at=None).order_by("pk"):
+        before = _facts(row)
+        after = without_values(before, field, lost)
+        if after != before:
+            found.append((row, before, after))
+    return found
 
 
 def _facts(row: Flow) -> FlowFacts:

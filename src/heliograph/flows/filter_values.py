@@ -106,9 +106,10 @@ class FilterValues:
         column = {"event.code": "code", "event.name": "name"}.get(key)
         if column is None or not words:
             return {}
-        wanted = sorted({*words, *(word.upper() for word in words)}) if column == "code" else list(words)
+        compared = "lower(code)" if column == "code" else column  # as no two codes differ, and as filters compare
+        wanted = [word.lower() for word in words] if column == "code" else list(words)
         rows = self._db.all(
-            f"SELECT {column} FROM event WHERE account_id = :account AND {self._db.member(column, 'words')}",
+            f"SELECT {column} FROM event WHERE account_id = :account AND {self._db.member(compared, 'words')}",
             {"account": self._account, "words": [word for word in wanted if "\0" not in word]},
         )
         return {folded(value): value for (value,) in rows}

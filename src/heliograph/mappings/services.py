@@ -26,7 +26,7 @@ from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
 from heliograph.setup.usage import Thing, Use
 from heliograph.store.database import Database
 from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret
@@ -42,9 +42,10 @@ def save_mapping(
     confirmed: bool = False,
     based_on: int | None = None,
     waiting: Mapping[str, str] | None = None,
+    restored: int | None = None,
 ) -> StoredMapping:
     """Saves a mapping. based_on: the number of the version that it was made of, where a newer one must not be overwritten. waiting: texts to be kept
-    sealed that were typed before, by field: SEALED stands for them in the mapping, or for those that are stored.
+    sealed that were typed before, by field: SEALED stands for them in the mapping, or for those that are stored. restored: the version that is made the newest again by it.
 
     Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
@@ -63,7 +64,7 @@ def save_mapping(
         tags, fields = _named(mapping, config)
         row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
         edition = int((shown or {}).get("edition", 0)) + (texts != stored)  # another text is another version (D7)
-        row.body |= {"edition": edition} if edition else {}
+        row.body |= ({"edition": edition} if edition else {}) | ({} if restored is None else {RESTORED: restored})
         check(row)
         row.save()
         _keep_texts(s, row, stored, texts)
@@ -122,7 +123,7 @@ def restore_mapping(s: SetupTransaction, id: int, number: int, *, confirmed: boo
     mapping_row(id)
     stored = sealed_texts(s.db, s.account, id)
     found = restorable(version(s.db, s.account, "mapping", id, number), s.source.account(s.account), stored)
-    save_mapping(s, found.mapping, id, confirmed=confirmed)
+    save_mapping(s, found.mapping, id, confirmed=confirmed, restored=number)
     return found
 
 

@@ -22,7 +22,11 @@ from heliograph.store.moments import from_micros
 
 
 class EventCodeTaken(HeliographError):
-    """Another event of this account has this code."""
+    """Another event of this account has this code, in capitals or not: filters tell no two apart by that. code: that event's."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(f"The event {code} has this code already. Capitals do not count.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,11 @@ def record_event(
 ) -> RecordedEvent:
     """Creates (event None) or saves an event and records what changed. The caller holds the configuration locks. Raises EventCodeTaken, KeyError."""
     taken = db.all(
-        "SELECT id FROM event WHERE account_id = :account AND code = :code AND id <> :id",
-        {"account": account, "code": state.code, "id": event or 0},
+        "SELECT code FROM event WHERE account_id = :account AND lower(code) = :code AND id <> :id",
+        {"account": account, "code": state.code.lower(), "id": event or 0},
     )
     if taken:
-        raise EventCodeTaken
+        raise EventCodeTaken(taken[0][0])
     now = db.now()
     if event is None:
         config, before, created = _create(db, account, state, now), {}, True

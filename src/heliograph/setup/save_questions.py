@@ -2,6 +2,7 @@
 
 SetupError
 ├── AsksFirst        a running flow would stop
+├── LosesValues      a flow filters by what would be gone
 └── SavedMeanwhile   somebody else saved it since it was opened
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from heliograph.domain.flow.completeness import Missing
 from heliograph.setup.errors import SetupError
+from heliograph.setup.usage import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,15 @@ class AsksFirst(SetupError):
         self.stops = tuple(stops)
         names = ", ".join(stop.name or f"flow {stop.flow}" for stop in self.stops)
         super().__init__(f"This would stop a running flow: {names}.")
+
+
+class LosesValues(SetupError):
+    """Flows filter by values that would be gone (P12). Nothing was saved; ask, then save with `confirmed=True`. values: which; effects: what becomes of
+    the flows."""
+
+    def __init__(self, values: Sequence[str], effects: Sequence[Effect]) -> None:
+        self.values, self.effects = tuple(values), tuple(effects)
+        super().__init__(f"Flows filter by {', '.join(self.values)}.")
 
 
 class SavedMeanwhile(SetupError):

@@ -73,6 +73,15 @@ def entries(db: Database, scope: int, scope_id: int, version: int | None = None)
     )
 
 
+def version_at(db: Database, account: int, at: int) -> int:
+    """The version of an account's configuration that was in force at a time (microseconds); 0 for none."""
+    ((version,),) = db.all(
+        "SELECT coalesce(max(since), 0) FROM config_history WHERE scope = :scope AND scope_id = :account AND at <= :at",
+        {"scope": ACCOUNT, "account": account, "at": at},
+    )
+    return int(version)
+
+
 def save(
     db: Database, account: int, scope: int, scope_id: int, bodies: Mapping[tuple[str, int], Mapping[str, object] | None], *, by: str
 ) -> int:

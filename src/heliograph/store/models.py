@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django_scopes import ScopedManager
 
 from heliograph.store.fields import MicrosField
@@ -38,7 +39,10 @@ class Event(models.Model):
 
     class Meta:
         db_table = "event"
-        constraints = (models.UniqueConstraint(fields=("account_id", "code"), name="event_code_unique"),)
+        constraints = (
+            models.UniqueConstraint(fields=("account_id", "code"), name="event_code_unique"),
+            models.UniqueConstraint("account_id", Lower("code"), name="event_code_in_any_case"),  # codes are ASCII, and filters compare so
+        )
 
     def __str__(self) -> str:
         return self.code

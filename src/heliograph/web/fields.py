@@ -30,7 +30,7 @@ class FormField:
     extra: a class of the control. input: what the rows of `checks` are. groups: the fields that a `url` may hold, by the name of their group.
     """
 
-    kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url"] = "text"
+    kind: Literal["text", "password", "date", "select", "textarea", "chips", "checks", "url", "hidden"] = "text"
     id: str
     label: AnyText
     value: str | Sequence[str] = ""

@@ -14,13 +14,14 @@ from heliograph.setup.errors import Invalid
 from heliograph.setup.services.create_account import AccountFacts, change_account
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.frame import by, check, readonly, settings_page
-from heliograph.web.forms import Form, TextLine
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.web.forms import TextLine, posted
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.timezone_field import TimezoneField
 from heliograph.web.toasts import say
 
 
-class AccountForm(Form):
+class AccountForm(SharedForm):
     """What the account says of itself."""
 
     pairs = (("name", "code"),)
@@ -39,7 +40,7 @@ class AccountForm(Form):
 def account(request: AccountRequest) -> HttpResponse:
     """What the account says of itself."""
     row = request.account
-    form = AccountForm(request.POST or None, initial={"code": row.code, "name": row.name, "timezone": row.timezone})
+    form = AccountForm(posted(request), stored={"code": row.code, "name": row.name, "timezone": row.timezone})
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         if form.is_valid() and _saved(request, form):

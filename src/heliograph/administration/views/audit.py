@@ -28,12 +28,17 @@ from heliograph.administration.views.users import tabs
 from heliograph.domain.connection.shown_connection import shown_body
 from heliograph.setup.models import Tag
 from heliograph.setup.views.frame import account_config, reading, settings_page
+from heliograph.store import configuration
+from heliograph.store.config_cache import Committed, ConfigCache
+from heliograph.store.moments import to_micros
 from heliograph.web.cursor import Pager, asked, keyset
 from heliograph.web.fields import Choice
 from heliograph.web.list_filters import ChoiceFilter, Filter, ListFilters, SearchFilter
 
 MOST: Final = 10_000
 """What is counted exactly."""
+MOST_LOOKED_UP: Final = 25
+"""Past configurations of the account that are read for the names of a page."""
 KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
     "tags": (
@@ -97,7 +102,7 @@ def audit(request: AccountRequest) -> HttpResponse:
     total = found.order_by()[: MOST + 1].count()
     people = list(User.objects.filter(account=request.account).order_by("name", "pk")[:200])
     actors = Actors.of(request.account, [*(row.by for row in entries), who])
-    names = AuditNames.of(account_config(request, reading()), _tags(entries))
+    names = _names(request, entries)
     known = {**{f"user:{each.pk}": each.name for each in people}, "command": _("The operator")}
     if who and who not in known:
         known[who] = actors.name(who)
@@ -107,7 +112,7 @@ def audit(request: AccountRequest) -> HttpResponse:
         "administration/audit.html",
         here="users",
         tabs=tabs("audit"),
-        entries=[_entry(row, actors, names, whole=whole) for row in entries],
+        entries=[_entry(row, actors, names[row.pk], whole=whole) for row in entries],
         filters=filters,
         total=_("more than %(n)s entries") % {"n": f"{MOST:,}"} if total > MOST else _("%(n)s entries") % {"n": f"{total:,}"},
         pager=Pager.of(request, rows, _("Changes of registrations stand in their timelines.")),
@@ -152,6 +157,19 @@ def _place(row: AuditEntry) -> str:
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""
+
+
+def _names(request: AccountRequest, entries: Sequence[AuditEntry]) -> dict[int, AuditNames]:
+    """What ids were called when each entry was written; those of today for what had no name then. By the entry's id."""
+    db, account = reading(), request.account.pk
+    today = AuditNames.of(account_config(request, db), _tags(entries))
+    config, found, then = Committed(db, ConfigCache()), dict[int, AuditNames](), dict[int, AuditNames]()
+    for row in entries:
+        version = configuration.version_at(db, account, to_micros(row.at))
+        if version and version not in then and len(then) < MOST_LOOKED_UP:
+            then[version] = AuditNames.of(config.account(account, version)).over(today)
+        found[row.pk] = then.get(version, today)
+    return found
 
 
 def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:

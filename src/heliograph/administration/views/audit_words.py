@@ -11,23 +11,36 @@ from django.utils.translation import gettext as _
 
 from heliograph.accounts.audit import MASK
 from heliograph.accounts.models import TokenScope
+from heliograph.connections.connection_facts import SECRETS
+from heliograph.connections.services.connections import REPLACED
+from heliograph.domain.connection.connection import Secret
 from heliograph.domain.connection.shown_connection import NOT_SHOWN
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.sentence import SentenceNames
 from heliograph.domain.ids import read_id
 from heliograph.domain.mapping.headers import is_secret_name
-from heliograph.domain.setup.fields import Subject, catalogue
+from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, Subject, catalogue
 from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.services.versions import RESTORED
 from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400
 """Characters of a value that are shown."""
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
 """Fields that hold ids of tags."""
-CALLED: Final = {"cls": "class", "email": "e-mail", "scopes": "may", "expires": "ends"}
+CALLED: Final = {
+    "cls": "class",
+    "email": "e-mail",
+    "scopes": "may",
+    "expires": "ends",
+    "replaced": "secrets replaced",
+    "restored": "restored from",
+}
 """Fields that the pages call otherwise than the code does."""
 INSTANTS: Final = frozenset({"expires", "start", "end"})
 """Fields that hold an instant."""
+EDITION: Final = "edition"
+"""Of secrets, in entries of older releases and of mappings: another number says that they are others."""
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, [None])
 
 
@@ -42,7 +55,7 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditNames:
-    """What ids are called. tags: labels, of deleted ones as well."""
+    """What ids are called: by the configuration of that time, and what that does not know as today."""
 
     tags: Mapping[int, str]
     names: SentenceNames
@@ -51,8 +64,8 @@ class AuditNames:
     sources: Mapping[str, str]
 
     @classmethod
-    def of(cls, config: AccountConfig, tags: Mapping[int, str]) -> Self:
-        """The names in force today."""
+    def of(cls, config: AccountConfig, tags: Mapping[int, str] | None = None) -> Self:
+        """The names in force in a configuration. tags: labels of further tags."""
         profile_fields, event_fields = config.profile_fields.values(), config.event_fields.values()
         custom = {field.id: field.label for field in (*profile_fields, *event_fields)}
         offered = catalogue(
@@ -64,12 +77,32 @@ class AuditNames:
         )
         sources = {field.key: field.label for group in offered.values() for field in group}
         events = {id: status.name for id, status in config.event_statuses.items()}
-        return cls(tags, SentenceNames.of(config), events, custom, sources)
+        names = SentenceNames.of(config)
+        return cls({**(tags or {}), **names.tags}, names, events, custom, sources)
+
+    def over(self, today: AuditNames) -> AuditNames:
+        """These names; those of today for what has none here."""
+        names = SentenceNames(
+            tags={},
+            fields={**today.names.fields, **self.names.fields},
+            connections={**today.names.connections, **self.names.connections},
+            mappings={**today.names.mappings, **self.names.mappings},
+        )
+        return AuditNames(
+            {**today.tags, **self.tags},
+            names,
+            {**today.events, **self.events},
+            {**today.custom, **self.custom},
+            {**today.sources, **self.sources},
+        )
 
     def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[AuditLine]:
         """The fields of an entry that say anything. kind: of the object."""
         found = []
         for key in dict.fromkeys([*before, *after]):
+            if key == EDITION:
+                found.append(AuditLine(_("A secret"), "", _("replaced")))
+                continue
             was, became = _differing(before.get(key), after.get(key))
             line = AuditLine(words(key), self.text(key, was, kind), self.text(key, became, kind))
             if line.before or line.after:
@@ -97,7 +130,13 @@ class AuditNames:
         if isinstance(value, Mapping):
             return self._mapping(key, value)
         if isinstance(value, int) and (known := self._called(key, kind)) is not None:
-            return known.get(value, f"({value})")
+            return known.get(value) or _("(deleted)")
+        if key == "secrets" and value in set(Secret):
+            return str(SECRETS[Secret(value)])
+        if key == REPLACED and isinstance(value, str):
+            return _replaced(value)
+        if key == RESTORED:
+            return _("version %(number)s") % {"number": value}
         if key == "scopes" and value in TokenScope.values:
             return str(TokenScope(value).label)
         if key in INSTANTS and isinstance(value, str):
@@ -117,23 +156,43 @@ class AuditNames:
     def _mapping(self, key: str, value: Mapping[str, Any]) -> str:
         """Parts of a flow and of a mapping as their pages call them, anything else name by name."""
         if {"field", "op", "values"} <= value.keys():
-            return f"{self.names.fields.get(value['field'], value['field'])} {_(value['op'])} {self._text('', value['values'], '')}"
+            of_tags = value["field"] in (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
+            values = [self._tag(each) for each in value["values"]] if of_tags else value["values"]
+            return f"{self._field(value['field'], self.names.fields)} {_(value['op'])} {self._text('', values, '')}".rstrip()
         if "target" in value and "parts" in value:
             rest = {name: each for name, each in value.items() if name not in ("target", "parts")}
             more = f" ({self._mapping('', rest)})" if any(each not in _NOTHING and each is not False for each in rest.values()) else ""
             return f"{value['target']}: {self._text('', _sealed(value['target'], value['parts']), '')}{more}"
         if "source" in value:
-            return _(self.sources.get(value["source"], value["source"]))
+            return _(self._field(value["source"], self.sources))
         if "text" in value and len(value) == 1:
             return f"“{value['text']}”"
         if key == "custom":
             return "; ".join(
-                f"{self.custom.get(read_id(str(id)) or 0, id)}: {self._text('', each, '')}"
+                f"{self.custom.get(read_id(str(id)) or 0) or _('(deleted)')}: {self._text('', each, '')}"
                 for id, each in value.items()
                 if each not in _NOTHING
             )
         said: Sequence[tuple[str, Any]] = [(n, v) for n, v in value.items() if n != "id" and v not in _NOTHING and v is not False]
         return ", ".join(words(n) if v is True else f"{words(n)}: {self._text(n, v, '')}" for n, v in said)
+
+    def _tag(self, id: object) -> str:
+        """A tag that is named by its id as text."""
+        return self.tags.get(read_id(str(id)) or 0) or _("(deleted)")
+
+    @staticmethod
+    def _field(key: str, known: Mapping[str, str]) -> str:
+        """A field by its key; a key with an id says nothing to anybody."""
+        return known.get(key) or (_("(deleted)") if key.rpartition(".")[2].lstrip("-").isdecimal() else key)
+
+
+def _replaced(field: str) -> str:
+    """A secret of a connection that was replaced or removed, by the field it is stored under."""
+    if field in (Secret.PATH, Secret.TEST_PATH):
+        return _("%(url)s: another path or query") % {"url": SECRETS[Secret(field)]}
+    if field in set(Secret):
+        return str(SECRETS[Secret(field)])
+    return _("Header %(name)s") % {"name": field.removeprefix("header ")}
 
 
 def _sealed(target: str, parts: Sequence[Any]) -> list[Any]:

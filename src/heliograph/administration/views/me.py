@@ -18,7 +18,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from heliograph.accounts.people import PersonRefused, end_sessions, rename
 from heliograph.accounts.roles import AccountRequest
 from heliograph.accounts.user_agents import device
-from heliograph.web.forms import Form, TextLine
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.web.forms import Form, TextLine, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -26,7 +27,7 @@ SHOWN = 50
 """Sessions of the list; the rest ends with "Sign out everywhere else"."""
 
 
-class NameForm(Form):
+class NameForm(SharedForm):
     """What one says of oneself."""
 
     name = TextLine(gettext_lazy("Name"), required=True, autocomplete="name")
@@ -42,7 +43,7 @@ class EndSessionForm(Form):
 def me(request: AccountRequest) -> HttpResponse:
     """What somebody can settle about themselves. Role and e-mail are an Administrator's."""
     user = request.user
-    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": user.name})
+    form = NameForm(posted(request), stored={"name": user.name})
     if form.is_valid():
         try:
             rename(user, form.cleaned_data["name"])

@@ -26,8 +26,9 @@ from heliograph.accounts.models import Account, EntryLink, Purpose, Role, User
 from heliograph.accounts.people import LastAdministrator, NoSuchPerson, PersonFacts, PersonRefused, change_user, invite, new_link
 from heliograph.accounts.roles import AccountRequest, may, needs
 from heliograph.setup.views.frame import by, readonly, settings_page
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Choices, Form, Radios, TextLine
+from heliograph.web.forms import Choices, Radios, TextLine
 from heliograph.web.templatetags.moments import minute
 from heliograph.web.toasts import say
 
@@ -47,7 +48,7 @@ OFFERED: Final = {
 }
 
 
-class PersonForm(Form):
+class PersonForm(SharedForm):
     """What an Administrator says of somebody."""
 
     pairs = (("name", "email"),)
@@ -129,7 +130,7 @@ def user(request: AccountRequest, id: int) -> HttpResponse:
     factor = _second_factor(row) or _("Not set up yet. While it is required, nothing else opens for them until it is.")
     form = PersonForm(
         request.POST if request.method == "POST" else None,
-        initial={"name": row.name, "email": row.email, "role": row.role, "second": ("1",) if row.second_factor_required else ()},
+        stored={"name": row.name, "email": row.email, "role": row.role, "second": ("1",) if row.second_factor_required else ()},
         second=Choice("1", _("Required"), sub=factor),
     )
     if form.is_valid():

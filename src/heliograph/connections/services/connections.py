@@ -19,16 +19,19 @@ from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
 from heliograph.setup.errors import InUse, Invalid, NotThere, check
+from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
 from heliograph.setup.usage import Thing, Use
 from heliograph.store import oauth
 from heliograph.store.database import Database
 from heliograph.store.secrets import SecretPlace, load_secrets, remove_secrets, save_secret
 
 OWNER = "connection"
+REPLACED = "replaced"
+"""In an entry of the audit: the secrets that were replaced or removed, by field."""
 _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 
@@ -60,10 +63,16 @@ class SecretsAgain(Invalid):
 
 
 def save_connection(
-    s: SetupTransaction, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
+    s: SetupTransaction,
+    facts: ConnectionFacts,
+    id: int | None = None,
+    *,
+    confirmed: bool = False,
+    http: bool | None = None,
+    restored: int | None = None,
 ) -> Connection:
     """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
-    judges the address itself once more: without TLS it goes only to what was allowed.
+    judges the address itself once more: without TLS it goes only to what was allowed. restored: the version that is made the newest again by it.
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
@@ -99,14 +108,23 @@ def save_connection(
         row.name, row.type, row.host, row.body = after.name, after.auth.value, after.shown, after.to_body()
         check(row)
         row.save()
-        changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
+        replaced = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
-        row.body |= _kept_beside(shown, changed, entered)
+        row.body |= _kept_beside(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
     queue_effects.connection_saved(s, row.pk)
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
+    _note(s, row, None if before is None else shown, replaced)
     return row
+
+
+def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str]) -> None:
+    """The audit says which secrets were replaced or removed, and never an edition."""
+    was, now = ({name: value for name, value in (body or {}).items() if name != "edition"} for body in (before, row.body))
+    if before is None:
+        s.note(Deed.CREATED, "connection", row, None, now)
+    else:
+        s.note(Deed.CHANGED, "connection", row, was, now | ({REPLACED: list(replaced)} if replaced else {}))
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
@@ -126,7 +144,7 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     try:
-        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed)
+        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed, restored=number)
     except SecretsAgain:
         raise Invalid(
             {
@@ -142,8 +160,16 @@ def _foreign(auth: rules.Auth) -> frozenset[Secret]:
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
 
-def save_rule(s: SetupTransaction, id: int, rule: Sequence[object]) -> Connection:
-    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
+def save_rule(s: SetupTransaction, id: int, rule: Sequence[object], *, opened: int | None = None) -> Connection:
+    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once.
+
+    opened: the version whose rule was being edited. Raises Invalid, NotThere, SavedMeanwhile (another rule was saved since).
+    """
+    row = connection_row(id)
+    if opened is not None and opened != row.number:
+        then, now = version(s.db, s.account, "connection", id, opened).body.get("rule", []), row.body.get("rule", [])
+        if now not in (then, list(rule)):
+            raise SavedMeanwhile(row.number, row.changed_by)
     return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
 
 
@@ -214,14 +240,16 @@ def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
 
-def _keep_secrets(s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
-    """Stores what was entered and removes what is not needed; whether anything differs from before. stored: what there was; have: all that is to be
+def _keep_secrets(
+    s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]
+) -> list[str]:
+    """Stores what was entered and removes what is not needed; the fields that differ from before. stored: what there was; have: all that is to be
     there, by field."""
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
     different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
     for name, value in different.items():
         save_secret(s.db, vault(), SecretPlace(s.account, OWNER, row.pk, name), value)
-    return bool(different) or bool(set(stored) - have)
+    return sorted({*different, *(set(stored) - have)})
 
 
 def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:

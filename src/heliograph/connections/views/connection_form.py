@@ -18,6 +18,8 @@ from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
 from heliograph.domain.mapping import headers as header_rules
+from heliograph.setup.form_values import Texts, shown_then
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.fields import Choice
 from heliograph.web.forms import Box, Hidden, Radios, SecretLine, Select, TextLine, TextLines, UrlLine, WidgetKind
 
@@ -93,8 +95,10 @@ class SecretLines(SecretLine):
     kind: ClassVar[WidgetKind] = "textarea"
 
 
-class ConnectionForm(UrlForm):
+class ConnectionForm(UrlForm, SharedForm):
     """What a connection is. confirmed: that flows may stop for it."""
+
+    deeds = frozenset({"forget_certificate", "forget_signing"})
 
     pairs = (
         ("content_type", "method"),
@@ -229,14 +233,36 @@ class ConnectionForm(UrlForm):
         sub=gettext_lazy("The signing secret was made for the host before. Sign anew once this is saved."),
     )
 
-    def __init__(self, stored: frozenset[Secret], *args: Any, **given: Any) -> None:
-        """stored: the secrets that are kept already; they are never shown."""
+    def __init__(self, kept: frozenset[Secret], *args: Any, edition: int = 0, **given: Any) -> None:
+        """kept: the secrets that are stored already; they are never shown. edition: of them, as the connection's body counts it."""
         super().__init__(*args, **given)
-        self.stored = stored
+        self.kept, self.edition = kept, edition
         self.say("connect_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_CONNECT})
         self.say("total_timeout", help=_("1 to %(n)d.") % {"n": rules.LONGEST_TOTAL})
         self.say("answer_cap", help=_("KiB, 1 to %(n)s.") % {"n": f"{rules.LARGEST_ANSWER:,}"})
-        self._say_of_secrets(_("Stored; type to replace"), (secret.value for secret in stored))
+        self._say_of_secrets(_("Stored; type to replace"), (secret.value for secret in kept))
+
+    @property
+    def shown_now(self) -> dict[str, Texts]:
+        """Also which edition of the secrets there is: they themselves are never shown."""
+        return super().shown_now | {"edition": (str(self.edition),)}
+
+    def clean(self) -> dict[str, Any]:
+        """Says also that somebody else entered secrets, where some were entered here."""
+        found = super().clean()
+        seen = shown_then(self.data.get("opened", "")).get("edition", (str(self.edition),))
+        if self.is_shared and seen != (str(self.edition),) and self._changes_secrets(found):
+            said = _(
+                "Somebody changed secrets, or the path of a URL, while you had this open. Save again to replace the secrets with yours."
+            )
+            self.add_error(None, said)
+        return found
+
+    def _changes_secrets(self, given: Mapping[str, Any]) -> bool:
+        if any(given.get(name) for name, field in self.fields.items() if isinstance(field, SecretLine) or name in self.deeds):
+            return True
+        lines = [line.partition(":") for line in str(given.get("headers", "")).splitlines()]
+        return any(header_rules.is_secret_name(name.strip()) and value.strip() != header_rules.SEALED for name, _colon, value in lines)
 
     def say_typed(self, names: Iterable[str]) -> None:
         """Says of secrets that they were typed already."""
@@ -259,11 +285,12 @@ class ConnectionForm(UrlForm):
         self.say("url", groups=groups)
         self.say("test_url", groups=groups)
         folded = list(_FOLDED)
-        if Secret.CLIENT_CERTIFICATE in self.stored:
+        if Secret.CLIENT_CERTIFICATE in self.kept:
             folded.append("forget_certificate")
         if "forget_signing" in self.errors:
             folded.append("forget_signing")
         return {
+            "opened": [self.opened_field],
             "top": self.shown("name", "auth"),
             "url": self.shown("url"),
             "how": self.shown("content_type", "method"),
@@ -278,6 +305,5 @@ class ConnectionForm(UrlForm):
             "primary": bool(self["primary"].value()),
             "limits": self.shown(*folded),
             "limits_open": any(name in self.errors for name in folded),
-            "limits_filled": Secret.CLIENT_CERTIFICATE in self.stored
-            or any(self[name].value() for name in _FOLDED if name != _CERTIFICATE),
+            "limits_filled": Secret.CLIENT_CERTIFICATE in self.kept or any(self[name].value() for name in _FOLDED if name != _CERTIFICATE),
         }

@@ -19,7 +19,7 @@ from heliograph.accounts.roles import WHO, AccountRequest, may, needs
 from heliograph.connections import connection_words, diagnosis_words, rule_words
 from heliograph.connections.connection_list import ConnectionRow, Health
 from heliograph.connections.services import oauth, test_progress
-from heliograph.connections.services.connections import connection_url, save_connection
+from heliograph.connections.services.connections import connection_row, connection_url, save_connection
 from heliograph.connections.services.save_and_test import TooManyTests
 from heliograph.connections.views import connection_form, connection_values, typed_secrets
 from heliograph.connections.views import oauth as access_views
@@ -34,7 +34,7 @@ from heliograph.setup.services.save import saving
 from heliograph.setup.views.return_to_flow import Errand
 from heliograph.store.database import of_django
 from heliograph.store.moments import from_micros
-from heliograph.web.forms import refused_count
+from heliograph.web.forms import posted, refused_count
 from heliograph.web.pages import asks_for_part, page
 from heliograph.web.templatetags.moments import moment
 from heliograph.web.toasts import say
@@ -67,7 +67,7 @@ def connection(request: AccountRequest, connection: int) -> HttpResponse:
         return page(request, "connections/read.html", here="connections", **_read(request, row))
     if request.method == "POST":
         return _post(request, row, errand)
-    return _form(request, row, _stored(request, row), errand)
+    return _form(request, row, _form_of(request, row), errand)
 
 
 @needs(Role.ADMINISTRATOR)
@@ -75,14 +75,17 @@ def _refuse(_request: AccountRequest) -> HttpResponse:
     raise AssertionError  # whoever comes here is no Administrator
 
 
-def _stored(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
+def _form_of(request: AccountRequest, row: ConnectionRow) -> ConnectionForm:
+    """The form of a stored connection, with what was posted."""
     with transaction.atomic(using="read"):
         url, test_url = connection_url(of_django(connections["read"]), request.account.pk, row.id)
-    return ConnectionForm(row.connection.secrets, initial=connection_values.initial_of(row.connection, url, test_url))
+        edition = int(connection_row(row.id).body.get("edition", 0))
+    shown = connection_values.initial_of(row.connection, url, test_url)
+    return ConnectionForm(row.connection.secrets, posted(request), stored=shown, edition=edition)
 
 
 def _post(request: AccountRequest, row: ConnectionRow | None, errand: Errand) -> HttpResponse:
-    form = ConnectionForm(row.connection.secrets if row else frozenset(), request.POST)
+    form = _form_of(request, row) if row else ConnectionForm(frozenset(), request.POST)
     do = form.posted["do"]
     if do == "sample" and row is not None:
         return _tested(request, row.id, errand, sample=True)

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from heliograph.accounts.models import Role
+from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
 from heliograph.connections.answers import Logged, NoAnswer, RuleVerdict
@@ -23,8 +24,11 @@ from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.connection.connection import Connection
 from heliograph.domain.connection.response_rule import FAILURES, ReplyPlace, Then
 from heliograph.domain.delivery.outcomes import Lead
+from heliograph.domain.ids import read_id
 from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services.save import saving
+from heliograph.setup.services.versions import number_of
 from heliograph.store.moments import from_micros
 from heliograph.web.fields import Choice, FormField, Pair
 from heliograph.web.forms import Form, Hidden
@@ -39,10 +43,11 @@ SHOWN = 4_000
 
 
 class RuleForm(Form):
-    """do: the button; answer: the one that the rule is tried on. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+    """do: the button; answer: the one that the rule is tried on; opened: the version of the connection that is being edited. Clauses come and go by buttons, so `rule_form` reads and moves them."""
 
     do = Hidden()
     answer = Hidden()
+    opened = Hidden()
 
     @property
     def clauses(self) -> list[Says]:
@@ -63,6 +68,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
             raise Http404
         offered = _offered(of, connection)
         chosen = _chosen(answer, of, connection)
+        opened = read_id(form.posted.get("opened", "")) or number_of(of.db, of.account, "connection", connection)
     errors: dict[str, str] = {}
     rest: list[str] = []
     clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
@@ -79,17 +85,27 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
             answers.checked(rule)
             if do != "try":
                 with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
-                    save_rule(s, connection, rule)
+                    save_rule(s, connection, rule, opened=opened)
                 say(request, _("The response rule is saved. It holds for every answer from now on."))
                 return HttpResponseRedirect(reverse("connection", args=(connection,)))
         except Invalid as error:
             errors, rest = _errors(error)
         except NotThere:  # deleted meanwhile
             raise Http404 from None
+        except SavedMeanwhile as error:
+            with reading(request.account.pk) as of:
+                found = of.config.connections.get(connection, found)
+            opened, rest = error.number, [_theirs(request, error), *rule_words.sentences(found.rule)]
     if chosen is not None and not errors and not rest:
         with reading(request.account.pk) as of:
             said = _tried(of, chosen[0], clauses)
-    return _page(request, connection, found, clauses, errors, rest, offered=offered, chosen=chosen, said=said)
+    return _page(request, connection, found, clauses, errors, rest, offered=offered, chosen=chosen, said=said, opened=opened)
+
+
+def _theirs(request: AccountRequest, error: SavedMeanwhile) -> str:
+    who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
+    said = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
+    return said % {"who": who}
 
 
 def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
@@ -152,6 +168,7 @@ def _page(
     offered: Sequence[Choice],
     chosen: tuple[tuple[int, int], Logged] | None,
     said: RuleVerdict | None,
+    opened: int,
 ) -> HttpResponse:
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
     options = list(offered)
@@ -166,6 +183,7 @@ def _page(
         clauses=[_clause(i, clause, errors, last=len(clauses) - 1) for i, clause in enumerate(clauses)],
         refused=bool(errors or rest),
         rest=rest,
+        opened=opened,
         offered=FormField(
             kind="select", id="answer", label=_("An answer that is logged"), value=key, placeholder=_("Choose one"), options=options
         )

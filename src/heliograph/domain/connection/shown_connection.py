@@ -11,7 +11,22 @@ from heliograph.domain.mapping.headers import SEALED, is_secret_name
 NOT_SHOWN: Final = "…"
 """Stands for what whoever reads may not see."""
 _FOR_ALL: Final = frozenset(
-    {"name", "auth", "content_type", "method", "primary", "grant", "rate", "parallel", "patient", "rule", "secrets", "edition"}
+    {
+        "name",
+        "auth",
+        "content_type",
+        "method",
+        "primary",
+        "grant",
+        "rate",
+        "parallel",
+        "patient",
+        "rule",
+        "secrets",
+        "edition",
+        "replaced",
+        "restored",
+    }
     | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at"}
 )
 """What the pages of a connection say of it to every role."""

@@ -146,9 +146,9 @@ def answer(read: DocumentReader, value: object, field: Field, where: str) -> Val
     if type(value) is str and field.takes_any_text:
         plain = read.text(value, where, MAX_LONG_TEXT)
         return (plain,) if plain else ()
-    if value is None or value in ("", []):
-        return ()
     items = list(value) if isinstance(value, (list, tuple)) else [value]
+    if all(item is None or item == "" for item in items):  # none at all, too: an emptied form gives ()
+        return ()
     if len(items) > MAX_VALUES:
         read.problem(where, f"has {len(items):,} values, at most {MAX_VALUES}.")
         return ()

@@ -21,18 +21,26 @@ from heliograph.setup.errors import Invalid, NotThere, check
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.services.versions import Version, version, watching_flows, write
+from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
 
 RULES = ("mode", "active", "watch", "statuses", "properties", "session_statuses", "event_statuses", "filters", "emptied")
 """What decides whether a change triggers: where it changes, untagged runs are judged again."""
 
 
-def save_flow(s: SetupTransaction, flow: FlowFacts, id: int | None = None, *, confirmed: bool = False, opened: int | None = None) -> Flow:
+def save_flow(
+    s: SetupTransaction,
+    flow: FlowFacts,
+    id: int | None = None,
+    *,
+    confirmed: bool = False,
+    opened: int | None = None,
+    restored: int | None = None,
+) -> Flow:
     """Saves a flow, complete or not (F2). `flow.id` and `flow.number` are not looked at; destinations that are new have the id 0.
 
     confirmed: also where it stops by it. opened: the version that was being edited; where a newer one says anything else than that it was
     switched on or off, nothing is saved. With it, `flow.active` is not looked at either: the toggle is not the form's.
-    Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
+    restored: the version that is made the newest again by it. Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
     """
     s.needs_account()
     row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
@@ -50,7 +58,7 @@ def save_flow(s: SetupTransaction, flow: FlowFacts, id: int | None = None, *, co
         row.save()
         removed = _write_destinations(s, row, flow.destinations)
         flow = replace(flow, destinations=removed.present)
-        row.body = flow.to_body()
+        row.body = flow.to_body() | ({} if restored is None else {RESTORED: restored})
         _write_names(s, row, flow)
         write(s, row)
     row.refresh_from_db(fields=["is_complete"])
@@ -64,7 +72,7 @@ def save_flow(s: SetupTransaction, flow: FlowFacts, id: int | None = None, *, co
 
 
 def _without_toggle(body: Mapping[str, object]) -> dict[str, object]:
-    return {key: value for key, value in body.items() if key != "active"}
+    return {key: value for key, value in body.items() if key not in ("active", RESTORED)}
 
 
 def _deed(before: Mapping[str, object] | None, after: Mapping[str, object]) -> Deed:
@@ -101,7 +109,7 @@ def restore_flow(s: SetupTransaction, id: int, number: int, *, confirmed: bool =
     Raises NotThere, Invalid, AsksFirst."""
     row = flow_row(id)
     found = restorable(id, version(s.db, s.account, "flow", id, number), s.source.account(s.account))
-    return save_flow(s, replace(found.flow, active=row.is_active), id, confirmed=confirmed)
+    return save_flow(s, replace(found.flow, active=row.is_active), id, confirmed=confirmed, restored=number)
 
 
 def restorable(id: int, version: Version, config: AccountConfig) -> RestorableFlow:

@@ -78,6 +78,8 @@ def _filter(row: FilterRow, of: str, config: AccountConfig, gone: list[Gone]) ->
         return FilterRow("event.code", Op.IS_ANY_OF)  # as a row that was just added: without values it keeps the flow from running
     lost = [value for value in row.values if not _is_there(int(value), key, config)]
     gone += [Gone(MissingPart.TAG, int(value), of) for value in lost]
+    if lost and row.op is Op.IS_NONE_OF:  # it would let in what it kept out
+        return replace(row, values=())
     return replace(row, values=tuple(value for value in row.values if value not in lost))
 
 

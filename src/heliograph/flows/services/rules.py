@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.filters import plain
 from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
     GONE,
@@ -19,6 +20,7 @@ from heliograph.domain.flow.flow import (
     Destination,
     FilterRow,
     Flow,
+    Op,
 )
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
 from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, FieldGroup, SourceKey, Subject, parse_filter
@@ -148,6 +150,30 @@ def without_tag(flow: Flow, tag: int) -> Flow:
             if not after:
                 emptied.add(name)
     return replace(flow, emptied=tuple(name for name in LISTS if name in emptied))
+
+
+def without_values(flow: Flow, field: str, lost: Iterable[str]) -> Flow:
+    """The flow after values of a filter's field are gone: options, codes, tags by their ids (P12).
+
+    "Is any of" goes on with what is left. "Is none of" would let in what it kept out, so it loses all its values and the flow stops.
+    Patterns (contains, starts with) name no value.
+    """
+    gone = set(map(plain, lost))
+    return replace(flow, filters=tuple(_without_values(row, gone) if row.field == field else row for row in flow.filters))
+
+
+def _without_values(row: FilterRow, gone: Container[str]) -> FilterRow:
+    kept = tuple(value for value in row.values if plain(value) not in gone)
+    if row.op not in (Op.IS_ANY_OF, Op.IS_NONE_OF) or kept == row.values:
+        return row
+    return replace(row, values=kept if row.op is Op.IS_ANY_OF else ())
+
+
+def without_tag_anywhere(flow: Flow, tag: int) -> Flow:
+    """The flow after a tag is deleted: in its lists and in its filters alike."""
+    for field in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
+        flow = without_values(flow, field, [str(tag)])
+    return without_tag(flow, tag)
 
 
 def with_tag_replaced(flow: Flow, old: int, new: int) -> Flow:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models import Max
 
 from heliograph.accounts.audit import Deed
+from heliograph.domain.flow.filters import plain
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.setup.errors import InUse, NotThere, check
 from heliograph.setup.models import CustomField
@@ -30,8 +32,11 @@ class FieldFacts:
     options: tuple[str, ...] = ()
 
 
-def save_field(s: SetupTransaction, facts: FieldFacts, id: int | None = None) -> CustomField:
-    """Saves a custom field. A code that is left out is made of the label. Raises Invalid, NotThere."""
+def save_field(s: SetupTransaction, facts: FieldFacts, id: int | None = None, *, confirmed: bool = False) -> CustomField:
+    """Saves a custom field. A code that is left out is made of the label.
+
+    confirmed: also where flows filter by an option that is gone then. Raises Invalid, NotThere, LosesValues.
+    """
     s.needs_account()
     if id is None:
         last = CustomField.objects.filter(kind=facts.kind).aggregate(last=Max("position"))["last"]
@@ -40,14 +45,24 @@ def save_field(s: SetupTransaction, facts: FieldFacts, id: int | None = None) ->
     else:
         row = _row(id)
         before = answerable_body(row)
+    had = options_of(row.type, row.options) if id is not None else []
     code = facts.code.strip()
     if not code and facts.label.strip():
         code = code_for(facts.label, FIELD_CODE_LENGTH, CustomField.objects.filter(kind=facts.kind).values_list("code", flat=True))
     row.code, row.label, row.type, row.options = code, facts.label.strip(), facts.type, list(facts.options)
     check(row)
     row.save()
+    has = {plain(option) for option in options_of(row.type, row.options)}
+    dependents.values_gone(s, f"{row.kind}.custom.{row.pk}", [option for option in had if plain(option) not in has], confirmed=confirmed)
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "custom field", row, before, answerable_body(row))
     return row
+
+
+def options_of(type: str, options: Sequence[str]) -> list[str]:
+    """The answers that can be chosen; a checkbox without options is a Yes or No."""
+    if type not in QuestionType.ENUMERATED:
+        return []
+    return list(options) or (["Yes", "No"] if type == QuestionType.CHECKBOX else [])
 
 
 def field_uses(account: int, id: int) -> list[Use]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from heliograph.domain.setup.tags import TagKind
+from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Effect, Tagged, Thing, Use
 from heliograph.store.database import Database
@@ -28,6 +29,12 @@ class Dependents(Protocol):
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
         """Takes a tag that is being deleted out of every rule; never widens one (P12)."""
+
+    def value_effects(self, account: int, field: str, lost: Sequence[str]) -> Sequence[Effect]:
+        """What it would do to those that filter by a field's values that some of them go. field: as filters call it ("event.custom.7")."""
+
+    def values_gone(self, s: SetupTransaction, field: str, lost: Sequence[str]) -> None:
+        """Takes values that are gone out of every filter; never widens a rule (P12)."""
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
         """Puts one tag in another's place everywhere."""
@@ -68,6 +75,20 @@ def tag_users(account: int) -> dict[int, list[Use]]:
 def tag_effects(account: int, old: int, new: int | None) -> list[Effect]:
     """What a deletion or a merge of a tag would do above the platform."""
     return [effect for dependents in _dependents for effect in dependents.tag_effects(account, old, new)]
+
+
+def values_gone(s: SetupTransaction, field: str, lost: Sequence[str], *, confirmed: bool) -> None:
+    """Values that a filter can name are being removed. Raises LosesValues where one does, unless confirmed."""
+    if not lost:
+        return
+    effects = [effect for dependents in _dependents for effect in dependents.value_effects(s.account, field, lost)]
+    if not effects:
+        return
+    if not confirmed:
+        raise LosesValues(lost, effects)
+    s.needs_account()
+    for dependents in _dependents:
+        dependents.values_gone(s, field, lost)
 
 
 def flow_name(account: int, flow: int) -> str | None:

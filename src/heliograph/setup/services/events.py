@@ -12,6 +12,7 @@ from heliograph.accounts import audit
 from heliograph.accounts.audit import Deed
 from heliograph.accounts.models import validate_timezone
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.filters import plain
 from heliograph.domain.registration.change import KEEP, Keep
 from heliograph.domain.registration.document import check_answers
 from heliograph.domain.registration.document_values import DocumentRefused
@@ -23,7 +24,7 @@ from heliograph.recording.events import EventCodeTaken, record_event
 from heliograph.setup.errors import Invalid, NotThere, SetupError
 from heliograph.setup.models import EventTag
 from heliograph.setup.names import CODE_LENGTH, event_code, storable
-from heliograph.setup.services import event_setup
+from heliograph.setup.services import dependents, event_setup
 from heliograph.setup.services.object_tags import usable_tags
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.models import Event, Registration
@@ -40,10 +41,11 @@ class MarksFirst(SetupError):
         super().__init__(f"{registrations:,} registrations have to be marked Test first.")
 
 
-def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *, quiet: bool = False) -> int:
+def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *, quiet: bool = False, confirmed: bool = False) -> int:
     """Creates (id None) or saves an event with its tags and custom answers, and records the change; its id.
 
-    quiet: recorded without being judged. Raises Invalid, NotThere, MarksFirst.
+    quiet: recorded without being judged; confirmed: also where flows filter by the code or name that it loses. Raises Invalid, NotThere, MarksFirst,
+    LosesValues.
     """
     if id is not None:
         s.needs_event(id)
@@ -59,6 +61,8 @@ def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *,
         recorded = record_event(s.db, s.account, id, state, by=s.by, source=s.source, quiet=quiet)
     except EventCodeTaken as error:
         raise Invalid({"code": [str(error)]}) from None
+    if before is not None:
+        _loses(s, before, state, confirmed=confirmed)
     if recorded.created:
         s.events.add(recorded.event)  # nobody else sees it yet, so it needs no lock
     has = set(EventTag.objects.filter(event=recorded.event).values_list("tag_id", flat=True))
@@ -78,6 +82,16 @@ def save_event(s: SetupTransaction, state: EventState, id: int | None = None, *,
         after=event_body(state),
     )
     return recorded.event
+
+
+def _loses(s: SetupTransaction, before: EventState, after: EventState, *, confirmed: bool) -> None:
+    """Asks flows that name the code or the name that no event has any more (P12)."""
+    if plain(before.code) != plain(after.code):
+        dependents.values_gone(s, "event.code", [before.code], confirmed=confirmed)
+    if plain(before.name) != plain(after.name) and not any(
+        plain(name) == plain(before.name) for name in Event.objects.filter(account_id=s.account).values_list("name", flat=True)
+    ):
+        dependents.values_gone(s, "event.name", [before.name], confirmed=confirmed)
 
 
 def set_event_tags(s: SetupTransaction, id: int, tags: Sequence[int], *, quiet: bool = False) -> None:

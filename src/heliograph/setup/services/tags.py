@@ -87,8 +87,8 @@ def left_untagged(id: int) -> dict[TagKind, list[Use]]:
 def delete_tag(s: SetupTransaction, id: int) -> None:
     """Deletes a tag and takes it off everything (P12).
 
-    Flows lose it from their lists; a list that loses its last one makes its flow incomplete. A tag that a filter or a mapping names is not
-    deletable. Events are recorded, but judged by no flow. Raises InUse, NotThere.
+    Flows lose it from their lists and filters; one that loses its last one, or that it kept something out of, makes its flow incomplete. A tag that a
+    mapping names is not deletable. Events are recorded, but judged by no flow. Raises InUse, NotThere.
     """
     s.needs_account()
     row = _row(id)

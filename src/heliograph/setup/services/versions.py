@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
@@ -20,6 +21,12 @@ from heliograph.store.configuration import ACCOUNT
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 
+RESTORED: Final = "restored"
+"""In a body, beside what the domain reads: the number of the version that was restored."""
+_COLUMNS: Final = (
+    "SELECT number, at, by, body, since FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -31,36 +38,61 @@ class Version:
     body: Mapping[str, object]
     since: int = 0
 
+    @property
+    def restored(self) -> int | None:
+        """The number of the version that was made the newest again by it; None for any other."""
+        found = self.body.get(RESTORED)
+        return found if isinstance(found, int) else None
+
 
 def write(s: SetupTransaction, row: Configured) -> None:
     """Writes the row's body as its newest version, and its number into the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
     configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
-    ((row.number,),) = s.db.all(
-        "SELECT coalesce(max(number), 0) FROM config_history WHERE scope = :scope AND scope_id = :account AND kind = :kind AND entity_id = :id",
-        {"scope": ACCOUNT, "account": s.account, "kind": kind, "id": row.pk},
-    )
+    row.number = number_of(s.db, s.account, kind, row.pk)
     row.changed_by = s.by[:60]
     row.save()
 
 
-def history(db: Database, account: int, kind: str, id: int) -> list[Version]:
-    """All versions of a flow, mapping or connection, the newest first."""
+def history(
+    db: Database, account: int, kind: str, id: int, *, below: int | None = None, above: int | None = None, most: int | None = None
+) -> list[Version]:
+    """Versions of a flow, mapping or connection, the newest first. below, above: numbers; most: so many, counted from that side, with `above` upwards."""
+    narrows = {"below": " AND number < :below", "above": " AND number > :above"}
+    given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
     rows = db.all(
-        "SELECT number, at, by, body, since FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
-        " AND kind = :kind AND entity_id = :id ORDER BY number DESC",
-        {"account": account, "scope": ACCOUNT, "kind": kind, "id": id},
+        f"{_COLUMNS} AND kind = :kind AND entity_id = :id{''.join(narrows[name] for name in given)}"
+        f" ORDER BY number {'ASC' if above is not None else 'DESC'}{'' if most is None else f' LIMIT {int(most)}'}",
+        {"account": account, "scope": ACCOUNT, "kind": kind, "id": id, **given},
     )
-    return [Version(number, from_micros(at), by, json.loads(body), since) for number, at, by, body, since in rows]
+    return sorted((_version(row) for row in rows), key=lambda each: -each.number)
 
 
 def version(db: Database, account: int, kind: str, id: int, number: int) -> Version:
     """One version. Raises NotThere."""
-    found = next((v for v in history(db, account, kind, id) if v.number == number), None)
-    if found is None:
+    rows = db.all(
+        f"{_COLUMNS} AND kind = :kind AND entity_id = :id AND number = :number",
+        {"account": account, "scope": ACCOUNT, "kind": kind, "id": id, "number": number},
+    )
+    if not rows:
         raise NotThere(f"There is no version {number} of this {kind}.")
-    return found
+    return _version(rows[0])
+
+
+def _version(row: Sequence[Any]) -> Version:
+    number, at, by, body, since = row
+    return Version(number, from_micros(at), by, json.loads(body), since)
+
+
+def number_of(db: Database, account: int, kind: str, id: int) -> int:
+    """The number of the newest version; 0 where there is none."""
+    ((number,),) = db.all(
+        "SELECT coalesce(max(number), 0) FROM config_history WHERE account_id = :account AND scope = :scope AND scope_id = :account"
+        " AND kind = :kind AND entity_id = :id",
+        {"account": account, "scope": ACCOUNT, "kind": kind, "id": id},
+    )
+    return int(number)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.domain.setup.configuration import QuestionType
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Select, TextLine, TextLines
+from heliograph.web.forms import Hidden, Select, TextLine, TextLines
 
 
 def type_names() -> dict[str, str]:
@@ -31,8 +32,8 @@ def _types() -> list[Choice]:
     return [Choice(value, name) for value, name in type_names().items()]
 
 
-class AnswerableForm(Form):
-    """What is asked, and what can be answered. options: one a line."""
+class AnswerableForm(SharedForm):
+    """What is asked, and what can be answered. options: one a line; sure: "yes" once it was asked."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 
@@ -49,6 +50,8 @@ class AnswerableForm(Form):
         optional=True,
         help=gettext_lazy("For select, multi-select, checkbox and radio: one a line. A checkbox without options is a Yes or No."),
     )
+
+    sure = Hidden()
 
     @property
     def type_chosen(self) -> str:

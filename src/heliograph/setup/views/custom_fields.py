@@ -18,6 +18,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.domain.setup.configuration import Field as Answerable
 from heliograph.setup.errors import InUse, Invalid, NotThere
+from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services import custom_fields as services
 from heliograph.setup.services import dependents
 from heliograph.setup.services.custom_fields import FieldFacts
@@ -26,7 +27,7 @@ from heliograph.setup.usage import Thing, Use
 from heliograph.setup.views.answerable import AnswerableForm, shown_at_first, type_names
 from heliograph.setup.views.frame import account_config, by, check, reading, readonly, settings_page
 from heliograph.setup.views.rows import Cell, rows_context
-from heliograph.setup.views.uses import items_of
+from heliograph.setup.views.uses import items_of, losing
 from heliograph.web.confirmation import Breaks, question
 from heliograph.web.forms import posted
 from heliograph.web.toasts import say
@@ -97,11 +98,16 @@ def fields(request: AccountRequest, here: str) -> HttpResponse:
 
 
 def _saved(request: AccountRequest, form: AnswerableForm, shown: FieldsPage, id: int | None = None) -> bool:
-    """Raises NotThere."""
+    """Raises NotThere, LosesValues."""
     typed = form.cleaned_data
     try:
         with saving(request.account.pk, by=by(request), whole_account=True) as s:
-            services.save_field(s, FieldFacts(shown.kind, typed["code"], typed["label"], form.type_chosen, form.listed), id)
+            services.save_field(
+                s,
+                FieldFacts(shown.kind, typed["code"], typed["label"], form.type_chosen, form.listed),
+                id,
+                confirmed=typed["sure"] == "yes",
+            )
     except Invalid as error:
         form.refuse(error)
     return not form.errors
@@ -142,13 +148,16 @@ def edit(request: AccountRequest, id: int, here: str) -> HttpResponse:
     """One field's form."""
     shown = PAGES[here]
     row = _one(request, shown, id)
-    form = AnswerableForm(posted(request), initial=shown_at_first(row))
+    form = AnswerableForm(posted(request), stored=shown_at_first(row))
     try:
         if form.is_valid() and _saved(request, form, shown, id):
             say(request, _("The field %(label)s is saved.") % {"label": form.cleaned_data["label"]})
             return HttpResponseRedirect(reverse(here))
     except NotThere:
         raise Http404 from None
+    except LosesValues as error:
+        asked = losing(request.POST, error, crumbs=[(shown.heading, reverse(here))], cancel_href=request.path)
+        return settings_page(request, "confirmation.html", here=here, status=409, **asked)
     uses = dependents.uses_above(request.account.pk, Thing.CUSTOM_FIELD, id)
     return settings_page(
         request,

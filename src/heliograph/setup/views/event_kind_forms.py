@@ -12,12 +12,13 @@ from heliograph.domain.ids import read_id
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.setup.views.answerable import AnswerableForm
+from heliograph.setup.views.shared_form import SharedForm
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices, offer
 from heliograph.web.fields import Choice
-from heliograph.web.forms import Form, Select, TextLine
+from heliograph.web.forms import Select, TextLine
 
 
-class KindForm(Form):
+class KindForm(SharedForm):
     """What all of them have. tagged: its field of tags, "" for none."""
 
     tagged: ClassVar[str] = ""

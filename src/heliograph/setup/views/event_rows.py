@@ -162,7 +162,7 @@ def edit(request: AccountRequest, event: str, id: int, here: str) -> HttpRespons
         found, config = event_config(request, reading(), event), account_config(request, reading())
     row = _row(kind, found, id)
     choices = _choices(kind, config)
-    form = kind.form(posted(request), event=found, choices=choices, initial=kind.shown_at_first(row, found, choices))
+    form = kind.form(posted(request), event=found, choices=choices, stored=kind.shown_at_first(row, found, choices))
     if request.method == "POST" and _saved(request, kind, found, form, id):
         return HttpResponseRedirect(reverse(here, args=(event,)))
     with transaction.atomic(using="read"):

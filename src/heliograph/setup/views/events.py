@@ -25,10 +25,13 @@ from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.event_draft import changed_state
 from heliograph.setup.form_values import FormValues, Texts, shown_then, written
 from heliograph.setup.names import folded
+from heliograph.setup.save_questions import LosesValues
 from heliograph.setup.services.events import MarksFirst, save_event
 from heliograph.setup.services.save import saving
 from heliograph.setup.views.event_form import EventForm, NewEventForm, facts_of
 from heliograph.setup.views.frame import account_config, by, check, event_config, event_page, reading, readonly
+from heliograph.setup.views.shared_form import said_of_theirs
+from heliograph.setup.views.uses import losing
 from heliograph.store.database import Database
 from heliograph.web.cursor import ROWS, Cursor, ListPage, Pager, asked
 from heliograph.web.cursor import pages as cursor_pages
@@ -196,13 +199,16 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
     to = mine.pop("status", ()) if _leaves(config, found, mine) else ()
     if in_order and not met:
         try:
-            with saving(request.account.pk, by=by(request), events=[found.id]) as s:
+            sure = form.cleaned_data["sure"] == "yes"  # then flows are changed as well, which needs the account
+            with saving(request.account.pk, by=by(request), events=[found.id], whole_account=sure) as s:
                 state = changed_state(s.source.event(found.id).state, mine, config)
-                save_event(s, state, found.id)
+                save_event(s, state, found.id, confirmed=sure)
         except NotThere:
             raise Http404 from None
         except MarksFirst:
             form.add_error("status", _("Its status was changed meanwhile. Open the page again."))
+        except LosesValues as error:
+            return _asks(request, found, error)
         except Invalid as error:
             form.refuse_event(error)
         else:
@@ -215,12 +221,20 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
         return _details(request, reading(), found, config, form, then=then)
 
 
+def _asks(request: AccountRequest, event: EventConfig, error: LosesValues) -> HttpResponse:
+    """Flows filter by the code or the name that it would lose (P12)."""
+    place = reverse("event-details", args=(event.code,))
+    asked = losing(request.POST, error, crumbs=[(event.code, place)], cancel_href=place)
+    with transaction.atomic(using="read"):
+        return event_page(request, "confirmation.html", reading(), event, here="details", status=409, **asked)
+
+
 def _theirs(name: str, values: Texts, config: AccountConfig) -> str:
     shown = {
         "status": lambda: config.event_statuses[int(values[0])].name if values else "",
         "tags": lambda: ", ".join(config.tags[int(tag)].label for tag in values if int(tag) in config.tags),
     }.get(name, lambda: ", ".join(values))()
-    return _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.") % {"value": shown or _("empty")}
+    return said_of_theirs(shown)
 
 
 def _leaves(config: AccountConfig, event: EventConfig, mine: FormValues) -> bool:

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from heliograph.accounts.roles import AccountRequest
 from heliograph.domain.ids import read_id
 from heliograph.setup.errors import Invalid, NotThere
+from heliograph.setup.views.shared_form import said_of_theirs
 from heliograph.setup.views.tag_chips import OneTag, TagChips, TagChoices
 from heliograph.web.fields import AnyText
 from heliograph.web.forms import Hidden, RowForm, not_saved, rows_of
@@ -35,6 +36,7 @@ class TagRow(RowForm):
 
     tags: Any = TagChips()
     was = Hidden()
+    left_alone = False
 
     def __init__(self, *args: Any, choices: TagChoices, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -49,14 +51,33 @@ class TagRow(RowForm):
         found: tuple[int, ...] = self.cleaned_data["tags"]
         return found
 
+    def clean(self) -> dict[str, Any]:
+        """Refuses once what somebody else changed as well (P14); the page then shows theirs as seen."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if "tags" not in found or self.add_prefix("was") not in self.data:
+            return found
+        was, mine, now = self._of(found["was"]), set(self.chosen), self._of(self.initial["tags"])
+        self.left_alone = mine == was
+        if now not in (was, mine) and not self.left_alone:
+            self.add_error("tags", said_of_theirs(self._shown(self.initial["tags"])))
+        return found
+
+    def _of(self, text: str) -> set[int]:
+        """The tags that a text of the form names."""
+        return set(self.choices.read(text).ids)
+
+    def _shown(self, text: str) -> str:
+        """Such a text as people read it."""
+        return text
+
     @property
     def changed(self) -> bool:
         """Whether it was posted with other tags than it showed."""
-        return self.is_valid() and set(self.chosen) != set(self.choices.read(self.cleaned_data["was"]).ids)
+        return self.is_valid() and set(self.chosen) != self._of(self.cleaned_data["was"])
 
     def text(self) -> str:
         """What stands in the field."""
-        return str(self["tags"].value() or "")
+        return str(self.initial["tags"] if self.left_alone else self["tags"].value() or "")
 
     def sentence(self) -> str:
         """Why it was refused."""
@@ -80,9 +101,12 @@ class OneTagRow(TagRow):
         tag = read_id(self.cleaned_data["tags"])
         return () if tag is None else (tag,)
 
-    @property
-    def changed(self) -> bool:
-        return self.is_valid() and self.cleaned_data["tags"] != self.cleaned_data["was"]
+    def _of(self, text: str) -> set[int]:
+        tag = read_id(text)
+        return set() if tag is None else {tag}
+
+    def _shown(self, text: str) -> str:
+        return self.choices.text(self._of(text))
 
 
 class TagRows:

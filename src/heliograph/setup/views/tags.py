@@ -26,9 +26,10 @@ from heliograph.setup.services.tags import TagFacts
 from heliograph.setup.usage import Effect, Use
 from heliograph.setup.views.coverage import uncovered
 from heliograph.setup.views.frame import by, readonly, settings_page
-from heliograph.setup.views.uses import href_of, items_of
+from heliograph.setup.views.shared_form import SharedForm
+from heliograph.setup.views.uses import items_of, losses, then
 from heliograph.store.database import of_django
-from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question, shortened
+from heliograph.web.confirmation import Breaks, LinkedThing, question, shortened
 from heliograph.web.fields import Choice
 from heliograph.web.forms import Choices, Form, Hidden, Select, TextLine, posted
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, ListFilters, SearchFilter
@@ -41,7 +42,7 @@ def _kinds() -> list[Choice]:
     return [Choice(kind.value, name) for kind, name in KIND_NAMES.items()]
 
 
-class TagForm(Form):
+class TagForm(SharedForm):
     """A tag, and what it is made for."""
 
     pairs = (("name", "label"),)
@@ -223,7 +224,7 @@ def _crumbs() -> list[tuple[str, str]]:
 def tag(request: AccountRequest, id: int) -> HttpResponse:
     """One tag: its form, and where it is used. Flows, mappings and statuses hold the tag, not its name."""
     row = _found(id)
-    form = TagForm(posted(request), initial={"name": row.name, "label": row.label, "objects": row.kinds})
+    form = TagForm(posted(request), stored={"name": row.name, "label": row.label, "objects": row.kinds})
     if request.method == "POST":
         return _save(request, row, form)
     return _shown(request, row, form)
@@ -333,15 +334,11 @@ def _merged(request: AccountRequest, row: Tag, into: Tag) -> list[Breaks]:
         title = ngettext("%(n)d flow may act on more from then on", "%(n)d flows may act on more from then on", len(flows)) % {
             "n": len(flows)
         }
-        found.append(Breaks(title, _("What has passed is not sent."), "wait", flows=_then(flows)))
+        found.append(Breaks(title, _("What has passed is not sent."), "wait", flows=then(flows)))
     others = [e.use for e in effects if not e.after]
     if others:
         found.append(Breaks(_("It takes its place in these"), items=items_of(others)))
     return found or [Breaks(_("Nothing carries or uses it"))]
-
-
-def _then(effects: Sequence[Effect]) -> list[FlowThen]:
-    return [FlowThen(e.use.name or _("Without a name"), e.after, href_of(e.use)) for e in effects]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -368,7 +365,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
         else _("Delete the tag “%(label)s”?") % {"label": row.label},
         lead=_("These name it where its deletion would make them say something else. Change them first, or merge the tag into another.")
         if holding
-        else _("No rule is ever widened by this. A flow that loses its last tag of a list stops until you choose another."),
+        else _("No rule is ever widened by this. A flow that loses the last tag of a list or filter stops until you choose another."),
         crumbs=_crumbs(),
         breaks=[Breaks(_("Who names it"), tone="wait", items=items_of(holding))] if holding else _broken(id, effects),
         button="" if holding else _("Delete the tag"),
@@ -382,14 +379,7 @@ def delete(request: AccountRequest, id: int) -> HttpResponse:
 
 
 def _broken(id: int, effects: Sequence[Effect]) -> list[Breaks]:
-    found = []
-    stops, less = [e for e in effects if e.stops], [e for e in effects if e.after and not e.stops]
-    if stops:
-        title = ngettext("%(n)d flow becomes incomplete and sends nothing", "%(n)d flows become incomplete and send nothing", len(stops))
-        found.append(Breaks(title % {"n": len(stops)}, tone="wait", flows=_then(stops)))
-    if less:
-        title = ngettext("%(n)d flow acts on less", "%(n)d flows act on less", len(less)) % {"n": len(less)}
-        found.append(Breaks(title, flows=_then(less)))
+    found = losses(effects)
     left = services.left_untagged(id)
     if left:
         objects = ", ".join(counted(kind, len(uses)) for kind, uses in left.items())

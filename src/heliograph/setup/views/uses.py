@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from heliograph.setup.usage import Use
-from heliograph.web.confirmation import LinkedThing
+from heliograph.setup.save_questions import LosesValues
+from heliograph.setup.usage import Effect, Use
+from heliograph.web.confirmation import Breaks, FlowThen, LinkedThing, question
 
 
 def href_of(use: Use) -> str:
@@ -34,6 +37,39 @@ def href_of(use: Use) -> str:
         "event status": "event-statuses",
     }
     return reverse(of_account[use.kind]) if use.kind in of_account else ""
+
+
+def then(effects: Iterable[Effect]) -> list[FlowThen]:
+    """Flows as they would read."""
+    return [FlowThen(e.use.name or _("Without a name"), e.after, href_of(e.use)) for e in effects]
+
+
+def losses(effects: Sequence[Effect]) -> list[Breaks]:
+    """What becomes of flows that lose what they name."""
+    found = []
+    stops, less = [e for e in effects if e.stops], [e for e in effects if e.after and not e.stops]
+    if stops:
+        title = ngettext("%(n)d flow becomes incomplete and sends nothing", "%(n)d flows become incomplete and send nothing", len(stops))
+        found.append(Breaks(title % {"n": len(stops)}, tone="wait", flows=then(stops)))
+    if less:
+        title = ngettext("%(n)d flow acts on less", "%(n)d flows act on less", len(less)) % {"n": len(less)}
+        found.append(Breaks(title, flows=then(less)))
+    return found
+
+
+def losing(posted: QueryDict, error: LosesValues, **more: Any) -> dict[str, Any]:
+    """The question before values go that flows filter by (P12), with all that was typed."""
+    values = "”, “".join(error.values[:5])
+    return question(
+        _("Take away “%(values)s”?") % {"values": values},
+        lead=_("Flows filter by it. No rule is ever widened by this: a flow that would take more stops until you choose another value."),
+        breaks=losses(error.effects),
+        hidden=[(name, text) for name, texts in posted.lists() if name not in ("csrfmiddlewaretoken", "sure") for text in texts],
+        button=_("Save, and change these flows"),
+        button_class="danger",
+        button_value="yes",
+        **more,
+    )
 
 
 def items_of(uses: Iterable[Use]) -> list[LinkedThing]:

@@ -18,17 +18,20 @@ from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.ids import read_number
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.save_questions import AsksFirst
+from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
-from heliograph.setup.services.versions import Version, history
+from heliograph.setup.services.versions import Version, history, number_of, version
 from heliograph.store.database import of_django
+from heliograph.web.cursor import Cursor, ListPage, address
+from heliograph.web.cursor import asked as cursor_of
+from heliograph.web.cursor import pages as cursor_pages
 from heliograph.web.forms import Form, Hidden, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
 SHOWN = 100
-"""Versions that are listed; older ones stay stored."""
+"""Versions of a page of the list."""
 MOST_LOOKED_UP = 20
 """Past set-ups of the account that are read for the names of what is gone."""
 
@@ -98,47 +101,93 @@ class Versioned:
 
 
 class RestoreForm(Form):
-    """The version that becomes the newest one; sure: it has been said that running flows stop."""
+    """The version that becomes the newest one; seen: the one that the page showed as the newest (P14); sure: it has been said that running
+    flows stop."""
 
     version = Hidden()
+    seen = Hidden()
     sure = Hidden()
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the page shows. at: the version that was chosen; other: what it is compared with; newest; page: of the list, with `before`: the version
+    before each, by number."""
+
+    at: Version
+    other: Version | None
+    newest: Version
+    page: ListPage[Version]
+    before: Mapping[int, Version]
+
+    @property
+    def sides(self) -> tuple[Version, Version] | None:
+        """The older and the newer one; None where there is only one."""
+        if self.other is None or self.other.number == self.at.number:
+            return None
+        older, newer = sorted((self.other, self.at), key=lambda each: each.number)
+        return older, newer
+
+
 def versions_page(request: AccountRequest, of: Versioned) -> HttpResponse:
-    """The page of one thing's versions: ?version=N compares with the one in use, &restore=1 asks; a post restores `version`."""
-    with transaction.atomic(using="read"):
-        found = [each for each in history(of_django(connections["read"]), request.account.pk, of.kind, of.id) if each.body]
-    if not found:
-        raise Http404
+    """The page of one thing's versions: ?version=N compares with the one in use, or with another one (&with=M), &restore=1 asks; a post restores
+    `version`."""
     if request.method == "POST":
-        return _restore(request, of, found)
-    return _compared(request, of, found, read_number(request.GET.get("version", "")), asked=request.GET.get("restore") == "1")
+        return _restore(request, of)
+    return _compared(request, of, read_number(request.GET.get("version", "")), asked=request.GET.get("restore") == "1")
+
+
+def _read(request: AccountRequest, of: Versioned, chosen: int | None, other: int | None) -> Compared:
+    """Raises Http404."""
+    cursor = cursor_of(request, (int,))
+
+    def fetch(at: Cursor | None, limit: int) -> list[Version]:
+        edge = int(at.key[0]) if at else None
+        found = history(db, request.account.pk, of.kind, of.id, **({"above": edge} if at and at.back else {"below": edge}), most=limit)
+        return found[::-1] if at and at.back else found
+
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        shown = cursor_pages(fetch, lambda each: (each.number,), cursor, size=SHOWN)
+        newest = next(iter(history(db, request.account.pk, of.kind, of.id, most=1)), None)
+        if newest is None or not newest.body or not shown.rows:
+            raise Http404
+        edge = history(db, request.account.pk, of.kind, of.id, below=shown.rows[-1].number, most=1)
+        before = {each.number: previous for each, previous in itertools.pairwise([*shown.rows, *edge])}
+        try:
+            at = newest if chosen is None else version(db, request.account.pk, of.kind, of.id, chosen)
+            if chosen is None and newest.number > 1 and cursor is None:
+                at = version(db, request.account.pk, of.kind, of.id, newest.number - 1)
+            if other is not None:
+                beside: Version | None = version(db, request.account.pk, of.kind, of.id, other)
+            elif at.number == newest.number:  # of the newest: what it changed
+                beside = next(iter(history(db, request.account.pk, of.kind, of.id, below=at.number, most=1)), None)
+            else:
+                beside = newest
+        except NotThere:
+            raise Http404 from None
+        if not at.body or (beside and not beside.body):
+            raise Http404
+    return Compared(at, beside, newest, shown, before)
 
 
 def _compared(
     request: AccountRequest,
     of: Versioned,
-    found: Sequence[Version],
     chosen: int | None,
     *,
     asked: bool = False,
     stops: Sequence[str] = (),
-    refused: str = "",
+    refused: Refused | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """stops: names of the flows that stop by restoring it, which is asked again then."""
-    newest = found[0]
-    if chosen is None:
-        chosen = found[1].number if len(found) > 1 else newest.number
-    at = next((each for each in found if each.number == chosen), None)
-    if at is None:
-        raise Http404
-    shown, editable = found[:SHOWN], may(request.user, Role.ADMINISTRATOR)
-    people = names_of_users(request.account.pk, [each.by for each in shown])
-    before = {each.number: previous for each, previous in itertools.pairwise(found)}
-    older = before.get(at.number) if at is newest else at  # of the newest: what it changed
-    differences = of.differences(older.body, newest.body) if older else ()
-    asked = (asked or bool(stops)) and editable and at is not newest
+    found = _read(request, of, chosen, read_number(request.GET.get("with", "")))
+    newest, at, sides = found.newest, found.at, found.sides
+    editable = may(request.user, Role.ADMINISTRATOR)
+    people = names_of_users(request.account.pk, [each.by for each in found.page.rows])
+    differences = of.differences(sides[0].body, sides[1].body) if sides else ()
+    asked = (asked or bool(stops)) and editable and at.number != newest.number
     question = of.question(at) if asked else RestoreQuestion(())
     if stops:
         question = replace(question, lists=[*question.lists, ListedConsequence(_("These running flows stop by it:"), stops)], sure=True)
@@ -155,16 +204,23 @@ def _compared(
                 "number": each.number,
                 "at": each.at,
                 "by": people.get(each.by, ""),
-                "what": _summary(of, before.get(each.number), each),
-                "in_use": each is newest,
-                "on": each.number == chosen,
+                "what": _summary(of, found.before.get(each.number), each),
+                "in_use": each.number == newest.number,
+                "on": each.number == at.number,
+                "href": address(request, version=each.number, restore=None, **{"with": None}),
             }
-            for each in shown
+            for each in found.page.rows
         ],
-        chosen=chosen,
+        later=address(request, at=found.page.newer) if found.page.newer else "",
+        earlier=address(request, at=found.page.older) if found.page.older else "",
+        chosen=at.number,
         newest=newest.number,
-        is_newest=at is newest,
-        older=older.number if older else None,
+        is_newest=at.number == newest.number,
+        older=sides[0].number if sides else None,
+        newer=sides[1].number if sides else None,
+        with_newest=sides is not None and sides[1].number == newest.number,
+        other=found.other.number if found.other else None,
+        kept=request.GET.get("at", ""),
         differences=differences,
         counted=_counted(differences),
         note=of.note,
@@ -176,16 +232,27 @@ def _compared(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why nothing was restored."""
+
+    title: str
+    text: str
+    tone: str = "failed"
+
+
 def _counted(differences: Sequence[Difference]) -> str:
     n = len(differences)
     return ngettext("%(n)s difference.", "%(n)s differences.", n) % {"n": n}
 
 
-def _summary(of: Versioned, before: Version | None, version: Version) -> str:
+def _summary(of: Versioned, before: Version | None, made: Version) -> str:
     """What a version changed, in a few words."""
     if before is None:
         return _("The first one")
-    found = of.differences(before.body, version.body)
+    if made.restored:
+        return _("Restored from version %(number)s") % {"number": made.restored}
+    found = of.differences(before.body, made.body)
     if not found:
         return _("The same as before")
     by_what: dict[str, list[str]] = {}
@@ -195,26 +262,41 @@ def _summary(of: Versioned, before: Version | None, version: Version) -> str:
     return "; ".join(parts)
 
 
-def _restore(request: AccountRequest, of: Versioned, found: Sequence[Version]) -> HttpResponse:
+def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
     if not may(request.user, Role.ADMINISTRATOR):
         raise PermissionDenied(WHO[Role.ADMINISTRATOR])
     form = RestoreForm(posted(request))
-    if not form.is_valid():
-        raise Http404
-    number = read_number(form.cleaned_data["version"])
-    wanted = next((each for each in found if each.number == number), None)
-    if wanted is None:
+    number = read_number(form.cleaned_data["version"]) if form.is_valid() else None
+    if number is None:
         raise Http404
     try:
         with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
+            wanted, newest = (version(s.db, s.account, of.kind, of.id, n) for n in (number, number_of(s.db, s.account, of.kind, of.id)))
+            if not wanted.body:
+                raise NotThere(f"Version {number} is a deletion.")
+            if read_number(form.cleaned_data["seen"]) != newest.number:
+                raise SavedMeanwhile(newest.number, newest.by)
             told = of.restore(s, wanted, form.cleaned_data["sure"] == "yes")
     except NotThere:
         raise Http404 from None
     except Invalid as error:
         said = " ".join(_(sentence) for sentences in error.fields.values() for sentence in sentences)
-        return _compared(request, of, found, number, refused=said, status=422)
+        return _compared(request, of, number, refused=Refused(_("Not restored"), said), status=422)
     except AsksFirst as error:
         stops = [stop.name or _("Without a name") for stop in error.stops]
-        return _compared(request, of, found, number, stops=stops, status=409)
+        return _compared(request, of, number, stops=stops, status=409)
+    except SavedMeanwhile as error:
+        return _compared(request, of, number, asked=True, refused=_meanwhile(request, of, error), status=409)
     say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *told]))
     return HttpResponseRedirect(of.href)
+
+
+def _meanwhile(request: AccountRequest, of: Versioned, error: SavedMeanwhile) -> Refused:
+    """Somebody saved a version that the page did not show: who, and what it changed (P14)."""
+    with transaction.atomic(using="read"):
+        db = of_django(connections["read"])
+        last = history(db, request.account.pk, of.kind, of.id, most=2)
+    who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
+    title = _("Not restored: %(who)s saved version %(number)s meanwhile") % {"who": who, "number": error.number}
+    text = _("What it changed: %(what)s. Restored all the same, the version below takes its place.")
+    return Refused(title, text % {"what": _summary(of, last[1] if len(last) > 1 else None, last[0])}, "wait")

@@ -1,5 +1,6 @@
 import heliograph.store.fields
 import heliograph.store.indexes
+import django.db.models.functions.text
 from django.db import migrations, models
 
 
@@ -295,7 +296,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'event',
-                'constraints': [models.UniqueConstraint(fields=('account_id', 'code'), name='event_code_unique')],
+                'constraints': [models.UniqueConstraint(fields=('account_id', 'code'), name='event_code_unique'), models.UniqueConstraint(models.F('account_id'), django.db.models.functions.text.Lower('code'), name='event_code_in_any_case')],
             },
         ),
         migrations.CreateModel(

@@ -1,0 +1,129 @@
+"""Forms of what several people can have open at once: nothing that somebody else saved meanwhile is overwritten without a word (P14).
+
+The page posts back what it showed (`opened`). A field that the person left alone takes what is stored by now. One that both changed is
+refused once, with what stands there now; the page shows that as seen, so saving again replaces it. Nothing that was typed is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from heliograph.setup.form_values import Texts, one, plain, shown_then, written
+from heliograph.web.fields import FormField, Pair
+from heliograph.web.forms import Box, Chips, Choices, Form, Hidden, SecretLine, Select, TextLine
+from heliograph.web.texts import LONGEST_OPENED
+
+
+class SharedForm(Form):
+    """A form of a thing that is there, or of a new one. deeds: boxes that do something once and are stored nowhere."""
+
+    deeds: ClassVar[frozenset[str]] = frozenset()
+
+    opened = Hidden(longest=LONGEST_OPENED)
+
+    def __init__(self, *args: Any, stored: Mapping[str, Any] | None = None, **given: Any) -> None:
+        """stored: what each field is by now; None for a thing that is new."""
+        super().__init__(*args, **(given if stored is None else {**given, "initial": stored}))
+        self.is_shared = stored is not None
+        self._merged = False
+        self.met: dict[str, Texts] = {}
+
+    def full_clean(self) -> None:
+        """Puts what others saved into the fields that were left alone, before anything is read."""
+        if self.is_shared and self.is_bound and not self._merged:
+            self._merged = True
+            self._merge()
+        super().full_clean()
+
+    def clean(self) -> dict[str, Any]:
+        """Says what both changed."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, theirs in self.met.items():
+            self.add_error(name, self.said_of(name, theirs))
+        return found
+
+    @property
+    def shown_now(self) -> dict[str, Texts]:
+        """What a page that is made now has shown, by field."""
+        return {name: self._stored(name) for name in self.fields if self._is_compared(name)}
+
+    def shown(self, *names: str) -> list[FormField | Pair]:
+        """Also the hidden field, where all are drawn."""
+        found = super().shown(*names)
+        return [*found, self.opened_field] if self.is_shared and not names else found
+
+    @property
+    def opened_field(self) -> FormField:
+        """The hidden field that comes back."""
+        return FormField(kind="hidden", id=self.add_prefix("opened"), label="", value=written(self.shown_now) if self.is_shared else "")
+
+    def said_of(self, name: str, theirs: Texts) -> str:
+        """What stands in a field by now, in words."""
+        field, texts = self.fields[name], list(theirs)
+        if isinstance(field, Select):
+            labels = {option.value: str(option.label) for option in field.found}
+            texts = [labels.get(text, text) for text in texts]
+        elif isinstance(field, Box):
+            texts = [_("ticked") if texts else _("not ticked")]
+        return said_of_theirs(", ".join(texts))
+
+    def _is_compared(self, name: str) -> bool:
+        return not isinstance(self.fields[name], (Hidden, SecretLine)) and name not in self.deeds
+
+    def _stored(self, name: str) -> Texts:
+        field = self.field(name)
+        value = self.get_initial_for_field(field, name)
+        if isinstance(field, (Box, Choices)):
+            return _texts(field, value)
+        return _texts(field, field.value_shown(value))
+
+    def _merge(self) -> None:
+        assert isinstance(self.data, QueryDict)
+        data = self.data.copy()
+        then = shown_then(data.get(self.add_prefix("opened"), ""))
+        for name in filter(self._is_compared, self.fields):
+            field, key = self.field(name), self.add_prefix(name)
+            if name not in then or (key not in data and not isinstance(field, (Box, Choices))):
+                continue
+            mine = _texts(field, field.widget.value_from_datadict(data, self.files, key))
+            was, now = then[name], self._stored(name)
+            if now in (was, mine):
+                continue
+            if mine == was:
+                _put(data, key, field, now)
+            else:
+                self.met[name] = now
+        self.data = data
+
+
+def said_of_theirs(shown: str) -> str:
+    """What stands in a field by now, as a sentence."""
+    said = _("Somebody made this “%(value)s” while you had it open. Save again to replace it with yours.")
+    return said % {"value": f"{shown[:200]}…" if len(shown) > 200 else shown or _("empty")}
+
+
+def _texts(field: Any, value: Any) -> Texts:
+    """A value as texts that can be compared: of boxes and chips in one order, without what browsers change."""
+    if isinstance(field, Box):
+        return ("1",) if value else ()
+    if isinstance(field, Choices):
+        return tuple(sorted(str(each) for each in value or ()))
+    if isinstance(field, Chips):
+        words = value.split(";") if isinstance(value, str) else value or ()
+        return tuple(sorted(text for word in words if (text := str(word).strip())))
+    text = plain("" if value is None else str(value))
+    return one(text.strip() if not isinstance(field, TextLine) or field.strip else text)
+
+
+def _put(data: QueryDict, key: str, field: Any, texts: Texts) -> None:
+    """What a field of the page would post for these."""
+    if isinstance(field, (Box, Choices)):
+        data.setlist(key, list(texts))
+        if not texts:
+            del data[key]
+    else:
+        data[key] = "; ".join(texts) if isinstance(field, Chips) else next(iter(texts), "")
