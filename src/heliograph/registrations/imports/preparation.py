@@ -18,7 +18,7 @@ from heliograph.recording.record import event_ids
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
 from heliograph.registrations.imports.errors import FileUnreadable
-from heliograph.registrations.imports.file_reader import NDJSON, Format, look, open_rows
+from heliograph.registrations.imports.file_reader import Format, look, open_rows
 from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -40,7 +40,7 @@ class FileSettings:
 
 @dataclass(frozen=True, slots=True)
 class UploadDraft:
-    """A file that was looked at. sample: cells of its first rows; columns: empty for NDJSON."""
+    """A file that was looked at. sample: cells of its first rows; columns: empty for documents."""
 
     path: Path
     form: Format
@@ -63,13 +63,12 @@ class UploadDraft:
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """How an import is to be done. dry_run: nothing is stored; quiet: recorded without sending; choice: what is created of what is lacking;
-    ask: stop before recording if something is lacking and nothing was chosen; repeats: rows may use a code again (None: only in NDJSON)."""
+    ask: stop before recording if something is lacking and nothing was chosen."""
 
     dry_run: bool = False
     quiet: bool = False
     choice: SetupChoice = field(default_factory=SetupChoice)
     ask: bool = False
-    repeats: bool | None = None
 
 
 def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
@@ -83,7 +82,7 @@ def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
         names = rows.names
     finally:
         rows.close()
-    if form.kind == NDJSON:
+    if form.is_documents:
         return UploadDraft(path, form, names, (), event, sample)
     db = of_django(connections["default"])
     known = load_known(db, Committed(db), account)
@@ -121,7 +120,6 @@ def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
         "quiet": wishes.quiet,
         "choice": wishes.choice.as_json(),
         "ask": wishes.ask,
-        "repeats": found.form.kind == NDJSON if wishes.repeats is None else wishes.repeats,
     }
 
 
@@ -130,7 +128,7 @@ def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> J
     return control.create(KIND, account, found, by=by, owner=owner)
 
 
-_SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice", "repeats")
+_SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice")
 _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
 
 
