@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,12 +133,18 @@ _SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice")
 _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
 
 
-def unfinished(account: int, found: dict[str, Any]) -> Job | None:
-    """A job that does the same with the same file and has not ended: started again, a command goes on with it."""
+def unfinished(account: int, found: dict[str, Any]) -> list[Job]:
+    """Jobs that do the same with the same bytes and have not ended, the newest first: started again, a command goes on with that one."""
     rows = Job.objects.filter(
         account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
     ).order_by("-id")[:50]
-    return next((job for job in rows if _does_the_same(job.parameters, found)), None)
+    return [job for job in rows if _does_the_same(job.parameters, found)]
+
+
+def follow(job: Job, found: dict[str, Any]) -> None:
+    """Lets a job read its file where it lies now: it has the same bytes, and may have been moved or touched."""
+    job.parameters |= {name: found[name] for name in ("file", "size", "mtime_ns")}
+    job.save(update_fields=["parameters"])
 
 
 def _does_the_same(job: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
@@ -157,9 +164,21 @@ def digest(path: Path) -> str:
 
 
 def is_here(job: Job) -> bool:
-    """Whether the job's file lies on this machine, as it was."""
+    """Whether the job's file lies on this machine, with the same bytes; a file that was only touched is the same."""
+    path = Path(job.parameters["file"])
     try:
-        stat = Path(job.parameters["file"]).stat()
+        stat = path.stat()
     except OSError:
         return False
-    return (stat.st_size, stat.st_mtime_ns) == (job.parameters["size"], job.parameters["mtime_ns"])
+    if stat.st_size != job.parameters["size"]:
+        return False
+    return stat.st_mtime_ns == job.parameters["mtime_ns"] or _digest_at(path, stat.st_ino, stat.st_mtime_ns) == job.parameters["digest"]
+
+
+@lru_cache(maxsize=16)
+def _digest_at(path: Path, _inode: int, _mtime_ns: int) -> str:
+    """Once for each touch: runners ask again and again."""
+    try:
+        return digest(path)
+    except FileUnreadable:
+        return ""
