@@ -155,6 +155,21 @@ def test_B6_anew_forgets_the_job_before(acme, fresh_database, file):
     assert again["counts"]["unchanged"] == again["counts"]["rows"] - again["counts"]["refused"]
 
 
+def test_B11_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
+    for arguments, kind, progress in (
+        (("--dry-run",), "import, dry run", "5,000 of 5,000 rows checked, none stored"),
+        ((), "import", "5,000 rows read, none stored"),
+        (("--create", "all"), "import", "5,000 of 5,000 rows"),
+    ):
+        job = answer(acme.run("import", str(file), "--account", "ACME", "--json", *arguments, timeout=100))["job"]
+        (listed,) = [line for line in acme.run("jobs", "list", "--all").output.splitlines() if line.split()[:1] == [str(job)]]
+        shown = acme.run("jobs", "show", str(job)).output.splitlines()
+        assert f"ACME     {kind}" in listed
+        assert progress in listed
+        assert shown[0] == f"Job {job}: {kind} of {file.name} for ACME, done"
+        assert shown[1].startswith(progress)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
