@@ -257,15 +257,23 @@ def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) 
 
 
 def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
-    """What separates the answers of one cell; "" where each cell is one answer. A comma only where its parts stand alone as well."""
+    """What separates the answers of one cell; "" where each cell is one answer. Any sign only where its parts stand alone as well; a bar also elsewhere,
+    but not in free text, which has one now and then and says nothing twice."""
     different = set(filled)
     alone = {*different, *options}
     for separator in _SPLITS:
         cut = [cell for cell in different if separator in cell]
-        pieces = {part.strip() for cell in cut for part in cell.split(separator)} - {""}
-        if pieces and (separator == "|" or len(pieces & alone) * 2 >= len(pieces)):
+        found = [part.strip() for cell in cut for part in cell.split(separator) if part.strip()]
+        pieces = set(found)
+        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and _are_lists(cut, found, different))):
             return separator
     return ""
+
+
+def _are_lists(cut: Sequence[str], items: Sequence[str], different: set[str]) -> bool:
+    """Whether most cells of a column are lists, or one item of these; of many lists, some items have to come again."""
+    lists = len(cut) + len(different.intersection(items))
+    return 2 * lists >= len(different) and (len(cut) < 10 or len(set(items)) < 0.8 * len(items))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,13 +14,13 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import EventConfig, Field, Named, QuestionType, Session, Status
+from heliograph.domain.setup.configuration import EventConfig, Field, Named, Session, Status
 from heliograph.domain.setup.names import code_of
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.registrations.imports.answer_types import kind_of
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
-from heliograph.registrations.imports.values import DateOrder, day, flag
 
 EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
     "events",
@@ -49,7 +49,6 @@ _FEW: Final = 20  # rows in which a name that looks like one that is there alrea
 _ALIKE: Final = 0.8
 LONGEST_COMPARED: Final = 100  # characters of a name
 MOST_COMPARED: Final = 3_000_000  # pairs of letters of one file's names: those of 20,000 pairs of usual names; some tenths of a second
-_MOST_OPTIONS: Final = 50
 _CLASSES: Final = (
     (StatusClass.CANCELLED, ("cancel", "storn", "annul", "withdr", "abgesagt")),
     (StatusClass.DENIED, ("declin", "denied", "reject", "refus", "abgelehn")),
@@ -297,32 +296,6 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
         mine = {code_of(o).casefold() for o in options}
         found += [Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n]) for n, c in uses.names.items() if n.casefold() not in mine]
     return found
-
-
-def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -> tuple[str, list[str]]:
-    """Type and options of a question that has such answers (P6)."""
-    options = sorted(sound, key=lambda name: (-uses.names[name], name))
-    if several:
-        return QuestionType.MULTI_SELECT, options
-    if uses.full or not options:
-        return QuestionType.TEXT, []
-    if all(flag(name) in (True, False) for name in options):
-        return QuestionType.RADIO, options
-    if all(_is_number(name) for name in uses.names):
-        return QuestionType.NUMBER, []
-    if all(day(name, DateOrder.DAY_FIRST) for name in uses.names):
-        return QuestionType.DATE, []
-    if len(options) > _MOST_OPTIONS or answered < 3 * len(uses.names):
-        return QuestionType.TEXT, []
-    return (QuestionType.RADIO if len(options) == 2 else QuestionType.SELECT), options
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def status_class(name: str) -> StatusClass:

@@ -13,6 +13,7 @@ from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.domain.setup.configuration import EventConfig, EventState, Field, Named, Session, Status
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
 from heliograph.domain.setup.tags import TagKind
+from heliograph.registrations.imports.answer_types import can_be_named
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.errors import ImportFileError
 from heliograph.registrations.imports.missing_setup import (
@@ -57,7 +58,9 @@ def possible(lack: Lack) -> bool:
     """Whether a thing of such a name can exist at all; a cell with half a page in it is no status."""
     if lack.kind == EVENTS:
         return _EVENT_CODE.fullmatch(lack.event) is not None
-    longest = {QUESTIONS: 300, FIELDS: 300, OPTIONS: 300, SESSIONS: 200}.get(lack.kind, NAME_LENGTH)
+    if lack.kind in (QUESTIONS, FIELDS, OPTIONS):
+        return can_be_named(lack.name)
+    longest = 200 if lack.kind == SESSIONS else NAME_LENGTH
     return len(lack.name) <= longest and is_one_line(lack.name)
 
 
