@@ -16,6 +16,7 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.domain.ids import read_id
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, Sort
+from heliograph.setup.views.frame import account_config
 from heliograph.store.database import of_django
 from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, FormField
@@ -53,7 +54,8 @@ def registrations(request: AccountRequest) -> HttpResponse:
         # A first page that holds everything has counted it: words that few have are looked for once, not twice.
         count = len(rows.rows) if cursor is None and not rows.older else found.count(wanted)
         filters = _filters(found, wanted)
-    none = not rows.rows and not wanted.narrows and cursor is None
+        none = not rows.rows and not wanted.narrows and cursor is None
+        has_flows = not none or bool(account_config(request, of_django(connections["read"])).flows)
     return page(
         request,
         "registrations/list.html",
@@ -68,6 +70,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
         statuses=found.statuses(),
         all=f"{count:,}" if count <= MOST else _("that match"),
         none=none,
+        first_steps=not has_flows and request.account.signal_enabled,
         q=wanted.text,
         filters=filters,
         filtered=wanted.narrows,
