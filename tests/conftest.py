@@ -32,7 +32,7 @@ from django.test import TransactionTestCase
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError, expect
 
 from heliograph.store import config_cache
-from tests import postgres
+from tests import needed, postgres
 from tests import settings as test_settings
 from tests.databases import DatabaseFacts, Databases, Vendor
 from tests.processes import Starter
@@ -70,12 +70,32 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The second run, on PostgreSQL, leaves out what touches no database."""
+    """The second run, on PostgreSQL, leaves out what touches no database. What needs a program that this release lacks is noted as not run."""
+    _leave_out_what_lacks(config, items)
     if test_settings.VENDOR == "sqlite":
         return
     left_out = [item for item in items if item.get_closest_marker("once") or not _touches_database(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
+
+
+_not_run: dict[str, str] = {}
+"""Tests that were chosen and do not run: what they need that is not here, by node id."""
+
+
+def _leave_out_what_lacks(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lacking = needed.said_without()
+    if not lacking:
+        return
+    for item in items:
+        wanted = {name for marker in item.iter_markers("needs") for name in marker.args}
+        if not BROWSER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            wanted.add("chromium")
+        if wanted & lacking:
+            _not_run[item.nodeid] = ", ".join(sorted(wanted & lacking))
+    left_out = [item for item in items if item.nodeid in _not_run]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item.nodeid not in _not_run]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -103,7 +123,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         stats = terminalreporter.stats
         counts = {kind: len(stats.get(kind, ())) for kind in ("passed", "failed", "error", "skipped", "xfailed")}
         failed = sorted({report.nodeid for kind in ("failed", "error") for report in stats.get(kind, ())})
-        Path(file).write_text(json.dumps({"counts": counts, "failed": failed}))
+        Path(file).write_text(json.dumps({"counts": counts, "failed": failed, "not_run": _not_run}))
 
 
 # --- no network but this machine: `make test` also takes the network away from libcurl and Chromium, by a namespace

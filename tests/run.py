@@ -1,6 +1,7 @@
 """`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and once in the browser, side by side, and adds up.
 
-The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. With three runs on two
+The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. What needs a program that this
+release does not have (tests/needed.py) is listed before it as not run, with the reason. With three runs on two
 cores a single test may starve; at most three that failed are tried once more with the machine to themselves. What passes only then
 is named in the last lines, so that it is mended and not got used to.
 """
@@ -12,21 +13,20 @@ import collections
 import contextlib
 import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from tests import canaille, postgres
+from tests import canaille, needed, postgres
 
-FONTS = Path("/usr/share/fonts/truetype/noto")
-CJK_FONTS = Path("/usr/share/fonts/opentype/noto")
+_REASONS = "HELIOGRAPH_TEST_WITHOUT_REASONS"
+"""The variable that says, as JSON, why each thing of needed.WITHOUT is not here."""
 STARVED = 3
 """So many failures of a run are tried once more; more of them are no accident."""
 
@@ -45,16 +45,16 @@ def main() -> int:
     if options.trials:
         rest = ["-m", "trial", "-o", "timeout=1800", *rest]
 
-    missing = _missing(fast=options.fast)
-    if missing:
-        _install(missing)
     if not options.fast:
+        _provide()
         canaille.environment()
     if not options.database and not options.trials:
         return _side_by_side([f"--fsync={options.fsync}"] if options.fsync else [], rest)
     _leave_the_network()
 
-    runs = [options.database] if options.database else ["sqlite", "postgres"]
+    wanted = [options.database] if options.database else ["sqlite", "postgres"]
+    runs = [vendor for vendor in wanted if vendor != "postgres" or "postgresql" not in needed.said_without()]
+    left_out = {f"all tests on {vendor}": "postgresql" for vendor in wanted if vendor not in runs}
     fsync = options.fsync or ("on" if options.trials else "off")
     results = []
     with contextlib.ExitStack() as stack:
@@ -72,19 +72,31 @@ def main() -> int:
             environment |= {"HELIOGRAPH_TEST_DATABASE": vendor, "HELIOGRAPH_TEST_COUNTS": str(counts)}
             code = subprocess.run([sys.executable, "-m", "pytest", *rest], env=environment, check=False).returncode
             results.append(Result.read(counts, code))
-    result = sum(results[1:], results[0])
+    result = sum(results, Result(collections.Counter(), not_run=left_out))
     if keep := os.environ.get("HELIOGRAPH_TEST_RESULT"):
         result.write(Path(keep))
     return _said(result)
 
 
+def _provide() -> None:
+    """Installs what is not here. What this release lacks is left to pytest to leave out, by the environment."""
+    lacking = needed.provided(needed.missing())
+    if lacking:
+        reasons = json.loads(os.environ.get(_REASONS, "{}")) | lacking
+        os.environ |= {needed.WITHOUT: ",".join(sorted(needed.said_without() | lacking.keys())), _REASONS: json.dumps(reasons)}
+        for name, reason in lacking.items():
+            print(f"without {name}: {reason}", flush=True)
+
+
 @dataclass(frozen=True)
 class Result:
-    """What came of one run or several. failed: node ids of tests; broken: a run ended otherwise than with tests that passed or failed."""
+    """What came of one run or several. failed: node ids of tests; broken: a run ended otherwise than with tests that passed or failed; not_run: by
+    node id, what they need that is not here."""
 
     counts: collections.Counter[str]
     failed: tuple[str, ...] = ()
     broken: bool = False
+    not_run: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path, code: int) -> Self:
@@ -92,13 +104,16 @@ class Result:
         if not file.exists():
             return cls(collections.Counter({"error": 1}), broken=True)
         found = json.loads(file.read_text())
-        return cls(collections.Counter(found["counts"]), tuple(found["failed"]), found.get("broken", False) or code not in (0, 1, 5))
+        broken = found.get("broken", False) or code not in (0, 1, 5)
+        return cls(collections.Counter(found["counts"]), tuple(found["failed"]), broken, found.get("not_run", {}))
 
     def write(self, file: Path) -> None:
-        file.write_text(json.dumps({"counts": self.counts, "failed": self.failed, "broken": self.broken}))
+        found = {"counts": self.counts, "failed": self.failed, "broken": self.broken, "not_run": dict(self.not_run)}
+        file.write_text(json.dumps(found))
 
     def __add__(self, other: Result) -> Result:
-        return Result(self.counts + other.counts, self.failed + other.failed, self.broken or other.broken)
+        not_run = {**self.not_run, **other.not_run}
+        return Result(self.counts + other.counts, self.failed + other.failed, self.broken or other.broken, not_run)
 
     @property
     def wrong(self) -> int:
@@ -107,7 +122,11 @@ class Result:
 
 def _said(result: Result) -> int:
     skipped = result.counts["skipped"]
-    print(f"\n{result.counts['passed']} passed, {result.wrong} failed" + (f" (of these {skipped} skipped)" if skipped else ""), flush=True)
+    reasons = json.loads(os.environ.get(_REASONS, "{}"))
+    for test, lacking in sorted(result.not_run.items()):
+        print(f"not run: {test} needs {lacking}: {reasons.get(lacking, f'{needed.WITHOUT} names it')}", flush=True)
+    more = (f" (of these {skipped} skipped)" if skipped else "") + (f", {len(result.not_run)} not run" if result.not_run else "")
+    print(f"\n{result.counts['passed']} passed, {result.wrong} failed{more}", flush=True)
     return 1 if result.wrong or result.broken else 0
 
 
@@ -182,44 +201,6 @@ def _run(vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] 
     environment = {**os.environ, "HELIOGRAPH_TEST_RESULT": str(result)}
     command = [sys.executable, "-m", "tests.run", "--database", vendor, *arguments]
     return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None)
-
-
-def _missing(*, fast: bool) -> dict[str, str]:
-    """Debian's packages that are wanted and not here, with what they are for."""
-    missing = {}
-    if not fast:
-        if postgres.binaries() is None:
-            missing["postgresql"] = f"PostgreSQL {postgres.OLDEST} or later"
-        if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
-            missing["chromium"] = "Chromium"
-        missing |= {name: f"{name}, a real target" for name in ("ntfy", "webhook") if not shutil.which(name)}
-        if sys.platform == "linux":
-            if not FONTS.exists():
-                missing["fonts-noto-core"] = "fonts for the names of all scripts"
-            if not CJK_FONTS.exists():
-                missing["fonts-noto-cjk"] = "fonts for Chinese, Japanese and Korean names"
-    return missing
-
-
-def _install(missing: dict[str, str]) -> None:
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
-        what = "; ".join(f"{purpose} ({package})" for package, purpose in missing.items())
-        sys.exit(f"The tests need {what}. On Debian: sudo apt-get install {' '.join(missing)}")
-    print(f"installing {', '.join(missing)}", flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Debian's package would start a server of its own at once; the tests start theirs.
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        subprocess.run([apt, "update", "-q"], env=environment, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run([apt, "install", "-qy", "--no-install-recommends", *missing], env=environment, check=True, stdout=subprocess.DEVNULL)
-    finally:
-        if ours:
-            policy.unlink()
 
 
 def _leave_the_network() -> None:

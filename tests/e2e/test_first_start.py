@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +11,12 @@ from tests import accessibility
 from tests.conftest import PageErrors
 from tests.databases import DatabaseFacts
 from tests.processes import Starter, free_port
+
+
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A browser far from here."""
+    return {**browser_context_args, "timezone_id": "America/Argentina/Ushuaia"}
 
 
 @pytest.mark.timeout(180)
@@ -25,6 +32,8 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
     )
     serve.until_printed("There is no user yet", timeout=90.0)
     serve.until_printed("/first-start/", timeout=30.0)
+    assert len(serve.output.splitlines()) <= 10, serve.output
+    assert "/first-start/" in serve.output.splitlines()[-1], "it ends with the link"
     found = re.search(r"http://\S+/first-start/\S+/", serve.output)
     assert found
     page.goto(found.group())
@@ -34,6 +43,7 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
     account = page.get_by_role("heading", name="Account").locator("xpath=../..")
     account.get_by_label("Name").fill("Brightfield Events")
     account.get_by_label("Code").fill("BRIGHTFIELD")
+    expect(account.get_by_label("Timezone")).to_have_value("America/Argentina/Ushuaia")  # the browser's own
     account.get_by_label("Timezone").select_option("Europe/Vienna")
     you = page.get_by_role("heading", name="Administrator").locator("xpath=../..")
     you.get_by_label("Name").fill("Ada Lindqvist")
@@ -51,7 +61,11 @@ def test_O6_the_first_start_by_its_link(fresh_database: DatabaseFacts, heliograp
     page.get_by_role("button", name="Create the account and sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Set Signal up in four steps")
     page.get_by_role("link", name="Back to the platform").click()
+    expect(page.get_by_role("link", name="Set Signal up in four steps")).to_have_attribute("href", "/signal/first/")
     expect(page.get_by_role("banner").get_by_role("link", name=re.compile("^Signal"))).to_be_visible()
+    page.goto(f"http://127.0.0.1:{port}/signal/flows/")
+    page.get_by_role("link", name="Set Signal up in four steps").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set Signal up in four steps")
     page_errors.expect("the server responded with a status of 410")
     page.goto(found.group())
     expect(page.get_by_role("heading", level=1)).to_have_text("This link has run out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,65 @@ def test_ctrl_c_pauses_and_jobs_steer(acme, fresh_database, file):
     assert (refused.returncode, "is already done" in refused.output) == (1, True)
     assert answer(acme.run("jobs", "list", "--json")) == []
     assert len(answer(acme.run("jobs", "list", "--all", "--json"))) == 1
+
+
+def half_done(acme, fresh_database, file):
+    """An import that was paused in the middle; its job."""
+    process = acme("import", str(file), "--account", "ACME", "--create", "all")
+    until(lambda: newest_job(fresh_database)[1] == "importing", 60, every=0.005)
+    assert process.terminate() == 5, process.output
+    return newest_job(fresh_database)[0]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_B6_a_touched_or_moved_file_with_the_same_bytes_goes_on(acme, fresh_database, file, moved):
+    paused = half_done(acme, fresh_database, file)
+    os.utime(file, (1, 1))
+    if moved:
+        file = file.rename(file.with_name("moved.csv"))
+    done = acme.run("import", str(file), "--account", "ACME", "--create", "all", "--json", timeout=100)
+    assert "Continues job" in done.output
+    found = answer(done)
+    assert (found["job"], found["state"], found["counts"]["rows"]) == (paused, "done", 5000)
+
+
+def test_B6_a_touched_file_is_resumed_by_number_and_a_changed_one_is_not(acme, fresh_database, file):
+    paused = half_done(acme, fresh_database, file)
+    kept = file.read_bytes()
+    file.write_bytes(kept.replace(b"Partner Day", b"Partner DAY"))
+    refused = answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))
+    assert (refused["state"], "is not there as it was" in refused["error"]) == ("failed", True)
+    file.write_bytes(kept)
+    assert answer(acme.run("jobs", "resume", str(paused), "--here", "--json", timeout=100))["state"] == "done"
+
+
+def test_B6_anew_forgets_the_job_before(acme, fresh_database, file):
+    paused = half_done(acme, fresh_database, file)
+    command = ("import", str(file), "--account", "ACME", "--create", "all", "--json")
+    anew = acme.run(*command, "--anew", timeout=100)
+    found = answer(anew)
+    assert (found["job"] != paused, found["state"]) == (True, "done")
+    assert f"Forgets job {paused}" in anew.output
+    assert answer(acme.run("jobs", "show", str(paused), "--json"))["state"] == "cancelled"
+    assert answer(acme.run("jobs", "list", "--json")) == []
+    again = answer(acme.run(*command, timeout=100))
+    assert again["job"] > found["job"], "nothing goes on with what was forgotten"
+    assert again["counts"]["unchanged"] == again["counts"]["rows"] - again["counts"]["refused"]
+
+
+def test_B11_jobs_tell_a_dry_run_and_a_question_from_an_import(acme, file):
+    for arguments, kind, progress in (
+        (("--dry-run",), "import, dry run", "5,000 of 5,000 rows checked, none stored"),
+        ((), "import", "5,000 rows read, none stored"),
+        (("--create", "all"), "import", "5,000 of 5,000 rows"),
+    ):
+        job = answer(acme.run("import", str(file), "--account", "ACME", "--json", *arguments, timeout=100))["job"]
+        (listed,) = [line for line in acme.run("jobs", "list", "--all").output.splitlines() if line.split()[:1] == [str(job)]]
+        shown = acme.run("jobs", "show", str(job)).output.splitlines()
+        assert f"ACME     {kind}" in listed
+        assert progress in listed
+        assert shown[0] == f"Job {job}: {kind} of {file.name} for ACME, done"
+        assert shown[1].startswith(progress)
 
 
 @pytest.mark.parametrize(

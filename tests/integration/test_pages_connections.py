@@ -21,6 +21,7 @@ from tests.story import Story
 from tests.waiting import until
 
 from heliograph.accounts.models import Account, AuditEntry, Role, User
+from heliograph.connections import release_job
 from heliograph.connections.models import Connection
 from heliograph.connections.services import signing_secrets, test_progress
 from heliograph.connections.services.connections import connection_row, connection_url
@@ -441,6 +442,21 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
 
 
 # --- pause and release, copy, delete, signing
+
+
+def test_B11_what_is_held_is_counted_by_requests_and_not_by_records(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    assert ada.post(address(crm, "pause"), {"why": "New server"}).status_code == 302
+    for status in ("New", "Attended", "New"):
+        story.record("R1", status=status)
+    story.record("R2", status="New")
+    for url in (LIST, address(crm, "release")):
+        assert "4 held" in text_of(ada.get(url).content), url
+    ada.post(address(crm, "release"), {"do": "rate", "rate": "1"})
+    with scope(account=story.account):
+        run = release_job.Releasing(Job.objects.get(kind="release"))
+    assert run.read() == (0, 4), "the release counts alike"
 
 
 def test_C8_pause_holds_and_a_release_goes_at_a_rate(story: Story, receiver: Receiver, ada: Client, people: dict[Role, User]) -> None:

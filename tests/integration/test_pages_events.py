@@ -204,6 +204,17 @@ def test_P9_leaving_testing_is_explained_marked_quietly_and_then_made(database: 
         assert judged == [(0,)]
 
 
+def test_B11_an_event_without_registrations_counts_none_of_one(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        event = event_in_testing(site)
+        site.signs_in(client)
+        job = mark_test_job.start(site.pk, event, site.acme.event_status("Live"), by=BY)
+        text = text_of(client.get("/events/GALA-26/details/").content)
+        assert "Marking registrations Test None to mark" in text
+        assert "0 of 1" not in text
+        assert mark_test_job.progress(job) == {"n": 0, "of": 0, "percent": 100, "left": None}
+
+
 def test_P9_who_comes_while_it_is_marked_is_marked_too(database: DatabaseFacts) -> None:
     with planned(database) as site:
         event = event_in_testing(site)

@@ -84,7 +84,7 @@ def test_I4_a_file_goes_through_the_wizard_and_what_is_lacking_is_created_as_tic
         lacks = {row["name"]: n for n, row in enumerate(_result(site)["lacks"])}
         status = lacks["Visa pending"]
         form |= {"create": [str(status)], f"class-{status}": ["Denied"], f"tags-{status}": ["Nonsense"]}
-        bad = client.post(f"/import/{id}/dry-run/", form | {"do": ["import"]})
+        bad = client.post(f"/import/{id}/dry-run/", form | {"do": ["import"], "quiet": ["1"]})
         assert bad.status_code == 422
         assert "There is no tag “Nonsense”" in bad.content.decode()
         form |= {f"tags-{status}": ["registered"]}
@@ -143,13 +143,81 @@ def test_I2_flows_act_on_an_import_unless_it_is_quiet(database: DatabaseFacts, c
         assert "No row is refused, and nothing is missing." in text_of(page.encode())
         acting = [flow.name for flow in site.acme.config().flows.values() if f"{flow.name} on 1" in text_of(page.encode())]
         assert f"1 change is judged. By the rules of today 1 flow acts: {acting[0]} on 1." in text_of(page.encode())
-        answers = [client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]}) for _ in range(2)]
+        answers = [client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"], "quiet": ["0"]}) for _ in range(2)]
         assert answers[0]["Location"] == answers[1]["Location"], "a second click imports nothing twice"
         site.run_jobs()
         assert registration_state(site, "B-1").status == site.ids["Paid"]
         assert site.store.all("SELECT decision FROM run") == [(2,)], "as the dry run said"
         again = to_dry_run(site, client, upload(client, "code,status\nB-1,Paid\n"))
         assert "0 changes are judged." in text_of(again.encode())
+
+
+def test_B6_what_is_sent_is_chosen_in_the_bar_and_by_nobody_before(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code,status\nB-1,Paid\nB-2,Paid\n")
+        url, page = f"/import/{id}/dry-run/", to_dry_run(site, client, id)
+        bar = page[page.index('<div class="savebar"') :]
+        assert bar.count('name="quiet"') == page.count('name="quiet"') == 2
+        assert "checked" not in bar
+        assert "Flows act 2 times" in text_of(f"<main>{bar}".encode())
+        assert "Import 2 rows" in text_of(f"<main>{bar}".encode())
+        form = posted(page, "dry")
+        assert "quiet" not in form
+        for unsaid in ({}, {"quiet": [""]}, {"quiet": ["nonsense"]}):
+            refused = client.post(url, form | {"do": ["import"]} | unsaid)
+            assert refused.status_code == 422, unsaid
+            assert "Choose whether flows act on it" in refused.content.decode()
+            assert not site.run_jobs()
+        assert client.post(url, form | {"do": ["again"]}).status_code == 302, "another dry run sends nothing anyway"
+        site.run_jobs()
+        begun = client.post(url, form | {"do": ["import"], "quiet": ["1"]})
+        (job,) = site.run_jobs()
+        assert begun["Location"] == f"/jobs/{job.pk}/"
+        assert job.parameters["quiet"] is True
+        assert site.store.all("SELECT decision FROM run") == []
+
+
+def test_B6_the_import_does_what_was_tried_and_nothing_else(database: DatabaseFacts, client: Client) -> None:
+    """Another tick, class or tag than the last dry run had: it is tried again first, and the numbers are those of the import."""
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code,status\n" + "".join(f"T-{n},Visa pending\n" for n in range(30)))
+        url, page = f"/import/{id}/dry-run/", to_dry_run(site, client, id)
+        assert "Flows act 0 times" in text_of(page.encode()), "the status has no tag yet"
+        form = posted(page, "dry") | {"do": ["import"], "quiet": ["0"]}
+        (n,) = form["create"]
+        for changed in ({f"tags-{n}": ["registered"]}, {"create": []}, {f"tags-{n}": ["registered"], f"class-{n}": ["Denied"]}):
+            again = client.post(url, form | changed)
+            assert again["Location"] == url, changed
+            (tried,) = site.run_jobs()
+            assert tried.parameters["dry_run"] is True
+            assert "Not begun: you changed what is created" in client.get(url).content.decode()
+        acting = sum(tried.result["acts"].values())
+        page = client.get(url).content.decode()
+        assert acting > 0
+        assert f"Flows act {acting} times" in text_of(page.encode()), "as the tag makes them"
+        client.post(url, posted(page, "dry") | {"do": ["import"], "quiet": ["0"]})
+        (job,) = site.run_jobs()
+        assert (job.counts["created"], job.counts["refused"]) == (tried.counts["created"], tried.counts["refused"]) == (30, 0)
+        assert site.store.all("SELECT decision FROM run") == [(2,)] * acting
+
+
+def test_B6_a_dry_run_under_way_says_checking_from_its_beginning(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        id = upload(client, "code\nC-1\n")
+        url = f"/import/{id}/columns/"
+        assert client.post(url, posted(client.get(url).content.decode(), "columns")).status_code == 302
+        for phase in ("", "scanning", "checking"):
+            with inside(site.acme):
+                Job.objects.update(state=JobState.RUNNING, phase=phase)
+            for page in (f"/import/{id}/dry-run/", f"/jobs/{uploads.find(site.pk, id).checked}/"):
+                text = text_of(client.get(page).content)
+                assert "Checking" in text, phase
+                assert not {"Importing", "Rows that are in stay in"} & {
+                    words for words in ("Importing", "Rows that are in stay in") if words in text
+                }
 
 
 def test_what_is_no_table_is_refused_and_kept_nowhere(database: DatabaseFacts, client: Client) -> None:
@@ -217,7 +285,7 @@ def test_P1_only_an_administrator_creates_fields_of_the_account(database: Databa
         id = upload(client, "code,profile.custom.Badge colour\n" + "".join(f"E-{n},red\n" for n in range(20)))
         page = to_dry_run(site, client, id)
         assert ("An Administrator can add it" in page) is not made
-        form = posted(page, "dry") | {"create": ["0"], "do": ["import"]}
+        form = posted(page, "dry") | {"create": ["0"], "do": ["import"], "quiet": ["0"]}
         client.post(f"/import/{id}/dry-run/", form)
         site.run_jobs()
         with inside(site.acme):
@@ -230,7 +298,7 @@ def test_P1_viewers_and_other_accounts_see_no_upload(database: DatabaseFacts, cl
         site.signs_in(client, Role.PLANNER)
         id = upload(client, "code\nF-1\n")
         page = to_dry_run(site, client, id)
-        started = client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"]})["Location"]
+        started = client.post(f"/import/{id}/dry-run/", posted(page, "dry") | {"do": ["import"], "quiet": ["0"]})["Location"]
         site.run_jobs()
         site.signs_in(client, Role.VIEWER)
         for url in ("/import/", f"/import/{id}/columns/", f"/import/{id}/dry-run/", f"{started}refused.csv"):

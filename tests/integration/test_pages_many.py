@@ -160,6 +160,24 @@ def test_another_events_fields_are_looked_at_without_losing_what_was_typed(datab
         assert count_changes(site) == 0
 
 
+def test_B16_a_code_is_made_that_no_registration_of_the_event_has(database: DatabaseFacts, client: Client) -> None:
+    with planned(database) as site:
+        site.signs_in(client, Role.PLANNER)
+        form = posted(client.get("/registrations/add/?event=" + EVENT).content.decode(), "form") | {"profile.first_name": ["Zoë"]}
+        codes = set()
+        for _ in range(3):
+            page = client.post("/registrations/add/", form | {"look": ["code"]})
+            assert page.status_code == 200
+            made = posted(page.content.decode(), "form")
+            assert made["profile.first_name"] == ["Zoë"], "what was typed stays"
+            assert re.fullmatch(r"[A-Z2-9]{4}-[A-Z2-9]{4}", made["code"][0])
+            codes.add(made["code"][0])
+        assert len(codes) == 3
+        assert count_changes(site) == 0, "nothing is saved by looking"
+        assert client.post("/registrations/add/", made).status_code == 302
+        assert registration_state(site, made["code"][0]).profile["first_name"] == "Zoë"
+
+
 # --- many at once
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from django.db import connections
@@ -364,6 +365,27 @@ def test_X5_nothing_is_synced_that_is_not_active(database: DatabaseFacts, client
         site.record({"code": "S26-1", "active": False})
         site.signs_in(client, site.planner)
         assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
+
+
+def test_B11_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        pages.fill(site)
+        site.signs_in(client)
+        for url in ("/signal/flows/", "/signal/retry/", "/signal/connections/"):
+            counts = site.store.all(
+                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM action WHERE queue IN (1, 2, 3) GROUP BY said"
+            )
+            runs = site.store.all(
+                "SELECT CASE WHEN queue = 3 THEN 'failed' ELSE 'waiting' END AS said, count(*) FROM judgement WHERE queue IN (1, 2, 3) GROUP BY said"
+            )
+            n = Counter[str]()
+            for said, number in (*counts, *runs):
+                n[said] += number
+            assert n["failed"] > 0
+            assert n["waiting"] > 0
+            panel = client.get(url).content.decode()
+            panel = panel[: panel.index("<main")]
+            assert f"{n['waiting']} waiting, {n['failed']} failed" in " ".join(panel.split()), url
 
 
 # --- flows

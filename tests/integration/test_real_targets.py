@@ -54,6 +54,7 @@ def flow_of(story: Story, made: services.MadeFromPreset) -> int:
     return int(made.connection.pk)
 
 
+@pytest.mark.needs("ntfy")
 def test_B3_ntfy_delivers_and_says_when_its_limit_is_used_up(story: Story, start: Start, tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "server.yml").write_text(
@@ -87,6 +88,7 @@ def test_B3_ntfy_delivers_and_says_when_its_limit_is_used_up(story: Story, start
     assert story.connection_of("R1") == crm
 
 
+@pytest.mark.needs("ntfy")
 def test_B3_ntfy_refuses_a_protected_topic(story: Story, start: Start, tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "server.yml").write_text(
@@ -105,6 +107,7 @@ def test_B3_ntfy_refuses_a_protected_topic(story: Story, start: Start, tmp_path:
     assert message.startswith("The topic is protected")
 
 
+@pytest.mark.needs("webhook")
 def test_C7_webhooks_200_that_means_no_is_made_a_failure_from_its_logged_answer(story: Story, start: Start, tmp_path: Path) -> None:
     hooks = [
         {

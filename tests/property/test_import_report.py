@@ -48,8 +48,8 @@ def test_I4_A9_no_separator_makes_a_formula_of_a_report_and_an_import_takes_it_b
                 assert not formulas, (separator, quoting)
         opened = open_rows(path, look(path))
         try:
-            assert opened.names[5:] == NAMES
-            assert [row.cells[5:] for row in opened] == rows
+            assert opened.names[6:] == NAMES
+            assert [row.cells[6:] for row in opened] == rows
         finally:
             opened.close()
 

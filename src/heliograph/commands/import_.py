@@ -68,7 +68,7 @@ def import_(
     report: Annotated[
         Path | None, typer.Option(help="File for the refused rows. Default: FILE.refused.csv, beside the imported file.")
     ] = None,
-    anew: Annotated[bool, typer.Option("--anew", help="Start from the beginning, even if the same import was interrupted.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Start from the beginning and cancel the same import that was interrupted.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
     """Import registrations from a file.
@@ -175,12 +175,20 @@ def _run(console: Console, account: int, parameters: dict[str, Any], *, anew: bo
 
     runner = Runner(JobKinds([import_job.kind()]))
     with scope(account=account):
-        job = None if anew else preparation.unfinished(account, parameters)
-    if job is None:
+        before = preparation.unfinished(account, parameters)
+        for each in before if anew else before[:1]:
+            if control.is_alive(each, control.now()) and each.owner.split(":")[:2] != runner.me.split(":")[:2] and not _is_gone(each):
+                raise ImportCommandError(f"This import is already running, as job {each.pk}: heliograph jobs show {each.pk}")
+        if before and not anew:
+            preparation.follow(before[0], parameters)
+    if anew:
+        for each in before:
+            control.forget(each.pk)
+            console.print(f"Forgets job {each.pk}, which had got to {each.done:,} rows.")
+    if anew or not before:
         job = preparation.start(account, parameters, by="command", owner=runner.me)
-    elif control.is_alive(job, control.now()) and job.owner.split(":")[:2] != runner.me.split(":")[:2] and not _is_gone(job):
-        raise ImportCommandError(f"This import is already running, as job {job.pk}: heliograph jobs show {job.pk}")
     else:
+        job = before[0]
         control.release(job.pk)
         if job.state in (JobState.PAUSED, JobState.FAILED):
             control.resume(job.pk)

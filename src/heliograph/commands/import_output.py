@@ -114,6 +114,8 @@ def _say_counts(console: Console, job: Job) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from heliograph.registrations.imports.rows import place  # noqa: PLC0415
+
     dry = job.parameters["dry_run"]
     table = Table(show_header=False, box=None, title="What would happen" if dry else "What happened", title_justify="left")
     table.add_column()
@@ -133,7 +135,8 @@ def _say_counts(console: Console, job: Job) -> None:
         for group in groups[:_SHOWN]:
             first = group["first"][0]
             accepted = ", ".join(first["accepted"][:6]) + (" …" if len(first["accepted"]) > 6 else "")
-            example = f"line {first['line']:,}: {first['value']}" if first["value"] else f"line {first['line']:,}"
+            where = f"line {place(first['line'], first['row'])}"
+            example = f"{where}: {first['value']}" if first["value"] else where
             reasons.add_row(escape(group["field"]), escape(group["reason"]), f"{group['rows']:,}", escape(example), escape(accepted))
         console.print(reasons)
 

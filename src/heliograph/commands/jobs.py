@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -59,8 +60,9 @@ def list_(
         return
     table = Table("Job", "Account", "Kind", "State", "Progress", "What", box=None)
     for job in found:
-        table.add_row(str(job.pk), job.account.code, job.kind, str(job.state), _progress(job), escape(str(job.parameters.get("name", ""))))
-    Console(highlight=False).print(table)
+        name = escape(str(job.parameters.get("name", "")))
+        table.add_row(str(job.pk), job.account.code, _kind(job), str(job.state), _progress(job), name)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def show(job: Id, as_json: Json = False) -> None:
@@ -119,6 +121,7 @@ def _facts(job: Job) -> dict[str, Any]:
         "id": job.pk,
         "account": job.account.code,
         "kind": job.kind,
+        "dry_run": bool(job.parameters.get("dry_run")),
         "state": str(job.state),
         "phase": job.phase,
         "done": job.done,
@@ -135,9 +138,17 @@ def _facts(job: Job) -> dict[str, Any]:
     }
 
 
+def _kind(job: Job) -> str:
+    return f"{job.kind}, dry run" if job.parameters.get("dry_run") else job.kind
+
+
 def _progress(job: Job) -> str:
+    if job.result.get("stopped"):
+        return f"{int(job.result.get('rows', 0)):,} rows read, none stored"
     of = f" of {job.total:,}" if job.total is not None else ""
     left = job.time_left
+    if job.parameters.get("dry_run"):
+        return f"{job.done:,}{of} rows checked, none stored" + (f", about {_words(left.total_seconds())} left" if left else "")
     return f"{job.done:,}{of} rows" + (f", about {_words(left.total_seconds())} left" if left else "")
 
 
@@ -152,7 +163,7 @@ def _say(job: Job, as_json: bool) -> None:
         typer.echo(json.dumps(_facts(job), ensure_ascii=False))
         return
     name = job.parameters.get("name")
-    typer.echo(f"Job {job.pk}: {job.kind}{f' of {name}' if name else ''} for {job.account.code}, {job.state}")
+    typer.echo(f"Job {job.pk}: {_kind(job)}{f' of {name}' if name else ''} for {job.account.code}, {job.state}")
     typer.echo(_progress(job) + (f" ({job.phase})" if job.phase else ""))
     for what, n in job.counts.items():
         typer.echo(f"  {what}: {n:,}")

@@ -113,8 +113,15 @@ def _shared(command: str) -> Options:
 def _migrate() -> None:
     from heliograph.store import schema  # noqa: PLC0415
 
-    schema.migrate(lambda name: log.info("migrating", migration=name))
+    schema.migrate(_say_migrations)
     _check_key()
+
+
+def _say_migrations(names: list[str]) -> None:
+    """One line, since an empty database takes fifty; each name where somebody looks closer (`HELIOGRAPH_LOG_LEVEL=debug`)."""
+    log.info("updating_the_schema", migrations=len(names))
+    for name in names:
+        log.debug("migrating", migration=name)
 
 
 def _first_start(options: Options) -> str:

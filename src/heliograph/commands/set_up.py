@@ -70,7 +70,7 @@ def migrate(
         if missing:
             raise typer.Exit(1)
         return
-    applied = schema.migrate(lambda name: None if as_json else typer.echo(f"Applying {name}"))
+    applied = schema.migrate(lambda names: None if as_json else typer.echo("\n".join(f"Applying {name}" for name in names)))
     with transaction.atomic():
         check_key(of_django(connection), vault())
     answer(as_json, {"applied": applied}, f"Applied {len(applied)} migrations." if applied else "The schema is up to date.")

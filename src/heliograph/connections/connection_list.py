@@ -14,7 +14,7 @@ from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisVer
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.store import oauth
+from heliograph.store import connection_states, oauth
 from heliograph.store.config_cache import Committed
 from heliograph.store.connection_states import StoredConnectionState
 from heliograph.store.database import Database
@@ -73,7 +73,7 @@ class LastAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why, by whom and since when (microseconds; 0 where nobody has: a 410) a connection is paused; held: records that wait, at most MOST_HELD + 1."""
+    """Why, by whom and since when (microseconds; 0 where nobody has: a 410) a connection is paused; held: actions that are due, at most MOST_HELD + 1."""
 
     why: str
     by: str
@@ -122,7 +122,8 @@ class ConnectionList:
         counts, used, accesses = self._counts(), self._flows(), oauth.shown_accesses(self.db, self.account)
         ids = [id for id in self.config.connections if only in (None, id)]
         paused = [id for id in ids if states.get(id, (StoredConnectionState(), ""))[0].paused]
-        pauses, held = self._paused_by(paused), self._held(paused)
+        pauses = self._paused_by(paused)
+        held = connection_states.held_actions(self.db, paused, self.db.now(), MOST_HELD + 1)
         out = []
         for id in ids:
             connection = self.config.connections[id]
@@ -211,17 +212,6 @@ class ConnectionList:
                 if destination.connection is not None:
                     used.setdefault(destination.connection, {})[flow.id] = flow.name
         return {id: list(flows.items()) for id, flows in used.items()}
-
-    def _held(self, paused: Sequence[int]) -> dict[int, int]:
-        """Records that wait for each of these connections, up to MOST_HELD + 1 of all of them together."""
-        if not paused:
-            return {}
-        rows = self.db.all(
-            f"SELECT connection_id, count(*) FROM (SELECT connection_id FROM lane WHERE state = 1 AND {self.db.member('connection_id', 'paused')}"
-            f" LIMIT {MOST_HELD + 1}) held GROUP BY connection_id",
-            {"paused": list(paused)},
-        )
-        return {id: n for id, n in rows}  # noqa: C416 - rows are no pairs to the type checker
 
     def _paused_by(self, paused: Sequence[int]) -> Mapping[int, tuple[str, int]]:
         """Who has paused these connections, and when; a 410 has nobody."""

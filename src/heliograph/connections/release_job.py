@@ -34,7 +34,7 @@ def kind() -> JobKind:
 
 
 class Releasing:
-    """One run of a release. cursor: since (when it began), counted and counted_to (attempts up to an instant), held (lanes, when last counted)."""
+    """One run of a release. cursor: since (when it began), counted and counted_to (attempts up to an instant), held (actions, when last counted)."""
 
     def __init__(self, job: Job) -> None:
         self._account, self._connection = job.account_id, int(job.parameters["connection"])
@@ -44,7 +44,7 @@ class Releasing:
         self._count_again = 0.0
 
     def read(self) -> tuple[int, int]:
-        """(requests since the release began, lanes still held): outside of the writing transaction, since it may look at many rows."""
+        """(requests since the release began, actions still held): outside of the writing transaction, since it may look at many rows."""
         if not self._first:
             self._waited.wait(EVERY)
         self._first = False
@@ -58,7 +58,7 @@ class Releasing:
         done = cursor["counted"] + connection_states.attempts_between(db, self._connection, cursor["counted_to"], now + 1)
         began = time.monotonic()
         if cursor["held"] is None or began >= self._count_again:
-            cursor["held"] = connection_states.due_lanes(db, self._connection, now)
+            cursor["held"] = connection_states.held_actions(db, [self._connection], now).get(self._connection, 0)
             self._count_again = time.monotonic() + (time.monotonic() - began) / COUNTING
         return done, cursor["held"]
 

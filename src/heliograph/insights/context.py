@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections
@@ -9,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from heliograph.deliveries.database import READ
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.retry_policy import MINUTE
 from heliograph.retry.retry_queue import MOST
 from heliograph.store.database import of_django
@@ -21,20 +23,24 @@ MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """waiting: items of the Retry Queue that are tried again; MOST + 1 stands for more. sending: actions made lately whose first attempt has
+    """retry_waiting, retry_failed: items of the Retry Queue that are tried again, and that only a person can send again; MOST + 1 stands for more. sending: actions made lately whose first attempt has
     not ended, at most MOST_SENDING."""
     account = getattr(request, "account", None)
     if account is None:
         return {}
-    return {"waiting": SimpleLazyObject(lambda: _waiting(account.pk)), "sending": SimpleLazyObject(lambda: _sending(account.pk))}
+    return {
+        "retry_waiting": SimpleLazyObject(lambda: _items(account.pk, (QueueStatus.RETRY, QueueStatus.ERROR))),
+        "retry_failed": SimpleLazyObject(lambda: _items(account.pk, (QueueStatus.FAILED,))),
+        "sending": SimpleLazyObject(lambda: _sending(account.pk)),
+    }
 
 
-def _waiting(account: int) -> int:
+def _items(account: int, statuses: Sequence[QueueStatus]) -> int:
     limit = MOST + 1
     parts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE account_id = :account{more} AND queue = {status} LIMIT {limit}) q{status}{table[0]})"
+        f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE account_id = :account{more} AND queue = {status.code} LIMIT {limit}) q{status.code}{table[0]})"
         for table, more in (("action", " AND queue > 0"), ("judgement", ""))
-        for status in (1, 2)
+        for status in statuses
     ]
     ((n,),) = of_django(connections[READ]).all(f"SELECT {' + '.join(parts)}", {"account": account})
     return min(int(n), limit)

@@ -100,6 +100,14 @@ def cancel(job: int, account: int | None = None) -> Job:
         return _saved(row, JobState.CANCELLED)
 
 
+def forget(job: int) -> Job:
+    """Cancels a job of an owner that is known to be gone, without waiting for its lease to run out; also one that has failed: nothing goes on with it."""
+    with transaction.atomic():
+        row = _locked(job, None)
+        row.finished, row.owner = now(), ""
+        return _saved(row, JobState.CANCELLED)
+
+
 def _locked(job: int, account: int | None) -> Job:
     with scopes_disabled():
         found = Job.objects.select_for_update().filter(pk=job, **({} if account is None else {"account_id": account})).first()

@@ -52,7 +52,7 @@ class RefusedRows:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """The page of one kind of job. label: of its progress; links: for when it has ended."""
+    """The page of one kind of job. label: of its progress; links: for when it has ended; is_dry: nothing is done, its numbers are what would happen."""
 
     heading: str
     lead: str
@@ -64,6 +64,7 @@ class JobPage:
     note: str = ""
     stop_note: str = ""
     steps: Sequence[tuple[str, str]] = ()
+    is_dry: bool = False
 
 
 def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def context(job: Job, shown: JobPage, poll: str, *, may_act: bool) -> dict[str, 
         "at": len(shown.steps) - 1 if going else len(shown.steps),
         "progress": progress,
         "failed": (job.error or _("The job stopped.")) if job.state == JobState.FAILED else "",
-        "sums_title": _("What happened") if ended else _("So far"),
+        "sums_title": (_("What would happen") if shown.is_dry else _("What happened")) if ended else _("So far"),
         "sums": shown.sums if job.state != JobState.QUEUED else [],
         "refused": shown.refused,
         "stop": may_act and not ended and job.state != JobState.CANCELLING,

@@ -240,8 +240,7 @@ class _Batch:
         after, before = applied(s.state, p.code, p.upsert, self.at, new_status=self.new_status[account.id], marks_test=marks_test)
         text = write_state(after) if created or before else s.text
         sessions = [(session, status) for session, status in p.upsert.sessions.items() if self._differs(s, session, status)]
-        news = len(sessions) + bool(created or before)
-        problem = _too_much(text, len(sessions)) if len(text) * news > LARGEST_STATE else None
+        problem = too_much(text, len(sessions), changed=bool(created or before))
         if problem:
             return ItemAnswer(ItemOutcome.REFUSED, problems=(problem,)), []
         if sent is not None and sent != s.row.sent_modified:
@@ -315,8 +314,10 @@ class _Batch:
         write_changes(self.db, self.recorded, self.now)
 
 
-def _too_much(text: str, sessions: int) -> DocumentProblem | None:
-    """Why a registration of this text and so many changed sessions are not recorded together, if they are not (I5)."""
+def too_much(text: str, sessions: int, *, changed: bool) -> DocumentProblem | None:
+    """Why a registration of this text and so many changed sessions are not recorded together, if they are not (I5). changed: the registration, too."""
+    if len(text) * (sessions + changed) <= LARGEST_STATE:
+        return None
     if len(text) > LARGEST_STATE:
         return DocumentProblem("", f"would make the registration {len(text):,} characters long, at most {LARGEST_STATE:,} are possible.")
     if sessions and len(text) * (1 + sessions) > MOST_WRITTEN:

@@ -6,8 +6,10 @@ character, since that is all a browser keeps of them.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.registration.change import RegistrationState
@@ -23,6 +25,8 @@ from heliograph.setup.form_values import YES, FormValues, in_order, one, plain
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
+
+_CODE_SIGNS: Final = "ABCDEFGHJKMNPQRTUVWXY2346789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,15 @@ def blank(db: Database, account: int, event: str) -> Opened | None:
     config, at = source.account(account), from_micros(db.now())
     status = next((id for id, s in config.statuses.items() if s.name == NEW), 0)
     return Opened(0, "", 0, RegistrationState("", status, at, at, at), {}, config, source.event(rows[0][0]), None)
+
+
+def free_code(db: Database, account: int, event: str) -> str:
+    """A code that no registration of the event has: eight letters and digits that nobody mistakes for another, as K7MF-Q2XD."""
+    while True:
+        signs = "".join(secrets.choice(_CODE_SIGNS) for _ in range(8))
+        code = f"{signs[:4]}-{signs[4:]}"
+        if opened(db, account, event, code) is None:
+            return code
 
 
 def values_of(o: Opened) -> FormValues:

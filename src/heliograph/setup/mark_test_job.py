@@ -132,5 +132,5 @@ class Marking:
 
 def progress(job: Job) -> dict[str, Any]:
     """How far it is: done of total, in per cent, and what is left."""
-    total = max(int(job.total or job.parameters["of"]), 1)
-    return {"n": job.done, "of": total, "percent": min(100, job.done * 100 // total), "left": job.time_left}
+    total = int(job.total or job.parameters["of"])
+    return {"n": job.done, "of": total, "percent": min(100, job.done * 100 // total) if total else 100, "left": job.time_left}

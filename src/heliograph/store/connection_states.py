@@ -6,6 +6,7 @@ Settle writes it after the lanes; whoever pauses or releases writes it alone, or
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.store.database import Database
@@ -143,14 +144,21 @@ def is_anything_due(db: Database, connection: int, now: int) -> bool:
     )
 
 
-def due_lanes(db: Database, connection: int, now: int) -> int:
-    """How many lanes of the connection have something to send; reads them all."""
-    ((ready,),) = db.all("SELECT count(*) FROM lane WHERE connection_id = :connection AND state = 1", {"connection": connection})
-    ((due,),) = db.all(
-        "SELECT count(*) FROM lane WHERE connection_id = :connection AND state = 2 AND due_at <= :now",
-        {"connection": connection, "now": now},
+def held_actions(db: Database, connections: Sequence[int], now: int, most: int | None = None) -> dict[int, int]:
+    """How many actions are due over each of these connections, whether or not it lets them go; of records with several, each is one.
+
+    most: look at so many of all of them together; None: reads them all.
+    """
+    if not connections:
+        return {}
+    limit = "" if most is None else f" LIMIT {int(most)}"
+    rows = db.all(
+        f"SELECT connection_id, count(*) FROM (SELECT l.connection_id FROM lane l JOIN action a ON a.lane_id = l.id AND a.state < 10"
+        f" WHERE {db.member('l.connection_id', 'connections')} AND (l.state = 1 OR (l.state = 2 AND l.due_at <= :now)){limit}) held"
+        " GROUP BY connection_id",
+        {"connections": list(connections), "now": now},
     )
-    return int(ready) + int(due)
+    return {int(id): int(n) for id, n in rows}
 
 
 def attempts_between(db: Database, connection: int, since: int, until: int) -> int:

@@ -45,13 +45,12 @@ def check_schema() -> None:
         raise SchemaTooOld
 
 
-def migrate(say: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Applies what is missing, under the lock; what it applied. say: told of each migration before it runs."""
+def migrate(say: Callable[[list[str]], None] = lambda _: None) -> list[str]:
+    """Applies what is missing, under the lock; what it applied. say: told of it before it runs."""
     with _alone():
         missing = unapplied()
         if missing:
-            for name in missing:
-                say(name)
+            say(missing)
             call_command("migrate", interactive=False, verbosity=0)
         return missing
 

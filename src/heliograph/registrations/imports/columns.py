@@ -24,11 +24,14 @@ from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.column_words import NO, YES, plain, standard_targets
 from heliograph.registrations.imports.errors import ImportFileError, RowProblem
 from heliograph.registrations.imports.report import REPORT_COLUMNS
+from heliograph.registrations.imports.rows import FileRow, shown
 from heliograph.registrations.imports.values import DATE_EXAMPLES, DateOrder, DateSigns, day, flag, moment, parts, zone
 
 _PLAIN: Final = ("event", "code", "modified", "status", "attendee_type", "active", "order_code")
 _EVENT: Final = tuple(f"event.{name}" for name in EVENT_FIELDS if name != "code")
 _KEYED: Final = ("profile.custom.", "answers.", "properties.", "sessions.")
+_SEVERAL: Final = ("answers.", "profile.custom.")
+"""What takes a list of values."""
 _SPLITS: Final = ("|", ";", ", ")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 SAMPLE: Final = 2_000  # rows that a guess looks at
@@ -235,8 +238,17 @@ def _dated(column: Column, cells: Sequence[str]) -> Column:
     signs = DateSigns()
     for cell in cells:
         signs.add(cell)
-    doubt = column.doubt if signs.sure else f"Dates could be read day or month first; unless later rows say otherwise, {signs.order.value}."
-    return replace(column, date=signs.order, doubt=doubt)
+    return replace(column, date=signs.order, doubt=column.doubt if signs.sure else _date_doubt(signs))
+
+
+def _date_doubt(signs: DateSigns) -> str:
+    otherwise = f"unless later rows say otherwise, {signs.order.value}"
+    if signs.day_first and signs.month_first:
+        most = max(signs.day_first, signs.month_first)
+        return f"{most:,} of {signs.votes:,} dates can only be read {signs.order.value}, the others only the other way round; {otherwise}."
+    if signs.votes:
+        return f"Only {signs.votes:,} of {signs.dates:,} dates says whether the day or the month comes first; {otherwise}."
+    return f"Dates could be read day or month first; {otherwise}."
 
 
 def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) -> list[Column]:
@@ -245,15 +257,23 @@ def with_date_orders(columns: Sequence[Column], signs: Mapping[str, DateSigns]) 
 
 
 def _separator_in(filled: Sequence[str], options: Iterable[str] = ()) -> str:
-    """What separates the answers of one cell; "" where each cell is one answer. A comma only where its parts stand alone as well."""
+    """What separates the answers of one cell; "" where each cell is one answer. Any sign only where its parts stand alone as well; a bar also elsewhere,
+    but not in free text, which has one now and then and says nothing twice."""
     different = set(filled)
     alone = {*different, *options}
     for separator in _SPLITS:
         cut = [cell for cell in different if separator in cell]
-        pieces = {part.strip() for cell in cut for part in cell.split(separator)} - {""}
-        if pieces and (separator == "|" or len(pieces & alone) * 2 >= len(pieces)):
+        found = [part.strip() for cell in cut for part in cell.split(separator) if part.strip()]
+        pieces = set(found)
+        if pieces and (len(pieces & alone) * 2 >= len(pieces) or (separator == "|" and _are_lists(cut, found, different))):
             return separator
     return ""
+
+
+def _are_lists(cut: Sequence[str], items: Sequence[str], different: set[str]) -> bool:
+    """Whether most cells of a column are lists, or one item of these; of many lists, some items have to come again."""
+    lists = len(cut) + len(different.intersection(items))
+    return 2 * lists >= len(different) and (len(cut) < 10 or len(set(items)) < 0.8 * len(items))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -294,13 +314,21 @@ class Mapper:
         if "event" not in self._by_target and not event:
             raise ColumnsError("No column names the event; say which event the rows belong to, or which column names it.")
 
-    def document(self, cells: Sequence[str]) -> tuple[dict[str, Any], list[RowProblem]]:
-        """The row as a document, and what is wrong before anything is looked up. An empty cell is null: cleared (I2)."""
+    def document(self, row: FileRow) -> tuple[dict[str, Any], list[RowProblem]]:
+        """The row as a document, and what is wrong before anything is looked up. An empty cell is null: cleared (I2); an absent one says nothing."""
         document: dict[str, Any] = {"event": self._event} if self._event else {}
         problems: list[RowProblem] = []
+        cells, absent, lists = row.cells, row.absent, row.lists
         for i, column, read in self._readers:
+            if i in absent:
+                continue
             cell = cells[i]
-            _put(document, column.target, read(cell) if cell.strip() else None)
+            if i in lists and column.target.startswith(_SEVERAL):
+                _put(document, column.target, list(lists[i]) or None)
+            elif i in lists:
+                problems.append(RowProblem(column.name, shown(cell), "Takes one value, not a list."))
+            else:
+                _put(document, column.target, read(cell) if cell.strip() else None)
         event = document.get("event") or self._event
         document["event"] = event
         text = document.get("modified")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +13,7 @@ from django_scopes import scope
 from heliograph.domain.flow.decision import FlowVerdict, decide
 from heliograph.domain.registration.change import (
     KEEP,
+    SESSION_STATUS,
     Change,
     Facet,
     RegistrationState,
@@ -22,25 +23,28 @@ from heliograph.domain.registration.change import (
     applied,
     registration_facets,
 )
+from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.statuses import NEW
-from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
-from heliograph.recording.contents import read_state
+from heliograph.recording.contents import read_state, write_state
 from heliograph.recording.items import ItemOutcome, RecordItem
+from heliograph.recording.record import too_much
 from heliograph.registrations.imports.columns import Known
 from heliograph.store.models import Registration, SessionRegistration
 
-STANDARD_NAMES: Final = frozenset(label.casefold() for label in STANDARD_PROPERTY_NAMES.values())
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What would become of an item: how many stored values it clears, and the ids of the flows that would act, one for each change."""
+    """What would become of an item: how many stored values it clears, how many changes flows would judge, the ids of the flows that would act, one for each of
+    these, and why it is refused."""
 
     outcome: ItemOutcome
     cleared: int = 0
+    changes: int = 0
     acts: tuple[int, ...] = ()
+    problem: DocumentProblem | None = None
 
 
 def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Compared]:
@@ -64,6 +68,16 @@ def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Com
     return [_one(item, stored, sessions, known, events, new_status) for item in items]
 
 
+def events_act(codes: Sequence[str], known: Known) -> list[int]:
+    """The ids of the flows that would act on these events as they are made, one for each event."""
+    found: list[int] = []
+    for event in known.events:
+        if event.code in codes:
+            change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_CREATED, _LONG_AGO, "", event_state=event.state, before={})
+            found += _acts([change], known, event)
+    return found
+
+
 def _one(
     item: RecordItem,
     stored: dict[tuple[int, str], Registration],
@@ -76,34 +90,39 @@ def _one(
     assert p is not None
     assert p.upsert is not None
     row, event = stored.get((p.event, p.code)), events[p.event]
-    if row is None:
-        marks_test = known.account.is_test_event(event.state.status)
-        made, _ = applied(None, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
-        changes = _changes(made, {}, registration_facets(created=True, before={}), p.upsert.sessions)
-        return Compared(ItemOutcome.CREATED, acts=_acts(changes, known, event))
-    if p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
+    if row is not None and p.upsert.modified is not None and row.sent_modified is not None and p.upsert.modified < row.sent_modified:
         return Compared(ItemOutcome.STALE)
-    state = read_state(row.state)
-    after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=False)
-    differing = {session: status for session, status in p.upsert.sessions.items() if sessions.get((row.id, session)) != status}
-    if not before and not differing:
+    state = read_state(row.state) if row is not None else None
+    marks_test = known.account.is_test_event(event.state.status)
+    after, before = applied(state, p.code, p.upsert, _LONG_AGO, new_status=new_status, marks_test=marks_test)
+    had = {session: sessions.get((row.id, session)) if row is not None else None for session in p.upsert.sessions}
+    differing = {session: (had[session], status) for session, status in p.upsert.sessions.items() if had[session] != status}
+    facets = registration_facets(created=state is None, before=before) if state is None or before else None
+    problem = too_much(write_state(after) if facets is not None or row is None else row.state, len(differing), changed=facets is not None)
+    if problem is not None:
+        return Compared(ItemOutcome.REFUSED, problem=problem)
+    changes = list(_changes(after, before, facets, differing))
+    if not changes:
         return Compared(ItemOutcome.UNCHANGED)
-    facets = registration_facets(created=False, before=before) if before else None
-    changes = _changes(after, before, facets, differing)
-    return Compared(ItemOutcome.UPDATED, cleared(state, p.upsert), _acts(changes, known, event))
+    outcome = ItemOutcome.CREATED if state is None else ItemOutcome.UPDATED
+    return Compared(
+        outcome, cleared(state, p.upsert) if state is not None else 0, sum(each.is_judged for each in changes), _acts(changes, known, event)
+    )
 
 
-def _changes(after: RegistrationState, before: Mapping[str, object], facets: Facet | None, sessions: Mapping[int, int]) -> Iterator[Change]:
-    """The changes that record() would make: one of the registration, and one of each of its sessions."""
+def _changes(
+    after: RegistrationState, before: dict[str, object], facets: Facet | None, sessions: Mapping[int, tuple[int | None, int]]
+) -> Iterator[Change]:
+    """The changes that record() would make: one of the registration, and one of each of its sessions. sessions: status before and after, by session."""
     if facets is not None:
         yield Change(0, SubjectKind.REGISTRATION, 0, 0, facets, _LONG_AGO, "", registration=after, before=before)
-    for session, status in sessions.items():
+    for session, (was, status) in sessions.items():
         state = SessionState(session, status)
-        kind = SubjectKind.SESSION_REGISTRATION
-        yield Change(0, kind, 0, 0, Facet.SESSION_STATUS_CHANGED, _LONG_AGO, "", registration=after, session=state)
+        kind, had = SubjectKind.SESSION_REGISTRATION, {} if was is None else {SESSION_STATUS: was}
+        yield Change(0, kind, 0, 0, Facet.SESSION_STATUS_CHANGED, _LONG_AGO, "", registration=after, session=state, before=had)
 
 
-def _acts(changes: Iterator[Change], known: Known, event: EventConfig) -> tuple[int, ...]:
+def _acts(changes: Iterable[Change], known: Known, event: EventConfig) -> tuple[int, ...]:
     return tuple(d.flow.id for change in changes for d in decide(change, known.account, event) if d.verdict is FlowVerdict.TRIGGERED)
 
 

@@ -126,6 +126,10 @@ class Census:
         for name, value in _items(_get(document.get("profile"), "custom")):
             self.custom.answer(code_of(name), value, room)
 
+    def property_names(self) -> list[str]:
+        """Every name of a property that was counted."""
+        return [name for event in self.events.values() for name in event.lists.get(PROPERTY, Uses()).names]
+
     # --- kept between chunks
 
     def as_json(self) -> dict[str, Any]:

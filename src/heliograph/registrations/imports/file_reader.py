@@ -8,56 +8,66 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from heliograph.registrations.imports import encodings
+from heliograph.registrations.imports.document_rows import DocumentRows, FlatRows, columns_of
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable
 from heliograph.registrations.imports.report import REPORT_COLUMNS, Restored
-from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, FileRows, shown, unique_names, unusable
-from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, FileLine, FileLines, FilePosition
+from heliograph.registrations.imports.rows import MAX_CELL, FileRows, shown
+from heliograph.registrations.imports.table_rows import TableRows, said_separator
+from heliograph.registrations.imports.text_lines import NUL, FileLine, FileLines
 from heliograph.registrations.imports.workbook import WorkbookRows
 
 CSV, XLSX, NDJSON = "csv", "xlsx", "ndjson"
 SEPARATORS: Final = (",", ";", "\t", "|")
 SEPARATOR_NAMES: Final[Mapping[str, str]] = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_MOST_LINES = 1_000  # of one row: what runs over more has a quote that nobody closed
-_MOST_CHARACTERS = 500_000  # of one row
 _SAMPLE_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a file is read: kind csv, xlsx or ndjson; encoding, mark (length of the byte order mark) and separator of CSV; sheet of a workbook."""
+    """How a file is read.
+
+    kind: csv, xlsx or ndjson; encoding, mark (length of the byte order mark) and separator of CSV; sheet of a workbook; head: the line with the
+    names of the columns; columns: of NDJSON that is a table, none for documents.
+    """
 
     kind: str
     encoding: str = "utf-8"
     mark: int = 0
     separator: str = ","
     sheet: str = ""
+    head: int = 1
+    columns: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For a job's parameters."""
-        return asdict(self)
+        return asdict(self) | {"columns": list(self.columns)}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Format:
         """What `as_json` gave."""
-        return cls(**found)
+        return cls(**{**found, "columns": tuple(found.get("columns", ()))})
+
+    @property
+    def is_documents(self) -> bool:
+        """Whether its rows are registration documents, and no table's."""
+        return self.kind == NDJSON and not self.columns
 
     @property
     def words(self) -> str:
         """As people are told it: "CSV, UTF-8, separated by commas"."""
-        if self.kind == XLSX:
-            return f"Excel workbook, sheet {self.sheet}"
         name = encodings.OFFERED.get(self.encoding, self.encoding)
-        return (
-            f"NDJSON, {name}"
-            if self.kind == NDJSON
-            else f"CSV, {name}, separated by {SEPARATOR_NAMES.get(self.separator, repr(self.separator))}"
-        )
+        if self.kind == NDJSON:
+            return f"NDJSON, {name}, " + ("objects with names of columns" if self.columns else "registration documents")
+        head = f", names of columns in line {self.head:,}" if self.head > 1 else ""
+        if self.kind == XLSX:
+            return f"Excel workbook, sheet {self.sheet}{head}"
+        return f"CSV, {name}, separated by {SEPARATOR_NAMES.get(self.separator, repr(self.separator))}{head}"
 
 
 def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> Format:
@@ -81,7 +91,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
             raise NoTable(f"{path.name} is empty.")
         if head.startswith(b"PK\x03\x04"):
             rows = WorkbookRows(path, sheet=sheet)
-            return Format(XLSX, sheet=rows.sheet), rows
+            return Format(XLSX, sheet=rows.sheet, head=rows.head), rows
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
             raise NoTable(f"{path.name} is an old Excel file (.xls) or has a password. Save it as .xlsx without a password, or as CSV.")
         if encoding:
@@ -97,10 +107,11 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         _refuse_binary(path, file, found, sample)
         first = sample[0].text.lstrip()
         if first.startswith("{"):
-            return replace(found, kind=NDJSON), None
+            return replace(found, kind=NDJSON, columns=columns_of(_documents(file, found))), None
         if first.startswith("[") and path.suffix.casefold() != ".csv":
             raise NoTable(f"{path.name} is one JSON list. Give one JSON object per line (NDJSON), or a table.")
-        return replace(found, separator=_separator(separator) if separator else _guess_separator(sample)), None
+        found = replace(found, separator=_separator(separator) if separator else _guess_separator(sample))
+        return replace(found, head=_table(path, file, found).head), None
 
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> FileRows:
@@ -117,10 +128,21 @@ def _rows(path: Path, form: Format, cursor: Mapping[str, int] | None) -> FileRow
         return WorkbookRows(path, sheet=form.sheet, cursor=cursor)
     file = _opened(path)
     try:
-        return (DocumentRows if form.kind == NDJSON else TableRows)(path, file, form, cursor)
+        if form.kind == NDJSON:
+            documents = _documents(file, form, cursor)
+            return FlatRows(documents, form.columns) if form.columns else documents
+        return _table(path, file, form, cursor)
     except BaseException:
         file.close()
         raise
+
+
+def _documents(file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> DocumentRows:
+    return DocumentRows(file, encoding=form.encoding, mark=form.mark, cursor=cursor)
+
+
+def _table(path: Path, file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> TableRows:
+    return TableRows(path, file, encoding=form.encoding, mark=form.mark, separator=form.separator, cursor=cursor)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -163,17 +185,16 @@ def _separator(text: str) -> str:
 
 
 def _guess_separator(sample: Sequence[FileLine]) -> str:
-    """The separator that cuts most rows into equally many cells, and into the more of them."""
-    said = _said_separator(sample[0].text)
+    """The separator that cuts most rows into equally many cells, and into the more of them. Titles may stand above the table."""
+    said = said_separator(sample[0].text)
     if said:
         return said
     texts = [line.text for line in sample if len(line.text) < MAX_CELL]
 
     def fit(separator: str) -> tuple[bool, float, int]:
         widths = _widths(texts, separator)[:_SAMPLE_ROWS] or [0]
-        head = widths[0]
-        same = Counter(widths)[head] / len(widths)
-        return head > 1 and same > 0.5, round(same, 1), head
+        usual, rows = max(Counter(widths).items(), key=lambda found: (found[1], found[0]))
+        return usual > 1 and 2 * rows >= len(widths), round(rows / len(widths), 1), usual
 
     best = max(SEPARATORS, key=fit)
     return best if fit(best)[2] > 1 else ","
@@ -185,200 +206,3 @@ def _widths(texts: Sequence[str], separator: str) -> list[int]:
     with contextlib.suppress(csv.Error):
         found.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
     return found
-
-
-def _said_separator(first: str) -> str:
-    """Excel's own first line, "sep=;"."""
-    text = first.strip().strip('"')
-    return text[4] if len(text) == 5 and text[:4].casefold() == "sep=" else "\t" if text.casefold() == "sep=" else ""
-
-
-# --- tables
-
-
-class _RowTooLong(Exception):
-    """A row runs over more lines than any row does."""
-
-
-class TableRows:
-    """Rows of a CSV file by RFC 4180, read by the standard library's reader.
-
-    It is fed line by line, so that each row's first line is known. Where a quote was never closed or a row runs wrongly over several lines, only the
-    first of these is refused, and reading goes on at the next: one bad quote does not eat its neighbours.
-    """
-
-    def __init__(self, path: Path, file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> None:
-        self._file = file
-        self._separator = form.separator
-        self.total: int | None = None
-        self.blank = 0
-        self.line = 0
-        self._lines = FileLines(file, form.encoding, form.mark)
-        self._pulled: list[FileLine] = []
-        self._size = 0
-        self._flaw = ""
-        self._reader = self._new_reader()
-        self.names = self._head(path)
-        if cursor:
-            self._lines = FileLines(file, form.encoding, form.mark, FilePosition(cursor["offset"], cursor["line"]))
-
-    @property
-    def cursor(self) -> dict[str, int]:
-        """From where another reader goes on: after the last row that was handed out."""
-        return {"offset": self._lines.place.offset, "line": self._lines.place.line}
-
-    def close(self) -> None:
-        """Lets go of the file."""
-        self._file.close()
-
-    def __iter__(self) -> Iterator[FileRow]:
-        while True:
-            place = self._lines.place
-            row = self._next(place)
-            if row is None:
-                return
-            self.line = row.line
-            if row.problem is None and not any(cell.strip() for cell in row.cells):
-                self.blank += 1
-                continue
-            yield row
-
-    def _head(self, path: Path) -> list[str]:
-        while True:
-            place = self._lines.place
-            row = self._next(place, head=True)
-            if row is None:
-                raise NoTable(f"{path.name} holds nothing but empty lines.")
-            if row.problem is not None:
-                raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {row.problem.reason}")
-            if any(len(cell) > MAX_CELL for cell in row.cells):
-                raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {_LONG_CELL}")
-            if row.line == 1 and _said_separator(self._separator.join(row.cells)) in (self._separator, "\t"):
-                continue
-            if any(cell.strip() for cell in row.cells):
-                break
-        if len(row.cells) > MAX_COLUMNS:
-            raise ImportFileError(f"{path.name} has {len(row.cells):,} columns; at most {MAX_COLUMNS} are possible.")
-        return unique_names(row.cells)
-
-    def _new_reader(self) -> Iterator[list[str]]:
-        return csv.reader(iter(self._pull, None), delimiter=self._separator, strict=True)
-
-    def _pull(self) -> str | None:
-        """The next line for the reader, None at the end."""
-        line = self._lines.take()
-        if line is None:
-            return None
-        self._pulled.append(line)
-        self._size += len(line.text)
-        if line.flaw:
-            self._flaw = self._flaw or line.flaw
-        if len(self._pulled) > _MOST_LINES or self._size > _MOST_CHARACTERS:
-            raise _RowTooLong
-        return line.text
-
-    def _next(self, place: FilePosition, *, head: bool = False) -> FileRow | None:
-        self._pulled, self._size, self._flaw = [], 0, ""
-        reason = ""
-        cells: list[str] = []
-        try:
-            cells = next(self._reader)
-        except StopIteration:
-            return None
-        except _RowTooLong:
-            reason = _ENDLESS_ROW if len(self._pulled) > 1 or not self._flaw else _FLAWS[self._flaw]
-        except csv.Error as error:
-            reason = _csv_reason(str(error))
-        first = self._pulled[0]
-        if self._flaw and not reason:
-            reason = _FLAWS[self._flaw]
-        if not reason and not head and cells:
-            cells, reason = self._fitted(cells)
-        if not reason:
-            return FileRow(first.number, cells)
-        if len(self._pulled) > 1:
-            self._lines.give_back(self._pulled[1:], first.end)
-        if len(self._pulled) > 1 or not cells:
-            self._reader = self._new_reader()
-            cells = [first.text.rstrip("\r\n")]
-        flaw = _FLAWS[first.flaw] if first.flaw else reason
-        return unusable(first.number, cells, flaw, self._accepted(flaw))
-
-    def _fitted(self, cells: list[str]) -> tuple[list[str], str]:
-        """The cells, as many as the head has, and why that is not possible. Empty cells at the end may be there or not."""
-        width = len(self.names)
-        if len(cells) > width and not any(cells[width:]):
-            cells = cells[:width]
-        if len(cells) != width and any(cell.strip() for cell in cells):
-            over = f" Its quotes run over {len(self._pulled)} lines." if len(self._pulled) > 1 else ""
-            return cells, f"The line has {len(cells)} cells, the head has {width}.{over}"
-        if any(len(cell) > MAX_CELL for cell in cells):
-            return cells, _LONG_CELL
-        return cells, ""
-
-    def _accepted(self, reason: str) -> tuple[str, ...]:
-        return (f"{len(self.names)} cells",) if "cells, the head" in reason else _ACCEPTED.get(reason, ())
-
-
-_ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."
-_LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
-_OPEN_QUOTE: Final = "A quote is opened and never closed."
-_INNER_QUOTE: Final = "A quote within a quoted cell is not doubled."
-_FLAWS: Final[Mapping[str, str]] = {
-    UNDECODABLE: "The line holds bytes that are no characters in the file's encoding.",
-    NUL: "The line holds a NUL character.",
-    ENDLESS: f"The line is longer than {MAX_LINE:,} bytes.",
-}
-_ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
-    _ENDLESS_ROW: ('"text in quotes"',),
-    _OPEN_QUOTE: ('"text in quotes"',),
-    _INNER_QUOTE: ('"a ""quoted"" word"',),
-    _LONG_CELL: (f"at most {MAX_CELL:,} characters",),
-    _FLAWS[UNDECODABLE]: ("a file in one encoding; UTF-8 holds every character",),
-    _FLAWS[NUL]: ("text without NUL",),
-}
-
-
-def _csv_reason(said: str) -> str:
-    """The standard library's message in our words."""
-    if "field larger" in said:
-        return _LONG_CELL
-    if "unexpected end" in said:
-        return _OPEN_QUOTE
-    return _INNER_QUOTE if "expected after" in said else f"The line cannot be read: {said}."
-
-
-# --- documents
-
-
-class DocumentRows:
-    """Lines of NDJSON, each the one cell of its row."""
-
-    def __init__(self, path: Path, file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> None:
-        self._file = file
-        self.names = ["document"]
-        self.total: int | None = None
-        self.blank = 0
-        self.line = 0
-        self._lines = FileLines(file, form.encoding, form.mark, FilePosition(cursor["offset"], cursor["line"]) if cursor else None)
-
-    @property
-    def cursor(self) -> dict[str, int]:
-        """From where another reader goes on."""
-        return {"offset": self._lines.place.offset, "line": self._lines.place.line}
-
-    def close(self) -> None:
-        """Lets go of the file."""
-        self._file.close()
-
-    def __iter__(self) -> Iterator[FileRow]:
-        while (line := self._lines.take()) is not None:
-            self.line = line.number
-            text = line.text.strip()
-            if not text and not line.flaw:
-                self.blank += 1
-                continue
-            if line.flaw:
-                yield unusable(line.number, [text], _FLAWS[line.flaw], _ACCEPTED.get(_FLAWS[line.flaw], ()))
-            else:
-                yield FileRow(line.number, [text])

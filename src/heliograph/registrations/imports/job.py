@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 from django.conf import settings
 from django.db import DatabaseError as DjangoDatabaseError
-from django.db import connections, transaction
+from django.db import connections
 from django_scopes import scopes_disabled
 
 from heliograph.domain.registration.document import address
@@ -31,14 +29,17 @@ from heliograph.jobs.models import Job, JobState
 from heliograph.jobs.registry import ChunkResult, JobError, JobKind
 from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
 from heliograph.recording.json_documents import NoDocument, read_document
-from heliograph.recording.record import prepare, record
+from heliograph.recording.record import prepare
 from heliograph.registrations.imports import comparison, preparation, setup_creation
 from heliograph.registrations.imports.columns import Mapper, from_json, with_date_orders
+from heliograph.registrations.imports.empty_cells import prune
 from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.file_profile import Census
-from heliograph.registrations.imports.file_reader import NDJSON, Format, open_rows
-from heliograph.registrations.imports.missing_setup import SetupChoice, lacking
+from heliograph.registrations.imports.file_reader import Format, open_rows
+from heliograph.registrations.imports.missing_setup import EVENTS, SetupChoice, lacking
 from heliograph.registrations.imports.notes import Notes
+from heliograph.registrations.imports.property_names import PropertyNames
+from heliograph.registrations.imports.refused_items import recorded
 from heliograph.registrations.imports.report import RefusedRow, write_report
 from heliograph.registrations.imports.row_problems import no_event, of_problem, unknown_event, used_before
 from heliograph.registrations.imports.rows import FileRow, FileRows
@@ -49,9 +50,8 @@ from heliograph.store.database import Database, of_django
 SCAN_CHUNK: Final = 5_000
 CHUNK: Final = 100
 SCANNING, CHECKING, RECORDING = "scanning", "checking", "importing"
-_BEGINNING: Final[Mapping[str, Any]] = {"phase": "record", "place": None, "last": 0}
+_BEGINNING: Final[dict[str, Any]] = {"phase": "record", "place": None, "last": 0}
 _LACKS_KEPT: Final = 1_000  # in the job's result
-_SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
 
 
 def kind() -> JobKind:
@@ -97,6 +97,7 @@ class ImportRun:
         self._columns = from_json(self._p["columns"])
         self._counts = Counter(job.counts)
         self._acts: Counter[str] = Counter(job.cursor.get("acts") or {})
+        self._judged = int(job.cursor.get("judged", 0))
         self._result: dict[str, Any] = dict(job.result)
         self._finished = self._turned = False
         self._notes = Notes(folder_of(job.pk))
@@ -129,7 +130,8 @@ class ImportRun:
         if self._phase == "record" and self._p["dry_run"]:
             self._known = setup_creation.imagine(self._known, self._chosen(), self._order)
         self._events = {e.code: e for e in self._known.events}
-        self._mapper = None if self._form.kind == NDJSON else Mapper(self._columns, self._known, self._p["event"])
+        self._properties = PropertyNames(self._known.events, self._census.property_names())
+        self._mapper = None if self._form.is_documents else Mapper(self._columns, self._known, self._p["event"])
         self._rows = open_rows(Path(self._p["file"]), self._form, place)
         self._iterator: Iterator[FileRow] = iter(self._rows)
 
@@ -186,8 +188,8 @@ class ImportRun:
             if self._mapper:
                 self._census.add_dates(self._mapper.dates(row.cells))
             event, code = (code_of(v) if isinstance(v, str) else "" for v in (document.get("event"), document.get("code")))
-            if event and code and not self._p["repeats"]:
-                codes.append((event, code, row.line))
+            if event and code:
+                codes.append((event, code, row.line, row.number))
         self._scanned += n
         state = {
             "rows": self._scanned,
@@ -244,8 +246,18 @@ class ImportRun:
             self._result["created"] = setup_creation.create(
                 self._job.account_id, chosen, self._known, by=by, quiet=quiet, order=self._order
             )
+        else:
+            made = [lack.event for lack in chosen if lack.kind == EVENTS]
+            imagined = setup_creation.imagine(self._known, chosen, self._order)
+            self._acts.update(str(flow) for flow in comparison.events_act(made, imagined))
+            self._judged += len(made)
         self._turned, self._counts = True, Counter(counts)
-        return ChunkResult(_BEGINNING, 0, self._scanned, counts, self._result, phase=self._recording)
+        return ChunkResult(_BEGINNING | self._told, 0, self._scanned, counts, self._result, phase=self._recording)
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What a dry run tells of flows: how many changes they would judge, and on how many of these each would act."""
+        return {"judged": self._judged, "acts": dict(self._acts)}
 
     @property
     def _recording(self) -> str:
@@ -255,8 +267,12 @@ class ImportRun:
 
     def _document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
         """The row as a document, None where it is none."""
-        if self._mapper is not None:
-            return self._mapper.document(row.cells)
+        document, problems = self._mapper.document(row) if self._mapper is not None else self._read(row)
+        if document is not None:
+            self._properties.settle(document)
+        return document, problems
+
+    def _read(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
         try:
             document = read_document(row.cells[0].encode("utf-8", "surrogatepass"))
         except NoDocument as error:
@@ -273,13 +289,13 @@ class ImportRun:
         before = self._notes.used_before(rows[0].line, rows[-1].line) if rows else {}
         for row in rows:
             if row.problem is not None:
-                ready.refused.append(RefusedRow(row.line, (row.problem,), row.cells))
+                ready.refused.append(RefusedRow.of(row, [row.problem]))
                 continue
             item, problems = self._item(row)
             if row.line in before:
-                problems.append(used_before(self._name("code"), item.document.get("code") if item else "", before[row.line]))
+                problems.append(used_before(self._name("code"), item.document.get("code") if item else "", *before[row.line]))
             if problems or item is None:
-                ready.refused.append(RefusedRow(row.line, tuple(problems), row.cells))
+                ready.refused.append(RefusedRow.of(row, problems))
             else:
                 ready.items.append((row, item))
         if self._p["dry_run"]:
@@ -299,7 +315,7 @@ class ImportRun:
         if event is None:
             return item, [*problems, unknown_event(self._name("event"), event_code, self._event_codes)]
         if self._mapper is not None:
-            _prune(document, event)
+            prune(document, event)
         prepared = prepare(item, code, self._known.account, event)
         return item, [*problems, *(of_problem(p, self._name, self._known.account, event) for p in prepared.problems)]
 
@@ -323,15 +339,21 @@ class ImportRun:
         counts = Counter(self._counts)
         refused = list(ready.refused)
         if self._p["dry_run"]:
-            counts.update(str(found.outcome) for found in ready.compared)
+            counts.update(str(found.outcome) for found in ready.compared if found.outcome is not ItemOutcome.REFUSED)
+            refused += [
+                RefusedRow.of(row, [of_problem(found.problem, self._name, self._known.account, None)])
+                for (row, _), found in zip(ready.items, ready.compared, strict=True)
+                if found.problem is not None
+            ]
             counts["cleared"] += sum(found.cleared for found in ready.compared)
             counts["rows_cleared"] += sum(1 for found in ready.compared if found.cleared)
             self._acts.update(str(flow) for found in ready.compared for flow in found.acts)
+            self._judged += sum(found.changes for found in ready.compared)
         else:
-            answers = self._recorded(db, [item for _, item in ready.items])
+            answers = recorded(db, [item for _, item in ready.items])
             for (row, _), answer in zip(ready.items, answers, strict=True):
                 if answer.outcome is ItemOutcome.REFUSED:
-                    refused.append(RefusedRow(row.line, self._problems(answer), row.cells))
+                    refused.append(RefusedRow.of(row, self._problems(answer)))
                 else:
                     counts[str(answer.outcome)] += 1
         counts["refused"] += len(refused)
@@ -344,7 +366,7 @@ class ImportRun:
             result = self._reported(counts)
             self._finished = True
         self._counts, self._last = counts, last
-        cursor = {"phase": "record", "place": self._rows.cursor, "last": last, "acts": dict(self._acts)}
+        cursor = {"phase": "record", "place": self._rows.cursor, "last": last} | self._told
         return ChunkResult(cursor, counts["done"], self._scanned_rows, dict(counts), result, phase=self._recording, finished=ready.ended)
 
     @property
@@ -357,40 +379,9 @@ class ImportRun:
             return (RowProblem("", "", "The database refused this row.", ()),)
         return tuple(of_problem(p, self._name, self._known.account, None) for p in answer.problems)
 
-    def _recorded(self, db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
-        """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
-        if not items:
-            return []
-        try:
-            with transaction.atomic():
-                return record(db, items, Committed(db))
-        except (*_SPOILT, DjangoDatabaseError) as error:
-            if not isinstance(error, _SPOILT) and not isinstance(error.__cause__, _SPOILT):
-                raise
-            if len(items) == 1:
-                return [ItemAnswer(ItemOutcome.REFUSED)]
-            middle = len(items) // 2
-            return [*self._recorded(db, items[:middle]), *self._recorded(db, items[middle:])]
-
     def _reported(self, counts: Mapping[str, int]) -> dict[str, Any]:
         path = folder_of(self._job.pk) / "refused.csv"
-        summary = write_report(path, self._p["names"], self._notes.refused())
+        summary = write_report(path, self._p["names"], self._notes.refused(), sparse=bool(self._form.columns))
         if not counts["refused"]:
             path.unlink()
-        return self._result | {"acts": dict(self._acts), "refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}
-
-
-def _prune(document: dict[str, Any], event: Any) -> None:
-    """An empty cell clears only what the event has: a column that other events need says nothing here."""
-    answers = document.get("answers")
-    if answers:
-        known = {q.code for q in event.questions.values()} | {q.label.casefold() for q in event.questions.values()}
-        document["answers"] = {k: v for k, v in answers.items() if v is not None or code_of(k) in known or code_of(k).casefold() in known}
-    properties = document.get("properties")
-    if properties:
-        document["properties"] = {k: v for k, v in properties.items() if v is not None or _has_property(event, k)}
-
-
-def _has_property(event: Any, name: str) -> bool:
-    folded = name.casefold()
-    return any(folded in (p.code.casefold(), p.name.casefold()) for p in event.properties.values()) or folded in comparison.STANDARD_NAMES
+        return self._result | self._told | {"refused": summary.as_json(), "report": str(path) if counts["refused"] else ""}

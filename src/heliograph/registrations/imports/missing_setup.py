@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.setup.configuration import EventConfig, Field, Named, QuestionType, Session, Status
+from heliograph.domain.setup.configuration import EventConfig, Field, Named, Session, Status
 from heliograph.domain.setup.names import code_of
 from heliograph.domain.setup.statuses import StatusClass
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.registrations.imports.answer_types import kind_of
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.file_profile import PROPERTY, SESSION, STATUS, TYPE, Census, EventCensus, Uses
-from heliograph.registrations.imports.values import DateOrder, day, flag
 
 EVENTS, STATUSES, TYPES, SESSIONS, PROPERTIES, QUESTIONS, OPTIONS, FIELDS = (
     "events",
@@ -45,10 +45,10 @@ WORDS: Final[Mapping[str, str]] = {
 }
 _RARE: Final = 100  # rarer than one row in so many ...
 _RARER: Final = 10  # ... and than a tenth of what its neighbours have
+_FEW: Final = 20  # rows in which a name that looks like one that is there already is more often that one
 _ALIKE: Final = 0.8
 LONGEST_COMPARED: Final = 100  # characters of a name
 MOST_COMPARED: Final = 3_000_000  # pairs of letters of one file's names: those of 20,000 pairs of usual names; some tenths of a second
-_MOST_OPTIONS: Final = 50
 _CLASSES: Final = (
     (StatusClass.CANCELLED, ("cancel", "storn", "annul", "withdr", "abgesagt")),
     (StatusClass.DENIED, ("declin", "denied", "reject", "refus", "abgelehn")),
@@ -174,13 +174,15 @@ def _rows_with(events: Mapping[str, EventCensus], part: str) -> dict[str, int]:
 # --- doubt
 
 
-def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Iterable[str], likeness: Likeness) -> str:
-    """Why a name looks like a slip beside the others of its list, "" if it does not."""
+def _doubt(name: str, n: int, all_names: Mapping[str, int], rows: int, have: Collection[str], likeness: Likeness) -> str:
+    """Why a name looks like a slip beside the others of its list and those that are there (have, folded), "" if it does not."""
     others = [count for other, count in all_names.items() if other != name]
     usual = statistics.median(others) if others else 0
     alike = likeness.most_alike(name, [o for o, count in all_names.items() if o != name and count >= 5 * n])
     if alike and 3 * n < usual:
         return f"{n:,} of {rows:,} rows; it looks like {alike}"
+    if n < _FEW and name.casefold() not in have and (known := likeness.most_alike(name, have)):
+        return f"{n:,} of {rows:,} rows; it looks like {known}, which is there already"
     if not others or (n * _RARE >= rows) or (n * _RARER >= usual):
         return ""
     close = likeness.most_alike(name, have)
@@ -243,7 +245,9 @@ def _questions(events: Mapping[str, EventCensus], known: Mapping[str, EventConfi
         uses = _together(e.answers[question] for e in of.values())
         answered = sum(e.answered[question] for e in of.values())
         several = any(question in e.several for e in of.values())
-        doubts = {name: _doubt(name, n, uses.names, answered, (), likeness) for name, n in uses.names.items()}
+        there = [has.options for code in of if (has := _question(known.get(code), question))]
+        have = {code_of(option).casefold() for options in there for option in options}
+        doubts = {name: _doubt(name, n, uses.names, answered, have, likeness) for name, n in uses.names.items()}
         type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], answered, several=several)
         for code, event in of.items():
             if not event.answered[question]:
@@ -278,7 +282,8 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
     found = []
     for name, uses in census.answers.items():
         has = _field(account.profile_fields.values(), name)
-        doubts = {n: _doubt(n, count, uses.names, census.answered[name], (), likeness) for n, count in uses.names.items()}
+        have = {code_of(option).casefold() for option in has.options} if has else set()
+        doubts = {n: _doubt(n, count, uses.names, census.answered[name], have, likeness) for n, count in uses.names.items()}
         if has is None:
             type_, options = kind_of(uses, [n for n in uses.names if not doubts[n]], census.answered[name], several=name in census.several)
             found.append(Lack(FIELDS, "", name, census.answered[name], facts={"type": type_, "options": options}))
@@ -291,32 +296,6 @@ def _fields(census: EventCensus, account: AccountConfig, likeness: Likeness) -> 
         mine = {code_of(o).casefold() for o in options}
         found += [Lack(OPTIONS, "", n, c, parent=name, doubt=doubts[n]) for n, c in uses.names.items() if n.casefold() not in mine]
     return found
-
-
-def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -> tuple[str, list[str]]:
-    """Type and options of a question that has such answers (P6)."""
-    options = sorted(sound, key=lambda name: (-uses.names[name], name))
-    if several:
-        return QuestionType.MULTI_SELECT, options
-    if uses.full or not options:
-        return QuestionType.TEXT, []
-    if all(flag(name) in (True, False) for name in options):
-        return QuestionType.RADIO, options
-    if all(_is_number(name) for name in uses.names):
-        return QuestionType.NUMBER, []
-    if all(day(name, DateOrder.DAY_FIRST) for name in uses.names):
-        return QuestionType.DATE, []
-    if len(options) > _MOST_OPTIONS or answered < 3 * len(uses.names):
-        return QuestionType.TEXT, []
-    return (QuestionType.RADIO if len(options) == 2 else QuestionType.SELECT), options
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def status_class(name: str) -> StatusClass:

@@ -16,8 +16,8 @@ from typing import Any
 from heliograph.registrations.imports.report import RefusedRow
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS used (event TEXT, code TEXT, line INTEGER, PRIMARY KEY (event, code)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS twice (line INTEGER PRIMARY KEY, first INTEGER);
+CREATE TABLE IF NOT EXISTS used (event TEXT, code TEXT, line INTEGER, row INTEGER, PRIMARY KEY (event, code)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS twice (line INTEGER PRIMARY KEY, first INTEGER, row INTEGER);
 CREATE TABLE IF NOT EXISTS refused (line INTEGER PRIMARY KEY, row TEXT);
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 """
@@ -60,15 +60,15 @@ class Notes:
 
     # --- while reading for the first time
 
-    def note_scan(self, codes: Iterable[tuple[str, str, int]], state: Mapping[str, Any]) -> None:
-        """Notes (event, code, line) of a chunk, finds second uses, and keeps where reading goes on; all together."""
+    def note_scan(self, codes: Iterable[tuple[str, str, int, int]], state: Mapping[str, Any]) -> None:
+        """Notes (event, code, line, row) of a chunk, finds second uses, and keeps where reading goes on; all together."""
         self._db.execute("BEGIN")
-        for event, code, line in codes:
-            added = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?, ?)", (event, code, line)).rowcount
+        for event, code, line, row in codes:
+            added = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?, ?, ?)", (event, code, line, row)).rowcount
             if not added:
-                ((first,),) = self._db.execute("SELECT line FROM used WHERE event = ? AND code = ?", (event, code))
+                ((first, at),) = self._db.execute("SELECT line, row FROM used WHERE event = ? AND code = ?", (event, code))
                 if first != line:
-                    self._db.execute("INSERT OR IGNORE INTO twice VALUES (?, ?)", (line, first))
+                    self._db.execute("INSERT OR IGNORE INTO twice VALUES (?, ?, ?)", (line, first, at))
         self._db.execute("INSERT OR REPLACE INTO kept VALUES ('scan', ?)", (json.dumps(state),))
         self._db.execute("COMMIT")
 
@@ -77,9 +77,10 @@ class Notes:
         row = self._db.execute("SELECT value FROM kept WHERE name = 'scan'").fetchone()
         return json.loads(row[0]) if row else None
 
-    def used_before(self, first: int, last: int) -> dict[int, int]:
-        """Line -> the line that used its code before, for lines of a range."""
-        return dict(self._db.execute("SELECT line, first FROM twice WHERE line BETWEEN ? AND ?", (first, last)))
+    def used_before(self, first: int, last: int) -> dict[int, tuple[int, int]]:
+        """Line -> line and row that used its code before, for lines of a range."""
+        rows = self._db.execute("SELECT line, first, row FROM twice WHERE line BETWEEN ? AND ?", (first, last))
+        return {line: (before, row) for line, before, row in rows}
 
     # --- refused rows
 

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from heliograph.recording.record import event_ids
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import SAMPLE, Column, Given, Known, Mapper, guess
 from heliograph.registrations.imports.errors import FileUnreadable
-from heliograph.registrations.imports.file_reader import NDJSON, Format, look, open_rows
+from heliograph.registrations.imports.file_reader import Format, look, open_rows
 from heliograph.registrations.imports.missing_setup import SetupChoice
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
@@ -40,7 +41,7 @@ class FileSettings:
 
 @dataclass(frozen=True, slots=True)
 class UploadDraft:
-    """A file that was looked at. sample: cells of its first rows; columns: empty for NDJSON."""
+    """A file that was looked at. sample: cells of its first rows; columns: empty for documents."""
 
     path: Path
     form: Format
@@ -63,13 +64,12 @@ class UploadDraft:
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """How an import is to be done. dry_run: nothing is stored; quiet: recorded without sending; choice: what is created of what is lacking;
-    ask: stop before recording if something is lacking and nothing was chosen; repeats: rows may use a code again (None: only in NDJSON)."""
+    ask: stop before recording if something is lacking and nothing was chosen."""
 
     dry_run: bool = False
     quiet: bool = False
     choice: SetupChoice = field(default_factory=SetupChoice)
     ask: bool = False
-    repeats: bool | None = None
 
 
 def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
@@ -83,7 +83,7 @@ def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
         names = rows.names
     finally:
         rows.close()
-    if form.kind == NDJSON:
+    if form.is_documents:
         return UploadDraft(path, form, names, (), event, sample)
     db = of_django(connections["default"])
     known = load_known(db, Committed(db), account)
@@ -121,7 +121,6 @@ def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
         "quiet": wishes.quiet,
         "choice": wishes.choice.as_json(),
         "ask": wishes.ask,
-        "repeats": found.form.kind == NDJSON if wishes.repeats is None else wishes.repeats,
     }
 
 
@@ -130,16 +129,22 @@ def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> J
     return control.create(KIND, account, found, by=by, owner=owner)
 
 
-_SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice", "repeats")
+_SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice")
 _SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
 
 
-def unfinished(account: int, found: dict[str, Any]) -> Job | None:
-    """A job that does the same with the same file and has not ended: started again, a command goes on with it."""
+def unfinished(account: int, found: dict[str, Any]) -> list[Job]:
+    """Jobs that do the same with the same bytes and have not ended, the newest first: started again, a command goes on with that one."""
     rows = Job.objects.filter(
         account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
     ).order_by("-id")[:50]
-    return next((job for job in rows if _does_the_same(job.parameters, found)), None)
+    return [job for job in rows if _does_the_same(job.parameters, found)]
+
+
+def follow(job: Job, found: dict[str, Any]) -> None:
+    """Lets a job read its file where it lies now: it has the same bytes, and may have been moved or touched."""
+    job.parameters |= {name: found[name] for name in ("file", "size", "mtime_ns")}
+    job.save(update_fields=["parameters"])
 
 
 def _does_the_same(job: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
@@ -159,9 +164,21 @@ def digest(path: Path) -> str:
 
 
 def is_here(job: Job) -> bool:
-    """Whether the job's file lies on this machine, as it was."""
+    """Whether the job's file lies on this machine, with the same bytes; a file that was only touched is the same."""
+    path = Path(job.parameters["file"])
     try:
-        stat = Path(job.parameters["file"]).stat()
+        stat = path.stat()
     except OSError:
         return False
-    return (stat.st_size, stat.st_mtime_ns) == (job.parameters["size"], job.parameters["mtime_ns"])
+    if stat.st_size != job.parameters["size"]:
+        return False
+    return stat.st_mtime_ns == job.parameters["mtime_ns"] or _digest_at(path, stat.st_ino, stat.st_mtime_ns) == job.parameters["digest"]
+
+
+@lru_cache(maxsize=16)
+def _digest_at(path: Path, _inode: int, _mtime_ns: int) -> str:
+    """Once for each touch: runners ask again and again."""
+    try:
+        return digest(path)
+    except FileUnreadable:
+        return ""

@@ -13,14 +13,27 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from heliograph.registrations.imports.errors import RowProblem
 from heliograph.registrations.imports.rows import FileRow, FileRows
 
-REPORT_COLUMNS: Final = ("refused_line", "refused_field", "refused_value", "refused_reason", "refused_accepted")
+REPORT_COLUMNS: Final = (
+    "refused_line",
+    "refused_row",
+    "refused_field",
+    "refused_value",
+    "refused_reason",
+    "refused_accepted",
+    "refused_without",
+)
+"""The report's own columns. The last one has, as a JSON list, the names of columns that the row did not have: an import of the report must not take
+them for empty cells, which clear what is stored (I2). It is there only for NDJSON."""
+_WITHOUT: Final = REPORT_COLUMNS[-1]
+_LIST_SIGN: Final = "|"
+"""Between the values of a list; an import splits cells there."""
 _FORMULA: Final = r"[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]"
 """What begins a formula. The last four are full width, as some spreadsheets take them; tabs and line ends are what some of them drop."""
 _BEGINS: Final = r"(?:\A|(?<=[\s,;|:]))"
@@ -52,7 +65,8 @@ class Restored:
     def __init__(self, rows: FileRows) -> None:
         self._rows = rows
         self.names = [exact(name) for name in rows.names]
-        self.total = rows.total
+        self.head, self.total = rows.head, rows.total
+        self._index = {name: i for i, name in enumerate(self.names)}
         self.blank, self.line = rows.blank, rows.line
 
     @property
@@ -62,8 +76,19 @@ class Restored:
     def __iter__(self) -> Iterator[FileRow]:
         for row in self._rows:
             self.blank, self.line = self._rows.blank, self._rows.line
-            yield FileRow(row.line, [exact(cell) for cell in row.cells], row.problem)
+            yield replace(row, cells=[exact(cell) for cell in row.cells], absent=self._absent(row.cells))
         self.blank, self.line = self._rows.blank, self._rows.line
+
+    def _absent(self, cells: Sequence[str]) -> frozenset[int]:
+        """The cells that the row did not have where it came from."""
+        at = self._index.get(_WITHOUT)
+        if at is None or at >= len(cells):
+            return frozenset()
+        try:
+            names = json.loads(exact(cells[at]) or "[]")
+        except ValueError:
+            return frozenset()
+        return frozenset(self._index[name] for name in names if name in self._index) if isinstance(names, list) else frozenset()
 
     def close(self) -> None:
         self._rows.close()
@@ -71,21 +96,30 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A refused row: where it begins, its problems, its cells."""
+    """A refused row: where it begins, its problems, its cells; row and absent as in FileRow."""
 
     line: int
     problems: tuple[RowProblem, ...]
     cells: Sequence[str]
+    row: int = 0
+    absent: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, row: FileRow, problems: Iterable[RowProblem]) -> RefusedRow:
+        """A row of the file with what is wrong with it."""
+        cells = [_LIST_SIGN.join(row.lists[i]) if i in row.lists else cell for i, cell in enumerate(row.cells)] if row.lists else row.cells
+        return cls(row.line, tuple(problems), cells, row.number, row.absent)
 
     def as_json(self) -> str:
         """For the job's own notes."""
-        return json.dumps([[(p.column, p.value, p.reason, p.accepted) for p in self.problems], list(self.cells)])
+        problems = [(p.column, p.value, p.reason, p.accepted) for p in self.problems]
+        return json.dumps([problems, list(self.cells), self.row, sorted(self.absent)])
 
     @classmethod
     def from_json(cls, line: int, text: str) -> RefusedRow:
         """What `as_json` gave."""
-        problems, cells = json.loads(text)
-        return cls(line, tuple(RowProblem(c, v, r, tuple(a)) for c, v, r, a in problems), cells)
+        problems, cells, row, absent = json.loads(text)
+        return cls(line, tuple(RowProblem(c, v, r, tuple(a)) for c, v, r, a in problems), cells, row, frozenset(absent))
 
 
 @dataclass(slots=True)
@@ -104,7 +138,9 @@ class Summary:
             self.groups[key] += 1
             shown = self.first.setdefault(key, [])
             if len(shown) < _EXAMPLES:
-                shown.append({"line": row.line, "value": p.value, "reason": p.reason, "accepted": list(p.accepted)})
+                shown.append(
+                    {"line": row.line, "row": row.row or row.line, "value": p.value, "reason": p.reason, "accepted": list(p.accepted)}
+                )
 
     def as_json(self) -> list[dict[str, Any]]:
         """The most frequent first."""
@@ -117,16 +153,17 @@ def _kind_of(problem: RowProblem) -> str:
     return re.sub(r"\d[\d,]*", "N", general)
 
 
-def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow]) -> Summary:
-    """Writes the report (UTF-8 with a byte order mark, so that every spreadsheet opens it) and sums it up."""
+def write_report(path: Path, names: Sequence[str], rows: Iterable[RefusedRow], *, sparse: bool = False) -> Summary:
+    """Writes the report (UTF-8 with a byte order mark, so that every spreadsheet opens it) and sums it up. sparse: rows need not have every column."""
     summary = Summary()
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8-sig", newline="", errors="replace") as file:
         out = csv.writer(file)
-        out.writerow([*REPORT_COLUMNS, *map(safe, names)])
+        out.writerow([*(REPORT_COLUMNS if sparse else REPORT_COLUMNS[:-1]), *map(safe, names)])
         for row in rows:
             summary.add(row)
-            out.writerow([row.line, *map(safe, (*_told(row.problems), *row.cells))])
+            without = [json.dumps([names[i] for i in sorted(row.absent)], ensure_ascii=False)] if sparse else []
+            out.writerow([row.line, row.row or row.line, *map(safe, (*_told(row.problems), *without, *row.cells))])
     part.replace(path)
     return summary
 

@@ -11,6 +11,7 @@ from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
 from heliograph.registrations.imports.errors import RowProblem
+from heliograph.registrations.imports.rows import place
 
 _WORDS = {"status": "status", "attendee_type": "attendee type"}
 _LIMIT = re.compile(r"at most [\d,]+( characters)?")  # what a reason says of how much there may be
@@ -40,9 +41,9 @@ def unknown_event(column: str, code: str, known: Sequence[str]) -> RowProblem:
     return RowProblem(column, code, f"There is no event {code!r}.", likeliest_first(code, known))
 
 
-def used_before(column: str, code: object, line: int) -> RowProblem:
+def used_before(column: str, code: object, line: int, row: int) -> RowProblem:
     """Another row of the file has this code: which of the two is right, only a person knows, so the second is refused."""
-    return RowProblem(column, str(code), f"Line {line:,} has this code already.", ("a code that no other row of the file has",))
+    return RowProblem(column, str(code), f"Line {place(line, row)} has this code already.", ("a code that no other row of the file has",))
 
 
 def likeliest_first(value: str, allowed: Sequence[str]) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from heliograph.registrations.imports.errors import RowProblem
@@ -15,17 +15,35 @@ MAX_CELL: Final = 100_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One row. line: where it begins, as an editor numbers lines. problem: why its cells cannot be used."""
+    """One row.
+
+    line: where it begins, as an editor numbers lines; row: its number as a spreadsheet shows it, 0 where that is the line's. problem: why its
+    cells cannot be used. absent: indexes of cells that the row does not have at all, which is not the same as empty. lists: indexes of cells that
+    hold several values, with these.
+    """
 
     line: int
     cells: Sequence[str]
     problem: RowProblem | None = None
+    row: int = 0
+    absent: frozenset[int] = frozenset()
+    lists: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """The row's number, whether or not it is the line's."""
+        return self.row or self.line
 
 
-def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "") -> FileRow:
+def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "", row: int = 0) -> FileRow:
     """A row that is refused as it stands."""
     text = next((cell for cell in cells if cell), "")
-    return FileRow(line, cells, RowProblem(column, shown(text), reason, accepted))
+    return FileRow(line, cells, RowProblem(column, shown(text), reason, accepted), row)
+
+
+def place(line: int, row: int) -> str:
+    """Where a row is, for people: "12", or "12 (row 9)" where cells above it run over several lines and a spreadsheet counts otherwise."""
+    return f"{line:,}" if row in (0, line) else f"{line:,} (row {row:,})"
 
 
 def shown(text: str, longest: int = 100) -> str:
@@ -46,9 +64,11 @@ def unique_names(cells: Sequence[str]) -> list[str]:
 
 
 class FileRows(Protocol):
-    """The rows of an open file. names: of the columns; one, "document", for NDJSON. total: rows altogether, if that is known without reading."""
+    """The rows of an open file. names: of the columns; one, "document", for NDJSON of documents. head: the line with these names, 0 where there is none.
+    total: rows altogether, if that is known without reading."""
 
     names: list[str]
+    head: int
     total: int | None
     blank: int
     line: int

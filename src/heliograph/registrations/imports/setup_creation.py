@@ -13,6 +13,7 @@ from heliograph.domain.mapping.json_bodies import is_one_line
 from heliograph.domain.setup.configuration import EventConfig, EventState, Field, Named, Session, Status
 from heliograph.domain.setup.statuses import DEFAULT_EVENT_STATUS, StatusClass
 from heliograph.domain.setup.tags import TagKind
+from heliograph.registrations.imports.answer_types import can_be_named
 from heliograph.registrations.imports.columns import Known
 from heliograph.registrations.imports.errors import ImportFileError
 from heliograph.registrations.imports.missing_setup import (
@@ -57,7 +58,9 @@ def possible(lack: Lack) -> bool:
     """Whether a thing of such a name can exist at all; a cell with half a page in it is no status."""
     if lack.kind == EVENTS:
         return _EVENT_CODE.fullmatch(lack.event) is not None
-    longest = {QUESTIONS: 300, FIELDS: 300, OPTIONS: 300, SESSIONS: 200}.get(lack.kind, NAME_LENGTH)
+    if lack.kind in (QUESTIONS, FIELDS, OPTIONS):
+        return can_be_named(lack.name)
+    longest = 200 if lack.kind == SESSIONS else NAME_LENGTH
     return len(lack.name) <= longest and is_one_line(lack.name)
 
 
@@ -84,9 +87,10 @@ def event_state(code: str, facts: Mapping[str, Any], account: AccountConfig, ord
 
 
 def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
-    """The account as it would be with what was chosen: what a dry run checks rows against."""
+    """The account as it would be with what was chosen, tags included: what a dry run checks rows against, and asks flows about."""
     ids = itertools.count(_IMAGINED)
     account = known.account
+    tags = {tag.name.casefold(): id for id, tag in account.tags.items()}
     fields = dict(account.profile_fields)
     for lack in chosen:
         if lack.kind == FIELDS:
@@ -96,35 +100,48 @@ def imagine(known: Known, chosen: Sequence[Lack], order: DateOrder) -> Known:
     events = {e.code: e for e in known.events}
     for lack in chosen:
         if lack.kind == EVENTS:
-            events[lack.event] = EventConfig(next(ids), account.id, 0, event_state(lack.event, lack.facts, account, order))
+            state = event_state(lack.event, lack.facts, account, order, _known_tags(lack, tags))
+            events[lack.event] = EventConfig(next(ids), account.id, 0, state)
     for lack in chosen:
         if lack.kind in (STATUSES, TYPES, PROPERTIES, SESSIONS, QUESTIONS):
-            events[lack.event] = _imagined(events[lack.event], lack, next(ids))
+            events[lack.event] = _imagined(events[lack.event], lack, next(ids), _known_tags(lack, tags))
     for code in {x.event for x in chosen if x.kind == OPTIONS and x.event}:
         options = [x for x in chosen if x.kind == OPTIONS and x.event == code]
         events[code] = replace(events[code], questions=_with_options(dict(events[code].questions), options))
     return Known(account, list(events.values()))
 
 
-def _imagined(event: EventConfig, lack: Lack, id: int) -> EventConfig:
-    name = lack.name
+def _known_tags(lack: Lack, tags: Mapping[str, int]) -> tuple[int, ...]:
+    """Those of its tags that there are; the import itself refuses the others."""
+    return tuple(tags[name.casefold()] for name in lack.tags if name.casefold() in tags)
+
+
+def _imagined(event: EventConfig, lack: Lack, id: int, tags: tuple[int, ...]) -> EventConfig:
+    name, carried = lack.name, frozenset(tags)
     if lack.kind == STATUSES:
-        return replace(event, statuses={**event.statuses, id: Status(id, name, name, cls=StatusClass(lack.facts["class"]))})
+        status = Status(id, name, name, carried, StatusClass(lack.facts["class"]))
+        return replace(event, statuses={**event.statuses, id: status})
     if lack.kind == TYPES:
-        return replace(event, types={**event.types, id: Named(id, name, name)})
+        return replace(event, types={**event.types, id: Named(id, name, name, carried)})
     if lack.kind == PROPERTIES:
-        return replace(event, properties={**event.properties, id: Named(id, name, name)})
+        return replace(event, properties={**event.properties, id: Named(id, name, name, carried)})
     if lack.kind == SESSIONS:
         return replace(event, sessions={**event.sessions, id: Session(id, name, name)})
-    return replace(event, questions={**event.questions, id: Field(id, name, name, str(lack.facts["type"]), tuple(lack.facts["options"]))})
+    question = Field(id, name, name, str(lack.facts["type"]), tuple(lack.facts["options"]), tags[0] if tags else None)
+    return replace(event, questions={**event.questions, id: question})
 
 
 def _with_options(fields: dict[int, Field], options: Iterable[Lack]) -> dict[int, Field]:
     for lack in options:
         for id, f in fields.items():
-            if lack.parent in (f.code, f.label):
+            if _is_named(lack.parent, f.code, f.label):
                 fields[id] = replace(f, options=(*f.options, lack.name))
     return fields
+
+
+def _is_named(name: str, code: str, label: str) -> bool:
+    """As documents name a field: by its code, or by its label in any case."""
+    return name == code or name.casefold() == label.casefold()
 
 
 # --- created
@@ -202,11 +219,11 @@ def _codes(model: Any, event: int) -> list[str]:
 
 def _add_option(s: SetupTransaction, lack: Lack, ids: Mapping[str, int]) -> None:
     if lack.event:
-        rows = [q for q in Question.objects.filter(event=ids[lack.event]) if lack.parent in (q.code, q.label)]
+        rows = [q for q in Question.objects.filter(event=ids[lack.event]) if _is_named(lack.parent, q.code, q.label)]
         for q in rows:
             facts = event_setup.QuestionFacts(q.code, q.label, q.type, (*q.options, lack.name), q.tag_id)
             event_setup.save_question(s, ids[lack.event], facts, q.pk)
         return
     for f in CustomField.objects.filter(kind="profile"):
-        if lack.parent in (f.code, f.label):
+        if _is_named(lack.parent, f.code, f.label):
             save_field(s, FieldFacts("profile", f.code, f.label, f.type, (*f.options, lack.name)), f.pk)

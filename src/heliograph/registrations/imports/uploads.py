@@ -31,7 +31,7 @@ from heliograph.jobs.models import ENDED, Job, JobState
 from heliograph.registrations.imports import columns as columns_module
 from heliograph.registrations.imports.columns import Column, Known, Mapper, check_together, guesses
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError
-from heliograph.registrations.imports.file_reader import NDJSON, Format
+from heliograph.registrations.imports.file_reader import Format
 from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
 from heliograph.registrations.imports.preparation import KIND, UploadDraft, Wishes, load_known, parameters, start
 from heliograph.registrations.imports.reader_process import Beginning, read_beginning
@@ -142,7 +142,7 @@ def sheet(upload: Upload) -> Sheet:
     form, names, sample = Format.from_json(beginning.form), list(beginning.names), beginning.sample
     db = of_django(connections["default"])
     known = load_known(db, Committed(db), upload.account)
-    if form.kind == NDJSON:
+    if form.is_documents:
         return Sheet(form, names, sample, (), known)
     if upload.columns is not None:
         return Sheet(form, names, sample, columns_module.from_json(upload.columns), known)
@@ -245,7 +245,7 @@ def _alone(upload: Upload) -> Iterator[None]:
 
 def _parameters(upload: Upload, wishes: Wishes) -> dict[str, Any]:
     form = Format.from_json(upload.form or {})
-    names = list(sheet(upload).names) if form.kind == NDJSON else [str(c["name"]) for c in upload.columns or ()]
+    names = list(sheet(upload).names) if form.is_documents else [str(c["name"]) for c in upload.columns or ()]
     draft = UploadDraft(upload.path, form, names, columns_module.from_json(upload.columns or ()), upload.event)
     return parameters(draft, wishes) | {"upload": upload.id}
 

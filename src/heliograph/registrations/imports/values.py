@@ -23,6 +23,8 @@ class DateOrder(StrEnum):
 _DATE: Final = re.compile(
     r"(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})\.?(?:[ T,]+(\d{1,2})(?::(\d{2}))(?::(\d{2}))?(?:\.\d{1,6})?\s*([AaPp])?\.?[Mm]?\.?)?", re.ASCII
 )
+_FEWEST: Final = 5
+"""One date in so many has to say whether day or month comes first. Of dates of a whole year more than half do: fewer are more often a slip."""
 DATE_EXAMPLES: Final = ("2026-02-28", "2026-02-28T09:30")
 
 
@@ -109,10 +111,22 @@ class DateSigns:
 
     @property
     def sure(self) -> bool:
-        """Whether the values say so for sure."""
-        if self.day_first or self.month_first:
-            return not (self.day_first and self.month_first)
+        """Whether the values say so for sure: not where they disagree, nor where few of many say anything."""
+        if self.day_first and self.month_first:
+            return False
+        if self.votes:
+            return self.votes * _FEWEST >= self.dates or bool(self.day_first and not self.slashed)  # who writes dots writes the day first
         return not self.slashed or bool(self.dotted)
+
+    @property
+    def votes(self) -> int:
+        """How many can only be read in one way."""
+        return self.day_first + self.month_first
+
+    @property
+    def dates(self) -> int:
+        """How many there are."""
+        return self.votes + self.dotted + self.slashed
 
 
 def _written(text: str, order: DateOrder) -> datetime | None:

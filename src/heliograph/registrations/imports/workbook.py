@@ -18,6 +18,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from heliograph.registrations.imports.cell_errors import cell_errors
 from heliograph.registrations.imports.errors import FileUnreadable, ImportFileError, NoTable, RowProblem
+from heliograph.registrations.imports.headings import LOOKED_AT, head_index
 from heliograph.registrations.imports.reader_process import check_readable
 from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, shown, unique_names, unusable
 from heliograph.registrations.imports.sheet_extent import MOST_CELLS, reaches_too_far
@@ -47,17 +48,19 @@ class WorkbookRows:
         self.sheet = found.name
         self._errors = cell_errors(path, self._book.sheet_names.index(self.sheet))
         self.total: int | None = found.total_height
-        self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)
         self.blank = 0
         self.line = 0
-        self.names: list[str] = []
-        for number, values in self._rows:
-            cells = _trimmed([text_of(v) for v in values])
-            if cells:
-                self.names, self.line = unique_names(cells), number
+        first: list[tuple[int, list[str]]] = []
+        for number, values in enumerate(found.iter_rows(), _EXCEL_FIRST_ROW):
+            if cells := _trimmed([text_of(v) for v in values]):
+                first.append((number, cells))
+            if len(first) == LOOKED_AT:
                 break
-        if not self.names:
+        if not first:
             raise NoTable(f"The sheet {self.sheet!r} of {path.name} is empty.")
+        self.head, names = first[head_index([cells for _, cells in first])]
+        self.names, self.line = unique_names(names), self.head
+        self._rows = enumerate(found.iter_rows(), _EXCEL_FIRST_ROW)  # again: rows below the head were looked at, too
         if len(self.names) > MAX_COLUMNS:
             raise ImportFileError(f"{path.name} has {len(self.names):,} columns; at most {MAX_COLUMNS} are possible.")
         self._from = max((cursor or {}).get("line", 0), self.line)

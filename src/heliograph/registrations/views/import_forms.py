@@ -90,16 +90,21 @@ class ReadingForm(Form):
 
 
 class DryRunForm(Form):
-    """What is created with the import, by its number, and whether flows act on it."""
+    """What is created with the import, by its number, and whether flows act on it: a choice that nobody has made for anyone."""
 
     create = Ticks()
     quiet = Select(options=[Choice("0", ""), Choice("1", "")])
     do = TextLine()
 
     @property
-    def is_quiet(self) -> bool:
-        """Whether nothing is sent."""
-        return bool(self["quiet"].value() == "1")
+    def sends(self) -> bool | None:
+        """Whether flows act on it; None where that was not chosen."""
+        return {"0": True, "1": False}.get(str(self["quiet"].value()))
+
+    @property
+    def begins(self) -> bool:
+        """Whether the import was asked for, and not another dry run."""
+        return bool(self.cleaned_data["do"] == IMPORT)
 
 
 class LackForm(RowForm):
@@ -162,6 +167,15 @@ class DryRunForms:
             names = tuple(self.config.tags[id].name for id in typed.ids) if typed else ()
             plan.append(replace(lack, facts=facts, tags=names))
         return Chosen(plan=tuple(plan))
+
+
+def same_choice(lacks: Sequence[Lack], one: Chosen, other: Chosen) -> bool:
+    """Whether both create the same, with the same classes and tags."""
+
+    def created(choice: Chosen) -> list[dict[str, Any]]:
+        return [lack.as_json() for lack in choice.of(lacks)]
+
+    return created(one) == created(other)
 
 
 def _key(lack: Lack) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from heliograph.registrations.imports.reader_slots import ReadingBusy
 from heliograph.registrations.imports.setup_creation import TAG_KINDS
 from heliograph.registrations.imports.uploads import Sheet, Upload
 from heliograph.registrations.views import import_words as words
-from heliograph.registrations.views.import_forms import IMPORT, READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm
+from heliograph.registrations.views.import_forms import READ, SHOWN, ColumnsForm, DryRunForms, ReadingForm, UploadForm, same_choice
 from heliograph.setup.views.frame import account_config, by, check, reading
 from heliograph.web.fields import Choice
 from heliograph.web.pages import asks_for_part, page
@@ -257,15 +257,20 @@ def dry_run(request: AccountRequest, upload: str) -> HttpResponse:
     if not forms.form.is_valid():
         return _dry(request, found, job, config, lacks, forms)
     choice = forms.choice(lacks, administers=administers)
+    if forms.form.begins and forms.form.sends is None:
+        forms.form.add_error("quiet", _("Choose whether flows act on it, or it is recorded without sending."))
     if forms.refused:
         return _dry(request, found, job, config, lacks, forms)
-    if forms.form.cleaned_data["do"] == IMPORT:
-        started = uploads.import_(found, choice, quiet=forms.form.is_quiet, by=by(request))
+    tried = same_choice(lacks, choice, SetupChoice.from_json(job.parameters["choice"]))
+    if forms.form.begins and tried:
+        started = uploads.import_(found, choice, quiet=not forms.form.sends, by=by(request))
         return HttpResponseRedirect(reverse("job", args=(started.pk,)))
     try:
         uploads.check(found, choice)
     except ReadingBusy as busy:
         return _dry(request, found, job, config, lacks, forms, told=_busy(busy))
+    if forms.form.begins:
+        say(request, _("Not begun: you changed what is created, so it is tried again with that. Look at the new numbers, and import then."))
     return HttpResponseRedirect(request.path)
 
 
@@ -291,11 +296,9 @@ def _dry(
 ) -> HttpResponse:
     counts = job.counts
     good = sum(int(counts.get(name, 0)) for name in ("created", "updated", "unchanged", "stale"))
-    changes = sum(int(counts.get(name, 0)) for name in ("created", "updated"))
     refused = words.refused_of(job)
     n = int(counts.get("refused", 0))
     more = max(0, len(lacks) - SHOWN) + int(job.result.get("lacks_more", 0))
-    acts = words.acts_of(job, config, changes)
     note = (
         _("No row is refused, and nothing is missing.")
         if not n and not lacks
@@ -304,9 +307,11 @@ def _dry(
         else ""
     )
     status = 422 if forms.refused else 409 if told else 200
+    unsaid = " ".join(str(error) for error in forms.form["quiet"].errors)
     if forms.refused:
-        told = {"tone": "failed", "title": _("Not begun: a tag is not known"), "text": _("What you chose is still here."), "items": []}
-    quiet = forms.form.is_quiet
+        title = _("Not begun: it is open what is sent") if unsaid else _("Not begun: a tag is not known")
+        told = {"tone": "failed", "title": title, "text": _("What you chose is still here."), "items": []}
+    acting = words.acting_of(job, config)
     return _page(
         request,
         "registrations/import_dry_run.html",
@@ -319,9 +324,11 @@ def _dry(
         datalists=[(f"tags-of-{kind}", choices.options) for kind, choices in forms.tags.items()],
         lacks_more=_("%(n)s more things are lacking; those not in doubt are created too.") % {"n": f"{more:,}"} if more else "",
         refused=refused,
-        acts=acts,
-        quiet=quiet,
-        loud=not quiet,
+        acts=words.acts_of(job, config),
+        flows_act=ngettext("Flows act %(n)s time", "Flows act %(n)s times", acting) % {"n": f"{acting:,}"},
+        loud=forms.form.sends is True,
+        quiet=forms.form.sends is False,
+        unsaid=unsaid,
         button=ngettext("Import %(n)s row", "Import %(n)s rows", good) % {"n": f"{good:,}"},
         nothing=not good and not lacks,
         note=note,

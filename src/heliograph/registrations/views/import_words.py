@@ -111,8 +111,15 @@ def sums_of(job: Job) -> list[Sum]:
     return [*sums, Sum(_("Rows in the file"), int(job.result.get("rows", counts.get("rows", 0))), total=True)]
 
 
-def acts_of(job: Job, config: AccountConfig, changes: int) -> str:
+def acting_of(job: Job, config: AccountConfig) -> int:
+    """How many times flows of today would act on it, by the dry run."""
+    counted: Mapping[str, int] = job.result.get("acts") or {}
+    return sum(int(n) for id, n in counted.items() if int(id) in config.flows)
+
+
+def acts_of(job: Job, config: AccountConfig) -> str:
     """What the flows of today would do with it, by the dry run; a flow that is gone by now is left out."""
+    changes = int(job.result.get("judged", 0))
     judged = ngettext("%(n)s change is judged.", "%(n)s changes are judged.", changes) % {"n": f"{changes:,}"}
     counted: Mapping[str, int] = job.result.get("acts") or {}
     acting = sorted(
@@ -151,7 +158,7 @@ def refused_of(job: Job) -> RefusedRows | None:
 
 def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
     first = list(group["first"])
-    shown = "; ".join(f"{x['line']:,}: {x['value']}" if x["value"] else f"{x['line']:,}" for x in first[:3])
+    shown = "; ".join(f"{_place(x)}: {x['value']}" if x["value"] else _place(x) for x in first[:3])
     accepted = list(dict.fromkeys(text for x in first for text in x["accepted"]))
     return [
         RefusedCell(heads[0], group["field"] or _("The whole line")),
@@ -160,6 +167,12 @@ def _group(group: Mapping[str, Any], heads: Sequence[str]) -> list[RefusedCell]:
         RefusedCell(heads[3], _(first[0]["reason"]) if first else _(group["reason"])),
         RefusedCell(heads[4], ", ".join(accepted[:12]) + (" …" if len(accepted) > 12 else "")),
     ]
+
+
+def _place(example: Mapping[str, Any]) -> str:
+    """Where a refused row is: its line, and its row where a spreadsheet counts otherwise."""
+    line, row = int(example["line"]), int(example["row"])
+    return f"{line:,}" if line == row else _("%(line)s (row %(row)s)") % {"line": f"{line:,}", "row": f"{row:,}"}
 
 
 def job_page(job: Job) -> JobPage:
@@ -175,11 +188,12 @@ def job_page(job: Job) -> JobPage:
         heading=_("Import"),
         lead=f"{job.parameters['name']}. {said}".strip(),
         crumbs=crumbs(),
-        label={"scanning": _("Reading"), "checking": _("Checking")}.get(job.phase, _("Importing")),
+        label=_("Checking") if dry else _("Reading") if job.phase == "scanning" else _("Importing"),
         sums=sums_of(job) if job.phase != "scanning" else [],
         refused=refused_of(job) if job.is_over else None,
         links=links,
         note=_("Created with it: %(things)s.") % {"things": ", ".join(created[:40])} if created else "",
-        stop_note=_("Rows that are in stay in. The rest can be imported later from the same file."),
+        stop_note="" if dry else _("Rows that are in stay in. The rest can be imported later from the same file."),
         steps=steps_of("", 4) if not dry else steps_of(again, 3),
+        is_dry=dry,
     )

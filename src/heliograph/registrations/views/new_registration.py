@@ -24,7 +24,7 @@ from heliograph.setup import form_values
 from heliograph.setup.views.frame import by, reading
 from heliograph.store.database import Database, of_django
 from heliograph.web.fields import Choice, FormField
-from heliograph.web.forms import Form, Select, TextLine
+from heliograph.web.forms import Form, Select, TextLine, posted
 from heliograph.web.pages import page
 from heliograph.web.toasts import say
 
@@ -39,14 +39,19 @@ class CodeLine(TextLine):
         return code_of(str(value or ""))
 
 
+MAKE_CODE = "code"
+"""The value of the button that makes a code; any other that looks shows the event's fields."""
+
+
 class EventChoiceForm(Form):
-    """The event whose fields are shown."""
+    """The event whose fields are shown, and the button that only looks."""
 
     event = TextLine()
+    look = TextLine()
 
 
 class NewRegistrationForm(RegistrationForm):
-    """The fields of a registration with its event and its code. look: the button that only shows another event's fields."""
+    """The fields of a registration with its event and its code. look: what only shows another event's fields, or makes a code."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("event", "code"),)
 
@@ -72,9 +77,11 @@ class NewRegistrationForm(RegistrationForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
-    """Its form. Status, types, properties and questions are those of the event; another event is looked at by a button."""
-    event_form = EventChoiceForm(request.POST if request.method == "POST" else request.GET)
-    event = event_form.cleaned_data["event"] if event_form.is_valid() else ""
+    """Its form. Status, types, properties and questions are those of the event: they follow it at once, or by a button where no script runs."""
+    data = posted(request)
+    event_form = EventChoiceForm(request.GET if data is None else data)
+    asked = event_form.cleaned_data if event_form.is_valid() else {"event": "", "look": ""}
+    event = asked["event"]
     with transaction.atomic(using="read"):
         db = reading()
         codes = [
@@ -83,11 +90,14 @@ def add(request: AccountRequest) -> HttpResponse:
         ]
         chosen = event if event in codes else (codes[0] if codes else "")
         blank = draft.blank(db, request.account.pk, chosen) if chosen else None
+        if data is not None and chosen and asked["look"] == MAKE_CODE:
+            data = data.copy()
+            data["code"] = draft.free_code(db, request.account.pk, chosen)
     if blank is None:
         say(request, _("A registration belongs to an event. Add the event first."))
         return HttpResponseRedirect(reverse("event-add"))
     given = {"event": chosen, "code": request.GET.get("code", "")}
-    form = NewRegistrationForm(blank, codes, request.POST if request.method == "POST" else None, initial=given)
+    form = NewRegistrationForm(blank, codes, data, initial=given)
     if form.is_valid() and not form.cleaned_data["look"]:
         code = form.cleaned_data["code"]
         with transaction.atomic():

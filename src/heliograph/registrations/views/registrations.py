@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from heliograph.accounts.models import Role
 from heliograph.accounts.roles import AccountRequest, may
 from heliograph.registrations.list import MOST, ListedRegistration, ListScope, RegistrationFilter, Registrations, Sort
+from heliograph.setup.views.frame import account_config
 from heliograph.store.database import of_django
 from heliograph.web.cursor import Pager, address, asked
 from heliograph.web.list_filters import ColumnsFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
@@ -82,6 +83,8 @@ def registrations(request: AccountRequest) -> HttpResponse:
         filters.offer("event", found.events())
         filters.offer("status_name", zip(statuses, statuses, strict=True))
         filters.offer("type", ((name, name) for name in found.types()))
+        none = not rows.rows and not filters.narrows and cursor is None
+        has_flows = not none or bool(account_config(request, of_django(connections["read"])).flows)
     return page(
         request,
         "registrations/list.html",
@@ -94,7 +97,8 @@ def registrations(request: AccountRequest) -> HttpResponse:
         kept=filters.query("column"),
         statuses=statuses,
         all=f"{count:,}" if count <= MOST else _("that match"),
-        none=not rows.rows and not filters.narrows and cursor is None,
+        none=none,
+        first_steps=not has_flows and request.account.signal_enabled,
         filters=filters,
         result=_counted(count),
         note=_("Accents and capitals do not count: zoe finds Zoë. A name is found in the script it is written in.") if wanted.text else "",

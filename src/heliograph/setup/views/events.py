@@ -281,7 +281,7 @@ def _details(
 def _marking(job: Job, config: AccountConfig) -> dict[str, Any]:
     at = mark_test_job.progress(job)
     left = at["left"]
-    text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"}
+    text = _("%(n)s of %(of)s") % {"n": f"{at['n']:,}", "of": f"{at['of']:,}"} if at["of"] else _("None to mark")
     if left is not None:
         text += _(", about %(n)d seconds left") % {"n": max(1, round(left.total_seconds()))}
     to = config.event_statuses.get(int(job.parameters["status"]))

@@ -1,4 +1,4 @@
-// All script of our own: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved changes, codes.
+// All script of our own: chip input, menus that close, toasts that can be dismissed, ticks, copying, live lists, unsaved changes, codes, time zones.
 // Everything else is links and forms.
 "use strict";
 
@@ -224,4 +224,12 @@ document.querySelectorAll("input[data-digits]").forEach((el) => {
     field.value = field.value.replace(/\s/g, "");
     if (new RegExp(`^\\d{${field.dataset.digits}}$`).test(field.value)) field.form?.requestSubmit();
   });
+});
+
+/** form[data-timezone=name]: the browser's own time zone is chosen in this list, unless somebody has chosen already. */
+document.querySelectorAll("form[data-timezone]").forEach((el) => {
+  const form = /** @type {HTMLFormElement} */ (el);
+  const list = form.elements.namedItem(form.dataset.timezone ?? "");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (list instanceof HTMLSelectElement && [...list.options].some((option) => option.value === zone)) list.value = zone;
 });

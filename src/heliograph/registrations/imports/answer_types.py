@@ -1,0 +1,45 @@
+"""What kind of question or custom field the answers in a file belong to (P6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from heliograph.domain.mapping.json_bodies import is_one_line
+from heliograph.domain.setup.configuration import QuestionType
+from heliograph.registrations.imports.file_profile import Uses
+from heliograph.registrations.imports.values import DateOrder, day, flag
+
+LONGEST_LABEL: Final = 300  # of a question, a custom field or an option
+_MOST_OPTIONS: Final = 50
+
+
+def kind_of(uses: Uses, sound: Sequence[str], answered: int, *, several: bool) -> tuple[str, list[str]]:
+    """Type and options of a question that has such answers (P6)."""
+    options = sorted((name for name in sound if can_be_named(name)), key=lambda name: (-uses.names[name], name))
+    if several:
+        return QuestionType.MULTI_SELECT, options
+    if uses.full or len(options) < max(1, len(sound)):  # an answer that no option can be is typed text
+        return QuestionType.TEXT, []
+    if all(flag(name) in (True, False) for name in options):
+        return QuestionType.RADIO, options
+    if all(_is_number(name) for name in uses.names):
+        return QuestionType.NUMBER, []
+    if all(day(name, DateOrder.DAY_FIRST) for name in uses.names):
+        return QuestionType.DATE, []
+    if len(options) > _MOST_OPTIONS or answered < 3 * len(uses.names):
+        return QuestionType.TEXT, []
+    return (QuestionType.RADIO if len(options) == 2 else QuestionType.SELECT), options
+
+
+def can_be_named(text: str) -> bool:
+    """Whether a question, a custom field or an option can have this name."""
+    return len(text) <= LONGEST_LABEL and is_one_line(text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,200 @@
+"""NDJSON, one JSON object a line, in two shapes (docs/reference/import-columns.md, "NDJSON").
+
+A *document* is what `/ingest` takes: `event`, `code`, `profile`, `answers` and so on (I2). A *flat* object is a row of a table: names of columns,
+each with a text, a number, yes or no, or a list of these. A file is flat if most of its lines that can be told apart are; its columns are then all
+names that occur in the whole file, so that nothing which only later lines say is lost. A document among flat lines is read as a row whose columns
+are its paths: `profile.email`, `answers.dietary`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Final
+
+from heliograph.domain.registration.document import KNOWN
+from heliograph.domain.registration.document_values import DocumentRefused
+from heliograph.recording.json_documents import NoDocument, read_document
+from heliograph.registrations.imports.errors import ImportFileError
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unusable
+from heliograph.registrations.imports.table_rows import ACCEPTED, FLAWS
+from heliograph.registrations.imports.text_lines import FileLines, FilePosition
+
+_LOOKED_AT: Final = 2_000
+"""Lines that say which shape a file has."""
+_AREAS: Final = ("profile", "answers", "properties")
+_ACCEPTED_FLAT: Final = ("a text, a number, true, false, null, or a list of these",)
+type Value = str | list[str]
+
+
+class DocumentRows:
+    """Lines of NDJSON, each the one cell of its row."""
+
+    def __init__(self, file: BinaryIO, *, encoding: str, mark: int, cursor: Mapping[str, int] | None = None) -> None:
+        self._file = file
+        self.names = ["document"]
+        self.head = 0
+        self.total: int | None = None
+        self.blank = 0
+        self.line = 0
+        self._lines = FileLines(file, encoding, mark, FilePosition(cursor["offset"], cursor["line"]) if cursor else None)
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """From where another reader goes on."""
+        return {"offset": self._lines.place.offset, "line": self._lines.place.line}
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[FileRow]:
+        while (line := self._lines.take()) is not None:
+            self.line = line.number
+            text = line.text.strip()
+            if not text and not line.flaw:
+                self.blank += 1
+                continue
+            if line.flaw:
+                yield unusable(line.number, [text], FLAWS[line.flaw], ACCEPTED.get(FLAWS[line.flaw], ()))
+            else:
+                yield FileRow(line.number, [text])
+
+
+class FlatRows:
+    """The same lines as rows of a table. names: of its columns, as `columns_of` found them."""
+
+    def __init__(self, lines: DocumentRows, names: Sequence[str]) -> None:
+        self._rows = lines
+        self.names = list(names)
+        self.head = 0
+        self.total: int | None = None
+        self.blank, self.line = lines.blank, lines.line
+        self._index = {name: i for i, name in enumerate(names)}
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """From where another reader goes on."""
+        return self._rows.cursor
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._rows.close()
+
+    def __iter__(self) -> Iterator[FileRow]:
+        for row in self._rows:
+            self.blank, self.line = self._rows.blank, self._rows.line
+            yield row if row.problem is not None else self._flat(row)
+        self.blank, self.line = self._rows.blank, self._rows.line
+
+    def _flat(self, row: FileRow) -> FileRow:
+        try:
+            values = flat_values(row.cells[0])
+        except NotFlat as error:
+            return unusable(row.line, row.cells, str(error), error.accepted, error.column)
+        cells = [""] * len(self.names)
+        lists: dict[int, list[str]] = {}
+        for name, value in values.items():
+            i = self._index[name]
+            cells[i] = value if isinstance(value, str) else "\n".join(value)
+            if not isinstance(value, str):
+                lists[i] = value
+            if len(cells[i]) > MAX_CELL:
+                return unusable(row.line, row.cells, f"A value is longer than {MAX_CELL:,} characters.", (), name)
+        return FileRow(row.line, cells, absent=frozenset(i for name, i in self._index.items() if name not in values), lists=lists)
+
+
+class NotFlat(Exception):
+    """A line is no row: a sentence, with the column and what would be accepted."""
+
+    def __init__(self, reason: str, column: str = "", accepted: tuple[str, ...] = _ACCEPTED_FLAT) -> None:
+        super().__init__(reason)
+        self.column, self.accepted = column, accepted
+
+
+def columns_of(rows: Iterable[FileRow]) -> tuple[str, ...]:
+    """The columns of a flat file, in the order in which they occur; none for a file of documents. Raises ImportFileError for too many."""
+    lines = (row.cells[0] for row in rows if row.problem is None)
+    first = list(itertools.islice(lines, _LOOKED_AT))
+    if 2 * sum(flat := [is_flat for text in first if (is_flat := _is_flat(text)) is not None]) <= len(flat):
+        return ()
+    found: dict[str, None] = {}
+    for text in itertools.chain(first, lines):
+        try:
+            found.update(dict.fromkeys(flat_values(text)))
+        except NotFlat:
+            continue
+        if len(found) > MAX_COLUMNS:
+            raise ImportFileError(
+                f"The lines of this file name more than {MAX_COLUMNS:,} columns altogether; at most so many are possible."
+            )
+    return tuple(found)
+
+
+def _is_flat(text: str) -> bool | None:
+    """Whether a line can only be a row (True), only a document (False), or either."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    if any(isinstance(found.get(area), dict) for area in _AREAS) or isinstance(found.get("sessions"), list):
+        return False
+    return True if any(name not in KNOWN for name in found) else None
+
+
+def flat_values(text: str) -> dict[str, Value]:
+    """The values of a line by column, as they are written: 12.50 stays "12.50", and null is empty. Raises NotFlat."""
+    try:
+        read_document(text.encode("utf-8", "surrogatepass"))  # its limits, and names that are there twice
+        found = json.loads(text, parse_int=str, parse_float=str, parse_constant=_no_constant)
+    except NoDocument as error:
+        raise NotFlat(str(error), accepted=('{"event": "…", "code": "…"}',)) from None
+    except DocumentRefused as refused:
+        problem = refused.problems[0]
+        reason = f"{problem.field} {problem.reason}".strip()
+        raise NotFlat(reason[:1].upper() + reason[1:], problem.field) from None
+    values: dict[str, Value] = {}
+    for name, value in _paths(found):
+        if name in values:
+            raise NotFlat("Is there twice; which of the two is meant, nobody knows.", name)
+        values[name] = _value(name, value)
+    return values
+
+
+def _no_constant(text: str) -> str:
+    raise NotFlat(f"{text} is no value of JSON.")
+
+
+def _paths(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Column and value of each member; those of a document's areas by their paths."""
+    for name, value in found.items():
+        if name in _AREAS and isinstance(value, dict):
+            for key, inner in value.items():
+                if name == "profile" and key == "custom" and isinstance(inner, dict):
+                    yield from ((f"profile.custom.{code}", each) for code, each in inner.items())
+                else:
+                    yield f"{name}.{key}", inner
+        elif name == "sessions" and isinstance(value, list) and all(isinstance(row, dict) for row in value):
+            yield from ((f"sessions.{row.get('code', '')}", row.get("status") or True) for row in value)
+        else:
+            yield name, value
+
+
+def _value(name: str, value: object) -> Value:
+    if isinstance(value, list):
+        texts = [_text(name, each) for each in value]
+        return [text for text in texts if text.strip()] if len(texts) != 1 else texts[0]
+    return _text(name, value)
+
+
+def _text(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    raise NotFlat("Holds an object or a list where one value is to stand.", name)

@@ -1,0 +1,27 @@
+"""What an empty cell clears: only what the row's event has. A column that other events need says nothing here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+
+_STANDARD: Final = frozenset(label.casefold() for label in STANDARD_PROPERTY_NAMES.values())
+
+
+def prune(document: dict[str, Any], event: EventConfig) -> None:
+    """Leaves out of a row's document the empty answers and properties that its event does not have."""
+    answers = document.get("answers")
+    if answers:
+        known = {q.code for q in event.questions.values()} | {q.label.casefold() for q in event.questions.values()}
+        document["answers"] = {k: v for k, v in answers.items() if v is not None or code_of(k) in known or code_of(k).casefold() in known}
+    properties = document.get("properties")
+    if properties:
+        document["properties"] = {k: v for k, v in properties.items() if v is not None or _has_property(event, k)}
+
+
+def _has_property(event: EventConfig, name: str) -> bool:
+    folded = name.casefold()
+    return folded in _STANDARD or any(folded in (p.code.casefold(), p.name.casefold()) for p in event.properties.values())

@@ -1,0 +1,31 @@
+"""Which of a table's first rows holds the names of its columns: titles, dates of an export and the like may stand above."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from heliograph.registrations.imports.column_words import plain, standard_targets
+
+MOST_TITLES: Final = 10
+"""Rows that may stand above the names of the columns."""
+LOOKED_AT: Final = 40
+"""Rows, empty ones aside, that say which of them is the head."""
+_ENOUGH: Final = 2
+"""Names that are known which make a head of any row."""
+
+
+def head_index(rows: Sequence[Sequence[str]]) -> int:
+    """The index of the head among a table's first rows, of which none is empty.
+
+    A title fills fewer cells than the rows below it. So a row is passed over if most of those below fill more than it does; never one that names a
+    registration code, or two columns that are known: rows below a head may be too long as well.
+    """
+    known = standard_targets()
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    for i, row in enumerate(rows[: MOST_TITLES + 1]):
+        targets = [known[word] for cell in row if (word := plain(cell)) in known]
+        below = filled[i + 1 :]
+        if "code" in targets or len(targets) >= _ENOUGH or 2 * sum(n > filled[i] for n in below) <= len(below):
+            return i
+    return 0

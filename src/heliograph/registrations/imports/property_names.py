@@ -1,0 +1,57 @@
+"""Flags by the names that files give them: `badge_printed` is Badge Printed, and VIP-LUNCH the property of this code, never a second one (P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.names import code_of
+from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES
+from heliograph.registrations.imports.column_words import plain
+from heliograph.setup.names import NAME_LENGTH
+
+_MOST: Final = 10_000
+"""Names that are remembered of a file."""
+
+
+class PropertyNames:
+    """The properties of an account's events by any spelling: case, accents, spaces and punctuation say nothing.
+
+    seen: names that the file used before. A name that nobody knows is remembered: the next spelling of it means the same.
+    """
+
+    def __init__(self, events: Iterable[EventConfig], seen: Iterable[str] = ()) -> None:
+        self._all = {plain(label): label for label in STANDARD_PROPERTY_NAMES.values()}
+        self._own: dict[str, dict[str, str]] = {}
+        self._exact: dict[str, set[str]] = {}
+        for event in events:
+            named = [(text, p.name) for p in event.properties.values() for text in (p.code, p.name)]
+            self._exact[event.code] = {code_of(text).casefold() for text, _ in named}
+            self._own[event.code] = {plain(text): name for text, name in named}
+            for text, name in named:
+                self._all.setdefault(plain(text), name)
+        for name in seen:
+            self._all.setdefault(plain(name), name)
+
+    def settle(self, document: dict[str, Any]) -> None:
+        """Names the properties of a document as its event does, else another event or the file before it. A second name of one property stays."""
+        given = document.get("properties")
+        if not isinstance(given, Mapping) or not given:
+            return
+        event = document.get("event")
+        code = code_of(event) if isinstance(event, str) else ""
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            settled = self._settled(str(name), code)
+            found[name if settled in found or (settled != name and settled in given) else settled] = value
+        document["properties"] = found
+
+    def _settled(self, name: str, event: str) -> str:
+        word = plain(name) if len(name) <= NAME_LENGTH else ""
+        if not word or code_of(name).casefold() in self._exact.get(event, ()):
+            return name
+        found = self._own.get(event, {}).get(word) or self._all.get(word)
+        if found is None and len(self._all) < _MOST:
+            self._all[word] = name
+        return found or name

@@ -1,0 +1,33 @@
+"""Recording a chunk of an import though the database refuses one of its items."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+import psycopg
+from django.db import DatabaseError, transaction
+
+from heliograph.recording.items import ItemAnswer, ItemOutcome, RecordItem
+from heliograph.recording.record import record
+from heliograph.store.config_cache import Committed
+from heliograph.store.database import Database
+
+_SPOILT: Final = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sqlite3.DataError)
+
+
+def recorded(db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
+    """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
+    if not items:
+        return []
+    try:
+        with transaction.atomic():
+            return record(db, items, Committed(db))
+    except (*_SPOILT, DatabaseError) as error:
+        if not isinstance(error, _SPOILT) and not isinstance(error.__cause__, _SPOILT):
+            raise
+        if len(items) == 1:
+            return [ItemAnswer(ItemOutcome.REFUSED)]
+        middle = len(items) // 2
+        return [*recorded(db, items[:middle]), *recorded(db, items[middle:])]

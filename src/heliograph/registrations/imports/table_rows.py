@@ -1,0 +1,189 @@
+"""Rows of a CSV file, read line by line in flat memory, from any place on (I4)."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from heliograph.registrations.imports.errors import ImportFileError, NoTable
+from heliograph.registrations.imports.headings import LOOKED_AT, head_index
+from heliograph.registrations.imports.rows import MAX_CELL, MAX_COLUMNS, FileRow, unique_names, unusable
+from heliograph.registrations.imports.text_lines import ENDLESS, MAX_LINE, NUL, UNDECODABLE, FileLine, FileLines, FilePosition
+
+_MOST_LINES = 1_000  # of one row: what runs over more has a quote that nobody closed
+_MOST_CHARACTERS = 500_000  # of one row
+
+
+def said_separator(first: str) -> str:
+    """Excel's own first line, "sep=;"."""
+    text = first.strip().strip('"')
+    return text[4] if len(text) == 5 and text[:4].casefold() == "sep=" else "\t" if text.casefold() == "sep=" else ""
+
+
+class _RowTooLong(Exception):
+    """A row runs over more lines than any row does."""
+
+
+class TableRows:
+    """Rows of a CSV file by RFC 4180, read by the standard library's reader.
+
+    It is fed line by line, so that each row's first line is known. Where a quote was never closed or a row runs wrongly over several lines, only the
+    first of these is refused, and reading goes on at the next: one bad quote does not eat its neighbours.
+    """
+
+    def __init__(
+        self, path: Path, file: BinaryIO, *, encoding: str, mark: int, separator: str, cursor: Mapping[str, int] | None = None
+    ) -> None:
+        self._file = file
+        self._encoding, self._mark = encoding, mark
+        self._separator = separator
+        self.total: int | None = None
+        self.blank = 0
+        self.line = 0
+        self._row = 0
+        self._pulled: list[FileLine] = []
+        self._size = 0
+        self._flaw = ""
+        self._go_to(None, 0)
+        self.head = 0
+        self.names = self._head(path)
+        if cursor:
+            self._go_to(FilePosition(cursor["offset"], cursor["line"]), cursor.get("row", 0))
+
+    def _go_to(self, position: FilePosition | None, row: int) -> None:
+        """Goes on reading there. row: the number of the row before."""
+        self._lines = FileLines(self._file, self._encoding, self._mark, position)
+        self._reader, self._row = self._new_reader(), row
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """From where another reader goes on: after the last row that was handed out."""
+        return {"offset": self._lines.place.offset, "line": self._lines.place.line, "row": self._row}
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[FileRow]:
+        while True:
+            place = self._lines.place
+            row = self._next(place)
+            if row is None:
+                return
+            self.line = row.line
+            if row.problem is None and not any(cell.strip() for cell in row.cells):
+                self.blank += 1
+                continue
+            yield row
+
+    def _head(self, path: Path) -> list[str]:
+        """The names of the columns. Reading goes on below them."""
+        first: list[tuple[FileRow, FilePosition]] = []
+        while len(first) < LOOKED_AT and (row := self._next(self._lines.place, head=True)) is not None:
+            if row.line == 1 and said_separator(self._separator.join(row.cells)) in (self._separator, "\t"):
+                self._row = 0  # no spreadsheet shows it
+            elif row.problem is not None or any(cell.strip() for cell in row.cells):
+                first.append((row, self._lines.place))
+        if not first:
+            raise NoTable(f"{path.name} holds nothing but empty lines.")
+        sound = list(itertools.takewhile(lambda each: each[0].problem is None, first))
+        row, below = sound[head_index([each.cells for each, _ in sound])] if sound else first[0]
+        long = any(len(cell) > MAX_CELL for cell in row.cells)
+        if row.problem is not None or long:
+            reason = row.problem.reason if row.problem is not None else LONG_CELL
+            raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {reason}")
+        if len(row.cells) > MAX_COLUMNS:
+            raise ImportFileError(f"{path.name} has {len(row.cells):,} columns; at most {MAX_COLUMNS} are possible.")
+        self.head = row.line
+        self._go_to(below, row.number)
+        return unique_names(row.cells)
+
+    def _new_reader(self) -> Iterator[list[str]]:
+        return csv.reader(iter(self._pull, None), delimiter=self._separator, strict=True)
+
+    def _pull(self) -> str | None:
+        """The next line for the reader, None at the end."""
+        line = self._lines.take()
+        if line is None:
+            return None
+        self._pulled.append(line)
+        self._size += len(line.text)
+        if line.flaw:
+            self._flaw = self._flaw or line.flaw
+        if len(self._pulled) > _MOST_LINES or self._size > _MOST_CHARACTERS:
+            raise _RowTooLong
+        return line.text
+
+    def _next(self, place: FilePosition, *, head: bool = False) -> FileRow | None:
+        self._pulled, self._size, self._flaw = [], 0, ""
+        reason = ""
+        cells: list[str] = []
+        try:
+            cells = next(self._reader)
+        except StopIteration:
+            return None
+        except _RowTooLong:
+            reason = _ENDLESS_ROW if len(self._pulled) > 1 or not self._flaw else FLAWS[self._flaw]
+        except csv.Error as error:
+            reason = _csv_reason(str(error))
+        self._row += 1
+        first = self._pulled[0]
+        if self._flaw and not reason:
+            reason = FLAWS[self._flaw]
+        if not reason and not head and cells:
+            cells, reason = self._fitted(cells)
+        if not reason:
+            return FileRow(first.number, cells, row=self._row)
+        if len(self._pulled) > 1:
+            self._lines.give_back(self._pulled[1:], first.end)
+        if len(self._pulled) > 1 or not cells:
+            self._reader = self._new_reader()
+            cells = [first.text.rstrip("\r\n")]
+        flaw = FLAWS[first.flaw] if first.flaw else reason
+        return unusable(first.number, cells, flaw, self._accepted(flaw), row=self._row)
+
+    def _fitted(self, cells: list[str]) -> tuple[list[str], str]:
+        """The cells, as many as the head has, and why that is not possible. Empty cells at the end may be there or not."""
+        width = len(self.names)
+        if len(cells) > width and not any(cells[width:]):
+            cells = cells[:width]
+        if len(cells) != width and any(cell.strip() for cell in cells):
+            over = f" Its quotes run over {len(self._pulled)} lines." if len(self._pulled) > 1 else ""
+            return cells, f"The line has {len(cells)} cells, the head has {width}.{over}"
+        if any(len(cell) > MAX_CELL for cell in cells):
+            return cells, LONG_CELL
+        return cells, ""
+
+    def _accepted(self, reason: str) -> tuple[str, ...]:
+        return (f"{len(self.names)} cells",) if "cells, the head" in reason else ACCEPTED.get(reason, ())
+
+
+_ENDLESS_ROW: Final = f"A quote is opened and not closed within {_MOST_LINES:,} lines."
+LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
+_OPEN_QUOTE: Final = "A quote is opened and never closed."
+_INNER_QUOTE: Final = "A quote within a quoted cell is not doubled."
+FLAWS: Final[Mapping[str, str]] = {
+    UNDECODABLE: "The line holds bytes that are no characters in the file's encoding.",
+    NUL: "The line holds a NUL character.",
+    ENDLESS: f"The line is longer than {MAX_LINE:,} bytes.",
+}
+ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
+    _ENDLESS_ROW: ('"text in quotes"',),
+    _OPEN_QUOTE: ('"text in quotes"',),
+    _INNER_QUOTE: ('"a ""quoted"" word"',),
+    LONG_CELL: (f"at most {MAX_CELL:,} characters",),
+    FLAWS[UNDECODABLE]: ("a file in one encoding; UTF-8 holds every character",),
+    FLAWS[NUL]: ("text without NUL",),
+}
+
+
+def _csv_reason(said: str) -> str:
+    """The standard library's message in our words."""
+    if "field larger" in said:
+        return LONG_CELL
+    if "unexpected end" in said:
+        return _OPEN_QUOTE
+    return _INNER_QUOTE if "expected after" in said else f"The line cannot be read: {said}."

@@ -1,0 +1,167 @@
+"""What a dry run says is what the import does, and what a file names is not made twice (B6, I2, I4)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from tests.contract.setting_up import inside
+from tests.databases import DatabaseFacts
+from tests.planning import EVENT, Planned, planned, registration_state
+
+from heliograph.domain.registration.change import Facet
+from heliograph.domain.setup.tags import StandardProperty
+from heliograph.jobs.models import Job, JobState
+from heliograph.registrations.imports.missing_setup import Lack, SetupChoice
+from heliograph.registrations.imports.preparation import FileSettings, Wishes, draft, parameters, start
+
+
+def run(site: Planned, path: Path, choice: SetupChoice, *, dry: bool) -> Job:
+    with inside(site.acme):
+        found = draft(path, site.pk, FileSettings(event=EVENT))
+        start(site.pk, parameters(found, Wishes(dry_run=dry, choice=choice)), by="test")
+    (job,) = site.run_jobs()
+    assert job.state == JobState.DONE, job.error
+    return job
+
+
+def acts_stored(site: Planned) -> Counter[int]:
+    return Counter(flow for (flow,) in site.store.all("SELECT flow_id FROM run WHERE decision = 2"))
+
+
+def flags(site: Planned, code: str) -> set[str]:
+    """The names of the properties that a registration has."""
+    names = {p.value: p.label for p in StandardProperty} | {id: p.name for id, p in site.acme.event_config().properties.items()}
+    return {names[id] for id in registration_state(site, code).properties}
+
+
+def ndjson(path: Path, rows: Sequence[Any]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_B6_the_dry_run_promises_what_the_import_does(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+    """Codes used twice, stale rows, sessions, what is created with tags, rows too large to record: the counts and the acts are the same."""
+    with planned(database) as site:
+        site.record("P-1", status="New", modified="2026-05-01T00:00:00Z")
+        site.record("P-2", status="Paid")
+        rows: list[dict[str, Any]] = [
+            {"code": "P-1", "status": "Paid", "modified": "2026-04-01T00:00:00Z"},
+            {"code": "P-2", "status": "Paid"},
+            {"code": "P-3", "status": "Paid"},
+            {"code": "P-3", "status": "New"},
+            {"code": "P-4", "status": "Visa granted", "properties": {"Complete": True, "vip_lunch": True}},
+            {"code": "P-5", "status": "Visa granted", "properties": {"VIP lunch": True}},
+            {"code": "P-6", "status": "Nonsense"},
+            {"code": "P-7", "active": False, "status": "Paid"},
+            {"code": "P-8", "profile": {"notes": "x" * 20_000}, "answers": {f"q{n}": "y" * 19_000 for n in range(20)}},
+            {"event": "NEW-EVENT", "code": "P-9", "status": "Paid"},
+        ]
+        path = ndjson(tmp_path / "rows.ndjson", rows)
+        first = run(site, path, SetupChoice(everything=True), dry=True)
+        lacks = [Lack.from_json({k: v for k, v in row.items() if k != "created"}) for row in first.result["lacks"]]
+        tagged = tuple(
+            Lack(x.kind, x.event, x.name, x.rows, x.parent, x.doubt, x.facts, ("Registered",) if x.kind == "statuses" else ())
+            for x in lacks
+            if x.name != "Nonsense"
+        )
+        choice = SetupChoice(plan=tagged)
+        before = acts_stored(site)
+        promised = run(site, path, choice, dry=True)
+        assert acts_stored(site) == before
+        done = run(site, path, choice, dry=False)
+        counted = ("created", "updated", "unchanged", "stale", "refused", "rows")
+        assert {name: promised.counts.get(name, 0) for name in counted} == {name: done.counts.get(name, 0) for name in counted}
+        assert promised.counts["refused"] == 3
+        assert promised.counts["stale"] == 1
+        assert [(g["reason"], g["rows"]) for g in promised.result["refused"]] == [(g["reason"], g["rows"]) for g in done.result["refused"]]
+        assert Counter({int(id): n for id, n in promised.result["acts"].items()}) == acts_stored(site) - before
+        assert sum(promised.result["acts"].values()) > 0
+        judged = f"facets <> {int(Facet.EVENT_UPDATED)}"
+        ((changes,),) = site.store.all(f"SELECT count(*) FROM change WHERE by = 'import:{done.pk}' AND {judged}")
+        assert promised.result["judged"] == changes - 1, "no flow looks at the one that is inactive"
+
+
+@pytest.mark.parametrize("shape", ["document", "flat", "csv"])
+@pytest.mark.parametrize(
+    ("name", "means"),
+    [
+        ("badge_printed", "Badge Printed"),
+        ("BADGE-PRINTED", "Badge Printed"),
+        ("onToDoList", "On To Do List"),
+        ("VIP", "VIP guest"),
+        ("vip", "VIP guest"),
+        ("vip_guest", "VIP guest"),
+        ("VIP-Guest", "VIP guest"),
+    ],
+)
+def test_B6_P4_a_flag_by_code_or_name_is_no_second_property(
+    database: DatabaseFacts, client: Client, tmp_path: Path, shape: str, name: str, means: str
+) -> None:
+    with planned(database) as site:
+        count = len(site.acme.event_config().properties)
+        if shape == "csv":
+            path = tmp_path / "rows.csv"
+            path.write_text(f"code,properties.{name}\nF-1,Yes\nF-2,no\n")
+        elif shape == "flat":
+            path = ndjson(
+                tmp_path / "rows.ndjson", [{"code": "F-1", f"properties.{name}": True}, {"code": "F-2", f"properties.{name}": "no"}]
+            )
+        else:
+            path = ndjson(
+                tmp_path / "rows.ndjson", [{"code": "F-1", "properties": {name: True}}, {"code": "F-2", "properties": {name: False}}]
+            )
+        for dry in (True, False):
+            job = run(site, path, SetupChoice(everything=True), dry=dry)
+            assert job.result["lacks"] == []
+            assert (job.counts.get("created"), job.counts.get("refused", 0)) == (2, 0)
+        assert len(site.acme.event_config().properties) == count
+        assert flags(site, "F-1") == {means}
+        assert flags(site, "F-2") == set()
+
+
+def test_B6_two_spellings_of_a_new_flag_make_one_property(database: DatabaseFacts, client: Client, tmp_path: Path) -> None:
+    with planned(database) as site:
+        rows = [{"code": f"N-{n}", "properties": {("Needs Visa", "needs_visa", "NEEDS-VISA")[n % 3]: True}} for n in range(30)]
+        job = run(site, ndjson(tmp_path / "rows.ndjson", rows), SetupChoice(everything=True), dry=False)
+        assert [row["name"] for row in job.result["lacks"]] == ["Needs Visa"]
+        assert job.counts["created"] == 30
+        assert flags(site, "N-2") == {"Needs Visa"}
+
+
+@pytest.mark.parametrize("shape", ["document", "flat"])
+def test_B6_a_code_twice_is_refused_in_ndjson_as_in_csv(database: DatabaseFacts, client: Client, tmp_path: Path, shape: str) -> None:
+    with planned(database) as site:
+        more: dict[str, Any] = {"profile": {"first_name": "Zoë"}} if shape == "document" else {"First name": "Zoë"}
+        path = ndjson(tmp_path / "rows.ndjson", [{"code": code, **more} for code in ("D-1", "D-2", "D-1")])
+        for dry in (True, False):
+            job = run(site, path, SetupChoice(), dry=dry)
+            assert (job.counts["created"], job.counts["refused"]) == (2, 1)
+            (group,) = job.result["refused"]
+            assert group["first"][0]["line"] == 3
+            assert group["first"][0]["reason"] == "Line 1 has this code already."
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "like"),
+    [
+        ("code,status\nS-1,Invited by partnr\n", "Invited by partnr", "invited by partner"),
+        ("code,status\n" + "".join(f"S-{n},Atended\n" for n in range(4)), "Atended", "attended"),
+        ("code,answers.diet\nS-1,Vegann\n", "Vegann", "vegan"),
+    ],
+)
+def test_B6_a_slip_is_doubted_though_few_rows_say_anything(
+    database: DatabaseFacts, client: Client, tmp_path: Path, text: str, name: str, like: str
+) -> None:
+    with planned(database) as site:
+        path = tmp_path / "rows.csv"
+        path.write_text(text)
+        job = run(site, path, SetupChoice(everything=True), dry=True)
+        (lack,) = job.result["lacks"]
+        assert (lack["name"], lack["created"]) == (name, False)
+        assert f"looks like {like}" in lack["doubt"]
