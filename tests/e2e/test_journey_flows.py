@@ -81,10 +81,10 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     statuses.fill("Attended")
     if scripted:
         expect(page.get_by_role("button", name="Remove Attended")).to_be_visible(timeout=PATIENCE)
-        expect(page.get_by_role("main")).to_contain_text("When status becomes Attended", timeout=PATIENCE)
+        expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended", timeout=PATIENCE)
     else:
         presses(page, "Show the rule")
-        expect(page.get_by_role("main")).to_contain_text("When status becomes Attended")
+        expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended")
 
     # A filter with a value that exists.
     add = page.get_by_role("button", name="Add a filter")

@@ -20,11 +20,13 @@ from heliograph.connections.services.connections import ConnectionFacts, delete_
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping, MappingKind, MappingRow, SourceValue
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.mappings.services import delete_mapping, save_mapping
+from heliograph.setup.errors import InUse
 from heliograph.setup.services import event_setup
-from heliograph.setup.services.custom_fields import delete_field
+from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.tags import delete_tag
 from heliograph.store import configuration
 from heliograph.store.configuration import ACCOUNT
@@ -156,7 +158,7 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: C
         ({"row": "0", "f0-field": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "There is no “Dreamt of” to choose."),
         ({"row": "0", "f0-field": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "There is no “Speaker” to choose."),
         ({"row": "0", "f0-field": "profile.nonsense", "f0-op": "is empty"}, "There is no field"),
-        ({"row": "0", "f0-field": "answer.1", "f0-op": "is empty"}, "A flow cannot filter by"),
+        ({"row": "0", "f0-field": "question.1", "f0-op": "is empty"}, "A flow cannot filter by"),
         ({"d0-connection": "999999"}, "What was chosen here is gone."),
         ({"d0-payload": "999999"}, "What was chosen here is gone."),
         ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
@@ -193,6 +195,80 @@ def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: Planned, cli
     assert form["f0-values"] == ["OLD, ONE"]
     assert client.post(url, form).status_code == 302
     assert stored(plan).filters == (FilterRow("event.code", Op.IS_ANY_OF, ("OLD; ONE",)),)
+
+
+def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Planned, client: Client) -> None:
+    with plan.acme.setting_up() as s:
+        age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
+        motto = save_field(s, FieldFacts("profile", "motto", "Motto", QuestionType.TEXT)).pk
+    diet = plan.tag("Dietary needs", TagKind.QUESTION).pk
+    plan.tag("Present", TagKind.SESSION_STATUS)
+    rows = (
+        ("event.start", "is between", "2027-01-31", "2027-01-01"),
+        (f"profile.custom.{age}", "is at least", "18.0", ""),
+        (f"profile.custom.{age}", "is any of", "3.0; 4", ""),
+        (f"profile.custom.{motto}", "contains", "fi", ""),
+        (f"answer.{diet}", "is before", "2027-01-01", ""),
+        ("session.code", "is any of", "KEY", ""),
+        ("registration.order_code", "starts with", "O-", ""),
+    )
+    form: Form = {
+        "name": "Compared",
+        "watch": Watch.SESSION_STATUS.value,
+        "session_statuses": "Present",
+        "row": [str(n) for n in range(len(rows))],
+    }
+    for n, (field, op, value, last) in enumerate(rows):
+        form |= {f"f{n}-field": field, f"f{n}-op": op, f"f{n}-values": value, f"f{n}-last": last}
+    answer = client.post("/signal/flows/new/", form)
+    assert answer.status_code == 302, text_of(answer)
+    made = stored(plan, int(answer["Location"].split("/")[-2]))
+    assert made.filters == (
+        FilterRow("event.start", Op.IS_BETWEEN, ("2027-01-31", "2027-01-01")),
+        FilterRow(f"profile.custom.{age}", Op.IS_AT_LEAST, ("18",)),
+        FilterRow(f"profile.custom.{age}", Op.IS_ANY_OF, ("3", "4")),
+        FilterRow(f"profile.custom.{motto}", Op.CONTAINS, ("fi",)),
+        FilterRow(f"answer.{diet}", Op.IS_BEFORE, ("2027-01-01",)),
+        FilterRow("session.code", Op.IS_ANY_OF, ("KEY",)),
+        FilterRow("registration.order_code", Op.STARTS_WITH, ("O-",)),
+    )
+    shown = client.get(answer["Location"])
+    assert "Dietary needs (answer)" in text_of(shown)
+    assert client.post(answer["Location"], posted(shown.content.decode(), "form")).status_code == 302
+    assert stored(plan, made.id) == made
+    with pytest.raises(InUse), plan.acme.setting_up() as s:
+        delete_tag(s, diet)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"f0-field": "event.start", "f0-op": "is before", "f0-values": "soon"}, "“soon” cannot be compared"),
+        ({"f0-field": "event.start", "f0-op": "is between", "f0-values": "2027-01-01", "f0-last": "later"}, "“later” cannot be compared"),
+        ({"f0-field": "session.code", "f0-op": "is any of", "f0-values": "KEY"}, "Only a flow that watches sessions"),
+        ({"f0-field": "answer.999999", "f0-op": "is empty"}, "There is no tag 999999."),
+    ],
+)
+def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: Planned, client: Client, typed: Form, said: str) -> None:
+    url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
+    answer = client.post(url, form_of(client, url) | {"row": "0"} | typed)
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    after = posted(answer.content.decode(), "form")
+    for name, value in typed.items():
+        assert after[name] == [value], name
+    assert stored(plan) == before
+
+
+def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_for_others(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    row = {"row": "0", "f0-field": "event.start", "f0-was": "event.start", "f0-op": "is between", "f0-op-was": "is any of"}
+    shown = client.post(url, form_of(client, url) | row | {"f0-values": "2027-01-01; tomorrow", "look": "1"})
+    assert "Still missing: two values." in text_of(shown)
+    form = posted(shown.content.decode(), "form")
+    assert (form["f0-values"], form["f0-last"]) == (["2027-01-01"], [""])
+    shown = client.post(url, form | {"f0-field": "profile.city", "look": "1"})
+    assert posted(shown.content.decode(), "form")["f0-op"] == ["is any of"], "a city is not between two others"
 
 
 def test_F2_stopping_a_running_flow_asks_first(plan: Planned, client: Client) -> None:
@@ -251,7 +327,7 @@ def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: Planned, clien
 def test_F5_the_sentence_is_that_of_the_form(plan: Planned, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     shown = text_of(client.post(url, form_of(client, url) | {"watch": Watch.REGISTRATION.value, "look": "1"}))
-    assert "When a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
+    assert "Live : when a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
 
 
 # --- two at once
@@ -358,6 +434,20 @@ def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: Planned, 
     assert plan.store.all("SELECT is_test FROM registration WHERE account_id = :a AND code = 'TEST-1'", {"a": plan.pk}) == [(1,)]
     gone = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-2", "try-event": "NOWHERE"}))
     assert "There is no such event any more." in gone
+
+
+def test_F6_a_test_registration_meets_comparisons_too(plan: Planned, client: Client) -> None:
+    with plan.acme.setting_up() as s:
+        age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
+        rows = (
+            FilterRow(f"profile.custom.{age}", Op.IS_MORE, ("17",)),
+            FilterRow("registration.order_code", Op.STARTS_WITH, ("O-",)),
+            FilterRow(f"answer.{plan.acme.tags['Diet'].pk}", Op.IS_ANY_OF, ("Halal",)),
+        )
+        save_flow(s, replace(stored(plan), mode=Mode.TEST, filters=rows), leads(plan))
+    form = form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"make": "TEST-1", "try-event": "SUMMIT-26"}))
+    assert "It would be sent to CRM." in shown
 
 
 def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: Planned, client: Client) -> None:

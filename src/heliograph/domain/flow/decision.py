@@ -15,7 +15,7 @@ from itertools import chain
 
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event, matches
+from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event
 from heliograph.domain.flow.flow import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
 from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.setup.configuration import EventConfig
@@ -223,9 +223,9 @@ def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode:
 
 
 def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[GateResult]:
+    compared = ChangeComparison(change, account, event)
     for i, row in enumerate(flow.filters):
-        actual = actual_values(row.field, change, account, event)
-        yield GateResult(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
+        yield GateResult(GateName.FILTERS, compared.passes((row,)), str(i), row.values, actual_values(row.field, change, account, event))
 
 
 class _Answer(StrEnum):
