@@ -17,18 +17,23 @@ from tests.planning import Planned
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
+from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping, MappingKind, MappingRow, SourceValue
 from heliograph.domain.setup.configuration import QuestionType
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.mappings.services import delete_mapping, save_mapping
+from heliograph.recording.contents import read_changes
 from heliograph.setup.errors import InUse
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
+from heliograph.setup.services.events import set_event_tags
 from heliograph.setup.services.tags import delete_tag
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed
 from heliograph.store.configuration import ACCOUNT
 
 type Form = dict[str, object]
@@ -378,12 +383,70 @@ def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Planne
     edited = {**form, "statuses": "", "watch": Watch.EVENT.value}
     edited = {**form, "row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
     shown = text_of(client.post(url, edited | {"try-text": "R1", "try": "1"}))
-    assert "Filtered: it was Marin." in shown
+    assert "Filtered: Last Name was Marin." in shown
     assert "Wanted Last Name is any of Citizen. Was Marin ." in shown
     unsaved = {key: value for key, value in form.items() if key != "live"}
     shown = text_of(client.post(url, unsaved | {"try-text": "R1", "try": "1"}))
     assert "the flow takes Test, and this was Live" in shown
     assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a AND origin <> 0", {"a": plan.pk}) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("properties", "answer", "marked"),
+    [
+        (
+            "VIP",
+            "Not triggered: no property is set that this flow asks for (VIP).",
+            "Registered (passed) , and property VIP (stopped here)",
+        ),
+        ("", "It would be sent to CRM.", "Registered (passed)"),
+    ],
+)
+def test_F9_the_list_that_says_no_is_the_one_that_is_named(
+    plan: Planned, client: Client, properties: str, answer: str, marked: str
+) -> None:
+    recorded = plan.record("R1", status="New")
+    form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"properties": properties}
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert answer in shown
+    assert marked in shown
+    assert "does not act on New" not in shown
+    with plan.acme.setting_up() as s:
+        save_flow(s, replace(stored(plan), properties=(plan.acme.tags["VIP"].pk,)), leads(plan))
+    change, of = read_changes(plan.store, recorded.changes[:1])[recorded.changes[0]]
+    said, _state = not_triggered(Reason.NOT_SELECTED, None, change, plan.acme.config(), Committed(plan.store).event(of[1]), leads(plan))
+    assert said == "No property is set that this flow asks for: VIP."
+
+
+def test_F9_a_status_is_named_where_it_is_the_reason(plan: Planned, client: Client) -> None:
+    plan.tag("Left", TagKind.REGISTRATION_STATUS)
+    form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"statuses": "Left"}
+    plan.record("R1", status="New")
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert "Not triggered: tagged Registered, which this flow does not act on." in shown
+
+
+def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_say_so(plan: Planned, client: Client) -> None:
+    partner, other = plan.tag("Partner event", TagKind.EVENT), plan.tag("Other", TagKind.EVENT)
+    with plan.acme.planning() as s:
+        set_event_tags(s, plan.acme.event, [partner.pk])
+    plan.record("R1", status="New", profile={"city": "Wien"})
+    form = form_of(client, f"/signal/flows/{leads(plan)}/") | {
+        "row": ["0", "1", "2"],
+        "f0-field": "profile.city",
+        "f0-op": "is any of",
+        "f0-values": "Wien",
+        "f1-field": "event.tags",
+        "f1-op": "is any of",
+        "f1-values": other.label,
+        "f2-field": "profile.country",
+        "f2-op": "is empty",
+    }
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert "Filtered: Event Tags was Partner event." in shown
+    assert "Wanted Event Tags is any of Other. Was Partner event ." in shown
+    assert "City is Wien (passed) , and event tag is Other (stopped here) , and Country (not reached)" in shown
+    assert str(partner.pk) not in re.findall(r"Was (\S+) \.", shown)
 
 
 def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client) -> None:

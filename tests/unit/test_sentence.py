@@ -132,11 +132,16 @@ def test_F9_chips_show_how_far_a_change_came() -> None:
     )
     found = parts(flow, NAMES)
 
-    def states(gate: SentenceGate | None, of: str = "") -> str:
-        return " ".join(part.state for part in marked(found, gate, of) if part.chip)
+    def states(gate: SentenceGate | None, **said: PartState) -> str:
+        answers = {(gate, of): state for of, state in said.items()} if gate else {}
+        return " ".join(part.state for part in marked(found, gate, answers) if part.chip)
 
-    assert states(SentenceGate.FILTERS, "1") == "passed unread unread stopped unread unread"
-    assert states(SentenceGate.ACTIVATION) == "passed stopped passed passed unread unread"
+    stopped, waits, passed = PartState.STOPPED, PartState.WAITS, PartState.PASSED
+    assert states(SentenceGate.MODE, **{"": stopped}) == "stopped unread unread unread unread unread"
+    assert states(SentenceGate.FILTERS, **{"0": passed, "1": stopped}) == "passed unread passed stopped unread unread"
+    assert states(SentenceGate.FILTERS, **{"0": stopped}) == "passed unread stopped unread unread unread"
+    assert states(SentenceGate.ACTIVATION, statuses=stopped) == "passed stopped passed passed unread unread"
+    assert states(SentenceGate.ACTIVATION, statuses=waits) == "passed wait passed passed unread unread"
     assert states(None) == "passed passed passed passed passed passed"
 
 

@@ -55,13 +55,17 @@ class GateName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words."""
+    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words.
+
+    waits: it did not say no, something lacks a tag (F7).
+    """
 
     name: GateName
     passed: bool
     of: str = ""
     wanted: tuple[str, ...] = ()
     actual: tuple[str, ...] = ()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class FlowDecision:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Every gate up to and including the first that said no."""
+    """Every gate up to and including the first that said no; of activation all lists."""
 
     flow: Flow
     verdict: FlowVerdict
@@ -84,7 +88,9 @@ class Explanation:
 
     @property
     def stopped_at(self) -> GateResult | None:
-        return next((g for g in self.gates if not g.passed), None)
+        """The gate that is the reason: of several lists that were not met the one that decides, which is what lacks a tag where that can be cured."""
+        curable = self.reason is not None and self.reason.can_be_fixed
+        return next((g for g in self.gates if not g.passed and g.waits is curable), None)
 
 
 def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
@@ -182,7 +188,17 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
         lists = list(_activation(flow, change, account, event))
     except Exception:  # noqa: BLE001 -- as in decide()
         return Explanation(flow, FlowVerdict.NOT_TRIGGERED, Reason.FAILED, tuple(gates))
-    gates += [GateResult(GateName.ACTIVATION, a.answer is _Answer.YES, a.name, _texts(a.wanted), _texts(sorted(a.carried))) for a in lists]
+    gates += [
+        GateResult(
+            GateName.ACTIVATION,
+            a.answer is _Answer.YES,
+            a.name,
+            _texts(a.wanted),
+            _texts(sorted(a.carried)),
+            waits=a.answer in (_Answer.UNTAGGED, _Answer.UNTAGGED_PROPERTY),
+        )
+        for a in lists
+    ]
     reason = _reason({a.answer for a in lists})
     return Explanation(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason, tuple(gates))
 

@@ -151,18 +151,26 @@ def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[
     return _Writer(names, translate).sentence(flow)
 
 
-def marked(found: Iterable[SentencePart], gate: SentenceGate | None, of: str = "") -> list[SentencePart]:
-    """The sentence with each chip marked: passed, stopped or not reached; what is missing stays missing. gate: where the change stopped, None = nowhere; of: which list or row of it."""
+type Answers = Mapping[tuple[SentenceGate, str], PartState]
+"""What the list or filter row of a gate said: passed, stopped or waiting. A gate that has no such parts is named by ""."""
+
+
+def marked(found: Iterable[SentencePart], gate: SentenceGate | None, answers: Answers) -> list[SentencePart]:
+    """The sentence with each chip marked: passed, stopped, waiting or not reached; what is missing stays missing. gate: where the change
+    stopped, None = nowhere."""
     order = list(SentenceGate)
     end = len(order) if gate is None else order.index(gate)
-    marked = []
-    for part in found:
-        if part.chip and part.gate is not None and part.state is not PartState.MISSING:
-            at = order.index(part.gate)
-            stopped = at == end and (not of or part.of == of)
-            part = replace(part, state=PartState.PASSED if at < end else PartState.STOPPED if stopped else PartState.UNREAD)  # noqa: PLW2901
-        marked.append(part)
-    return marked
+
+    def state(part: SentencePart, gate: SentenceGate) -> PartState:
+        at = order.index(gate)
+        if at == end and (gate, part.of) in answers:
+            return answers[gate, part.of]
+        return PartState.PASSED if at < end or (at == end and gate is SentenceGate.ACTIVATION) else PartState.UNREAD
+
+    return [
+        replace(part, state=state(part, part.gate)) if part.chip and part.gate is not None and part.state is not PartState.MISSING else part
+        for part in found
+    ]
 
 
 def plain(found: Iterable[SentencePart]) -> str:

@@ -17,6 +17,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import chosen, events_field, flows_field
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.why import not_triggered
 from heliograph.domain.flow.flow import Mode
 from heliograph.domain.ids import read_id
 from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedLine, FeedResult
@@ -132,7 +133,9 @@ def _line(line: FeedLine, of: AccountReader) -> dict[str, Any]:
         "next": "",
     }
     if line.action is None:
-        shown["did"], (shown["tone"], shown["state"]) = words.not_triggered(line.reason, line.queue, line.change, of.config, line.event)
+        shown["did"], (shown["tone"], shown["state"]) = not_triggered(
+            line.reason, line.queue, line.change, of.config, line.event, line.flow_id
+        )
         if line.due is not None:
             shown |= {"next": words.next_try(line.due, looks=True), "next_href": reverse("retry-item", args=(f"r{line.id}",))}
         return shown
