@@ -31,6 +31,7 @@ from heliograph.setup.errors import InUse
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.events import set_event_tags
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import delete_tag
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
@@ -559,6 +560,22 @@ def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Pla
     shown = text_of(client.get(url))
     assert "Several questions share the tag Dietary needs" in shown
     assert "In SUMMIT-26: “Dietary needs”, “Anything else”. Their answers are sent joined with “; ”." in shown
+    assert shown.count("Several questions share the tag") == 1
+    filtered = {"row": "0", "f0-field": "event.code", "f0-op": "is none of", "f0-values": "SUMMIT-26", "look": "1"}
+    assert "Several questions share" not in text_of(client.post(url, form_of(client, url) | filtered)), "an event that it never takes"
+
+
+def test_M8_the_warning_passes_over_events_that_the_flow_cannot_take(plan: Planned, client: Client) -> None:
+    """A newer event in Testing, with the same tag on two questions: a Live flow names the live one."""
+    testing = planning.event_in_testing(plan)
+    for event in (plan.acme.event, testing):
+        with saving(plan.pk, by="user:1", events=[event]) as s:
+            for code in ("first", "second"):
+                event_setup.save_question(s, event, event_setup.QuestionFacts(code, code, "text", (), plan.acme.tags["Diet"].pk))
+    url = f"/signal/flows/{leads(plan)}/"
+    assert "In SUMMIT-26:" in text_of(client.get(url))
+    form = {key: value for key, value in form_of(client, url).items() if key != "live"}
+    assert "In SUMMIT-26:" not in text_of(client.post(url, form | {"look": "1"})), "a Test flow takes both, and the newer one is named"
 
 
 # --- copies, deletion, versions

@@ -47,6 +47,11 @@ def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig)
     return sorted(found.values(), key=lambda flow: (flow.name.casefold(), flow.id))
 
 
+def may_take(flow: Flow, event: EventConfig, config: AccountConfig) -> bool:
+    """Whether the flow may take changes of the event's registrations: a Live flow none of an event in Planning or Testing, and none that filters leave out."""
+    return not (flow.mode is Mode.LIVE and config.is_test_event(event.state.status)) and _passes(flow, event, event.state, config)
+
+
 def _passes(flow: Flow, event: EventConfig, state: EventState, config: AccountConfig) -> bool:
     """Whether the event passes the flow's filters of events."""
     change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_UPDATED, _EPOCH, "", event_state=state)

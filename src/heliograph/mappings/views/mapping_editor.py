@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.flow import Flow
 from heliograph.domain.mapping.mapping import EmptyPolicy, MappingError, MappingKind, MappingRow
 from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
 from heliograph.domain.setup.fields import Subject
@@ -25,6 +26,7 @@ from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, T
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import RowShown
 from heliograph.setup.source_fields import SourceFields
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.web.fields import Choice
 
@@ -156,7 +158,7 @@ class Editor:
         match = self.tried.match
         return (match.name or match.code) if match else _("made-up data")
 
-    def _flows(self) -> list[Any]:
+    def _flows(self) -> list[Flow]:
         return list({flow.id: flow for flow, _ in self.uses}.values())
 
     def _body(self) -> list[TokenLine]:
@@ -196,7 +198,9 @@ class Editor:
         draft, editing = self.draft, self.editing
         place_of = {place: number for number, place in enumerate(self.checked.places)}
         tags = warnings.answer_tags(self.checked.mapping.sources)
-        joined = warnings.joined_answers(tags.values())
+        flows = self._flows()
+        taken = warnings.taken_by(flows, self.config, Committed(self.db)) if flows else None
+        joined = warnings.joined_answers(tags.values(), taken)
         out = []
         for n, row in enumerate(draft.rows):
             parts = row.chips()
@@ -212,7 +216,7 @@ class Editor:
             for part in parts or ():
                 tag = tags.get(getattr(part, "key", ""))
                 if tag in joined:
-                    shown.warns.append(self._joined(tag, joined[tag]))
+                    shown.warns.append(self._joined(tag, joined.pop(tag)))  # once: what is sent of it elsewhere is no other news
             if editing.panel is not None and editing.panel[0] == n:
                 shown.panel = rows.panel(row, editing.panel, self.fields, self.tried.facts, self.tried.zone, editing.map_rows)
             if editing.fields == n:
