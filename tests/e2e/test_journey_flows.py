@@ -124,6 +124,20 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     presses(page, "Save")
     expect(page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
 
+    if scripted:  # what is missing follows the form, before anything is saved
+        expect(page.get_by_text("Complete", exact=True)).to_be_visible()
+        page.get_by_label("Destination name").fill("")
+        page.get_by_label("Destination name").blur()
+        expect(page.get_by_text("Still missing: a name.")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Complete", exact=True)).to_be_hidden()
+        page.get_by_label("Destination name").fill("Our own CRM")
+        page.get_by_label("Destination name").blur()
+        expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Still missing: a name.")).to_be_hidden()
+        page.get_by_label("Destination name").fill("Our CRM")
+        page.get_by_label("Destination name").blur()
+        expect(page.get_by_text("Complete", exact=True)).to_be_visible(timeout=PATIENCE)
+
     # Tried, without sending anything; then one is sent.
     page.get_by_label("With a registration").fill("S26-1")
     page.get_by_role("button", name="Test", exact=True).click()

@@ -308,6 +308,36 @@ def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(pl
     assert stored(plan, id).emptied == ()
 
 
+def test_F2_a_flow_with_unsaved_changes_never_says_complete_and_what_is_missing_follows_the_form(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+
+    def state(answer: HttpResponse) -> str:
+        found = re.search(r'id="flow-state" data-follows>(.*?)</span>\s*</span>', answer.content.decode(), re.DOTALL)
+        assert found
+        return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split())
+
+    form = form_of(client, url)
+    assert state(client.get(url)) == "Complete"
+    assert state(client.post(f"{url}test/", form)) == "Complete"
+    assert state(client.post(f"{url}test/", form | {"name": "Renamed"})) == "Not saved yet"
+    without = client.post(
+        f"{url}test/", form | {"d0-name": "", "d0-connection": "", "name": "", "statuses": "", "watch": Watch.STATUS.value}
+    )
+    assert state(without) == "Incomplete"
+    told = dict(
+        re.findall(
+            r'<span id="([\w-]+)-todo" data-follows>(?:\s*<span class="todo">.*?</svg>([^<]*)</span>)?', without.content.decode(), re.DOTALL
+        )
+    )
+    for name in ("name", "statuses", "d0-name", "d0-connection"):
+        assert told[name].strip().startswith("Still missing: "), name
+    assert told["d0-payload"] == ""
+    form = form_of(client, "/signal/flows/new/")
+    assert "Still missing: a name." not in text_of(client.post("/signal/flows/new/test/", form | {"watch": Watch.STATUS.value})), (
+        "nothing was saved yet"
+    )
+
+
 # --- the form without script
 
 

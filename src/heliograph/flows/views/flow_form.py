@@ -40,7 +40,9 @@ def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues) -> di
     flow, lacks = draft.flow, missing(draft.flow, config)
     return {
         "opened": draft.opened or "",
-        "name": FormField(id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft)),
+        "name": FormField(
+            id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft), follows=True
+        ),
         "live": flow.mode is Mode.LIVE,
         "watches": [Choice(w.value, _(w.value), on=w is flow.watch, sub=sub) for w, sub in WATCHES.items()],
         "watch_missing": flow.watch is None and draft.opened is not None,
@@ -88,6 +90,7 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
             optional=not needed,
             help=said,
             todo=todo,
+            follows=True,
             error=draft.errors.get(name, ""),
             placeholder=_("Add a tag"),
         ),
@@ -131,6 +134,7 @@ def _chips(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks
         glue=_("or"),
         placeholder=_("Choose values") if offered.labels else _("Type values"),
         todo=_("Still missing: at least one value.") if Missing(FlowLack.FILTER_VALUES, str(n)) in lacks else "",
+        follows=True,
         error=draft.errors.get(id, ""),
     )
 
@@ -153,6 +157,7 @@ def _bounds(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lack
                 value=draft.typed.get(id) or "".join(row.values[at : at + 1]),
                 placeholder="" if days else _("12.5") if field and field.shape else _("2027-01-31 or 12.5"),
                 todo=todo if lacking and at == len(labels) - 1 else "",
+                follows=True,
                 error=draft.errors.get(id, ""),
             )
         )
@@ -182,6 +187,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             id=f"d{n}-name",
             label=_("Destination name"),
             value=d.name,
+            follows=True,
             error=errors.get(f"d{n}-name", ""),
             todo=todo(FlowLack.DESTINATION_NAME, _("Still missing: a name.")),
         ),
@@ -192,6 +198,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             value=str(d.connection or ""),
             options=named,
             placeholder=_("Choose a connection"),
+            follows=True,
             error=errors.get(f"d{n}-connection", ""),
             todo=todo(
                 FlowLack.CONNECTION,
@@ -206,6 +213,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             options=[Choice(ACTION, ACTION)],
             placeholder=_("Choose an action"),
             todo=todo(FlowLack.ACTION, _("Still missing: an action.")),
+            follows=True,
         ),
         "does": [Choice(does.value, text, on=does is d.does, sub=DOES_WHAT[does]) for does, text in DOES.items()],
         "payload": _mapping(n, "payload", d.payload_mapping, draft, config, of),
@@ -240,6 +248,7 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: Ac
         placeholder=_("Choose a mapping") if kind == "payload" else _("None"),
         optional=kind == "header",
         todo=todo,
+        follows=True,
         error=draft.errors.get(f"d{n}-{kind}", ""),
     )
 
