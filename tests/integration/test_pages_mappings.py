@@ -140,7 +140,7 @@ def test_M1_a_new_mapping_by_form_alone(site: Planned, client: Client) -> None:
         row = StoredMapping.objects.get(name="Lead Mapping")
     assert answer["Location"] == at(row)
     assert stored(site, row).rows == (
-        MappingRow("FirstName", (SourceValue("profile.first_name"), FixedText(" {x} "), SourceValue("registration.status"))),
+        MappingRow("FirstName", (SourceValue("profile.first_name"), FixedText(" {x} "), SourceValue("registration.status")), tidy=True),
         MappingRow("address.city", (SourceValue("profile.city"),), nested=True, trim=True),
     )
     with inside(site.acme):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -284,6 +287,50 @@ def test_M2_a_form_writes_nested_rows_in_brackets_and_repeats_the_key_of_a_list(
         ("rank", "1.5"),
         ("none", ""),
     ]
+
+
+@pytest.mark.parametrize("empty", [EmptyPolicy.LEAVE_OUT, EmptyPolicy.KEY])
+@pytest.mark.parametrize("filled", [{"b"}, {"c"}, {"a", "c"}, {"d"}, {"a", "b", "c", "d"}, set()])
+def test_M2_entries_of_a_list_have_one_numbering_in_json_and_in_a_form(filled: set[str], empty: EmptyPolicy) -> None:
+    targets = {"l[0].n": "a", "l[1].n": "b", "l[1].m": "c", "l[2].deep[0].x": "d", "other": "e"}
+    fields = dict(zip("abcde", ("city", "state", "country", "phone", "fax"), strict=True))
+    rows = [MappingRow(target, (field(fields[name]),), nested=True) for target, name in targets.items()]
+    rendered = run(*rows, facts={fields[name]: name for name in filled}, empty=empty)
+    assert isinstance(rendered, Rendered)
+    tree = rendered.tree()
+    expected = {}
+    for name, value in rendered.pairs():
+        path = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[^\[\]]+", name))
+        expected[path] = value
+
+    def leaves(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+        if members is None:
+            yield path, value
+        for step, member in members or ():
+            yield from leaves(member, (*path, step))
+
+    assert expected == dict(leaves(tree))
+
+
+@pytest.mark.parametrize(
+    ("facts", "sent"),
+    [
+        ({"middle_name": "Q", "last_name": "McDonald"}, "Q, McDonald"),
+        ({"last_name": "McDonald"}, "McDonald"),
+        ({"middle_name": "Q", "last_name": " "}, "Q"),
+    ],
+)
+def test_M5_no_comma_before_a_last_name_that_stands_alone(facts: dict[str, Value], sent: str) -> None:
+    row = MappingRow("x", (field("middle_name"), FixedText(", "), field("last_name")), tidy=True)
+    known = {f"profile.{name}": value for name, value in facts.items()}
+    assert tree(row, facts=known) == {"x": sent}
+    assert tree(replace(row, case=Case.UPPER), facts=known) == {"x": sent.upper()}
+    escaped = replace(row, parts=(field("middle_name", escape=Escape.HTML), *row.parts[1:]), case=Case.UPPER)
+    assert tree(escaped, facts=known) == {"x": sent.upper()}
+    needed = replace(row, required=True)
+    assert isinstance(run(needed, facts=known), Rendered)
+    assert isinstance(run(needed, facts={}), InvalidValues)
 
 
 def test_M2_a_list_row_is_made_of_the_entries_of_all_its_parts() -> None:

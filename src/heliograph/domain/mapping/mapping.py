@@ -6,25 +6,38 @@ turns it and the facts of one change into what is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Texts
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
-from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.mapping.paths import Path, PathError, parse_path, without_index
+from heliograph.domain.mapping.paths import Path, without_index
+from heliograph.domain.mapping.row import (
+    MAX_PARTS,
+    MAX_TARGET,
+    MAX_TEXT,
+    MAX_VALUE_MAP,
+    FixedText,
+    MappingError,
+    MappingRow,
+    Otherwise,
+    RowPart,
+    SourceValue,
+    ValueMap,
+    ValueType,
+    part_body,
+    read_part,
+    read_row,
+    row_body,
+)
 from heliograph.domain.mapping.transform import Case, DateFormat, Escape
 from heliograph.domain.setup.fields import FieldError, Subject, is_offered, parse_source
 
 MAX_ROWS: Final = 500
-MAX_PARTS: Final = 50
-MAX_TEXT: Final = 10_000
-MAX_VALUE_MAP: Final = 500
-MAX_TARGET: Final = 500
 MAX_NAME: Final = 100
 
 
@@ -41,105 +54,12 @@ class MappingKind(StrEnum):
     HEADER = "header"
 
 
-class ValueType(StrEnum):
-    """The type of a target field, as the target's sample has it (M2)."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    LIST = "list"
-    NUMBERS = "list of numbers"
-
-    @property
-    def is_list(self) -> bool:
-        return self in (ValueType.LIST, ValueType.NUMBERS)
-
-
 class EmptyPolicy(StrEnum):
     """What is sent for an empty optional field (M6)."""
 
     KEY = "empty"  # an empty text; null for a number, a yes/no and a list
     LEAVE_OUT = "leave out"
     NULL = "null"
-
-
-class Otherwise(StrEnum):
-    """What a value map makes of a value that it does not list (M4)."""
-
-    KEEP = "keep"
-    TEXT = "text"
-    ERROR = "error"
-
-
-class MappingError(HeliographError):
-    """A mapping cannot be as it was asked for. row: counted from 1, None = the mapping itself; field: what of it; reason: what is wrong."""
-
-    def __init__(self, row: int | None, field: str, reason: str) -> None:
-        super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
-        self.row = row
-        self.field = field
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class ValueMap:
-    """From → to. Outer spaces and case do not count where no exact entry fits."""
-
-    entries: tuple[tuple[str, str], ...]
-    otherwise: Otherwise = Otherwise.KEEP
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceValue:
-    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
-
-    key: str
-    value_map: ValueMap | None = None
-    date_format: DateFormat | None = None
-    if_empty: str = ""
-    escape: Escape | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FixedText:
-    """A chip with typed text, sent as typed."""
-
-    text: str
-
-
-type RowPart = SourceValue | FixedText
-
-
-@dataclass(frozen=True, slots=True)
-class MappingRow:
-    """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). Raises MappingError."""
-
-    target: str
-    parts: tuple[RowPart, ...] = ()
-    type: ValueType = ValueType.TEXT
-    nested: bool = False
-    trim: bool = False
-    case: Case | None = None
-    required: bool = False
-    path: Path = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        try:
-            path = parse_path(self.target) if self.nested else (self.target,)
-        except PathError as error:
-            raise MappingError(None, "target", str(error).removesuffix(".")) from None
-        object.__setattr__(self, "path", path)
-
-    @property
-    def sources(self) -> Iterator[SourceValue]:
-        return (part for part in self.parts if isinstance(part, SourceValue))
-
-    @property
-    def form_name(self) -> str:
-        """The key in a form or query: `a[b]` for a nested row; the entries of a list repeat one key (M2)."""
-        first, *rest = without_index(self.path)
-        return f"{first}{''.join(f'[{step}]' for step in rest)}"
 
 
 @dataclass(frozen=True)
@@ -238,7 +158,7 @@ class Mapping:
         body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}
         if self.empty is not EmptyPolicy.KEY:
             body["empty"] = self.empty.value
-        body["rows"] = [_row_body(row) for row in self.sealed.rows]
+        body["rows"] = [row_body(row) for row in self.sealed.rows]
         return body
 
     @classmethod
@@ -251,7 +171,7 @@ class Mapping:
             empty = body.choice("empty", EmptyPolicy, EmptyPolicy.KEY)
             rows = []
             for number, (_, item) in enumerate(body.items("rows", most=MAX_ROWS), 1):  # noqa: B007 - the error below names it
-                rows.append(_read_row(Body(item)))
+                rows.append(read_row(Body(item)))
             number = None
         except BodyError as error:
             raise MappingError(number, error.where or "mapping", error.reason) from None
@@ -313,72 +233,11 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
                 raise MappingError(number, "target", f"entry {step} of the list has a row, entry {step - 1} has none")
 
 
-def _row_body(row: MappingRow) -> dict[str, object]:
-    body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
-    if row.type is not ValueType.TEXT:
-        body["type"] = row.type.value
-    if row.case is not None:
-        body["case"] = row.case.value
-    for name in ("nested", "trim", "required"):
-        if getattr(row, name):
-            body[name] = True
-    return body
-
-
-def part_body(part: RowPart) -> dict[str, object]:
-    """The JSON of one chip; `read_part` reads it back."""
-    if isinstance(part, FixedText):
-        return {"text": part.text}
-    body: dict[str, object] = {"source": part.key}
-    if part.value_map is not None:
-        body["map"] = [list(entry) for entry in part.value_map.entries]
-        body["otherwise"] = part.value_map.otherwise.value
-        if part.value_map.text:
-            body["otherwise_text"] = part.value_map.text
-    if part.date_format is not None:
-        body["date"] = part.date_format.value
-    if part.if_empty:
-        body["if_empty"] = part.if_empty
-    if part.escape is not None:
-        body["escape"] = part.escape.value
-    return body
-
-
-def _read_row(body: Body) -> MappingRow:
-    return MappingRow(
-        target=body.text("target", longest=MAX_TARGET),
-        parts=tuple(read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
-        type=body.choice("type", ValueType, ValueType.TEXT),
-        nested=body.flag("nested"),
-        trim=body.flag("trim"),
-        case=body.choice("case", Case) if body.has("case") else None,
-        required=body.flag("required"),
-    )
-
-
-def read_part(body: Body) -> RowPart:
-    """A chip from its body. Raises BodyError."""
-    if body.has("text"):
-        return FixedText(body.text("text", longest=MAX_TEXT))
-    if not body.has("source"):
-        raise BodyError(body.where, "a part is a source or a text")
-    value_map = None
-    if body.has("map"):
-        value_map = ValueMap(
-            body.pairs("map", most=MAX_VALUE_MAP, longest=MAX_TEXT),
-            body.choice("otherwise", Otherwise, Otherwise.KEEP),
-            body.text("otherwise_text", longest=MAX_TEXT),
-        )
-    return SourceValue(
-        key=body.text("source"),
-        value_map=value_map,
-        date_format=body.choice("date", DateFormat) if body.has("date") else None,
-        if_empty=body.text("if_empty", longest=MAX_TEXT),
-        escape=body.choice("escape", Escape) if body.has("escape") else None,
-    )
-
-
 __all__ = [
+    "MAX_PARTS",
+    "MAX_TARGET",
+    "MAX_TEXT",
+    "MAX_VALUE_MAP",
     "Case",
     "DateFormat",
     "EmptyPolicy",
@@ -394,4 +253,6 @@ __all__ = [
     "Subject",
     "ValueMap",
     "ValueType",
+    "part_body",
+    "read_part",
 ]

@@ -99,6 +99,12 @@ def without_index(path: Path) -> Path:
     return path
 
 
+def form_name(path: Path) -> str:
+    """The key in a form or query: `a[b]` for nested fields; the entries of a list repeat one key (M2)."""
+    first, *rest = without_index(path)
+    return f"{first}{''.join(f'[{step}]' for step in rest)}"
+
+
 class Absent:
     """Marks that a path leads nowhere."""
 

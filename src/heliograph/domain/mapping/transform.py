@@ -197,10 +197,11 @@ _NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _TRUE: Final = frozenset({"yes", "true", "1", "on"})
 _FALSE: Final = frozenset({"no", "false", "0", "off"})
 _LARGEST: Final = 2**63
+_EXACT: Final = 2**53  # beyond it a number with a point or an exponent may not be the whole number that it seems
 
 
 def number_of(text: str) -> int | float:
-    """The number that a text is. Raises Unfit: "1,000", "2 and a baby", what has no end and what no target could hold."""
+    """The number that a text is; a whole one is written so: 3.0 as 3, 1e3 as 1000. Raises Unfit: "1,000", "2 and a baby", what has no end and what no target could hold."""
     stripped = text.strip()
     if len(stripped) > 40 or not _NUMBER.fullmatch(stripped):
         raise Unfit("is not a number", text)
@@ -212,7 +213,7 @@ def number_of(text: str) -> int | float:
     number = float(stripped)
     if abs(number) == float("inf"):
         raise Unfit("is too large a number", text)
-    return number
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def boolean_of(text: str) -> bool:

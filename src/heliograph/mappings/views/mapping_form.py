@@ -109,6 +109,7 @@ def _row(post: QueryDict, n: int) -> DraftRow:
         type=_chosen(ValueType, post.get(f"type-{n}"), ValueType.TEXT),
         required=f"required-{n}" in post,
         trim=f"trim-{n}" in post,
+        tidy=f"tidy-{n}" in post,
         case=_chosen(Case, case, Case.LOWER) if case in set(Case) else None,
         line=line,
         kept=_kept(post.get(f"kept-{n}", "")),
