@@ -233,10 +233,10 @@ class MappingDraft:
         self.rows.insert(to, self.rows.pop(place))
         return to
 
-    def sample(self, text: str) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
-        """(rows that a sample would add, rows that are there already). Raises MappingError."""
+    def sample(self, text: str, *, values: bool = False) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
+        """(rows that a sample would add, rows that are there already). values: with its values as typed text. Raises MappingError."""
         there = [MappingRow(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
-        return new_rows(there, rows_from_sample(text))
+        return new_rows(there, rows_from_sample(text, values=values))
 
     def take(self, rows: Sequence[MappingRow]) -> None:
         """Adds rows of a sample. Raises MappingError where they are too many."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.mapping.paths import Path, without_index
+from heliograph.domain.mapping.paths import Path, format_path, without_index
 from heliograph.domain.mapping.row import (
     MAX_PARTS,
     MAX_TARGET,
@@ -103,7 +103,7 @@ class Mapping:
             if row.nested:
                 raise MappingError(number, "target", "a header cannot be nested")
             if problem := headers.name_problem(row.target):
-                raise MappingError(number, "target", f"{row.target!r} {problem}")
+                raise MappingError(number, "target", f"“{row.target}” {problem}")
 
     def _check_parts(self, number: int, row: MappingRow) -> None:
         if len(row.parts) > MAX_PARTS:
@@ -116,7 +116,7 @@ class Mapping:
             except FieldError as error:
                 raise MappingError(number, "source", str(error).removesuffix(".")) from None
             if not is_offered(key, self.subject):
-                raise MappingError(number, "source", f"a mapping for a {self.subject} has no field {source.key!r}")
+                raise MappingError(number, "source", f"a mapping for a {self.subject} has no field “{source.key}”")
             if self.seals(row) and (source.value_map or source.if_empty):
                 raise MappingError(number, "source", NO_OPEN_TEXTS)
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
@@ -197,7 +197,7 @@ def _refuse_twice(rows: Sequence[MappingRow]) -> None:
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         if row.target.lower() in seen:
-            raise MappingError(number, "target", f"there is a row {row.target!r} already")
+            raise MappingError(number, "target", f"there is a row “{row.target}” already")
         seen.add(row.target.lower())
 
 
@@ -211,14 +211,12 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
             shape = "a list" if isinstance(path[end], int) else "an object"
             there = found.setdefault(path[:end], shape)
             if there != shape:
-                raise MappingError(
-                    number, "target", f"{row.target!r} would make {shape} of {'.'.join(map(str, path[:end]))!r}, which is {there}"
-                )
+                raise MappingError(number, "target", f"“{row.target}” would make {shape} of “{format_path(path[:end])}”, which is {there}")
         if path in found:
             reason = (
-                f"there is a row {row.target!r} already"
+                f"there is a row “{row.target}” already"
                 if found[path] == "a value"
-                else f"{row.target!r} has rows within it, so it cannot have a value"
+                else f"“{row.target}” has rows within it, so it cannot have a value"
             )
             raise MappingError(number, "target", reason)
         found[path] = "a value"
@@ -226,7 +224,7 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
         if base != path and row.type.is_list:
             raise MappingError(number, "type", "an entry of a list cannot be a list itself")
         if form_names.setdefault(row.form_name, base) != base:
-            raise MappingError(number, "target", f"in a form {row.target!r} would have the same name as another row, {row.form_name!r}")
+            raise MappingError(number, "target", f"in a form “{row.target}” would have the same name as another row, “{row.form_name}”")
     for number, row in enumerate(rows, 1):
         for end, step in enumerate(row.path):
             if isinstance(step, int) and step > 0 and (*row.path[:end], step - 1) not in found:

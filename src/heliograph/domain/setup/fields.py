@@ -246,7 +246,7 @@ def _parse(key: str, whole: str) -> SourceKey:
         return SourceKey(key, FieldGroup.STANDARD_PROPERTIES if number < 0 else FieldGroup.CUSTOM_PROPERTIES, area, number)
     if area in _STANDARD and name in _STANDARD[area][1]:
         return SourceKey(key, _STANDARD[area][0], name)
-    raise FieldError(f"There is no field {whole!r}.")
+    raise FieldError(f"There is no field “{whole}”.")
 
 
 def _id(text: str, whole: str, *, standard: bool = False) -> int:
@@ -260,7 +260,7 @@ def _id(text: str, whole: str, *, standard: bool = False) -> int:
         and (not text.startswith("-") or int(text) in STANDARD_PROPERTY_NAMES)
     ):
         return int(text)
-    raise FieldError(f"There is no field {whole!r}.")
+    raise FieldError(f"There is no field “{whole}”.")
 
 
 def is_offered(key: SourceKey, subject: Subject) -> bool:

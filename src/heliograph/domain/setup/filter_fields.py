@@ -114,5 +114,5 @@ def parse_filter(key: str) -> SourceKey | str:
     found = parse_source(key)
     names = {FieldGroup.REGISTRATION: _REGISTRATION, FieldGroup.SESSION: _SESSION, FieldGroup.QUESTION_TAGS: ("answer",)}.get(found.group)
     if found.group not in _GROUPS or (names is not None and found.name not in names):
-        raise FieldError(f"A flow cannot filter by {key!r}.")
+        raise FieldError(f"A flow cannot filter by “{key}”.")
     return found

@@ -262,7 +262,8 @@ def problem_said(problem: ValueProblem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones."""
+    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones;
+    options: the values that the field can have; unlisted: a sentence that names those without an entry."""
 
     row: int
     chip: int
@@ -275,6 +276,8 @@ class Panel:
     date_select: tuple[Choice, ...] = ()
     date: str = ""
     entries: tuple[tuple[str, str, bool], ...] = ()
+    options: tuple[str, ...] = ()
+    unlisted: str = ""
     more: tuple[int, ...] = ()
     map_shown: bool = False
     otherwise: tuple[Choice, ...] = ()
