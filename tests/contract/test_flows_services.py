@@ -426,6 +426,28 @@ def test_F8_removing_a_destination_ends_its_actions_as_failed(made: Acme) -> Non
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "destination_removed")]
 
 
+@pytest.mark.parametrize(("url", "due"), [("https://crm.example.com:8443/hooks", 1), ("https://crm.example.com/elsewhere", 0), (None, 0)])
+def test_D7_a_mended_port_makes_due_what_was_not_reached(made: Acme, url: str | None, due: int) -> None:
+    register(made, "S1", "New")
+    with scope(account=made.pk):
+        far = of_django(django_connection).now() + 10**12
+        Action.objects.update(state=2, queue=1, category=2, cause="refused", due_at=far, tries=1, sent=1)
+        with made.setting_up() as s:
+            s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+            s.db.run(
+                "INSERT INTO connection_state (connection_id, account_id, paused, paused_why, failures) VALUES (:c, :a, :no, '', 9)",
+                {"c": pk(made.connection), "a": made.pk, "no": False},
+            )
+            facts = {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
+            save_connection(s, ConnectionFacts(facts, url=url, secrets={Secret.PASSWORD: "right"}), pk(made.connection))
+            assert s.db.all(
+                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+            ) == [(due,)]
+            assert s.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [
+                (0 if due else 9,)
+            ]
+
+
 def test_D7_a_new_password_makes_refused_items_due(made: Acme) -> None:
     register(made, "S1", "New")
     with scope(account=made.pk):
