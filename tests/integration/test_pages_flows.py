@@ -490,6 +490,15 @@ def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client)
     assert "Switch the flow on to send this one now." in shown
 
 
+def test_a_code_that_was_typed_is_tried_whatever_else_holds_it(plan: Planned, client: Client) -> None:
+    plan.record("R1", status="New", profile={"last_name": "Wanted"})
+    for n in range(12):
+        plan.record(f"R1{n:02}", status="New", profile={"last_name": "Other"})
+    form = form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "r1", "try": "1"}).content.decode()
+    assert 'name="try-text" form="flow" value="R1 Wanted"' in shown
+
+
 def test_several_registrations_are_offered_and_one_is_picked(plan: Planned, client: Client) -> None:
     first = plan.record("R1", status="New", profile={"last_name": "Marin"})
     plan.record("R2", status="New", profile={"last_name": "Marin"})

@@ -459,6 +459,44 @@ def test_M7_the_preview_comes_as_parts_where_script_asks(site: Planned, made: Ex
     assert stored(site, made.contact).rows[1].parts == (SourceValue("profile.last_name"),), "nothing is saved by looking"
 
 
+def test_M7_a_code_that_was_typed_is_that_registration_whatever_else_holds_it(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    site.record("R-1", profile={"last_name": "Wanted"})
+    for n in range(12):  # more than a search shows, and all of them newer
+        site.record(f"R-1{n:02}", profile={"last_name": f"Other{n}", "organization": "R-1 Limited"})
+    for typed in ("R-1", "r-1", " R-1 "):
+        shown = client.get(at(made.contact), {"person": typed}).content.decode()
+        assert re.search(r'name="key" form="map-form" value="SUMMIT-26 R-1"', shown), typed
+    event = mapping_examples.of_events(site)
+    planning.event_in_testing(site, "SUMMIT-26-B")
+    assert re.search(r'name="key" form="map-form" value="SUMMIT-26"', client.get(at(event), {"person": "summit-26"}).content.decode())
+
+
+def test_M4_a_pattern_is_typed_behind_a_chip_and_a_wrong_one_says_so(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    url = at(made.lead)
+    created = [row.target for row in stored(site, made.lead).rows].index("RegisteredOn")
+    form = read(client.post(url, form_of(client, url) | {"do": [f"open:{created}.0"]}).content)
+    wrong = client.post(url, form | {"date": ["A pattern"], "date-pattern": ["soon"]})
+    assert wrong.status_code == 422
+    assert "A pattern names parts of a date" in text_of(wrong.content)
+    assert read(wrong.content)["date-pattern"] == ["soon"]
+    assert client.post(url, form | {"date": ["A pattern"], "date-pattern": ["DD.MM.YYYY"]}).status_code == 302
+    assert stored(site, made.lead).rows[created].parts == (
+        SourceValue("registration.created", date_format=DateFormat.PATTERN, date_pattern="DD.MM.YYYY"),
+    )
+
+
+def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    url = at(made.lead)
+    country = [row.target for row in stored(site, made.lead).rows].index("address.country")
+    form = read(client.post(url, form_of(client, url) | {"do": [f"open:{country}.0"]}).content)
+    answer = client.post(url, form | {"map-from": [" "], "map-to": ["XX"]})
+    assert answer.status_code == 422
+    assert "An empty value has no entry" in text_of(answer.content)
+
+
 def test_M7_nobody_and_made_up_data(site: Planned, made: Examples, client: Client) -> None:
     site.signs_in(client)
     assert "Nobody matches, so the data is made up." in text_of(client.get(f"{at(made.contact)}?person=nobody+at+all").content)

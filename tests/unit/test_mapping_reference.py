@@ -57,6 +57,8 @@ def source_and_row(kind: str, setting: str) -> tuple[dict, dict]:
         words = [] if setting == "as it is" else setting.split(", ")
         return {}, {"trim": "Trim" in words, "case": next((Case(word) for word in words if word != "Trim"), None)}
     if kind == "date format":
+        if setting.startswith("a pattern: "):
+            return {"date_format": DateFormat.PATTERN, "date_pattern": plain(setting.removeprefix("a pattern: "))}, {}
         return ({} if setting == "none" else {"date_format": DateFormat(setting)}), {}
     if kind == "anything else":
         otherwise = {"keep it": Otherwise.KEEP, "validation error": Otherwise.ERROR}.get(setting, Otherwise.TEXT)

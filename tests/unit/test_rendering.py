@@ -17,6 +17,7 @@ from heliograph.domain.mapping.mapping import (
     Escape,
     FixedText,
     Mapping,
+    MappingError,
     MappingKind,
     MappingRow,
     Otherwise,
@@ -150,6 +151,7 @@ def test_M4_what_a_value_map_does_not_list_is_kept_replaced_or_refused() -> None
         (None, "2026-10-14T09:20:11+02:00", "2026-03-01"),
         (DateFormat.ISO, "2026-10-14T09:20:11+02:00", "2026-03-01"),
         (DateFormat.DATE, "2026-10-14", "2026-03-01"),
+        (DateFormat.DAY_FIRST, "14-10-2026", "01-03-2026"),
         (DateFormat.WORDS, "14 October 2026", "1 March 2026"),
         (DateFormat.EPOCH, "1791962411999", "1772319600000"),
     ],
@@ -159,6 +161,28 @@ def test_M4_dates_are_written_in_the_events_timezone(how: DateFormat | None, ins
     assert one(date(2026, 3, 1), source={"date_format": how}) == day
     if how:
         assert one("2026-03-01", source={"date_format": how}) == day
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sent"),
+    [
+        ("DD.MM.YYYY HH:mm:ss", "14.10.2026 09:20:11"),
+        ("D/M/YY", "14/10/26"),
+        ("D MMMM YYYY, H 'Hours'", "14 October 2026, 9 Hours"),
+        ("MMM D", "Oct 14"),
+        ("'DD'DD", "DD14"),
+        ("YYYY-MM-DD'", "2026-10-14'"),
+    ],
+)
+def test_M4_a_date_is_written_by_a_pattern_of_ones_own(pattern: str, sent: str) -> None:
+    assert one(CREATED, source={"date_format": DateFormat.PATTERN, "date_pattern": pattern}) == sent
+    assert "is not a date" in problem("soon", source={"date_format": DateFormat.PATTERN, "date_pattern": pattern})
+
+
+@pytest.mark.parametrize("pattern", ["", "soon", "'DD'", "D" * 101])
+def test_M4_what_is_no_pattern_of_a_date_is_refused(pattern: str) -> None:
+    with pytest.raises(MappingError, match="a pattern"):
+        one(CREATED, source={"date_format": DateFormat.PATTERN, "date_pattern": pattern})
 
 
 def test_M4_what_is_no_date_is_a_validation_error() -> None:

@@ -34,7 +34,7 @@ from heliograph.domain.mapping.row import (
     read_row,
     row_body,
 )
-from heliograph.domain.mapping.transform import Case, DateFormat, Escape
+from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape, has_token
 from heliograph.domain.setup.fields import FieldError, Subject, is_offered, parse_source
 
 MAX_ROWS: Final = 500
@@ -119,6 +119,10 @@ class Mapping:
                 raise MappingError(number, "source", f"a mapping for a {self.subject} has no field “{source.key}”")
             if self.seals(row) and (source.value_map or source.if_empty):
                 raise MappingError(number, "source", NO_OPEN_TEXTS)
+            if source.date_format is DateFormat.PATTERN and not has_token(source.date_pattern):
+                raise MappingError(number, "date format", "a pattern names parts of a date, as DD.MM.YYYY or D MMMM YYYY, HH:mm")
+            if len(source.date_pattern) > MAX_PATTERN:
+                raise MappingError(number, "date format", f"a pattern is at most {MAX_PATTERN} characters long")
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
 

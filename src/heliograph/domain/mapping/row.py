@@ -10,7 +10,7 @@ from typing import Final
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.paths import Path, PathError, form_name, parse_path
-from heliograph.domain.mapping.transform import Case, DateFormat, Escape
+from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape
 
 MAX_PARTS: Final = 50
 MAX_TEXT: Final = 10_000
@@ -61,13 +61,14 @@ class ValueMap:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
+    """A chip with a source field. if_empty stands in for an empty value; date_pattern: that of DateFormat.PATTERN; escape is for the field's value, never for typed text."""
 
     key: str
     value_map: ValueMap | None = None
     date_format: DateFormat | None = None
     if_empty: str = ""
     escape: Escape | None = None
+    date_pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,8 @@ def part_body(part: RowPart) -> dict[str, object]:
             body["otherwise_text"] = part.value_map.text
     if part.date_format is not None:
         body["date"] = part.date_format.value
+    if part.date_pattern:
+        body["date_pattern"] = part.date_pattern
     if part.if_empty:
         body["if_empty"] = part.if_empty
     if part.escape is not None:
@@ -183,4 +186,5 @@ def read_part(body: Body) -> RowPart:
         date_format=body.choice("date", DateFormat) if body.has("date") else None,
         if_empty=body.text("if_empty", longest=MAX_TEXT),
         escape=body.choice("escape", Escape) if body.has("escape") else None,
+        date_pattern=body.text("date_pattern", longest=MAX_PATTERN),
     )

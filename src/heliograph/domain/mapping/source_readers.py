@@ -91,11 +91,12 @@ def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) ->
 def _texts_reader(source: SourceValue, row: MappingRow, case: _Change | None) -> Callable[[Value, tzinfo], list[str]]:
     """Reads a source as the entries of a list; none = empty."""
     change, date_format = _entry_change(source, row, case), source.date_format
+    pattern = source.date_pattern
     if_empty = [case(source.if_empty) if case else source.if_empty] if source.if_empty else []
 
     def read(value: Value, zone: tzinfo) -> list[str]:
         if date_format and value is not None and value not in ("", ()):
-            texts: Iterable[str] = (formatted(value, date_format, zone),)
+            texts: Iterable[str] = (formatted(value, date_format, zone, pattern),)
         else:
             texts = texts_of(value, zone)
         found = [text for text in (change(text) for text in texts if not text.isspace()) if text and not text.isspace()]

@@ -25,6 +25,7 @@ from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
+from heliograph.mappings.views.field_list import as_json, field_list, shortened
 from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, TokenLine, ways, written
 from heliograph.mappings.views.mapping_form import Editing, mark_of
 from heliograph.mappings.views.mapping_rows import Panel, RowShown
@@ -154,7 +155,7 @@ class Editor:
             "body": self._body(),
             "body_label": TABS[self.editing.shown](),
             "body_note": self._note(),
-            "field_data": rows.as_json(rows.field_list(self.fields, self.tried.facts, self.tried.zone)),
+            "field_data": as_json(field_list(self.fields, self.tried.facts, self.tried.zone)),
         }
 
     @property
@@ -225,7 +226,7 @@ class Editor:
             if editing.panel is not None and editing.panel[0] == n:
                 shown.panel = self._panel(row, editing.panel)
             if editing.fields == n:
-                shown.fields = rows.field_list(self.fields, self.tried.facts, self.tried.zone)
+                shown.fields = field_list(self.fields, self.tried.facts, self.tried.zone)
             out.append(shown)
         return out
 
@@ -303,7 +304,7 @@ class Editor:
                     "depth": min(len(row.path) - 1, 1),
                     "key": meant.get(row.target, ""),
                     "field": self.fields.label(meant[row.target]) if row.target in meant else "",
-                    "text": rows.shortened(", ".join(part.text for part in row.parts if isinstance(part, FixedText)), 60),
+                    "text": shortened(", ".join(part.text for part in row.parts if isinstance(part, FixedText)), 60),
                 }
                 for row in new
             ],

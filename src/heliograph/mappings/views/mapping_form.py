@@ -189,6 +189,8 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
         date = post.get("date", "")
         if part.date_format is not None or date != DateFormat.ISO:  # which a date is sent as anyway
             part = replace(part, date_format=DateFormat(date) if date in set(DateFormat) else None)
+        pattern = post.get("date-pattern", "").replace("\0", "")[:1000]
+        part = replace(part, date_pattern=pattern if part.date_format is DateFormat.PATTERN else "")
     if "if-empty" in post:
         escape = post.get("escape", "")
         part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=Escape(escape) if escape in set(Escape) else None)
