@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from heliograph.domain.delivery.action import Does
-from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW
+from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW
 from heliograph.domain.flow.flow import Destination, Flow, Mode, Watch
 from heliograph.domain.setup.configuration import EventState
 from heliograph.engine.worker.slot_ownership import Lease
@@ -139,7 +139,7 @@ class World:
             self.save_within({("connection", number): body})
             rest = parts.path + (f"?{parts.query}" if parts.query else "")
             save_secret(self.db, self.vault, SecretPlace(ACCOUNT, "connection", number, "path"), rest)
-            pending_items.reschedule_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION, self.does_of())
+            pending_items.reschedule_connection(self.db, ACCOUNT, number, CURED_BY_CONNECTION | CURED_BY_ADDRESS, self.does_of())
         return number
 
     def flow(self, *connections: int, does: Does = Does.UPDATES, **more: Any) -> Flow:

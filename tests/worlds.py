@@ -86,17 +86,22 @@ _tag_sets = st.sets(st.sampled_from(TAGS), max_size=2)
 _FILTER_FIELDS = (
     "event.code",
     "event.status",
+    "event.start",
     "event.custom.9",
     "event.tags",
     "profile.position",
     "profile.custom.1",
+    "registration.order_code",
+    "registration.created",
+    "answer.1",
+    "session.name",
     "attendee_type.tags",
 )
 filter_rows = st.builds(
     FilterRow,
     st.sampled_from(_FILTER_FIELDS),
     st.sampled_from(Op),
-    st.lists(TEXTS | st.sampled_from(("", " ", "live", "Testing", "SUMMIT", "1", "2")), max_size=2).map(tuple),
+    st.lists(TEXTS | st.sampled_from(("", " ", "live", "Testing", "SUMMIT", "1", "2", "2026-03-01", "2026-02-27")), max_size=2).map(tuple),
 )
 flow_tags = st.lists(st.sampled_from(TAGS), max_size=2, unique=True).map(tuple)
 
@@ -164,7 +169,7 @@ def events(draw: st.DrawFn) -> EventConfig:
             }),
             HistoryEntry("setup", 3, 1, {
                 "statuses": tagged(STATUSES[2:], **{"class": "Pending"}), "types": tagged(TYPES), "properties": tagged((21, 22)),
-                "questions": [{"id": q, "code": f"q{q}", "label": f"Q{q}", "type": "text", "tag": None} for q in QUESTIONS],
+                "questions": [{"id": q, "code": f"q{q}", "label": f"Q{q}", "type": "text", "tag": 1 if q == QUESTIONS[0] else None} for q in QUESTIONS],
                 "sessions": [{"id": s, "code": f"S{s}", "name": f"S{s}"} for s in SESSIONS],
             }),
         ],

@@ -30,7 +30,7 @@ from heliograph.setup.save_questions import AsksFirst
 from heliograph.setup.services import event_setup
 from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
 from heliograph.setup.services.object_tags import set_tags
-from heliograph.setup.services.tags import TagFacts, delete_tag, save_tag
+from heliograph.setup.services.tags import TagFacts, delete_tag, merge_tags, save_tag
 from heliograph.setup.services.versions import history
 from heliograph.store.config_cache import Committed, ConfigCache
 from heliograph.store.database import of_django
@@ -220,7 +220,7 @@ def test_F8_destinations_keep_their_ids(made: Acme) -> None:
     [
         {"statuses": (999_999,)},
         {"statuses": (-1,)},
-        {"filters": (FilterRow("registration.code", Op.IS_ANY_OF, ("x",)),)},
+        {"filters": (FilterRow("registration.modified", Op.IS_ANY_OF, ("x",)),)},
         {"filters": (FilterRow("event.tags", Op.IS_ANY_OF, ("x",)),)},
         {"filters": (FilterRow("event.tags", Op.IS_ANY_OF, ("999999",)),)},
         {"filters": (FilterRow("profile.custom.999999", Op.IS_ANY_OF, ("x",)),)},
@@ -238,19 +238,31 @@ def test_what_no_flow_can_be_is_refused(wrong: dict[str, object], made: Acme) ->
         flows.save_flow(s, replace(made.flow_facts(), **wrong), pk(made.flow), confirmed=True)
 
 
-def test_F6_only_fields_with_answers_to_choose_from_can_be_filtered_by(made: Acme) -> None:
+def test_F6_custom_fields_of_every_type_can_be_filtered_by_and_are_in_use_then(made: Acme) -> None:
     with made.setting_up() as s:
         free = save_field(s, FieldFacts("profile", "hobby", "Hobby")).pk
         chosen = save_field(s, FieldFacts("profile", "size", "Size", "select", ("S", "M"))).pk
     facts = made.flow_facts()
-    with pytest.raises(Invalid, match="pre-configured"), made.setting_up() as s:
-        flows.save_flow(s, replace(facts, filters=(FilterRow(f"profile.custom.{free}", Op.IS_ANY_OF, ("x",)),)), facts.id)
+    rows = (FilterRow(f"profile.custom.{free}", Op.CONTAINS, ("x",)), FilterRow(f"profile.custom.{chosen}", Op.IS_ANY_OF, ("S",)))
     with made.setting_up() as s:
-        flows.save_flow(s, replace(facts, filters=(FilterRow(f"profile.custom.{chosen}", Op.IS_ANY_OF, ("S",)),)), facts.id)
-    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
-        delete_field(s, chosen)
+        flows.save_flow(s, replace(facts, filters=rows), facts.id)
+    for field in (free, chosen):
+        with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
+            delete_field(s, field)
     with scope(account=made.pk):
-        assert CustomField.objects.filter(pk=chosen).exists()
+        assert CustomField.objects.filter(pk__in=(free, chosen)).count() == 2
+
+
+def test_P12_the_tag_of_an_answer_that_is_filtered_by_is_in_use_and_can_be_replaced(made: Acme) -> None:
+    with made.setting_up() as s:
+        diet, food = (save_tag(s, TagFacts(name, frozenset({TagKind.QUESTION}))).pk for name in ("Meals", "Food"))
+        facts = made.flow_facts()
+        flows.save_flow(s, replace(facts, filters=(FilterRow(f"answer.{diet}", Op.IS_NOT_EMPTY),)), facts.id)
+    with pytest.raises(InUse, match="flow Leads"), made.setting_up() as s:
+        delete_tag(s, diet)
+    with made.setting_up() as s:
+        merge_tags(s, diet, food)
+    assert made.flow_facts().filters == (FilterRow(f"answer.{food}", Op.IS_NOT_EMPTY),)
 
 
 def test_P12_deleting_a_lists_last_tag_makes_the_flow_incomplete(made: Acme) -> None:
@@ -414,6 +426,28 @@ def test_F8_removing_a_destination_ends_its_actions_as_failed(made: Acme) -> Non
         flows.save_flow(s, replace(made.flow_facts(), destinations=()), pk(made.flow), confirmed=True)
     with scope(account=made.pk):
         assert [(a.state, a.cause) for a in Action.objects.all()] == [(Action.FAILED, "destination_removed")]
+
+
+@pytest.mark.parametrize(("url", "due"), [("https://crm.example.com:8443/hooks", 1), ("https://crm.example.com/elsewhere", 0), (None, 0)])
+def test_D7_a_mended_port_makes_due_what_was_not_reached(made: Acme, url: str | None, due: int) -> None:
+    register(made, "S1", "New")
+    with scope(account=made.pk):
+        far = of_django(django_connection).now() + 10**12
+        Action.objects.update(state=2, queue=1, category=2, cause="refused", due_at=far, tries=1, sent=1)
+        with made.setting_up() as s:
+            s.db.run("UPDATE lane SET state = 2, due_at = :due WHERE account_id = :account", {"due": far, "account": made.pk})
+            s.db.run(
+                "INSERT INTO connection_state (connection_id, account_id, paused, paused_why, failures) VALUES (:c, :a, :no, '', 9)",
+                {"c": pk(made.connection), "a": made.pk, "no": False},
+            )
+            facts = {"name": "CRM", "auth": "Basic Authentication", "user_name": "crm"}
+            save_connection(s, ConnectionFacts(facts, url=url, secrets={Secret.PASSWORD: "right"}), pk(made.connection))
+            assert s.db.all(
+                "SELECT count(*) FROM lane WHERE account_id = :a AND (state = 1 OR due_at <= :now)", {"a": made.pk, "now": s.db.now()}
+            ) == [(due,)]
+            assert s.db.all("SELECT failures FROM connection_state WHERE connection_id = :c", {"c": pk(made.connection)}) == [
+                (0 if due else 9,)
+            ]
 
 
 def test_D7_a_new_password_makes_refused_items_due(made: Acme) -> None:

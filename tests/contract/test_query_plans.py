@@ -14,7 +14,7 @@ from tests.plans import Explaining
 from heliograph.deliveries.database import AccountReader
 from heliograph.domain.delivery.action import Does, QueueStatus, Rank
 from heliograph.domain.delivery.lanes import Flight, settle
-from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
+from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category, RetryPolicy
 from heliograph.domain.setup.fields import Subject
 from heliograph.engine.worker import reconsideration
@@ -155,6 +155,7 @@ def test_D7_D8_wishes_of_people_go_by_item_and_by_what_was_saved(explaining: Exp
     assert set(said.values()) == {""}
     assert submissions.submit_runs(explaining, account, [1_000_052]) == {1_000_052: ""}
     pending_items.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION, lambda _: Does.UPDATES)
+    pending_items.reschedule_connection(explaining, account, 101, CURED_BY_CONNECTION | CURED_BY_ADDRESS, lambda _: Does.UPDATES)
     pending_items.reschedule_flow(explaining, account, 8, CURED_BY_FLOW, lambda _: Does.UPDATES)
     pending_items.reschedule_runs(explaining, account, 7)
     assert pending_items.end_flow(explaining, account, 8)

@@ -137,11 +137,11 @@ def activate_for(reader: Reader) -> None:
     assert set(offers(properties)) == {"Complete", "Badge Printed", "On To Do List", "Invoice Generated", "Test", "VIP"}
     chooses(statuses, "Registered", "Attended")
     chooses(properties, "VIP")
-    expect(page.get_by_role("main")).to_contain_text("When status becomes Registered or Attended")
+    expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Registered or Attended")
     presses(page, "Save")
     is_at(page, FLOW)
     reader.panel("Flows")
-    expect(page.get_by_role("row").filter(has_text=FLOW)).to_contain_text("When status becomes Registered or Attended")
+    expect(page.get_by_role("row").filter(has_text=FLOW)).to_contain_text("when status changes to one tagged Registered or Attended")
     page.get_by_role("link", name=FLOW, exact=True).click()
     is_at(page, FLOW)
 

@@ -81,10 +81,10 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     statuses.fill("Attended")
     if scripted:
         expect(page.get_by_role("button", name="Remove Attended")).to_be_visible(timeout=PATIENCE)
-        expect(page.get_by_role("main")).to_contain_text("When status becomes Attended", timeout=PATIENCE)
+        expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended", timeout=PATIENCE)
     else:
         presses(page, "Show the rule")
-        expect(page.get_by_role("main")).to_contain_text("When status becomes Attended")
+        expect(page.get_by_role("main")).to_contain_text("when status changes to one tagged Attended")
 
     # A filter with a value that exists.
     add = page.get_by_role("button", name="Add a filter")
@@ -123,6 +123,20 @@ def test_a_flow_is_set_up_from_nothing_tried_and_delivers(
     page.get_by_label("Payload mapping").select_option(label="Lead")
     presses(page, "Save")
     expect(page.get_by_role("status").get_by_text("Saved. It takes changes from now on.")).to_be_visible()
+
+    if scripted:  # what is missing follows the form, before anything is saved
+        expect(page.get_by_text("Complete", exact=True)).to_be_visible()
+        page.get_by_label("Destination name").fill("")
+        page.get_by_label("Destination name").blur()
+        expect(page.get_by_text("Still missing: a name.")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Complete", exact=True)).to_be_hidden()
+        page.get_by_label("Destination name").fill("Our own CRM")
+        page.get_by_label("Destination name").blur()
+        expect(page.get_by_text("Not saved yet", exact=True)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Still missing: a name.")).to_be_hidden()
+        page.get_by_label("Destination name").fill("Our CRM")
+        page.get_by_label("Destination name").blur()
+        expect(page.get_by_text("Complete", exact=True)).to_be_visible(timeout=PATIENCE)
 
     # Tried, without sending anything; then one is sent.
     page.get_by_label("With a registration").fill("S26-1")

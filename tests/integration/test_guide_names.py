@@ -17,7 +17,7 @@ from tests.named import names
 from tests.planning import EVENT, Planned, planned
 
 from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS
 from heliograph.flows.services.flows import save_flow
 from heliograph.guide.folder import GUIDE
 

@@ -17,16 +17,24 @@ from tests.planning import Planned
 
 from heliograph.accounts.models import Role
 from heliograph.connections.services.connections import ConnectionFacts, delete_connection, save_connection
+from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import Does
+from heliograph.domain.flow.decision import Reason
 from heliograph.domain.flow.flow import GONE, Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.mapping.mapping import Mapping, MappingKind, MappingRow, SourceValue
+from heliograph.domain.setup.configuration import QuestionType
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.services.flows import save_flow, set_active
 from heliograph.mappings.services import delete_mapping, save_mapping
+from heliograph.recording.contents import read_changes
+from heliograph.setup.errors import InUse
 from heliograph.setup.services import event_setup
-from heliograph.setup.services.custom_fields import delete_field
+from heliograph.setup.services.custom_fields import FieldFacts, delete_field, save_field
+from heliograph.setup.services.events import set_event_tags
+from heliograph.setup.services.save import saving
 from heliograph.setup.services.tags import delete_tag
 from heliograph.store import configuration
+from heliograph.store.config_cache import Committed
 from heliograph.store.configuration import ACCOUNT
 
 type Form = dict[str, object]
@@ -156,7 +164,7 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: C
         ({"row": "0", "f0-field": "event.status", "f0-op": "is any of", "f0-values": "Dreamt of"}, "There is no “Dreamt of” to choose."),
         ({"row": "0", "f0-field": "event.tags", "f0-op": "is any of", "f0-values": "Speaker"}, "There is no “Speaker” to choose."),
         ({"row": "0", "f0-field": "profile.nonsense", "f0-op": "is empty"}, "There is no field"),
-        ({"row": "0", "f0-field": "answer.1", "f0-op": "is empty"}, "A flow cannot filter by"),
+        ({"row": "0", "f0-field": "question.1", "f0-op": "is empty"}, "A flow cannot filter by"),
         ({"d0-connection": "999999"}, "What was chosen here is gone."),
         ({"d0-payload": "999999"}, "What was chosen here is gone."),
         ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
@@ -195,6 +203,80 @@ def test_F6_what_a_flow_filters_by_may_stay_though_it_is_gone(plan: Planned, cli
     assert stored(plan).filters == (FilterRow("event.code", Op.IS_ANY_OF, ("OLD; ONE",)),)
 
 
+def test_F6_days_numbers_answers_sessions_and_codes_are_filtered_by(plan: Planned, client: Client) -> None:
+    with plan.acme.setting_up() as s:
+        age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
+        motto = save_field(s, FieldFacts("profile", "motto", "Motto", QuestionType.TEXT)).pk
+    diet = plan.tag("Dietary needs", TagKind.QUESTION).pk
+    plan.tag("Present", TagKind.SESSION_STATUS)
+    rows = (
+        ("event.start", "is between", "2027-01-31", "2027-01-01"),
+        (f"profile.custom.{age}", "is at least", "18.0", ""),
+        (f"profile.custom.{age}", "is any of", "3.0; 4", ""),
+        (f"profile.custom.{motto}", "contains", "fi", ""),
+        (f"answer.{diet}", "is before", "2027-01-01", ""),
+        ("session.code", "is any of", "KEY", ""),
+        ("registration.order_code", "starts with", "O-", ""),
+    )
+    form: Form = {
+        "name": "Compared",
+        "watch": Watch.SESSION_STATUS.value,
+        "session_statuses": "Present",
+        "row": [str(n) for n in range(len(rows))],
+    }
+    for n, (field, op, value, last) in enumerate(rows):
+        form |= {f"f{n}-field": field, f"f{n}-op": op, f"f{n}-values": value, f"f{n}-last": last}
+    answer = client.post("/signal/flows/new/", form)
+    assert answer.status_code == 302, text_of(answer)
+    made = stored(plan, int(answer["Location"].split("/")[-2]))
+    assert made.filters == (
+        FilterRow("event.start", Op.IS_BETWEEN, ("2027-01-31", "2027-01-01")),
+        FilterRow(f"profile.custom.{age}", Op.IS_AT_LEAST, ("18",)),
+        FilterRow(f"profile.custom.{age}", Op.IS_ANY_OF, ("3", "4")),
+        FilterRow(f"profile.custom.{motto}", Op.CONTAINS, ("fi",)),
+        FilterRow(f"answer.{diet}", Op.IS_BEFORE, ("2027-01-01",)),
+        FilterRow("session.code", Op.IS_ANY_OF, ("KEY",)),
+        FilterRow("registration.order_code", Op.STARTS_WITH, ("O-",)),
+    )
+    shown = client.get(answer["Location"])
+    assert "Dietary needs (answer)" in text_of(shown)
+    assert client.post(answer["Location"], posted(shown.content.decode(), "form")).status_code == 302
+    assert stored(plan, made.id) == made
+    with pytest.raises(InUse), plan.acme.setting_up() as s:
+        delete_tag(s, diet)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"f0-field": "event.start", "f0-op": "is before", "f0-values": "soon"}, "“soon” cannot be compared"),
+        ({"f0-field": "event.start", "f0-op": "is between", "f0-values": "2027-01-01", "f0-last": "later"}, "“later” cannot be compared"),
+        ({"f0-field": "session.code", "f0-op": "is any of", "f0-values": "KEY"}, "Only a flow that watches sessions"),
+        ({"f0-field": "answer.999999", "f0-op": "is empty"}, "There is no tag 999999."),
+    ],
+)
+def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: Planned, client: Client, typed: Form, said: str) -> None:
+    url, before = f"/signal/flows/{leads(plan)}/", stored(plan)
+    answer = client.post(url, form_of(client, url) | {"row": "0"} | typed)
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    after = posted(answer.content.decode(), "form")
+    for name, value in typed.items():
+        assert after[name] == [value], name
+    assert stored(plan) == before
+
+
+def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_for_others(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+    row = {"row": "0", "f0-field": "event.start", "f0-was": "event.start", "f0-op": "is between", "f0-op-was": "is any of"}
+    shown = client.post(url, form_of(client, url) | row | {"f0-values": "2027-01-01; tomorrow", "look": "1"})
+    assert "Still missing: two values." in text_of(shown)
+    form = posted(shown.content.decode(), "form")
+    assert (form["f0-values"], form["f0-last"]) == (["2027-01-01"], [""])
+    shown = client.post(url, form | {"f0-field": "profile.city", "look": "1"})
+    assert posted(shown.content.decode(), "form")["f0-op"] == ["is any of"], "a city is not between two others"
+
+
 def test_F2_stopping_a_running_flow_asks_first(plan: Planned, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     form = form_of(client, url) | {"d0-payload": "", "name": "Without a mapping"}
@@ -226,6 +308,36 @@ def test_P12_a_list_that_lost_its_last_tag_is_filled_or_left_empty_on_purpose(pl
     assert stored(plan, id).emptied == ()
 
 
+def test_F2_a_flow_with_unsaved_changes_never_says_complete_and_what_is_missing_follows_the_form(plan: Planned, client: Client) -> None:
+    url = f"/signal/flows/{leads(plan)}/"
+
+    def state(answer: HttpResponse) -> str:
+        found = re.search(r'id="flow-state" data-follows>(.*?)</span>\s*</span>', answer.content.decode(), re.DOTALL)
+        assert found
+        return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split())
+
+    form = form_of(client, url)
+    assert state(client.get(url)) == "Complete"
+    assert state(client.post(f"{url}test/", form)) == "Complete"
+    assert state(client.post(f"{url}test/", form | {"name": "Renamed"})) == "Not saved yet"
+    without = client.post(
+        f"{url}test/", form | {"d0-name": "", "d0-connection": "", "name": "", "statuses": "", "watch": Watch.STATUS.value}
+    )
+    assert state(without) == "Incomplete"
+    told = dict(
+        re.findall(
+            r'<span id="([\w-]+)-todo" data-follows>(?:\s*<span class="todo">.*?</svg>([^<]*)</span>)?', without.content.decode(), re.DOTALL
+        )
+    )
+    for name in ("name", "statuses", "d0-name", "d0-connection"):
+        assert told[name].strip().startswith("Still missing: "), name
+    assert told["d0-payload"] == ""
+    form = form_of(client, "/signal/flows/new/")
+    assert "Still missing: a name." not in text_of(client.post("/signal/flows/new/test/", form | {"watch": Watch.STATUS.value})), (
+        "nothing was saved yet"
+    )
+
+
 # --- the form without script
 
 
@@ -251,7 +363,7 @@ def test_the_buttons_of_the_form_change_it_and_save_nothing(plan: Planned, clien
 def test_F5_the_sentence_is_that_of_the_form(plan: Planned, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     shown = text_of(client.post(url, form_of(client, url) | {"watch": Watch.REGISTRATION.value, "look": "1"}))
-    assert "When a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
+    assert "Live : when a registration is created or updated, and its status is Registered , send Lead to CRM ." in shown
 
 
 # --- two at once
@@ -302,12 +414,70 @@ def test_F9_what_the_flow_would_do_gate_by_gate_as_it_is_edited_now(plan: Planne
     edited = {**form, "statuses": "", "watch": Watch.EVENT.value}
     edited = {**form, "row": "0", "f0-field": "profile.last_name", "f0-op": "is any of", "f0-values": "Citizen"}
     shown = text_of(client.post(url, edited | {"try-text": "R1", "try": "1"}))
-    assert "Filtered: it was Marin." in shown
+    assert "Filtered: Last Name was Marin." in shown
     assert "Wanted Last Name is any of Citizen. Was Marin ." in shown
     unsaved = {key: value for key, value in form.items() if key != "live"}
     shown = text_of(client.post(url, unsaved | {"try-text": "R1", "try": "1"}))
     assert "the flow takes Test, and this was Live" in shown
     assert plan.store.all("SELECT count(*) FROM action WHERE account_id = :a AND origin <> 0", {"a": plan.pk}) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("properties", "answer", "marked"),
+    [
+        (
+            "VIP",
+            "Not triggered: no property is set that this flow asks for (VIP).",
+            "Registered (passed) , and property VIP (stopped here)",
+        ),
+        ("", "It would be sent to CRM.", "Registered (passed)"),
+    ],
+)
+def test_F9_the_list_that_says_no_is_the_one_that_is_named(
+    plan: Planned, client: Client, properties: str, answer: str, marked: str
+) -> None:
+    recorded = plan.record("R1", status="New")
+    form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"properties": properties}
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert answer in shown
+    assert marked in shown
+    assert "does not act on New" not in shown
+    with plan.acme.setting_up() as s:
+        save_flow(s, replace(stored(plan), properties=(plan.acme.tags["VIP"].pk,)), leads(plan))
+    change, of = read_changes(plan.store, recorded.changes[:1])[recorded.changes[0]]
+    said, _state = not_triggered(Reason.NOT_SELECTED, None, change, plan.acme.config(), Committed(plan.store).event(of[1]), leads(plan))
+    assert said == "No property is set that this flow asks for: VIP."
+
+
+def test_F9_a_status_is_named_where_it_is_the_reason(plan: Planned, client: Client) -> None:
+    plan.tag("Left", TagKind.REGISTRATION_STATUS)
+    form = form_of(client, f"/signal/flows/{leads(plan)}/") | {"statuses": "Left"}
+    plan.record("R1", status="New")
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert "Not triggered: tagged Registered, which this flow does not act on." in shown
+
+
+def test_F9_filters_by_tags_are_explained_by_their_names_and_those_that_passed_say_so(plan: Planned, client: Client) -> None:
+    partner, other = plan.tag("Partner event", TagKind.EVENT), plan.tag("Other", TagKind.EVENT)
+    with plan.acme.planning() as s:
+        set_event_tags(s, plan.acme.event, [partner.pk])
+    plan.record("R1", status="New", profile={"city": "Wien"})
+    form = form_of(client, f"/signal/flows/{leads(plan)}/") | {
+        "row": ["0", "1", "2"],
+        "f0-field": "profile.city",
+        "f0-op": "is any of",
+        "f0-values": "Wien",
+        "f1-field": "event.tags",
+        "f1-op": "is any of",
+        "f1-values": other.label,
+        "f2-field": "profile.country",
+        "f2-op": "is empty",
+    }
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
+    assert "Filtered: Event Tags was Partner event." in shown
+    assert "Wanted Event Tags is any of Other. Was Partner event ." in shown
+    assert "City is Wien (passed) , and event tag is Other (stopped here) , and Country (not reached)" in shown
+    assert str(partner.pk) not in re.findall(r"Was (\S+) \.", shown)
 
 
 def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client) -> None:
@@ -318,6 +488,15 @@ def test_a_flow_that_is_off_says_what_it_would_do(plan: Planned, client: Client)
     shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "R1", "try": "1"}))
     assert "Once the flow is on and complete: It would be sent to CRM." in shown
     assert "Switch the flow on to send this one now." in shown
+
+
+def test_a_code_that_was_typed_is_tried_whatever_else_holds_it(plan: Planned, client: Client) -> None:
+    plan.record("R1", status="New", profile={"last_name": "Wanted"})
+    for n in range(12):
+        plan.record(f"R1{n:02}", status="New", profile={"last_name": "Other"})
+    form = form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = client.post(f"/signal/flows/{leads(plan)}/test/", form | {"try-text": "r1", "try": "1"}).content.decode()
+    assert 'name="try-text" form="flow" value="R1 Wanted"' in shown
 
 
 def test_several_registrations_are_offered_and_one_is_picked(plan: Planned, client: Client) -> None:
@@ -358,6 +537,20 @@ def test_P9_a_test_registration_suits_the_flow_and_sends_nothing(plan: Planned, 
     assert plan.store.all("SELECT is_test FROM registration WHERE account_id = :a AND code = 'TEST-1'", {"a": plan.pk}) == [(1,)]
     gone = text_of(client.post(f"/signal/flows/{id}/test/", form | {"make": "TEST-2", "try-event": "NOWHERE"}))
     assert "There is no such event any more." in gone
+
+
+def test_F6_a_test_registration_meets_comparisons_too(plan: Planned, client: Client) -> None:
+    with plan.acme.setting_up() as s:
+        age = save_field(s, FieldFacts("profile", "age", "Age", QuestionType.NUMBER)).pk
+        rows = (
+            FilterRow(f"profile.custom.{age}", Op.IS_MORE, ("17",)),
+            FilterRow("registration.order_code", Op.STARTS_WITH, ("O-",)),
+            FilterRow(f"answer.{plan.acme.tags['Diet'].pk}", Op.IS_ANY_OF, ("Halal",)),
+        )
+        save_flow(s, replace(stored(plan), mode=Mode.TEST, filters=rows), leads(plan))
+    form = form_of(client, f"/signal/flows/{leads(plan)}/")
+    shown = text_of(client.post(f"/signal/flows/{leads(plan)}/test/", form | {"make": "TEST-1", "try-event": "SUMMIT-26"}))
+    assert "It would be sent to CRM." in shown
 
 
 def test_how_many_of_last_weeks_changes_it_would_have_taken(plan: Planned, client: Client) -> None:
@@ -406,6 +599,22 @@ def test_M8_the_flow_warns_of_questions_that_share_a_tag_that_it_sends(plan: Pla
     shown = text_of(client.get(url))
     assert "Several questions share the tag Dietary needs" in shown
     assert "In SUMMIT-26: “Dietary needs”, “Anything else”. Their answers are sent joined with “; ”." in shown
+    assert shown.count("Several questions share the tag") == 1
+    filtered = {"row": "0", "f0-field": "event.code", "f0-op": "is none of", "f0-values": "SUMMIT-26", "look": "1"}
+    assert "Several questions share" not in text_of(client.post(url, form_of(client, url) | filtered)), "an event that it never takes"
+
+
+def test_M8_the_warning_passes_over_events_that_the_flow_cannot_take(plan: Planned, client: Client) -> None:
+    """A newer event in Testing, with the same tag on two questions: a Live flow names the live one."""
+    testing = planning.event_in_testing(plan)
+    for event in (plan.acme.event, testing):
+        with saving(plan.pk, by="user:1", events=[event]) as s:
+            for code in ("first", "second"):
+                event_setup.save_question(s, event, event_setup.QuestionFacts(code, code, "text", (), plan.acme.tags["Diet"].pk))
+    url = f"/signal/flows/{leads(plan)}/"
+    assert "In SUMMIT-26:" in text_of(client.get(url))
+    form = {key: value for key, value in form_of(client, url).items() if key != "live"}
+    assert "In SUMMIT-26:" not in text_of(client.post(url, form | {"look": "1"})), "a Test flow takes both, and the newer one is named"
 
 
 # --- copies, deletion, versions

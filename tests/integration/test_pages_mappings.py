@@ -30,12 +30,14 @@ from heliograph.domain.mapping.mapping import (
     MappingRow,
     Otherwise,
     SourceValue,
+    ValueMap,
     ValueType,
 )
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings.models import Mapping as StoredMapping
 from heliograph.mappings.preset_starts import starts
 from heliograph.mappings.services import save_mapping
+from heliograph.setup.services import event_setup
 from heliograph.setup.services.versions import history
 
 type Form = dict[str, list[str]]
@@ -140,7 +142,7 @@ def test_M1_a_new_mapping_by_form_alone(site: Planned, client: Client) -> None:
         row = StoredMapping.objects.get(name="Lead Mapping")
     assert answer["Location"] == at(row)
     assert stored(site, row).rows == (
-        MappingRow("FirstName", (SourceValue("profile.first_name"), FixedText(" {x} "), SourceValue("registration.status"))),
+        MappingRow("FirstName", (SourceValue("profile.first_name"), FixedText(" {x} "), SourceValue("registration.status")), tidy=True),
         MappingRow("address.city", (SourceValue("profile.city"),), nested=True, trim=True),
     )
     with inside(site.acme):
@@ -167,6 +169,67 @@ def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: Planned, made: E
     page = client.post(at(made.contact), form | {"sample": ["[1"], "do": ["take"]})
     assert "This is no JSON" in text_of(page.content)
     assert read(page.content)["sample"] == ["[1"]
+
+
+def test_M2_proposed_fields_are_taken_in_one_click_and_constants_kept(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    form = form_of(client, at(made.contact))
+    sample = '{"GivenName": "Ann", "ListId": "a1b2", "Level": 3}'
+    page = client.post(at(made.contact), form | {"sample": [sample], "keep-values": ["on"], "do": ["take"]})
+    shown = text_of(page.content)
+    assert "Proposed: First Name" in shown
+    assert "ListId Text, “a1b2”" in shown
+    assert "Add 3 rows with the proposed fields" in shown
+    page = client.post(at(made.contact), read(page.content) | {"do": ["take-proposed"]})
+    assert client.post(at(made.contact), read(page.content)).status_code == 302
+    assert stored(site, made.contact).rows[-3:] == (
+        MappingRow("GivenName", (SourceValue("profile.first_name"),)),
+        MappingRow("ListId", (FixedText("a1b2"),)),
+        MappingRow("Level", (FixedText("3"),), type=ValueType.NUMBER),
+    )
+
+
+def test_M2_what_is_proposed_is_no_way_in(site: Planned, made: Examples, client: Client) -> None:
+    """Whoever posts another key than the one that was proposed has the row checked as any other."""
+    site.signs_in(client)
+    form = form_of(client, at(made.contact))
+    page = client.post(at(made.contact), form | {"sample": ['{"GivenName": ""}'], "do": ["take"]})
+    forged = read(page.content) | {"proposed": ["session.name GivenName", "nonsense", " x"], "do": ["take-proposed"]}
+    page = client.post(at(made.contact), forged)
+    assert "has no field “session.name”" in text_of(client.post(at(made.contact), read(page.content)).content)
+
+
+def test_M4_a_value_map_offers_the_options_and_names_those_without_a_row(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    tag = site.acme.tags["Diet"].pk
+    with site.acme.planning() as s:
+        event_setup.save_question(
+            s, site.acme.event, event_setup.QuestionFacts("meal", "Meal", "select", ("Kosher", "Vegan", "Halal"), tag)
+        )
+    source = SourceValue(f"answer.{tag}", value_map=ValueMap((("vegan ", "1"), ("Halal", "2"))))
+    status = SourceValue("registration.status", value_map=ValueMap((("New", "n"),), Otherwise.ERROR))
+    with site.acme.setting_up() as s:
+        row = save_mapping(
+            s,
+            Mapping(
+                "Meals",
+                rows=(MappingRow("meal", (source,)), MappingRow("state", (status,)), MappingRow("city", (SourceValue("profile.city"),))),
+            ),
+        )
+
+    def panel(n: int) -> str:
+        return client.post(at(row), form_of(client, at(row)) | {"do": [f"open:{n}.0"]}).content.decode()
+
+    found = panel(0)
+    assert re.findall(r'<option value="([^"]*)"></option>', found.partition('<datalist id="map-options">')[2].partition("</datalist>")[0])[
+        :3
+    ] == ["Vegan", "Halal", "Kosher"]
+    named = re.search(r"Without a row: ([^<]*)\.", found)
+    assert named
+    assert "Kosher" in named[1]
+    assert "Vegan" not in named[1]
+    assert "Invited by partner" in panel(1), "a custom status of an event"
+    assert "map-options" not in panel(2), "any text is possible"
 
 
 def test_M4_what_is_behind_a_chip_is_set_without_script(site: Planned, made: Examples, client: Client) -> None:
@@ -293,12 +356,12 @@ def test_M3_the_field_list_has_every_group_with_what_the_person_has(site: Planne
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"target-1": ["email"]}, "There is a row 'email' already."),
+        ({"target-1": ["email"]}, "There is a row “email” already."),
         ({"line-1": ["{profile.email"]}, "The brace at character 1 is not closed"),
         ({"line-1": ["a } b"]}, "The brace at character 3 closes nothing"),
-        ({"line-1": ["{profile.nonsense}"]}, "There is no field 'profile.nonsense'."),
-        ({"line-1": ["{profile.custom.999}"]}, "Your account has no field 'profile.custom.999' any more."),
-        ({"line-1": ["{session.name}"]}, "A mapping for a registration has no field 'session.name'."),
+        ({"line-1": ["{profile.nonsense}"]}, "There is no field “profile.nonsense”."),
+        ({"line-1": ["{profile.custom.999}"]}, "Your account has no field “profile.custom.999” any more."),
+        ({"line-1": ["{session.name}"]}, "A mapping for a registration has no field “session.name”."),
         ({"line-1": ["x" * 10_001]}, "A text is at most 10,000 characters long."),
         ({"target-1": ["x" * 501]}, "A name is at most 500 characters long."),
         ({"target-1": [" "]}, "The name of the target field is missing."),
@@ -394,6 +457,44 @@ def test_M7_the_preview_comes_as_parts_where_script_asks(site: Planned, made: Ex
     assert re.search(r'id="told-1" hx-swap-oob="true"><output class="map-result">Dr. KOVÁŘ<', body)
     assert "Dr.+KOV%C3%81%C5%98" in body
     assert stored(site, made.contact).rows[1].parts == (SourceValue("profile.last_name"),), "nothing is saved by looking"
+
+
+def test_M7_a_code_that_was_typed_is_that_registration_whatever_else_holds_it(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    site.record("R-1", profile={"last_name": "Wanted"})
+    for n in range(12):  # more than a search shows, and all of them newer
+        site.record(f"R-1{n:02}", profile={"last_name": f"Other{n}", "organization": "R-1 Limited"})
+    for typed in ("R-1", "r-1", " R-1 "):
+        shown = client.get(at(made.contact), {"person": typed}).content.decode()
+        assert re.search(r'name="key" form="map-form" value="SUMMIT-26 R-1"', shown), typed
+    event = mapping_examples.of_events(site)
+    planning.event_in_testing(site, "SUMMIT-26-B")
+    assert re.search(r'name="key" form="map-form" value="SUMMIT-26"', client.get(at(event), {"person": "summit-26"}).content.decode())
+
+
+def test_M4_a_pattern_is_typed_behind_a_chip_and_a_wrong_one_says_so(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    url = at(made.lead)
+    created = [row.target for row in stored(site, made.lead).rows].index("RegisteredOn")
+    form = read(client.post(url, form_of(client, url) | {"do": [f"open:{created}.0"]}).content)
+    wrong = client.post(url, form | {"date": ["A pattern"], "date-pattern": ["soon"]})
+    assert wrong.status_code == 422
+    assert "A pattern names parts of a date" in text_of(wrong.content)
+    assert read(wrong.content)["date-pattern"] == ["soon"]
+    assert client.post(url, form | {"date": ["A pattern"], "date-pattern": ["DD.MM.YYYY"]}).status_code == 302
+    assert stored(site, made.lead).rows[created].parts == (
+        SourceValue("registration.created", date_format=DateFormat.PATTERN, date_pattern="DD.MM.YYYY"),
+    )
+
+
+def test_M4_a_value_map_with_an_empty_from_is_refused_at_its_row(site: Planned, made: Examples, client: Client) -> None:
+    site.signs_in(client)
+    url = at(made.lead)
+    country = [row.target for row in stored(site, made.lead).rows].index("address.country")
+    form = read(client.post(url, form_of(client, url) | {"do": [f"open:{country}.0"]}).content)
+    answer = client.post(url, form | {"map-from": [" "], "map-to": ["XX"]})
+    assert answer.status_code == 422
+    assert "An empty value has no entry" in text_of(answer.content)
 
 
 def test_M7_nobody_and_made_up_data(site: Planned, made: Examples, client: Client) -> None:

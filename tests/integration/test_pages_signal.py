@@ -397,7 +397,7 @@ def test_F1_the_flow_list(database: DatabaseFacts, client: Client) -> None:
         site.signs_in(client)
         shown = text_of(client.get("/signal/flows/").content)
         for said in (
-            "When any registration is created or updated, send Lead to CRM .",
+            ": when any registration is created or updated, send Lead to CRM .",
             "2 waiting",
             "1 failed",
             "1 validation error",

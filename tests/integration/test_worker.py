@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.world import World, body
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.flow import Mode
+from heliograph.engine.worker.connection_limiter import FAILURES_TO_TRIP
 from heliograph.store import log
 
 
@@ -178,6 +180,20 @@ def test_D7_a_mended_connection_sends_what_it_refused(world: World, receiver: Re
         world.connection(receiver.url("/crm2"), crm)
         world.until_states("success")
     assert len(receiver.at("/crm2")) == 1
+
+
+def test_D7_a_connection_whose_port_was_wrong_is_tried_at_once(world: World, receiver: Receiver) -> None:
+    with socket.socket() as closed:  # bound and not listening: refused
+        closed.bind(("127.0.0.1", 0))
+        crm = world.connection(f"http://127.0.0.1:{closed.getsockname()[1]}/crm")
+        world.flow(crm)
+        with world.worker():
+            for n in range(FAILURES_TO_TRIP + 1):
+                world.record(f"R{n}")
+            until(lambda: sum(action["cause"] == "refused" for action in world.actions()) > FAILURES_TO_TRIP)
+            world.connection(receiver.url("/crm"), crm)
+            world.until_states(*["success"] * (FAILURES_TO_TRIP + 1))
+    assert len(receiver.at("/crm")) == FAILURES_TO_TRIP + 1
 
 
 def test_D7_a_fix_saved_during_the_attempt_is_not_lost(world: World, receiver: Receiver) -> None:

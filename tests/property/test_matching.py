@@ -114,6 +114,8 @@ def test_F9_the_gates_stand_in_order_up_to_the_one_that_says_no(account, event, 
         else:
             assert explained.stopped_at is not None
             assert explained.stopped_at.name is GateName.ACTIVATION
+            assert explained.reason is not None
+            assert explained.stopped_at.waits is explained.reason.can_be_fixed, "the list that is the reason"
 
 
 @given(accounts(), events(), changes())

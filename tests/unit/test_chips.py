@@ -40,8 +40,8 @@ def test_M1_a_line_is_fields_in_braces_and_typed_text(text: str, parts: tuple[Ro
     [
         ("x {profile.email", "the brace at character 3 is not closed"),
         ("x } y", "the brace at character 3 closes nothing"),
-        ("{nonsense}", "there is no field 'nonsense'"),
-        ("{profile.custom.07}", "there is no field 'profile.custom.07'"),
+        ("{nonsense}", "there is no field “nonsense”"),
+        ("{profile.custom.07}", "there is no field “profile.custom.07”"),
     ],
 )
 def test_M1_a_line_that_is_none_is_refused_with_the_place(text: str, said: str) -> None:

@@ -37,6 +37,7 @@ from heliograph.domain.delivery.lanes import (
     woken,
 )
 from heliograph.domain.delivery.outcomes import (
+    CURED_BY_ADDRESS,
     CURED_BY_CONNECTION,
     CURED_BY_FLOW,
     Cause,
@@ -323,6 +324,20 @@ def test_D7_a_fix_makes_the_items_that_it_cures_due() -> None:
     story.keep(reschedule(story.does, story.lane, story.actions.values(), CURED_BY_CONNECTION, NOW))
     assert (story.lane.state, story[1].rank) == (LaneState.READY, Rank.LIVE)
     assert story.send(Delivered(200))[1].queue is QueueStatus.DONE
+
+
+def test_D7_another_address_makes_due_what_was_not_reached_and_nothing_else() -> None:
+    refused = Refused(Category.CONNECTION, Cause.REFUSED, "Connection refused.", left=False)
+    found = []
+    for causes in (CURED_BY_CONNECTION, CURED_BY_CONNECTION | CURED_BY_ADDRESS):  # a new password cures no wrong port
+        story = Story(new_action(1, 1)).send(refused)
+        story.keep(reschedule(story.does, story.lane, story.actions.values(), causes, NOW))
+        found.append(story.lane.state)
+    assert found == [LaneState.WAITING, LaneState.READY]
+    assert Story(new_action(1, 1)).send(replace(refused, stale=True)).lane.state is LaneState.READY, "saved during the attempt"
+    busy = Story(new_action(1, 1)).send(Refused(Category.CONNECTION, Cause.ANSWER, "", left=True, status=503))
+    busy.keep(reschedule(busy.does, busy.lane, busy.actions.values(), CURED_BY_CONNECTION | CURED_BY_ADDRESS, NOW))
+    assert busy.lane.state is LaneState.WAITING, "it was reached"
 
 
 def test_D7_a_fix_saved_during_the_attempt_is_not_lost() -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, Mapping, MappingRow, SourceValue
+from heliograph.domain.mapping.rendering import Rendered, render
 from heliograph.domain.registration.change import Change, Facet, RegistrationState, SessionState, SubjectKind
 from heliograph.domain.registration.facts import ChangeFacts, field_name, state_before
 from heliograph.domain.setup.configuration import EventState
@@ -105,6 +107,20 @@ def session_change(before: dict[str, object]) -> Change:
 )
 def test_M3_values_of_a_registration(source, expected):
     assert value(source) == expected
+
+
+def test_M8_a_question_without_an_answer_is_not_sent_with_its_name():
+    one = replace(CHANGE, registration=replace(STATE, answers={51: ("Nuts",)}))
+    assert value("question.1", one) == "Allergies"
+    nothing = replace(CHANGE, registration=replace(STATE, answers={}))
+    assert value("question.1", nothing) is None
+    assert value("question.1", EVENT_CHANGE) is None
+    row = MappingRow("QA", (SourceValue("question.1"), FixedText(": "), SourceValue("answer.1")))
+    mapping = Mapping("m", empty=EmptyPolicy.LEAVE_OUT, rows=(row,))
+    for change, expected in ((one, {"QA": "Allergies: Nuts"}), (nothing, {})):
+        rendered = render(mapping, ChangeFacts(change, ACCOUNT, EVENT, now=NOW), timezone=UTC)
+        assert isinstance(rendered, Rendered)
+        assert rendered.tree() == expected
 
 
 def test_M8_answers_of_two_questions_with_one_tag_in_question_order():

@@ -13,11 +13,10 @@ from heliograph.domain.setup.fields import (
     Shape,
     Subject,
     catalogue,
-    filter_fields,
     is_offered,
-    parse_filter,
     parse_source,
 )
+from heliograph.domain.setup.filter_fields import filter_fields, parse_filter
 
 
 @dataclass(frozen=True)
@@ -142,23 +141,28 @@ def test_P7_the_standard_profile_fields_of_the_platform() -> None:
     assert len(set(PROFILE_FIELDS.values())) == len(PROFILE_FIELDS)
 
 
-def test_F6_filters_offer_standard_fields_enumerated_custom_ones_and_tags() -> None:
+def test_F6_filters_offer_standard_and_custom_fields_answers_and_tags() -> None:
     found = {
         f.key: f
         for f in filter_fields(
             Subject.REGISTRATION,
             profile_fields=(SIZE, DIET, MOTTO),
             event_fields=(PARKING,),
+            question_tags=(Tag(3, "Dietary"),),
             event_tags=(Tag(1, "Partner"),),
             attendee_type_tags=(Tag(2, "Speaker"),),
         )
     }
     assert found["profile.custom.7"].options == (("S", "S"), ("M", "M"))
     assert found["event.custom.10"].options == (("Yes", "Yes"), ("No", "No"))
-    assert "profile.custom.9" not in found, "its answers are not pre-configured"
+    assert found["profile.custom.9"].options == (), "any text"
+    assert (found["answer.3"].label, found["answer.3"].shape) == ("Dietary (answer)", None)
+    assert found["event.start"].shape is Shape.INSTANT
+    assert "registration.order_code" in found
+    assert "session.code" not in found, "a registration is in many sessions"
     assert found["attendee_type.tags"].tags
     assert found["attendee_type.tags"].options == (("2", "Speaker"),)
-    assert {f.group for f in found.values()} == {"Event", "Profile", "Attendee Type Tags"}
+    assert {f.group for f in found.values()} == {"Event", "Profile", "Registration", "Answers", "Attendee Type Tags"}
     for key in found:
         parse_filter(key)
 
@@ -167,7 +171,16 @@ def test_F6_event_flows_filter_by_event_fields_only() -> None:
     assert {f.group for f in filter_fields(Subject.EVENT, profile_fields=(SIZE,))} == {"Event"}
 
 
-@pytest.mark.parametrize("key", ["registration.code", "answer.1", "account.code", "macro.current_date", "event.nothing"])
+def test_F6_session_flows_filter_by_their_session() -> None:
+    keys = [f.key for f in filter_fields(Subject.SESSION)]
+    for key in ("session.code", "session.name", "session.start", "session.end"):
+        assert key in keys
+        parse_filter(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["registration.modified", "question.1", "session.status", "account.code", "macro.current_date", "event.nothing"]
+)
 def test_F6_a_flow_cannot_filter_by_other_fields(key: str) -> None:
     with pytest.raises(FieldError):
         parse_filter(key)

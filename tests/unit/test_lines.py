@@ -40,6 +40,20 @@ def test_C7_a_rate_is_never_exceeded_in_any_minute(rate: int, wakes: float) -> N
         assert len(found) >= math.floor(200 / 61 * rate * 0.98) - 1  # and hardly anything of it is given away
 
 
+def test_D7_a_connection_that_is_reached_in_another_way_is_tried_at_once() -> None:
+    line: ConnectionLimiter[int] = ConnectionLimiter(1, 1)
+    line.reached_by("https://crm.example.org:8444")
+    for _ in range(FAILURES_TO_TRIP + 5):
+        line.started(10.0)
+        line.ended(10.0, reached=False)
+    line.reached_by("https://crm.example.org:8444")
+    assert line.is_tripped
+    assert not line.may_start(10.1)
+    line.reached_by("https://crm.example.org:8443")
+    assert not line.is_tripped
+    assert line.may_start(10.1)
+
+
 @pytest.mark.parametrize("rate", [1, 60, 600])
 def test_C7_a_rate_outlives_its_owner(rate: int) -> None:
     first = starts(ConnectionLimiter(1, 1), 100.0, 90.0, wakes=0.01, rate=rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 
 import pytest
 
@@ -22,8 +23,10 @@ from heliograph.domain.mapping.mapping import (
     ValueType,
 )
 from heliograph.domain.mapping.paths import MAX_DEPTH, PathError, format_path, look_up, parse_path
+from heliograph.domain.mapping.proposals import proposals
+from heliograph.domain.mapping.rendering import Rendered, render
 from heliograph.domain.mapping.sample_json import new_rows, rows_from_sample
-from heliograph.domain.setup.fields import Subject
+from heliograph.domain.setup.fields import Subject, catalogue
 
 
 def mapping(*rows: MappingRow, **more) -> Mapping:
@@ -77,7 +80,7 @@ def test_M1_a_body_says_only_what_is_not_as_usual() -> None:
             "expected true or false, got a text",
         ),
         ({"name": "x", "subject": "event", "rows": [{"target": "a", "parts": [{}]}]}, 1, "parts[0]", "a source or a text"),
-        ({"name": "x", "subject": "event", "rows": [{"target": "a", "parts": [{"source": "x"}]}]}, 1, "source", "no field 'x'"),
+        ({"name": "x", "subject": "event", "rows": [{"target": "a", "parts": [{"source": "x"}]}]}, 1, "source", "no field “x”"),
         (
             {"name": "x", "subject": "event", "rows": [{"target": "a", "parts": [{"text": "\ud800"}]}]},
             1,
@@ -115,12 +118,12 @@ def test_M1_a_mapping_knows_what_it_uses_and_what_is_unfilled() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ((MappingRow("a"), MappingRow("a")), "there is a row 'a' already"),
-        ((MappingRow("a"), nested("a.b")), "would make an object of 'a', which is a value"),
+        ((MappingRow("a"), MappingRow("a")), "there is a row “a” already"),
+        ((MappingRow("a"), nested("a.b")), "would make an object of “a”, which is a value"),
         ((nested("a.b"), MappingRow("a")), "has rows within it"),
         ((nested("a.b.c"), nested("a.b")), "has rows within it"),
-        ((nested("a[0]"), nested("a.b")), "would make an object of 'a', which is a list"),
-        ((nested("a[0].x"), nested("a[0].x")), "there is a row 'a[0].x' already"),
+        ((nested("a[0]"), nested("a.b")), "would make an object of “a”, which is a list"),
+        ((nested("a[0].x"), nested("a[0].x")), "there is a row “a[0].x” already"),
         ((nested("a.b"), MappingRow("a[b]")), "the same name"),
         ((nested("a[1]"),), "entry 0 has none"),
         ((nested("a[0]"), nested("a[2].b")), "entry 1 has none"),
@@ -210,6 +213,53 @@ def test_M2_a_sample_adds_only_what_is_not_there() -> None:
     mapping(*existing, *new)
 
 
+def test_M2_a_sample_may_begin_with_a_mark_and_hold_numbers_of_any_length() -> None:
+    rows = rows_from_sample('\ufeff{"id": ' + "9" * 5000 + ', "n": 1.5e3, "l": [' + "1" * 400 + "]}")
+    assert [(row.target, row.type) for row in rows] == [("id", ValueType.NUMBER), ("n", ValueType.NUMBER), ("l", ValueType.NUMBERS)]
+
+
+def test_M2_a_samples_values_can_be_kept_as_typed_text() -> None:
+    text = """{"list": "abc", "n": 12.50, "yes": true, "none": null, "empty": "", "tags": ["a", "", "b"], "ranks": [1, 2], "deep": {"x": "y"},
+     "long": %s, "half": "\\ud800"}""" % ("9" * 50)
+    rows = {row.target: row for row in rows_from_sample(text, values=True)}
+    kept = {target: [part.text for part in row.parts if isinstance(part, FixedText)] for target, row in rows.items()}
+    assert kept == {
+        "list": ["abc"], "n": ["12.50"], "yes": ["true"], "none": [], "empty": [], "tags": ["a", "b"], "ranks": ["1", "2"], "deep.x": ["y"], "long": [], "half": [],
+    }  # fmt: skip
+    rendered = render(mapping(*rows.values()), NoFacts(), timezone=UTC)
+    assert isinstance(rendered, Rendered)
+    sent = rendered.tree()
+    assert (sent["list"], sent["n"], sent["yes"], sent["tags"], sent["ranks"], sent["deep"]) == (
+        "abc",
+        12.5,
+        True,
+        ["a", "b"],
+        [1, 2],
+        {"x": "y"},
+    )
+
+
+class NoFacts:
+    def value(self, _source: str) -> None:
+        return None
+
+
+def test_M2_the_names_of_a_sample_propose_fields() -> None:
+    sample = '{"FirstName": "", "e_mail": "", "LAST-NAME": "", "company": "", "address": {"city": "", "zip": ""}, "EventCode": "", "Title": "", "phone": true, "list": ""}'
+    fields = [field for group in catalogue(Subject.REGISTRATION).values() for field in group]
+    assert proposals(rows_from_sample(sample), fields) == {
+        "FirstName": "profile.first_name",
+        "e_mail": "profile.email",
+        "LAST-NAME": "profile.last_name",
+        "company": "profile.organization",
+        "address.city": "profile.city",
+        "address.zip": "profile.postal_code",
+        "EventCode": "event.code",
+    }
+    events = [field for group in catalogue(Subject.EVENT).values() for field in group]
+    assert proposals(rows_from_sample(sample), events) == {"EventCode": "event.code"}, "what an event mapping cannot use is not proposed"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -221,7 +271,22 @@ def test_M2_a_sample_adds_only_what_is_not_there() -> None:
         ('{"a":' * 30 + "1" + "}" * 30, "levels deep"),
         ('{"a":' * 200_000 + "1", "500,000 characters"),
         ("[" * 100_000, "levels deep"),
-        ('{"a":' + "9" * 5000 + "}", "digit"),
+        ('{"a": 1, "b": {"x": 1, "x": 2}}', "the name “x” stands twice in one object"),
+        ('{"": 1}', "a field in it has no name"),
+        ('{"a": {" ": 1}}', "a field in it has no name"),
+        ('{"a": 1, // the number\n "b": 2}', "it has a comment in line 1, character 10"),
+        ('{"a": 1 /* one */}', "it has a comment in line 1"),
+        ('{"a": 1\n# one\n}', "it has a comment in line 2"),
+        ("{'a': 1}", "straight double quotes"),
+        ("{“a”: 1}", "straight double quotes"),
+        ('{"a": 1,}', "nothing follows the comma"),
+        ('{"a": 1 "b": 2}', "a comma is missing in line 1, character 9"),
+        ('{"a" 1}', "a colon is missing"),
+        ('{"a": "x', "this text does not end"),
+        ('{"a": "x\ny"}', "a line break or a control character stands within a text"),
+        ('{"a": "\\x"}', "a backslash in a text"),
+        ('{"a": 1} {"b": 2}', "something follows after its end"),
+        ('{"a\\ud800": 1}', "half a character"),
         ('{"a":[' + "{},{}," * 60 + '{"b":1}]}', "more than 100 entries"),
         ("{" + ",".join(f'"a{i}":1' for i in range(501)) + "}", "more than 500 fields"),
     ],

@@ -13,11 +13,12 @@ import pytest
 
 from heliograph.domain.connection.request import encode_json
 from heliograph.domain.mapping import mapping as limits
+from heliograph.domain.mapping.chips import read_line
 from heliograph.domain.mapping.headers import MAX_HEADERS
 from heliograph.domain.mapping.mapping import Case, DateFormat, Escape, Mapping, MappingRow, Otherwise, SourceValue, ValueMap, ValueType
 from heliograph.domain.mapping.paths import MAX_DEPTH, MAX_INDEX
 from heliograph.domain.mapping.rendering import MAX_RENDERED, InvalidValues, Rendered, render
-from heliograph.domain.setup.fields import Value
+from heliograph.domain.setup.fields import PROFILE_FIELDS, Value
 
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "mapping.md").read_text("utf-8")
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -56,6 +57,8 @@ def source_and_row(kind: str, setting: str) -> tuple[dict, dict]:
         words = [] if setting == "as it is" else setting.split(", ")
         return {}, {"trim": "Trim" in words, "case": next((Case(word) for word in words if word != "Trim"), None)}
     if kind == "date format":
+        if setting.startswith("a pattern: "):
+            return {"date_format": DateFormat.PATTERN, "date_pattern": plain(setting.removeprefix("a pattern: "))}, {}
         return ({} if setting == "none" else {"date_format": DateFormat(setting)}), {}
     if kind == "anything else":
         otherwise = {"keep it": Otherwise.KEEP, "validation error": Otherwise.ERROR}.get(setting, Otherwise.TEXT)
@@ -82,6 +85,21 @@ def test_M4_each_line_of_a_table_is_true(kind: str, value: str, setting: str, se
     else:
         result = found.tree()["a"]
         assert plain(sent) == (result if isinstance(result, str) else encode_json(result).decode())
+
+
+def tidy_rows() -> list[tuple[str, str]]:
+    table = TEXT.partition("| row | sent |\n")[2].partition("\n\n")[0]
+    return [(plain(cells[1].strip()), plain(cells[2].strip())) for line in table.splitlines()[1:] for cells in [line.split("|")]]
+
+
+@pytest.mark.parametrize(("line", "sent"), tidy_rows())
+def test_M5_typed_text_beside_an_empty_field_is_left_out_as_the_table_says(line: str, sent: str) -> None:
+    keys = {label: f"profile.{name}" for name, label in PROFILE_FIELDS.items()}
+    row = MappingRow("a", read_line(line, key_of=keys.__getitem__), tidy=True)
+    facts = Facts({"profile.first_name": "Ada", "profile.last_name": "Lovelace", "profile.position": "Analyst"})
+    found = render(Mapping("x", rows=(row,)), facts, timezone=VIENNA)
+    assert isinstance(found, Rendered)
+    assert found.tree() == {"a": sent}
 
 
 def test_M4_there_are_tables() -> None:

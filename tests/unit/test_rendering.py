@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +17,7 @@ from heliograph.domain.mapping.mapping import (
     Escape,
     FixedText,
     Mapping,
+    MappingError,
     MappingKind,
     MappingRow,
     Otherwise,
@@ -147,6 +151,7 @@ def test_M4_what_a_value_map_does_not_list_is_kept_replaced_or_refused() -> None
         (None, "2026-10-14T09:20:11+02:00", "2026-03-01"),
         (DateFormat.ISO, "2026-10-14T09:20:11+02:00", "2026-03-01"),
         (DateFormat.DATE, "2026-10-14", "2026-03-01"),
+        (DateFormat.DAY_FIRST, "14-10-2026", "01-03-2026"),
         (DateFormat.WORDS, "14 October 2026", "1 March 2026"),
         (DateFormat.EPOCH, "1791962411999", "1772319600000"),
     ],
@@ -156,6 +161,28 @@ def test_M4_dates_are_written_in_the_events_timezone(how: DateFormat | None, ins
     assert one(date(2026, 3, 1), source={"date_format": how}) == day
     if how:
         assert one("2026-03-01", source={"date_format": how}) == day
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sent"),
+    [
+        ("DD.MM.YYYY HH:mm:ss", "14.10.2026 09:20:11"),
+        ("D/M/YY", "14/10/26"),
+        ("D MMMM YYYY, H 'Hours'", "14 October 2026, 9 Hours"),
+        ("MMM D", "Oct 14"),
+        ("'DD'DD", "DD14"),
+        ("YYYY-MM-DD'", "2026-10-14'"),
+    ],
+)
+def test_M4_a_date_is_written_by_a_pattern_of_ones_own(pattern: str, sent: str) -> None:
+    assert one(CREATED, source={"date_format": DateFormat.PATTERN, "date_pattern": pattern}) == sent
+    assert "is not a date" in problem("soon", source={"date_format": DateFormat.PATTERN, "date_pattern": pattern})
+
+
+@pytest.mark.parametrize("pattern", ["", "soon", "'DD'", "D" * 101])
+def test_M4_what_is_no_pattern_of_a_date_is_refused(pattern: str) -> None:
+    with pytest.raises(MappingError, match="a pattern"):
+        one(CREATED, source={"date_format": DateFormat.PATTERN, "date_pattern": pattern})
 
 
 def test_M4_what_is_no_date_is_a_validation_error() -> None:
@@ -284,6 +311,50 @@ def test_M2_a_form_writes_nested_rows_in_brackets_and_repeats_the_key_of_a_list(
         ("rank", "1.5"),
         ("none", ""),
     ]
+
+
+@pytest.mark.parametrize("empty", [EmptyPolicy.LEAVE_OUT, EmptyPolicy.KEY])
+@pytest.mark.parametrize("filled", [{"b"}, {"c"}, {"a", "c"}, {"d"}, {"a", "b", "c", "d"}, set()])
+def test_M2_entries_of_a_list_have_one_numbering_in_json_and_in_a_form(filled: set[str], empty: EmptyPolicy) -> None:
+    targets = {"l[0].n": "a", "l[1].n": "b", "l[1].m": "c", "l[2].deep[0].x": "d", "other": "e"}
+    fields = dict(zip("abcde", ("city", "state", "country", "phone", "fax"), strict=True))
+    rows = [MappingRow(target, (field(fields[name]),), nested=True) for target, name in targets.items()]
+    rendered = run(*rows, facts={fields[name]: name for name in filled}, empty=empty)
+    assert isinstance(rendered, Rendered)
+    tree = rendered.tree()
+    expected = {}
+    for name, value in rendered.pairs():
+        path = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"[^\[\]]+", name))
+        expected[path] = value
+
+    def leaves(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+        members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+        if members is None:
+            yield path, value
+        for step, member in members or ():
+            yield from leaves(member, (*path, step))
+
+    assert expected == dict(leaves(tree))
+
+
+@pytest.mark.parametrize(
+    ("facts", "sent"),
+    [
+        ({"middle_name": "Q", "last_name": "McDonald"}, "Q, McDonald"),
+        ({"last_name": "McDonald"}, "McDonald"),
+        ({"middle_name": "Q", "last_name": " "}, "Q"),
+    ],
+)
+def test_M5_no_comma_before_a_last_name_that_stands_alone(facts: dict[str, Value], sent: str) -> None:
+    row = MappingRow("x", (field("middle_name"), FixedText(", "), field("last_name")), tidy=True)
+    known = {f"profile.{name}": value for name, value in facts.items()}
+    assert tree(row, facts=known) == {"x": sent}
+    assert tree(replace(row, case=Case.UPPER), facts=known) == {"x": sent.upper()}
+    escaped = replace(row, parts=(field("middle_name", escape=Escape.HTML), *row.parts[1:]), case=Case.UPPER)
+    assert tree(escaped, facts=known) == {"x": sent.upper()}
+    needed = replace(row, required=True)
+    assert isinstance(run(needed, facts=known), Rendered)
+    assert isinstance(run(needed, facts={}), InvalidValues)
 
 
 def test_M2_a_list_row_is_made_of_the_entries_of_all_its_parts() -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Op, Watch
+from heliograph.domain.flow.flow import Destination, FilterRow, Flow, Mode, Op, Watch
 from heliograph.domain.flow.sentence import ConnectionTrouble, PartState, SentenceGate, SentenceNames, SentencePart, marked, parts, plain
 
 NAMES = SentenceNames(
     tags={1: "Registered", 2: "Attended", 3: "Speaker", -1: "Complete"},
-    fields={"event.code": "Event Code", "profile.country": "Country", "profile.custom.7": "Country"},
+    fields={
+        "event.code": "Event Code",
+        "profile.country": "Country",
+        "profile.custom.7": "Country",
+        "event.start": "Event Start",
+        "answer.3": "Shoe size (answer)",
+    },
     connections={5: "Sales CRM", 6: "Lobby display"},
     mappings={8: "Lead mapping", 9: "Welcome card"},
 )
@@ -24,25 +30,29 @@ def said(names: SentenceNames = NAMES, **flow) -> str:
 @pytest.mark.parametrize(
     ("flow", "sentence"),
     [
-        ({}, "When [choose what to watch], send Lead mapping to Sales CRM."),
-        ({"watch": Watch.REGISTRATION}, "When any registration is created or updated, send Lead mapping to Sales CRM."),
+        ({}, "Test: when [choose what to watch], send Lead mapping to Sales CRM."),
+        ({"watch": Watch.REGISTRATION}, "Test: when any registration is created or updated, send Lead mapping to Sales CRM."),
         (
             {"watch": Watch.REGISTRATION, "statuses": (1, 2)},
-            "When a registration is created or updated, and its status is Registered or Attended, send Lead mapping to Sales CRM.",
+            "Test: when a registration is created or updated, and its status is Registered or Attended, send Lead mapping to Sales CRM.",
         ),
         (
             {"watch": Watch.REGISTRATION, "properties": (-1,)},
-            "When a registration is created or updated, and property Complete is set, send Lead mapping to Sales CRM.",
+            "Test: when a registration is created or updated, and property Complete is set, send Lead mapping to Sales CRM.",
         ),
-        ({"watch": Watch.STATUS}, "When status becomes [choose statuses], send Lead mapping to Sales CRM."),
-        ({"watch": Watch.STATUS, "statuses": (1,)}, "When status becomes Registered, send Lead mapping to Sales CRM."),
+        (
+            {"watch": Watch.STATUS, "mode": Mode.LIVE, "statuses": (2,)},
+            "Live: when status changes to one tagged Attended, send Lead mapping to Sales CRM.",
+        ),
+        ({"watch": Watch.STATUS}, "Test: when status changes to one tagged [choose statuses], send Lead mapping to Sales CRM."),
+        ({"watch": Watch.STATUS, "statuses": (1,)}, "Test: when status changes to one tagged Registered, send Lead mapping to Sales CRM."),
         (
             {"watch": Watch.SESSION_STATUS, "session_statuses": (2,), "statuses": (1,)},
-            "When session status becomes Attended, and registration status is Registered, send Lead mapping to Sales CRM.",
+            "Test: when session status changes to one tagged Attended, and registration status is Registered, send Lead mapping to Sales CRM.",
         ),
         (
             {"watch": Watch.EVENT, "event_statuses": (2,), "properties": (-1,)},
-            "When an event is created or updated, and its status is Attended, send Lead mapping to Sales CRM.",
+            "Test: when an event is created or updated, and its status is Attended, send Lead mapping to Sales CRM.",
         ),
     ],
 )
@@ -52,7 +62,7 @@ def test_F4_each_watch_has_its_sentence(flow: dict, sentence: str) -> None:
 
 def test_P12_a_list_that_lost_its_last_tag_is_said_to_be_missing() -> None:
     assert said(watch=Watch.REGISTRATION, emptied=("properties",)) == (
-        "When a registration is created or updated, and property [choose properties] is set, send Lead mapping to Sales CRM."
+        "Test: when a registration is created or updated, and property [choose properties] is set, send Lead mapping to Sales CRM."
     )
 
 
@@ -63,6 +73,9 @@ def test_P12_a_list_that_lost_its_last_tag_is_said_to_be_missing() -> None:
         (FilterRow("profile.country", Op.IS_NONE_OF, ("Austria",)), ", and Country is not Austria"),
         (FilterRow("profile.country", Op.CONTAINS, ("land",)), ", and Country contains land"),
         (FilterRow("profile.country", Op.STARTS_WITH, ("A",)), ", and Country starts with A"),
+        (FilterRow("event.start", Op.IS_BETWEEN, ("2027-01-01", "2027-01-31")), ", and Event Start is between 2027-01-01 and 2027-01-31"),
+        (FilterRow("event.start", Op.IS_BETWEEN, ("2027-01-01",)), ", and Event Start is between [choose values]"),
+        (FilterRow("answer.3", Op.IS_AT_LEAST, ("3",)), ", and Shoe size (answer) is at least 3"),
         (FilterRow("profile.country", Op.IS_EMPTY), ", and Country is empty"),
         (FilterRow("profile.country", Op.IS_NOT_EMPTY), ", and Country is not empty"),
         (FilterRow("attendee_type.tags", Op.IS_ANY_OF, ("3",)), ", and attendee type tag is Speaker"),
@@ -74,7 +87,7 @@ def test_P12_a_list_that_lost_its_last_tag_is_said_to_be_missing() -> None:
 def test_F6_filters_are_part_of_the_sentence(row: FilterRow, sentence: str) -> None:
     assert (
         said(watch=Watch.REGISTRATION, filters=(row,))
-        == f"When any registration is created or updated{sentence}, send Lead mapping to Sales CRM."
+        == f"Test: when any registration is created or updated{sentence}, send Lead mapping to Sales CRM."
     )
 
 
@@ -101,6 +114,7 @@ def test_F1_a_connections_trouble_stands_in_the_sentence() -> None:
 def test_F5_chips_name_what_they_lead_to() -> None:
     chips = [part for part in parts(Flow(id=1, watch=Watch.STATUS, statuses=(1, 2), destinations=(CRM,)), NAMES) if part.chip]
     assert [(chip.text, chip.gate, chip.of, chip.link) for chip in chips] == [
+        ("Test", "mode", "", None),
         ("Registered", "activation", "statuses", None),
         ("Attended", "activation", "statuses", None),
         ("Lead mapping", "destination", "1", ("mapping", 8)),
@@ -118,22 +132,27 @@ def test_F9_chips_show_how_far_a_change_came() -> None:
     )
     found = parts(flow, NAMES)
 
-    def states(gate: SentenceGate | None, of: str = "") -> str:
-        return " ".join(part.state for part in marked(found, gate, of) if part.chip)
+    def states(gate: SentenceGate | None, **said: PartState) -> str:
+        answers = {(gate, of): state for of, state in said.items()} if gate else {}
+        return " ".join(part.state for part in marked(found, gate, answers) if part.chip)
 
-    assert states(SentenceGate.FILTERS, "1") == "unread unread stopped unread unread"
-    assert states(SentenceGate.ACTIVATION) == "stopped passed passed unread unread"
-    assert states(None) == "passed passed passed passed passed"
+    stopped, waits, passed = PartState.STOPPED, PartState.WAITS, PartState.PASSED
+    assert states(SentenceGate.MODE, **{"": stopped}) == "stopped unread unread unread unread unread"
+    assert states(SentenceGate.FILTERS, **{"0": passed, "1": stopped}) == "passed unread passed stopped unread unread"
+    assert states(SentenceGate.FILTERS, **{"0": stopped}) == "passed unread stopped unread unread unread"
+    assert states(SentenceGate.ACTIVATION, statuses=stopped) == "passed stopped passed passed unread unread"
+    assert states(SentenceGate.ACTIVATION, statuses=waits) == "passed wait passed passed unread unread"
+    assert states(None) == "passed passed passed passed passed passed"
 
 
 def test_F5_a_translation_may_put_the_words_in_another_order() -> None:
     german = {
-        "When status becomes {tags}": "Sobald der Status zu {tags} wird",
+        "{mode}: when status changes to one tagged {tags}": "{mode}: sobald der Status einer von {tags} wird",
         " or ": " oder ",
         ", send {mapping} to {connection}": ", geht an {connection} {mapping}",
     }
     flow = Flow(id=1, watch=Watch.STATUS, statuses=(1, 2), destinations=(CRM,))
     assert (
         plain(parts(flow, NAMES, lambda text: german.get(text, text)))
-        == "Sobald der Status zu Registered oder Attended wird, geht an Sales CRM Lead mapping."
+        == "Test: sobald der Status einer von Registered oder Attended wird, geht an Sales CRM Lead mapping."
     )

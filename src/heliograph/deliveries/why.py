@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from heliograph.deliveries.database import AccountReader
-from heliograph.deliveries.words import isolated, shown
+from heliograph.deliveries.words import Toned, isolated, shown
+from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import Explanation, FlowVerdict, GateName, GateResult, Reason, explain
-from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow
+from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Flow, Op
 from heliograph.domain.registration.change import Change
+from heliograph.domain.setup.configuration import EventConfig
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, is_named_by_account
 
 LISTS = {
     STATUSES: gettext_lazy("Registration Statuses"),
@@ -23,6 +26,8 @@ LISTS = {
     EVENT_STATUSES: gettext_lazy("Event Statuses"),
 }
 
+TAG_FIELDS = (EVENT_TAGS, ATTENDEE_TYPE_TAGS)
+"""Filter fields whose values are ids of tags."""
 
 _UNASKED = {GateName.FILTERS: gettext_lazy("The flow has no filters."), GateName.ACTIVATION: gettext_lazy("The flow asks for no tags.")}
 """What is said of a gate that asks for nothing."""
@@ -72,13 +77,14 @@ def told(explanation: Explanation, account: AccountConfig) -> Why:
     flow, stopped = explanation.flow, explanation.stopped_at
     parts = sentence.parts(flow, sentence.SentenceNames.of(account), _)
     curable = explanation.reason is not None and explanation.reason.can_be_fixed
-    of = stopped.of if stopped and stopped.name in (GateName.FILTERS, GateName.ACTIVATION) else ""
-    marked = sentence.marked(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, of)
-    if curable:
-        marked = [replace(p, state=sentence.PartState.WAITS) if p.state is sentence.PartState.STOPPED else p for p in marked]
+    answers = {
+        (sentence.SentenceGate(gate.name.value), gate.of if gate.name in (GateName.FILTERS, GateName.ACTIVATION) else ""): _part_state(gate)
+        for gate in explanation.gates
+    }
+    marked = sentence.marked(parts, sentence.SentenceGate(stopped.name.value) if stopped else None, answers)
     rows: list[GateRow] = []
     for name in GateName:
-        asked = [_row(gate, flow, account, curable=curable) for gate in explanation.gates if gate.name is name]
+        asked = [_row(gate, flow, account) for gate in explanation.gates if gate.name is name]
         reached = stopped is None or list(GateName).index(name) < list(GateName).index(stopped.name)
         rows += asked or [GateRow(_name(name), "passed" if reached else "unread", note=str(_UNASKED.get(name, "")) if reached else "")]
     rows.append(GateRow(_("Send"), "passed" if explanation.verdict is FlowVerdict.TRIGGERED else "unread"))
@@ -98,8 +104,10 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
         return _("Not triggered yet: the status carries no tag.")
     if explanation.reason is Reason.UNTAGGED_PROPERTY:
         return _("Not triggered yet: a property that is set carries no tag.")
-    actual = _tags_or_words(stopped, account) if stopped else ""
+    actual = _tags_or_words(stopped, flow, account) if stopped else ""
     if explanation.verdict is FlowVerdict.NOT_TRIGGERED:
+        if stopped is not None and stopped.of == PROPERTIES:
+            return _("Not triggered: no property is set that this flow asks for (%(tags)s).") % {"tags": _wanted(stopped, flow, account)}
         return _("Not triggered: tagged %(tags)s, which this flow does not act on.") % {"tags": actual or _("nothing")}
     if stopped is None:
         return _("Filtered.")
@@ -109,7 +117,59 @@ def answer(explanation: Explanation, account: AccountConfig) -> str:
         return _("Filtered: the flow was off.") if stopped.of == "inactive" else _("Filtered: the flow was incomplete.")
     if stopped.name is GateName.MODE:
         return _("Filtered: the flow takes %(wanted)s, and this was %(actual)s.") % {"wanted": flow.mode.value, "actual": actual}
-    return _("Filtered: it was %(actual)s.") % {"actual": actual or _("empty")}
+    field = _field(flow.filters[int(stopped.of)].field, account)
+    return _("Filtered: %(field)s was %(actual)s.") % {"field": isolated(field), "actual": actual or _("empty")}
+
+
+def not_triggered(
+    reason: Reason | None,
+    queue: QueueStatus | None,
+    change: Change | None,
+    account: AccountConfig,
+    event: EventConfig | None,
+    flow: int,
+) -> tuple[str, Toned]:
+    """Why a run has no action, in one sentence, and its state. What a flow does not act on is said by its rule of today."""
+    waits = queue in (QueueStatus.RETRY, QueueStatus.ERROR)
+    state = (
+        ("wait", _("Will be retried"))
+        if waits
+        else ("failed", _("Failed"))
+        if queue is QueueStatus.FAILED
+        else ("quiet", _("Not triggered"))
+    )
+    if reason is Reason.UNTAGGED:
+        return _("Not judged to the end: its status carries no tag."), state
+    if reason is Reason.UNTAGGED_PROPERTY:
+        return _("Not judged to the end: a property that is set carries no tag."), state
+    if reason is Reason.FAILED:
+        return _("It could not be judged: Heliograph itself failed with it."), state
+    return _unmet(account.flows.get(flow), change, account, event) or _("It is tagged, but this flow does not act on it."), state
+
+
+def _unmet(flow: Flow | None, change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
+    """Which list of the flow the change does not meet; "" where it would meet them today, or that is not known any more."""
+    if flow is None or change is None or event is None:
+        return ""
+    explanation = explain(flow, change, account, event, as_if_running=True)
+    stopped = explanation.stopped_at
+    if explanation.reason is not Reason.NOT_SELECTED or stopped is None:
+        return ""
+    if stopped.of == PROPERTIES:
+        return _("No property is set that this flow asks for: %(tags)s.") % {"tags": _wanted(stopped, flow, account)}
+    status = _status_in(stopped.of, change, account, event)
+    return _("This flow does not act on %(status)s.") % {"status": isolated(status)} if status else ""
+
+
+def _status_in(list_name: str, change: Change, account: AccountConfig, event: EventConfig) -> str:
+    """The name of the status that a list goes by; "" where it is not known any more."""
+    if list_name == SESSION_STATUSES:
+        known = account.session_statuses.get(change.session.status) if change.session else None
+    elif list_name == EVENT_STATUSES:
+        known = account.event_statuses.get((change.event_state or event.state).status)
+    else:
+        known = account.status(change.registration.status, event) if change.registration else None
+    return known.name if known else ""
 
 
 def _name(name: GateName) -> str:
@@ -122,13 +182,18 @@ def _name(name: GateName) -> str:
     }[name]
 
 
-def _row(gate: GateResult, flow: Flow, account: AccountConfig, *, curable: bool) -> GateRow:
-    state = "passed" if gate.passed else "wait" if curable else "stopped"
+def _part_state(gate: GateResult) -> sentence.PartState:
+    if gate.passed:
+        return sentence.PartState.PASSED
+    return sentence.PartState.WAITS if gate.waits else sentence.PartState.STOPPED
+
+
+def _row(gate: GateResult, flow: Flow, account: AccountConfig) -> GateRow:
     name = _name(gate.name)
     if gate.name is GateName.ACTIVATION and gate.of in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
     wanted = _wanted(gate, flow, account)
-    return GateRow(name, state, wanted, _tags_or_words(gate, account) or _nothing(gate))
+    return GateRow(name, _part_state(gate).value, wanted, _tags_or_words(gate, flow, account) or _nothing(gate))
 
 
 def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
@@ -138,15 +203,21 @@ def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
         return _(" or ").join(_label(tag, account) for tag in gate.wanted)
     if gate.name is GateName.FILTERS:
         row = flow.filters[int(gate.of)]
-        names = sentence.SentenceNames.of(account)
-        field = names.fields.get(row.field, row.field)
-        values = [_label(v, account) if row.field.endswith(".tags") else v for v in row.values]
-        return " ".join(part for part in (field, row.op.value, _(" or ").join(values)) if part)
+        values = [_label(v, account) if row.field in TAG_FIELDS else v for v in row.values]
+        joint = _(" and ") if row.op is Op.IS_BETWEEN else _(" or ")
+        return " ".join(part for part in (_field(row.field, account), row.op.value, joint.join(values)) if part)
     return _(" or ").join(gate.wanted)
 
 
-def _tags_or_words(gate: GateResult, account: AccountConfig) -> str:
-    if gate.name is GateName.ACTIVATION:
+def _field(key: str, account: AccountConfig) -> str:
+    """A filter's field as pages call it."""
+    label = sentence.SentenceNames.of(account).fields.get(key, key)
+    return label if is_named_by_account(key) else _(label)
+
+
+def _tags_or_words(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
+    of_tags = gate.name is GateName.FILTERS and flow.filters[int(gate.of)].field in TAG_FIELDS
+    if gate.name is GateName.ACTIVATION or of_tags:
         return ", ".join(_label(tag, account) for tag in gate.actual)
     if gate.name is GateName.ACTIVE:
         if gate.passed:

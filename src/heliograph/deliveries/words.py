@@ -19,7 +19,6 @@ from heliograph.deliveries.actions import Action, Attempt
 from heliograph.domain.delivery.action import ActionState, AttemptKind, Origin, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.decision import Reason
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.configuration import EventConfig
@@ -310,43 +309,6 @@ def state_of(action: Action) -> Toned:
             return "quiet", _("Superseded")
         case _:
             return "", _("Pending")
-
-
-def not_triggered(
-    reason: Reason | None, queue: QueueStatus | None, change: Change | None, account: AccountConfig, event: EventConfig | None
-) -> tuple[str, Toned]:
-    """Why a run has no action, in one sentence, and its state."""
-    waits = queue in (QueueStatus.RETRY, QueueStatus.ERROR)
-    state = (
-        ("wait", _("Will be retried"))
-        if waits
-        else ("failed", _("Failed"))
-        if queue is QueueStatus.FAILED
-        else ("quiet", _("Not triggered"))
-    )
-    if reason is Reason.UNTAGGED:
-        return _("Not judged to the end: its status carries no tag."), state
-    if reason is Reason.UNTAGGED_PROPERTY:
-        return _("Not judged to the end: a property that is set carries no tag."), state
-    if reason is Reason.FAILED:
-        return _("It could not be judged: Heliograph itself failed with it."), state
-    status = _status_of(change, account, event)
-    if status:
-        return _("This flow does not act on %(status)s.") % {"status": status}, state
-    return _("It is tagged, but this flow does not act on it."), state
-
-
-def _status_of(change: Change | None, account: AccountConfig, event: EventConfig | None) -> str:
-    """The name of the status that a change left behind, "" where it is not known any more."""
-    if change is None:
-        return ""
-    if change.session is not None:
-        known = account.session_statuses.get(change.session.status)
-    elif change.registration is not None and event is not None:
-        known = account.status(change.registration.status, event)
-    else:
-        known = account.event_statuses.get(change.event_state.status) if change.event_state else None
-    return known.name if known else ""
 
 
 def attempt_state(attempt: Attempt) -> Toned:

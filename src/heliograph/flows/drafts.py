@@ -92,12 +92,20 @@ def _filters(form: QueryDict, stored: Flow, values: FilterValues, errors: dict[s
     for n in form.getlist("row")[:MOST_FILTERS]:
         key = form.get(f"f{n}-field", "")[:100]
         op = member_of(Op, form.get(f"f{n}-op"), Op.IS_ANY_OF)
-        text = form.get(f"f{n}-values", "")[:LONGEST]
+        if op not in values.ops(key):
+            op = Op.IS_ANY_OF
+        was = member_of(Op, form.get(f"f{n}-op-was"), op)
+        parts = {part: form.get(f"f{n}-{part}", "")[:LONGEST].strip() for part in ("values", "last")}
+        text = "; ".join(part for part in parts.values() if part)
+        if op.bounds and op.bounds != was.bounds:  # what stood there was typed for another rule
+            text = "; ".join([word for word in text.split(";") if not values.read(key, op, word, ()).error][: op.bounds])
         kept = [value for row in stored.filters if row.field == key for value in row.values]
         found = values.read(key, op, text, kept)
         at = len(rows)
         if found.error and op.takes_values and form.get(f"f{n}-was", key) == key:
             errors[f"f{at}-values"], typed[f"f{at}-values"] = found.error, text
+            if op.bounds:
+                typed |= {f"f{at}-{part}": word for part, word in parts.items()}
         rows.append(FilterRow(key, op, found.values if form.get(f"f{n}-was", key) == key else ()))  # another field: its values are others
     return tuple(rows)
 

@@ -9,8 +9,10 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 
 from heliograph.domain.flow.configuration import AccountConfig
+from heliograph.domain.flow.filters import bounds_of, usual_day, usual_number
 from heliograph.domain.flow.flow import Op
-from heliograph.domain.setup.fields import EVENT_TAGS, FilterField, Subject, filter_fields
+from heliograph.domain.setup.fields import Shape, Subject
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FilterField, filter_fields
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.names import folded
 from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
@@ -61,18 +63,33 @@ class FilterValues:
         self._db, self._account, self._config = db, account, config
         self._tags = {
             EVENT_TAGS: TagChoices(config.tags, TagKind.EVENT),
-            "attendee_type.tags": TagChoices(config.tags, TagKind.ATTENDEE_TYPE),
+            ATTENDEE_TYPE_TAGS: TagChoices(config.tags, TagKind.ATTENDEE_TYPE),
         }
 
     def fields(self, subject: Subject) -> tuple[FilterField, ...]:
         """What a flow about `subject` can filter by."""
-        return filter_fields(subject, profile_fields=self._config.profile_fields.values(), event_fields=self._config.event_fields.values())
+        tags = (tag for tag in self._config.tags.values() if TagKind.QUESTION in tag.kinds)
+        return filter_fields(
+            subject,
+            profile_fields=self._config.profile_fields.values(),
+            event_fields=self._config.event_fields.values(),
+            question_tags=sorted(tags, key=lambda tag: (folded(tag.label), tag.id)),
+        )
+
+    def field(self, key: str) -> FilterField | None:
+        """A field by its key; None for one that no flow of the account can filter by."""
+        return next((f for f in self.fields(Subject.SESSION) if f.key == key), None)
+
+    def ops(self, key: str) -> list[Op]:
+        """How a field can be compared, in the order of the list."""
+        field = self.field(key)
+        return [op for op in Op if field is None or op.fits(field.shape)]
 
     def offered(self, key: str, op: Op) -> Offered:
         """The values of a field."""
         if key in self._tags:
             return Offered({str(id): text for id, text in self._tags[key].shown.items()}, closed=True)
-        found = next((f for f in self.fields(Subject.REGISTRATION) if f.key == key), None)
+        found = self.field(key)
         if found is None:
             return Offered()
         exact = op in (Op.IS_ANY_OF, Op.IS_NONE_OF)
@@ -88,6 +105,8 @@ class FilterValues:
 
     def read(self, key: str, op: Op, text: str, kept: Sequence[str]) -> Read:
         """The values that were typed, by their labels. kept: what the flow has in this field already; it may stay."""
+        if op.bounds:
+            return _bounds(op, [word.strip() for word in text.split(";") if word.strip()])
         offered = self.offered(key, op)
         known = {folded(label): value for value, label in offered.labels.items()} | {folded(value): value for value in offered.labels}
         known |= {folded(shown(value)): value for value in kept if value not in offered.labels}
@@ -97,7 +116,9 @@ class FilterValues:
         unknown = [word for word in words if folded(word) not in known]
         values = tuple(dict.fromkeys(known.get(folded(word), word) for word in words if not offered.closed or folded(word) in known))
         if not offered.closed or not unknown:
-            return Read(values)
+            field = self.field(key)
+            usual = {Shape.NUMBER: usual_number, Shape.DATE: usual_day}.get(field.shape or Shape.TEXT) if field else None
+            return Read(tuple(dict.fromkeys(map(usual, values))) if usual and not offered.closed else values)
         some = ", ".join(list(offered.labels.values())[:8]) or _("none yet")
         return Read(values, _("There is no “%(value)s” to choose. There are: %(values)s.") % {"value": unknown[0][:100], "values": some})
 
@@ -121,6 +142,18 @@ class FilterValues:
             {"account": self._account},
         )
         return [tuple(row) for row in rows]
+
+
+def _bounds(op: Op, words: Sequence[str]) -> Read:
+    """The day or number that is compared with; two of "is between"."""
+    values = tuple(usual_day(word) if word[4:5] == "-" else usual_number(word) for word in words)
+    wrong = [value for value in values if bounds_of(op, (value,) * op.bounds) is None]
+    if wrong:
+        said = _("“%(value)s” cannot be compared: days are written as 2027-01-31, numbers as 12.5.")
+        return Read(values, said % {"value": wrong[0][:100]})
+    if len(values) == op.bounds and bounds_of(op, values) is None:
+        return Read(values, _("A day and a number cannot be compared."))
+    return Read(values)
 
 
 def _same(values: Iterable[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from heliograph.connections.models import Connection
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import LISTS, FilterRow, Flow, Mode, Op
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, is_named_by_account
 from heliograph.flows.words import list_name
 from heliograph.mappings.models import Mapping as StoredMapping
 
@@ -22,6 +22,13 @@ OPS = {
     Op.IS_NONE_OF: gettext_lazy("is none of"),
     Op.CONTAINS: gettext_lazy("contains"),
     Op.STARTS_WITH: gettext_lazy("starts with"),
+    Op.IS_BEFORE: gettext_lazy("is before"),
+    Op.IS_AFTER: gettext_lazy("is after"),
+    Op.IS_LESS: gettext_lazy("is less than"),
+    Op.IS_MORE: gettext_lazy("is more than"),
+    Op.IS_AT_MOST: gettext_lazy("is at most"),
+    Op.IS_AT_LEAST: gettext_lazy("is at least"),
+    Op.IS_BETWEEN: gettext_lazy("is between"),
     Op.IS_EMPTY: gettext_lazy("is empty"),
     Op.IS_NOT_EMPTY: gettext_lazy("is not empty"),
 }
@@ -93,13 +100,21 @@ def filter_text(row: FilterRow, names: sentence.SentenceNames) -> str:
     """One row of Flow Filters as text."""
     label = field_name(row.field, names)
     values = [_tag(int(v), names.tags) if row.field in (EVENT_TAGS, ATTENDEE_TYPE_TAGS) and v.isdecimal() else v for v in row.values]
-    return " ".join(part for part in (label, str(OPS[row.op]), _or(values) if row.op.takes_values else "") if part)
+    return " ".join(
+        part
+        for part in (
+            label,
+            str(OPS[row.op]),
+            (_(" and ") if row.op is Op.IS_BETWEEN else _(" or ")).join(values) if row.op.takes_values else "",
+        )
+        if part
+    )
 
 
 def field_name(key: str, names: sentence.SentenceNames) -> str:
     """A filter's field as pages call it."""
     label = names.fields.get(key, key)
-    return label if ".custom." in key else _(label)
+    return label if is_named_by_account(key) else _(label)
 
 
 def differences(before: list[Fact], after: list[Fact]) -> list[FlowDifference]:

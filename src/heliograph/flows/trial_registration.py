@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
 
 from heliograph.domain.connection.sample import SampleFacts
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.flow import Flow, Op, Watch
+from heliograph.domain.flow.filters import bounds_of
+from heliograph.domain.flow.flow import FilterRow, Flow, Op, Watch
 from heliograph.domain.registration.document_values import DocumentProblem
 from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType, Status
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, PROFILE_FIELDS
+from heliograph.domain.setup.fields import PROFILE_FIELDS
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS
 from heliograph.domain.setup.tags import STANDARD_PROPERTY_NAMES, StandardProperty
 from heliograph.recording.items import RecordItem
 from heliograph.recording.record import record
@@ -38,21 +40,25 @@ def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *,
     """Its document (I2): as far as the event has what the flow activates for and filters by."""
     facts = SampleFacts(now)
     profile: dict[str, object] = {name: facts.value(f"profile.{name}") for name in PROFILE_FIELDS}
+    answers: dict[str, object] = {q.code: _answer(q) for q in event.questions.values()}
     custom: dict[str, object] = {f.code: _answer(f) for f in config.profile_fields.values()}
-    wanted = {row.field: row.values[0] for row in flow.filters if row.op in (Op.IS_ANY_OF, Op.CONTAINS, Op.STARTS_WITH) and row.values}
+    wanted = {row.field: value for row in flow.filters if (value := _met(row))}
     for key, value in wanted.items():
         area, _dot, name = key.partition(".")
         if area == "profile" and name in PROFILE_FIELDS:
             profile[name] = value
+        elif area == "answer":
+            answers |= {q.code: _typed(q, value) for q in event.questions.values() if q.tag == int(name)}
         elif area == "profile":
             field = config.profile_fields.get(int(name.removeprefix("custom.")))
             if field is not None:
-                custom[field.code] = [value] if field.type in QuestionType.MANY and field.options else value
+                custom[field.code] = _typed(field, value)
     document: dict[str, object] = {
         "event": event.code,
         "code": code,
         "profile": {**profile, **({"custom": custom} if custom else {})},
-        "answers": {q.code: _answer(q) for q in event.questions.values()},
+        "answers": answers,
+        "order_code": wanted.get("registration.order_code", ""),
         "properties": {STANDARD_PROPERTY_NAMES[StandardProperty.TEST]: True, **_properties(flow, event)},
     }
     status = _tagged([*event.statuses.values(), *config.statuses.values()], flow.statuses)
@@ -67,6 +73,21 @@ def suiting(flow: Flow, config: AccountConfig, event: EventConfig, code: str, *,
         if of_session is not None:
             document["sessions"] = [{"code": next(iter(event.sessions.values())).code, "status": of_session.name}]
     return document
+
+
+def _met(row: FilterRow) -> str:
+    """A value with which the row is met; "" where any will do or none is known."""
+    if row.op.bounds:
+        bounds = bounds_of(row.op, row.values)
+        if bounds is None:
+            return ""
+        beyond = -1 if row.op in (Op.IS_BEFORE, Op.IS_LESS) else 1 if row.op in (Op.IS_AFTER, Op.IS_MORE) else 0
+        return str(bounds[0] + (timedelta(beyond) if isinstance(bounds[0], date) else beyond))  # type: ignore[operator]
+    return row.values[0] if row.op in (Op.IS_ANY_OF, Op.CONTAINS, Op.STARTS_WITH) and row.values else ""
+
+
+def _typed(field: Field, value: str) -> object:
+    return [value] if field.type in QuestionType.MANY and field.options else value
 
 
 def _tagged(statuses: Iterable[Status], tags: Iterable[int]) -> Status | None:

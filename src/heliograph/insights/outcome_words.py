@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from heliograph.accounts.models import User
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import ActionState, QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.decision import Reason
@@ -92,7 +93,7 @@ def notes_of(row: FeedRow, of: AccountReader, user: User) -> list[OutcomeNote]:
 def _note_of(outcome: FlowOutcome, row: FeedRow, of: AccountReader, user: User) -> OutcomeNote | None:
     action = outcome.action
     if action is None:
-        sentence, _state = words.not_triggered(outcome.reason, outcome.queue, row.change, of.config, row.event)
+        sentence, _state = not_triggered(outcome.reason, outcome.queue, row.change, of.config, row.event, outcome.flow_id)
         if not outcome.is_open_or_failed:
             return OutcomeNote(sentence) if len(row.outcomes) == 1 else None
         cause = Cause.UNTAGGED if outcome.reason in (Reason.UNTAGGED, Reason.UNTAGGED_PROPERTY) else Cause.EXCEPTION

@@ -38,7 +38,7 @@ class DraftRow:
     """One row. target: its name; of a nested row the last step of its path, whose others are `under`. entry: a nested row that is itself an entry of a list.
 
     line: its chips as text (domain.mapping.chips). kept: the chips that the text was made of, for what stands behind them. errors: sentences by field.
-    was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
+    tidy: on in a row that has no typed text between two fields yet. was: its number in the page that was posted, so that script finds the row again in which somebody went on typing meanwhile.
     """
 
     target: str = ""
@@ -49,6 +49,7 @@ class DraftRow:
     required: bool = False
     trim: bool = False
     case: Case | None = None
+    tidy: bool = True
     line: str = ""
     kept: tuple[RowPart, ...] = ()
     errors: dict[str, str] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class DraftRow:
             required=row.required,
             trim=row.trim,
             case=row.case,
+            tidy=row.tidy or not row.has_joint,
             line=write_line(row.parts),
             kept=row.parts,
         )
@@ -103,7 +105,8 @@ class DraftRow:
             raise MappingError(None, "source", f"a text is at most {MAX_TEXT:,} characters long")
         if self.nested and not self.target and self.entry is None:
             raise MappingError(None, "target", "the name of the target field is missing")
-        return MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
+        row = MappingRow(self.whole_target, parts, self.type, self.nested, self.trim, self.case, self.required)
+        return replace(row, tidy=self.tidy and row.has_joint and not row.type.is_list)
 
 
 @dataclass(slots=True)
@@ -230,10 +233,10 @@ class MappingDraft:
         self.rows.insert(to, self.rows.pop(place))
         return to
 
-    def sample(self, text: str) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
-        """(rows that a sample would add, rows that are there already). Raises MappingError."""
+    def sample(self, text: str, *, values: bool = False) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
+        """(rows that a sample would add, rows that are there already). values: with its values as typed text. Raises MappingError."""
         there = [MappingRow(row.whole_target, nested=row.nested) for row in self.rows if row.target or row.entry is not None]
-        return new_rows(there, rows_from_sample(text))
+        return new_rows(there, rows_from_sample(text, values=values))
 
     def take(self, rows: Sequence[MappingRow]) -> None:
         """Adds rows of a sample. Raises MappingError where they are too many."""

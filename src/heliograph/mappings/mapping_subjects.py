@@ -15,7 +15,7 @@ from heliograph.domain.setup.fields import Subject
 from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_change, read_state
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
-from heliograph.store.registrations import folded
+from heliograph.store.registrations import folded, ids_of_code
 
 SHOWN = 7
 """Matches of a search: the one that is taken, and those that are offered beside it."""
@@ -53,10 +53,12 @@ class Subjects:
     subject: Subject
 
     def search(self, text: str) -> list[Match]:
-        """Those that have all of these words; the last changed first."""
+        """Those that have all of these words, the last changed first; before them the one whose code was typed."""
         words = folded(text.replace("\0", " ")).split()[:8]
         if self.subject is Subject.EVENT:
-            return self._events(words)
+            code = text.replace("\0", " ").strip()
+            exact = [match for each in dict.fromkeys((code, code.upper())) for match in self._events([], code=each)] if words else []
+            return _first(exact, self._events(words))
         where = ["r.account_id = :account", "r.version > 0"]
         like: dict[str, object] = {"account": self.account}
         for i, word in enumerate(words):
@@ -64,7 +66,12 @@ class Subjects:
             like[f"w{i}"] = _within(word)
         if self.subject is Subject.SESSION:
             where.append("EXISTS (SELECT 1 FROM session_registration s WHERE s.registration_id = r.id)")
-        return self._registrations(where, like)
+        found = self._registrations(where, like)
+        coded = ids_of_code(self.db, self.account, text)
+        if not coded:
+            return found
+        where, params = [*where, self.db.member("r.id", "ids")], {**like, "ids": coded}
+        return _first(self._registrations(where, params), found)
 
     def named(self, key: str) -> Match | None:
         """The one of this key, if the account has it."""
@@ -131,6 +138,11 @@ class Subjects:
         ((state,),) = self.db.all("SELECT state FROM registration WHERE id = :id", {"id": match.id})
         registration = read_state(state)
         return Change(0, SubjectKind.REGISTRATION, match.id, 0, Facet.UPDATED, registration.modified, "", registration=registration)
+
+
+def _first(exact: list[Match], found: list[Match]) -> list[Match]:
+    """The exact ones before those that were found otherwise."""
+    return list({match.id: match for match in (*exact, *found)}.values())[:SHOWN]
 
 
 def _within(word: str) -> str:

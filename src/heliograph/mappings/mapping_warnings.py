@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from heliograph.domain.connection.connection import Method
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Destination, Flow
 from heliograph.domain.setup.fields import FieldGroup, parse_source
+from heliograph.setup.affected_flows import may_take
 from heliograph.setup.models import Question
+from heliograph.store.config_cache import Committed
 
 PERSONAL = frozenset({FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM, FieldGroup.QUESTION_TAGS, FieldGroup.PREVIOUS})
 
@@ -22,8 +24,15 @@ class Joined:
     questions: tuple[str, ...]
 
 
-def joined_answers(tags: Iterable[int]) -> dict[int, Joined]:
-    """By tag, the first event in which its answers would be joined. Inside the account's scope."""
+MOST_ASKED = 100
+"""Events of which it is asked whether they are taken, the newest."""
+
+
+def joined_answers(tags: Iterable[int], takes: Callable[[int], bool] | None = None) -> dict[int, Joined]:
+    """By tag, the newest event in which its answers would be joined. takes: whether an event, by id, is taken at all; None = all are.
+
+    Inside the account's scope.
+    """
     wanted = sorted(set(tags))
     if not wanted:
         return {}
@@ -32,10 +41,22 @@ def joined_answers(tags: Iterable[int]) -> dict[int, Joined]:
     for tag, event, code, label in rows.values_list("tag_id", "event_id", "event__code", "label"):
         found.setdefault((tag, event, code), []).append(label)
     joined: dict[int, Joined] = {}
-    for (tag, _, code), labels in found.items():
-        if len(labels) > 1:
-            joined.setdefault(tag, Joined(code, tuple(labels)))
+    asked: dict[int, bool] = {}
+    for (tag, event, code), labels in found.items():
+        if len(labels) < 2 or tag in joined:
+            continue
+        if takes is not None and event not in asked:
+            if len(asked) == MOST_ASKED:
+                break
+            asked[event] = takes(event)
+        if asked.get(event, True):
+            joined[tag] = Joined(code, tuple(labels))
     return joined
+
+
+def taken_by(flows: Sequence[Flow], config: AccountConfig, source: Committed) -> Callable[[int], bool]:
+    """Whether any of these flows may take changes in an event, by its id."""
+    return lambda event: any(may_take(flow, source.event(event), config) for flow in flows)
 
 
 def answer_tags(keys: Iterable[str]) -> dict[str, int]:

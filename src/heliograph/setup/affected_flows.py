@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.filters import actual_values, matches
+from heliograph.domain.flow.filters import ChangeComparison, is_of_event
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Mode, Watch
 from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.setup.configuration import EventConfig, EventState
@@ -47,7 +47,12 @@ def on_status(events: Iterable[EventConfig], status: str, config: AccountConfig)
     return sorted(found.values(), key=lambda flow: (flow.name.casefold(), flow.id))
 
 
+def may_take(flow: Flow, event: EventConfig, config: AccountConfig) -> bool:
+    """Whether the flow may take changes of the event's registrations: a Live flow none of an event in Planning or Testing, and none that filters leave out."""
+    return not (flow.mode is Mode.LIVE and config.is_test_event(event.state.status)) and _passes(flow, event, event.state, config)
+
+
 def _passes(flow: Flow, event: EventConfig, state: EventState, config: AccountConfig) -> bool:
     """Whether the event passes the flow's filters of events."""
     change = Change(0, SubjectKind.EVENT, event.id, 1, Facet.EVENT_UPDATED, _EPOCH, "", event_state=state)
-    return all(matches(row, actual_values(row.field, change, config, event)) for row in flow.filters if row.field.startswith("event."))
+    return ChangeComparison(change, config, event).passes(row for row in flow.filters if is_of_event(row.field))

@@ -17,7 +17,8 @@ from django.db import connection
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import PROPERTIES, STATUSES, Flow, Watch
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldGroup, parse_source
+from heliograph.domain.setup.fields import FieldGroup, parse_source
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
 from heliograph.domain.setup.statuses import NEW
 from heliograph.domain.setup.tags import Tag, TagKind
 from heliograph.setup.errors import Invalid, NotThere
@@ -181,7 +182,8 @@ def _decides(flow: Flow, kind: TagKind) -> bool:
             return any(row.field == ATTENDEE_TYPE_TAGS for row in flow.filters)
         case TagKind.EVENT:
             return any(row.field == EVENT_TAGS for row in flow.filters)
-    return False
+        case TagKind.QUESTION:
+            return any(row.field.startswith("answer.") for row in flow.filters)
 
 
 def _is_shown(row: _Object, kind: TagKind, asked: WatchedKinds) -> bool:

@@ -54,14 +54,14 @@ class SourceFields:
         if len(named) == 1:
             return named[0]
         if named:
-            raise LineError(f"{len(named)} fields are called {name!r}: write {' or '.join(f'{{{key}}}' for key in named)}")
+            raise LineError(f"{len(named)} fields are called “{name}”: write {' or '.join(f'{{{key}}}' for key in named)}")
         try:
             key = parse_source(name)
         except FieldError:
-            raise LineError(f"there is no field {name[:100]!r}") from None
+            raise LineError(f"there is no field “{name[:100]}”") from None
         if not is_offered(key, self.subject):
-            raise LineError(f"a mapping for a {self.subject} has no field {name!r}")
-        raise LineError(f"your account has no field {name!r} any more")
+            raise LineError(f"a mapping for a {self.subject} has no field “{name}”")
+        raise LineError(f"your account has no field “{name}” any more")
 
     def label(self, key: str) -> str:
         """What pages call a field; its key where the account does not have it and nothing says what it was called."""
@@ -74,4 +74,4 @@ def any_key(name: str) -> str:
     try:
         return parse_source(name).key
     except FieldError:
-        raise LineError(f"there is no field {name[:100]!r}") from None
+        raise LineError(f"there is no field “{name[:100]}”") from None

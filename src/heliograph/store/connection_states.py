@@ -73,6 +73,14 @@ def state_of(db: Database, account: int, connection: int, *, lock: bool = True) 
     return StoredConnectionState(bool(paused), held or 0, failures, rate, until or 0), why
 
 
+def forget_failures(db: Database, account: int, connection: int) -> None:
+    """A connection is reached in another way from now on: what failed to reach it before does not count."""
+    db.run(
+        "UPDATE connection_state SET failures = 0 WHERE connection_id = :connection AND account_id = :account AND failures > 0",
+        {"connection": connection, "account": account},
+    )
+
+
 def learn(db: Database, lesson: Learned) -> None:
     """Keeps a lesson. A 410 also ends a release that is under way."""
     db.run(

@@ -216,6 +216,23 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", _ACCENTS.sub("", apart))
 
 
+MOST_OF_A_CODE = 20
+"""Registrations of one code, in as many events, that are looked for."""
+
+
+def ids_of_code(db: Database, account: int, text: str) -> list[int]:
+    """The registrations whose code this is, in whatever case it was typed, the last changed first."""
+    code = text.strip()
+    if not code or "\0" in code:
+        return []
+    rows = db.all(
+        "SELECT id FROM registration WHERE account_id = :account AND code IN (:code, :upper, :lower) AND version > 0"
+        f" ORDER BY modified DESC, id DESC LIMIT {MOST_OF_A_CODE}",
+        {"account": account, "code": code, "upper": code.upper(), "lower": code.lower()},
+    )
+    return [id for (id,) in rows]
+
+
 def search_text(state: RegistrationState) -> str:
     """What a search looks through, word by word: code, names, e-mail, organization. Short, since an index holds it and moves with each change."""
     p = state.profile

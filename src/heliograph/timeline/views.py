@@ -18,7 +18,7 @@ from heliograph.deliveries import words
 from heliograph.deliveries.choices import flow_choices
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.deliveries.submit import NothingToSync, sync_now
-from heliograph.deliveries.why import Why, why
+from heliograph.deliveries.why import Why, not_triggered, why
 from heliograph.domain.delivery.action import ActionState, AttemptKind
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.retry.fix_links import with_cure
@@ -172,7 +172,7 @@ def _entry(entry: Entry, found: Timeline, of: AccountReader, names: dict[str, st
 def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, event: EventConfig) -> dict[str, Any]:
     verdict = _("triggered")
     if decision.reason is not None:
-        verdict = words.not_triggered(decision.reason, decision.queue, entry.change, of.config, event)[0].rstrip(".")
+        verdict = not_triggered(decision.reason, decision.queue, entry.change, of.config, event, decision.flow)[0].rstrip(".")
         verdict = _("not triggered; %(why)s") % {"why": verdict[:1].lower() + verdict[1:]}
     tries = [row for delivery in decision.deliveries for row in _tries(delivery)]
     if decision.queue is not None and decision.run is not None and decision.due is not None:

@@ -26,7 +26,8 @@ class Choice:
 class FormField:
     """One field of a form; `id` is also the name that it is posted under.
 
-    error: why it was refused (red). todo: what may be saved without and is missing all the same (amber).
+    error: why it was refused (red). todo: what may be saved without and is missing all the same (amber). follows: script puts another todo there
+    where an answer of the server to a change of the form has one.
     extra: a class of the control. input: what the rows of `checks` are. groups: the fields that a `url` may hold, by the name of their group.
     """
 
@@ -37,6 +38,7 @@ class FormField:
     help: AnyText = ""
     error: AnyText = ""
     todo: AnyText = ""
+    follows: bool = False
     optional: bool = False
     required: bool = False
     placeholder: AnyText = ""

@@ -113,7 +113,8 @@ def save_connection(
             oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
         row.body |= _kept_beside(shown, bool(replaced), entered) | ({} if restored is None else {RESTORED: restored})
         write(s, row)
-    queue_effects.connection_saved(s, row.pk)
+    moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
+    queue_effects.connection_saved(s, row.pk, moved=moved)
     _note(s, row, None if before is None else shown, replaced)
     return row
 

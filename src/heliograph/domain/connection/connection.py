@@ -254,6 +254,11 @@ class Connection:
         return self.auth is Auth.OAUTH2 and self.grant is OAuthGrant.AUTHORIZATION_CODE
 
     @property
+    def reach(self) -> tuple[object, ...]:
+        """How it is reached: where any of this changes, failures to reach it before say nothing of it any more."""
+        return (self.origin, self.authorities, self.connect_timeout, self.total_timeout)
+
+    @property
     def bond(self) -> str:
         """What its tokens are bound to: who gave them to which client, what for, and where they are sent. Once it is another, none of them is used (C5)."""
         places = sorted({self.origin, self.test_origin} - {""})

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import assert_never
 
-from heliograph.domain.delivery.outcomes import Cause, CouldNotBegin, Cut, Delivered, Outcome, Refused, ValidationFailed
+from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause, CouldNotBegin, Cut, Delivered, Outcome, Refused, ValidationFailed
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, Category, GiveUp, RetryAt, RetryPolicy
 from heliograph.domain.errors import HeliographError
 
@@ -196,7 +196,7 @@ def _failed(tried: OpenAction, began: OpenAction, outcome: Refused, now: int, po
     failed = replace(tried, category=outcome.category, cause=outcome.cause)
     what = policy.decide(outcome.category, max(tried.tries - 1, 0), now, jitter=jitter, retry_after=outcome.retry_after)
     status = QueueStatus.RETRY if began.next_kind is AttemptKind.FIRST else QueueStatus.ERROR
-    at_once = outcome.stale and outcome.category is Category.CONFIG
+    at_once = outcome.stale and (outcome.category is Category.CONFIG or outcome.cause in CURED_BY_ADDRESS)
     return _waiting(failed, began, what, status, now, at_once=at_once)
 
 
@@ -269,8 +269,9 @@ def ended(action: OpenAction, cause: Cause) -> OpenAction:
 
 
 def rescheduled(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
-    """The action after a fix for `causes` was saved (D7): a waiting Config item of such a cause is due at once."""
-    if action.state is not ActionState.QUEUED or action.category is not Category.CONFIG or action.cause not in causes:
+    """The action after a fix for `causes` was saved (D7): a waiting item of such a cause is due at once, if it is Config or the target was not reached."""
+    may_be = action.category is Category.CONFIG or action.cause in CURED_BY_ADDRESS
+    if action.state is not ActionState.QUEUED or not may_be or action.cause not in causes:
         return action
     return action if action.is_due(now) else replace(action, due_at=now)
 

@@ -222,7 +222,7 @@ def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now
 
 
 def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:
-    """Makes waiting Config items of these causes due at once: a fix was saved (D7)."""
+    """Makes waiting items of these causes due at once: a fix was saved (D7)."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: rescheduled(a, causes, now) for i, a in before.items()}, now, page=True)
 

@@ -57,7 +57,7 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
     found += [
         Missing(FlowLack.FILTER_VALUES, str(i))
         for i, row in enumerate(flow.filters)
-        if row.op.takes_values and not any(map(str.strip, row.values))
+        if row.op.takes_values and len([value for value in row.values if value.strip()]) < (row.op.bounds or 1)
     ]
     if not flow.destinations:
         found.append(Missing(FlowLack.DESTINATION))

@@ -15,7 +15,7 @@ from itertools import chain
 
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event, matches
+from heliograph.domain.flow.filters import ChangeComparison, actual_values, is_of_event
 from heliograph.domain.flow.flow import EVENT_STATUSES, OFFERED, PROPERTIES, SESSION_STATUSES, FilterRow, Flow, Mode
 from heliograph.domain.registration.change import Change, Facet
 from heliograph.domain.setup.configuration import EventConfig
@@ -55,13 +55,17 @@ class GateName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words."""
+    """One gate's answer. `of`: the list or the filter row's number. wanted and actual: tag ids as text for tags, else words.
+
+    waits: it did not say no, something lacks a tag (F7).
+    """
 
     name: GateName
     passed: bool
     of: str = ""
     wanted: tuple[str, ...] = ()
     actual: tuple[str, ...] = ()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class FlowDecision:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Every gate up to and including the first that said no."""
+    """Every gate up to and including the first that said no; of activation all lists."""
 
     flow: Flow
     verdict: FlowVerdict
@@ -84,7 +88,9 @@ class Explanation:
 
     @property
     def stopped_at(self) -> GateResult | None:
-        return next((g for g in self.gates if not g.passed), None)
+        """The gate that is the reason: of several lists that were not met the one that decides, which is what lacks a tag where that can be cured."""
+        curable = self.reason is not None and self.reason.can_be_fixed
+        return next((g for g in self.gates if not g.passed and g.waits is curable), None)
 
 
 def mode_of(change: Change, account: AccountConfig, event: EventConfig) -> Mode:
@@ -182,7 +188,17 @@ def explain(flow: Flow, change: Change, account: AccountConfig, event: EventConf
         lists = list(_activation(flow, change, account, event))
     except Exception:  # noqa: BLE001 -- as in decide()
         return Explanation(flow, FlowVerdict.NOT_TRIGGERED, Reason.FAILED, tuple(gates))
-    gates += [GateResult(GateName.ACTIVATION, a.answer is _Answer.YES, a.name, _texts(a.wanted), _texts(sorted(a.carried))) for a in lists]
+    gates += [
+        GateResult(
+            GateName.ACTIVATION,
+            a.answer is _Answer.YES,
+            a.name,
+            _texts(a.wanted),
+            _texts(sorted(a.carried)),
+            waits=a.answer in (_Answer.UNTAGGED, _Answer.UNTAGGED_PROPERTY),
+        )
+        for a in lists
+    ]
     reason = _reason({a.answer for a in lists})
     return Explanation(flow, FlowVerdict.NOT_TRIGGERED if reason else FlowVerdict.TRIGGERED, reason, tuple(gates))
 
@@ -223,9 +239,9 @@ def _gates_of_the_flow(flow: Flow, change: Change, account: AccountConfig, mode:
 
 
 def _filter_gates(flow: Flow, change: Change, account: AccountConfig, event: EventConfig) -> Iterator[GateResult]:
+    compared = ChangeComparison(change, account, event)
     for i, row in enumerate(flow.filters):
-        actual = actual_values(row.field, change, account, event)
-        yield GateResult(GateName.FILTERS, matches(row, actual), str(i), row.values, actual)
+        yield GateResult(GateName.FILTERS, compared.passes((row,)), str(i), row.values, actual_values(row.field, change, account, event))
 
 
 class _Answer(StrEnum):

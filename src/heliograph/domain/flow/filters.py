@@ -1,21 +1,33 @@
 """Flow filters: rows that narrow down what goes into a flow (guide: Flow Filters; F6).
 
 Rows are ANDed, the values of a row ORed. Text compares without regard to case and outer spaces; a multi-select matches if any
-of its values does.
+of its values does. Instants are those of the event's own time, which pages and mappings show; days and numbers compare as what they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import FilterRow, Op
 from heliograph.domain.registration.change import Change
-from heliograph.domain.setup.configuration import EventConfig, Values
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS
+from heliograph.domain.setup.configuration import EventConfig, Field, QuestionType, Values
+from heliograph.domain.setup.fields import FieldGroup
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, parse_filter
 from heliograph.domain.setup.names import code_of
+
+type Bound = date | Decimal
+type Compared = tuple[Values, Values]
+"""What a record has in a field: as pages show it, and every way in which it may be written in a row."""
+type Reader = Callable[[Change, AccountConfig, EventConfig], Compared]
+
+NOTHING: Compared = ((), ())
 
 
 def plain(text: str) -> str:
@@ -49,7 +61,64 @@ def matches_plain(row: FilterRow, values: Values) -> bool:
             return any(w in v for w in wanted for v in values)
         case Op.STARTS_WITH:
             return any(v.startswith(w) for w in wanted for v in values)
+        case Op.IS_BEFORE | Op.IS_AFTER | Op.IS_LESS | Op.IS_MORE | Op.IS_AT_MOST | Op.IS_AT_LEAST | Op.IS_BETWEEN:
+            bounds = bounds_of(row.op, row.values)
+            return bounds is not None and any(_within(row.op, bounds, v) for v in values)
     assert_never(row.op)
+
+
+@lru_cache(maxsize=1024)
+def bounds_of(op: Op, values: tuple[str, ...]) -> tuple[Bound, Bound] | None:
+    """What a comparison compares with, the smaller first, both the same where it is one; None where that is missing or neither day nor number."""
+    read: Callable[[str], Bound | None]
+    for read in {Op.IS_BETWEEN: (_dashed_day, number_of), Op.IS_BEFORE: (_dashed_day,), Op.IS_AFTER: (_dashed_day,)}.get(op, (number_of,)):
+        found = [bound for bound in map(read, values) if bound is not None]
+        if len(found) == op.bounds == len(values):
+            return (found[0], found[-1]) if found[0] <= found[-1] else (found[-1], found[0])  # type: ignore[operator]
+    return None
+
+
+def _within(op: Op, bounds: tuple[Bound, Bound], value: str) -> bool:
+    first, last = bounds
+    actual = day_of(value) if isinstance(first, date) else number_of(value)
+    if actual is None:
+        return False
+    if op is Op.IS_BETWEEN:
+        return first <= actual <= last  # type: ignore[operator]
+    if op in (Op.IS_BEFORE, Op.IS_LESS):
+        return actual < first  # type: ignore[operator]
+    if op in (Op.IS_AFTER, Op.IS_MORE):
+        return actual > first  # type: ignore[operator]
+    return actual <= first if op is Op.IS_AT_MOST else actual >= first  # type: ignore[operator]
+
+
+@lru_cache(maxsize=4096)
+def day_of(text: str) -> date | None:
+    """The day of a date, or of an instant as `_instant` writes it; None for anything else."""
+    text = text.strip()
+    try:
+        return date.fromisoformat(text[:10] if text[10:11] in ("t", "T", " ") else text)
+    except ValueError:
+        return None
+
+
+def _dashed_day(text: str) -> date | None:
+    """A day as rows hold it; 20270131 is a number."""
+    return day_of(text) if text.strip()[4:5] == "-" else None
+
+
+def number_of(text: str) -> Decimal | None:
+    """A number as registrations hold it; None for anything else."""
+    if len(text) > _LONGEST_NUMBER or not text.isascii() or "_" in text:
+        return None
+    try:
+        found = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+_LONGEST_NUMBER = 400
 
 
 class ChangeComparison:
@@ -68,7 +137,7 @@ class ChangeComparison:
     def _of(self, field: str) -> Values:
         found = self._values.get(field)
         if found is None:
-            found = self._values[field] = plain_values(actual_values(field, self._change, self._account, self._event))
+            found = self._values[field] = plain_values(_reader(field)(self._change, self._account, self._event)[1])
         return found
 
 
@@ -82,28 +151,114 @@ def is_of_event(field: str) -> bool:
     return field.startswith("event.")
 
 
-def actual_values(field: str, change: Change, account: AccountConfig, event: EventConfig) -> tuple[str, ...]:
-    """What a record has in a filter's field, as text; tags as their ids."""
-    area, _, name = field.partition(".")
-    state, of_event = change.registration, change.event_state or event.state
+def actual_values(field: str, change: Change, account: AccountConfig, event: EventConfig) -> Values:
+    """What a record has in a filter's field, as pages show it; tags as their ids."""
+    return _reader(field)(change, account, event)[0]
+
+
+@lru_cache(maxsize=4096)  # filters ask for the same few fields for every change
+def _reader(field: str) -> Reader:
+    """What reads a filter's field of a change. Raises FieldError for what cannot be filtered by."""
     if field == EVENT_TAGS:
-        return tuple(str(t) for t in of_event.tags)
+        return lambda change, _a, event: _texts(tuple(str(t) for t in (change.event_state or event.state).tags))
     if field == ATTENDEE_TYPE_TAGS:
-        found = event.types.get(state.attendee_type) if state and state.attendee_type else None
-        return tuple(str(t) for t in sorted(found.tags)) if found else ()
-    custom = name.removeprefix("custom.") if name.startswith("custom.") else None
-    if area == "profile":
-        if state is None:
-            return ()
-        return state.custom.get(int(custom), ()) if custom else _one(state.profile.get(name))
-    if custom:
-        return of_event.custom.get(int(custom), ())
+        return lambda change, _a, event: _attendee_type_tags(change, event)
+    key = parse_filter(field)
+    assert not isinstance(key, str)
+    name, id = key.name, key.id or 0
+    readers: dict[FieldGroup, Reader] = {
+        FieldGroup.PROFILE: lambda change, _a, _e: _one(change.registration.profile.get(name) if change.registration else None),
+        FieldGroup.PROFILE_CUSTOM: lambda change, account, _e: (
+            _answered(account.profile_fields.get(id), change.registration.custom.get(id, ())) if change.registration else NOTHING
+        ),
+        FieldGroup.EVENT_CUSTOM: lambda change, account, event: _answered(
+            account.event_fields.get(id), (change.event_state or event.state).custom.get(id, ())
+        ),
+        FieldGroup.EVENT: lambda change, account, event: _of_event(name, change, account, event),
+        FieldGroup.REGISTRATION: lambda change, account, event: _of_registration(name, change, account, event),
+        FieldGroup.QUESTION_TAGS: lambda change, account, event: _answers(id, change, account, event),
+        FieldGroup.SESSION: lambda change, account, event: _of_session(name, change, account, event),
+    }
+    return readers[key.group]
+
+
+def _attendee_type_tags(change: Change, event: EventConfig) -> Compared:
+    state = change.registration
+    found = event.types.get(state.attendee_type) if state and state.attendee_type else None
+    return _texts(tuple(str(t) for t in sorted(found.tags))) if found else NOTHING
+
+
+def _of_event(name: str, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
+    state = change.event_state or event.state
     if name == "status":
-        status = account.event_statuses.get(of_event.status)
+        status = account.event_statuses.get(state.status)
         return _one(status.name if status else None)
-    value = getattr(of_event, name)
-    return _one(value.isoformat() if hasattr(value, "isoformat") else value)
+    if name in ("start", "end"):
+        return _instant(getattr(state, name), change, account, event)
+    return _one(getattr(state, name))
 
 
-def _one(value: object) -> tuple[str, ...]:
-    return (str(value),) if value else ()
+def _of_registration(name: str, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
+    state = change.registration
+    if state is None:
+        return NOTHING
+    return _instant(state.created, change, account, event) if name == "created" else _one(getattr(state, name))
+
+
+def _of_session(name: str, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
+    session = event.sessions.get(change.session.session) if change.session else None
+    if session is None:
+        return NOTHING
+    value = getattr(session, name)
+    return _instant(value, change, account, event) if name in ("start", "end") else _one(value)
+
+
+def _answers(tag: int, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
+    """The answers to all questions of the event that carry the tag; which those are is worked out once for a version of the event."""
+    if change.registration is None:
+        return NOTHING
+    kept = event.beside(account)
+    questions: tuple[Field, ...] | None = kept.get((_answers, tag))
+    if questions is None:
+        questions = kept[_answers, tag] = tuple(q for q in event.questions.values() if q.tag == tag)
+    found = [_answered(q, change.registration.answers.get(q.id, ())) for q in questions]
+    return found[0] if len(found) == 1 else (sum((shown for shown, _ in found), ()), sum((compared for _, compared in found), ()))
+
+
+def _answered(field: Field | None, values: Values) -> Compared:
+    """The values of a custom field or an answer. Numbers and dates are also found as everybody writes them: 3.0 as 3, 20270131 as 2027-01-31."""
+    if values and field is not None and field.type in (QuestionType.NUMBER, QuestionType.DATE):
+        usual = usual_number if field.type == QuestionType.NUMBER else usual_day
+        return values, tuple(dict.fromkeys((*values, *map(usual, values))))
+    return values, values
+
+
+def usual_number(text: str) -> str:
+    """A number as everybody writes it; any other text as it is."""
+    found = number_of(text)
+    return text if found is None or abs(found.adjusted()) > _LONGEST_NUMBER else format(found.normalize() + 0, "f")
+
+
+def usual_day(text: str) -> str:
+    """A day as 2027-01-31; any other text as it is."""
+    found = day_of(text)
+    return text if found is None else found.isoformat()
+
+
+def _instant(at: datetime | None, change: Change, account: AccountConfig, event: EventConfig) -> Compared:
+    """An instant by the event's clock: 2027-01-01 00:30; in a row it may also be the day alone, or as mappings send it."""
+    if at is None:
+        return NOTHING
+    with suppress(OverflowError):  # in the first and the last hours of the calendar
+        at = at.astimezone(ZoneInfo((change.event_state or event.state).timezone or account.timezone))
+    local = at.isoformat(timespec="seconds")
+    shown = f"{local[:10]} {local[11:16]}"
+    return (shown,), (shown, local, local[:10])
+
+
+def _one(value: object) -> Compared:
+    return _texts((str(value),)) if value else NOTHING
+
+
+def _texts(values: Values) -> Compared:
+    return values, values

@@ -12,6 +12,7 @@ from typing import Any
 
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.registration.change import Facet
+from heliograph.domain.setup.fields import Shape
 
 
 class Mode(StrEnum):
@@ -70,6 +71,13 @@ class Op(StrEnum):
     IS_NONE_OF = "is none of"
     CONTAINS = "contains"
     STARTS_WITH = "starts with"
+    IS_BEFORE = "is before"
+    IS_AFTER = "is after"
+    IS_LESS = "is less than"
+    IS_MORE = "is more than"
+    IS_AT_MOST = "is at most"
+    IS_AT_LEAST = "is at least"
+    IS_BETWEEN = "is between"
     IS_EMPTY = "is empty"
     IS_NOT_EMPTY = "is not empty"
 
@@ -77,10 +85,31 @@ class Op(StrEnum):
     def takes_values(self) -> bool:
         return self not in (Op.IS_EMPTY, Op.IS_NOT_EMPTY)
 
+    @property
+    def bounds(self) -> int:
+        """How many values a comparison of days or numbers has: one, or two for "is between"; 0 = it takes any number of texts."""
+        return 2 if self is Op.IS_BETWEEN else 1 if self in _OF_DAYS or self in _OF_NUMBERS else 0
+
+    def fits(self, shape: Shape | None) -> bool:
+        """Whether fields of this shape can be compared so; None = a field whose values may look like anything."""
+        if shape is None:
+            return True
+        days, numbers = shape in (Shape.DATE, Shape.INSTANT), shape is Shape.NUMBER
+        if self is Op.IS_BETWEEN:
+            return days or numbers
+        if self in (Op.CONTAINS, Op.STARTS_WITH):
+            return not numbers
+        return days if self in _OF_DAYS else numbers if self in _OF_NUMBERS else True
+
+
+_OF_DAYS = frozenset({Op.IS_BEFORE, Op.IS_AFTER})
+_OF_NUMBERS = frozenset({Op.IS_LESS, Op.IS_MORE, Op.IS_AT_MOST, Op.IS_AT_LEAST})
+
 
 @dataclass(frozen=True, slots=True)
 class FilterRow:
-    """One row of Flow Filters. field: `event.code`, `event.custom.7`, `event.tags`, `profile.position`, `profile.custom.9`, `attendee_type.tags`; tags are given by id."""
+    """One row of Flow Filters. field: `event.code`, `event.custom.7`, `event.tags`, `profile.position`, `profile.custom.9`, `answer.4`,
+    `registration.order_code`, `attendee_type.tags`; tags are given by id. Bounds: days as 2027-01-31, numbers as 12.5."""
 
     field: str
     op: Op

@@ -1,4 +1,4 @@
-"""The rule of a flow as one sentence: "When status becomes Registered, send Lead mapping to Sales CRM" (F1, F4, F5).
+"""The rule of a flow as one sentence: "Live: when status changes to one tagged Registered, send Lead mapping to Sales CRM" (F1, F3-F5).
 
 Pages, API and command line all take it from here. `parts` gives texts and chips in order; `marked` marks how far a change came (F9);
 `plain` writes the sentence without chips. Texts are templates, so that a translation can put its words in another order.
@@ -13,8 +13,21 @@ from enum import StrEnum
 from typing import Final
 
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.flow import EVENT_STATUSES, PROPERTIES, SESSION_STATUSES, STATUSES, Destination, FilterRow, Flow, Op, Watch
-from heliograph.domain.setup import fields
+from heliograph.domain.flow.flow import (
+    EVENT_STATUSES,
+    PROPERTIES,
+    SESSION_STATUSES,
+    STATUSES,
+    Destination,
+    FilterRow,
+    Flow,
+    Mode,
+    Op,
+    Watch,
+)
+from heliograph.domain.setup.fields import Subject
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, filter_fields, is_named_by_account
+from heliograph.domain.setup.tags import TagKind
 
 
 class SentenceGate(StrEnum):
@@ -73,8 +86,11 @@ class SentenceNames:
     @classmethod
     def of(cls, config: AccountConfig, troubles: Mapping[int, ConnectionTrouble] | None = None) -> SentenceNames:
         """The names in force in an account's configuration. troubles: by connection id."""
-        offered = fields.filter_fields(
-            fields.Subject.REGISTRATION, profile_fields=config.profile_fields.values(), event_fields=config.event_fields.values()
+        offered = filter_fields(
+            Subject.SESSION,
+            profile_fields=config.profile_fields.values(),
+            event_fields=config.event_fields.values(),
+            question_tags=[tag for tag in config.tags.values() if TagKind.QUESTION in tag.kinds],
         )
         return cls(
             tags={tag.id: tag.label or tag.name for tag in config.tags.values()},
@@ -94,11 +110,12 @@ def _(message: str) -> str:
 
 
 _OPENINGS: Final[Mapping[Watch, str]] = {
-    Watch.REGISTRATION: _("When a registration is created or updated"),
-    Watch.STATUS: _("When status becomes {tags}"),
-    Watch.SESSION_STATUS: _("When session status becomes {tags}"),
-    Watch.EVENT: _("When an event is created or updated, and its status is {tags}"),
+    Watch.REGISTRATION: _("{mode}: when a registration is created or updated"),
+    Watch.STATUS: _("{mode}: when status changes to one tagged {tags}"),
+    Watch.SESSION_STATUS: _("{mode}: when session status changes to one tagged {tags}"),
+    Watch.EVENT: _("{mode}: when an event is created or updated, and its status is {tags}"),
 }
+_MODES: Final[Mapping[Mode, str]] = {Mode.LIVE: _("Live"), Mode.TEST: _("Test")}
 _OPENING_LIST: Final[Mapping[Watch, str]] = {
     Watch.STATUS: STATUSES,
     Watch.SESSION_STATUS: SESSION_STATUSES,
@@ -115,10 +132,17 @@ _ROWS: Final[Mapping[Op, str]] = {
     Op.IS_NONE_OF: _(", and {field} is not {values}"),
     Op.CONTAINS: _(", and {field} contains {values}"),
     Op.STARTS_WITH: _(", and {field} starts with {values}"),
+    Op.IS_BEFORE: _(", and {field} is before {values}"),
+    Op.IS_AFTER: _(", and {field} is after {values}"),
+    Op.IS_LESS: _(", and {field} is less than {values}"),
+    Op.IS_MORE: _(", and {field} is more than {values}"),
+    Op.IS_AT_MOST: _(", and {field} is at most {values}"),
+    Op.IS_AT_LEAST: _(", and {field} is at least {values}"),
+    Op.IS_BETWEEN: _(", and {field} is between {values}"),
     Op.IS_EMPTY: _(", and {field} is empty"),
     Op.IS_NOT_EMPTY: _(", and {field} is not empty"),
 }
-_TAG_FIELDS: Final[Mapping[str, str]] = {fields.EVENT_TAGS: _("event tag"), fields.ATTENDEE_TYPE_TAGS: _("attendee type tag")}
+_TAG_FIELDS: Final[Mapping[str, str]] = {EVENT_TAGS: _("event tag"), ATTENDEE_TYPE_TAGS: _("attendee type tag")}
 _HOLE: Final = re.compile(r"\{([a-z]+)\}")
 
 
@@ -127,18 +151,26 @@ def parts(flow: Flow, names: SentenceNames, translate: Translate = str) -> list[
     return _Writer(names, translate).sentence(flow)
 
 
-def marked(found: Iterable[SentencePart], gate: SentenceGate | None, of: str = "") -> list[SentencePart]:
-    """The sentence with each chip marked: passed, stopped or not reached; what is missing stays missing. gate: where the change stopped, None = nowhere; of: which list or row of it."""
+type Answers = Mapping[tuple[SentenceGate, str], PartState]
+"""What the list or filter row of a gate said: passed, stopped or waiting. A gate that has no such parts is named by ""."""
+
+
+def marked(found: Iterable[SentencePart], gate: SentenceGate | None, answers: Answers) -> list[SentencePart]:
+    """The sentence with each chip marked: passed, stopped, waiting or not reached; what is missing stays missing. gate: where the change
+    stopped, None = nowhere."""
     order = list(SentenceGate)
     end = len(order) if gate is None else order.index(gate)
-    marked = []
-    for part in found:
-        if part.chip and part.gate is not None and part.state is not PartState.MISSING:
-            at = order.index(part.gate)
-            stopped = at == end and (not of or part.of == of)
-            part = replace(part, state=PartState.PASSED if at < end else PartState.STOPPED if stopped else PartState.UNREAD)  # noqa: PLW2901
-        marked.append(part)
-    return marked
+
+    def state(part: SentencePart, gate: SentenceGate) -> PartState:
+        at = order.index(gate)
+        if at == end and (gate, part.of) in answers:
+            return answers[gate, part.of]
+        return PartState.PASSED if at < end or (at == end and gate is SentenceGate.ACTIVATION) else PartState.UNREAD
+
+    return [
+        replace(part, state=state(part, part.gate)) if part.chip and part.gate is not None and part.state is not PartState.MISSING else part
+        for part in found
+    ]
 
 
 def plain(found: Iterable[SentencePart]) -> str:
@@ -162,15 +194,18 @@ class _Writer:
         return [*out, *self._destinations(flow.destinations)]
 
     def _opening(self, flow: Flow) -> list[SentencePart]:
+        mode = [SentencePart(self.translate(_MODES[flow.mode]), chip=True, gate=SentenceGate.MODE)]
         if flow.watch is None:
-            return self._filled(_("When {watch}"), watch=[self._missing(_("choose what to watch"), SentenceGate.WATCH, "watch")])
+            return self._filled(
+                _("{mode}: when {watch}"), mode=mode, watch=[self._missing(_("choose what to watch"), SentenceGate.WATCH, "watch")]
+            )
         if flow.watch is Watch.REGISTRATION:
             if flow.statuses or flow.properties or {STATUSES, PROPERTIES} & set(flow.emptied):
-                return self._filled(_OPENINGS[flow.watch])
+                return self._filled(_OPENINGS[flow.watch], mode=mode)
             anyone = SentencePart(self.translate(_("any registration")), chip=True, gate=SentenceGate.ACTIVATION, of=STATUSES)
-            return self._filled(_("When {anyone} is created or updated"), anyone=[anyone])
+            return self._filled(_("{mode}: when {anyone} is created or updated"), mode=mode, anyone=[anyone])
         name = _OPENING_LIST[flow.watch]
-        return self._filled(_OPENINGS[flow.watch], tags=self._tags(flow, name))
+        return self._filled(_OPENINGS[flow.watch], mode=mode, tags=self._tags(flow, name))
 
     def _more_lists(self, flow: Flow) -> list[SentencePart]:
         out: list[SentencePart] = []
@@ -197,14 +232,20 @@ class _Writer:
         values = row.values
         if row.field in _TAG_FIELDS:
             values = tuple(self.names.tags.get(int(v), f"({v})") if v.isdecimal() else f"({v})" for v in values)
-        chips = self._any_of(values, SentenceGate.FILTERS, of) if values else [self._missing(_("choose values"), SentenceGate.FILTERS, of)]
+        whole = len(values) >= (row.op.bounds or 1)
+        joint = _(" and ") if row.op is Op.IS_BETWEEN else _(" or ")
+        chips = (
+            self._any_of(values, SentenceGate.FILTERS, of, joint)
+            if whole
+            else [self._missing(_("choose values"), SentenceGate.FILTERS, of)]
+        )
         return self._filled(_ROWS[row.op], field=[label], values=chips)
 
     def _field(self, key: str) -> str:
         if key in _TAG_FIELDS:
             return self.translate(_TAG_FIELDS[key])
         label = self.names.fields.get(key, f"({key})")
-        return label if ".custom." in key else self.translate(label)
+        return label if is_named_by_account(key) else self.translate(label)
 
     def _destinations(self, destinations: tuple[Destination, ...]) -> list[SentencePart]:
         if not destinations:
@@ -231,11 +272,11 @@ class _Writer:
         trouble = self.names.troubles.get(id_)
         return replace(found, text=f"{found.text}: {trouble.words}", state=trouble.state) if trouble else found
 
-    def _any_of(self, values: Iterable[str], gate: SentenceGate, of: str) -> list[SentencePart]:
+    def _any_of(self, values: Iterable[str], gate: SentenceGate, of: str, joint: str = _(" or ")) -> list[SentencePart]:
         out: list[SentencePart] = []
         for value in values:
             if out:
-                out.append(SentencePart(self.translate(_(" or ")), gate=gate, of=of))
+                out.append(SentencePart(self.translate(joint), gate=gate, of=of))
             out.append(SentencePart(value, chip=True, gate=gate, of=of))
         return out
 

@@ -6,25 +6,38 @@ turns it and the facts of one change into what is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Texts
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
-from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.json_bodies import Body, BodyError
-from heliograph.domain.mapping.paths import Path, PathError, parse_path, without_index
-from heliograph.domain.mapping.transform import Case, DateFormat, Escape
+from heliograph.domain.mapping.paths import Path, format_path, without_index
+from heliograph.domain.mapping.row import (
+    MAX_PARTS,
+    MAX_TARGET,
+    MAX_TEXT,
+    MAX_VALUE_MAP,
+    FixedText,
+    MappingError,
+    MappingRow,
+    Otherwise,
+    RowPart,
+    SourceValue,
+    ValueMap,
+    ValueType,
+    part_body,
+    read_part,
+    read_row,
+    row_body,
+)
+from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape, has_token
 from heliograph.domain.setup.fields import FieldError, Subject, is_offered, parse_source
 
 MAX_ROWS: Final = 500
-MAX_PARTS: Final = 50
-MAX_TEXT: Final = 10_000
-MAX_VALUE_MAP: Final = 500
-MAX_TARGET: Final = 500
 MAX_NAME: Final = 100
 
 
@@ -41,105 +54,12 @@ class MappingKind(StrEnum):
     HEADER = "header"
 
 
-class ValueType(StrEnum):
-    """The type of a target field, as the target's sample has it (M2)."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    LIST = "list"
-    NUMBERS = "list of numbers"
-
-    @property
-    def is_list(self) -> bool:
-        return self in (ValueType.LIST, ValueType.NUMBERS)
-
-
 class EmptyPolicy(StrEnum):
     """What is sent for an empty optional field (M6)."""
 
     KEY = "empty"  # an empty text; null for a number, a yes/no and a list
     LEAVE_OUT = "leave out"
     NULL = "null"
-
-
-class Otherwise(StrEnum):
-    """What a value map makes of a value that it does not list (M4)."""
-
-    KEEP = "keep"
-    TEXT = "text"
-    ERROR = "error"
-
-
-class MappingError(HeliographError):
-    """A mapping cannot be as it was asked for. row: counted from 1, None = the mapping itself; field: what of it; reason: what is wrong."""
-
-    def __init__(self, row: int | None, field: str, reason: str) -> None:
-        super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
-        self.row = row
-        self.field = field
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class ValueMap:
-    """From → to. Outer spaces and case do not count where no exact entry fits."""
-
-    entries: tuple[tuple[str, str], ...]
-    otherwise: Otherwise = Otherwise.KEEP
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceValue:
-    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
-
-    key: str
-    value_map: ValueMap | None = None
-    date_format: DateFormat | None = None
-    if_empty: str = ""
-    escape: Escape | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FixedText:
-    """A chip with typed text, sent as typed."""
-
-    text: str
-
-
-type RowPart = SourceValue | FixedText
-
-
-@dataclass(frozen=True, slots=True)
-class MappingRow:
-    """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). Raises MappingError."""
-
-    target: str
-    parts: tuple[RowPart, ...] = ()
-    type: ValueType = ValueType.TEXT
-    nested: bool = False
-    trim: bool = False
-    case: Case | None = None
-    required: bool = False
-    path: Path = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        try:
-            path = parse_path(self.target) if self.nested else (self.target,)
-        except PathError as error:
-            raise MappingError(None, "target", str(error).removesuffix(".")) from None
-        object.__setattr__(self, "path", path)
-
-    @property
-    def sources(self) -> Iterator[SourceValue]:
-        return (part for part in self.parts if isinstance(part, SourceValue))
-
-    @property
-    def form_name(self) -> str:
-        """The key in a form or query: `a[b]` for a nested row; the entries of a list repeat one key (M2)."""
-        first, *rest = without_index(self.path)
-        return f"{first}{''.join(f'[{step}]' for step in rest)}"
 
 
 @dataclass(frozen=True)
@@ -183,7 +103,7 @@ class Mapping:
             if row.nested:
                 raise MappingError(number, "target", "a header cannot be nested")
             if problem := headers.name_problem(row.target):
-                raise MappingError(number, "target", f"{row.target!r} {problem}")
+                raise MappingError(number, "target", f"“{row.target}” {problem}")
 
     def _check_parts(self, number: int, row: MappingRow) -> None:
         if len(row.parts) > MAX_PARTS:
@@ -196,9 +116,13 @@ class Mapping:
             except FieldError as error:
                 raise MappingError(number, "source", str(error).removesuffix(".")) from None
             if not is_offered(key, self.subject):
-                raise MappingError(number, "source", f"a mapping for a {self.subject} has no field {source.key!r}")
+                raise MappingError(number, "source", f"a mapping for a {self.subject} has no field “{source.key}”")
             if self.seals(row) and (source.value_map or source.if_empty):
                 raise MappingError(number, "source", NO_OPEN_TEXTS)
+            if source.date_format is DateFormat.PATTERN and not has_token(source.date_pattern):
+                raise MappingError(number, "date format", "a pattern names parts of a date, as DD.MM.YYYY or D MMMM YYYY, HH:mm")
+            if len(source.date_pattern) > MAX_PATTERN:
+                raise MappingError(number, "date format", f"a pattern is at most {MAX_PATTERN} characters long")
             if source.value_map and any(not old.strip() for old, _ in source.value_map.entries):
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
 
@@ -238,7 +162,7 @@ class Mapping:
         body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}
         if self.empty is not EmptyPolicy.KEY:
             body["empty"] = self.empty.value
-        body["rows"] = [_row_body(row) for row in self.sealed.rows]
+        body["rows"] = [row_body(row) for row in self.sealed.rows]
         return body
 
     @classmethod
@@ -251,7 +175,7 @@ class Mapping:
             empty = body.choice("empty", EmptyPolicy, EmptyPolicy.KEY)
             rows = []
             for number, (_, item) in enumerate(body.items("rows", most=MAX_ROWS), 1):  # noqa: B007 - the error below names it
-                rows.append(_read_row(Body(item)))
+                rows.append(read_row(Body(item)))
             number = None
         except BodyError as error:
             raise MappingError(number, error.where or "mapping", error.reason) from None
@@ -277,7 +201,7 @@ def _refuse_twice(rows: Sequence[MappingRow]) -> None:
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         if row.target.lower() in seen:
-            raise MappingError(number, "target", f"there is a row {row.target!r} already")
+            raise MappingError(number, "target", f"there is a row “{row.target}” already")
         seen.add(row.target.lower())
 
 
@@ -291,14 +215,12 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
             shape = "a list" if isinstance(path[end], int) else "an object"
             there = found.setdefault(path[:end], shape)
             if there != shape:
-                raise MappingError(
-                    number, "target", f"{row.target!r} would make {shape} of {'.'.join(map(str, path[:end]))!r}, which is {there}"
-                )
+                raise MappingError(number, "target", f"“{row.target}” would make {shape} of “{format_path(path[:end])}”, which is {there}")
         if path in found:
             reason = (
-                f"there is a row {row.target!r} already"
+                f"there is a row “{row.target}” already"
                 if found[path] == "a value"
-                else f"{row.target!r} has rows within it, so it cannot have a value"
+                else f"“{row.target}” has rows within it, so it cannot have a value"
             )
             raise MappingError(number, "target", reason)
         found[path] = "a value"
@@ -306,79 +228,18 @@ def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
         if base != path and row.type.is_list:
             raise MappingError(number, "type", "an entry of a list cannot be a list itself")
         if form_names.setdefault(row.form_name, base) != base:
-            raise MappingError(number, "target", f"in a form {row.target!r} would have the same name as another row, {row.form_name!r}")
+            raise MappingError(number, "target", f"in a form “{row.target}” would have the same name as another row, “{row.form_name}”")
     for number, row in enumerate(rows, 1):
         for end, step in enumerate(row.path):
             if isinstance(step, int) and step > 0 and (*row.path[:end], step - 1) not in found:
                 raise MappingError(number, "target", f"entry {step} of the list has a row, entry {step - 1} has none")
 
 
-def _row_body(row: MappingRow) -> dict[str, object]:
-    body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
-    if row.type is not ValueType.TEXT:
-        body["type"] = row.type.value
-    if row.case is not None:
-        body["case"] = row.case.value
-    for name in ("nested", "trim", "required"):
-        if getattr(row, name):
-            body[name] = True
-    return body
-
-
-def part_body(part: RowPart) -> dict[str, object]:
-    """The JSON of one chip; `read_part` reads it back."""
-    if isinstance(part, FixedText):
-        return {"text": part.text}
-    body: dict[str, object] = {"source": part.key}
-    if part.value_map is not None:
-        body["map"] = [list(entry) for entry in part.value_map.entries]
-        body["otherwise"] = part.value_map.otherwise.value
-        if part.value_map.text:
-            body["otherwise_text"] = part.value_map.text
-    if part.date_format is not None:
-        body["date"] = part.date_format.value
-    if part.if_empty:
-        body["if_empty"] = part.if_empty
-    if part.escape is not None:
-        body["escape"] = part.escape.value
-    return body
-
-
-def _read_row(body: Body) -> MappingRow:
-    return MappingRow(
-        target=body.text("target", longest=MAX_TARGET),
-        parts=tuple(read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
-        type=body.choice("type", ValueType, ValueType.TEXT),
-        nested=body.flag("nested"),
-        trim=body.flag("trim"),
-        case=body.choice("case", Case) if body.has("case") else None,
-        required=body.flag("required"),
-    )
-
-
-def read_part(body: Body) -> RowPart:
-    """A chip from its body. Raises BodyError."""
-    if body.has("text"):
-        return FixedText(body.text("text", longest=MAX_TEXT))
-    if not body.has("source"):
-        raise BodyError(body.where, "a part is a source or a text")
-    value_map = None
-    if body.has("map"):
-        value_map = ValueMap(
-            body.pairs("map", most=MAX_VALUE_MAP, longest=MAX_TEXT),
-            body.choice("otherwise", Otherwise, Otherwise.KEEP),
-            body.text("otherwise_text", longest=MAX_TEXT),
-        )
-    return SourceValue(
-        key=body.text("source"),
-        value_map=value_map,
-        date_format=body.choice("date", DateFormat) if body.has("date") else None,
-        if_empty=body.text("if_empty", longest=MAX_TEXT),
-        escape=body.choice("escape", Escape) if body.has("escape") else None,
-    )
-
-
 __all__ = [
+    "MAX_PARTS",
+    "MAX_TARGET",
+    "MAX_TEXT",
+    "MAX_VALUE_MAP",
     "Case",
     "DateFormat",
     "EmptyPolicy",
@@ -394,4 +255,6 @@ __all__ = [
     "Subject",
     "ValueMap",
     "ValueType",
+    "part_body",
+    "read_part",
 ]

@@ -39,11 +39,11 @@ def parse_path(text: str, *, in_list: bool = False) -> Path:
             end = _end_of_name(text, at)
             step, at = text[at:end], end
             if not step:
-                raise PathError(f"A name is missing at character {at + 1} of {text!r}.")
+                raise PathError(f"A name is missing at character {at + 1} of “{text}”.")
         if not steps and isinstance(step, int) and not in_list:
-            raise PathError(f"{text!r} must start with a name, not with a number.")
+            raise PathError(f"“{text}” must start with a name, not with a number.")
         if at < len(text) and text[at] not in ".[":
-            raise PathError(f"After character {at} of {text!r} a dot or a bracket must follow.")
+            raise PathError(f"After character {at} of “{text}” a dot or a bracket must follow.")
         steps.append(step)
         if len(steps) > MAX_DEPTH:
             raise PathError(f"A path is at most {MAX_DEPTH} steps deep.")
@@ -63,14 +63,14 @@ def _bracket(text: str, at: int) -> tuple[PathStep, int]:
         try:
             name, end = _DECODER.raw_decode(text, at + 1)
         except ValueError:
-            raise PathError(f"The name in quotes at character {at + 2} of {text!r} does not end.") from None
+            raise PathError(f"The name in quotes at character {at + 2} of “{text}” does not end.") from None
         if text[end : end + 1] != "]" or not isinstance(name, str):
-            raise PathError(f"The bracket at character {at + 1} of {text!r} is not closed.")
+            raise PathError(f"The bracket at character {at + 1} of “{text}” is not closed.")
         return name, end + 1
     end = text.find("]", at)
     digits = text[at + 1 : end] if end > 0 else ""
     if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0"):
-        raise PathError(f"In the bracket at character {at + 1} of {text!r} there must be a number, or a name in quotes.")
+        raise PathError(f"In the bracket at character {at + 1} of “{text}” there must be a number, or a name in quotes.")
     if len(digits) > 3 or int(digits) > MAX_INDEX:
         raise PathError(f"A list has at most {MAX_INDEX + 1} entries; {digits[:20]} is too high.")
     return int(digits), end + 1
@@ -97,6 +97,12 @@ def without_index(path: Path) -> Path:
     while isinstance(path[-1], int):
         path = path[:-1]
     return path
+
+
+def form_name(path: Path) -> str:
+    """The key in a form or query: `a[b]` for nested fields; the entries of a list repeat one key (M2)."""
+    first, *rest = without_index(path)
+    return f"{first}{''.join(f'[{step}]' for step in rest)}"
 
 
 class Absent:

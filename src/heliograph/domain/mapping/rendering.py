@@ -6,14 +6,14 @@ of a form or query, or as headers, or an `InvalidValues` with every problem foun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Final, Protocol
 
 from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, Mapping, MappingKind, MappingRow, ValueType
-from heliograph.domain.mapping.paths import Json
+from heliograph.domain.mapping.paths import Json, Path, form_name, without_index
 from heliograph.domain.mapping.source_readers import EMPTY, LEFT_OUT, Marker, ReadRow, compile_row
 from heliograph.domain.mapping.transform import Unfit, text_of_plain
 from heliograph.domain.setup.fields import Value
@@ -72,6 +72,19 @@ class _Node:
             return LEFT_OUT
         return [value for _, value in kept] if self.is_list else {str(name): value for name, value in kept}
 
+    def named(self, values: list[Json | Marker], path: Path = ()) -> Iterator[tuple[str, Json]]:
+        """The form's pairs with the rows' values. Entries of a list are counted without those that are left out, as `build` leaves them out."""
+        count = 0
+        for name, member in self.members.items():
+            step = (*path, count if self.is_list else name)
+            if isinstance(member, _Node):
+                found = list(member.named(values, step))
+            else:
+                value = values[member]
+                found = [] if isinstance(value, Marker) else [(form_name(step), value)]
+            count += bool(found)
+            yield from found
+
     def rows(self) -> Iterable[int]:
         for member in self.members.values():
             if isinstance(member, _Node):
@@ -100,6 +113,7 @@ class _Template:
     root: _Node
     sealed: frozenset[str]  # names of headers whose texts are kept sealed, in small letters
     order: tuple[int, ...]  # rows as they stand in the JSON body, list entries in their order
+    numbered: bool  # a list of objects: its entries count in names
 
 
 def _compile(mapping: Mapping) -> _Template:
@@ -120,6 +134,7 @@ def _compile(mapping: Mapping) -> _Template:
         root=root,
         sealed=frozenset(name.lower() for name in mapping.typed_secrets),
         order=tuple(root.rows()),
+        numbered=any(isinstance(step, int) for row in mapping.rows for step in without_index(row.path)),
     )
 
 
@@ -169,13 +184,18 @@ class Rendered:
     def pairs(self) -> list[tuple[str, str]]:
         """A form or query, in order: nested rows as `a[b]`, a list as a repeated key, null as an empty value (C2, M2)."""
         found: list[tuple[str, str]] = []
-        for number in self._template.order:
-            value, name = self._values[number], self._template.names[number]
+        for name, value in self._named():
             if isinstance(value, list):
                 found += [(name, _form_text(entry)) for entry in value]
             elif not isinstance(value, Marker):
                 found.append((name, _form_text(value)))
         return found
+
+    def _named(self) -> Iterable[tuple[str, Json | Marker]]:
+        template, values = self._template, self._values
+        if template.numbered and any(isinstance(value, Marker) for value in values):
+            return template.root.named(values)
+        return ((template.names[number], values[number]) for number in template.order)
 
     @property
     def sealed(self) -> frozenset[str]:

@@ -91,11 +91,12 @@ def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) ->
 def _texts_reader(source: SourceValue, row: MappingRow, case: _Change | None) -> Callable[[Value, tzinfo], list[str]]:
     """Reads a source as the entries of a list; none = empty."""
     change, date_format = _entry_change(source, row, case), source.date_format
+    pattern = source.date_pattern
     if_empty = [case(source.if_empty) if case else source.if_empty] if source.if_empty else []
 
     def read(value: Value, zone: tzinfo) -> list[str]:
         if date_format and value is not None and value not in ("", ()):
-            texts: Iterable[str] = (formatted(value, date_format, zone),)
+            texts: Iterable[str] = (formatted(value, date_format, zone, pattern),)
         else:
             texts = texts_of(value, zone)
         found = [text for text in (change(text) for text in texts if not text.isspace()) if text and not text.isspace()]
@@ -146,7 +147,7 @@ def compile_row(row: MappingRow) -> ReadRow:
     late = None if early else case
     if len(row.parts) == 1 and isinstance(row.parts[0], SourceValue):
         return _single(row, row.parts[0], early, late)
-    return _line(row, early, late)
+    return _tidy_line(row, early, late) if row.tidy and row.has_joint else _line(row, early, late)
 
 
 def _single(row: MappingRow, source: SourceValue, early: _Change | None, late: _Change | None) -> ReadRow:
@@ -189,6 +190,51 @@ def _line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadR
         if not filled:
             return EMPTY
         whole = "".join(texts)
+        if late:
+            whole = late(whole)
+        return typed(whole.strip() if ends else whole)
+
+    return read_row
+
+
+_BRACKETS: Final = frozenset({"()", "[]", "{}", "<>", '""', "''", "“”", "«»"})
+
+
+def _joint(first: str, last: str) -> str:
+    """What stands between two filled fields with empty ones between them: the text before the later one, without a bracket that held an empty field."""
+    return last[1:] if first[-1:] + last[:1] in _BRACKETS else last
+
+
+def _tidy_line(row: MappingRow, early: _Change | None, late: _Change | None) -> ReadRow:
+    """As `_line`; typed text beside an empty field is left out, and between two filled ones with empty ones between them one text stays."""
+    typed, ends = _typed(row), row.trim
+    texts = [""]  # before, between and after the fields: one more than these
+    fields: list[tuple[str, _Read]] = []
+    for part in row.parts:
+        if isinstance(part, FixedText):
+            texts[-1] += early(part.text) if early else part.text
+        else:
+            fields.append((part.key, _reader(part, row, early)))
+            texts.append("")
+
+    def read_row(value_of: ValueOf, zone: tzinfo) -> Json | Marker:
+        pieces: list[str] = []
+        last = -1
+        for at, (key, read) in enumerate(fields):
+            found = read(value_of(key), zone)
+            if not found or found.isspace():
+                continue
+            if last == at - 1:
+                pieces.append(texts[at])
+            elif last >= 0:
+                pieces.append(_joint(texts[last + 1], texts[at]))
+            pieces.append(found)
+            last = at
+        if last < 0:
+            return EMPTY
+        if last == len(fields) - 1:
+            pieces.append(texts[-1])
+        whole = "".join(pieces)
         if late:
             whole = late(whole)
         return typed(whole.strip() if ends else whole)

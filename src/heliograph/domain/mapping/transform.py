@@ -28,8 +28,10 @@ class DateFormat(StrEnum):
 
     ISO = "ISO 8601"
     DATE = "Date only"
+    DAY_FIRST = "Day-month-year"
     WORDS = "In words"
     EPOCH = "Epoch, ms"
+    PATTERN = "A pattern"
 
 
 class Escape(StrEnum):
@@ -122,8 +124,37 @@ _MONTHS: Final = (
 )
 
 
-def formatted(value: Value, how: DateFormat, zone: tzinfo) -> str:
-    """A date, an instant or the ISO text of one, as wanted. Raises Unfit for what is no date."""
+MAX_PATTERN: Final = 100
+_TOKENS: Final[Mapping[str, Callable[[datetime], str]]] = {
+    "YYYY": lambda at: f"{at.year:04}",
+    "YY": lambda at: f"{at.year % 100:02}",
+    "MMMM": lambda at: _MONTHS[at.month - 1],
+    "MMM": lambda at: _MONTHS[at.month - 1][:3],
+    "MM": lambda at: f"{at.month:02}",
+    "M": lambda at: str(at.month),
+    "DD": lambda at: f"{at.day:02}",
+    "D": lambda at: str(at.day),
+    "HH": lambda at: f"{at.hour:02}",
+    "H": lambda at: str(at.hour),
+    "mm": lambda at: f"{at.minute:02}",
+    "ss": lambda at: f"{at.second:02}",
+}
+_TOKEN: Final = re.compile(rf"'([^']*)'|({'|'.join(_TOKENS)})")
+
+
+def has_token(pattern: str) -> bool:
+    """Whether a pattern names any part of a date."""
+    return any(found[2] for found in _TOKEN.finditer(pattern))
+
+
+def _by_pattern(moment: date, pattern: str) -> str:
+    """YYYY, YY, MMMM (January), MMM (Jan), MM, M, DD, D, HH, H, mm and ss; anything else, and what stands in single quotes, is sent as it is."""
+    at = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - a day has no zone
+    return _TOKEN.sub(lambda found: _TOKENS[found[2]](at) if found[2] else found[1], pattern)
+
+
+def formatted(value: Value, how: DateFormat, zone: tzinfo, pattern: str = "") -> str:
+    """A date, an instant or the ISO text of one, as wanted. pattern: that of PATTERN. Raises Unfit for what is no date."""
     moment = _moment(value)
     try:
         if isinstance(moment, datetime):
@@ -135,8 +166,12 @@ def formatted(value: Value, how: DateFormat, zone: tzinfo) -> str:
         raise Unfit("is too far away for a date", str(value)) from None
     if how is DateFormat.ISO:
         return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
+    if how is DateFormat.PATTERN:
+        return _by_pattern(moment, pattern)
     if how is DateFormat.DATE:
         return f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
+    if how is DateFormat.DAY_FIRST:
+        return f"{moment.day:02}-{moment.month:02}-{moment.year:04}"
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
 
@@ -197,10 +232,11 @@ _NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _TRUE: Final = frozenset({"yes", "true", "1", "on"})
 _FALSE: Final = frozenset({"no", "false", "0", "off"})
 _LARGEST: Final = 2**63
+_EXACT: Final = 2**53  # beyond it a number with a point or an exponent may not be the whole number that it seems
 
 
 def number_of(text: str) -> int | float:
-    """The number that a text is. Raises Unfit: "1,000", "2 and a baby", what has no end and what no target could hold."""
+    """The number that a text is; a whole one is written so: 3.0 as 3, 1e3 as 1000. Raises Unfit: "1,000", "2 and a baby", what has no end and what no target could hold."""
     stripped = text.strip()
     if len(stripped) > 40 or not _NUMBER.fullmatch(stripped):
         raise Unfit("is not a number", text)
@@ -212,7 +248,7 @@ def number_of(text: str) -> int | float:
     number = float(stripped)
     if abs(number) == float("inf"):
         raise Unfit("is too large a number", text)
-    return number
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def boolean_of(text: str) -> bool:

@@ -108,7 +108,9 @@ class ChangeFacts:
         return found
 
     def _question(self, tag: int | None) -> Value:
-        return JOINED.join(q.label for q in self._questions(tag)) or None
+        """The labels of the questions that were answered: one without an answer is not sent."""
+        state = self._state
+        return (JOINED.join(q.label for q in self._questions(tag) if state.answers.get(q.id)) or None) if state else None
 
     def _answer(self, tag: int | None) -> Value:
         state = self._state

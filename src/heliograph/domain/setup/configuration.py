@@ -32,7 +32,7 @@ class QuestionType:
 
     TEXT, NUMBER, DATE, SELECT, MULTI_SELECT, CHECKBOX, RADIO = "text", "number", "date", "select", "multi-select", "checkbox", "radio"
     ALL = (TEXT, NUMBER, DATE, SELECT, MULTI_SELECT, CHECKBOX, RADIO)
-    ENUMERATED = frozenset({SELECT, MULTI_SELECT, CHECKBOX, RADIO})  # F6: only these can be filtered by
+    ENUMERATED = frozenset({SELECT, MULTI_SELECT, CHECKBOX, RADIO})  # their answers are given
     MANY = frozenset({MULTI_SELECT, CHECKBOX})  # several values at once; a checkbox without options is a Yes/No
 
 
@@ -58,10 +58,6 @@ class Field:
     @property
     def takes_any_text(self) -> bool:
         return self.type == QuestionType.TEXT and not self.options
-
-    @property
-    def is_enumerated(self) -> bool:
-        return self.type in QuestionType.ENUMERATED
 
 
 @dataclass(frozen=True, slots=True)

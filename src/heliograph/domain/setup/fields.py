@@ -1,4 +1,4 @@
-"""The fields of the platform: what a mapping can take its values from, and what a flow can filter by (guide: Mappings, Flow Filters; M3, F6, P7).
+"""The fields of the platform, which mappings take their values from (guide: Mappings; M3, P7). What a flow can filter by: `filter_fields`.
 
 A field is named by its key (`profile.email`, `answer.12`, `macro.current_date`); keys hold ids, never names, so that a renamed tag or
 custom field keeps its mappings. Groups stand in the guide's order and carry the guide's names.
@@ -85,8 +85,6 @@ MACROS: Final[Mapping[str, str]] = {
     "previous_status": "Previous Status",
 }
 
-# Question and custom field types that have pre-configured answers; only these can be filtered by (guide: Flow Filters; F6).
-ENUMERATED: Final = frozenset({"select", "multi-select", "checkbox", "radio"})
 _LISTS: Final = frozenset({"multi-select", "checkbox"})
 
 
@@ -191,20 +189,6 @@ class SourceField:
     shape: Shape = Shape.TEXT
 
 
-@dataclass(frozen=True, slots=True)
-class FilterField:
-    """One entry of the field list of a filter row. group: Event, Profile or Attendee Type Tags (the guide's filter types).
-
-    options: what may be chosen, as (value, label); empty where any text may be typed. tags: the values are tag ids.
-    """
-
-    key: str
-    label: str
-    group: str
-    options: tuple[tuple[str, str], ...] = ()
-    tags: bool = False
-
-
 _STANDARD: Final[Mapping[str, tuple[FieldGroup, Mapping[str, str]]]] = {
     "profile": (FieldGroup.PROFILE, PROFILE_FIELDS),
     "registration": (FieldGroup.REGISTRATION, REGISTRATION_FIELDS),
@@ -220,7 +204,7 @@ _TAG_KINDS: Final[Mapping[str, TagKind]] = {
     "property": TagKind.REGISTRATION_PROPERTY,
 }
 _CUSTOM: Final[Mapping[str, FieldGroup]] = {"profile": FieldGroup.PROFILE_CUSTOM, "event": FieldGroup.EVENT_CUSTOM}
-_SHAPES: Final[Mapping[str, Shape]] = {
+SHAPES: Final[Mapping[str, Shape]] = {
     "registration.active": Shape.YES_NO,
     "registration.test": Shape.YES_NO,
     "registration.created": Shape.INSTANT,
@@ -262,7 +246,7 @@ def _parse(key: str, whole: str) -> SourceKey:
         return SourceKey(key, FieldGroup.STANDARD_PROPERTIES if number < 0 else FieldGroup.CUSTOM_PROPERTIES, area, number)
     if area in _STANDARD and name in _STANDARD[area][1]:
         return SourceKey(key, _STANDARD[area][0], name)
-    raise FieldError(f"There is no field {whole!r}.")
+    raise FieldError(f"There is no field “{whole}”.")
 
 
 def _id(text: str, whole: str, *, standard: bool = False) -> int:
@@ -276,7 +260,7 @@ def _id(text: str, whole: str, *, standard: bool = False) -> int:
         and (not text.startswith("-") or int(text) in STANDARD_PROPERTY_NAMES)
     ):
         return int(text)
-    raise FieldError(f"There is no field {whole!r}.")
+    raise FieldError(f"There is no field “{whole}”.")
 
 
 def is_offered(key: SourceKey, subject: Subject) -> bool:
@@ -333,68 +317,15 @@ def catalogue(
 
 def _standard(area: str) -> list[SourceField]:
     group, names = _STANDARD[area]
-    return [SourceField(f"{area}.{name}", label, group, _SHAPES.get(f"{area}.{name}", Shape.TEXT)) for name, label in names.items()]
+    return [SourceField(f"{area}.{name}", label, group, SHAPES.get(f"{area}.{name}", Shape.TEXT)) for name, label in names.items()]
 
 
 def _custom(area: str, group: FieldGroup, fields: Iterable[CustomField]) -> list[SourceField]:
-    return [SourceField(f"{area}.custom.{f.id}", f.label, group, _shape(f)) for f in fields]
+    return [SourceField(f"{area}.custom.{f.id}", f.label, group, shape_of(f)) for f in fields]
 
 
-def _shape(field: CustomField) -> Shape:
+def shape_of(field: CustomField) -> Shape:
+    """What the values of a custom field look like."""
     if field.type in _LISTS and field.options:
         return Shape.LIST
     return {"number": Shape.NUMBER, "date": Shape.DATE, "checkbox": Shape.YES_NO}.get(field.type, Shape.TEXT)
-
-
-EVENT_TAGS: Final = "event.tags"
-ATTENDEE_TYPE_TAGS: Final = "attendee_type.tags"
-
-
-def filter_fields(
-    subject: Subject,
-    *,
-    profile_fields: Iterable[CustomField] = (),
-    event_fields: Iterable[CustomField] = (),
-    event_tags: Iterable[Labelled] = (),
-    attendee_type_tags: Iterable[Labelled] = (),
-) -> tuple[FilterField, ...]:
-    """The fields that a flow about `subject` can filter by (F6; guide: Flow Filters). Event flows: event filters only.
-
-    Custom fields are offered only where their answers are pre-configured.
-    """
-    event = [
-        *(FilterField(f"event.{name}", label, "Event") for name, label in EVENT_FIELDS.items()),
-        *_filter_custom("event", "Event", event_fields),
-        FilterField(EVENT_TAGS, "Event Tags", "Event", _tag_options(event_tags), tags=True),
-    ]
-    if subject is Subject.EVENT:
-        return tuple(event)
-    return (
-        *event,
-        *(FilterField(f"profile.{name}", label, "Profile") for name, label in PROFILE_FIELDS.items()),
-        *_filter_custom("profile", "Profile", profile_fields),
-        FilterField(ATTENDEE_TYPE_TAGS, "Attendee Type Tags", "Attendee Type Tags", _tag_options(attendee_type_tags), tags=True),
-    )
-
-
-def _filter_custom(area: str, group: str, fields: Iterable[CustomField]) -> list[FilterField]:
-    return [
-        # a checkbox without options is a Yes/No
-        FilterField(f"{area}.custom.{f.id}", f.label, group, tuple((o, o) for o in f.options or ("Yes", "No")))
-        for f in fields
-        if f.type in ENUMERATED
-    ]
-
-
-def _tag_options(tags: Iterable[Labelled]) -> tuple[tuple[str, str], ...]:
-    return tuple((str(t.id), t.label) for t in tags)
-
-
-def parse_filter(key: str) -> SourceKey | str:
-    """Takes the key of a filter field apart: EVENT_TAGS or ATTENDEE_TYPE_TAGS itself, else its source key. Raises FieldError for what cannot be filtered by."""
-    if key in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
-        return key
-    found = parse_source(key)
-    if found.group not in (FieldGroup.EVENT, FieldGroup.EVENT_CUSTOM, FieldGroup.PROFILE, FieldGroup.PROFILE_CUSTOM):
-        raise FieldError(f"A flow cannot filter by {key!r}.")
-    return found

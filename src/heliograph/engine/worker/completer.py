@@ -17,6 +17,7 @@ import structlog
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.lanes import Flight, LaneState, Settlement
 from heliograph.domain.delivery.outcomes import (
+    CURED_BY_ADDRESS,
     CouldNotBegin,
     Delivered,
     HoldConnection,
@@ -114,7 +115,7 @@ class Completer:
 
     def _settle(self, batch: Sequence[FinishedLane]) -> bool:
         outcomes = [landed.outcome for landed in batch]
-        accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _is_config(outcome)}
+        accounts = {landed.taken.stored.account for landed, outcome in zip(batch, outcomes, strict=True) if _may_be_cured(outcome)}
         if accounts:  # a fix is saved before or after this batch, never during it (D7)
             configuration.lock_shared(self.db, accounts)
         epochs = fence(self.db, {landed.taken.stored.slot for landed in batch})
@@ -158,9 +159,10 @@ class Completer:
             return Settled(rules.end(taken.does, stored.lane, opened, landed.gone, now), stored, about)
         if outcome is None or taken.action is None:
             return Settled(rules.settle(taken.does, stored.lane, opened, None, now, taken.policy), stored, about)
-        if isinstance(outcome, (Refused, CouldNotBegin)) and _is_config(outcome):
+        if isinstance(outcome, (Refused, CouldNotBegin)) and _may_be_cured(outcome):
             today = self.view.used(taken.action.account, taken.action.flow, taken.action.destination)
-            outcome = replace(outcome, stale=is_stale(landed.used, today))
+            unreached = isinstance(outcome, Refused) and outcome.cause in CURED_BY_ADDRESS
+            outcome = replace(outcome, stale=is_stale(landed.used, today, of_connection=unreached))
         settlement: Settlement = rules.settle(
             taken.does,
             stored.lane,
@@ -216,5 +218,8 @@ class Completer:
             learn(self.db, Learned(connection, outcomes[0][0], failures, reached, held, gone))
 
 
-def _is_config(outcome: Outcome | None) -> bool:
-    return isinstance(outcome, CouldNotBegin) or (isinstance(outcome, Refused) and outcome.category is Category.CONFIG)
+def _may_be_cured(outcome: Outcome | None) -> bool:
+    """Whether something that was saved during the attempt can cure it."""
+    return isinstance(outcome, CouldNotBegin) or (
+        isinstance(outcome, Refused) and (outcome.category is Category.CONFIG or outcome.cause in CURED_BY_ADDRESS)
+    )

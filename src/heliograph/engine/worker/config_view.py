@@ -130,8 +130,10 @@ def used_of(config: AccountConfig, flow: Flow, destination: Destination) -> Used
     )
 
 
-def is_stale(then: UsedVersions | None, now: UsedVersions | None) -> bool:
-    """True if something that an attempt used has been saved again since."""
+def is_stale(then: UsedVersions | None, now: UsedVersions | None, *, of_connection: bool = False) -> bool:
+    """True if something that an attempt used has been saved again since. of_connection: asks for the connection alone."""
     if then is None or now is None or then.account == now.account:
         return False
+    if of_connection:
+        return then.connection != now.connection
     return (then.flow, then.connection, then.payload, then.header) != (now.flow, now.connection, now.payload, now.header)

@@ -58,6 +58,7 @@ class ConnectionLimiter[T]:
     _next_start: float = 0.0
     known: bool = False
     """The previous owner's failures have been taken over from the table."""
+    _reach: object = None
     _failures: int = 0
     _tripped_until: float = 0.0
     _window: float = 0.0
@@ -84,6 +85,12 @@ class ConnectionLimiter[T]:
         self._failures = max(self._failures, failures)
         if self.is_tripped:
             self._tripped_until = max(self._tripped_until, now + FIRST_TRIP)
+
+    def reached_by(self, reach: object) -> None:
+        """Says how the connection is reached. Once that changes, failures before it do not count: the new way is tried at once."""
+        if self._reach is not None and self._reach != reach:
+            self._failures, self._tripped_until = 0, 0.0
+        self._reach = reach
 
     def told(self, now: float, *, paused: bool, held_until: float) -> None:
         """Takes over what the table says. A pause learned here a moment ago wins: it may not have been committed yet."""

@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, Destination, FilterRow, Flow, Op
-from heliograph.domain.setup.fields import FieldGroup, SourceKey, parse_filter
-from heliograph.flows.services.rules import KIND_OF_PLACE, without_tag
+from heliograph.domain.setup.fields import FieldGroup, SourceKey
+from heliograph.domain.setup.filter_fields import parse_filter
+from heliograph.flows.services.rules import ANSWERS, KIND_OF_PLACE, without_tag
 
 
 class MissingPart(StrEnum):
@@ -69,12 +70,10 @@ def _is_there(tag: int, place: str, config: AccountConfig) -> bool:
 def _filter(row: FilterRow, of: str, config: AccountConfig, gone: list[Gone]) -> FilterRow:
     key = parse_filter(row.field)
     if isinstance(key, SourceKey):
-        if key.id is None:
-            return row
         known = config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields
-        if key.id in known and known[key.id].is_enumerated:
+        if key.id is None or (_is_there(key.id, ANSWERS, config) if key.tag_kind else key.id in known):
             return row
-        gone.append(Gone(MissingPart.FIELD, row.field, of))
+        gone.append(Gone(MissingPart.TAG, key.id, of) if key.tag_kind else Gone(MissingPart.FIELD, row.field, of))
         return FilterRow("event.code", Op.IS_ANY_OF)  # as a row that was just added: without values it keeps the flow from running
     lost = [value for value in row.values if not _is_there(int(value), key, config)]
     gone += [Gone(MissingPart.TAG, int(value), of) for value in lost]

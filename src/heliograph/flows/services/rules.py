@@ -8,7 +8,7 @@ from typing import Any
 
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.flow.filters import plain
+from heliograph.domain.flow.filters import bounds_of, plain
 from heliograph.domain.flow.flow import (
     EVENT_STATUSES,
     GONE,
@@ -23,7 +23,8 @@ from heliograph.domain.flow.flow import (
     Op,
 )
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
-from heliograph.domain.setup.fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FieldError, FieldGroup, SourceKey, Subject, parse_filter
+from heliograph.domain.setup.fields import FieldError, FieldGroup, SourceKey, Subject
+from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, parse_filter
 from heliograph.domain.setup.tags import TagKind
 from heliograph.flows.models import FLOW_NAME_LENGTH
 from heliograph.setup.errors import Invalid
@@ -36,6 +37,9 @@ MOST_VALUES = 500
 VALUE_LENGTH = 1_000
 INTEGRATION, ACTION = "Webhooks", "Webhook"
 
+ANSWERS = "answer.tag"
+"""The place of a tag whose answers a filter row compares: it is named by the row's field, never by its values."""
+
 KIND_OF_PLACE: Mapping[str, TagKind] = {
     STATUSES: TagKind.REGISTRATION_STATUS,
     PROPERTIES: TagKind.REGISTRATION_PROPERTY,
@@ -43,6 +47,7 @@ KIND_OF_PLACE: Mapping[str, TagKind] = {
     EVENT_STATUSES: TagKind.EVENT_STATUS,
     EVENT_TAGS: TagKind.EVENT,
     ATTENDEE_TYPE_TAGS: TagKind.ATTENDEE_TYPE,
+    ANSWERS: TagKind.QUESTION,
 }
 
 
@@ -84,21 +89,36 @@ def _filter(row: FilterRow, where: str, subject: Subject | None, config: Account
     if len(row.values) > MOST_VALUES:
         raise Invalid({where: [f"At most {MOST_VALUES} values are possible."]})
     values = tuple(dict.fromkeys(_text(value, where, VALUE_LENGTH) for value in row.values)) if row.op.takes_values else ()
+    if row.op.bounds:
+        values = _bounds(row, where)
     is_event = key == EVENT_TAGS or (isinstance(key, SourceKey) and key.group in (FieldGroup.EVENT, FieldGroup.EVENT_CUSTOM))
     if subject is Subject.EVENT and not is_event:
         raise Invalid({where: ["A flow that watches events filters by event fields only."]})
+    if isinstance(key, SourceKey) and key.group is FieldGroup.SESSION and subject not in (None, Subject.SESSION):
+        raise Invalid({where: ["Only a flow that watches sessions filters by session fields."]})
     if isinstance(key, str):
         for value in values:
             if not value.isascii() or not value.isdigit() or len(value) > 18:
                 raise Invalid({where: [f"There is no tag {value}."]})
             _check_tag(int(value), KIND_OF_PLACE[key], where, config)
-    elif key.id is not None:
-        known = config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields
-        if key.id not in known:
-            raise Invalid({where: [f"There is no custom field {key.id}."]})
-        if not known[key.id].is_enumerated:
-            raise Invalid({where: [f"{known[key.id].label} has no pre-configured answers, so a flow cannot filter by it."]})
+    elif key.tag_kind is not None:
+        _check_tag(key.id or 0, key.tag_kind, where, config)
+    elif key.id is not None and key.id not in (config.event_fields if key.group is FieldGroup.EVENT_CUSTOM else config.profile_fields):
+        raise Invalid({where: [f"There is no custom field {key.id}."]})
     return replace(row, values=values)
+
+
+def _bounds(row: FilterRow, where: str) -> tuple[str, ...]:
+    """The values of a comparison; one that lacks some is incomplete (F2). Raises Invalid for what is neither a day nor a number."""
+    values = tuple(value.strip() for value in row.values if value.strip())
+    if len(values) > row.op.bounds:
+        raise Invalid({where: [f"“{row.op.value}” compares with {'two values' if row.op.bounds > 1 else 'one value'}."]})
+    for value in values:
+        if bounds_of(row.op, (value,) * row.op.bounds) is None:
+            raise Invalid({where: [f"“{value[:100]}” cannot be compared: days are written as 2027-01-31, numbers as 12.5."]})
+    if len(values) == row.op.bounds and bounds_of(row.op, values) is None:
+        raise Invalid({where: ["A day and a number cannot be compared."]})
+    return values
 
 
 def _destination(d: Destination, where: str, config: AccountConfig) -> Destination:
@@ -130,13 +150,17 @@ def named_tags(flow: Flow) -> set[tuple[str, int]]:
     """(place, tag) of every tag with a row that the flow names. A place is a list's name or a filter's field."""
     found = {(name, tag) for name in LISTS for tag in getattr(flow, name)}
     found |= {(row.field, int(value)) for row in flow.filters if row.field in KIND_OF_PLACE for value in row.values}
+    found |= {(ANSWERS, key.id) for key in _keys(flow) if key.tag_kind is not None and key.id is not None}
     return {(place, tag) for place, tag in found if tag > 0}
 
 
 def named_fields(flow: Flow) -> set[int]:
     """The custom fields that the flow filters by."""
-    keys = (parse_filter(row.field) for row in flow.filters)
-    return {key.id for key in keys if isinstance(key, SourceKey) and key.id is not None}
+    return {key.id for key in _keys(flow) if key.tag_kind is None and key.id is not None}
+
+
+def _keys(flow: Flow) -> list[SourceKey]:
+    return [key for key in (parse_filter(row.field) for row in flow.filters) if isinstance(key, SourceKey)]
 
 
 def without_tag(flow: Flow, tag: int) -> Flow:
@@ -180,10 +204,10 @@ def with_tag_replaced(flow: Flow, old: int, new: int) -> Flow:
     """The flow with one tag in another's place, in lists and filters."""
     for name in LISTS:
         flow = _with(flow, **{name: tuple(dict.fromkeys(new if t == old else t for t in getattr(flow, name)))})
-    filters = tuple(
-        replace(row, values=tuple(dict.fromkeys(str(new) if v == str(old) else v for v in row.values)))
-        if row.field in KIND_OF_PLACE
-        else row
-        for row in flow.filters
-    )
-    return replace(flow, filters=filters)
+    return replace(flow, filters=tuple(_with_tag(row, old, new) for row in flow.filters))
+
+
+def _with_tag(row: FilterRow, old: int, new: int) -> FilterRow:
+    if row.field in KIND_OF_PLACE:
+        return replace(row, values=tuple(dict.fromkeys(str(new) if v == str(old) else v for v in row.values)))
+    return replace(row, field=f"answer.{new}") if row.field == f"answer.{old}" else row

@@ -31,12 +31,13 @@ from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.views.flow_form import form_of, refused_items
-from heliograph.mappings.mapping_warnings import answer_tags, joined_answers
+from heliograph.mappings.mapping_warnings import answer_tags, joined_answers, taken_by
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.views.frame import account_config, by, check, reading, refused
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.store.moments import from_micros
 from heliograph.web.confirmation import Breaks, LinkedThing, question, typed
@@ -286,7 +287,7 @@ def draw(
                 "untouched": stored is None and flow == drafts.new().flow,
                 "by": names_of_users(request.account.pk, [head.by]).get(head.by, ""),
                 "changed": from_micros(head.changed) if head.changed else None,
-                "alerts": _alerts(flow, config, troubles) + _joined(request, flow, config),
+                "alerts": _alerts(flow, config, troubles) + _joined(db, flow, config),
                 "unsaved": stored is not None and draft.to_save.to_body() != stored.to_body(),
             },
             "menu": flow_menu(flow.id, edits=edits) if stored else [],
@@ -323,12 +324,12 @@ def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.Conn
     ]
 
 
-def _joined(request: AccountRequest, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
+def _joined(db: Database, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
     """Tags whose answers the flow's mappings would join, since several questions of an event carry them (M8)."""
     mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
     tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()
-    with scope(account=request.account.pk):
-        found = joined_answers(tags)
+    with scope(account=config.id):
+        found = joined_answers(tags, taken_by([flow], config, Committed(db)))
     return [
         {
             "title": _("Several questions share the tag %(tag)s") % {"tag": config.tags[tag].label if tag in config.tags else ""},

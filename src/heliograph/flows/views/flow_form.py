@@ -14,6 +14,8 @@ from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow.completeness import SUBJECT_OF_WATCH, FlowLack, Missing, fits, missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import GONE, LISTS, OFFERED, PROPERTIES, REQUIRED, Destination, FilterRow, Flow, Mode, Watch
+from heliograph.domain.setup.fields import Shape
+from heliograph.domain.setup.filter_fields import is_named_by_account
 from heliograph.flows import words
 from heliograph.flows.drafts import FlowDraft, hidden_lists, subject_of, tag_choices
 from heliograph.flows.filter_values import FilterValues
@@ -38,7 +40,9 @@ def form_of(draft: FlowDraft, config: AccountConfig, values: FilterValues) -> di
     flow, lacks = draft.flow, missing(draft.flow, config)
     return {
         "opened": draft.opened or "",
-        "name": FormField(id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft)),
+        "name": FormField(
+            id="name", label=_("Name"), value=flow.name, error=draft.errors.get("name", ""), todo=_name_todo(lacks, draft), follows=True
+        ),
         "live": flow.mode is Mode.LIVE,
         "watches": [Choice(w.value, _(w.value), on=w is flow.watch, sub=sub) for w, sub in WATCHES.items()],
         "watch_missing": flow.watch is None and draft.opened is not None,
@@ -86,6 +90,7 @@ def _list(name: str, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Mi
             optional=not needed,
             help=said,
             todo=todo,
+            follows=True,
             error=draft.errors.get(name, ""),
             placeholder=_("Add a tag"),
         ),
@@ -98,34 +103,65 @@ def _field_groups(flow: Flow, values: FilterValues) -> list[tuple[str, list[Choi
     """The fields of a filter row by the guide's filter types."""
     offered = values.fields(subject_of(flow))
     return [
-        (_(group), [Choice(f.key, f.label if ".custom." in f.key else _(f.label)) for f in found])
+        (_(group), [Choice(f.key, f.label if is_named_by_account(f.key) else _(f.label)) for f in found])
         for group, found in groupby(offered, key=lambda f: f.group)
     ]
 
 
 def _filter(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> dict[str, Any]:
-    offered = values.offered(row.field, row.op)
-    id = f"f{n}-values"
     return {
         "n": n,
         "number": n + 1,
         "field": row.field,
         "known": any(f.key == row.field for f in values.fields(subject_of(draft.flow))),
-        "ops": [Choice(op.value, text, on=op is row.op) for op, text in OPS.items()],
+        "op": row.op.value,
+        "ops": [Choice(op.value, OPS[op], on=op is row.op) for op in OPS if op is row.op or op in values.ops(row.field)],
         "takes_values": row.op.takes_values,
-        "values": FormField(
-            kind="chips",
-            id=id,
-            label=_("Values, row %(n)d") % {"n": n + 1},
-            value=_split(draft.typed.get(id, "")) or _split(offered.text(row.values)),
-            options=[Choice(value, label) for value, label in offered.labels.items()],
-            extra="free" if offered.free else "",
-            glue=_("or"),
-            placeholder=_("Choose values") if offered.labels else _("Type values"),
-            todo=_("Still missing: at least one value.") if Missing(FlowLack.FILTER_VALUES, str(n)) in lacks else "",
-            error=draft.errors.get(id, ""),
-        ),
+        "values": _bounds(n, row, draft, values, lacks) if row.op.bounds else [_chips(n, row, draft, values, lacks)],
     }
+
+
+def _chips(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> FormField:
+    """Any number of values."""
+    id, offered = f"f{n}-values", values.offered(row.field, row.op)
+    return FormField(
+        kind="chips",
+        id=id,
+        label=_("Values, row %(n)d") % {"n": n + 1},
+        value=_split(draft.typed.get(id, "")) or _split(offered.text(row.values)),
+        options=[Choice(value, label) for value, label in offered.labels.items()],
+        extra="free" if offered.free else "",
+        glue=_("or"),
+        placeholder=_("Choose values") if offered.labels else _("Type values"),
+        todo=_("Still missing: at least one value.") if Missing(FlowLack.FILTER_VALUES, str(n)) in lacks else "",
+        follows=True,
+        error=draft.errors.get(id, ""),
+    )
+
+
+def _bounds(n: int, row: FilterRow, draft: FlowDraft, values: FilterValues, lacks: Sequence[Missing]) -> list[FormField]:
+    """The day or number that is compared with, or both of "is between"."""
+    field = values.field(row.field)
+    days = field is not None and field.shape in (Shape.DATE, Shape.INSTANT)
+    labels = [_("From, row %(n)d"), _("To, row %(n)d")] if row.op.bounds > 1 else [_("Value, row %(n)d")]
+    todo = _("Still missing: two values.") if row.op.bounds > 1 else _("Still missing: a value.")
+    lacking = Missing(FlowLack.FILTER_VALUES, str(n)) in lacks
+    found = []
+    for at, label in enumerate(labels):
+        id = f"f{n}-{'last' if at else 'values'}"
+        found.append(
+            FormField(
+                kind="date" if days else "text",
+                id=id,
+                label=label % {"n": n + 1},
+                value=draft.typed.get(id) or "".join(row.values[at : at + 1]),
+                placeholder="" if days else _("12.5") if field and field.shape else _("2027-01-31 or 12.5"),
+                todo=todo if lacking and at == len(labels) - 1 else "",
+                follows=True,
+                error=draft.errors.get(id, ""),
+            )
+        )
+    return found
 
 
 def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig, lacks: Sequence[Missing]) -> dict[str, Any]:
@@ -151,6 +187,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             id=f"d{n}-name",
             label=_("Destination name"),
             value=d.name,
+            follows=True,
             error=errors.get(f"d{n}-name", ""),
             todo=todo(FlowLack.DESTINATION_NAME, _("Still missing: a name.")),
         ),
@@ -161,6 +198,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             value=str(d.connection or ""),
             options=named,
             placeholder=_("Choose a connection"),
+            follows=True,
             error=errors.get(f"d{n}-connection", ""),
             todo=todo(
                 FlowLack.CONNECTION,
@@ -175,6 +213,7 @@ def _destination(n: int, d: Destination, draft: FlowDraft, config: AccountConfig
             options=[Choice(ACTION, ACTION)],
             placeholder=_("Choose an action"),
             todo=todo(FlowLack.ACTION, _("Still missing: an action.")),
+            follows=True,
         ),
         "does": [Choice(does.value, text, on=does is d.does, sub=DOES_WHAT[does]) for does, text in DOES.items()],
         "payload": _mapping(n, "payload", d.payload_mapping, draft, config, of),
@@ -209,6 +248,7 @@ def _mapping(n: int, kind: str, chosen: int | None, draft: FlowDraft, config: Ac
         placeholder=_("Choose a mapping") if kind == "payload" else _("None"),
         optional=kind == "header",
         todo=todo,
+        follows=True,
         error=draft.errors.get(f"d{n}-{kind}", ""),
     )
 

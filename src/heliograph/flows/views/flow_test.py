@@ -33,6 +33,7 @@ from heliograph.flows.views import editor
 from heliograph.registrations.list import RegistrationFilter, Registrations, Sort
 from heliograph.setup.views.frame import by, check
 from heliograph.store.moments import from_micros
+from heliograph.store.registrations import ids_of_code
 from heliograph.web.forms import LONGEST_TEXT, Form, Hidden
 from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import moment
@@ -127,12 +128,19 @@ def _panel(
 
 
 def _found(of: AccountReader, text: str) -> list[tuple[str, str]]:
-    """Registrations that match, with an exact code alone."""
+    """Registrations that match; where their code was typed, no others."""
     if not text:
         return []
-    rows = Registrations(of.db, of.account).page(RegistrationFilter(text=text), Sort.MODIFIED, None, size=CHOICES).rows
-    exact = [row for row in rows if row.code.casefold() == text.casefold()]
-    return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in (exact if len(exact) == 1 else rows)]
+    exact = ids_of_code(of.db, of.account, text)[:CHOICES]
+    if exact:
+        rows = of.db.all(
+            "SELECT r.id, r.code, r.name, e.code FROM registration r JOIN event e ON e.id = r.event_id"
+            f" WHERE r.account_id = :account AND {of.db.member('r.id', 'ids')} ORDER BY r.modified DESC, r.id DESC",
+            {"account": of.account, "ids": exact},
+        )
+        return [(str(id), f"{code} {name}, {event}") for id, code, name, event in rows]
+    found = Registrations(of.db, of.account).page(RegistrationFilter(text=text), Sort.MODIFIED, None, size=CHOICES).rows
+    return [(str(row.id), f"{row.code} {row.name}, {row.event}") for row in found]
 
 
 def _label(of: AccountReader, id: int) -> str:

@@ -16,6 +16,7 @@ from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import LISTS, Flow
+from heliograph.domain.setup.filter_fields import is_named_by_account
 from heliograph.flows import words
 from heliograph.flows.flow_facts import differences, facts, field_name, names_of
 from heliograph.flows.services.flows import flow_row, restorable, restore_flow
@@ -122,7 +123,7 @@ def _names(db: Database, config: AccountConfig, id: int) -> sentence.SentenceNam
     looked_up = 0
     for version, flow in zip(versions, flows, strict=True):
         lost = {tag for _place, tag in named_tags(flow)} - tags.keys()
-        unknown = {row.field for row in flow.filters if ".custom." in row.field} - fields.keys()
+        unknown = {row.field for row in flow.filters if is_named_by_account(row.field)} - fields.keys()
         if (lost or unknown) and looked_up < MOST_LOOKED_UP:
             looked_up += 1
             then = sentence.SentenceNames.of(Committed(db).account(config.id, version.since))

@@ -16,6 +16,7 @@ from heliograph.accounts.roles import AccountRequest
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
+from heliograph.deliveries.why import not_triggered
 from heliograph.domain.delivery.action import ActionState
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
@@ -166,7 +167,7 @@ def _state(record: Record) -> tuple[str, str]:
 def _said(record: Record, of: AccountReader) -> str:
     """Why, where something did not go out."""
     if record.reason is not None:
-        return words.not_triggered(record.reason, None, record.change, of.config, record.event)[0]
+        return not_triggered(record.reason, None, record.change, of.config, record.event, record.flow_id)[0]
     if record.state in (ActionState.QUEUED, ActionState.FAILED):
         answered = words.answered(record.status) if record.status else ""
         return words.cause_of(record.cause, record.connection, record.message or answered) if record.message or answered else ""

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django_scopes import scope
 
 from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.domain.mapping.mapping import EmptyPolicy, MappingError, MappingKind, MappingRow
+from heliograph.domain.flow.flow import Flow
+from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, MappingRow, SourceValue
+from heliograph.domain.mapping.proposals import proposals
 from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
 from heliograph.domain.setup.fields import Subject
 from heliograph.mappings import mapping_warnings as warnings
-from heliograph.mappings.mapping_drafts import Checked, MappingDraft
+from heliograph.mappings.mapping_drafts import Checked, DraftRow, MappingDraft
 from heliograph.mappings.mapping_subjects import Subjects, Tried
 from heliograph.mappings.preset_starts import starts
+from heliograph.mappings.value_options import unlisted, value_options
 from heliograph.mappings.views import mapping_rows as rows
+from heliograph.mappings.views.field_list import as_json, field_list, shortened
 from heliograph.mappings.views.mapping_body import FORM, HEADERS, JSON, QUERY, TokenLine, ways, written
 from heliograph.mappings.views.mapping_form import Editing, mark_of
-from heliograph.mappings.views.mapping_rows import RowShown
+from heliograph.mappings.views.mapping_rows import Panel, RowShown
 from heliograph.setup.source_fields import SourceFields
+from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database
 from heliograph.web.fields import Choice
 
 ABOVE_ALL = "rows"
 """The key of errors that belong to no row."""
+MOST_NAMED = 12
+"""Options without a row of the value map that are named."""
 
 
 @dataclass
@@ -147,7 +155,7 @@ class Editor:
             "body": self._body(),
             "body_label": TABS[self.editing.shown](),
             "body_note": self._note(),
-            "field_data": rows.as_json(rows.field_list(self.fields, self.tried.facts, self.tried.zone)),
+            "field_data": as_json(field_list(self.fields, self.tried.facts, self.tried.zone)),
         }
 
     @property
@@ -156,7 +164,7 @@ class Editor:
         match = self.tried.match
         return (match.name or match.code) if match else _("made-up data")
 
-    def _flows(self) -> list[Any]:
+    def _flows(self) -> list[Flow]:
         return list({flow.id: flow for flow, _ in self.uses}.values())
 
     def _body(self) -> list[TokenLine]:
@@ -196,7 +204,9 @@ class Editor:
         draft, editing = self.draft, self.editing
         place_of = {place: number for number, place in enumerate(self.checked.places)}
         tags = warnings.answer_tags(self.checked.mapping.sources)
-        joined = warnings.joined_answers(tags.values())
+        flows = self._flows()
+        taken = warnings.taken_by(flows, self.config, Committed(self.db)) if flows else None
+        joined = warnings.joined_answers(tags.values(), taken)
         out = []
         for n, row in enumerate(draft.rows):
             parts = row.chips()
@@ -212,13 +222,25 @@ class Editor:
             for part in parts or ():
                 tag = tags.get(getattr(part, "key", ""))
                 if tag in joined:
-                    shown.warns.append(self._joined(tag, joined[tag]))
+                    shown.warns.append(self._joined(tag, joined.pop(tag)))  # once: what is sent of it elsewhere is no other news
             if editing.panel is not None and editing.panel[0] == n:
-                shown.panel = rows.panel(row, editing.panel, self.fields, self.tried.facts, self.tried.zone, editing.map_rows)
+                shown.panel = self._panel(row, editing.panel)
             if editing.fields == n:
-                shown.fields = rows.field_list(self.fields, self.tried.facts, self.tried.zone)
+                shown.fields = field_list(self.fields, self.tried.facts, self.tried.zone)
             out.append(shown)
         return out
+
+    def _panel(self, row: DraftRow, at: tuple[int, int]) -> Panel | None:
+        """What is behind a chip, with the values that its field can have."""
+        found = rows.panel(row, at, self.fields, self.tried.facts, self.tried.zone, self.editing.map_rows)
+        part = (row.chips() or ())[at[1]] if found else None
+        if found is None or not isinstance(part, SourceValue):
+            return found
+        with scope(account=self.account):
+            options = value_options(part.key, self.config)
+        missed = unlisted(part, options)
+        said = _("Without a row: %(values)s.") % {"values": ", ".join(missed[:MOST_NAMED]) + (" …" if len(missed) > MOST_NAMED else "")}
+        return replace(found, options=options, unlisted=said if missed else "")
 
     def _credential(self, name: str) -> tuple[str, str, str]:
         """That this belongs into the connection, with the way there."""
@@ -266,15 +288,31 @@ class Editor:
         error = self.editing.sample_error
         if text.strip() and not error:
             try:
-                new, known = self.draft.sample(text)
+                new, known = self.draft.sample(text, values=self.editing.keep_values)
             except MappingError as refused:
                 error = refused.reason
         names = ", ".join(row.target for row in known[:8])
+        meant = proposals(new, self.fields.by_key.values()) if self.draft.kind is MappingKind.PAYLOAD else {}
         return {
             "text": text,
             "mark": mark_of(text) if new else "",
             "error": f"{_(error)[:1].upper()}{_(error)[1:]}." if error else "",
-            "new": [{"name": row.target, "type": rows.type_name(row.type), "depth": min(len(row.path) - 1, 1)} for row in new],
+            "new": [
+                {
+                    "name": row.target,
+                    "type": rows.type_name(row.type),
+                    "depth": min(len(row.path) - 1, 1),
+                    "key": meant.get(row.target, ""),
+                    "field": self.fields.label(meant[row.target]) if row.target in meant else "",
+                    "text": shortened(", ".join(part.text for part in row.parts if isinstance(part, FixedText)), 60),
+                }
+                for row in new
+            ],
+            "keep_values": self.editing.keep_values,
+            "add_proposed": ngettext("Add %(n)s row with the proposed field", "Add %(n)s rows with the proposed fields", len(new))
+            % {"n": len(new)}
+            if meant
+            else "",
             "none": bool(text.strip()) and not error and not new,
             "known": _("Rows that stay as they are: %(names)s.") % {"names": names} if known else "",
             "add": ngettext("Add %(n)s row", "Add %(n)s rows", len(new)) % {"n": len(new)},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,7 +47,7 @@ class Editing:
     """The page as it stands. panel: (row, chip) whose panel is open; fields: the row whose field list is open; focus: id of what gets the focus.
 
     renamed: objects and lists that were given another name, by the path that they had in the page.
-    waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed. map_rows: of the open value map, to be filled.
+    waiting: the name under which texts wait that are kept sealed (`typed_secrets`). key, search, made_up: whom it is tried with. sample: pasted text, None while its box is closed; keep_values: its values become typed text. map_rows: of the open value map, to be filled.
     """
 
     draft: MappingDraft
@@ -60,6 +60,7 @@ class Editing:
     made_up: bool = False
     sample: str | None = None
     sample_error: str = ""
+    keep_values: bool = False
     new_name: str = ""
     new_type: ValueType = ValueType.TEXT
     new_nested: bool = False
@@ -85,6 +86,7 @@ def read(post: QueryDict, draft: MappingDraft) -> Editing:
         search=post.get("person", "")[:200],
         made_up=post.get("made-up") == "1",
         sample=post.get("sample", "").replace("\r\n", "\n").replace("\0", "") if "sample" in post else None,
+        keep_values="keep-values" in post,
         new_name=post.get("new", "").replace("\0", "")[:1000],
         new_type=member_of(ValueType, post.get("new-type"), ValueType.TEXT),
         new_nested=post.get("new-nested") == "on",
@@ -109,6 +111,7 @@ def _row(post: QueryDict, n: int) -> DraftRow:
         type=member_of(ValueType, post.get(f"type-{n}"), ValueType.TEXT),
         required=f"required-{n}" in post,
         trim=f"trim-{n}" in post,
+        tidy=f"tidy-{n}" in post,
         case=member_of(Case, case, None),
         line=line,
         kept=_kept(post.get(f"kept-{n}", "")),
@@ -178,6 +181,8 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
         date = post.get("date", "")
         if part.date_format is not None or date != DateFormat.ISO:  # which a date is sent as anyway
             part = replace(part, date_format=member_of(DateFormat, date, None))
+        pattern = post.get("date-pattern", "").replace("\0", "")[:1000]
+        part = replace(part, date_pattern=pattern if part.date_format is DateFormat.PATTERN else "")
     if "if-empty" in post:
         escape = post.get("escape", "")
         part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=member_of(Escape, escape, None))
@@ -196,8 +201,8 @@ def act(editing: Editing, do: str, post: QueryDict) -> None:
         _on_chip(editing, verb, about)
     elif verb in ("inside", "entry"):
         _add_nested(editing, verb, about)
-    elif verb == "take":
-        _take(editing, post)
+    elif verb in ("take", "take-proposed"):
+        _take(editing, post, proposed=verb == "take-proposed")
     elif verb == "start":
         _start(editing, post.get("start", ""))
     else:
@@ -312,18 +317,29 @@ def _add_nested(editing: Editing, verb: str, about: str) -> None:
         editing.focus = f"plus-{editing.draft.add_entry(path)}"
 
 
-def _take(editing: Editing, post: QueryDict) -> None:
+def _take(editing: Editing, post: QueryDict, *, proposed: bool) -> None:
+    """Adds rows of the sample. proposed: with the fields that their names propose, which the page has shown."""
     try:
-        new, _ = editing.draft.sample(editing.sample or "")
+        new, _ = editing.draft.sample(editing.sample or "", values=editing.keep_values)
         chosen = post.getlist("row")
         if post.get("looked") != mark_of(editing.sample):  # the rows are shown first: which ones shall be added?
             editing.focus = "take"
             return
-        editing.draft.take([row for row in new if row.target in chosen])
+        keys = dict(_proposed(post)) if proposed else {}
+        wanted = [row for row in new if row.target in chosen]
+        editing.draft.take([replace(row, parts=(SourceValue(keys[row.target]),)) if row.target in keys else row for row in wanted])
     except MappingError as error:
         editing.sample_error, editing.focus = error.reason, "sample"
     else:
         editing.sample, editing.focus = None, "new-target"
+
+
+def _proposed(post: QueryDict) -> Iterator[tuple[str, str]]:
+    """Target and source key of the proposals that the page has shown. A key is written without a space; whether it is one is checked with the row."""
+    for shown in post.getlist("proposed")[:MAX_ROWS]:
+        key, space, target = shown.partition(" ")
+        if space and len(key) <= 100:
+            yield target, key
 
 
 def _start(editing: Editing, key: str) -> None:

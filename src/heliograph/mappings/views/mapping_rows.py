@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -16,6 +16,7 @@ from heliograph.domain.mapping.mapping import (
     DateFormat,
     Escape,
     FixedText,
+    MappingError,
     MappingRow,
     Otherwise,
     RowPart,
@@ -29,6 +30,7 @@ from heliograph.domain.mapping.rendering import FactSource, ValueProblem, previe
 from heliograph.domain.mapping.transform import Unfit, formatted, text_of
 from heliograph.domain.setup.fields import FieldError, FieldGroup, Shape, parse_source
 from heliograph.mappings.mapping_drafts import DraftRow
+from heliograph.mappings.views.field_list import FieldList, group_name, shortened
 from heliograph.setup.source_fields import SourceFields
 from heliograph.web.fields import Choice
 
@@ -186,17 +188,12 @@ def _mods(source: SourceValue) -> tuple[str, ...]:
         n = len(source.value_map.entries)
         mods.append(ngettext("%(n)s value mapped", "%(n)s values mapped", n) % {"n": n})
     if source.date_format is not None:
-        mods.append(_(source.date_format))
+        mods.append(source.date_pattern if source.date_format is DateFormat.PATTERN else _(source.date_format))
     if source.if_empty:
         mods.append(_("if empty: %(text)s") % {"text": shortened(source.if_empty, 40)})
     if source.escape is not None:
         mods.append(_("escaped for %(target)s") % {"target": source.escape.value})
     return tuple(mods)
-
-
-def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters; an ellipsis says that there is more."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 # --- rows
@@ -262,7 +259,8 @@ def problem_said(problem: ValueProblem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones."""
+    """A chip's panel. out: what becomes of the chosen person's value; "" of none. entries: of the value map, with whether it fits this value; more: empty ones;
+    options: the values that the field can have; unlisted: a sentence that names those without an entry."""
 
     row: int
     chip: int
@@ -274,7 +272,10 @@ class Panel:
     dates: tuple[Choice, ...] = ()
     date_select: tuple[Choice, ...] = ()
     date: str = ""
+    date_pattern: str = ""
     entries: tuple[tuple[str, str, bool], ...] = ()
+    options: tuple[str, ...] = ()
+    unlisted: str = ""
     more: tuple[int, ...] = ()
     map_shown: bool = False
     otherwise: tuple[Choice, ...] = ()
@@ -310,6 +311,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
         dates=_dates(part, value, zone) if is_date else (),
         date_select=_date_names(part) if not is_date and _may_be_date(part.key) else (),
         date=chosen,
+        date_pattern=part.date_pattern,
         entries=tuple((old, new, old.strip().casefold() == now.strip().casefold()) for old, new in entries),
         more=tuple(range(more)),
         map_shown=not is_date or part.value_map is not None,
@@ -326,7 +328,10 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
 
 
 def _becomes(part: SourceValue, row: DraftRow, facts: FactSource, zone: tzinfo) -> str:
-    alone = FieldMapping("?", rows=(MappingRow("x", (part,), trim=row.trim, case=row.case),))
+    try:
+        alone = FieldMapping("?", rows=(MappingRow("x", (part,), trim=row.trim, case=row.case),))
+    except MappingError as error:  # what is behind it is not right yet; the row says so when it is saved
+        return _(error.reason)
     found = preview(alone, facts, timezone=zone)
     return _(found.problems[0].reason) if 0 in found.problems else said(found.values[0], left_out=False)
 
@@ -346,7 +351,7 @@ def _dates(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]
     shown = []
     for how in DateFormat:
         try:
-            sub = formatted(value, how, zone) if value else ""  # type: ignore[arg-type]
+            sub = formatted(value, how, zone, part.date_pattern) if value else ""  # type: ignore[arg-type]
         except Unfit:
             sub = ""
         shown.append(Choice(how.value, _(how), how is (part.date_format or DateFormat.ISO), sub))
@@ -355,42 +360,3 @@ def _dates(part: SourceValue, value: object, zone: tzinfo) -> tuple[Choice, ...]
 
 def _date_names(part: SourceValue) -> tuple[Choice, ...]:
     return (Choice("", _("As it is")), *(Choice(how.value, _(how), how is part.date_format) for how in DateFormat))
-
-
-# --- the list of fields
-
-
-@dataclass(frozen=True, slots=True)
-class FieldShown:
-    """One entry of the field list; value: what the chosen person has."""
-
-    key: str
-    label: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class FieldList:
-    """The field list, by group."""
-
-    groups: tuple[tuple[str, tuple[FieldShown, ...]], ...]
-
-
-def group_name(group: FieldGroup) -> str:
-    """The guide's name of a group of fields."""
-    return _(group)
-
-
-def field_list(fields: SourceFields, facts: FactSource, zone: tzinfo) -> FieldList:
-    """Every field with its value of the chosen person."""
-    return FieldList(
-        tuple(
-            (group_name(group), tuple(FieldShown(f.key, f.label, shortened(text_of(facts.value(f.key), zone), 120)) for f in found))
-            for group, found in fields.groups.items()
-        )
-    )
-
-
-def as_json(found: FieldList) -> list[Mapping[str, object]]:
-    """For script."""
-    return [{"name": name, "fields": [[f.key, f.label, f.value] for f in fields]} for name, fields in found.groups]

@@ -214,5 +214,6 @@ def _words(row: MappingRow) -> str:
         rows.type_name(row.type),
         _("Trim") if row.trim else "",
         _(row.case) if row.case else "",
+        _("typed text beside an empty field left out") if row.tidy else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from heliograph.domain.delivery.outcomes import CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
+from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, CURED_BY_CONNECTION, CURED_BY_FLOW, CURED_BY_MAPPING, Cause
 from heliograph.domain.setup.tags import TagKind
 from heliograph.setup.services.dependents import uses_above
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.usage import Tagged, Thing
+from heliograph.store import connection_states
 from heliograph.store.database import Database
 from heliograph.store.queue import pending_items
 
@@ -27,9 +28,13 @@ def flow_saved(s: SetupTransaction, flow: int, *, rules_changed: bool) -> None:
         pending_items.reschedule_runs(s.db, s.account, flow)
 
 
-def connection_saved(s: SetupTransaction, connection: int) -> None:
-    """A connection was saved: its credentials, its address, or what its flows lacked."""
-    pending_items.reschedule_connection(s.db, s.account, connection, CURED_BY_CONNECTION, pending_items.does_of(s.db, s.account))
+def connection_saved(s: SetupTransaction, connection: int, *, moved: bool = False) -> None:
+    """A connection was saved: its credentials, or what its flows lacked. moved: it is reached in another way than before, so failures to reach it say
+    nothing any more."""
+    causes = CURED_BY_CONNECTION | CURED_BY_ADDRESS if moved else CURED_BY_CONNECTION
+    pending_items.reschedule_connection(s.db, s.account, connection, causes, pending_items.does_of(s.db, s.account))
+    if moved:
+        connection_states.forget_failures(s.db, s.account, connection)
 
 
 def mapping_saved(s: SetupTransaction, mapping: int) -> None:

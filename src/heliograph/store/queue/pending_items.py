@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from heliograph.domain.delivery import lanes as rules
 from heliograph.domain.delivery.action import Does, OpenAction
 from heliograph.domain.delivery.lanes import Settlement
-from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.outcomes import CURED_BY_ADDRESS, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.store.database import Database
 from heliograph.store.queue.lanes import StoredLane, lock_lanes, open_actions
@@ -22,9 +22,9 @@ CHUNK = 500
 
 
 def reschedule_connection(db: Database, account: int, connection: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
-    """Makes the Config items due that wait on a saved connection for one of these causes (D7). Returns the number of lanes it looked at.
+    """Makes the items due that wait on a saved connection for one of these causes (D7). Returns the number of lanes it looked at.
 
-    The caller holds the account's configuration lock exclusively. The lists are short: the queue holds at most one Config item per record.
+    The caller holds the account's configuration lock exclusively. The lists are short: the queue holds at most one such item per record.
     """
     return _reschedule(db, "l.connection_id = :id", account, connection, causes, does_of)
 
@@ -43,8 +43,14 @@ def reschedule_account(db: Database, account: int, causes: frozenset[Cause], doe
 def _reschedule(db: Database, where: str, account: int, number: int, causes: frozenset[Cause], does_of: DoesOf) -> int:
     rows = db.all(
         "SELECT DISTINCT a.lane_id FROM action a JOIN lane l ON l.id = a.lane_id WHERE a.account_id = :account AND a.state = 2"
-        f" AND a.queue > 0 AND a.category = :config AND {db.member('a.cause', 'causes')} AND {where}",
-        {"account": account, "id": number, "config": Category.CONFIG.code, "causes": sorted(causes)},
+        f" AND a.queue > 0 AND a.category IN (:config, :connection) AND {db.member('a.cause', 'causes')} AND {where}",
+        {
+            "account": account,
+            "id": number,
+            "config": Category.CONFIG.code,
+            "connection": (Category.CONNECTION if causes & CURED_BY_ADDRESS else Category.CONFIG).code,
+            "causes": sorted(causes),
+        },
     )
     return _for_lanes(
         db,

@@ -439,7 +439,7 @@
     const to = /** @type {HTMLElement | null} */ (line ? entryOf(line) : at);
     to?.focus();
   }
-  const APART = new Set(["person", "new", "new-type", "new-nested", "sample", "row", "start"]);
+  const APART = new Set(["person", "new", "new-type", "new-nested", "sample", "keep-values", "row", "start"]);
   function started(/** @type {HTMLElement} */ el) {
     editor = el;
     form = /** @type {HTMLFormElement} */ (document.getElementById("map-form"));

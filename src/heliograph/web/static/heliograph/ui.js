@@ -108,6 +108,29 @@ document.addEventListener("change", (e) => {
   if (field.value) field.closest(".field")?.querySelector(".todo")?.remove();
 });
 
+/** [data-follows]: says what the form lacks, also where the answer to a change of it was for another part of the page. */
+document.addEventListener("htmx:afterSwap", (e) => {
+  const answer = /** @type {CustomEvent} */ (e).detail.xhr?.responseText ?? "";
+  if (!answer.includes("data-follows")) return;
+  new DOMParser()
+    .parseFromString(answer, "text/html")
+    .querySelectorAll("[data-follows]")
+    .forEach((next) => {
+      const now = document.getElementById(next.id);
+      if (now && now.innerHTML !== next.innerHTML) now.replaceChildren(...next.childNodes);
+    });
+});
+
+/** A list whose entries follow another field keeps what was chosen in it while the answer was on its way. */
+document.addEventListener("htmx:oobBeforeSwap", (e) => {
+  const detail = /** @type {CustomEvent} */ (e).detail;
+  const next = detail.fragment?.querySelector("select") ?? detail.fragment?.firstChild;
+  if (!(detail.target instanceof HTMLSelectElement) || !(next instanceof HTMLSelectElement)) return;
+  const entries = (/** @type {HTMLSelectElement} */ select) => [...select.options].map((option) => option.value);
+  detail.shouldSwap = String(entries(next)) !== String(entries(detail.target));
+  if (entries(next).includes(detail.target.value)) next.value = detail.target.value;
+});
+
 const POPUPS = "details.menu[open], details.cases[open]";
 document.addEventListener("click", (e) => {
   const at = /** @type {Element} */ (e.target);

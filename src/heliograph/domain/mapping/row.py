@@ -1,0 +1,190 @@
+"""One row of a mapping: a target field, and in order the source fields and typed texts that fill it (guide: Mappings; M1, M4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from heliograph.domain.errors import HeliographError
+from heliograph.domain.mapping.json_bodies import Body, BodyError
+from heliograph.domain.mapping.paths import Path, PathError, form_name, parse_path
+from heliograph.domain.mapping.transform import MAX_PATTERN, Case, DateFormat, Escape
+
+MAX_PARTS: Final = 50
+MAX_TEXT: Final = 10_000
+MAX_VALUE_MAP: Final = 500
+MAX_TARGET: Final = 500
+
+
+class ValueType(StrEnum):
+    """The type of a target field, as the target's sample has it (M2)."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    LIST = "list"
+    NUMBERS = "list of numbers"
+
+    @property
+    def is_list(self) -> bool:
+        return self in (ValueType.LIST, ValueType.NUMBERS)
+
+
+class Otherwise(StrEnum):
+    """What a value map makes of a value that it does not list (M4)."""
+
+    KEEP = "keep"
+    TEXT = "text"
+    ERROR = "error"
+
+
+class MappingError(HeliographError):
+    """A mapping cannot be as it was asked for. row: counted from 1, None = the mapping itself; field: what of it; reason: what is wrong."""
+
+    def __init__(self, row: int | None, field: str, reason: str) -> None:
+        super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
+        self.row = row
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMap:
+    """From → to. Outer spaces and case do not count where no exact entry fits."""
+
+    entries: tuple[tuple[str, str], ...]
+    otherwise: Otherwise = Otherwise.KEEP
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceValue:
+    """A chip with a source field. if_empty stands in for an empty value; date_pattern: that of DateFormat.PATTERN; escape is for the field's value, never for typed text."""
+
+    key: str
+    value_map: ValueMap | None = None
+    date_format: DateFormat | None = None
+    if_empty: str = ""
+    escape: Escape | None = None
+    date_pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedText:
+    """A chip with typed text, sent as typed."""
+
+    text: str
+
+
+type RowPart = SourceValue | FixedText
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRow:
+    """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). tidy: typed text beside an
+    empty field is left out. Raises MappingError."""
+
+    target: str
+    parts: tuple[RowPart, ...] = ()
+    type: ValueType = ValueType.TEXT
+    nested: bool = False
+    trim: bool = False
+    case: Case | None = None
+    required: bool = False
+    tidy: bool = False
+    path: Path = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            path = parse_path(self.target) if self.nested else (self.target,)
+        except PathError as error:
+            raise MappingError(None, "target", str(error).removesuffix(".")) from None
+        object.__setattr__(self, "path", path)
+
+    @property
+    def sources(self) -> Iterator[SourceValue]:
+        return (part for part in self.parts if isinstance(part, SourceValue))
+
+    @property
+    def form_name(self) -> str:
+        """The key in a form or query (M2)."""
+        return form_name(self.path)
+
+    @property
+    def has_joint(self) -> bool:
+        """Whether typed text stands between two of its fields."""
+        places = [place for place, part in enumerate(self.parts) if isinstance(part, SourceValue)]
+        return bool(places) and places[-1] - places[0] >= len(places)
+
+
+def row_body(row: MappingRow) -> dict[str, object]:
+    """The JSON of one row; `read_row` reads it back. What is as usual is left out."""
+    body: dict[str, object] = {"target": row.target, "parts": [part_body(part) for part in row.parts]}
+    if row.type is not ValueType.TEXT:
+        body["type"] = row.type.value
+    if row.case is not None:
+        body["case"] = row.case.value
+    for name in ("nested", "trim", "required", "tidy"):
+        if getattr(row, name):
+            body[name] = True
+    return body
+
+
+def part_body(part: RowPart) -> dict[str, object]:
+    """The JSON of one chip; `read_part` reads it back."""
+    if isinstance(part, FixedText):
+        return {"text": part.text}
+    body: dict[str, object] = {"source": part.key}
+    if part.value_map is not None:
+        body["map"] = [list(entry) for entry in part.value_map.entries]
+        body["otherwise"] = part.value_map.otherwise.value
+        if part.value_map.text:
+            body["otherwise_text"] = part.value_map.text
+    if part.date_format is not None:
+        body["date"] = part.date_format.value
+    if part.date_pattern:
+        body["date_pattern"] = part.date_pattern
+    if part.if_empty:
+        body["if_empty"] = part.if_empty
+    if part.escape is not None:
+        body["escape"] = part.escape.value
+    return body
+
+
+def read_row(body: Body) -> MappingRow:
+    """A row from its body. Raises BodyError, MappingError."""
+    return MappingRow(
+        target=body.text("target", longest=MAX_TARGET),
+        parts=tuple(read_part(Body(item, where)) for where, item in body.items("parts", most=MAX_PARTS)),
+        type=body.choice("type", ValueType, ValueType.TEXT),
+        nested=body.flag("nested"),
+        trim=body.flag("trim"),
+        case=body.choice("case", Case) if body.has("case") else None,
+        required=body.flag("required"),
+        tidy=body.flag("tidy"),
+    )
+
+
+def read_part(body: Body) -> RowPart:
+    """A chip from its body. Raises BodyError."""
+    if body.has("text"):
+        return FixedText(body.text("text", longest=MAX_TEXT))
+    if not body.has("source"):
+        raise BodyError(body.where, "a part is a source or a text")
+    value_map = None
+    if body.has("map"):
+        value_map = ValueMap(
+            body.pairs("map", most=MAX_VALUE_MAP, longest=MAX_TEXT),
+            body.choice("otherwise", Otherwise, Otherwise.KEEP),
+            body.text("otherwise_text", longest=MAX_TEXT),
+        )
+    return SourceValue(
+        key=body.text("source"),
+        value_map=value_map,
+        date_format=body.choice("date", DateFormat) if body.has("date") else None,
+        if_empty=body.text("if_empty", longest=MAX_TEXT),
+        escape=body.choice("escape", Escape) if body.has("escape") else None,
+        date_pattern=body.text("date_pattern", longest=MAX_PATTERN),
+    )

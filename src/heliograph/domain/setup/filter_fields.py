@@ -1,0 +1,118 @@
+"""The fields that a flow can filter by (guide: Flow Filters; F6). A field is named by its source key, or as the tags of an event or attendee type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.domain.setup.configuration import QuestionType
+from heliograph.domain.setup.fields import (
+    EVENT_FIELDS,
+    PROFILE_FIELDS,
+    REGISTRATION_FIELDS,
+    SESSION_FIELDS,
+    SHAPES,
+    CustomField,
+    FieldError,
+    FieldGroup,
+    Labelled,
+    Shape,
+    SourceKey,
+    Subject,
+    parse_source,
+    shape_of,
+)
+
+EVENT_TAGS: Final = "event.tags"
+ATTENDEE_TYPE_TAGS: Final = "attendee_type.tags"
+_REGISTRATION: Final = ("code", "order_code", "created")
+_SESSION: Final = ("code", "name", "start", "end")
+_GROUPS: Final = frozenset(
+    {
+        FieldGroup.EVENT,
+        FieldGroup.EVENT_CUSTOM,
+        FieldGroup.PROFILE,
+        FieldGroup.PROFILE_CUSTOM,
+        FieldGroup.REGISTRATION,
+        FieldGroup.QUESTION_TAGS,
+        FieldGroup.SESSION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """One entry of the field list of a filter row. group: Event, Profile, Registration, Answers, Session or Attendee Type Tags.
+
+    options: what may be chosen, as (value, label); empty where any text may be typed. tags: the values are tag ids. shape: decides how it can be
+    compared; None = in every way: the questions with one tag may have answers of different types.
+    """
+
+    key: str
+    label: str
+    group: str
+    options: tuple[tuple[str, str], ...] = ()
+    tags: bool = False
+    shape: Shape | None = Shape.TEXT
+
+
+def filter_fields(
+    subject: Subject,
+    *,
+    profile_fields: Iterable[CustomField] = (),
+    event_fields: Iterable[CustomField] = (),
+    question_tags: Iterable[Labelled] = (),
+    event_tags: Iterable[Labelled] = (),
+    attendee_type_tags: Iterable[Labelled] = (),
+) -> tuple[FilterField, ...]:
+    """The fields that a flow about `subject` can filter by (F6). Event flows: event fields only; a session's own: session flows only."""
+    event = [
+        *_standard("event", "Event", EVENT_FIELDS),
+        *_custom("event", "Event", event_fields),
+        FilterField(EVENT_TAGS, "Event Tags", "Event", _tag_options(event_tags), tags=True),
+    ]
+    if subject is Subject.EVENT:
+        return tuple(event)
+    return (
+        *event,
+        *_standard("profile", "Profile", PROFILE_FIELDS),
+        *_custom("profile", "Profile", profile_fields),
+        *_standard("registration", "Registration", {name: REGISTRATION_FIELDS[name] for name in _REGISTRATION}),
+        *(FilterField(f"answer.{t.id}", f"{t.label} (answer)", "Answers", shape=None) for t in question_tags),
+        *(_standard("session", "Session", {name: SESSION_FIELDS[name] for name in _SESSION}) if subject is Subject.SESSION else ()),
+        FilterField(ATTENDEE_TYPE_TAGS, "Attendee Type Tags", "Attendee Type Tags", _tag_options(attendee_type_tags), tags=True),
+    )
+
+
+def _standard(area: str, group: str, fields: Mapping[str, str]) -> list[FilterField]:
+    return [FilterField(f"{area}.{name}", label, group, shape=SHAPES.get(f"{area}.{name}", Shape.TEXT)) for name, label in fields.items()]
+
+
+def _custom(area: str, group: str, fields: Iterable[CustomField]) -> list[FilterField]:
+    return [FilterField(f"{area}.custom.{f.id}", f.label, group, _options(f), shape=shape_of(f)) for f in fields]
+
+
+def _options(field: CustomField) -> tuple[tuple[str, str], ...]:
+    """The answers that are given; a checkbox without options is a Yes/No."""
+    return tuple((o, o) for o in field.options or ("Yes", "No")) if field.type in QuestionType.ENUMERATED else ()
+
+
+def _tag_options(tags: Iterable[Labelled]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(t.id), t.label) for t in tags)
+
+
+def is_named_by_account(key: str) -> bool:
+    """Whether the account gave the field its name, which is not translated."""
+    return ".custom." in key or key.startswith("answer.")
+
+
+def parse_filter(key: str) -> SourceKey | str:
+    """Takes the key of a filter field apart: EVENT_TAGS or ATTENDEE_TYPE_TAGS itself, else its source key. Raises FieldError for what cannot be filtered by."""
+    if key in (EVENT_TAGS, ATTENDEE_TYPE_TAGS):
+        return key
+    found = parse_source(key)
+    names = {FieldGroup.REGISTRATION: _REGISTRATION, FieldGroup.SESSION: _SESSION, FieldGroup.QUESTION_TAGS: ("answer",)}.get(found.group)
+    if found.group not in _GROUPS or (names is not None and found.name not in names):
+        raise FieldError(f"A flow cannot filter by “{key}”.")
+    return found
