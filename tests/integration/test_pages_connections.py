@@ -660,6 +660,126 @@ def test_C7_clauses_are_edited_without_script_and_a_wrong_one_is_marked(story: S
         assert ada.post(rule, {**both, **odd, "do": "try"}).status_code in (200, 422), odd
 
 
+def test_C7_the_clause_and_the_condition_beyond_the_bound_are_refused_and_shown_again_B27(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    rule = address(crm, "rule")
+    looks = {"in": "status", "how": "is", "values": "409"}
+    clauses = {f"c{i}.{name}": text for i in range(20) for name, text in {"then": "failed", "says": f"Clause {i}"}.items()}
+    clauses |= {f"c{i}.0.{name}": text for i in range(20) for name, text in looks.items()}
+    assert ada.post(rule, {**clauses, "do": "save"}).status_code == 302
+    for do in ("add", "save"):
+        more = (
+            clauses
+            if do == "add"
+            else {**clauses, "c20.then": "failed", "c20.says": "Clause 20", "c20.0.in": "status", "c20.0.values": "1"}
+        )
+        refused = ada.post(rule, {**more, "do": do})
+        assert refused.status_code == 422, do
+        assert "at most 20 clauses, and these are 21" in text_of(refused.content)
+        assert _form(refused.content.decode()).keys() >= {"c20.then"}
+    wide = {f"c0.{j}.{name}": text for j in range(11) for name, text in looks.items()}
+    refused = ada.post(rule, {**clauses, **wide, "do": "save"})
+    assert refused.status_code == 422
+    assert "at most 10 conditions, and clause 1 has 11" in text_of(refused.content)
+    assert _form(refused.content.decode())["c0.10.values"] == "409"
+    assert len(connection_body(story, crm)["rule"]) == 20
+
+
+def test_C7_a_rule_from_an_empty_answer_asks_for_the_empty_body_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, b""), Answer(200, {"id": 7}))
+    rule = address(crm, "rule")
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+        proposed = ada.post(rule, {"do": "failed", "answer": f"{story.action('R1')['id']}.1"})
+        assert ada.post(rule, {**_form(proposed.content.decode()), "do": "save"}).status_code == 302
+        story.record("R2", status="Attended")
+        story.until("R2", "success")  # a good answer is no failure
+
+
+def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    body = {"padding": "x" * 60_000, "ok": False}
+    receiver.answer("/crm", Answer(200, body, {"Content-Type": "application/json"}))
+    rule = address(crm, "rule")
+    posted = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": "ok", "c0.0.how": "is", "c0.0.values": "false"}
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+        answer = f"{story.action('R1')['id']}.1"
+        tried = text_of(ada.post(rule, {**posted, "do": "try", "answer": answer}).content)
+        assert "No verdict" in tried
+        assert "Delivered," not in tried
+        by_status = {**posted, "c0.0.in": "status", "c0.0.values": "200"}
+        assert "Failed, by clause 1" in text_of(ada.post(rule, {**by_status, "do": "try", "answer": answer}).content)
+        ada.post(rule, {**posted, "do": "save"})
+        story.record("R2", status="Attended")
+        story.until("R2", "queued")  # of 60 KB the rule sees all
+        receiver.answer("/crm", Answer(200, {**body, "padding": "x" * 70_000}, {"Content-Type": "application/json"}))
+        story.record("R3", status="Attended")
+        story.until("R3", "queued")  # and of 70 KB it says that it cannot judge
+    assert "longer than what is read" in story.action("R3")["message"]
+
+
+def test_C7_a_delivered_attempt_opens_and_a_rule_is_made_from_it_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, {"ok": False}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    item = f"/signal/retry/{story.action('R1')['key']}/"
+    assert f'href="{item}"' in ada.get("/signal/registrations/SUMMIT/R1/").content.decode()
+    page = ada.get(item).content
+    assert f"{address(crm, 'rule')}?answer={story.action('R1')['id']}.1" in page.decode()
+    shown = text_of(page)
+    assert "Success" in shown
+    assert "200 OK" in shown
+    assert "Submit to Retry Queue" not in shown
+    assert shown.index("First attempt") < shown.index("as rendered for the first attempt")  # what came of it stands above what was sent
+
+
+def test_C7_a_path_that_finds_nothing_is_said_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, {"result": {"status": "skipped"}}, {"Content-Type": "application/json"}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    posted = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": "result.stauts", "c0.0.how": "is", "c0.0.values": "skipped", "do": "try"}
+    posted["answer"] = f"{story.action('R1')['id']}.1"
+    rule = address(crm, "rule")
+    assert "nothing stands at “result.stauts”" in text_of(ada.post(rule, posted).content)
+    assert "nothing stands at" not in text_of(ada.post(rule, {**posted, "c0.0.name": "result.status"}).content)
+    assert "has no header x-error" in text_of(ada.post(rule, {**posted, "c0.0.in": "header", "c0.0.name": "x-error"}).content)
+
+
+def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_found_B27(
+    story: Story, receiver: Receiver, ada: Client
+) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, b"Hook rules were not satisfied, which is a long sentence."))
+    with story.worker():
+        for code, name in (("R1", "Ada"), ("R2", "Grace")):
+            story.record(code, status="Attended", profile={"first_name": name, "last_name": "Lovelace"})
+            story.until(code, "success")
+    rule = address(crm, "rule")
+    page = text_of(ada.get(rule).content)
+    for part in ("R1 Ada Lovelace", "200 OK", "Hook rules were not satisfied"):
+        assert part in page
+    found = ada.post(rule, {"do": "find", "person": "grace", "c0.then": "failed", "c0.says": "Kept"})
+    assert "R2 Grace Lovelace" in text_of(found.content)
+    assert "R1 Ada" not in text_of(found.content)
+    assert _form(found.content.decode())["c0.says"] == "Kept"
+    none = ada.post(rule, {"do": "find", "person": "nobody"})
+    assert none.status_code == 200
+    assert "No answer that is kept" in text_of(none.content)
+
+
 def test_an_answer_of_another_connection_or_account_is_not_offered(database: DatabaseFacts, client: Client) -> None:
     with pages.site(database) as site:
         pages.fill(site)

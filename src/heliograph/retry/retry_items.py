@@ -79,11 +79,14 @@ class RetryItem:
         return found
 
     @property
+    def is_queued(self) -> bool:
+        """Whether it is, or was, in the Retry Queue. An action whose first attempt was delivered, or is still to come, never was."""
+        return self.of.queue is not None
+
+    @property
     def queue(self) -> QueueStatus:
-        """Its status."""
-        found = self.of.queue
-        assert found is not None
-        return found
+        """Its status; Done for what never was in the queue."""
+        return self.of.queue or QueueStatus.DONE
 
 
 @dataclass(frozen=True, slots=True)

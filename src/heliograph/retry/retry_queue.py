@@ -61,7 +61,7 @@ class RetryQueue:
         return ListPage([item for item in items if not wanted.cause or group_key(item) == wanted.cause], "", older)
 
     def find(self, key: str) -> RetryItem | None:
-        """One item by its key; None for what is none, or none of this account."""
+        """One item, or any other action, by its key; None for what is none, or none of this account."""
         kind, number = key[:1], key[1:]
         id = read_id(number)
         if kind not in ("a", "r") or id is None:
@@ -74,9 +74,7 @@ class RetryQueue:
         else:
             rows = self.reading.db.all(f"SELECT {_RUN} FROM judgement j WHERE j.account_id = :account AND j.id = :id", params)
             row = _run_of(rows[0]) if rows else None
-        if row is None or row.queue is None:
-            return None
-        return self._items([row])[0]
+        return None if row is None else self._items([row])[0]
 
     @staticmethod
     def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:

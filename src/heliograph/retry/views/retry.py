@@ -266,6 +266,8 @@ def _why(item: RetryItem) -> str:
     assert action is not None
     if action.cause is Cause.SUPERSEDED:
         return _("Superseded: newer data was sent.")
+    if not item.is_queued:
+        return words.did(action, None, item.connection)
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered:
@@ -286,7 +288,8 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     item, config = found.item, of.config
     names = of.user_names([found.by])
     action, event = item.action, found.event
-    facts = [(_("Status"), _(item.queue.value)), (_("Category"), _(item.of.category.value) if item.of.category else "")]
+    tone, status = words.state_of(action) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
+    facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
     if item.of.due and item.queue in OPEN:
         facts.append((_("Next try") if action else _("Next look"), soon(from_micros(item.of.due))))
@@ -304,8 +307,9 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "code": person.code if person else item.event,
         "who": person.name if person else "",
         "event": item.event,
-        "status": _(item.queue.value),
-        "tone": words.TONES[item.queue],
+        "queued": item.is_queued,
+        "status": status,
+        "tone": tone,
         "done": item.queue is QueueStatus.DONE,
         "summary": _summary(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
