@@ -572,18 +572,56 @@ def test_P12_a_connection_in_use_is_not_deleted_and_says_by_what(story: Story, a
 
 def test_C7_a_signing_secret_is_shown_once(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
-    shown = ada.post(address(crm, "signing"), {"do": "new"})
+    shown = _sign(ada, crm, "new")
     secret = secrets_of(story, crm)[Secret.SIGNING]
     assert secret in shown.content.decode()
     assert "no-store" in shown["Cache-Control"]
     assert secret not in ada.get(address(crm, "signing")).content.decode()
-    ada.post(address(crm, "signing"), {"do": "new"})
+    _sign(ada, crm, "new")
     assert secrets_of(story, crm)[Secret.SIGNING_BEFORE] == secret
     assert "two signatures" in text_of(ada.get(address(crm, "signing")).content)
-    ada.post(address(crm, "signing"), {"do": "finish"})
-    assert Secret.SIGNING_BEFORE not in secrets_of(story, crm)
-    ada.post(address(crm, "signing"), {"do": "stop"})
-    assert Secret.SIGNING not in secrets_of(story, crm)
+    for do, gone in (("finish", Secret.SIGNING_BEFORE), ("stop", Secret.SIGNING)):
+        question = _sign(ada, crm, do)
+        assert gone in secrets_of(story, crm), do  # it is asked first
+        assert 'name="confirmed"' in question.content.decode()
+        _sign(ada, crm, do, confirmed="1")
+        assert gone not in secrets_of(story, crm)
+
+
+def _sign(ada: Client, connection: int, do: str, **more: str) -> Any:
+    """A press on a button of the signing page, as it is shown now."""
+    page = ada.get(address(connection, "signing")).content.decode()
+    seen = re.search(r'name="seen" value="(\d+)"', page)
+    assert seen
+    return ada.post(address(connection, "signing"), {"do": do, "seen": seen[1], **more})
+
+
+def test_C7_the_secret_that_the_target_knows_signs_until_finish_B28(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    signing = address(crm, "signing")
+    _sign(ada, crm, "new")
+    known = secrets_of(story, crm)[Secret.SIGNING]
+    first = _sign(ada, crm, "new")
+    assert secrets_of(story, crm)[Secret.SIGNING] in first.content.decode()
+    unfinished = secrets_of(story, crm)
+    assert unfinished[Secret.SIGNING_BEFORE] == known
+    again = ada.post(signing, first.wsgi_request.POST.dict())  # the page is reloaded
+    assert again.status_code == 409
+    assert secrets_of(story, crm) == unfinished
+    asked = _sign(ada, crm, "new")
+    assert "Make yet another secret?" in text_of(asked.content)
+    assert secrets_of(story, crm) == unfinished
+    sure = _sign(ada, crm, "new", confirmed="1")
+    assert secrets_of(story, crm)[Secret.SIGNING] not in unfinished.values()
+    assert secrets_of(story, crm)[Secret.SIGNING_BEFORE] == known
+    both = secrets_of(story, crm)
+    assert ada.post(signing, sure.wsgi_request.POST.dict()).status_code == 409
+    assert secrets_of(story, crm) == both
+    _sign(ada, crm, "finish", confirmed="1")
+    _sign(ada, crm, "stop", confirmed="1")
+    said = text_of(ada.get("/settings/audit/").content)
+    for done in ("signed with a new secret", "the one before signs as well", "another new secret", "finished", "not signed any more"):
+        assert done in said, done
 
 
 # --- the response rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -195,6 +196,33 @@ def test_C7_signed_requests_pass_the_projects_own_verifier(story: Story, content
     assert verified(first, request)
     assert not verified(signing_secret(b"x" * 32), request)
     assert len(request.header("webhook-signature").split(" ")) == 1
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"content_type": "application/x-www-form-urlencoded"}, {"method": "GET"}], ids=["json", "form", "get"]
+)
+def test_C7_the_snippet_of_the_documents_verifies_what_is_sent_B28(story: Story, settings: dict[str, str]) -> None:
+    connection = story.connection("CRM", "/crm", **settings)
+    with story.saving() as s:
+        secret = signing_secrets.rotate(s, connection)
+    request = deliver(story, connection)
+    document = (Path(__file__).parents[2] / "docs" / "reference" / "outgoing-requests.md").read_text("utf-8")
+    (snippet,) = [code for code in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "Webhook(" in code]
+    facts = {"body": request.body, "headers": dict(request.headers)}
+    exec(snippet.replace("whsec_…", secret), facts)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        exec(snippet.replace("whsec_…", signing_secret(b"x" * 32)), facts)
+
+
+def test_C7_a_second_new_secret_keeps_the_one_that_the_target_knows_B28(story: Story) -> None:
+    connection = story.connection("CRM", "/crm")
+    with story.saving() as s:
+        known, new = signing_secrets.rotate(s, connection), signing_secrets.rotate(s, connection)
+        with pytest.raises(signing_secrets.RotationOpen):
+            signing_secrets.rotate(s, connection)
+        newest = signing_secrets.rotate(s, connection, again=True)
+    request = deliver(story, connection)
+    assert [verified(secret, request) for secret in (known, new, newest)] == [True, False, True]
 
 
 def test_C7_while_a_secret_is_rotated_either_one_verifies(story: Story) -> None:

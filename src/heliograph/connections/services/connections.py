@@ -60,10 +60,16 @@ class SecretsAgain(Invalid):
 
 
 def save_connection(
-    s: SetupTransaction, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
+    s: SetupTransaction,
+    facts: ConnectionFacts,
+    id: int | None = None,
+    *,
+    confirmed: bool = False,
+    http: bool | None = None,
+    signing: str = "",
 ) -> Connection:
     """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
-    judges the address itself once more: without TLS it goes only to what was allowed.
+    judges the address itself once more: without TLS it goes only to what was allowed. signing: what was done with its signing secrets, for the audit.
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
@@ -105,7 +111,13 @@ def save_connection(
         row.body |= _kept_beside(shown, changed, entered)
         write(s, row)
     queue_effects.connection_saved(s, row.pk)
-    s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
+    s.note(
+        Deed.CREATED if before is None else Deed.CHANGED,
+        "connection",
+        row,
+        None if before is None else shown,
+        row.body | ({"signing": signing} if signing else {}),
+    )
     return row
 
 

@@ -12,7 +12,7 @@ NOT_SHOWN: Final = "…"
 """Stands for what whoever reads may not see."""
 _FOR_ALL: Final = frozenset(
     {"name", "auth", "content_type", "method", "primary", "grant", "rate", "parallel", "patient", "rule", "secrets", "edition"}
-    | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at"}
+    | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at", "signing"}
 )
 """What the pages of a connection say of it to every role."""
 _SIGNS_IN: Final = frozenset({"user_name", "key_place", "key_name", "client_id", "scope", "client_auth", "chips"})
