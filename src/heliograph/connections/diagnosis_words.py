@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, finding_of_answer
 
 _STEPS: Final = {
     DiagnosisStep.NAME: gettext_lazy("Look up the name"),
@@ -247,6 +247,22 @@ def remedy(report: DiagnosisReport) -> str:
     if report.verdict is DiagnosisVerdict.REACHED:
         return _("To try the credentials as well, enter a Test Connection URL, or send a sample.")
     return _filled(report, 1)
+
+
+_NO_ADDRESS: Final = gettext_lazy(
+    "The address itself is refused: it was deleted or withdrawn. Make a new webhook at the target and enter its address."
+)
+_MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
+
+
+def remedy_of_answer(status: int, *, keyless: bool) -> str:
+    """What mends an answer of this status, as a test would say it; "" for a success. keyless: the connection has no credentials but its address."""
+    if keyless and status in (401, 403, 404, 410):
+        return str(_NO_ADDRESS)
+    found = finding_of_answer(status, {}, b"", wants_json=False)
+    if found is None:
+        return ""
+    return str(_MOVED if found[1] is Finding.MOVED else _WRONG[found[1]][1])
 
 
 def _filled(report: DiagnosisReport, which: int) -> str:

@@ -10,7 +10,7 @@ from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Conditi
 from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up
+from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up, parse_path
 
 FLAGS: Final = (
     "ok",
@@ -136,6 +136,16 @@ def _reason(reply: TargetReply) -> str:
             if any(len(text.strip()) > 2 for text in reply.found(path)) and _is_writable(path):
                 return format_path(path)
     return ""
+
+
+def own_words(reply: TargetReply) -> str:
+    """How a target says in its own words why it refused: its reason in JSON, or a text of one short line. "" for none, and for a web page."""
+    path = _reason(reply) if reply.json is not ABSENT else ""
+    said = (
+        " ".join(reply.found(parse_path(path, in_list=True))) if path else "" if reply.json is not ABSENT or _is_page(reply) else reply.text
+    )
+    line = said.strip()
+    return line.rstrip(".") if len(line.splitlines()) == 1 and len(line) <= SHORT and not line.startswith("<") else ""
 
 
 def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:

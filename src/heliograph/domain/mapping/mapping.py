@@ -92,13 +92,17 @@ class ValueMap:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
+    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text.
+
+    longest: its text becomes one line of at most so many characters, 0 = as it is.
+    """
 
     key: str
     value_map: ValueMap | None = None
     date_format: DateFormat | None = None
     if_empty: str = ""
     escape: Escape | None = None
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +345,8 @@ def part_body(part: RowPart) -> dict[str, object]:
         body["if_empty"] = part.if_empty
     if part.escape is not None:
         body["escape"] = part.escape.value
+    if part.longest:
+        body["longest"] = part.longest
     return body
 
 
@@ -375,6 +381,7 @@ def read_part(body: Body) -> RowPart:
         date_format=body.choice("date", DateFormat) if body.has("date") else None,
         if_empty=body.text("if_empty", longest=MAX_TEXT),
         escape=body.choice("escape", Escape) if body.has("escape") else None,
+        longest=body.number("longest", least=1, most=MAX_TEXT) or 0,
     )
 
 

@@ -83,6 +83,7 @@ MACROS: Final[Mapping[str, str]] = {
     "change_type": "Change Type",
     "changed_fields": "Changed Fields",
     "previous_status": "Previous Status",
+    "registrant": "Registrant",
 }
 
 # Question and custom field types that have pre-configured answers; only these can be filtered by (guide: Flow Filters; F6).
