@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import ConnectionSetupError, Secret
-from heliograph.domain.connection.target_url import AddressError, parse_rest, split_address
+from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_rest, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
@@ -92,6 +93,7 @@ def save_connection(
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
         sealed = header_rules.sealed_texts(typed, _of_headers(stored))
+        _check_length(after, {**stored, **{name.value: value for name, value in entered.items()}})
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     except header_rules.NotSealed as error:
@@ -203,6 +205,19 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
                 check_it(text)
         except BadCertificate as error:
             raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+
+
+def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> None:
+    """Raises ConnectionSetupError for a URL whose own texts, with the key in its query, are longer than any request may have."""
+    try:
+        rest = "".join(parse_rest(secrets.get(Secret.PATH, "")).texts)
+    except AddressError:
+        return  # which is refused by itself
+    key = ""
+    if connection.auth is rules.Auth.KEY and connection.key_place is rules.KeyPlace.QUERY:
+        key = "?" + urlencode({connection.key_name: secrets.get(Secret.KEY, "")}, quote_via=quote, safe="")
+    if len(connection.origin + rest + key) > LONGEST_URL:
+        raise ConnectionSetupError("url", f"with its query the URL is longer than {LONGEST_URL:,} characters")
 
 
 def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
