@@ -258,6 +258,43 @@ def test_C3_without_a_test_url_nothing_is_posted_unless_a_sample_is_asked_for(st
     assert "L-1" in page
 
 
+def test_C3_only_what_was_answered_answers_and_nothing_has_no_credentials_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+    made = ada.post(f"{LIST}new/webhook/", {**COMMON, "auth": "Open / No Auth", "url": receiver.url("/hook")}, follow=True)
+    page = text_of(made.content)
+    assert "Reached:" in page  # a new connection shows what its test came to
+    assert "credentials were not tried" not in page
+    assert "To see what it answers" in page
+    listed = text_of(ada.get(LIST).content)
+    assert "Reached" in listed
+    assert "reached, nothing was sent" in listed
+    assert "Answers" not in text_of(ada.get(f"{LIST}?health=reached").content).partition("Sales CRM")[2]
+
+
+def test_C3_the_failing_step_names_the_field_that_has_the_address_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    form = {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": receiver.url("/crm")}
+    receiver.answer("/me", Answer(404))
+    ada.post(address(crm), {**form, "test_url": receiver.url("/me")})
+    assert "Its address stands in the field “Test Connection URL”." in text_of(ada.get(address(crm)).content)
+    ada.post(address(crm), {**form, "url": "http://127.0.0.1:9/crm", "test_url": ""})
+    assert "Its address stands in the field “URL”." in text_of(ada.get(address(crm)).content)
+
+
+def test_C3_a_failed_test_is_not_shown_beside_a_later_success_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(500), Answer(200))
+    ada.post(address(crm), {"do": "sample"})
+    assert "The test failed" in text_of(ada.get(address(crm)).content)
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    page = text_of(ada.get(address(crm)).content)
+    assert "Answers" in page
+    assert "The test failed" not in page
+    assert "it works since" in text_of(ada.get(LIST).content)
+
+
 def test_C3_what_failed_says_what_to_do_and_is_saved_all_the_same(story: Story, receiver: Receiver, ada: Client) -> None:
     receiver.answer("/me", Answer(401))
     ada.post(

@@ -24,7 +24,7 @@ from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped, TestedField
 from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
@@ -317,7 +317,16 @@ class _Trial:
             response.status if response is not None else None,
             _plain(self.masks.blotted(body, cut=cut))[:SHOWN],
             moved,
+            self._field,
         )
+
+    @property
+    def _field(self) -> TestedField:
+        """Which field holds the address of the step that was last."""
+        credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
+        if self.about.connection.auth is Auth.OAUTH2 and credentials is not None and credentials.mark is StepMark.FAILED:
+            return TestedField.TOKEN_URL
+        return TestedField.TEST_URL if self.about.connection.test_origin and not self.about.sample else TestedField.URL
 
 
 def _plain(text: str) -> str:
