@@ -93,7 +93,7 @@ def test_C4_connect_sends_a_browser_with_state_and_pkce_and_comes_back_connected
     assert len(asked["state"]) >= 40
     code = authority.signs_in(asked["code_challenge"], asked["redirect_uri"])
     shown = comes_back(client, code=code, state=asked["state"])
-    assert shown.redirect_chain[-1][0] == f"/signal/connections/{connection}/"  # B13: back in Connection Setup
+    assert shown.redirect_chain[-1][0] == f"/signal/connections/{connection}/"  # where one came from
     assert "Connected" in shown.content.decode()
     assert "The test failed" not in text_of(shown.content)
     with story.worker():

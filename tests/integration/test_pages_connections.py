@@ -824,6 +824,7 @@ def test_C7_a_delivered_attempt_opens_and_a_rule_is_made_from_it_B27(story: Stor
     assert f"{address(crm, 'rule')}?answer={story.action('R1')['id']}.1" in page.decode()
     shown = text_of(page)
     assert "Success" in shown
+    assert re.search(r'class="status success"><svg[^>]*><use href="#i-check"', page.decode())
     assert "200 OK" in shown
     assert "Submit to Retry Queue" not in shown
     assert shown.index("First attempt") < shown.index("as rendered for the first attempt")  # what came of it stands above what was sent

@@ -28,7 +28,7 @@ HEALTH: Final[Mapping[Health, Promise]] = {
     Health.UNTRIED: gettext_lazy("Not tried yet"),
 }
 TONES: Final[Mapping[Health, str]] = {
-    Health.ANSWERS: "",
+    Health.ANSWERS: "success",
     Health.REFUSES: "failed",
     Health.REACHED: "quiet",
     Health.PAUSED: "wait",

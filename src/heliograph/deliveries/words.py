@@ -24,7 +24,7 @@ from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
-from heliograph.web.templatetags.moments import soon
+from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
 """A tone of components/status.html, and the word."""
@@ -264,7 +264,7 @@ def state_of(action: Action) -> Toned:
     """Where an action is, in a word or two."""
     match action.state:
         case ActionState.SUCCESS:
-            return "", _("Success")
+            return "success", _("Success")
         case ActionState.QUEUED:
             return "wait", _("Will be retried")
         case ActionState.FAILED:
@@ -317,7 +317,7 @@ def _status_of(change: Change | None, account: AccountConfig, event: EventConfig
 def attempt_state(attempt: Attempt) -> Toned:
     """What came of one try."""
     if attempt.succeeded:
-        return "", _("Delivered")
+        return "success", _("Delivered")
     if attempt.state is ActionState.VALIDATION:
         return "invalid", _("Validation error")
     return "failed", _("Failed")
@@ -340,12 +340,12 @@ def origin_of(action: Action) -> str:
 
 
 def next_try(due: int | None, *, looks: bool = False) -> str:
-    """When it is tried, or looked at, again: "Next try 14:33"."""
+    """When it is tried, or looked at, again: "Next try 14:33:07"."""
     if due is None:
         return ""
     if due <= 0:
         return _("Next, at the front")
-    return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon(from_micros(due))}
+    return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon_to_the_second(from_micros(due))}
 
 
 def answered(status: int) -> str:

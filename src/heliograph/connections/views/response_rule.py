@@ -199,7 +199,7 @@ def _page(
         searched=bool(person),
         answer=_answer(chosen[1]) if chosen else None,
         said=_said(said) if said else "",
-        said_tone="" if said is None or said.delivered else "failed" if said.delivered is False else "wait",
+        said_tone="" if said is None else "success" if said.delivered else "failed" if said.delivered is False else "wait",
         absent=_absent(said, chosen[1]) if said and chosen else [],
         today=rule_words.sentences(connection.rule),
     )

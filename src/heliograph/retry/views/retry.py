@@ -34,7 +34,7 @@ from heliograph.web.cursor import address, asked
 from heliograph.web.fields import Choice, FormField
 from heliograph.web.forms import Form, Hidden, Ticks
 from heliograph.web.pages import page
-from heliograph.web.templatetags.moments import soon
+from heliograph.web.templatetags.moments import soon_to_the_second
 from heliograph.web.toasts import say
 
 WAITING = "waiting"
@@ -292,7 +292,7 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
     if item.of.due and item.queue in OPEN:
-        facts.append((_("Next try") if action else _("Next look"), soon(from_micros(item.of.due))))
+        facts.append((_("Next try") if action else _("Next look"), soon_to_the_second(from_micros(item.of.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     if action:
         flow = config.flows.get(action.flow)
