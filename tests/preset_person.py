@@ -16,6 +16,7 @@ PERSON: dict[str, Value] = {
     "registration.status": "Attended",
     "event.code": "SUMMIT-26",
     "event.name": "Summit <2026>",
+    "macro.registrant": "Zoë Lindqvist",
     "macro.change_id": "4711",
     "macro.change_type": "status changed",
 }

@@ -75,13 +75,14 @@ class Slack(Vendor):
 
     def judge(self, request: Received) -> Answer:
         body = self.json(request, Answer(400, "invalid_payload"))
-        self.need(body.keys() <= {"text", "blocks"}, Answer(400, "invalid_payload"))
+        self.need(body.keys() <= {"text", "blocks", "mrkdwn"}, Answer(400, "invalid_payload"))
+        assert "blocks" in body or body.get("mrkdwn") is False, "a registrant can format the text"
         self.need(isinstance(body.get("text"), str) and bool(body["text"]), Answer(400, "no_text"))
         for block in body.get("blocks", []):
             texts = [block["text"]] if "text" in block else block.get("fields", [])
             self.need(block.get("type") == "section" and 0 < len(texts) <= 10, Answer(400, "invalid_blocks"))
             self.need(
-                all(t.keys() == {"type", "text"} and t["type"] == "mrkdwn" and 0 < len(t["text"]) <= 2000 for t in texts),
+                all(t.keys() == {"type", "text"} and t["type"] == "plain_text" and 0 < len(t["text"]) <= 2000 for t in texts),
                 Answer(400, "invalid_blocks"),
             )
         assert b"<!" not in request.body, "a registrant pinged the channel"

@@ -107,3 +107,14 @@ def test_the_test_sees_what_it_must() -> None:
     <p {% if x %}class="a"{% endif %}>{{ name }} · 5 %</p>{% blocktranslate %}Some text{% endblocktranslate %}<script>var text</script>
     {% comment %}not shown{% endcomment %}<title>{% block title %}{% endblock %} · Heliograph</title>"""
     assert [each for _, each in untranslated(text)] == ["No", "Picture", "Go"]
+
+
+def test_every_template_that_a_view_names_is_there() -> None:
+    there = {path.relative_to(folder).as_posix() for folder in source.PACKAGE.glob("*/templates") for path in folder.rglob("*.html")}
+    named = {
+        (path.relative_to(source.ROOT).as_posix(), name)
+        for path in source.PACKAGE.rglob("*.py")
+        for name in re.findall(r'"([a-z_]+/[a-z_/]+\.html)', path.read_text("utf-8"))
+    }
+    assert named
+    assert not {each for each in named if each[1] not in there}

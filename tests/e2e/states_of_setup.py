@@ -134,6 +134,7 @@ STATES = (
         "setting-up",
         ("tag-delete",),
     ),
+    State("retry intervals", FORM, "Retry Intervals", "/settings/retry/", "setting-up", ("retry-intervals",)),
     State("account", FORM, "Account", "/settings/account/", "setting-up", ("account-settings",)),
     State("account, as a Viewer", FORM, "Account", "/settings/account/", "reading"),
     *(State(here, ROWS, heading, f"/settings/{here}/", "setting-up", (here,)) for here, heading in OF_ACCOUNT.items()),

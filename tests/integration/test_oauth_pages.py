@@ -11,6 +11,7 @@ from django.db import connections
 from django.test import Client
 from django_scopes import scope
 from tests.oauth import SECRET, Authority
+from tests.page_text import text_of
 from tests.receiver import Answer, Receiver
 from tests.story import Story
 
@@ -77,6 +78,8 @@ def test_C4_connect_sends_a_browser_with_state_and_pkce_and_comes_back_connected
     connection = code_connection(story, authority, scope="contacts.write")
     client.force_login(administrator)
     assert "Not connected yet" in client.get(f"/signal/connections/{connection}/access/").content.decode()
+    client.post(f"/signal/connections/{connection}/", {"do": "sample"})
+    assert "The test failed" in text_of(client.get(f"/signal/connections/{connection}/").content)  # nobody has connected yet
     asked = leave(client, connection)
     assert asked | {"state": "", "code_challenge": ""} == {
         "response_type": "code",
@@ -90,8 +93,9 @@ def test_C4_connect_sends_a_browser_with_state_and_pkce_and_comes_back_connected
     assert len(asked["state"]) >= 40
     code = authority.signs_in(asked["code_challenge"], asked["redirect_uri"])
     shown = comes_back(client, code=code, state=asked["state"])
-    assert shown.redirect_chain[-1][0] == f"/signal/connections/{connection}/access/"
+    assert shown.redirect_chain[-1][0] == f"/signal/connections/{connection}/"  # where one came from
     assert "Connected" in shown.content.decode()
+    assert "The test failed" not in text_of(shown.content)
     with story.worker():
         story.record("R1", status="Attended")
         story.until("R1", "success")

@@ -39,7 +39,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "help-chapter",
     }
     # test_pages_settings.py and test_pages_events.py try these with every role and another account's ids.
-    settings = {"settings", "tags", "tag", "tag-merge", "tag-delete", "account-settings"}
+    settings = {"settings", "tags", "tag", "tag-merge", "tag-delete", "account-settings", "retry-intervals"}
     settings |= {"registration-statuses", "session-registration-statuses", "event-statuses"}
     settings |= {f"{name}{act}" for name in ("event-data", "profile-data") for act in ("", "-edit", "-delete")}
     event = {"events", "event-add", "event-details", "event-leave-testing", "event-copy"}

@@ -259,6 +259,43 @@ def test_C3_without_a_test_url_nothing_is_posted_unless_a_sample_is_asked_for(st
     assert "L-1" in page
 
 
+def test_C3_only_what_was_answered_answers_and_nothing_has_no_credentials_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+    made = ada.post(f"{LIST}new/webhook/", {**COMMON, "auth": "Open / No Auth", "url": receiver.url("/hook")}, follow=True)
+    page = text_of(made.content)
+    assert "Reached:" in page  # a new connection shows what its test came to
+    assert "credentials were not tried" not in page
+    assert "To see what it answers" in page
+    listed = text_of(ada.get(LIST).content)
+    assert "Reached" in listed
+    assert "reached, nothing was sent" in listed
+    assert "Answers" not in text_of(ada.get(f"{LIST}?health=reached").content).partition("Sales CRM")[2]
+
+
+def test_C3_the_failing_step_names_the_field_that_has_the_address_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    form = {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": receiver.url("/crm")}
+    receiver.answer("/me", Answer(404))
+    ada.post(address(crm), {**form, "test_url": receiver.url("/me")})
+    assert "Its address stands in the field “Test Connection URL”." in text_of(ada.get(address(crm)).content)
+    ada.post(address(crm), {**form, "url": "http://127.0.0.1:9/crm", "test_url": ""})
+    assert "Its address stands in the field “URL”." in text_of(ada.get(address(crm)).content)
+
+
+def test_C3_a_failed_test_is_not_shown_beside_a_later_success_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(500), Answer(200))
+    ada.post(address(crm), {"do": "sample"})
+    assert "The test failed" in text_of(ada.get(address(crm)).content)
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    page = text_of(ada.get(address(crm)).content)
+    assert "Answers" in page
+    assert "The test failed" not in page
+    assert "it works since" in text_of(ada.get(LIST).content)
+
+
 def test_C3_what_failed_says_what_to_do_and_is_saved_all_the_same(story: Story, receiver: Receiver, ada: Client) -> None:
     receiver.answer("/me", Answer(401))
     ada.post(
@@ -588,18 +625,68 @@ def test_P12_a_connection_in_use_is_not_deleted_and_says_by_what(story: Story, a
 
 def test_C7_a_signing_secret_is_shown_once(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
-    shown = ada.post(address(crm, "signing"), {"do": "new"})
+    shown = _sign(ada, crm, "new")
     secret = secrets_of(story, crm)[Secret.SIGNING]
     assert secret in shown.content.decode()
     assert "no-store" in shown["Cache-Control"]
     assert secret not in ada.get(address(crm, "signing")).content.decode()
-    ada.post(address(crm, "signing"), {"do": "new"})
+    _sign(ada, crm, "new")
     assert secrets_of(story, crm)[Secret.SIGNING_BEFORE] == secret
     assert "two signatures" in text_of(ada.get(address(crm, "signing")).content)
-    ada.post(address(crm, "signing"), {"do": "finish"})
-    assert Secret.SIGNING_BEFORE not in secrets_of(story, crm)
-    ada.post(address(crm, "signing"), {"do": "stop"})
-    assert Secret.SIGNING not in secrets_of(story, crm)
+    for do, gone in (("finish", Secret.SIGNING_BEFORE), ("stop", Secret.SIGNING)):
+        question = _sign(ada, crm, do)
+        assert gone in secrets_of(story, crm), do  # it is asked first
+        assert 'name="confirmed"' in question.content.decode()
+        _sign(ada, crm, do, confirmed="1")
+        assert gone not in secrets_of(story, crm)
+
+
+def _sign(ada: Client, connection: int, do: str, **more: str) -> Any:
+    """A press on a button of the signing page, as it is shown now."""
+    page = ada.get(address(connection, "signing")).content.decode()
+    seen = re.search(r'name="seen" value="(\d+)"', page)
+    assert seen
+    return ada.post(address(connection, "signing"), {"do": do, "seen": seen[1], **more})
+
+
+def test_C7_the_secret_that_the_target_knows_signs_until_finish_B28(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    signing = address(crm, "signing")
+    _sign(ada, crm, "new")
+    known = secrets_of(story, crm)[Secret.SIGNING]
+    first = _sign(ada, crm, "new")
+    assert secrets_of(story, crm)[Secret.SIGNING] in first.content.decode()
+    unfinished = secrets_of(story, crm)
+    assert unfinished[Secret.SIGNING_BEFORE] == known
+    again = ada.post(signing, first.wsgi_request.POST.dict())  # the page is reloaded
+    assert again.status_code == 409
+    assert secrets_of(story, crm) == unfinished
+    asked = _sign(ada, crm, "new")
+    assert "Make yet another secret?" in text_of(asked.content)
+    assert secrets_of(story, crm) == unfinished
+    sure = _sign(ada, crm, "new", confirmed="1")
+    assert secrets_of(story, crm)[Secret.SIGNING] not in unfinished.values()
+    assert secrets_of(story, crm)[Secret.SIGNING_BEFORE] == known
+    both = secrets_of(story, crm)
+    assert ada.post(signing, sure.wsgi_request.POST.dict()).status_code == 409
+    assert secrets_of(story, crm) == both
+    _sign(ada, crm, "finish", confirmed="1")
+    _sign(ada, crm, "stop", confirmed="1")
+    said = text_of(ada.get("/settings/audit/").content)
+    for done in ("signed with a new secret", "the one before signs as well", "another new secret", "finished", "not signed any more"):
+        assert done in said, done
+
+
+# --- headers
+
+
+def test_M9_a_fixed_header_beyond_ascii_is_warned_of_B18(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm", headers=[["X-Room", "Grüner Saal"], ["X-Floor", "2"]])
+    page = text_of(ada.get(address(crm)).content)
+    assert "X-Room: it has letters beyond ASCII" in page
+    assert "X-Floor: it has" not in page
+    story.change_connection(crm, headers=[["X-Room", "Green room"]])
+    assert "beyond ASCII" not in text_of(ada.get(address(crm)).content)
 
 
 # --- the response rule
@@ -674,6 +761,127 @@ def test_C7_clauses_are_edited_without_script_and_a_wrong_one_is_marked(story: S
         assert ada.post(rule, {**both, "do": strange}).status_code in (200, 302), strange
     for odd in ({"c0.0.in": "nowhere"}, {"c0.then": "perhaps"}, {"c0.category": "System", "c0.then": "failed"}, {"c0.0.how": "like"}):
         assert ada.post(rule, {**both, **odd, "do": "try"}).status_code in (200, 422), odd
+
+
+def test_C7_the_clause_and_the_condition_beyond_the_bound_are_refused_and_shown_again_B27(story: Story, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    rule = address(crm, "rule")
+    looks = {"in": "status", "how": "is", "values": "409"}
+    clauses = {f"c{i}.{name}": text for i in range(20) for name, text in {"then": "failed", "says": f"Clause {i}"}.items()}
+    clauses |= {f"c{i}.0.{name}": text for i in range(20) for name, text in looks.items()}
+    assert ada.post(rule, {**clauses, "do": "save"}).status_code == 302
+    for do in ("add", "save"):
+        more = (
+            clauses
+            if do == "add"
+            else {**clauses, "c20.then": "failed", "c20.says": "Clause 20", "c20.0.in": "status", "c20.0.values": "1"}
+        )
+        refused = ada.post(rule, {**more, "do": do})
+        assert refused.status_code == 422, do
+        assert "at most 20 clauses, and these are 21" in text_of(refused.content)
+        assert _form(refused.content.decode()).keys() >= {"c20.then"}
+    wide = {f"c0.{j}.{name}": text for j in range(11) for name, text in looks.items()}
+    refused = ada.post(rule, {**clauses, **wide, "do": "save"})
+    assert refused.status_code == 422
+    assert "at most 10 conditions, and clause 1 has 11" in text_of(refused.content)
+    assert _form(refused.content.decode())["c0.10.values"] == "409"
+    assert len(connection_body(story, crm)["rule"]) == 20
+
+
+def test_C7_a_rule_from_an_empty_answer_asks_for_the_empty_body_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, b""), Answer(200, {"id": 7}))
+    rule = address(crm, "rule")
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+        proposed = ada.post(rule, {"do": "failed", "answer": f"{story.action('R1')['id']}.1"})
+        assert ada.post(rule, {**_form(proposed.content.decode()), "do": "save"}).status_code == 302
+        story.record("R2", status="Attended")
+        story.until("R2", "success")  # a good answer is no failure
+
+
+def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    body = {"padding": "x" * 60_000, "ok": False}
+    receiver.answer("/crm", Answer(200, body, {"Content-Type": "application/json"}))
+    rule = address(crm, "rule")
+    posted = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": "ok", "c0.0.how": "is", "c0.0.values": "false"}
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+        answer = f"{story.action('R1')['id']}.1"
+        tried = text_of(ada.post(rule, {**posted, "do": "try", "answer": answer}).content)
+        assert "No verdict" in tried
+        assert "Delivered," not in tried
+        by_status = {**posted, "c0.0.in": "status", "c0.0.values": "200"}
+        assert "Failed, by clause 1" in text_of(ada.post(rule, {**by_status, "do": "try", "answer": answer}).content)
+        ada.post(rule, {**posted, "do": "save"})
+        story.record("R2", status="Attended")
+        story.until("R2", "queued")  # of 60 KB the rule sees all
+        receiver.answer("/crm", Answer(200, {**body, "padding": "x" * 70_000}, {"Content-Type": "application/json"}))
+        story.record("R3", status="Attended")
+        story.until("R3", "queued")  # and of 70 KB it says that it cannot judge
+    assert "longer than what is read" in story.action("R3")["message"]
+
+
+def test_C7_a_delivered_attempt_opens_and_a_rule_is_made_from_it_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, {"ok": False}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    item = f"/signal/retry/{story.action('R1')['key']}/"
+    assert f'href="{item}"' in ada.get("/signal/registrations/SUMMIT/R1/").content.decode()
+    page = ada.get(item).content
+    assert f"{address(crm, 'rule')}?answer={story.action('R1')['id']}.1" in page.decode()
+    shown = text_of(page)
+    assert "Success" in shown
+    assert re.search(r'class="status success"><svg[^>]*><use href="#i-check"', page.decode())
+    assert "200 OK" in shown
+    assert "Submit to Retry Queue" not in shown
+    assert shown.index("First attempt") < shown.index("as rendered for the first attempt")  # what came of it stands above what was sent
+
+
+def test_C7_a_path_that_finds_nothing_is_said_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, {"result": {"status": "skipped"}}, {"Content-Type": "application/json"}))
+    with story.worker():
+        story.record("R1", status="Attended")
+        story.until("R1", "success")
+    posted = {"c0.then": "failed", "c0.0.in": "json", "c0.0.name": "result.stauts", "c0.0.how": "is", "c0.0.values": "skipped", "do": "try"}
+    posted["answer"] = f"{story.action('R1')['id']}.1"
+    rule = address(crm, "rule")
+    assert "nothing stands at “result.stauts”" in text_of(ada.post(rule, posted).content)
+    assert "nothing stands at" not in text_of(ada.post(rule, {**posted, "c0.0.name": "result.status"}).content)
+    assert "has no header x-error" in text_of(ada.post(rule, {**posted, "c0.0.in": "header", "c0.0.name": "x-error"}).content)
+
+
+def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_found_B27(
+    story: Story, receiver: Receiver, ada: Client
+) -> None:
+    crm = story.connection("CRM", "/crm")
+    story.flow("All", [story.to(crm)])
+    receiver.answer("/crm", Answer(200, b"Hook rules were not satisfied, which is a long sentence."))
+    with story.worker():
+        for code, name in (("R1", "Ada"), ("R2", "Grace")):
+            story.record(code, status="Attended", profile={"first_name": name, "last_name": "Lovelace"})
+            story.until(code, "success")
+    rule = address(crm, "rule")
+    page = text_of(ada.get(rule).content)
+    for part in ("R1 Ada Lovelace", "200 OK", "Hook rules were not satisfied"):
+        assert part in page
+    found = ada.post(rule, {"do": "find", "person": "grace", "c0.then": "failed", "c0.says": "Kept"})
+    assert "R2 Grace Lovelace" in text_of(found.content)
+    assert "R1 Ada" not in text_of(found.content)
+    assert _form(found.content.decode())["c0.says"] == "Kept"
+    none = ada.post(rule, {"do": "find", "person": "nobody"})
+    assert none.status_code == 200
+    assert "No answer that is kept" in text_of(none.content)
 
 
 def test_an_answer_of_another_connection_or_account_is_not_offered(database: DatabaseFacts, client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 
@@ -21,6 +22,7 @@ from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.feed import PARTS, Feed, FeedFilter, FeedResult
+from heliograph.store import connection_states
 from heliograph.web.cursor import Cursor
 
 
@@ -228,6 +230,56 @@ def test_D6_each_cause_leads_to_the_page_that_cures_it(database: DatabaseFacts, 
                 assert (link in html) == (link in there), (user.name, link)
             item = client.get(f"/signal/retry/{keys['waiting']}/").content.decode()
             assert ("Open Connection Setup" in item) == (user == site.administrator)
+
+
+def refuses(site: pages.Site, code: str, status: int, said: str) -> str:
+    """Somebody's delivery is refused with these words of the target; the item's address."""
+    site.record(pages.person(code, "Hana", "Kovář"))
+    (action, *_others) = site.actions(code)
+    site.ends(action, Refused(Category.CONFIG, Cause.ANSWER, f"The target answered {status}.", left=True, status=status))
+    kept = json.dumps({"status": status, "headers": [["content-type", "text/plain"]], "body": said, "cut": False})
+    site.store.run("UPDATE attempt_content SET response = :kept WHERE action_id = :action", {"kept": kept, "action": action})
+    return f"/signal/retry/a{action}/"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(302, "Moved"), (403, "action_prohibited"), (404, "no_service"), (410, "channel_is_archived")]
+)
+def test_D6_an_address_that_is_gone_is_cured_in_connection_setup_with_the_targets_word_B14_B29(
+    database: DatabaseFacts, client: Client, status: int, said: str
+) -> None:
+    with pages.site(database) as site:
+        item = refuses(site, "S26-1", status, said)
+        site.signs_in(client)
+        for page in (item, "/signal/retry/"):
+            html = client.get(page).content
+            shown = text_of(html)
+            assert f": {said}" in shown, page
+            assert f'href="/signal/connections/{site.setup.connection}/">Open Connection Setup' in html.decode(), page
+            assert "credentials" not in shown
+            assert "Correct the mapping" not in shown
+            assert "choose Release" not in shown
+        with site.store.transaction():
+            connection_states.pause(site.store, site.account.pk, site.setup.connection, "Gone")
+        for page in (item, "/signal/retry/"):
+            assert "choose Release in its menu" in text_of(client.get(page).content), page
+
+
+def test_D6_a_cause_is_listed_once_and_names_its_flow_B14(database: DatabaseFacts, client: Client) -> None:
+    with pages.site(database) as site:
+        for n, seconds in enumerate((5, 10, 20)):
+            site.record(pages.person(f"S26-{n}", "Hana", "Kovář"))
+            late = Refused(Category.CONNECTION, Cause.TIMEOUT, f"No answer within {seconds} seconds.", left=True)
+            site.ends(site.actions(f"S26-{n}")[0], late)
+        site.signs_in(client)
+        html = client.get("/signal/retry/").content
+        groups = html.decode().partition('class="group-list"')[2].partition("</ol>")[0]
+        assert groups.count("did not answer in time:</b>") == 1
+        assert re.search(r"3 actions of \w+", groups)
+        href = re.search(r'href="(/signal/retry/\?cause=[^"#]+)', groups)
+        assert href
+        shown = text_of(client.get(href[1].replace("&amp;", "&")).content)
+        assert all(f"S26-{n}" in shown for n in range(3))
 
 
 def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: DatabaseFacts, client: Client) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -24,6 +27,7 @@ from heliograph.connections.services import signing_secrets
 from heliograph.connections.services.connections import ConnectionFacts, SecretsAgain, save_connection
 from heliograph.connections.services.networks import allow_networks
 from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.flow.completeness import is_complete
 from heliograph.domain.mapping.mapping import MappingKind
 from heliograph.outbound.guard import Policy
 from heliograph.setup.errors import Invalid
@@ -197,6 +201,33 @@ def test_C7_signed_requests_pass_the_projects_own_verifier(story: Story, content
     assert len(request.header("webhook-signature").split(" ")) == 1
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"content_type": "application/x-www-form-urlencoded"}, {"method": "GET"}], ids=["json", "form", "get"]
+)
+def test_C7_the_snippet_of_the_documents_verifies_what_is_sent_B28(story: Story, settings: dict[str, str]) -> None:
+    connection = story.connection("CRM", "/crm", **settings)
+    with story.saving() as s:
+        secret = signing_secrets.rotate(s, connection)
+    request = deliver(story, connection)
+    document = (Path(__file__).parents[2] / "docs" / "reference" / "outgoing-requests.md").read_text("utf-8")
+    (snippet,) = [code for code in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "Webhook(" in code]
+    facts = {"body": request.body, "headers": dict(request.headers)}
+    exec(snippet.replace("whsec_…", secret), facts)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        exec(snippet.replace("whsec_…", signing_secret(b"x" * 32)), facts)
+
+
+def test_C7_a_second_new_secret_keeps_the_one_that_the_target_knows_B28(story: Story) -> None:
+    connection = story.connection("CRM", "/crm")
+    with story.saving() as s:
+        known, new = signing_secrets.rotate(s, connection), signing_secrets.rotate(s, connection)
+        with pytest.raises(signing_secrets.RotationOpen):
+            signing_secrets.rotate(s, connection)
+        newest = signing_secrets.rotate(s, connection, again=True)
+    request = deliver(story, connection)
+    assert [verified(secret, request) for secret in (known, new, newest)] == [True, False, True]
+
+
 def test_C7_while_a_secret_is_rotated_either_one_verifies(story: Story) -> None:
     connection = story.connection("CRM", "/crm")
     story.flow("All", [story.to(connection)])
@@ -305,3 +336,51 @@ def test_C6_commands_allow_and_check(heliograph: Starter, fresh_database: Databa
     process = heliograph.run("check-address", url, "--account", "NOBODY")
     assert process.returncode == 1
     assert "There is no account NOBODY" in process.output
+
+
+KEY_HEADER = {"auth": "API Key / Token", "key_place": "header", "key_name": "X-API-Key"}
+KEY_QUERY = {"auth": "API Key / Token", "key_place": "query", "key_name": "api_key", "method": "GET"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "target", "said"),
+    [
+        (KEY_HEADER, MappingKind.HEADER, "x-api-key", "authenticates with"),
+        (KEY_QUERY, MappingKind.PAYLOAD, "api_key", "sends its key"),
+        ({"method": "GET"}, MappingKind.PAYLOAD, "long", "longer than a URL"),
+    ],
+    ids=["header", "parameter", "query"],
+)
+def test_M9_what_every_request_would_fail_of_is_refused_by_whatever_is_saved_last_B22(
+    story: Story, settings: dict[str, str], kind: MappingKind, target: str, said: str
+) -> None:
+    secrets = {Secret.KEY: "k-1234567890"} if "auth" in settings else {}
+    clashing = {target: ["=" + "x" * 4_990, "=" + "y" * 4_990] if target == "long" else "registration.code"}
+    good, bad = story.connection("Open", "/open"), story.connection("Keyed", "/keyed", secrets=secrets, **settings)
+    part = "header_mapping" if kind is MappingKind.HEADER else "payload_mapping"
+    harmless = story.mapping("Harmless", {"code": "registration.code"}, kind=kind)
+    harmful = story.mapping("Harmful", clashing, kind=kind)
+    flow = story.flow("All", [replace(story.to(bad), **{part: harmless})])
+    other = story.flow("Other", [replace(story.to(good), **{part: harmful})])
+
+    def refused(save: Callable[[], object]) -> dict[str, Sequence[str]]:
+        with pytest.raises(Invalid) as caught:
+            save()
+        assert said in " ".join(text for texts in caught.value.fields.values() for text in texts)
+        return caught.value.fields
+
+    assert list(refused(lambda: story.mapping("Harmless", clashing, id=harmless, kind=kind))) == ["rows"]
+    assert list(refused(lambda: story.change_flow(flow, to=[replace(story.to(bad), **{part: harmful})]))) == ["destinations"]
+    refused(lambda: story.change_connection(good, secrets=secrets, **settings))
+    config = story.source.account(story.account)
+    assert all(is_complete(config.flows[id], config) for id in (flow, other))
+
+
+def test_C2_a_url_whose_query_is_over_the_limit_is_refused_B22(story: Story) -> None:
+    fits = "/crm?note=" + "x" * 7_500
+    with pytest.raises(Invalid) as caught:
+        story.connection("CRM", fits, secrets={Secret.KEY: "k" * 700}, **{**KEY_QUERY, "method": "POST"})
+    assert "8,192" in caught.value.fields["url"][0]
+    with pytest.raises(Invalid):
+        story.connection("CRM", "/crm?note=" + "\u00e9" * 2_000)  # as it is sent, each is six characters long
+    story.connection("CRM", fits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 from hypothesis import given
@@ -14,13 +15,13 @@ from heliograph.domain.connection.response_rule import (
     How,
     ReplyPlace,
     Rule,
-    TargetReply,
     Then,
     classify_reply,
     first_match,
     read_rule,
 )
 from heliograph.domain.connection.rule_proposal import propose
+from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Delivered, Refused, classify_response
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.mapping.json_bodies import Body
@@ -74,6 +75,17 @@ def plain(value: Any) -> list[str]:
     return texts
 
 
+def compared(text: str) -> str:
+    """The oracle's form of a text that is compared."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).casefold())
+
+
+def written(reply: TargetReply) -> str:
+    """The oracle's text of an answer, which declares no charset."""
+    marked = reply.body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return reply.body.decode("utf-16" if marked else "utf-8-sig", "replace")
+
+
 def oracle(condition: Condition, reply: TargetReply) -> bool:
     """What a condition says, worked out in the plainest way."""
 
@@ -91,13 +103,13 @@ def oracle(condition: Condition, reply: TargetReply) -> bool:
             found = found[key]
         return [found]
 
-    wanted = [value.strip().casefold() for value in condition.values]
+    wanted = [compared(value) for value in condition.values]
     if condition.place is ReplyPlace.STATUS:
         first, _, last = condition.values[0].partition("-")
         result = int(first) <= reply.status <= int(last or first)
     else:
         if condition.place is ReplyPlace.BODY:
-            texts = [reply.body.decode("utf-8", "replace")]
+            texts = [written(reply)]
         elif condition.place is ReplyPlace.HEADER:
             texts = [value for name, value in reply.headers if name == condition.name.lower()]
         else:
@@ -105,7 +117,7 @@ def oracle(condition: Condition, reply: TargetReply) -> bool:
             if condition.how is How.FILLED:
                 return (bool(at) and at[0] is not None and at[0] not in ("", [], {})) != condition.unless
             texts = plain(at[0]) if at else []
-        folded = [text.strip().casefold() for text in texts]
+        folded = [compared(text) for text in texts]
         if condition.how is How.FILLED:
             result = any(folded)
         elif condition.how is How.IS:

@@ -128,6 +128,55 @@ def test_M4_no_registrant_can_ping_a_channel(key: str, escape: Escape) -> None:
     assert {part["escape"] for part in rows} == {escape.value}
 
 
+CHATS = ("slack_text", "slack_blocks", "teams_card", "ntfy")
+LONG = dict.fromkeys(("macro__registrant", "profile__organization", "registration__status", "event__name"), "x & <y> " * 2500)
+
+
+@pytest.mark.parametrize("key", ["slack_text", "slack_blocks"])
+def test_B3_no_registrant_can_format_a_message_in_slack_B29(key: str) -> None:
+    preset = BY_KEY[key]
+    made = json.loads(request_of(preset, preset.fill(preset.sample["blanks"]), Person(macro__registrant="*a* _b_ `c`\nd")).body)
+    texts = [text for block in made.get("blocks", []) for text in (block.get("fields") or [block["text"]])]
+    assert {text["type"] for text in texts} <= {"plain_text"}
+    assert texts or made["mrkdwn"] is False
+    assert "*a* _b_ `c` d" in made["text"]  # whole, and on its line
+
+
+def test_B3_no_registrant_can_format_a_card_in_teams_B29() -> None:
+    preset = BY_KEY["teams_card"]
+    made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(macro__registrant="*a* _b_ `c`\n# d"))
+    title = json.loads(made.body)["attachments"][0]["content"]["body"][0]["text"]
+    assert title == r"\*a\* \_b\_ \`c\` \# d"
+
+
+@pytest.mark.parametrize("key", CHATS)
+def test_B3_what_is_too_long_for_a_chat_is_cut_B29(key: str) -> None:
+    preset = BY_KEY[key]
+    made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(**LONG))
+    assert len(made.body) < 4_000  # ntfy makes a file of a longer message; Teams takes 28 KB
+    body = json.loads(made.body)
+    for block in body.get("blocks", []):
+        assert all(len(text["text"]) <= 2_000 for text in block.get("fields", []))
+        assert len(block.get("text", {}).get("text", "")) <= 3_000
+    assert "…" in made.body.decode() or "\\u2026" in made.body.decode()
+
+
+@pytest.mark.parametrize("key", CHATS)
+def test_B3_a_chat_names_who_it_is_by_a_field_that_is_never_empty_B29(key: str) -> None:
+    sources = [part.get("source") for row in BY_KEY[key].mappings[0]["rows"] for part in row["parts"]]
+    assert "macro.registrant" in sources
+    assert not {"profile.first_name", "profile.last_name"} & set(sources)
+
+
+@pytest.mark.parametrize("preset", [preset for preset in presets() if any(blank.hosts for blank in preset.blanks)], ids=lambda p: p.key)
+def test_B3_a_vendor_that_has_https_alone_is_not_asked_by_http_B29(preset: Preset) -> None:
+    (blank,) = (blank for blank in preset.blanks if blank.hosts)
+    plain = "http://" + preset.sample["blanks"][blank.name].removeprefix("https://")
+    with pytest.raises(BlanksWrong) as caught:
+        preset.fill({**preset.sample["blanks"], blank.name: plain}, http=True)
+    assert "https://" in caught.value.reasons[blank.name]
+
+
 def test_B3_a_forms_link_names_its_own_fields() -> None:
     form = "https://docs.google.com/forms/d/e/1F/viewform?usp=pp_url&entry.9=e-mail&entry.8=Registration+Status&entry.8=Registration+Status"
     (mapping,) = BY_KEY["google_forms"].fill({"form": form}).mappings

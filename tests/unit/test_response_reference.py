@@ -8,7 +8,8 @@ import re
 import pytest
 from tests.architecture import source
 
-from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, TargetReply, read_rule
+from heliograph.domain.connection.response_rule import MAX_CLAUSES, MAX_CONDITIONS, MAX_VALUES, Condition, read_rule
+from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.mapping.json_bodies import Body
 
 TEXT = (source.ROOT / "docs" / "reference" / "response-rules.md").read_text("utf-8")

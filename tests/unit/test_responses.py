@@ -11,7 +11,6 @@ from heliograph.domain.connection.connection import Connection, ConnectionSetupE
 from heliograph.domain.connection.response_rule import (
     Condition,
     Rule,
-    TargetReply,
     Then,
     classify_reply,
     counts_leads,
@@ -20,6 +19,7 @@ from heliograph.domain.connection.response_rule import (
     refuses_token,
 )
 from heliograph.domain.connection.rule_proposal import propose
+from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Cause, Delivered, HoldConnection, Lead, PauseConnection, Refused, effect_on_connection
 from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, Category
 from heliograph.domain.mapping.json_bodies import Body, BodyError
@@ -230,10 +230,14 @@ def test_C7_the_rule_is_part_of_the_connections_body() -> None:
         ),
         (reply("Hook rules were not satisfied."), [{"in": "body", "is": ["Hook rules were not satisfied."]}], ""),
         (reply("A long story\n" + "x" * 200), [{"in": "body", "contains": ["A long story"]}], ""),
-        (reply({"unknown": {"shape": 1}}), [], ""),
-        (reply(b""), [], ""),
+        (reply({"unknown": {"shape": 1}}), [{"in": "body", "is": ['{"unknown": {"shape": 1}}']}], ""),
+        (reply('{\n  "id": 17,\n  "note": "nothing"\n}'), [{"in": "body", "contains": ['"id": 17,']}], ""),
+        (reply({"error": "one\ntwo"}), [{"in": "body", "is": ['{"error": "one\\ntwo"}']}], "error"),
+        (reply("key … is not known to us"), [{"in": "body", "contains": ["is not known to us"]}], ""),
+        (reply(b""), [{"in": "body", "filled": True, "unless": True}], ""),
+        (reply(b" \r\n"), [{"in": "body", "filled": True, "unless": True}], ""),
     ],
-    ids=["flag", "errors", "list", "page", "text", "long", "unknown", "empty"],
+    ids=["flag", "errors", "list", "page", "text", "long", "unknown", "laid_out", "lines", "masked", "empty", "blank"],
 )
 def test_C7_a_rule_is_proposed_from_an_answer_that_is_really_a_failure(
     answer: TargetReply, conditions: list[dict[str, Any]], shows: str
@@ -242,6 +246,73 @@ def test_C7_a_rule_is_proposed_from_an_answer_that_is_really_a_failure(
     assert [c.to_body() for c in clause.conditions] == [{"in": "status", "is": ["200-299"]}, *conditions]
     assert clause.shows == shows
     assert isinstance(classify_reply((clause,), answer, NOW), Refused)
+
+
+@pytest.mark.parametrize("bad", [b"", b" ", b"{}", b"[]", b'{"unknown": 1}', b"<html>", b"\xff\xff"])
+def test_C7_a_failure_that_was_made_a_rule_leaves_the_next_good_answer_alone_B27(bad: bytes) -> None:
+    made = propose(reply(bad), Then.FAILED)
+    assert isinstance(classify_reply(made, reply(bad), NOW), Refused)
+    for good in (b"Saved, thank you", b'{"id": 17, "status": "created"}'):
+        assert classify_reply(made, reply(good), NOW) == Delivered(200), made
+
+
+PARTLY = [
+    ({"in": "status", "is": ["200"]}, True),
+    ({"in": "header", "name": "x-a", "is": ["1"]}, True),
+    ({"in": "header", "name": "x-b", "is": ["1"]}, False),
+    ({"in": "body", "contains": ["begin"]}, True),
+    ({"in": "body", "contains": ["end"]}, None),
+    ({"in": "body", "contains": ["end"], "unless": True}, None),
+    ({"in": "body", "filled": True}, True),
+    ({"in": "body", "is": ["the beginning of it"]}, None),
+    ({"in": "body", "is": ["another"]}, False),
+    ({"in": "json", "name": "ok", "is": ["false"]}, None),
+    ({"in": "json", "name": "ok", "filled": True, "unless": True}, None),
+]
+
+
+@pytest.mark.parametrize(("condition", "holds"), PARTLY)
+def test_C7_of_a_part_of_an_answer_only_what_it_tells_is_said_B27(condition: dict[str, Any], holds: bool | None) -> None:
+    answer = TargetReply(200, [("x-a", "1")], b"The beginning", cut=True)
+    assert Condition.from_body(condition, "").holds(answer) is holds
+
+
+def test_C7_an_answer_too_long_to_judge_is_never_delivered_B27() -> None:
+    made = rule(failed(OK_FALSE), {"if": [{"in": "status", "is": ["200-299"]}], "then": "delivered"})
+    long = TargetReply(200, [], b'{"padding": "', cut=True)
+    outcome = classify_reply(made, long, NOW)
+    assert isinstance(outcome, Refused)
+    assert (outcome.category, outcome.cause, outcome.left) == (Category.GENERAL, Cause.RULE, True)
+    assert "longer than what is read" in outcome.message
+    assert first_match(made, long) is None
+    assert not refuses_token(rule(failed(OK_FALSE, renew=True)), long)
+    by_status = classify_reply(made, TargetReply(503, [], b"{", cut=True), NOW)
+    assert isinstance(by_status, Refused)
+    assert by_status.category is Category.CONNECTION
+    assert classify_reply(rule(failed({"in": "status", "is": ["409"]})), long, NOW) == Delivered(200)  # which needs no more of it
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("Zu spät".encode("latin-1"), "text/plain; charset=ISO-8859-1"),
+        ("Zu spa\u0308t".encode(), "text/plain"),
+        ("\ufeffZU SPÄT".encode(), "text/plain; charset=latin-1"),
+        ("Zu spät".encode("utf-16"), 'text/plain; charset="utf-16"'),
+        ('{"says": "Zu spät"}'.encode("cp1252"), "application/json; charset=windows-1252"),
+        ('{"says": "Zu spät"}'.encode("utf-16-le"), "application/json"),
+    ],
+)
+def test_C7_texts_are_compared_in_their_charset_and_however_accents_are_written_B27(body: bytes, content_type: str) -> None:
+    place = {"in": "json", "name": "says"} if "json" in content_type else {"in": "body"}
+    for wanted in ("zu spät", "zu spa\u0308t"):
+        condition = Condition.from_body({**place, "is": [wanted]}, "")
+        assert condition.holds(TargetReply(200, [("content-type", content_type)], body)), wanted
+
+
+@pytest.mark.parametrize("charset", ["idna", "zip", "rot13", "unicode_escape", "punycode", "no such", "\0", "x" * 5_000, ""])
+def test_C7_a_charset_that_is_none_of_the_web_is_utf_8_B27(charset: str) -> None:
+    assert TargetReply(200, [("content-type", f"text/plain; charset={charset}")], "spät".encode()).text == "spät"
 
 
 def test_C7_a_rule_is_proposed_from_an_answer_that_is_a_success() -> None:

@@ -52,6 +52,14 @@ def test_a_time_of_today_is_a_clock_s() -> None:
     assert moments.soon(NOW + datetime.timedelta(days=1), NOW) == "15 Oct, 14:32"
 
 
-@pytest.mark.parametrize("name", ["moment", "minute", "short_moment", "clock", "clock_minute", "day", "iso", "ago", "soon"])
+def test_what_is_due_within_the_hour_is_told_to_the_second() -> None:
+    assert moments.soon_to_the_second(NOW + datetime.timedelta(seconds=67), NOW) == "14:33:07"
+    assert moments.soon_to_the_second(NOW + datetime.timedelta(hours=2), NOW) == "16:32"
+    assert moments.soon_to_the_second(NOW + datetime.timedelta(days=1), NOW) == "15 Oct, 14:32"
+
+
+@pytest.mark.parametrize(
+    "name", ["moment", "minute", "short_moment", "clock", "clock_minute", "day", "iso", "ago", "soon", "soon_to_the_second"]
+)
 def test_no_time_is_no_text(name: str) -> None:
     assert getattr(moments, name)(None) == ""

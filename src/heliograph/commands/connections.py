@@ -21,6 +21,7 @@ class Signing(StrEnum):
     """What to do with a connection's signing secret."""
 
     NEW = "new"
+    ANOTHER = "another"
     FINISH = "finish"
     STOP = "stop"
 
@@ -78,7 +79,9 @@ def sign_connection(
     change: Annotated[
         Signing,
         typer.Option(
-            "--secret", help="new: sign with a new secret and with the previous one; finish: with the newest only; stop: no longer sign."
+            "--secret",
+            help="new: sign with a new secret and with the one that the target knows; another: replace a new one that is not finished;"
+            " finish: sign with the newest only; stop: no longer sign.",
         ),
     ] = Signing.NEW,
     as_json: Json = False,
@@ -93,8 +96,14 @@ def sign_connection(
     secret = None
     with saving(of.pk, by=BY, whole_account=True) as s:
         match change:
-            case Signing.NEW:
-                secret = signing_secrets.rotate(s, id)
+            case Signing.NEW | Signing.ANOTHER:
+                try:
+                    secret = signing_secrets.rotate(s, id, again=change is Signing.ANOTHER)
+                except signing_secrets.RotationOpen:
+                    raise CommandError(
+                        "A new secret was made and is not finished. Run it with --secret finish once the target knows it,"
+                        " or with --secret another for one in its place."
+                    ) from None
             case Signing.FINISH:
                 signing_secrets.finish(s, id)
             case Signing.STOP:

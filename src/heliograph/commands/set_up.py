@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
     app.command()(createtoken)
     app.command()(setuplink)
     app.command()(resetpassword)
+    app.command("retry-intervals")(retry_intervals)
 
 
 def migrate(
@@ -92,6 +93,42 @@ def createaccount(
         {"id": account.pk, "code": account.code, "name": account.name, "timezone": account.timezone},
         f"Created the account {account.code}.\nNext: heliograph createuser EMAIL --account {account.code} --role administrator",
     )
+
+
+def retry_intervals(
+    account: Annotated[str, typer.Argument(help="Code of the account.")],
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A category and its three intervals in minutes, such as General=15,60,240; may be repeated. Empty: the usual ones.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show or set when an account's failed deliveries are tried again, by the category of the cause."""
+    _start()
+    from heliograph.domain.delivery.retry_policy import SEVERITY  # noqa: PLC0415
+    from heliograph.setup.errors import Invalid  # noqa: PLC0415
+    from heliograph.setup.services.retry_intervals import FIELDS, minutes_of, save_intervals  # noqa: PLC0415
+    from heliograph.setup.services.save import saving  # noqa: PLC0415
+
+    of = find_account(account)
+    with saving(of.pk, by=BY, whole_account=True) as s:
+        policy = s.source.account(of.pk).retry
+        typed = {FIELDS[c]: minutes_of(policy.intervals[c]) for c in SEVERITY}
+        for each in change or []:
+            name, _equals, minutes = each.partition("=")
+            field = name.strip().lower().replace(" ", "_")
+            if field not in typed:
+                raise CommandError(f"There is no category {name!r}. Categories: {', '.join(SEVERITY)}.")
+            typed[field] = minutes
+        try:
+            policy = save_intervals(s, typed) if change else policy
+        except Invalid as error:
+            raise CommandError(" ".join(f"{name}: {' '.join(said)}" for name, said in error.fields.items())) from None
+    found = {c.value: minutes_of(policy.intervals[c]) for c in SEVERITY}
+    answer(as_json, {"account": of.code, "minutes": found}, "\n".join(f"{name}: {minutes} minutes" for name, minutes in found.items()))
 
 
 def createuser(

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.deliveries.exchanges import exchange
-from heliograph.domain.connection.response_rule import Rule, TargetReply, Then, classify_reply, first_match, read_rule
+from heliograph.domain.connection.response_rule import Condition, Rule, Then, classify_reply, match_of, read_rule
 from heliograph.domain.connection.rule_proposal import propose
+from heliograph.domain.connection.target_reply import UTF_8, TargetReply
 from heliograph.domain.delivery.outcomes import Delivered, Lead
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.setup.errors import Invalid
 from heliograph.store.database import Database
+from heliograph.store.like import escaped
+from heliograph.store.registrations import folded
+
+OFFERED: Final = 100
+"""Answers that are offered at once, the newest."""
+SEARCHED: Final = 5_000
+"""Answers of a connection that are searched for a registration, the newest."""
+BEGINNING: Final = 40
+"""Characters of an answer that tell it from others in a list."""
 
 
 class NoAnswer(HeliographError):
@@ -30,16 +41,51 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleVerdict:
-    """What a rule makes of an answer. clause: which decides, counted from 0; None: the status alone. retry_after: seconds."""
+class OfferedAnswer:
+    """An answer that a rule can be tried on. at: microseconds; code, name: of the registration, "" for an event or for who was erased."""
 
-    delivered: bool
+    action: int
+    n: int
+    at: int
+    status: int
+    code: str
+    name: str
+    beginning: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    """What a rule makes of an answer. clause: which decides, counted from 0; None: the status alone. retry_after: seconds.
+
+    delivered None: that cannot be told, since only the beginning of the answer was kept. absent: conditions, by number of their clause, that look
+    where this answer has nothing.
+    """
+
+    delivered: bool | None
     clause: int | None
     lead: Lead | None = None
     category: Category | None = None
     message: str = ""
     retry_after: int = 0
-    cut: bool = False
+    absent: Sequence[tuple[int, Condition]] = ()
+
+
+def offered(db: Database, account: int, connection: int, text: str = "") -> list[OfferedAnswer]:
+    """The newest answers of a connection whose content is kept. text: of the registration's code or name."""
+    words = folded(text).split()
+    where = "".join(f" AND r.search LIKE :w{i} ESCAPE '!'" for i in range(len(words)))
+    rows = db.all(
+        "SELECT t.action_id, t.n, t.at, t.status, r.code, r.name, c.response FROM (SELECT action_id, n, at, status FROM attempt"
+        f" WHERE account_id = :account AND connection_id = :connection AND status IS NOT NULL ORDER BY at DESC LIMIT {SEARCHED}) t"
+        " JOIN attempt_content c ON c.action_id = t.action_id AND c.n = t.n JOIN action a ON a.id = t.action_id"
+        f" LEFT JOIN registration r ON r.id = a.registration_id AND r.account_id = :account WHERE c.account_id = :account{where}"
+        f" ORDER BY t.at DESC LIMIT {OFFERED}",
+        {"account": account, "connection": connection} | {f"w{i}": f"%{escaped(word)}%" for i, word in enumerate(words)},
+    )
+    return [
+        OfferedAnswer(action, n, at, status, code or "", name or "", " ".join(exchange("", kept).response_body[:400].split())[:BEGINNING])
+        for action, n, at, status, code, name, kept in rows
+    ]
 
 
 def logged(db: Database, account: int, action: int, n: int) -> Logged:
@@ -54,9 +100,8 @@ def logged(db: Database, account: int, action: int, n: int) -> Logged:
     kept = exchange("", rows[0][1])
     if kept.status is None:
         raise NoAnswer
-    return Logged(
-        TargetReply(kept.status, kept.response_headers, kept.response_body.encode("utf-8", "replace")), rows[0][0], kept.truncated
-    )
+    body = kept.response_body.encode("utf-8", "replace")  # it was read in the charset that its headers declare, and is kept as text
+    return Logged(TargetReply(kept.status, kept.response_headers, body, cut=kept.truncated, charset=UTF_8), rows[0][0], kept.truncated)
 
 
 def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tuple[int, list[dict[str, object]]]:
@@ -68,17 +113,20 @@ def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tup
 def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
     """What this rule, saved or not, would say of an answer that is logged. Raises NoAnswer, and Invalid for what is no rule."""
     found, read = logged(db, account, action, n), checked(rule)
-    outcome = classify_reply(read, found.reply, db.now())
-    number = first_match(read, found.reply)
+    reply = found.reply
+    match, outcome = match_of(read, reply), classify_reply(read, reply, db.now())
+    absent = [(i, each) for i, clause in enumerate(read) for each in clause.conditions if each.finds(reply) is False]
+    if match.open:
+        return RuleVerdict(None, None, absent=absent)
     if isinstance(outcome, Delivered):
-        return RuleVerdict(delivered=True, clause=number, lead=outcome.lead, cut=found.cut)
+        return RuleVerdict(True, match.number, outcome.lead, absent=absent)
     return RuleVerdict(
         delivered=False,
-        clause=number,
+        clause=match.number,
         category=outcome.category,
         message=outcome.message,
         retry_after=outcome.retry_after // SECOND,
-        cut=found.cut,
+        absent=absent,
     )
 
 

@@ -37,8 +37,17 @@ class Health(StrEnum):
     """Its OAuth2 access was taken back, or nobody has connected yet."""
     RESTS = "rests"
     REFUSES = "refuses"
+    REACHED = "reached"
+    """It was connected to, and nothing was sent."""
     ANSWERS = "answers"
     UNTRIED = "untried"
+
+
+_OF_TEST = {
+    DiagnosisVerdict.FAILED: Health.REFUSES,
+    DiagnosisVerdict.REACHED: Health.REACHED,
+    DiagnosisVerdict.TESTED: Health.ANSWERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,14 @@ class ConnectionRow:
     failed: int
     pause: Pause | None
     access: oauth.ShownAccess | None
+
+    @property
+    def is_test_stale(self) -> bool:
+        """Whether the last test failed, and a delivery has succeeded, or somebody has connected, since."""
+        if self.tested is None or self.tested[1].verdict is not DiagnosisVerdict.FAILED:
+            return False
+        delivered = self.attempt.at if self.attempt is not None and self.attempt.delivered else 0
+        return max(delivered, (self.access.connected_at or 0) if self.access else 0) >= self.tested[0]
 
 
 @dataclass
@@ -159,7 +176,7 @@ class ConnectionList:
         if attempt is not None and attempt.left and (tested is None or attempt.at >= tested[0]):
             return Health.ANSWERS if attempt.delivered else Health.REFUSES
         if tested is not None:
-            return Health.REFUSES if tested[1].verdict is DiagnosisVerdict.FAILED else Health.ANSWERS
+            return _OF_TEST[tested[1].verdict]
         return Health.UNTRIED
 
     @staticmethod

@@ -20,6 +20,7 @@ from heliograph.web.templatetags.moments import short_moment, soon
 HEALTH: Final[Mapping[Health, Promise]] = {
     Health.ANSWERS: gettext_lazy("Answers"),
     Health.REFUSES: gettext_lazy("Refuses"),
+    Health.REACHED: gettext_lazy("Reached"),
     Health.PAUSED: gettext_lazy("Paused"),
     Health.RESTS: gettext_lazy("Rests"),
     Health.LOST: gettext_lazy("Not connected"),
@@ -27,8 +28,9 @@ HEALTH: Final[Mapping[Health, Promise]] = {
     Health.UNTRIED: gettext_lazy("Not tried yet"),
 }
 TONES: Final[Mapping[Health, str]] = {
-    Health.ANSWERS: "",
+    Health.ANSWERS: "success",
     Health.REFUSES: "failed",
+    Health.REACHED: "quiet",
     Health.PAUSED: "wait",
     Health.RESTS: "wait",
     Health.LOST: "wait",
@@ -128,6 +130,8 @@ def test(row: ConnectionRow) -> str:
     if row.tested is None:
         return _("None yet")
     at, report = row.tested
+    if row.is_test_stale:
+        return _("%(when)s: failed; it works since") % {"when": short_moment(from_micros(at))}
     return f"{short_moment(from_micros(at))}: {result(report)}"
 
 
@@ -136,6 +140,6 @@ def result(report: DiagnosisReport) -> str:
     if report.verdict is DiagnosisVerdict.TESTED:
         return _("passed")
     if report.verdict is DiagnosisVerdict.REACHED:
-        return _("reached, credentials not tried")
+        return _("reached, credentials not tried") if report.tries_credentials else _("reached, nothing was sent")
     step = report.failed_at
     return _("failed at “%(step)s”") % {"step": diagnosis_words.step_name(step)} if step else _("failed")

@@ -9,7 +9,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark
+from heliograph.domain.connection.diagnosis import (
+    DiagnosisReport,
+    DiagnosisStep,
+    DiagnosisVerdict,
+    Finding,
+    StepMark,
+    TestedField,
+    finding_of_answer,
+)
 
 _STEPS: Final = {
     DiagnosisStep.NAME: gettext_lazy("Look up the name"),
@@ -24,6 +32,13 @@ _MARKS: Final = {
     StepMark.NOT_TRIED: gettext_lazy("not tried"),
     StepMark.NOT_NEEDED: gettext_lazy("not needed"),
 }
+
+_FIELDS: Final = {
+    TestedField.URL: gettext_lazy("URL"),
+    TestedField.TEST_URL: gettext_lazy("Test Connection URL"),
+    TestedField.TOKEN_URL: gettext_lazy("Access Token URL"),
+}
+_NO_FIELD: Final = (Finding.INCOMPLETE, Finding.DATA, Finding.OURSELVES)
 
 # (what is wrong, what mends it). %(target)s: host and port; %(detail)s: a sentence of the sender's or the authority's; %(status)s; %(moved)s.
 _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
@@ -231,6 +246,8 @@ def summary(report: DiagnosisReport) -> str:
         case DiagnosisVerdict.REACHED:
             if any(each.step is DiagnosisStep.CREDENTIALS and each.mark is StepMark.DONE for each in report.steps):
                 return _("Reached: %(target)s is there and gives us access. Nothing was sent.") % named
+            if not report.tries_credentials:
+                return _("Reached: %(target)s is there. Nothing was sent.") % named
             return _("Reached: %(target)s is there. Nothing was sent, so the credentials were not tried.") % named
         case DiagnosisVerdict.FAILED:
             number = next((n for n, each in enumerate(report.steps, 1) if each.mark is StepMark.FAILED), 0)
@@ -242,11 +259,36 @@ def wrong(report: DiagnosisReport) -> str:
     return _filled(report, 0)
 
 
+def field_of(report: DiagnosisReport) -> str:
+    """Which field of Connection Setup holds the address that failed; "" where nothing did."""
+    if report.field is None or report.verdict is not DiagnosisVerdict.FAILED or report.finding in _NO_FIELD:
+        return ""
+    return _("Its address stands in the field “%(field)s”.") % {"field": _FIELDS[report.field]}
+
+
 def remedy(report: DiagnosisReport) -> str:
     """What mends it; "" where nothing is wrong."""
     if report.verdict is DiagnosisVerdict.REACHED:
+        if not report.tries_credentials:
+            return _("To see what it answers, enter a Test Connection URL, or send a sample.")
         return _("To try the credentials as well, enter a Test Connection URL, or send a sample.")
     return _filled(report, 1)
+
+
+_NO_ADDRESS: Final = gettext_lazy(
+    "The address itself is refused: it was deleted or withdrawn. Make a new webhook at the target and enter its address."
+)
+_MOVED: Final = gettext_lazy("The target says that the address has moved. Look there for the new one, and enter it as the URL.")
+
+
+def remedy_of_answer(status: int, *, keyless: bool) -> str:
+    """What mends an answer of this status, as a test would say it; "" for a success. keyless: the connection has no credentials but its address."""
+    if keyless and status in (401, 403, 404, 410):
+        return str(_NO_ADDRESS)
+    found = finding_of_answer(status, {}, b"", wants_json=False)
+    if found is None:
+        return ""
+    return str(_MOVED if found[1] is Finding.MOVED else _WRONG[found[1]][1])
 
 
 def _filled(report: DiagnosisReport, which: int) -> str:

@@ -26,6 +26,8 @@ HOWS: Final[Mapping[str, tuple[How, bool]]] = {
 }
 _OF_HOW: Final = {found: name for name, found in HOWS.items()}
 LONGEST: Final = 12_000
+READ_CLAUSES, READ_CONDITIONS = 3 * MAX_CLAUSES, 3 * MAX_CONDITIONS
+"""More than a rule may have: what is too much is shown again and refused, not dropped."""
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ def _condition(looks: Looks) -> dict[str, object]:
 def read(post: Mapping[str, str]) -> list[Says]:
     """The clauses of a post, in their order."""
     clauses = []
-    for i in range(MAX_CLAUSES):
+    for i in range(READ_CLAUSES):
         if f"c{i}.then" not in post:
             break
 
@@ -118,7 +120,7 @@ def read(post: Mapping[str, str]) -> list[Says]:
             return post.get(f"c{i}.{name}", "")[:LONGEST]
 
         conditions = []
-        for j in range(MAX_CONDITIONS):
+        for j in range(READ_CONDITIONS):
             if f"c{i}.{j}.in" not in post:
                 break
             conditions.append(Looks(text(f"{j}.in"), text(f"{j}.name"), text(f"{j}.how"), text(f"{j}.values")))
@@ -144,8 +146,7 @@ def changed(clauses: list[Says], do: str) -> bool:
         return False
     match what, [int(number) for number in numbers]:
         case "add", []:
-            if len(clauses) < MAX_CLAUSES:
-                clauses.append(Says())
+            clauses.append(Says())
         case "up", [i] if 0 < i < len(clauses):
             clauses[i - 1], clauses[i] = clauses[i], clauses[i - 1]
         case "down", [i] if i + 1 < len(clauses):
@@ -153,8 +154,7 @@ def changed(clauses: list[Says], do: str) -> bool:
         case "drop", [i] if i < len(clauses):
             del clauses[i]
         case "more", [i] if i < len(clauses):
-            if len(clauses[i].conditions) < MAX_CONDITIONS:
-                clauses[i].conditions.append(Looks())
+            clauses[i].conditions.append(Looks())
         case "less", [i, j] if i < len(clauses) and j < len(clauses[i].conditions):
             del clauses[i].conditions[j]
         case _:

@@ -55,6 +55,16 @@ def place(each: Condition) -> str:
             return _("the header %(name)s") % {"name": each.name}
 
 
+def nothing_at(number: int, each: Condition, *, is_json: bool) -> str:
+    """That a condition looks where an answer has nothing. number: of its clause, from 1; is_json: whether the answer can be read as JSON."""
+    named = {"n": number, "name": each.name}
+    if each.place is ReplyPlace.HEADER:
+        return _("Clause %(n)d: this answer has no header %(name)s.") % named
+    if not is_json:
+        return _("Clause %(n)d looks for “%(name)s” in JSON, and this answer is no JSON.") % named
+    return _("Clause %(n)d: nothing stands at “%(name)s” in this answer’s JSON.") % named
+
+
 def then(clause: Clause) -> str:
     """What a clause makes of an answer."""
     if clause.then is Then.DELIVERED:

@@ -83,7 +83,7 @@ def exchange(request: str, response: str) -> Exchange:
         status=answered["status"] if isinstance(answered.get("status"), int) else None,
         response_headers=_headers(answered.get("headers")),
         response_body=_text(answered.get("body"))[:SHOWN_BODY],
-        truncated=bool(answered.get("cut")),
+        truncated=bool(answered.get("cut")) or len(_text(answered.get("body"))) > SHOWN_BODY,
         address=_text(answered.get("address")),
         timings=_timings(answered.get("timings")),
     )

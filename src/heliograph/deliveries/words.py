@@ -23,7 +23,7 @@ from heliograph.domain.registration.change import Change, Facet, SubjectKind
 from heliograph.domain.registration.facts import field_name, state_before
 from heliograph.domain.setup.configuration import EventConfig
 from heliograph.store.moments import from_micros
-from heliograph.web.templatetags.moments import soon
+from heliograph.web.templatetags.moments import soon_to_the_second
 
 type Toned = tuple[str, str]
 """A tone of components/status.html, and the word."""
@@ -245,6 +245,12 @@ CAUSES = {
 }
 
 
+def refusal(connection: str, status: int, said: str = "") -> str:
+    """That a target refused: "CRM answered 404 Not Found: no_service.". said: its own words."""
+    facts = {"connection": isolated(connection), "status": answered(status), "said": isolated(said)}
+    return _("%(connection)s answered %(status)s: %(said)s.") % facts if said else _("%(connection)s answered %(status)s.") % facts
+
+
 def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     """A cause in one sentence; message: what was kept of it, for a cause that has no words of its own."""
     words = CAUSES.get(cause) if cause else None
@@ -253,52 +259,11 @@ def cause_of(cause: Cause | None, connection: str, message: str = "") -> str:
     return str(words) % {"connection": isolated(connection)}
 
 
-def cure_of(cause: Cause | None, status: int | None = None, *, used_up: bool = False) -> str:
-    """What cures a cause, in one or two sentences; "" where nothing is to be said. used_up: it is sent again only by hand."""
-    if used_up and cause not in _FINAL:
-        return _("Look what its cause was, then submit it again.")
-    if credentials_refused(cause, status):
-        return _("Its credentials are not accepted. Once new ones are saved, all are sent at once, in order.")
-    if request_refused(cause, status):
-        return _("It does not take the request. Correct the mapping or the connection, then submit them again.")
-    match cause:
-        case Cause.DNS | Cause.REFUSED | Cause.TIMEOUT | Cause.RESET | Cause.ANSWER | Cause.GARBLED:
-            return _("Usually passes by itself.")
-        case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
-            return _("Look at the connection’s setup.")
-        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_MODE | Cause.FLOW_WATCH:
-            return _("Once the flow runs again as it did, all are sent at once, in order.")
-        case Cause.CONNECTION_GONE:
-            return _("Choose another connection in the flow.")
-        case Cause.MAPPING_GONE:
-            return _("Choose another mapping in the flow.")
-        case Cause.UNTAGGED:
-            return _("Once it carries a tag, it is judged again at once.")
-        case Cause.FLOW_DELETED | Cause.DESTINATION_REMOVED | Cause.ERASED:
-            return _("Nothing is left to send.")
-        case _:
-            return ""
-
-
-def credentials_refused(cause: Cause | None, status: int | None) -> bool:
-    """Whether the target did not accept who sends."""
-    return cause is Cause.ANSWER and status in (401, 403)
-
-
-def request_refused(cause: Cause | None, status: int | None) -> bool:
-    """Whether the target did not accept what is sent: another try of the same would be refused again."""
-    passing = status is None or not 300 <= status < 500 or status in (408, 425, 429)
-    return cause is Cause.ANSWER and not passing and not credentials_refused(cause, status)
-
-
-_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED)
-
-
 def state_of(action: Action) -> Toned:
     """Where an action is, in a word or two."""
     match action.state:
         case ActionState.SUCCESS:
-            return "", _("Success")
+            return "success", _("Success")
         case ActionState.QUEUED:
             return "wait", _("Will be retried")
         case ActionState.FAILED:
@@ -314,7 +279,7 @@ def state_of(action: Action) -> Toned:
 def attempt_state(attempt: Attempt) -> Toned:
     """What came of one try."""
     if attempt.succeeded:
-        return "", _("Delivered")
+        return "success", _("Delivered")
     if attempt.state is ActionState.VALIDATION:
         return "invalid", _("Validation error")
     return "failed", _("Failed")
@@ -337,12 +302,12 @@ def origin_of(action: Action) -> str:
 
 
 def next_try(due: int | None, *, looks: bool = False) -> str:
-    """When it is tried, or looked at, again: "Next try 14:33"."""
+    """When it is tried, or looked at, again: "Next try 14:33:07"."""
     if due is None:
         return ""
     if due <= 0:
         return _("Next, at the front")
-    return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon(from_micros(due))}
+    return (_("Next look %(time)s") if looks else _("Next try %(time)s")) % {"time": soon_to_the_second(from_micros(due))}
 
 
 def answered(status: int) -> str:

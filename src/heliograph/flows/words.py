@@ -51,6 +51,8 @@ def lacking(missing: Missing, flow: Flow) -> str:
             gone = any(str(d.id) == missing.of and d.header_mapping == GONE for d in flow.destinations)
             said = _("The header mapping of “%(name)s” is gone") if gone else _("The header mapping of “%(name)s” does not fit")
             return said % named
+        case FlowLack.CLASH:
+            return _("The mappings of “%(name)s” do not go with its connection") % named
 
 
 def trouble_of(health: SendBlock) -> ConnectionTrouble:

@@ -30,6 +30,7 @@ PLACES: dict[str, str] = {
     "profile-data-edit": _FIELDS,
     "profile-data-delete": _FIELDS,
     "account-settings": "people#the-account",
+    "retry-intervals": "retry",
     # an event
     "events": "events#adding-an-event",
     "event-add": "events#adding-an-event",

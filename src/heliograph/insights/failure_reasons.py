@@ -17,6 +17,7 @@ from heliograph.domain.figures import mode_code
 from heliograph.domain.flow.flow import Mode
 from heliograph.insights.period import Window
 from heliograph.insights.records import RecordKind
+from heliograph.retry.cure_words import cure_of
 from heliograph.retry.fix_links import Trouble, cured_at
 
 GROUPED: Final = 2_000
@@ -76,7 +77,12 @@ def failure_reasons(
                 tone=tone,
                 state=words.state_of(action)[1],
                 cause=words.did(action, last, connections.get(action.connection, "")),
-                cure=words.cure_of(action.cause, status, used_up=action.state is ActionState.FAILED)
+                cure=cure_of(
+                    action.cause,
+                    status,
+                    connection=reading.config.connections.get(action.connection),
+                    used_up=action.state is ActionState.FAILED,
+                )
                 if action.state is not ActionState.VALIDATION
                 else _("Not retried. Fill it in on the registration: that change is sent by itself."),
                 href=records_at(kind, action.id),

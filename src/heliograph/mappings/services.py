@@ -60,7 +60,7 @@ def save_mapping(
         texts = headers.sealed_texts(mapping.typed_secrets, {**stored, **(waiting or {})})
     except headers.NotSealed as error:
         raise Invalid({"rows": [_("Type the text again: none is stored for %(names)s.") % {"names": ", ".join(error.names)}]}) from None
-    with watching_flows(s, confirmed=confirmed) as config:
+    with watching_flows(s, confirmed=confirmed, at="rows") as config:
         tags, fields = _named(mapping, config)
         row.name, row.kind, row.subject, row.body = mapping.name, mapping.kind.value, mapping.subject.value, mapping.to_body()
         edition = int((shown or {}).get("edition", 0)) + (texts != stored)  # another text is another version (D7)

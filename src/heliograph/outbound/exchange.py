@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass, field
 
+from heliograph.domain.connection.target_reply import UTF_8, decoded
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.outbound.guard import Policy
 
@@ -100,8 +100,7 @@ class CutOff:
 type SendResult = Response | Failure | CutOff
 
 
-def text_of(body: bytes, most: int, *, truncated: bool = False) -> tuple[str, bool]:
+def text_of(body: bytes, most: int, *, truncated: bool = False, charset: str = UTF_8) -> tuple[str, bool]:
     """A body as text, at most so many bytes of it, and whether it was cut off there or before. A character that the cut went through is left out."""
-    if len(body) <= most and not truncated:
-        return body.decode("utf-8", "replace"), False
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(body[:most]), True
+    cut = truncated or len(body) > most
+    return decoded(body[:most], charset, cut=cut), cut

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy
 from heliograph.accounts.models import Role, User
 from heliograph.accounts.roles import may
 from heliograph.deliveries.why import Why
-from heliograph.deliveries.words import credentials_refused, request_refused
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.decision import GateName
 from heliograph.domain.flow.flow import Destination
+from heliograph.retry.cure_words import is_of_mapping, is_of_setup
 
 _CONNECTION = (Cause.TLS, Cause.BLOCKED, Cause.OAUTH, Cause.BAD_REQUEST)
 _FLOW = (Cause.FLOW_INACTIVE, Cause.FLOW_INCOMPLETE, Cause.FLOW_MODE, Cause.FLOW_WATCH, Cause.MAPPING_GONE, Cause.CONNECTION_GONE)
@@ -53,9 +53,9 @@ def cured_at(trouble: Trouble, config: AccountConfig, user: User) -> FixLink:
     setup = FixLink(_("Open Connection Setup"), reverse("connection", args=(trouble.connection,))) if trouble.connection else FixLink()
     if trouble.connection not in config.connections:
         setup = FixLink()
-    if cause in _CONNECTION or credentials_refused(cause, answered):
+    if cause in _CONNECTION or is_of_setup(cause, answered):
         return setup
-    if request_refused(cause, answered):
+    if is_of_mapping(cause, answered):
         return _mapping(trouble, config) or setup
     if cause in _FLOW and trouble.flow in config.flows:
         return FixLink(_("Open the flow"), reverse("flow", args=(trouble.flow,)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
+from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
@@ -60,6 +61,8 @@ class RetryItem:
     connection: str = ""
     answered: int | None = None
     lacks: str = ""
+    paused: bool = False
+    """Its connection sends nothing until it is released."""
 
     @property
     def key(self) -> str:
@@ -74,16 +77,22 @@ class RetryItem:
         return found
 
     @property
+    def is_queued(self) -> bool:
+        """Whether it is, or was, in the Retry Queue. An action whose first attempt was delivered, or is still to come, never was."""
+        return self.of.queue is not None
+
+    @property
     def queue(self) -> QueueStatus:
-        """Its status."""
-        found = self.of.queue
-        assert found is not None
-        return found
+        """Its status; Done for what never was in the queue."""
+        return self.of.queue or QueueStatus.DONE
 
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several."""
+    """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several.
+
+    flow_name: of the only one; paused: its connection sends nothing until it is released; said: the target's own words, of its newest item.
+    """
 
     key: str
     cause: Cause | None
@@ -101,13 +110,19 @@ class CauseGroup:
     destination: int | None
     next: int | None
     since: int
+    flow_name: str = ""
+    newest: int | None = None
+    """The newest action of it."""
+    paused: bool = False
+    said: str = ""
 
 
 def group_key(item: RetryItem) -> str:
-    """What makes items one group: cause, connection and answer; of a run cause, event and what lacks a tag."""
+    """What makes items one group: cause, connection and answer, and what was kept of a cause that has no words of its own; of a run cause, event and
+    what lacks a tag."""
     if item.action is not None:
         a = item.action
-        return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{a.message}"
+        return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
     run = item.run
     assert run is not None
     return f"{run.cause.value}~~{run.event}~{item.lacks}"
@@ -146,4 +161,7 @@ def group_of(key: str, items: Sequence[RetryItem]) -> CauseGroup:
         destination=_only({item.action.destination if item.action else None for item in items}),
         next=min(due) if due else None,
         since=min(item.of.created for item in items),
+        flow_name=_only({item.flow for item in items}) or "",
+        paused=first.paused,
+        newest=max((item.action.id for item in items if item.action), default=None),
     )

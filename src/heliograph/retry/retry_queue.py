@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from heliograph.deliveries.actions import COLUMNS, FROM, Action, action_of
 from heliograph.deliveries.database import AccountReader
+from heliograph.deliveries.exchanges import exchanges
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 from heliograph.domain.registration.change import Change, SubjectKind
+from heliograph.retry.cure_words import said_by_target
 from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem, StuckItem, group_key, group_of, parts_of
 from heliograph.store.database import Row
 from heliograph.store.like import escaped
@@ -61,7 +63,7 @@ class RetryQueue:
         return ListPage([item for item in items if not wanted.cause or group_key(item) == wanted.cause], "", older)
 
     def find(self, key: str) -> RetryItem | None:
-        """One item by its key; None for what is none, or none of this account."""
+        """One item, or any other action, by its key; None for what is none, or none of this account."""
         kind, number = key[:1], key[1:]
         id = read_id(number)
         if kind not in ("a", "r") or id is None:
@@ -74,9 +76,7 @@ class RetryQueue:
         else:
             rows = self.reading.db.all(f"SELECT {_RUN} FROM judgement j WHERE j.account_id = :account AND j.id = :id", params)
             row = _run_of(rows[0]) if rows else None
-        if row is None or row.queue is None:
-            return None
-        return self._items([row])[0]
+        return None if row is None else self._items([row])[0]
 
     @staticmethod
     def _reached(rows: Sequence[Action | StuckItem], cursor: Cursor | None) -> tuple[int, int, int]:
@@ -184,7 +184,14 @@ class RetryQueue:
         for item in self._items(rows):
             found.setdefault(group_key(item), []).append(item)
         groups = [group_of(key, items) for key, items in found.items()]
-        return sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS]
+        return self._with_words(sorted(groups, key=lambda group: (-group.n, group.key))[:SHOWN_GROUPS])
+
+    def _with_words(self, groups: list[CauseGroup]) -> list[CauseGroup]:
+        """The groups with what their targets said of it."""
+        refused = {group.newest for group in groups if group.cause is Cause.ANSWER and group.newest is not None}
+        kept = exchanges(self.reading.db, self.reading.account, refused)
+        last = {action: found for (action, _), found in sorted(kept.items(), key=itemgetter(0))}
+        return [replace(group, said=said_by_target(last.get(group.newest or 0))) for group in groups]
 
     def count_of(self, cause: str) -> int:
         """How many waiting or failed items a cause has, at most 1,001; of runs those of its event."""
@@ -222,6 +229,7 @@ class RetryQueue:
         actions = [row for row in rows if isinstance(row, Action)]
         connections = reading.connection_names([a.connection for a in actions])
         answered = self._answered([a.id for a in actions if a.cause is Cause.ANSWER])
+        paused = self._paused({a.connection for a in actions})
         lacks = self._lacks([row for row in rows if isinstance(row, StuckItem)])
         out = []
         for row in rows:
@@ -234,11 +242,27 @@ class RetryQueue:
                 flows.get(row.flow, ""),
             )
             if isinstance(row, Action):
-                item = replace(item, action=row, connection=connections.get(row.connection, ""), answered=answered.get(row.id))
+                item = replace(
+                    item,
+                    action=row,
+                    connection=connections.get(row.connection, ""),
+                    answered=answered.get(row.id),
+                    paused=row.connection in paused,
+                )
             else:
                 item = replace(item, run=row, lacks=lacks.get(row.id, ""))
             out.append(item)
         return out
+
+    def _paused(self, connections: set[int]) -> set[int]:
+        """Those of these connections that send nothing until somebody releases them."""
+        if not connections:
+            return set()
+        rows = self.reading.db.all(
+            f"SELECT connection_id FROM connection_state WHERE account_id = :account AND paused AND {self.reading.db.member('connection_id', 'ids')}",
+            {"account": self.reading.account, "ids": sorted(connections)},
+        )
+        return {id for (id,) in rows}
 
     def _answered(self, actions: Sequence[int]) -> dict[int, int]:
         """The status of each action's last answer."""

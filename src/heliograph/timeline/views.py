@@ -189,7 +189,7 @@ def _decision(decision: Decision, entry: Entry, path: str, of: AccountReader, ev
 
 def _tries(delivery: Delivery) -> list[dict[str, Any]]:
     action = delivery.action
-    href = reverse("retry-item", args=(f"a{action.id}",)) if action.queue is not None else ""
+    href = reverse("retry-item", args=(f"a{action.id}",))
     rows: list[dict[str, Any]] = []
     retries = 0
     for attempt in delivery.attempts:

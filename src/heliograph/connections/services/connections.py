@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from heliograph.connections.models import Connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import ConnectionSetupError, Secret
-from heliograph.domain.connection.target_url import AddressError, parse_rest, split_address
+from heliograph.domain.connection.target_url import LONGEST_URL, AddressError, parse_rest, split_address
 from heliograph.domain.mapping import headers as header_rules
 from heliograph.outbound.certificates import BadCertificate, check_authorities, check_identity
 from heliograph.outbound.target import with_ascii_host
@@ -70,9 +71,11 @@ def save_connection(
     confirmed: bool = False,
     http: bool | None = None,
     restored: int | None = None,
+    signing: str = "",
 ) -> Connection:
     """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
     judges the address itself once more: without TLS it goes only to what was allowed. restored: the version that is made the newest again by it.
+    signing: what was done with its signing secrets, for the audit.
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
@@ -95,6 +98,7 @@ def save_connection(
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
         sealed = header_rules.sealed_texts(typed, _of_headers(stored))
+        _check_length(after, {**stored, **{name.value: value for name, value in entered.items()}})
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     except header_rules.NotSealed as error:
@@ -115,17 +119,18 @@ def save_connection(
         write(s, row)
     moved = before is not None and (after.reach != before.reach or Secret.CLIENT_CERTIFICATE in entered)
     queue_effects.connection_saved(s, row.pk, moved=moved)
-    _note(s, row, None if before is None else shown, replaced)
+    _note(s, row, None if before is None else shown, replaced, signing)
     return row
 
 
-def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str]) -> None:
-    """The audit says which secrets were replaced or removed, and never an edition."""
+def _note(s: SetupTransaction, row: Connection, before: Mapping[str, Any] | None, replaced: Sequence[str], signing: str) -> None:
+    """The audit says which secrets were replaced or removed, and what was done with its signing secrets; never an edition."""
     was, now = ({name: value for name, value in (body or {}).items() if name != "edition"} for body in (before, row.body))
     if before is None:
         s.note(Deed.CREATED, "connection", row, None, now)
     else:
-        s.note(Deed.CHANGED, "connection", row, was, now | ({REPLACED: list(replaced)} if replaced else {}))
+        done = ({REPLACED: list(replaced)} if replaced else {}) | ({"signing": signing} if signing else {})
+        s.note(Deed.CHANGED, "connection", row, was, now | done)
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
@@ -218,6 +223,19 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
                 check_it(text)
         except BadCertificate as error:
             raise ConnectionSetupError(name, str(error).removesuffix(".")) from None
+
+
+def _check_length(connection: rules.Connection, secrets: Mapping[str, str]) -> None:
+    """Raises ConnectionSetupError for a URL whose own texts, with the key in its query, are longer than any request may have."""
+    try:
+        rest = "".join(parse_rest(secrets.get(Secret.PATH, "")).texts)
+    except AddressError:
+        return  # which is refused by itself
+    key = ""
+    if connection.auth is rules.Auth.KEY and connection.key_place is rules.KeyPlace.QUERY:
+        key = "?" + urlencode({connection.key_name: secrets.get(Secret.KEY, "")}, quote_via=quote, safe="")
+    if len(connection.origin + rest + key) > LONGEST_URL:
+        raise ConnectionSetupError("url", f"with its query the URL is longer than {LONGEST_URL:,} characters")
 
 
 def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:

@@ -24,12 +24,13 @@ from heliograph.connections.services.test_limiter import NoRoom, room
 from heliograph.connections.vault import vault
 from heliograph.domain.connection import diagnosis
 from heliograph.domain.connection.connection import Auth, Connection, ContentType, Secret
-from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped
+from heliograph.domain.connection.diagnosis import DiagnosisReport, DiagnosisStep, DiagnosisVerdict, Finding, StepMark, Stepped, TestedField
 from heliograph.domain.connection.masks import Masks, masks_of
 from heliograph.domain.connection.oauth_access import Denied
 from heliograph.domain.connection.request import PreparedConnection, Request, build_request, prepare
-from heliograph.domain.connection.response_rule import TargetReply, classify_reply, first_match
+from heliograph.domain.connection.response_rule import RuleMatch, classify_reply, match_of
 from heliograph.domain.connection.sample import SampleFacts, ask_test_url, sample_mapping
+from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.errors import HeliographError
 from heliograph.domain.mapping.mapping import Mapping as FieldMapping
@@ -258,9 +259,9 @@ class _Trial:
 
     def _ruled(self, response: Response) -> Delivered | Refused | None:
         """What the connection's response rule makes of a sample's answer; None where it leaves that to the status, and for a test URL, which it is not about."""
-        reply = TargetReply(response.status, response.headers, response.body, self.masks.blotted)
+        reply = TargetReply(response.status, response.headers, response.body, self.masks.blotted, cut=response.truncated)
         rule = self.about.connection.rule if self.about.sample else ()
-        return None if first_match(rule, reply) is None else classify_reply(rule, reply, time_ns() // 1_000)
+        return None if match_of(rule, reply) == RuleMatch(None) else classify_reply(rule, reply, time_ns() // 1_000)
 
     def _connected(self, response: Response) -> None:
         timings = response.timings
@@ -303,7 +304,9 @@ class _Trial:
         response: Response | None = None,
         moved: str = "",
     ) -> DiagnosisReport:
-        body, cut = text_of(response.body, len(response.body), truncated=response.truncated) if response is not None else ("", False)
+        body, cut = ("", False)
+        if response is not None:
+            body, cut = text_of(response.body, len(response.body), truncated=response.truncated, charset=charset_of(response.headers))
         return DiagnosisReport(
             verdict,
             tuple(self.steps.get(step, Stepped(step, StepMark.NOT_TRIED)) for step in DiagnosisStep),
@@ -314,7 +317,16 @@ class _Trial:
             response.status if response is not None else None,
             _plain(self.masks.blotted(body, cut=cut))[:SHOWN],
             moved,
+            self._field,
         )
+
+    @property
+    def _field(self) -> TestedField:
+        """Which field holds the address of the step that was last."""
+        credentials = self.steps.get(DiagnosisStep.CREDENTIALS)
+        if self.about.connection.auth is Auth.OAUTH2 and credentials is not None and credentials.mark is StepMark.FAILED:
+            return TestedField.TOKEN_URL
+        return TestedField.TEST_URL if self.about.connection.test_origin and not self.about.sample else TestedField.URL
 
 
 def _plain(text: str) -> str:

@@ -1,8 +1,10 @@
 """Signing the requests of a connection (C7), and changing the secret while the target goes on checking.
 
-rotate    a new secret; requests are signed with it and with the one before
+rotate    a new secret; requests are signed with it and with the one that the target knows
 finish    the target knows the new one: the one before signs no more
 stop      no signature
+
+Until it is finished, the secret that the target knows signs every request, however many new ones are made.
 """
 
 from __future__ import annotations
@@ -12,33 +14,51 @@ import secrets
 from heliograph.connections.services.connections import OWNER, ConnectionFacts, connection_row, save_connection
 from heliograph.connections.vault import vault
 from heliograph.domain.connection.connection import Secret, signing_secret
+from heliograph.domain.errors import HeliographError
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.store.secrets import load_secrets
 
 KEY_BYTES = 32
+SIGNS = "requests are signed with a new secret"
+ROTATES = "a new secret was made; the one before signs as well until it is finished"
+ANOTHER = "another new secret was made in the place of the unfinished one; the one before signs as well"
+FINISHED = "finished: the newest secret alone"
+STOPPED = "requests are not signed any more"
+"""What the audit says was done."""
 
 
-def rotate(s: SetupTransaction, id: int) -> str:
-    """Signs with a new secret from now on, and gives it: it is shown this once, to be entered at the target. Raises NotThere."""
+class RotationOpen(HeliographError):
+    """A new secret was made and is not finished: yet another would take its place."""
+
+
+def rotate(s: SetupTransaction, id: int, *, again: bool = False) -> str:
+    """Signs with a new secret from now on, and gives it: it is shown this once, to be entered at the target. again: also in the place of a new one
+    that is not finished. Raises NotThere, RotationOpen."""
+    stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
+    rotating = Secret.SIGNING_BEFORE in stored
+    if rotating and not again:
+        raise RotationOpen
     new = signing_secret(secrets.token_bytes(KEY_BYTES))
-    _save(s, id, {Secret.SIGNING: new} | _before(s, id))
+    known = {Secret.SIGNING_BEFORE: stored[Secret.SIGNING]} if Secret.SIGNING in stored and not rotating else {}
+    said = ANOTHER if rotating else ROTATES if known else SIGNS
+    _save(s, id, {Secret.SIGNING: new} | known, said)
     return new
 
 
 def finish(s: SetupTransaction, id: int) -> None:
     """Signs with the newest secret alone. Raises NotThere."""
-    _save(s, id, {}, forget=frozenset({Secret.SIGNING_BEFORE}))
+    _save(s, id, {}, FINISHED, forget=frozenset({Secret.SIGNING_BEFORE}))
 
 
 def stop(s: SetupTransaction, id: int) -> None:
     """Signs no more. Raises NotThere."""
-    _save(s, id, {}, forget=frozenset({Secret.SIGNING, Secret.SIGNING_BEFORE}))
+    _save(s, id, {}, STOPPED, forget=frozenset({Secret.SIGNING, Secret.SIGNING_BEFORE}))
 
 
-def _before(s: SetupTransaction, id: int) -> dict[Secret, str]:
-    stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
-    return {Secret.SIGNING_BEFORE: stored[Secret.SIGNING]} if Secret.SIGNING in stored else {}
+def edition(id: int) -> int:
+    """The number of what is stored in secret now: a form that was shown before another secret was made has an older one. Raises NotThere."""
+    return int(connection_row(id).body.get("edition", 0))
 
 
-def _save(s: SetupTransaction, id: int, entered: dict[Secret, str], forget: frozenset[Secret] = frozenset()) -> None:
-    save_connection(s, ConnectionFacts(connection_row(id).body, secrets=entered, forget=forget), id, confirmed=True)
+def _save(s: SetupTransaction, id: int, entered: dict[Secret, str], said: str, *, forget: frozenset[Secret] = frozenset()) -> None:
+    save_connection(s, ConnectionFacts(connection_row(id).body, secrets=entered, forget=forget), id, confirmed=True, signing=said)

@@ -66,9 +66,11 @@ class CopyConnectionForm(Form):
 
 
 class SigningForm(Form):
-    """do: the button, "new", "finish" or "stop"."""
+    """do: the button, "new", "finish" or "stop"; seen: the edition of the secrets that the page showed; confirmed: the question was answered."""
 
     do = Hidden()
+    seen = Hidden()
+    confirmed = Hidden()
 
 
 def _saving(request: AccountRequest) -> Any:
@@ -252,29 +254,74 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def sign(request: AccountRequest, connection: int) -> HttpResponse:
-    """Signing requests (Standard Webhooks): a new secret is shown once, in the answer to the post that made it."""
+    """Signing requests (Standard Webhooks): a new secret is shown once, in the answer to the post that made it. What takes a secret away asks first, and
+    a post that is sent again does nothing again."""
     row = found_row(request, connection)
-    secret = ""
+    secret, question, told = "", None, ""
     form = SigningForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        with _saving(request) as s:
-            match form.cleaned_data["do"]:
-                case "new":
-                    secret = signing_secrets.rotate(s, connection)
-                case "finish":
-                    signing_secrets.finish(s, connection)
-                case "stop":
-                    signing_secrets.stop(s, connection)
-        if not secret:
-            say(request, _("Saved."))
-            return redirect("connection-signing", connection)
+        do, rotating = form.cleaned_data["do"], Secret.SIGNING_BEFORE in row.connection.secrets
+        if form.cleaned_data["seen"] != str(signing_secrets.edition(connection)):
+            told = _("Nothing was done: the secrets have changed since this page was shown. A new secret is shown once, when it is made.")
+        elif not form.cleaned_data["confirmed"] and (do in ("finish", "stop") or (do == "new" and rotating)):
+            question = {"do": do} | _signing_question(do, rotating=rotating)
+        else:
+            secret = _sign(request, connection, do)
+            if not secret:
+                return redirect("connection-signing", connection)
         row = found_row(request, connection)
     return page(
         request,
         "connections/signing.html",
         here="connections",
+        status=409 if told else 200,
         connection={"id": row.id, "name": row.connection.name},
         secret=secret,
         signed=row.connection.is_signed,
         rotating=Secret.SIGNING_BEFORE in row.connection.secrets,
+        seen=signing_secrets.edition(connection),
+        question=question,
+        told=told,
     )
+
+
+def _sign(request: AccountRequest, connection: int, do: str) -> str:
+    """Does what the button says; the new secret where one was made."""
+    with _saving(request) as s:
+        match do:
+            case "new":
+                return signing_secrets.rotate(s, connection, again=True)
+            case "finish":
+                signing_secrets.finish(s, connection)
+                say(request, _("Finished: requests are signed with the newest secret alone."))
+            case "stop":
+                signing_secrets.stop(s, connection)
+                say(request, _("Requests are not signed any more."))
+    return ""
+
+
+def _signing_question(do: str, *, rotating: bool) -> dict[str, str]:
+    """What is asked before a secret is taken away: title, text, and the words of the button."""
+    match do:
+        case "finish":
+            return {
+                "title": _("Does the target know the new secret?"),
+                "text": _("Requests are then signed with the new secret alone. A target that knows only the one before refuses them."),
+                "button": _("Yes, finish"),
+            }
+        case "stop":
+            return {
+                "title": _("Sign no more?"),
+                "text": _("The secrets are deleted, and requests carry no signature. A target that checks it refuses them.")
+                + (" " + _("The new secret that is not finished is deleted, too.") if rotating else ""),
+                "button": _("Sign no more"),
+            }
+        case _:
+            return {
+                "title": _("Make yet another secret?"),
+                "text": _(
+                    "A new secret was made and is not finished. Another one takes its place: where the target was given that one, give it the newest."
+                    " The secret before both goes on signing until you finish."
+                ),
+                "button": _("Make another secret"),
+            }

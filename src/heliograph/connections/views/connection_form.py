@@ -14,6 +14,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from heliograph.connections import header_words
 from heliograph.connections.views.url_form import Groups, UrlForm
 from heliograph.domain.connection import connection as rules
 from heliograph.domain.connection.connection import CREDENTIAL, Auth, ClientAuth, ContentType, KeyPlace, Method, OAuthGrant, Secret
@@ -284,6 +285,10 @@ class ConnectionForm(UrlForm, SharedForm):
         """The fields by the section that the template puts them in. groups: the fields that a URL may hold."""
         self.say("url", groups=groups)
         self.say("test_url", groups=groups)
+        headers = (line.partition(":") for line in str(self["headers"].value() or "").splitlines())
+        doubtful = [name.strip() for name, _, value in headers if value.strip() != header_rules.SEALED and header_rules.is_doubtful(value)]
+        if doubtful:
+            self.say("headers", todo=header_words.doubtful(doubtful))
         folded = list(_FOLDED)
         if Secret.CLIENT_CERTIFICATE in self.kept:
             folded.append("forget_certificate")
@@ -304,6 +309,6 @@ class ConnectionForm(UrlForm, SharedForm):
             "test": self.shown("test_url"),
             "primary": bool(self["primary"].value()),
             "limits": self.shown(*folded),
-            "limits_open": any(name in self.errors for name in folded),
+            "limits_open": bool(doubtful) or any(name in self.errors for name in folded),
             "limits_filled": Secret.CLIENT_CERTIFICATE in self.kept or any(self[name].value() for name in _FOLDED if name != _CERTIFICATE),
         }

@@ -231,15 +231,15 @@ def _read(request: AccountRequest, row: ConnectionRow) -> dict[str, Any]:
 
 
 def result_of(row: ConnectionRow) -> dict[str, Any] | None:
-    """The last test as the page shows it, step by step; None where there was none."""
-    if row.tested is None:
+    """The last test as the page shows it, step by step; None where there was none, or where it has failed and the target has answered since."""
+    if row.tested is None or row.is_test_stale:
         return None
     at, report = row.tested
     steps = [
         {
             "name": diagnosis_words.step_name(each.step),
             "state": {StepMark.DONE: "passed", StepMark.FAILED: "failed"}.get(each.mark, "unread"),
-            "detail": diagnosis_words.wrong(report) if each.mark is StepMark.FAILED else "",
+            "detail": f"{diagnosis_words.wrong(report)} {diagnosis_words.field_of(report)}".strip() if each.mark is StepMark.FAILED else "",
             "is": _took(each.seconds) or diagnosis_words.mark_name(each.mark),
         }
         for each in report.steps

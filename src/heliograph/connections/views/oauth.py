@@ -110,7 +110,7 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
         return _came_to_nothing(request, connection, error)
     said = _("Connected as %(holder)s. What waited for it is sent now.") if holder else _("Connected. What waited for it is sent now.")
     say(request, said % {"holder": holder})
-    return HttpResponseRedirect(reverse("connection-access", args=[connection]))
+    return HttpResponseRedirect(reverse("connection", args=[connection]))
 
 
 def _came_to_nothing(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:

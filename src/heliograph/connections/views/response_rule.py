@@ -16,15 +16,16 @@ from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import AccountRequest, needs
 from heliograph.connections import answers, rule_form, rule_words
-from heliograph.connections.answers import Logged, NoAnswer, RuleVerdict
+from heliograph.connections.answers import Logged, NoAnswer, OfferedAnswer, RuleVerdict
 from heliograph.connections.rule_form import HOWS, Looks, Says
 from heliograph.connections.services.connections import save_rule
 from heliograph.deliveries import words
 from heliograph.deliveries.database import AccountReader, reading
 from heliograph.domain.connection.connection import Connection
-from heliograph.domain.connection.response_rule import FAILURES, ReplyPlace, Then
+from heliograph.domain.connection.response_rule import FAILURES, MAX_CLAUSES, MAX_CONDITIONS, ReplyPlace, Then
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.ids import read_id
+from heliograph.domain.mapping.paths import ABSENT
 from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.save_questions import SavedMeanwhile
 from heliograph.setup.services.save import saving
@@ -36,18 +37,20 @@ from heliograph.web.pages import page
 from heliograph.web.templatetags.moments import short_moment
 from heliograph.web.toasts import say
 
-OFFERED = 20
-"""Answers that the page offers, the newest."""
+FIND, TRY = "find", "try"
+"""Buttons that save nothing: other answers are offered, or the rule is tried on one."""
 SHOWN = 4_000
 """Characters of an answer that the page shows."""
 
 
 class RuleForm(Form):
-    """do: the button; answer: the one that the rule is tried on; opened: the version of the connection that is being edited. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+    """do: the button; answer: the one that the rule is tried on; person: whose answers are offered; opened: the version of the connection that is
+    being edited. Clauses come and go by buttons, so `rule_form` reads and moves them."""
 
     do = Hidden()
     answer = Hidden()
     opened = Hidden()
+    person = Hidden(longest=200)
 
     @property
     def clauses(self) -> list[Says]:
@@ -62,15 +65,16 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
     """The rule's clauses in their order, beside an answer that they are tried on."""
     form = RuleForm(request.POST if request.method == "POST" else None)
     answer = form.posted.get("answer", "") or request.GET.get("answer", "")
+    person = form.posted.get("person", "")
     with reading(request.account.pk) as of:
         found = of.config.connections.get(connection)
         if found is None:
             raise Http404
-        offered = _offered(of, connection)
+        offered = answers.offered(of.db, of.account, connection, person)
         chosen = _chosen(answer, of, connection)
         opened = read_id(form.posted.get("opened", "")) or number_of(of.db, of.account, "connection", connection)
     errors: dict[str, str] = {}
-    rest: list[str] = []
+    others: list[str] = []
     clauses = form.clauses if form.is_bound else rule_form.of_body([c.to_body() for c in found.rule])
     do = form.posted["do"] or "save" if form.is_bound else ""
     said: RuleVerdict | None = None
@@ -79,33 +83,46 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
             if chosen is not None:
                 _connection, proposed = answers.proposed(of.db, of.account, *chosen[0], Then(do))
                 clauses = rule_form.of_body(proposed) + clauses
-    elif do and not rule_form.changed(clauses, do):
+    elif do and do != FIND and not rule_form.changed(clauses, do) and not _too_many(clauses):
         try:
             rule = rule_form.to_body(clauses)
             answers.checked(rule)
-            if do != "try":
+            if do != TRY:
                 with saving(request.account.pk, by=f"user:{request.user.pk}", whole_account=True) as s:
                     save_rule(s, connection, rule, opened=opened)
                 say(request, _("The response rule is saved. It holds for every answer from now on."))
                 return HttpResponseRedirect(reverse("connection", args=(connection,)))
         except Invalid as error:
-            errors, rest = _errors(error)
+            errors, others = _errors(error)
         except NotThere:  # deleted meanwhile
             raise Http404 from None
         except SavedMeanwhile as error:
             with reading(request.account.pk) as of:
                 found = of.config.connections.get(connection, found)
-            opened, rest = error.number, [_theirs(request, error), *rule_words.sentences(found.rule)]
+            opened, others = error.number, [_theirs(request, error), *rule_words.sentences(found.rule)]
+    rest = _too_many(clauses) or others
     if chosen is not None and not errors and not rest:
         with reading(request.account.pk) as of:
             said = _tried(of, chosen[0], clauses)
-    return _page(request, connection, found, clauses, errors, rest, offered=offered, chosen=chosen, said=said, opened=opened)
+    return _page(request, connection, found, clauses, errors, rest, offered=offered, person=person, chosen=chosen, said=said, opened=opened)
 
 
 def _theirs(request: AccountRequest, error: SavedMeanwhile) -> str:
     who = names_of_users(request.account.pk, [error.by]).get(error.by) or _("Somebody else")
     said = _("%(who)s saved another rule while you had it open, as follows. Save again to replace it with yours.")
     return said % {"who": who}
+
+
+def _too_many(clauses: Sequence[Says]) -> list[str]:
+    """That the form holds more than a rule may have."""
+    found = []
+    if len(clauses) > MAX_CLAUSES:
+        found.append(_("A rule has at most %(most)d clauses, and these are %(n)d.") % {"most": MAX_CLAUSES, "n": len(clauses)})
+    for i, clause in enumerate(clauses, 1):
+        if len(clause.conditions) > MAX_CONDITIONS:
+            facts = {"most": MAX_CONDITIONS, "i": i, "n": len(clause.conditions)}
+            found.append(_("A clause has at most %(most)d conditions, and clause %(i)d has %(n)d.") % facts)
+    return found
 
 
 def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
@@ -116,14 +133,15 @@ def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -
         return None
 
 
-def _offered(of: AccountReader, connection: int) -> list[Choice]:
-    """The newest answers of a connection, as "action.n"."""
-    rows = of.db.all(
-        "SELECT t.action_id, t.n, t.at, t.status FROM attempt t WHERE t.account_id = :account AND t.connection_id = :connection"
-        f" AND t.status IS NOT NULL ORDER BY t.at DESC LIMIT {OFFERED}",
-        {"account": of.account, "connection": connection},
-    )
-    return [Choice(f"{action}.{n}", f"{short_moment(from_micros(at))}: {words.answered(status)}") for action, n, at, status in rows]
+def _offered(each: OfferedAnswer) -> Choice:
+    """An answer as the select names it: when, about whom, with which status, and how it begins."""
+    parts = [
+        short_moment(from_micros(each.at)),
+        " ".join(words.isolated(text) for text in (each.code, each.name) if text),
+        words.answered(each.status),
+        words.isolated(each.beginning) or _("an empty answer"),
+    ]
+    return Choice(f"{each.action}.{each.n}", " · ".join(part for part in parts if part))
 
 
 def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
@@ -165,13 +183,14 @@ def _page(
     errors: dict[str, str],
     rest: Sequence[str],
     *,
-    offered: Sequence[Choice],
+    offered: Sequence[OfferedAnswer],
+    person: str,
     chosen: tuple[tuple[int, int], Logged] | None,
     said: RuleVerdict | None,
     opened: int,
 ) -> HttpResponse:
     key = f"{chosen[0][0]}.{chosen[0][1]}" if chosen else ""
-    options = list(offered)
+    options = [_offered(each) for each in offered]
     if key and key not in {each.value for each in options}:
         options.append(Choice(key, _("The answer that you came from")))
     return page(
@@ -189,9 +208,18 @@ def _page(
         )
         if options
         else None,
+        person=FormField(
+            id="person",
+            label=_("Of which registration"),
+            value=person,
+            optional=True,
+            help=_("Its code or a part of the name. Older answers are found by it."),
+        ),
+        searched=bool(person),
         answer=_answer(chosen[1]) if chosen else None,
         said=_said(said) if said else "",
-        said_tone="" if said is None or said.delivered else "failed",
+        said_tone="" if said is None else "success" if said.delivered else "failed" if said.delivered is False else "wait",
+        absent=_absent(said, chosen[1]) if said and chosen else [],
         today=rule_words.sentences(connection.rule),
     )
 
@@ -207,10 +235,18 @@ def _answer(logged: Logged) -> dict[str, Any]:
 
 def _said(said: RuleVerdict) -> str:
     """What the rule, as it stands in the form, makes of the answer."""
+    if said.delivered is None:
+        return _("No verdict: only the beginning of this answer was kept, and the rule looks at the rest.")
     by = _("by its status, no clause fits") if said.clause is None else _("by clause %(n)d") % {"n": said.clause + 1}
     if said.delivered:
         return _("Delivered, %(by)s.") % {"by": by}
     return _("Failed, %(by)s: %(why)s") % {"by": by, "why": said.message}
+
+
+def _absent(said: RuleVerdict, logged: Logged) -> list[str]:
+    """What looks where this answer has nothing: often a path with a typing mistake."""
+    is_json = logged.reply.json is not ABSENT
+    return [rule_words.nothing_at(clause + 1, each, is_json=is_json) for clause, each in said.absent]
 
 
 def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:

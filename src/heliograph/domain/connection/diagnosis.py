@@ -49,6 +49,14 @@ class DiagnosisVerdict(StrEnum):
     FAILED = "failed"
 
 
+class TestedField(StrEnum):
+    """Which field of Connection Setup holds the address that was asked."""
+
+    URL = "url"
+    TEST_URL = "test_url"
+    TOKEN_URL = "access_token_url"  # noqa: S105 - the name of a field
+
+
 class Finding(StrEnum):
     """What is wrong."""
 
@@ -106,7 +114,7 @@ class DiagnosisReport:
     """A test of a connection.
 
     target: host and port that were asked. sample: a sample was sent, instead of asking the test URL. detail: the sender's or the authority's own sentence.
-    status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names.
+    status, answer: what came back, the beginning, without secrets. moved: the host that a redirect names. field: that holds the address of the last step.
     """
 
     verdict: DiagnosisVerdict
@@ -118,6 +126,12 @@ class DiagnosisReport:
     status: int | None = None
     answer: str = ""
     moved: str = ""
+    field: TestedField | None = None
+
+    @property
+    def tries_credentials(self) -> bool:
+        """Whether the connection has credentials at all."""
+        return all(each.mark is not StepMark.NOT_NEEDED for each in self.steps if each.step is DiagnosisStep.CREDENTIALS)
 
     @property
     def failed_at(self) -> DiagnosisStep | None:
@@ -135,6 +149,7 @@ class DiagnosisReport:
             "status": self.status,
             "answer": self.answer,
             "moved": self.moved,
+            "field": self.field.value if self.field else None,
         }
 
     @classmethod
@@ -151,6 +166,7 @@ class DiagnosisReport:
             body.number("status", least=0, most=999),
             body.text("answer", longest=4_000),
             body.text("moved", longest=1_000),
+            body.choice("field", TestedField) if body.has("field") else None,
         )
 
 

@@ -44,7 +44,8 @@ class BlankKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blank:
-    """A field to fill. hosts: names that the URL's host has to be, or to end in; path: how its path has to begin. default: what stands there at first."""
+    """A field to fill. hosts: names that the URL's host has to be, or to end in; path: how its path has to begin; such a target
+    has https alone. default: what stands there at first."""
 
     name: str
     label: str
@@ -181,7 +182,7 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
             raise BodyError(blank.name, "it holds a line break or another control character")
         return value, []
     try:
-        address = split_address(value if "://" in value else f"https://{value}", http=http)
+        address = split_address(value if "://" in value else f"https://{value}", http=http and not blank.hosts)
     except AddressError as error:
         raise BodyError(blank.name, str(error).removesuffix(".")) from None
     host = address.origin.partition("://")[2].partition(":")[0]

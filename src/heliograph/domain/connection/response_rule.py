@@ -3,16 +3,19 @@
 A rule is a list of clauses. The first whose conditions all hold decides; where none does, the status decides as ever. Conditions look at the
 status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule
 can make the engine stand still. Nothing here raises, whatever a target answers.
+
+Of an answer that was not read to its end some conditions cannot be told. Where the clause that decides cannot be told, the rule does not decide,
+and such an answer never counts as delivered.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, assert_never
 
+from heliograph.domain.connection.target_reply import TargetReply, folded
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Lead, Refused, classify_response, parse_retry_after
 from heliograph.domain.delivery.retry_policy import SECOND, Category
 from heliograph.domain.mapping import headers as header_rules
@@ -56,66 +59,6 @@ class Then(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TargetReply:
-    """An answer as rules see it. headers: names in small letters. body: as much as was read. blotted: takes credentials out of a text that is kept of it."""
-
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-    blotted: Callable[[str], str] = field(default=str, repr=False, compare=False)
-    _seen: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _matches: dict[int, tuple[Rule, int | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    @property
-    def text(self) -> str:
-        """The body as text; what is no UTF-8 is replaced."""
-        if "text" not in self._seen:
-            self._seen["text"] = self.body.decode("utf-8", "replace")
-        return str(self._seen["text"])
-
-    @property
-    def json(self) -> object:
-        """The body's JSON, or ABSENT for what is none, or is nested too deep to be read."""
-        if "json" not in self._seen:
-            try:
-                self._seen["json"] = json.loads(self.body)
-            except (ValueError, RecursionError):
-                self._seen["json"] = ABSENT
-        return self._seen["json"]
-
-    @property
-    def folded(self) -> str:
-        """The text as it is compared: folded once, however many conditions look at it."""
-        if "folded" not in self._seen:
-            self._seen["folded"] = _folded(self.text)
-        return str(self._seen["folded"])
-
-    def match(self, rule: Rule) -> int | None:
-        """The number of the rule's clause that decides, None where none does: looked for once, however many ask."""
-        known = self._matches.get(id(rule))
-        if known is None or known[0] is not rule:
-            known = self._matches[id(rule)] = rule, next((number for number, clause in enumerate(rule) if clause.holds(self)), None)
-        return known[1]
-
-    def found(self, path: Path) -> list[str]:
-        """The texts at a path: one, those of a list, or none. Objects have no text."""
-        value = look_up(self.json, path)
-        return [text for entry in (value if isinstance(value, list) else [value]) if (text := _scalar(entry)) is not None]
-
-
-def _scalar(value: object) -> str | None:
-    """A plain JSON value as a rule writes it: true, false, null, 12, 1.5, or the text itself."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, (bool, int, float)):
-        try:
-            return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
-        except ValueError:  # a number with more digits than Python writes
-            return None
-    return None
-
-
-@dataclass(frozen=True, slots=True)
 class Condition:
     """One look at an answer. name: a path in JSON, or a header. values: any of them fits; of a status also ranges (200-299). unless: turns it round.
 
@@ -149,34 +92,51 @@ class Condition:
                 raise BodyError("name", str(error).removesuffix(".")) from None
         elif self.place is ReplyPlace.HEADER and not header_rules.is_name(self.name):
             raise BodyError("name", f"{self.name!r} is no name of a header")
-        object.__setattr__(self, "texts", tuple(_folded(value) for value in self.values))
+        object.__setattr__(self, "texts", tuple(folded(value) for value in self.values))
 
-    def holds(self, reply: TargetReply) -> bool:
-        """Whether the answer is as the condition says."""
-        return self._fits(reply) != self.unless
+    def holds(self, reply: TargetReply) -> bool | None:
+        """Whether the answer is as the condition says; None where what was read of it does not tell."""
+        fits = self._fits(reply)
+        return None if fits is None else fits != self.unless
 
-    def _fits(self, reply: TargetReply) -> bool:
+    def finds(self, reply: TargetReply) -> bool | None:
+        """Whether there is anything where it looks; None where what was read does not tell."""
+        match self.place:
+            case ReplyPlace.JSON:
+                return None if reply.cut else look_up(reply.json, self.path) is not ABSENT
+            case ReplyPlace.HEADER:
+                return any(key == self.name.lower() for key, _ in reply.headers)
+            case _:
+                return True
+
+    def _fits(self, reply: TargetReply) -> bool | None:
         match self.place:
             case ReplyPlace.STATUS:
                 return any(first <= reply.status <= last for first, last in self.ranges)
             case ReplyPlace.BODY:
-                return self._compare([reply.folded])
+                return self._compare([reply.folded]) or (None if reply.cut and self._may_go_on(reply.folded) else False)
+            case ReplyPlace.JSON if reply.cut:
+                return None
             case ReplyPlace.JSON:
                 if self.how is How.FILLED:
                     return look_up(reply.json, self.path) not in (ABSENT, None, "", [], {})
-                return self._compare([_folded(text) for text in reply.found(self.path)])
+                return self._compare([folded(text) for text in reply.found(self.path)])
             case ReplyPlace.HEADER:
                 name = self.name.lower()
-                return self._compare([_folded(value) for key, value in reply.headers if key == name])
+                return self._compare([folded(value) for key, value in reply.headers if key == name])
             case _:
                 assert_never(self.place)
 
-    def _compare(self, folded: Sequence[str]) -> bool:
+    def _may_go_on(self, beginning: str) -> bool:
+        """Whether a text that begins so can still become one that fits."""
+        return self.how is not How.IS or any(text.startswith(beginning) for text in self.texts)
+
+    def _compare(self, texts: Sequence[str]) -> bool:
         if self.how is How.FILLED:
-            return any(folded)
+            return any(texts)
         if self.how is How.IS:
-            return any(text in self.texts for text in folded)
-        return any(wanted in text for text in folded for wanted in self.texts)
+            return any(text in self.texts for text in texts)
+        return any(wanted in text for text in texts for wanted in self.texts)
 
     def to_body(self) -> dict[str, object]:
         """JSON that `from_body` reads back: {"in": "json", "name": "result[0].status", "is": ["created"]}."""
@@ -244,8 +204,9 @@ class Clause:
             except PathError as error:
                 raise BodyError("shows", str(error).removesuffix(".")) from None
 
-    def holds(self, reply: TargetReply) -> bool:
-        return all(condition.holds(reply) for condition in self.conditions)
+    def holds(self, reply: TargetReply) -> bool | None:
+        """Whether all its conditions hold; None where what was read of the answer does not tell."""
+        return _all(condition.holds(reply) for condition in self.conditions)
 
     def message(self, reply: TargetReply) -> str:
         """What the item page says: the clause's sentence and the target's own reason, which loses credentials before anything else."""
@@ -288,18 +249,57 @@ def read_rule(body: Body, key: str = "rule") -> Rule:
     return tuple(Clause.from_body(item, where) for where, item in body.items(key, most=MAX_CLAUSES))
 
 
+@dataclass(frozen=True, slots=True)
+class RuleMatch:
+    """Which clause decides, counted from 0; None: the status does. open: it cannot be told, because the answer was not read to its end."""
+
+    number: int | None
+    open: bool = False
+
+
+def match_of(rule: Rule, reply: TargetReply) -> RuleMatch:
+    """Which clause decides: looked for once, however many ask."""
+    known = reply.memo.get(id(rule))
+    if not isinstance(known, tuple) or known[0] is not rule:
+        known = reply.memo[id(rule)] = rule, _match(rule, reply)
+    found: RuleMatch = known[1]
+    return found
+
+
+def _match(rule: Rule, reply: TargetReply) -> RuleMatch:
+    for number, clause in enumerate(rule):
+        holds = clause.holds(reply)
+        if holds is None:
+            return RuleMatch(None, open=True)
+        if holds:
+            return RuleMatch(number)
+    return RuleMatch(None)
+
+
+def _all(answers: Iterable[bool | None]) -> bool | None:
+    """Whether all are true: False as soon as one is not, None where one cannot be told."""
+    known = set(answers)
+    return False if False in known else None if None in known else True
+
+
 def first_match(rule: Rule, reply: TargetReply) -> int | None:
-    """The number of the clause that decides, counted from 0; None: the status does."""
-    return reply.match(rule)
+    """The number of the clause that decides, counted from 0; None: the status does, or it cannot be told."""
+    return match_of(rule, reply).number
+
+
+TOO_LONG: Final = "The answer was longer than what is read of it, so the response rule could not judge it."
 
 
 def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refused:
     """What an answer means to a connection with this rule. now: microseconds, for a Retry-After that is a date."""
     asked = next((value for name, value in reply.headers if name == "retry-after"), None)
-    number = first_match(rule, reply)
-    if number is None:
-        return classify_response(reply.status, retry_after=asked, now=now)
-    clause = rule[number]
+    match = match_of(rule, reply)
+    if match.number is None:
+        by_status = classify_response(reply.status, retry_after=asked, now=now)
+        if match.open and isinstance(by_status, Delivered):
+            return Refused(Category.GENERAL, Cause.RULE, TOO_LONG, left=True, status=reply.status)
+        return by_status
+    clause = rule[match.number]
     if clause.then is Then.DELIVERED:
         return Delivered(reply.status, clause.lead)
     return Refused(
@@ -325,10 +325,6 @@ def counts_leads(rule: Rule) -> bool:
 
 def _within(body: Body, error: BodyError) -> BodyError:
     return BodyError(body.at(error.where) if error.where else body.where, error.reason)
-
-
-def _folded(text: str) -> str:
-    return text.strip().casefold()
 
 
 def _range(text: str) -> tuple[int, int]:

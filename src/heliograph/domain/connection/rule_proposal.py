@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ReplyPlace, Rule, TargetReply, Then
+from heliograph.domain.connection.masks import MASK
+from heliograph.domain.connection.response_rule import MAX_TEXT, Clause, Condition, How, ReplyPlace, Rule, Then
+from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Lead
 from heliograph.domain.delivery.retry_policy import Category
-from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up
+from heliograph.domain.mapping.paths import ABSENT, MAX_LENGTH, Path, format_path, look_up, parse_path
 
 FLAGS: Final = (
     "ok",
@@ -44,21 +47,26 @@ CREATED: Final = frozenset({"created", "updated"})
 SUCCESS: Final = "200-299"
 SHORT: Final = 100
 """Characters of a text that is compared as a whole."""
+TELLING: Final = 8
+"""Characters of a line that tells one text from others."""
+
+_UNWRITABLE: Final = re.compile(f"[\0{MASK}]")
+"""What a condition cannot compare: a character that no database keeps, and the place of a secret that was masked in the log."""
 
 
 def propose(reply: TargetReply, then: Then) -> Rule:
     """A rule by which this answer, and others like it, mean `then`.
 
-    What it goes by: a flag in JSON, else that it is a web page, else its text, else its status alone. Of success it also makes the rest of
-    2xx a failure, and it counts what the target created and updated where it says so.
+    What it goes by: a flag in JSON, else that it is a web page, else its text, else that it is empty. It never goes by a status alone: the next
+    good answer has the same. Of success it also makes the rest of 2xx a failure, and it counts what the target created and updated where it says so.
     """
     marks = _marks(reply)
     status = Condition(ReplyPlace.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
     if then is Then.FAILED:
-        category = Category.CONFIG if marks and marks[0].place is ReplyPlace.HEADER else Category.GENERAL
+        category = Category.CONFIG if marks[0].place is ReplyPlace.HEADER else Category.GENERAL
         return (Clause((status, *marks), then, category=category, says=_sentence(marks), shows=_reason(reply)),)
     leads = _leads(reply, status)
-    rest = () if not marks or not 200 <= reply.status < 300 else (Clause((status,), Then.FAILED, says=_OTHER, shows=_reason(reply)),)
+    rest = () if not 200 <= reply.status < 300 else (Clause((status,), Then.FAILED, says=_OTHER, shows=_reason(reply)),)
     return (*(leads or (Clause((status, *marks), then),)), *rest)
 
 
@@ -71,17 +79,18 @@ def _marks(reply: TargetReply) -> tuple[Condition, ...]:
     if flag is not None:
         path, text = flag
         return (Condition(ReplyPlace.JSON, How.IS, format_path(path), (text,)),)
-    if reply.json is not ABSENT:
-        return ()
-    if _is_page(reply):
+    if reply.json is ABSENT and _is_page(reply):
         return (Condition(ReplyPlace.HEADER, How.CONTAINS, "content-type", ("text/html",)),)
     text = reply.text.strip()
     if not text:
-        return ()
-    if len(text) <= SHORT:
+        return (Condition(ReplyPlace.BODY, How.FILLED, unless=True),)
+    lines = [piece.strip() for line in text.splitlines() for piece in _UNWRITABLE.split(line) if piece.strip()]
+    if lines == [text] and len(text) <= SHORT and not reply.cut:
         return (Condition(ReplyPlace.BODY, How.IS, values=(text,)),)
-    line = text.splitlines()[0].strip()[:SHORT]
-    return (Condition(ReplyPlace.BODY, How.CONTAINS, values=(line or text[:SHORT].strip(),)),)
+    if not lines:
+        return (Condition(ReplyPlace.BODY, How.FILLED),)
+    line = next((line for line in lines if len(line) >= TELLING), max(lines, key=len))
+    return (Condition(ReplyPlace.BODY, How.CONTAINS, values=(line[:SHORT].strip(),)),)
 
 
 def _is_page(reply: TargetReply) -> bool:
@@ -95,7 +104,7 @@ def _flag(reply: TargetReply) -> tuple[Path, str] | None:
             path = (*start, name)
             value = look_up(reply.json, path)
             found = reply.found(path)
-            if not isinstance(value, list) and len(found) == 1 and found[0].strip() and len(found[0]) <= MAX_TEXT and _is_writable(path):
+            if not isinstance(value, list) and len(found) == 1 and _is_one_value(found[0]) and _is_writable(path):
                 return path, found[0]
     return None
 
@@ -110,6 +119,11 @@ def _starts(reply: TargetReply) -> list[Path]:
     return starts
 
 
+def _is_one_value(text: str) -> bool:
+    """Whether it can be written as one value of a condition: they stand one a line."""
+    return len(text.strip().splitlines()) == 1 and len(text) <= MAX_TEXT and MASK not in text
+
+
 def _is_writable(path: Path) -> bool:
     return len(format_path(path)) <= MAX_LENGTH
 
@@ -122,6 +136,16 @@ def _reason(reply: TargetReply) -> str:
             if any(len(text.strip()) > 2 for text in reply.found(path)) and _is_writable(path):
                 return format_path(path)
     return ""
+
+
+def own_words(reply: TargetReply) -> str:
+    """How a target says in its own words why it refused: its reason in JSON, or a text of one short line. "" for none, and for a web page."""
+    path = _reason(reply) if reply.json is not ABSENT else ""
+    said = (
+        " ".join(reply.found(parse_path(path, in_list=True))) if path else "" if reply.json is not ABSENT or _is_page(reply) else reply.text
+    )
+    line = said.strip()
+    return line.rstrip(".") if len(line.splitlines()) == 1 and len(line) <= SHORT and not line.startswith("<") else ""
 
 
 def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:
@@ -145,9 +169,9 @@ def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:
 
 
 def _sentence(marks: tuple[Condition, ...]) -> str:
-    if not marks:
-        return "The response rule says that this answer is a failure."
     mark = marks[0]
+    if mark.how is How.FILLED:
+        return "The target answered with nothing." if mark.unless else "The response rule says that this answer is a failure."
     if mark.place is ReplyPlace.JSON:
         text = f"The target said {mark.name}: {mark.values[0]}"
         return f"{text[:140]}."

@@ -27,7 +27,7 @@ _FOR_ALL: Final = frozenset(
         "replaced",
         "restored",
     }
-    | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at"}
+    | {"connect_timeout", "total_timeout", "answer_cap", "paused", "why", "released at", "signing"}
 )
 """What the pages of a connection say of it to every role."""
 _SIGNS_IN: Final = frozenset({"user_name", "key_place", "key_name", "client_id", "scope", "client_auth", "chips"})

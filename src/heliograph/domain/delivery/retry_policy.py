@@ -31,7 +31,11 @@ type Intervals = tuple[int, int, int]
 
 
 class BadIntervals(HeliographError):
-    """These retry intervals cannot be used."""
+    """These retry intervals cannot be used. category: whose, where it is one's."""
+
+    def __init__(self, reason: str, category: Category | None = None) -> None:
+        super().__init__(reason)
+        self.category = category
 
 
 class Category(StrEnum):
@@ -103,11 +107,13 @@ class RetryPolicy:
             raise BadIntervals(f"Intervals are needed for exactly these categories: {', '.join(SEVERITY)}.")
         for category, waits in self.intervals.items():
             if len(waits) != AUTOMATIC_RETRIES or not all(0 < wait <= LONGEST_INTERVAL for wait in waits):
-                raise BadIntervals(f"{category}: {AUTOMATIC_RETRIES} intervals are needed, each longer than 0 and at most 30 days.")
+                raise BadIntervals(
+                    f"{category}: {AUTOMATIC_RETRIES} intervals are needed, each longer than 0 and at most 30 days.", category
+                )
         for sooner, later in pairwise(SEVERITY):
             for number, (short, long) in enumerate(zip(self.intervals[sooner], self.intervals[later], strict=True), start=1):
                 if short > long:
-                    raise BadIntervals(f"Retry {number}: {later} may not be tried sooner than {sooner}, which is more serious.")
+                    raise BadIntervals(f"Retry {number}: {later} may not be tried sooner than {sooner}, which is more serious.", later)
 
     def patient(self) -> RetryPolicy:
         """The same policy for a connection marked "patient": 2 h, 22 h, 48 h whatever the category."""

@@ -1,7 +1,7 @@
 """What a flow still lacks before it runs (F2).
 
 Complete = name, watch, its required lists, at least one destination, and every destination with name, usable connection, action
-and a fitting payload mapping. A filter row without values, or a list whose last tag was deleted, never widens a rule: it makes
+and a fitting payload mapping, which go together. A filter row without values, or a list whose last tag was deleted, never widens a rule: it makes
 the flow incomplete (P12).
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from heliograph.domain.flow.clashes import clash_of
 from heliograph.domain.flow.flow import REQUIRED, Flow, Watch
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class FlowLack(StrEnum):
     PAYLOAD_MAPPING = "payload mapping"
     FITTING_MAPPING = "fitting mapping"
     HEADER_MAPPING = "header mapping"
+    CLASH = "clash"
+    """A mapping of it sends what its connection cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def missing(flow: Flow, config: AccountConfig) -> tuple[Missing, ...]:
         if not d.action:
             found.append(Missing(FlowLack.ACTION, of))
         found += _mappings(flow, d.payload_mapping, d.header_mapping, of, config)
+        if clash_of(d, config) is not None:
+            found.append(Missing(FlowLack.CLASH, of))
     return tuple(found)
 
 

@@ -69,6 +69,11 @@ def value_problem(value: str) -> str | None:
     return None
 
 
+def is_doubtful(value: str) -> bool:
+    """Whether servers read the value in different ways: beyond ASCII it goes out as UTF-8, and many read headers as Latin-1 or refuse them."""
+    return not value.isascii()
+
+
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether a header of this name carries a credential, as far as its name says it: Authorization, X-API-Key, accessToken, X-Hub-Signature ...

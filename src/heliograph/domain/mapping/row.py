@@ -61,7 +61,11 @@ class ValueMap:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """A chip with a source field. if_empty stands in for an empty value; date_pattern: that of DateFormat.PATTERN; escape is for the field's value, never for typed text."""
+    """A chip with a source field.
+
+    if_empty stands in for an empty value. escape is for the field's value, never for typed text. date_pattern: that of DateFormat.PATTERN.
+    longest: the text becomes one line of at most so many characters; 0 leaves it as it is.
+    """
 
     key: str
     value_map: ValueMap | None = None
@@ -69,6 +73,7 @@ class SourceValue:
     if_empty: str = ""
     escape: Escape | None = None
     date_pattern: str = ""
+    longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,8 @@ def part_body(part: RowPart) -> dict[str, object]:
         body["if_empty"] = part.if_empty
     if part.escape is not None:
         body["escape"] = part.escape.value
+    if part.longest:
+        body["longest"] = part.longest
     return body
 
 
@@ -186,5 +193,6 @@ def read_part(body: Body) -> RowPart:
         date_format=body.choice("date", DateFormat) if body.has("date") else None,
         if_empty=body.text("if_empty", longest=MAX_TEXT),
         escape=body.choice("escape", Escape) if body.has("escape") else None,
+        longest=body.number("longest", least=1, most=MAX_TEXT) or 0,
         date_pattern=body.text("date_pattern", longest=MAX_PATTERN),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
+from functools import partial
 from typing import Final
 
 from heliograph.domain.mapping.mapping import FixedText, MappingRow, Otherwise, SourceValue, ValueMap, ValueType
 from heliograph.domain.mapping.paths import Json
-from heliograph.domain.mapping.transform import CASES, ESCAPES, Unfit, boolean_of, formatted, number_of, text_of, texts_of, trim
+from heliograph.domain.mapping.transform import CASES, ESCAPES, Unfit, boolean_of, formatted, number_of, one_line, text_of, texts_of, trim
 from heliograph.domain.setup.fields import Value
 
 NOT_MAPPED: Final = "is not in the value map"
@@ -69,8 +70,9 @@ def _chain(changes: list[_Change]) -> _Change:
 
 
 def _entry_change(source: SourceValue, row: MappingRow, case: _Change | None) -> _Change:
-    """What is done to each text of a source: trim, value map, case, escape. `case` is given where it has to come before an escape."""
-    escape = [ESCAPES[source.escape]] if source.escape else []
+    """What is done to each text of a source: trim, value map, case, cut, escape. `case` is given where it has to come before an escape."""
+    escape: list[_Change] = [partial(one_line, longest=source.longest)] if source.longest else []
+    escape += [ESCAPES[source.escape]] if source.escape else []
     before = [trim] if row.trim else []
     cased = [case] if case else []
     if source.value_map is None:
@@ -107,7 +109,7 @@ def _texts_reader(source: SourceValue, row: MappingRow, case: _Change | None) ->
 
 def _reader(source: SourceValue, row: MappingRow, case: _Change | None) -> _Read:
     """Reads a source as one text; "" = empty."""
-    if not (source.value_map or source.date_format or source.if_empty or source.escape or case):
+    if not (source.value_map or source.date_format or source.if_empty or source.escape or source.longest or case):
         if not row.trim:
             return text_of
 

@@ -69,6 +69,12 @@ def trim(text: str) -> str:
     return text if " ".join(text.split()) == text else _SPACES.sub(" ", text)
 
 
+def one_line(text: str, *, longest: int) -> str:
+    """The text on one line, and of one that is longer the beginning, with "…"."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
 def proper_case(text: str) -> str:
     """Each word with a capital and the rest small: O'Brien, Jean-Luc, Élodie D'Angelo, don't as Don't, 3rd as 3rd."""
     if text.replace(" ", "").replace("-", "").isalpha() and max(text) < _TITLE_AGREES:

@@ -138,8 +138,17 @@ class ChangeFacts:
             "change_type": lambda: ", ".join(self._change.facets.words),
             "changed_fields": lambda: tuple(field_name(f, self._account, self._event) for f in self._change.before),
             "previous_status": lambda: self._previous("registration.status"),
+            "registrant": self._registrant,
         }
         return simple[name]()
+
+    def _registrant(self) -> Value:
+        """Who it is, in words that a message can begin with: the name, else the e-mail address, else the code of the registration."""
+        if self._state is None:
+            return None
+        names = [str(self._profile(name) or "").strip() for name in ("first_name", "last_name")]
+        email = str(self._profile("email") or "").strip()
+        return " ".join(name for name in names if name) or email or self._state.code or None
 
     def _previous(self, source: str) -> Value:
         """The value before the change: the old one where it changed, else the present one; nothing before a creation."""

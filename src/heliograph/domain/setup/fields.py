@@ -83,6 +83,7 @@ MACROS: Final[Mapping[str, str]] = {
     "change_type": "Change Type",
     "changed_fields": "Changed Fields",
     "previous_status": "Previous Status",
+    "registrant": "Registrant",
 }
 
 _LISTS: Final = frozenset({"multi-select", "checkbox"})

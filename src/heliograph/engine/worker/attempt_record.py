@@ -13,7 +13,8 @@ import msgspec
 
 from heliograph.domain.connection.masks import NOTHING, Masks
 from heliograph.domain.connection.request import Request
-from heliograph.domain.connection.response_rule import Rule, TargetReply, classify_reply
+from heliograph.domain.connection.response_rule import Rule, classify_reply
+from heliograph.domain.connection.target_reply import TargetReply, charset_of
 from heliograph.domain.delivery.outcomes import (
     Cut,
     Delivered,
@@ -40,7 +41,9 @@ def reply_of(result: SendResult, ready: ReadyRequest) -> TargetReply | None:
     """The answer as the connection's response rule sees it; None without a rule or an answer."""
     if not ready.rule or not isinstance(result, Response):
         return None
-    return TargetReply(result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text))
+    return TargetReply(
+        result.status, result.headers, result.body, lambda text: ready.masks.also(ready.request).blotted(text), cut=result.truncated
+    )
 
 
 def outcome_of(result: SendResult, now: int, rule: Rule = (), reply: TargetReply | None = None) -> Outcome:
@@ -140,8 +143,9 @@ def _response(result: SendResult, masks: Masks, hidden: frozenset[str]) -> str:
         return _json(
             {"failure": result.cause.value, "message": masks.blotted(result.message), "timings": timings, "address": result.address}
         )
-    body, cut = text_of(result.body, KEPT_RESPONSE, truncated=result.truncated)
-    headers, body = masks.blotted_answer(result.headers, body, cut=cut, hidden=hidden)
+    answered = result.headers
+    body, cut = text_of(result.body, KEPT_RESPONSE, truncated=result.truncated, charset=charset_of(answered))
+    headers, body = masks.blotted_answer(answered, body, cut=cut, hidden=hidden)
     return _json({"status": result.status, "headers": headers, "body": body, "cut": cut, "timings": timings, "address": result.address})
 
 

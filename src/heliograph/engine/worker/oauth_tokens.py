@@ -33,7 +33,8 @@ from heliograph.domain.connection.oauth_access import (
     oauth_refused,
     stand,
 )
-from heliograph.domain.connection.response_rule import Rule, TargetReply, refuses_token
+from heliograph.domain.connection.response_rule import Rule, refuses_token
+from heliograph.domain.connection.target_reply import TargetReply
 from heliograph.domain.delivery.outcomes import Refused
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.outbound.exchange import CutOff, Response, Route, SendResult

@@ -50,7 +50,7 @@ def save_flow(
         flow = replace(flow, active=bool(row.body["active"]))
     shown = None if id is None else dict(row.body)
     before = None if id is None else FlowFacts.from_body(row.pk, row.number, row.body)
-    with watching_flows(s, confirmed=confirmed) as config:
+    with watching_flows(s, confirmed=confirmed, at="destinations") as config:
         flow = checked(flow, config)
         row.name, row.mode, row.is_active, row.watch = flow.name, flow.mode.value, flow.active, flow.watch.value if flow.watch else ""
         row.body = flow.to_body()

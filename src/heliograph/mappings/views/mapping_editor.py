@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_scopes import scope
 
+from heliograph.connections import header_words
 from heliograph.domain.connection.connection import ContentType, Method
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.flow import Flow
+from heliograph.domain.mapping import headers
 from heliograph.domain.mapping.mapping import EmptyPolicy, FixedText, MappingError, MappingKind, MappingRow, SourceValue
 from heliograph.domain.mapping.proposals import proposals
 from heliograph.domain.mapping.rendering import MappingPreview, ValueProblem, preview
@@ -271,6 +273,8 @@ class Editor:
             value = self.found.values[number]
             nothing = value is None and self.draft.kind is MappingKind.HEADER  # there is no null in a header
             shown.result = rows.said("" if nothing else value, left_out=number in self.found.left_out)
+            if self.draft.kind is MappingKind.HEADER and isinstance(value, str) and headers.is_doubtful(value):
+                shown.warns.append((header_words.doubtful([shown.draft.target]), "", ""))
         if number is not None and not shown.chips and not errors:
             shown.todo = _("No source yet: it is always empty")
 

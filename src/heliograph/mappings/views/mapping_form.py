@@ -14,11 +14,12 @@ from typing import Final
 
 from django.http import QueryDict
 
-from heliograph.domain.ids import read_number
+from heliograph.domain.ids import read_id, read_number
 from heliograph.domain.mapping.json_bodies import Body, BodyError
 from heliograph.domain.mapping.mapping import (
     MAX_PARTS,
     MAX_ROWS,
+    MAX_TEXT,
     MAX_VALUE_MAP,
     Case,
     DateFormat,
@@ -186,6 +187,9 @@ def _behind(post: QueryDict, part: SourceValue) -> SourceValue:
     if "if-empty" in post:
         escape = post.get("escape", "")
         part = replace(part, if_empty=post.get("if-empty", "").replace("\0", ""), escape=member_of(Escape, escape, None))
+    if "longest" in post:
+        longest = read_id(post.get("longest", "").strip()) or 0
+        part = replace(part, longest=min(longest, MAX_TEXT))
     return part
 
 

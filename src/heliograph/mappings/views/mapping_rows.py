@@ -193,6 +193,8 @@ def _mods(source: SourceValue) -> tuple[str, ...]:
         mods.append(_("if empty: %(text)s") % {"text": shortened(source.if_empty, 40)})
     if source.escape is not None:
         mods.append(_("escaped for %(target)s") % {"target": source.escape.value})
+    if source.longest:
+        mods.append(_("one line of at most %(n)d characters") % {"n": source.longest})
     return tuple(mods)
 
 
@@ -283,6 +285,7 @@ class Panel:
     if_empty: str = ""
     escapes: tuple[Choice, ...] = ()
     escape: str = ""
+    longest: str = ""
 
 
 def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactSource, zone: tzinfo, more: int) -> Panel | None:
@@ -324,6 +327,7 @@ def panel(row: DraftRow, at: tuple[int, int], fields: SourceFields, facts: FactS
         if_empty=part.if_empty,
         escapes=(Choice("", _("Nothing")), *(Choice(e.value, e.value) for e in Escape)),
         escape=part.escape.value if part.escape else "",
+        longest=str(part.longest or ""),
     )
 
 

@@ -23,6 +23,7 @@ from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, SEVERITY
+from heliograph.retry.cure_words import cure_of, said_by_target
 from heliograph.retry.fix_links import FixLink, Trouble, cured_at
 from heliograph.retry.retry_item import Details, details
 from heliograph.retry.retry_items import OPEN, CauseGroup, RetryFilter, RetryItem
@@ -34,7 +35,7 @@ from heliograph.web.fields import Choice
 from heliograph.web.forms import Form, Hidden, Ticks
 from heliograph.web.list_filters import ChoiceFilter, EnumFilter, Filter, IdFilter, ListFilters, SearchFilter
 from heliograph.web.pages import page
-from heliograph.web.templatetags.moments import soon
+from heliograph.web.templatetags.moments import soon_to_the_second
 from heliograph.web.toasts import say
 
 WAITING = "waiting"
@@ -201,13 +202,14 @@ def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> d
     else:
         answered = group.cause is Cause.ANSWER and group.answered
         title = (
-            _("%(connection)s answered %(status)s")
-            % {"connection": words.isolated(group.connection_name), "status": words.answered(group.answered or 0)}
+            words.refusal(group.connection_name, group.answered or 0, group.said).rstrip(".")
             if answered
             else words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
         )
         text = ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": f"{group.n:,}"}
-    cure = words.cure_of(group.cause, group.answered, used_up=not open)
+        text = _("%(actions)s of %(flow)s") % {"actions": text, "flow": words.isolated(group.flow_name)} if group.flow_name else text
+    connection = of.config.connections.get(group.connection or 0)
+    cure = cure_of(group.cause, group.answered, connection=connection, paused=group.paused, used_up=not open)
     if open and group.next:
         cure = f"{cure} {words.next_try(group.next, looks=group.connection is None)}.".strip()
     fix = cured_at(Trouble(group.cause, group.answered, group.connection, group.flow, group.destination), of.config, user)
@@ -246,7 +248,8 @@ def _row(item: RetryItem) -> dict[str, Any]:
     }
 
 
-def _why(item: RetryItem) -> str:
+def _why(item: RetryItem, said: str = "") -> str:
+    """What is wrong with it. said: the target's own words."""
     if item.run is not None:
         if item.run.cause is Cause.NOT_SELECTED:
             return _("Tagged by now, but not for this flow.")
@@ -257,13 +260,12 @@ def _why(item: RetryItem) -> str:
     assert action is not None
     if action.cause is Cause.SUPERSEDED:
         return _("Superseded: newer data was sent.")
+    if not item.is_queued:
+        return words.did(action, None, item.connection)
     if item.queue is QueueStatus.DONE:
         return _("Delivered by a retry.")
     if action.cause is Cause.ANSWER and item.answered:
-        return _("%(connection)s answered %(status)s.") % {
-            "connection": words.isolated(item.connection),
-            "status": words.answered(item.answered),
-        }
+        return words.refusal(item.connection, item.answered, said)
     return words.cause_of(action.cause, item.connection, action.message)
 
 
@@ -277,10 +279,11 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
     item, config = found.item, of.config
     names = names_of_users(of.account, [found.by])
     action, event = item.action, found.event
-    facts = [(_("Status"), _(item.queue.value)), (_("Category"), _(item.of.category.value) if item.of.category else "")]
+    tone, status = words.state_of(action) if action and not item.is_queued else (words.TONES[item.queue], _(item.queue.value))
+    facts = [(_("Status"), status), (_("Category"), _(item.of.category.value) if item.of.category else "")]
     facts.append((_("Retries") if action else _("Judged again"), _("%(n)d of %(all)d") % {"n": _tries(item), "all": AUTOMATIC_RETRIES}))
     if item.of.due and item.queue in OPEN:
-        facts.append((_("Next try") if action else _("Next look"), soon(from_micros(item.of.due))))
+        facts.append((_("Next try") if action else _("Next look"), soon_to_the_second(from_micros(item.of.due))))
     facts += [(_("Event"), item.event), (_("Integration"), "Webhooks" if action else _("none yet")), (_("Flow"), item.flow)]
     if action:
         flow = config.flows.get(action.flow)
@@ -295,12 +298,13 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "code": person.code if person else item.event,
         "who": person.name if person else "",
         "event": item.event,
-        "status": _(item.queue.value),
-        "tone": words.TONES[item.queue],
+        "queued": item.is_queued,
+        "status": status,
+        "tone": tone,
         "done": item.queue is QueueStatus.DONE,
         "summary": _summary(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
-        "call": _call(item, of, user),
+        "call": _call(item, of, user, said_by_target(found.exchanges[max(found.exchanges)] if found.exchanges else None)),
         "changed_at": from_micros(found.at) if found.at else None,
         "changed_by": words.saved_by(found.by, names) if found.by else "",
         "changed": words.diff(found.change, config, event) if found.change and event else [],
@@ -334,11 +338,16 @@ def _summary(item: RetryItem) -> str:
     return _why(item)
 
 
-def _call(item: RetryItem, of: AccountReader, user: User) -> dict[str, str]:
+def _call(item: RetryItem, of: AccountReader, user: User, said: str) -> dict[str, str]:
     """What stands on top of an item: what is wrong, and what cures it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
-    cure = "" if item.queue is QueueStatus.DONE else words.cure_of(item.of.cause, item.answered, used_up=item.queue is QueueStatus.FAILED)
     action = item.action
+    connection = of.config.connections.get(action.connection) if action else None
+    cure = (
+        ""
+        if item.queue is QueueStatus.DONE
+        else cure_of(item.of.cause, item.answered, connection=connection, paused=item.paused, used_up=item.queue is QueueStatus.FAILED)
+    )
     trouble = Trouble(
         item.of.cause,
         item.answered,
@@ -347,4 +356,4 @@ def _call(item: RetryItem, of: AccountReader, user: User) -> dict[str, str]:
         action.destination if action else None,
     )
     fix = FixLink() if item.queue is QueueStatus.DONE else cured_at(trouble, of.config, user)
-    return {"tone": tone, "title": _why(item).rstrip("."), "text": cure, "link": fix.text, "href": fix.href}
+    return {"tone": tone, "title": _why(item, said).rstrip("."), "text": cure, "link": fix.text, "href": fix.href}

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
+from django.utils.translation import gettext as _
+
+from heliograph.domain.flow.clashes import Clash, ClashKind, clashes
 from heliograph.domain.flow.completeness import missing
 from heliograph.domain.flow.configuration import AccountConfig
-from heliograph.setup.errors import NotThere
+from heliograph.setup.errors import Invalid, NotThere
 from heliograph.setup.models.configured import Configured
 from heliograph.setup.save_questions import AsksFirst, Stops
 from heliograph.setup.services import dependents
@@ -96,16 +99,19 @@ def number_of(db: Database, account: int, kind: str, id: int) -> int:
 
 
 @contextmanager
-def watching_flows(s: SetupTransaction, *, confirmed: bool) -> Iterator[AccountConfig]:
+def watching_flows(s: SetupTransaction, *, confirmed: bool, at: str = "") -> Iterator[AccountConfig]:
     """Saves within it may make running flows incomplete: then it asks first (F2). Afterwards the rows say which flows are complete.
 
-    Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed.
+    Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed, and Invalid, at a field, where a mapping and a
+    connection would no longer go together.
     """
     s.needs_account()
     s.write_account()  # what this transaction made before: a tag that the flow names
     before = s.source.account(s.account)
     yield before
     after = s.source.account(s.account)
+    if found := clashes(after) - clashes(before):
+        raise Invalid({at: sorted({_sentence(clash) for clash in found})})
     running = {flow.id for flow in before.flows.values() if flow.active and not missing(flow, before)}
     lacks = {flow.id: missing(flow, after) for flow in after.flows.values()}
     stops = [Stops(id, after.flows[id].name, lacks[id]) for id in sorted(running) if lacks.get(id) and after.flows[id].active]
@@ -113,3 +119,24 @@ def watching_flows(s: SetupTransaction, *, confirmed: bool) -> Iterator[AccountC
         raise AsksFirst(stops)
     for each in dependents.everyone():
         each.flows_completed({id: not lack for id, lack in lacks.items()})
+
+
+def _sentence(clash: Clash) -> str:
+    """Why a mapping and a connection do not go together."""
+    named = {"connection": clash.connection, "mapping": clash.mapping, "row": clash.row}
+    match clash.kind:
+        case ClashKind.HEADER:
+            return (
+                _("%(row)s in %(mapping)s is the header that %(connection)s authenticates with. Remove that row: it is sent anyway.")
+                % named
+            )
+        case ClashKind.PARAMETER:
+            return (
+                _("%(row)s in %(mapping)s is the parameter in which %(connection)s sends its key. Give one of them another name.") % named
+            )
+        case ClashKind.QUERY:
+            return (
+                _("What %(mapping)s always sends is longer than a URL may be, and %(connection)s sends it in the query. Use POST.") % named
+            )
+        case _:
+            assert_never(clash.kind)

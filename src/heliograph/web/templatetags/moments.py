@@ -55,6 +55,15 @@ def soon(value: datetime.datetime | None, now: datetime.datetime | None = None) 
 
 
 @register.filter
+def soon_to_the_second(value: datetime.datetime | None, now: datetime.datetime | None = None) -> str:
+    """14:31:07 within the next hour, else as `soon`: what one waits for is told exactly."""
+    if not value:
+        return ""
+    now = now or timezone.now()
+    return clock(value) if value - now < AN_HOUR and _local(value).date() == _local(now).date() else soon(value, now)
+
+
+@register.filter
 def clock(value: datetime.datetime | None) -> str:
     """14:31:07"""
     return formats.date_format(_local(value), "H:i:s") if value else ""

@@ -21,8 +21,10 @@ function chips(/** @type {HTMLInputElement} */ field) {
   entry.autocomplete = "off";
   entry.placeholder = values.length ? "" : field.placeholder;
   if (field.getAttribute("list")) entry.setAttribute("list", field.getAttribute("list") ?? "");
+  if (field.getAttribute("aria-invalid")) entry.setAttribute("aria-invalid", "true");
   if (field.getAttribute("aria-describedby")) entry.setAttribute("aria-describedby", field.getAttribute("aria-describedby") ?? "");
   field.removeAttribute("id");
+  field.removeAttribute("aria-invalid");
   field.type = "hidden";
   const options = () => [...(entry.list?.options ?? [])].map((o) => o.value);
 
@@ -238,6 +240,15 @@ document.querySelectorAll("form[data-unsaved]").forEach((form) => {
   const before = (/** @type {BeforeUnloadEvent} */ e) => e.preventDefault();
   form.addEventListener("input", () => window.addEventListener("beforeunload", before), { once: true });
   form.addEventListener("submit", () => window.removeEventListener("beforeunload", before));
+});
+
+/** What was refused takes the focus: the first of it, also where it stands in a part that is folded. Other scripts have then built their controls. */
+document.addEventListener("DOMContentLoaded", () => {
+  const refused = /** @type {HTMLElement | null} */ (
+    document.querySelector("main :is(input:not([type=hidden]), select, textarea)[aria-invalid=true], main fieldset:has(> .error) input")
+  );
+  for (let part = refused?.closest("details"); part; part = part.parentElement?.closest("details")) part.open = true;
+  refused?.focus();
 });
 
 /** A code of N digits (input[data-digits=N]) may be pasted with spaces, and is sent once it is whole. */

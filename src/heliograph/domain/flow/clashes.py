@@ -1,0 +1,74 @@
+"""What no request of a destination could carry (M9, C2): saved, its flow would run and every change of it would fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from heliograph.domain.connection.connection import Auth, Connection, KeyPlace, Method
+from heliograph.domain.connection.target_url import LONGEST_URL
+from heliograph.domain.flow.flow import Destination
+from heliograph.domain.mapping.mapping import FixedText, Mapping, MappingRow
+
+if TYPE_CHECKING:
+    from heliograph.domain.flow.configuration import AccountConfig
+
+
+class ClashKind(StrEnum):
+    """Why a mapping and a connection do not go together."""
+
+    HEADER = "header"
+    """The mapping sets the header that the connection authenticates with."""
+    PARAMETER = "parameter"
+    """The mapping sets the parameter of the query in which the connection sends its key."""
+    QUERY = "query"
+    """The names and typed texts of the mapping alone are longer than a URL may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A mapping and a connection that do not go together, by their names. row: the target field, "" for the whole mapping."""
+
+    kind: ClashKind
+    connection: str
+    mapping: str
+    row: str = ""
+
+
+def clashes(config: AccountConfig) -> set[Clash]:
+    """Those of all flows."""
+    return {clash for flow in config.flows.values() for each in flow.destinations if (clash := clash_of(each, config)) is not None}
+
+
+def clash_of(destination: Destination, config: AccountConfig) -> Clash | None:
+    """The first of a destination; None where its mappings and its connection go together, or are not all chosen."""
+    connection = config.connections.get(destination.connection or 0)
+    if connection is None:
+        return None
+    header = config.mappings.get(destination.header_mapping or 0)
+    if header is not None:
+        row = next((row for row in header.rows if row.target.lower() == connection.auth_header), None)
+        if row is not None:
+            return Clash(ClashKind.HEADER, connection.name, header.name, row.target)
+    payload = config.mappings.get(destination.payload_mapping or 0)
+    return _of_query(payload, connection) if payload is not None and connection.method is Method.GET else None
+
+
+def _of_query(payload: Mapping, connection: Connection) -> Clash | None:
+    if connection.auth is Auth.KEY and connection.key_place is KeyPlace.QUERY:
+        row = next((row for row in payload.rows if row.form_name == connection.key_name), None)
+        if row is not None:
+            return Clash(ClashKind.PARAMETER, connection.name, payload.name, row.target)
+    if len(connection.origin) + sum(_least(row) for row in payload.rows) > LONGEST_URL:
+        return Clash(ClashKind.QUERY, connection.name, payload.name)
+    return None
+
+
+def _least(row: MappingRow) -> int:
+    """Characters of a query that a row of typed text alone always takes; a row with source fields may be left out."""
+    if any(row.sources):
+        return 0
+    typed = sum(len(quote(part.text.encode("utf-8", "replace"), safe="")) for part in row.parts if isinstance(part, FixedText))
+    return len(quote(row.form_name.encode("utf-8", "replace"), safe="")) + 2 + typed

@@ -1,0 +1,70 @@
+"""The account's own retry intervals (D5): when the worker tries again what failed, by the category of the cause.
+
+They hold for every failure from the save on; what waits already keeps the time that it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from heliograph.accounts.audit import Deed
+from heliograph.accounts.models import Account
+from heliograph.domain.delivery.retry_policy import MINUTE, SECOND, SEVERITY, STANDARD, BadIntervals, Category, Intervals, RetryPolicy
+from heliograph.setup.errors import Invalid
+from heliograph.setup.services.transaction import SetupTransaction
+
+FIELDS: Mapping[Category, str] = {category: category.name.lower() for category in SEVERITY}
+"""Under which name a category's intervals are given: "source_api"."""
+
+
+def save_intervals(s: SetupTransaction, typed: Mapping[str, str]) -> RetryPolicy:
+    """Saves three intervals a category. typed: minutes with commas between them, by field; "" or absent = the usual ones. Raises Invalid."""
+    s.needs_account()
+    row = Account.objects.get(pk=s.account)
+    errors: dict[str, list[str]] = {}
+    found: dict[Category, Intervals] = {}
+    for category, name in FIELDS.items():
+        try:
+            found[category] = _read(typed.get(name, "")) or STANDARD[category]
+        except ValueError:
+            errors[name] = ["Three times in minutes are needed, each longer than 0 and at most 43,200 (30 days), such as 15, 60, 240."]
+    if errors:
+        raise Invalid(errors)
+    try:
+        policy = RetryPolicy(found)
+    except BadIntervals as error:
+        raise Invalid({FIELDS[error.category] if error.category else "": [str(error)]}) from None
+    before = _shown(row.retry_intervals)
+    row.retry_intervals = None if found == dict(STANDARD) else {c.value: [wait / SECOND for wait in found[c]] for c in SEVERITY}
+    row.save(update_fields=["retry_intervals"])
+    s.note(Deed.CHANGED, "account", row, before, _shown(row.retry_intervals))
+    return policy
+
+
+def minutes_of(waits: Intervals) -> str:
+    """Intervals as they are typed: "0.5, 10, 30"."""
+    return ", ".join(f"{wait / MINUTE:.4f}".rstrip("0").rstrip(".") for wait in waits)
+
+
+def _read(text: str) -> Intervals | None:
+    """Intervals as they were typed; None for the usual ones. Raises ValueError."""
+    if not text.strip():
+        return None
+    pieces = [piece.strip() for piece in text.replace(";", ",").split(",")]
+    if len(pieces) != 3 or not all(piece.isascii() and piece.replace(".", "", 1).isdigit() and len(piece) <= 10 for piece in pieces):
+        raise ValueError
+    first, second, third = (round(float(piece) * MINUTE) for piece in pieces)
+    if not all(0 < wait <= 30 * 24 * 60 * MINUTE for wait in (first, second, third)):
+        raise ValueError
+    return first, second, third
+
+
+def _shown(intervals: Mapping[str, list[float]] | None) -> dict[str, str]:
+    """What the audit says: minutes by category."""
+    waits = {c: STANDARD[c] if intervals is None else _of(intervals[c.value]) for c in SEVERITY}
+    return {f"retry {c.value} (minutes)": minutes_of(waits[c]) for c in SEVERITY}
+
+
+def _of(seconds: list[float]) -> Intervals:
+    first, second, third = (round(each * SECOND) for each in seconds)
+    return first, second, third
