@@ -21,7 +21,7 @@ def refused(page: Page) -> None:
     expect(page.locator("main [aria-invalid=true]").first).to_be_focused()
 
 
-def test_what_is_refused_takes_the_focus_B16(page: Page, showcase: Showcase, page_errors: PageErrors) -> None:
+def test_what_is_refused_takes_the_focus(page: Page, showcase: Showcase, page_errors: PageErrors) -> None:
     page_errors.expect("the server responded with a status of 422")
     page.context.add_cookies([{"name": "heliograph_session", "value": showcase.sessions["setting-up"], "url": showcase.url}])
     page.set_default_timeout(60_000)

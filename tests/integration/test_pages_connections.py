@@ -259,7 +259,7 @@ def test_C3_without_a_test_url_nothing_is_posted_unless_a_sample_is_asked_for(st
     assert "L-1" in page
 
 
-def test_C3_only_what_was_answered_answers_and_nothing_has_no_credentials_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C3_only_what_was_answered_answers_and_nothing_has_no_credentials(story: Story, receiver: Receiver, ada: Client) -> None:
     made = ada.post(f"{LIST}new/webhook/", {**COMMON, "auth": "Open / No Auth", "url": receiver.url("/hook")}, follow=True)
     page = text_of(made.content)
     assert "Reached:" in page  # a new connection shows what its test came to
@@ -271,7 +271,7 @@ def test_C3_only_what_was_answered_answers_and_nothing_has_no_credentials_B13(st
     assert "Answers" not in text_of(ada.get(f"{LIST}?health=reached").content).partition("Sales CRM")[2]
 
 
-def test_C3_the_failing_step_names_the_field_that_has_the_address_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C3_the_failing_step_names_the_field_that_has_the_address(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     form = {**COMMON, "name": "CRM", "auth": "Open / No Auth", "url": receiver.url("/crm")}
     receiver.answer("/me", Answer(404))
@@ -281,7 +281,7 @@ def test_C3_the_failing_step_names_the_field_that_has_the_address_B13(story: Sto
     assert "Its address stands in the field “URL”." in text_of(ada.get(address(crm)).content)
 
 
-def test_C3_a_failed_test_is_not_shown_beside_a_later_success_B13(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C3_a_failed_test_is_not_shown_beside_a_later_success(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     receiver.answer("/crm", Answer(500), Answer(200))
@@ -481,7 +481,7 @@ def test_B3_a_preset_makes_a_connection_and_its_mapping_and_hands_both_back(stor
 # --- pause and release, copy, delete, signing
 
 
-def test_B11_what_is_held_is_counted_by_requests_and_not_by_records(story: Story, ada: Client) -> None:
+def test_what_is_held_is_counted_by_requests_and_not_by_records(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     assert ada.post(address(crm, "pause"), {"why": "New server"}).status_code == 302
@@ -649,7 +649,7 @@ def _sign(ada: Client, connection: int, do: str, **more: str) -> Any:
     return ada.post(address(connection, "signing"), {"do": do, "seen": seen[1], **more})
 
 
-def test_C7_the_secret_that_the_target_knows_signs_until_finish_B28(story: Story, ada: Client) -> None:
+def test_C7_the_secret_that_the_target_knows_signs_until_finish(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     signing = address(crm, "signing")
     _sign(ada, crm, "new")
@@ -680,7 +680,7 @@ def test_C7_the_secret_that_the_target_knows_signs_until_finish_B28(story: Story
 # --- headers
 
 
-def test_M9_a_fixed_header_beyond_ascii_is_warned_of_B18(story: Story, ada: Client) -> None:
+def test_M9_a_fixed_header_beyond_ascii_is_warned_of(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm", headers=[["X-Room", "Grüner Saal"], ["X-Floor", "2"]])
     page = text_of(ada.get(address(crm)).content)
     assert "X-Room: it has letters beyond ASCII" in page
@@ -763,7 +763,7 @@ def test_C7_clauses_are_edited_without_script_and_a_wrong_one_is_marked(story: S
         assert ada.post(rule, {**both, **odd, "do": "try"}).status_code in (200, 422), odd
 
 
-def test_C7_the_clause_and_the_condition_beyond_the_bound_are_refused_and_shown_again_B27(story: Story, ada: Client) -> None:
+def test_C7_the_clause_and_the_condition_beyond_the_bound_are_refused_and_shown_again(story: Story, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     rule = address(crm, "rule")
     looks = {"in": "status", "how": "is", "values": "409"}
@@ -788,7 +788,7 @@ def test_C7_the_clause_and_the_condition_beyond_the_bound_are_refused_and_shown_
     assert len(connection_body(story, crm)["rule"]) == 20
 
 
-def test_C7_a_rule_from_an_empty_answer_asks_for_the_empty_body_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C7_a_rule_from_an_empty_answer_asks_for_the_empty_body(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     receiver.answer("/crm", Answer(200, b""), Answer(200, {"id": 7}))
@@ -802,7 +802,7 @@ def test_C7_a_rule_from_an_empty_answer_asks_for_the_empty_body_B27(story: Story
         story.until("R2", "success")  # a good answer is no failure
 
 
-def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     body = {"padding": "x" * 60_000, "ok": False}
@@ -827,7 +827,7 @@ def test_C7_of_an_answer_that_was_cut_no_verdict_is_given_that_use_would_not_B27
     assert "longer than what is read" in story.action("R3")["message"]
 
 
-def test_C7_a_delivered_attempt_opens_and_a_rule_is_made_from_it_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C7_a_delivered_attempt_opens_and_a_rule_is_made_from_it(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     receiver.answer("/crm", Answer(200, {"ok": False}))
@@ -846,7 +846,7 @@ def test_C7_a_delivered_attempt_opens_and_a_rule_is_made_from_it_B27(story: Stor
     assert shown.index("First attempt") < shown.index("as rendered for the first attempt")  # what came of it stands above what was sent
 
 
-def test_C7_a_path_that_finds_nothing_is_said_B27(story: Story, receiver: Receiver, ada: Client) -> None:
+def test_C7_a_path_that_finds_nothing_is_said(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     receiver.answer("/crm", Answer(200, {"result": {"status": "skipped"}}, {"Content-Type": "application/json"}))
@@ -861,9 +861,7 @@ def test_C7_a_path_that_finds_nothing_is_said_B27(story: Story, receiver: Receiv
     assert "has no header x-error" in text_of(ada.post(rule, {**posted, "c0.0.in": "header", "c0.0.name": "x-error"}).content)
 
 
-def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_found_B27(
-    story: Story, receiver: Receiver, ada: Client
-) -> None:
+def test_C7_an_answer_is_named_by_person_time_and_beginning_and_older_ones_are_found(story: Story, receiver: Receiver, ada: Client) -> None:
     crm = story.connection("CRM", "/crm")
     story.flow("All", [story.to(crm)])
     receiver.answer("/crm", Answer(200, b"Hook rules were not satisfied, which is a long sentence."))

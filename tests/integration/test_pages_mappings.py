@@ -574,7 +574,7 @@ def test_M6_a_header_is_never_null(site: Planned, made: Examples, client: Client
     assert "Leave the header out" in text_of(client.get(at(made.header)).content)
 
 
-def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row_B18(site: Planned, made: Examples, client: Client) -> None:
+def test_M9_a_header_value_beyond_ascii_is_warned_of_at_its_row(site: Planned, made: Examples, client: Client) -> None:
     site.signs_in(client)
     before = stored(site, made.header)
     assert "beyond ASCII" not in text_of(client.get(at(made.header)).content)

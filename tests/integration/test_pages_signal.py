@@ -245,7 +245,7 @@ def refuses(site: pages.Site, code: str, status: int, said: str) -> str:
 @pytest.mark.parametrize(
     ("status", "said"), [(302, "Moved"), (403, "action_prohibited"), (404, "no_service"), (410, "channel_is_archived")]
 )
-def test_D6_an_address_that_is_gone_is_cured_in_connection_setup_with_the_targets_word_B14_B29(
+def test_D6_an_address_that_is_gone_is_cured_in_connection_setup_with_the_targets_word(
     database: DatabaseFacts, client: Client, status: int, said: str
 ) -> None:
     with pages.site(database) as site:
@@ -265,7 +265,7 @@ def test_D6_an_address_that_is_gone_is_cured_in_connection_setup_with_the_target
             assert "choose Release in its menu" in text_of(client.get(page).content), page
 
 
-def test_D6_a_cause_is_listed_once_and_names_its_flow_B14(database: DatabaseFacts, client: Client) -> None:
+def test_D6_a_cause_is_listed_once_and_names_its_flow(database: DatabaseFacts, client: Client) -> None:
     with pages.site(database) as site:
         for n, seconds in enumerate((5, 10, 20)):
             site.record(pages.person(f"S26-{n}", "Hana", "Kovář"))
@@ -419,7 +419,7 @@ def test_X5_nothing_is_synced_that_is_not_active(database: DatabaseFacts, client
         assert "not active" in client.post("/signal/sync/SUMMIT-26/S26-1/", follow=True).content.decode()
 
 
-def test_B11_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: DatabaseFacts, client: Client) -> None:
+def test_the_badge_of_retry_tells_what_waits_from_what_has_failed(database: DatabaseFacts, client: Client) -> None:
     with pages.site(database) as site:
         pages.fill(site)
         site.signs_in(client)

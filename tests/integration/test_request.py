@@ -204,7 +204,7 @@ def test_C7_signed_requests_pass_the_projects_own_verifier(story: Story, content
 @pytest.mark.parametrize(
     "settings", [{}, {"content_type": "application/x-www-form-urlencoded"}, {"method": "GET"}], ids=["json", "form", "get"]
 )
-def test_C7_the_snippet_of_the_documents_verifies_what_is_sent_B28(story: Story, settings: dict[str, str]) -> None:
+def test_C7_the_snippet_of_the_documents_verifies_what_is_sent(story: Story, settings: dict[str, str]) -> None:
     connection = story.connection("CRM", "/crm", **settings)
     with story.saving() as s:
         secret = signing_secrets.rotate(s, connection)
@@ -217,7 +217,7 @@ def test_C7_the_snippet_of_the_documents_verifies_what_is_sent_B28(story: Story,
         exec(snippet.replace("whsec_…", signing_secret(b"x" * 32)), facts)
 
 
-def test_C7_a_second_new_secret_keeps_the_one_that_the_target_knows_B28(story: Story) -> None:
+def test_C7_a_second_new_secret_keeps_the_one_that_the_target_knows(story: Story) -> None:
     connection = story.connection("CRM", "/crm")
     with story.saving() as s:
         known, new = signing_secrets.rotate(s, connection), signing_secrets.rotate(s, connection)
@@ -351,7 +351,7 @@ KEY_QUERY = {"auth": "API Key / Token", "key_place": "query", "key_name": "api_k
     ],
     ids=["header", "parameter", "query"],
 )
-def test_M9_what_every_request_would_fail_of_is_refused_by_whatever_is_saved_last_B22(
+def test_M9_what_every_request_would_fail_of_is_refused_by_whatever_is_saved_last(
     story: Story, settings: dict[str, str], kind: MappingKind, target: str, said: str
 ) -> None:
     secrets = {Secret.KEY: "k-1234567890"} if "auth" in settings else {}
@@ -376,7 +376,7 @@ def test_M9_what_every_request_would_fail_of_is_refused_by_whatever_is_saved_las
     assert all(is_complete(config.flows[id], config) for id in (flow, other))
 
 
-def test_C2_a_url_whose_query_is_over_the_limit_is_refused_B22(story: Story) -> None:
+def test_C2_a_url_whose_query_is_over_the_limit_is_refused(story: Story) -> None:
     fits = "/crm?note=" + "x" * 7_500
     with pytest.raises(Invalid) as caught:
         story.connection("CRM", fits, secrets={Secret.KEY: "k" * 700}, **{**KEY_QUERY, "method": "POST"})

@@ -30,7 +30,7 @@ def in_force(story: Story) -> dict[Category, tuple[int, int, int]]:
     return dict(story.source.account(story.account).retry.intervals)
 
 
-def test_D5_an_administrator_sets_intervals_on_their_page_B15(story: Story, client: Client) -> None:
+def test_D5_an_administrator_sets_intervals_on_their_page(story: Story, client: Client) -> None:
     ada = signed_in(story, client, Role.ADMINISTRATOR)
     shown = ada.get(PAGE).content.decode()
     assert 'value="15, 60, 240"' in shown
@@ -50,7 +50,7 @@ def test_D5_an_administrator_sets_intervals_on_their_page_B15(story: Story, clie
 @pytest.mark.parametrize(
     "wrong", ["15, 60", "15, 60, 240, 300", "a, b, c", "0, 1, 2", "-1, 2, 3", "1, 2, 43201", "1e3, 2, 3", "١, 2, 3", "." * 3]
 )
-def test_D5_what_are_no_three_times_stands_at_its_field_and_keeps_what_was_typed_B15(story: Story, client: Client, wrong: str) -> None:
+def test_D5_what_are_no_three_times_stands_at_its_field_and_keeps_what_was_typed(story: Story, client: Client, wrong: str) -> None:
     ada = signed_in(story, client, Role.ADMINISTRATOR)
     refused = ada.post(PAGE, {"general": wrong, "config": "99, 999, 9999"})
     assert refused.status_code == 422
@@ -59,7 +59,7 @@ def test_D5_what_are_no_three_times_stands_at_its_field_and_keeps_what_was_typed
     assert in_force(story) == dict(STANDARD)
 
 
-def test_D5_the_order_of_severity_is_kept_B15(story: Story, client: Client) -> None:
+def test_D5_the_order_of_severity_is_kept(story: Story, client: Client) -> None:
     ada = signed_in(story, client, Role.ADMINISTRATOR)
     refused = ada.post(PAGE, {"connection": "20, 90, 300"})
     assert refused.status_code == 422
@@ -68,7 +68,7 @@ def test_D5_the_order_of_severity_is_kept_B15(story: Story, client: Client) -> N
 
 
 @pytest.mark.parametrize("role", [Role.PLANNER, Role.VIEWER])
-def test_P1_others_read_the_intervals_B15(story: Story, client: Client, role: Role) -> None:
+def test_P1_others_read_the_intervals(story: Story, client: Client, role: Role) -> None:
     other = signed_in(story, client, role)
     page = text_of(other.get(PAGE).content)
     assert "15, 60, 240 minutes" in page
@@ -76,7 +76,7 @@ def test_P1_others_read_the_intervals_B15(story: Story, client: Client, role: Ro
     assert in_force(story) == dict(STANDARD)
 
 
-def test_D5_the_worker_waits_as_the_account_says_B15(story: Story) -> None:
+def test_D5_the_worker_waits_as_the_account_says(story: Story) -> None:
     with story.saving() as s:
         save_intervals(s, {**SHORT, "config": ""})
     story.flow("All", [story.to(story.connection("CRM", "/crm"))])
@@ -92,7 +92,7 @@ def test_D5_the_worker_waits_as_the_account_says_B15(story: Story) -> None:
     assert in_force(story)[Category.GENERAL] == (round(0.6 * SECOND), round(1.2 * SECOND), round(1.8 * SECOND))
 
 
-def test_D5_a_command_shows_and_sets_them_B15(story: Story, heliograph: Starter) -> None:
+def test_D5_a_command_shows_and_sets_them(story: Story, heliograph: Starter) -> None:
     said = heliograph.run("retry-intervals", "ACME")
     assert "Config: 30, 120, 2880 minutes" in said.output
     changed = heliograph.run("retry-intervals", "ACME", "--set", "Source API=10,20,90", "--set", "General=20,90,300", "--json")

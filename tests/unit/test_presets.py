@@ -133,7 +133,7 @@ LONG = dict.fromkeys(("macro__registrant", "profile__organization", "registratio
 
 
 @pytest.mark.parametrize("key", ["slack_text", "slack_blocks"])
-def test_B3_no_registrant_can_format_a_message_in_slack_B29(key: str) -> None:
+def test_B3_no_registrant_can_format_a_message_in_slack(key: str) -> None:
     preset = BY_KEY[key]
     made = json.loads(request_of(preset, preset.fill(preset.sample["blanks"]), Person(macro__registrant="*a* _b_ `c`\nd")).body)
     texts = [text for block in made.get("blocks", []) for text in (block.get("fields") or [block["text"]])]
@@ -142,7 +142,7 @@ def test_B3_no_registrant_can_format_a_message_in_slack_B29(key: str) -> None:
     assert "*a* _b_ `c` d" in made["text"]  # whole, and on its line
 
 
-def test_B3_no_registrant_can_format_a_card_in_teams_B29() -> None:
+def test_B3_no_registrant_can_format_a_card_in_teams() -> None:
     preset = BY_KEY["teams_card"]
     made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(macro__registrant="*a* _b_ `c`\n# d"))
     title = json.loads(made.body)["attachments"][0]["content"]["body"][0]["text"]
@@ -150,7 +150,7 @@ def test_B3_no_registrant_can_format_a_card_in_teams_B29() -> None:
 
 
 @pytest.mark.parametrize("key", CHATS)
-def test_B3_what_is_too_long_for_a_chat_is_cut_B29(key: str) -> None:
+def test_B3_what_is_too_long_for_a_chat_is_cut(key: str) -> None:
     preset = BY_KEY[key]
     made = request_of(preset, preset.fill(preset.sample["blanks"]), Person(**LONG))
     assert len(made.body) < 4_000  # ntfy makes a file of a longer message; Teams takes 28 KB
@@ -162,14 +162,14 @@ def test_B3_what_is_too_long_for_a_chat_is_cut_B29(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", CHATS)
-def test_B3_a_chat_names_who_it_is_by_a_field_that_is_never_empty_B29(key: str) -> None:
+def test_B3_a_chat_names_who_it_is_by_a_field_that_is_never_empty(key: str) -> None:
     sources = [part.get("source") for row in BY_KEY[key].mappings[0]["rows"] for part in row["parts"]]
     assert "macro.registrant" in sources
     assert not {"profile.first_name", "profile.last_name"} & set(sources)
 
 
 @pytest.mark.parametrize("preset", [preset for preset in presets() if any(blank.hosts for blank in preset.blanks)], ids=lambda p: p.key)
-def test_B3_a_vendor_that_has_https_alone_is_not_asked_by_http_B29(preset: Preset) -> None:
+def test_B3_a_vendor_that_has_https_alone_is_not_asked_by_http(preset: Preset) -> None:
     (blank,) = (blank for blank in preset.blanks if blank.hosts)
     plain = "http://" + preset.sample["blanks"][blank.name].removeprefix("https://")
     with pytest.raises(BlanksWrong) as caught:

@@ -249,7 +249,7 @@ def test_C7_a_rule_is_proposed_from_an_answer_that_is_really_a_failure(
 
 
 @pytest.mark.parametrize("bad", [b"", b" ", b"{}", b"[]", b'{"unknown": 1}', b"<html>", b"\xff\xff"])
-def test_C7_a_failure_that_was_made_a_rule_leaves_the_next_good_answer_alone_B27(bad: bytes) -> None:
+def test_C7_a_failure_that_was_made_a_rule_leaves_the_next_good_answer_alone(bad: bytes) -> None:
     made = propose(reply(bad), Then.FAILED)
     assert isinstance(classify_reply(made, reply(bad), NOW), Refused)
     for good in (b"Saved, thank you", b'{"id": 17, "status": "created"}'):
@@ -272,12 +272,12 @@ PARTLY = [
 
 
 @pytest.mark.parametrize(("condition", "holds"), PARTLY)
-def test_C7_of_a_part_of_an_answer_only_what_it_tells_is_said_B27(condition: dict[str, Any], holds: bool | None) -> None:
+def test_C7_of_a_part_of_an_answer_only_what_it_tells_is_said(condition: dict[str, Any], holds: bool | None) -> None:
     answer = TargetReply(200, [("x-a", "1")], b"The beginning", cut=True)
     assert Condition.from_body(condition, "").holds(answer) is holds
 
 
-def test_C7_an_answer_too_long_to_judge_is_never_delivered_B27() -> None:
+def test_C7_an_answer_too_long_to_judge_is_never_delivered() -> None:
     made = rule(failed(OK_FALSE), {"if": [{"in": "status", "is": ["200-299"]}], "then": "delivered"})
     long = TargetReply(200, [], b'{"padding": "', cut=True)
     outcome = classify_reply(made, long, NOW)
@@ -303,7 +303,7 @@ def test_C7_an_answer_too_long_to_judge_is_never_delivered_B27() -> None:
         ('{"says": "Zu spät"}'.encode("utf-16-le"), "application/json"),
     ],
 )
-def test_C7_texts_are_compared_in_their_charset_and_however_accents_are_written_B27(body: bytes, content_type: str) -> None:
+def test_C7_texts_are_compared_in_their_charset_and_however_accents_are_written(body: bytes, content_type: str) -> None:
     place = {"in": "json", "name": "says"} if "json" in content_type else {"in": "body"}
     for wanted in ("zu spät", "zu spa\u0308t"):
         condition = Condition.from_body({**place, "is": [wanted]}, "")
@@ -311,7 +311,7 @@ def test_C7_texts_are_compared_in_their_charset_and_however_accents_are_written_
 
 
 @pytest.mark.parametrize("charset", ["idna", "zip", "rot13", "unicode_escape", "punycode", "no such", "\0", "x" * 5_000, ""])
-def test_C7_a_charset_that_is_none_of_the_web_is_utf_8_B27(charset: str) -> None:
+def test_C7_a_charset_that_is_none_of_the_web_is_utf_8(charset: str) -> None:
     assert TargetReply(200, [("content-type", f"text/plain; charset={charset}")], "spät".encode()).text == "spät"
 
 
