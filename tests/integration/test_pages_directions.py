@@ -43,7 +43,7 @@ class Turns(HTMLParser):
         for i, sign in enumerate(data):
             depth += (sign == "\u2068") - (sign == "\u2069")
             if sign == TURN and not depth and "bdi" not in self._inside:
-                rest = data[i:].split("gnp.exe")[-1].strip()
+                rest = data[i:].rpartition("gnp.exe")[2].strip()
                 if rest:
                     self.wrong.append(f"{self._inside[-3:]} before {rest!r}")
                 else:
