@@ -106,6 +106,16 @@ def _saved(visit: Visit) -> None:
     assert visit.page.get_by_role("status").get_by_text("Saved as one change.").is_visible()
 
 
+def _ended(visit: Visit) -> None:
+    """The session runs out while the form is open; signing in leads back to what was typed."""
+    visit.page.get_by_label("Code", exact=True).fill("K-1")
+    visit.page.context.clear_cookies(name="heliograph_session")
+    visit.press(re.compile("^Save$"))
+    visit.page.get_by_label("E-mail").fill(visit.of.people["planning"])
+    visit.page.get_by_label("Password").fill(visit.of.password)
+    visit.press("Sign in")
+
+
 def _conflict(visit: Visit) -> None:
     """Somebody else saves while the form is open: one field of both, one of each."""
     other = visit.page.context.new_page()
@@ -135,6 +145,14 @@ STATES = (
     State("second factor, refused", "mfa/authenticate.html", "Second factor", "/accounts/sign-in/", "", then=_wrong_code),
     State("access closed", "account/account_inactive.html", "You cannot sign in", "/accounts/sign-in/refused/", "", ("account_inactive",)),
     State("sign out", "account/logout.html", "Sign out?", "/accounts/sign-out/", names=("account_logout",)),
+    State(
+        "session ended",
+        "administration/kept_form.html",
+        "What you wrote is still here",
+        "/registrations/add/?event=SUMMIT-26",
+        "planning",
+        then=_ended,
+    ),
     State("no account", "administration/no_account.html", "No account", "/registrations/", "operator", status=403),
     State("not allowed", "403.html", "This is not yours to do", "/signal/flows/", "quiet", status=403),
     State("stale form", "403_csrf.html", "This form has gone stale", "/accounts/sign-in/", "", then=_stale, after=403),

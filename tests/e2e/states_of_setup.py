@@ -78,6 +78,7 @@ def dry_run(visit: Visit) -> None:
 
 def _import(visit: Visit) -> None:
     dry_run(visit)
+    visit.page.get_by_label("Record without sending").check()
     visit.press(re.compile("^Import"))
 
 

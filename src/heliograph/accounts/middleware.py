@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 from django_scopes import scope
 
-from heliograph.accounts import door
+from heliograph.accounts import door, kept_form
 from heliograph.accounts.models import Account, User
 from heliograph.accounts.roles import AccountRequest
 
@@ -62,6 +62,7 @@ class AccountMiddleware:
                 stack.enter_context(scope(account=account.pk))
                 stack.enter_context(timezone.override(zoneinfo.ZoneInfo(account.timezone)))
             response = self.get_response(request)
+        kept_form.remember(request, response, leaves=_leaves(request))
         # People's data: on a shared computer nobody finds it in the browser's store, or behind "back" after the sign-out.
         response.setdefault("Cache-Control", "no-store")
         return response
@@ -75,11 +76,36 @@ class AccountMiddleware:
         if not getattr(view, "login_required", True):
             return None
         if not request.user.is_authenticated:
-            # A part of a page cannot sign in: the whole page is loaded again, and its answer leads there.
-            return HttpResponseClientRefresh() if getattr(request, "htmx", False) else redirect_to_login(request.get_full_path())
+            return _to_sign_in(request)
         account: Account | None = getattr(request, "account", None)
         if account is None:
             return render(request, "administration/no_account.html", status=403)
         if not account.signal_enabled and request.resolver_match.route.startswith(SIGNAL):
             raise PermissionDenied(_("Signal is off for this account. Whoever runs Heliograph can turn it on."))
-        return None
+        return _with_what_waited(request)
+
+
+def _leaves(request: HttpRequest) -> bool:
+    return request.method == "POST" and request.resolver_match is not None and request.resolver_match.url_name == "account_logout"
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """A part of a page cannot sign in: the whole page is loaded again, and its answer leads there; one with a form in it stays, until that is sent."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(status=204) if request.method == "POST" else HttpResponseClientRefresh()
+    if request.method == "POST":
+        kept_form.keep(request)
+    return redirect_to_login(request.get_full_path())
+
+
+def _with_what_waited(request: HttpRequest) -> HttpResponse | None:
+    """Shows that a form waits, or puts it into the request of its button; None: go on."""
+    if request.method == "GET" and not getattr(request, "htmx", False):
+        name = kept_form.waiting(request)
+        return render(request, "administration/kept_form.html", {"name": name}) if name else None
+    if request.method == "POST" and kept_form.NAME in request.POST:
+        found = kept_form.take(request, request.POST[kept_form.NAME])
+        if found is None or request.POST.get("do") == "forget":
+            return redirect(request.get_full_path())
+        cast("Any", request).POST = found
+    return None

@@ -12,5 +12,7 @@ class WebConfig(AppConfig):
 
     def ready(self) -> None:
         from heliograph.web.addresses import Segment  # noqa: PLC0415 -- imports what Django has only once it is set up
+        from heliograph.web.isolation import install  # noqa: PLC0415
 
         register_converter(Segment, "segment")
+        install()

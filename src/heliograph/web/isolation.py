@@ -1,0 +1,64 @@
+"""Stored texts within our sentences: a character that turns the direction of writing turns that text alone, and not the sentence (A9).
+
+Whoever registers may write U+202E into a name. In "Delete %(name)s?" all behind it would be read backwards. So a sentence that is translated
+isolates each such text that is put into it, by FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX #9); all other texts stay as they are. It
+holds for every sentence of a page, since each comes from gettext: `_("…") % {…}`, and `{% blocktranslate %}`. A text that stands alone is in <bdi>.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.utils import translation
+from django.utils.safestring import SafeData
+
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_ISOLATES: Final = "\u2066\u2067\u2068"
+_ISOLATE, _POP = "\u2068", "\u2069"
+
+
+def isolated(text: str) -> str:
+    """The text, isolated if it holds a character that turns the direction of writing. What it leaves open is closed, and it closes nothing of ours."""
+    if not _TURNS.search(text):
+        return text
+    depth, kept = 0, []
+    for sign in text:
+        if sign == _POP:
+            if not depth:
+                continue
+            depth -= 1
+        depth += sign in _ISOLATES
+        kept.append(sign)
+    return f"{_ISOLATE}{''.join(kept)}{_POP * depth}{_POP}"
+
+
+class Sentence(str):
+    """A translated sentence into which values are put by `%`."""
+
+    __slots__ = ()
+
+    def __mod__(self, values: Any) -> str:
+        if isinstance(values, Mapping):
+            return str.__mod__(self, {name: _isolated(value) for name, value in values.items()})
+        return str.__mod__(self, tuple(map(_isolated, values)) if isinstance(values, tuple) else _isolated(values))
+
+
+def _isolated(value: Any) -> Any:
+    return isolated(value) if isinstance(value, str) else value
+
+
+def install() -> None:
+    """Makes what gettext and ngettext answer sentences, for pages and templates alike."""
+    functions: Any = translation._trans  # type: ignore[attr-defined]  # noqa: SLF001 -- where Django keeps the functions of the language that it has chosen
+    for name in ("gettext", "ngettext"):
+        setattr(functions, name, _of_sentences(getattr(functions, name)))
+
+
+def _of_sentences(translate: Callable[..., str]) -> Callable[..., str]:
+    def translated(*given: Any) -> str:
+        found = translate(*given)
+        return found if isinstance(found, (SafeData, Sentence)) else Sentence(found)
+
+    return translated
