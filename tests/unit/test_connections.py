@@ -292,7 +292,7 @@ def test_C2_a_url_is_an_origin_and_the_rest(url: str, origin: str, rest: str) ->
         ("https://a.example/x y", "space"),
         ("https://a.example/x\r\ny", "line break"),
         ("https://a.example/x#y", "after #|follows #"),
-        ("https://a.example/{nothing}", "no field 'nothing'"),
+        ("https://a.example/{nothing}", "no field “nothing”"),
         ("https://a.example/{event.code", "brace"),
         ("https://a.example/a/../b", "/../"),
         ("https://a.example/%2e%2E/b", "/../"),
