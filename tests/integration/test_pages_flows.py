@@ -266,6 +266,13 @@ def test_F6_what_cannot_be_compared_is_refused_where_it_stands(plan: Planned, cl
     assert stored(plan) == before
 
 
+def test_F6_answers_that_are_given_are_offered(plan: Planned, client: Client) -> None:
+    row = {"row": "0", "f0-field": f"answer.{plan.acme.tags['Diet'].pk}", "f0-op": "is any of", "look": "1"}
+    url = f"/signal/flows/{leads(plan)}/"
+    shown = client.post(url, form_of(client, url) | row).content.decode()
+    assert '<option value="Halal"></option>' in shown
+
+
 def test_F6_a_comparison_without_its_values_is_incomplete_and_another_rule_asks_for_others(plan: Planned, client: Client) -> None:
     url = f"/signal/flows/{leads(plan)}/"
     row = {"row": "0", "f0-field": "event.start", "f0-was": "event.start", "f0-op": "is between", "f0-op-was": "is any of"}

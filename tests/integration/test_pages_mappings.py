@@ -179,7 +179,7 @@ def test_M2_proposed_fields_are_taken_in_one_click_and_constants_kept(site: Plan
     shown = text_of(page.content)
     assert "Proposed: First Name" in shown
     assert "ListId Text, “a1b2”" in shown
-    assert "Add 3 rows with the proposed fields" in shown
+    assert "Add them with the proposed fields" in shown
     page = client.post(at(made.contact), read(page.content) | {"do": ["take-proposed"]})
     assert client.post(at(made.contact), read(page.content)).status_code == 302
     assert stored(site, made.contact).rows[-3:] == (

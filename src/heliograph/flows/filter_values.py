@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from django.utils.translation import gettext as _
+from django_scopes import scope
 
 from heliograph.domain.flow.configuration import AccountConfig
 from heliograph.domain.flow.filters import bounds_of, usual_day, usual_number
@@ -14,6 +15,7 @@ from heliograph.domain.flow.flow import Op
 from heliograph.domain.setup.fields import Shape, Subject
 from heliograph.domain.setup.filter_fields import ATTENDEE_TYPE_TAGS, EVENT_TAGS, FilterField, filter_fields
 from heliograph.domain.setup.tags import TagKind
+from heliograph.mappings.value_options import value_options
 from heliograph.setup.names import folded
 from heliograph.setup.views.tag_chips import SEPARATOR, TagChoices
 from heliograph.store.database import Database
@@ -98,6 +100,9 @@ class FilterValues:
         if key == "event.status":
             return Offered(_same(status.name for status in self._config.event_statuses.values()), closed=exact)
         area, _dot, name = key.partition(".")
+        if area == "answer" and exact:
+            with scope(account=self._account):
+                return Offered(_same(value_options(key, self._config)))
         if area == "event" and name in OF_EVENTS:
             values = dict.fromkeys(event[OF_EVENTS.index(name)] for event in self._events if event[OF_EVENTS.index(name)])
             return Offered(_same(values), closed=exact and key in CLOSED, whole=len(self._events) < MOST_EVENTS)

@@ -313,10 +313,7 @@ class Editor:
                 for row in new
             ],
             "keep_values": self.editing.keep_values,
-            "add_proposed": ngettext("Add %(n)s row with the proposed field", "Add %(n)s rows with the proposed fields", len(new))
-            % {"n": len(new)}
-            if meant
-            else "",
+            "add_proposed": _("Add them with the proposed fields") if meant else "",
             "none": bool(text.strip()) and not error and not new,
             "known": _("Rows that stay as they are: %(names)s.") % {"names": names} if known else "",
             "add": ngettext("Add %(n)s row", "Add %(n)s rows", len(new)) % {"n": len(new)},
