@@ -471,7 +471,7 @@ def _names_what_goes(plan: Planned) -> None:
         filters = (FilterRow(f"profile.custom.{shirt}", Op.IS_NONE_OF, ("S",)), FilterRow("event.tags", Op.IS_NONE_OF, (str(extra),)))
         to = replace(first.destinations[0], connection=badges, payload_mapping=payload, header_mapping=header)
         save_flow(s, replace(first, statuses=(extra,), filters=filters, destinations=(to,)), first.id)
-        save_flow(s, first, first.id)
+        save_flow(s, first, first.id, confirmed=True)
     with plan.acme.setting_up() as s:
         delete_tag(s, extra)
         delete_field(s, shirt)

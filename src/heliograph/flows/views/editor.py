@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +18,7 @@ from django_scopes import scope
 from heliograph.accounts.models import Role
 from heliograph.accounts.names_of_users import names_of_users
 from heliograph.accounts.roles import WHO, AccountRequest, may, needs
+from heliograph.deliveries.database import reading as reading_account
 from heliograph.domain.delivery.action import Does
 from heliograph.domain.flow import sentence
 from heliograph.domain.flow.completeness import missing
@@ -29,11 +30,12 @@ from heliograph.flows.drafts import FlowDraft
 from heliograph.flows.filter_values import FilterValues
 from heliograph.flows.flow_facts import differences, facts, names_of
 from heliograph.flows.flow_list import FlowList
+from heliograph.flows.flow_test import count_taken
 from heliograph.flows.services.flows import save_flow
 from heliograph.flows.views.flow_form import form_of, refused_items
 from heliograph.mappings.mapping_warnings import answer_tags, joined_answers
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
+from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.versions import version
 from heliograph.setup.views.frame import account_config, by, check, reading, refused
@@ -125,6 +127,8 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
         return _refused(request, draft.refused(error.fields))
     except AsksFirst as error:
         return _asks(request, form, draft, error)
+    except WidensFirst as error:
+        return _asks_wider(request, form, draft, error)
     except SavedMeanwhile as error:
         return _conflict(request, draft, error.number)
     onward = _onward(request, form, row.pk, draft)
@@ -147,7 +151,6 @@ def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
 
 def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
     """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
-    typed = [(name, text) for name, texts in form.flow.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
     with transaction.atomic(using="read"):
         names = sentence.SentenceNames.of(account_config(request, reading()))
         found = FlowList(reading(), request.account.pk)
@@ -157,7 +160,34 @@ def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: As
             "missing": [words.lacking(m, draft.flow) for stop in error.stops for m in stop.missing],
             "waiting": found.undelivered(draft.flow.id),
         }
-    return page(request, "flows/asks.html", here="flows", hidden=typed, action=request.path, **context)
+    return page(request, "flows/asks.html", here="flows", hidden=_typed(form), action=request.path, wider=None, **context)
+
+
+def _asks_wider(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: WidensFirst) -> HttpResponse:
+    """Making a flow take more live changes asks first, with what it would have taken of last week's."""
+    flow = replace(draft.to_save, id=draft.flow.id)
+    with transaction.atomic(using="read"):
+        names = sentence.SentenceNames.of(account_config(request, reading()))
+    with reading_account(request.account.pk) as of:
+        now, then = (count_taken(of, each) for each in (of.config.flows[flow.id], flow))
+    wider = {
+        "goes_live": error.goes_live,
+        "taken": then.taken,
+        "before": None if error.goes_live else now.taken,
+        "judged": f"{then.judged:,}",
+        "more": then.more,
+    }
+    context = {
+        "name": draft.flow.name or _("Without a name"),
+        "sentence": sentence.parts(draft.flow, names, _),
+        "missing": [],
+        "waiting": 0,
+    }
+    return page(request, "flows/asks.html", here="flows", hidden=_typed(form), action=request.path, wider=wider, **context)
+
+
+def _typed(form: EditorForm) -> list[tuple[str, str]]:
+    return [(name, text) for name, texts in form.flow.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
 
 
 def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
