@@ -241,6 +241,7 @@ CAUSES = {
     Cause.FLOW_DELETED: gettext_lazy("The flow was deleted."),
     Cause.DESTINATION_REMOVED: gettext_lazy("The destination was removed from the flow."),
     Cause.ERASED: gettext_lazy("The person was erased."),
+    Cause.DISCARDED: gettext_lazy("It was made in the flow’s other mode, Live or Test, and somebody discarded it."),
     Cause.EXCEPTION: gettext_lazy("Heliograph itself failed with it."),
     Cause.POISON: gettext_lazy("Heliograph itself failed with it."),
 }
@@ -267,7 +268,9 @@ def cure_of(cause: Cause | None, status: int | None = None, *, used_up: bool = F
             return _("Usually passes by itself.")
         case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
             return _("Look at the connection’s setup.")
-        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_MODE | Cause.FLOW_WATCH:
+        case Cause.FLOW_MODE:
+            return _("Discard it, or switch the flow back: then all are sent at once, in order.")
+        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_WATCH:
             return _("Once the flow runs again as it did, all are sent at once, in order.")
         case Cause.CONNECTION_GONE:
             return _("Choose another connection in the flow.")
