@@ -29,7 +29,7 @@ def site(database: DatabaseFacts, client: Client) -> Iterator[Planned]:
 def flow_of(site: Planned, **parts: object) -> Flow:
     """The account's flow, saved with these parts."""
     with site.acme.setting_up() as s:
-        save_flow(s, replace(site.acme.flow_facts(), **parts), site.acme.flow_facts().id, confirmed=True)  # type: ignore[arg-type]
+        save_flow(s, replace(site.acme.flow_facts(), **parts), site.acme.flow_facts().id, confirmed=True)
     return site.acme.flow_facts()
 
 

@@ -182,7 +182,7 @@ def test_P14_what_both_changed_is_asked_about_and_nothing_is_lost(site: Planned,
     if not field.startswith("tags"):
         assert theirs in page
     if 'name="over"' in page:  # the button of a flow
-        again |= {"over": [re.search(r'name="over" value="(\d+)"', page)[1]]}  # type: ignore[index]
+        again |= {"over": [re.search(r'name="over" value="(\d+)"', page)[1]]}
     if of.page.form == "map-form":
         again |= {"do": ["save"]}
     if name == "registration":

@@ -114,7 +114,7 @@ def test_P12_a_deleted_tag_is_taken_out_of_lists_and_filters_alike(site: Planned
     )
     with site.acme.setting_up() as s:
         set_tags(s, TagKind.REGISTRATION_STATUS, site.acme.status("New"), [other])
-        save_flow(s, replace(flow, **named), flow.id)  # type: ignore[arg-type]
+        save_flow(s, replace(flow, **named), flow.id)
     for id, stops in ((tag, False), (other, True)):
         asked = client.get(f"/settings/tags/{id}/delete/")
         said = text_of(asked.content)

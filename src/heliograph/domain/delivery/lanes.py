@@ -24,7 +24,6 @@ from heliograph.domain.delivery.action import (
     after,
     counts,
     discarded,
-    discarded,
     ended,
     rescheduled,
     submitted,

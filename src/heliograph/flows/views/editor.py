@@ -177,7 +177,7 @@ def _asks_wider(request: AccountRequest, form: EditorForm, draft: FlowDraft, err
         "judged": f"{then.judged:,}",
         "more": then.more,
     }
-    context = {
+    context: dict[str, Any] = {
         "name": draft.flow.name or _("Without a name"),
         "sentence": sentence.parts(draft.flow, names, _),
         "missing": [],
