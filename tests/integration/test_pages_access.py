@@ -33,6 +33,7 @@ def test_every_address_is_in_a_table_of_this_file() -> None:
         "retry",
         "retry-item",
         "retry-submit",
+        "retry-discard",
         "timeline",
         "sync-now",
         "help",

@@ -641,7 +641,14 @@ def test_P12_deleting_a_flow_asks_and_says_what_becomes_of_the_rest(plan: Planne
     plan.record("R1", status="New", profile={"email": "z@example.org"})
     asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
     assert "1 action of it is not delivered yet. It ends as Failed." in asked
+    assert "in Retry for a tag" not in asked
+    plan.record("R2", status="Invited by partner", profile={"email": "y@example.org"})
+    asked = text_of(client.get(f"/signal/flows/{leads(plan)}/delete/"))
+    assert "1 action of it is not delivered yet. It ends as Failed." in asked
+    assert "1 change waits in Retry for a tag. It ends as Failed, too." in asked
     assert client.post(f"/signal/flows/{leads(plan)}/delete/")["Location"] == "/signal/flows/"
+    ((queue, cause),) = plan.store.all("SELECT queue, cause FROM judgement WHERE account_id = :a", {"a": plan.pk})
+    assert (queue, cause) == (3, "flow_deleted")
     assert client.get(f"/signal/flows/{leads(plan)}/").status_code == 404
 
 
@@ -687,7 +694,7 @@ def _names_what_goes(plan: Planned) -> None:
         filters = (FilterRow(f"profile.custom.{shirt}", Op.IS_NONE_OF, ("S",)), FilterRow("event.tags", Op.IS_NONE_OF, (str(extra),)))
         to = replace(first.destinations[0], connection=badges, payload_mapping=payload, header_mapping=header)
         save_flow(s, replace(first, statuses=(extra,), filters=filters, destinations=(to,)), first.id)
-        save_flow(s, first, first.id)
+        save_flow(s, first, first.id, confirmed=True)
     with plan.acme.setting_up() as s:
         delete_tag(s, extra)
         delete_field(s, shirt)

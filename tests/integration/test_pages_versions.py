@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -49,13 +50,18 @@ def renamed(site: Planned, kind: str, *names: str) -> None:
                 save_connection(s, ConnectionFacts({**connection_row(id).body, "name": name}), id)
 
 
+def row_of_kind(kind: str) -> Callable[[int], Any]:
+    rows: dict[str, Callable[[int], Any]] = {"flow": flow_row, "mapping": mapping_row, "connection": connection_row}
+    return rows[kind]
+
+
 def url_of(site: Planned, kind: str) -> str:
     return f"/signal/{kind}s/{row_of(site, kind)}/versions/"
 
 
 def name_now(site: Planned, kind: str) -> str:
     with site.acme.setting_up():
-        return str({"flow": flow_row, "mapping": mapping_row, "connection": connection_row}[kind](row_of(site, kind)).name)  # type: ignore[attr-defined]
+        return str(row_of_kind(kind)(row_of(site, kind)).name)
 
 
 def shown(client: Client, url: str) -> str:

@@ -20,7 +20,7 @@ from heliograph.recording.contents import CHANGE_COLUMNS, FROM_CHANGE, read_chan
 from heliograph.store import configuration
 from heliograph.store.config_cache import Committed
 from heliograph.store.database import Database, of_django
-from heliograph.store.queue import submissions
+from heliograph.store.queue import pending_items, submissions
 from heliograph.store.queue.enqueue import Order, enqueue, orders_for
 from heliograph.store.queue.figures import put_deltas
 
@@ -51,6 +51,13 @@ def submit(account: int, keys: Sequence[str]) -> Submitted:
         said = {f"r{id}": text for id, text in submissions.submit_runs(db, account, runs).items()}
         said |= {f"a{id}": text for id, text in submissions.submit(db, account, actions, lambda id: does.get(id, Does.UPDATES)).items()}
     return Submitted(tuple(key for key, text in said.items() if not text), {key: text for key, text in said.items() if text})
+
+
+def discard(account: int, keys: Sequence[str]) -> int:
+    """Ends items that wait since they were made in their flow's other mode, Live or Test (F3); how many. Others stay as they are."""
+    with transaction.atomic():
+        db = of_django(connection)
+        return pending_items.discard(db, account, _numbers(keys, "a"), pending_items.does_of(db, account))
 
 
 def _numbers(keys: Sequence[str], kind: str) -> list[int]:

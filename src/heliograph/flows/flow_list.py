@@ -95,6 +95,14 @@ class FlowList:
         )
         return int(n)
 
+    def untagged(self, flow: int) -> int:
+        """Changes that wait in Retry for a tag, to be judged by the flow again (F7)."""
+        ((n,),) = self.db.all(
+            "SELECT count(*) FROM (SELECT 1 FROM judgement WHERE account_id = :account AND flow_id = :flow AND queue < 3 LIMIT 10001) found",
+            {"account": self.account, "flow": flow},
+        )
+        return int(n)
+
     def _matches(self, flow: Flow, wanted: FlowListFilter, names: sentence.SentenceNames) -> bool:
         if wanted.mode is not None and flow.mode is not wanted.mode:
             return False

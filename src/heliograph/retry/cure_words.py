@@ -11,7 +11,7 @@ from heliograph.domain.connection.rule_proposal import own_words
 from heliograph.domain.connection.target_reply import UTF_8, TargetReply
 from heliograph.domain.delivery.outcomes import CONNECTION_STATUSES, Cause
 
-_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED)
+_FINAL = (Cause.FLOW_DELETED, Cause.DESTINATION_REMOVED, Cause.ERASED, Cause.DISCARDED)
 _OF_SETUP = (401, 403, 404, 405, 410, 415)
 """Answers that another address, other credentials or another content type cure; a redirect does, too."""
 
@@ -68,7 +68,9 @@ def _cure(cause: Cause | None, status: int | None, connection: Connection | None
             return _("Usually passes by itself.")
         case Cause.TLS | Cause.BLOCKED | Cause.OAUTH | Cause.BAD_REQUEST:
             return _("Look at the connection’s setup.")
-        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_MODE | Cause.FLOW_WATCH:
+        case Cause.FLOW_MODE:
+            return _("Discard it, or switch the flow back: then all are sent at once, in order.")
+        case Cause.FLOW_INACTIVE | Cause.FLOW_INCOMPLETE | Cause.FLOW_WATCH:
             return _("Once the flow runs again as it did, all are sent at once, in order.")
         case Cause.CONNECTION_GONE:
             return _("Choose another connection in the flow.")

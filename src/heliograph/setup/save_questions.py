@@ -3,6 +3,7 @@
 SetupError
 ├── AsksFirst        a running flow would stop
 ├── LosesValues      a flow filters by what would be gone
+├── WidensFirst      a flow would take more live changes
 └── SavedMeanwhile   somebody else saved it since it was opened
 """
 
@@ -41,6 +42,15 @@ class LosesValues(SetupError):
     def __init__(self, values: Sequence[str], effects: Sequence[Effect]) -> None:
         self.values, self.effects = tuple(values), tuple(effects)
         super().__init__(f"Flows filter by {', '.join(self.values)}.")
+
+
+class WidensFirst(SetupError):
+    """A flow would take more live changes than now: it goes Live, or loses the last tag of a list or a filter (F2). Nothing was saved; ask, then save
+    with `confirmed=True`. goes_live: from Test."""
+
+    def __init__(self, *, goes_live: bool) -> None:
+        self.goes_live = goes_live
+        super().__init__("This would make a Live flow take more." if not goes_live else "This would make a Test flow Live.")
 
 
 class SavedMeanwhile(SetupError):

@@ -268,6 +268,13 @@ def ended(action: OpenAction, cause: Cause) -> OpenAction:
     )
 
 
+def discarded(action: OpenAction) -> OpenAction:
+    """A waiting action that was made in the flow's other mode ends as Failed, since a person wants it not sent; any other stays as it is."""
+    if action.state is not ActionState.QUEUED or action.cause is not Cause.FLOW_MODE:
+        return action
+    return replace(_at_rest(action), state=ActionState.FAILED, queue=QueueStatus.FAILED, cause=Cause.DISCARDED)
+
+
 def rescheduled(action: OpenAction, causes: frozenset[Cause], now: int) -> OpenAction:
     """The action after a fix for `causes` was saved (D7): a waiting item of such a cause is due at once, if it is Config or the target was not reached."""
     may_be = action.category is Category.CONFIG or action.cause in CURED_BY_ADDRESS

@@ -9,7 +9,7 @@ is never sent: the newer one's answer may have been lost, but its data was not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -23,6 +23,7 @@ from heliograph.domain.delivery.action import (
     Rank,
     after,
     counts,
+    discarded,
     ended,
     rescheduled,
     submitted,
@@ -219,6 +220,12 @@ def end(does: Does, lane: Lane, actions: Iterable[OpenAction], cause: Cause, now
     """Fails open actions: flow deleted, destination removed (P12) or person erased (B7). A request in flight may still arrive."""
     before = {action.id: action for action in actions}
     return _stored(does, lane, before, {i: ended(a, cause) for i, a in before.items()}, now, page=True)
+
+
+def discard(does: Does, lane: Lane, actions: Iterable[OpenAction], chosen: Container[int], now: int) -> Settlement:
+    """Ends those of the chosen actions that wait and were made in the flow's other mode."""
+    before = {action.id: action for action in actions}
+    return _stored(does, lane, before, {i: discarded(a) if i in chosen else a for i, a in before.items()}, now, page=True)
 
 
 def reschedule(does: Does, lane: Lane, actions: Iterable[OpenAction], causes: frozenset[Cause], now: int) -> Settlement:

@@ -63,6 +63,8 @@ class Cause(StrEnum):
     FLOW_DELETED = "flow_deleted"
     DESTINATION_REMOVED = "destination_removed"
     ERASED = "erased"
+    DISCARDED = "discarded"
+    """Made in one mode, the flow in the other: a person said that it is not to be sent."""
     SUPERSEDED = "superseded"
     """A newer version was sent (D2)."""
     NOT_SELECTED = "not_selected"

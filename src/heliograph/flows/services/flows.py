@@ -16,9 +16,9 @@ from heliograph.domain.flow.flow import Mode
 from heliograph.flows.models import Destination, Flow, FlowField, FlowTag
 from heliograph.flows.services import restorable as restoring
 from heliograph.flows.services.restorable import RestorableFlow
-from heliograph.flows.services.rules import checked, named_fields, named_tags
+from heliograph.flows.services.rules import checked, is_wider, named_fields, named_tags
 from heliograph.setup.errors import Invalid, NotThere, check
-from heliograph.setup.save_questions import SavedMeanwhile
+from heliograph.setup.save_questions import SavedMeanwhile, WidensFirst
 from heliograph.setup.services import queue_effects
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import RESTORED, Version, version, watching_flows, write
@@ -38,9 +38,10 @@ def save_flow(
 ) -> Flow:
     """Saves a flow, complete or not (F2). `flow.id` and `flow.number` are not looked at; destinations that are new have the id 0.
 
-    confirmed: also where it stops by it. opened: the version that was being edited; where a newer one says anything else than that it was
+    confirmed: also where it stops by it, or takes more live changes. opened: the version that was being edited; where a newer one says anything else than that it was
     switched on or off, nothing is saved. With it, `flow.active` is not looked at either: the toggle is not the form's.
-    restored: the version that is made the newest again by it. Raises Invalid, NotThere, AsksFirst, SavedMeanwhile.
+    restored: the version that is made the newest again by it. Raises Invalid, NotThere, AsksFirst, WidensFirst,
+    SavedMeanwhile.
     """
     s.needs_account()
     row = Flow(account_id=s.account, created_by=s.by[:60], changed_by=s.by[:60]) if id is None else flow_row(id)
@@ -52,6 +53,8 @@ def save_flow(
     before = None if id is None else FlowFacts.from_body(row.pk, row.number, row.body)
     with watching_flows(s, confirmed=confirmed, at="destinations") as config:
         flow = checked(flow, config)
+        if before is not None and not confirmed and is_wider(before, flow) and not missing(flow, config):
+            raise WidensFirst(goes_live=before.mode is not Mode.LIVE)
         row.name, row.mode, row.is_active, row.watch = flow.name, flow.mode.value, flow.active, flow.watch.value if flow.watch else ""
         row.body = flow.to_body()
         check(row)

@@ -20,6 +20,7 @@ from heliograph.domain.flow.flow import (
     Destination,
     FilterRow,
     Flow,
+    Mode,
     Op,
 )
 from heliograph.domain.mapping.json_bodies import BodyError, checked_text
@@ -174,6 +175,17 @@ def without_tag(flow: Flow, tag: int) -> Flow:
             if not after:
                 emptied.add(name)
     return replace(flow, emptied=tuple(name for name in LISTS if name in emptied))
+
+
+def is_wider(before: Flow, after: Flow) -> bool:
+    """Whether a flow that is on takes live changes after a save that no rule of it took before: it goes Live, or as a Live one loses the last tag of a
+    list, or all filters of a field."""
+    if after.mode is not Mode.LIVE or not after.active:
+        return False
+    if before.mode is not Mode.LIVE:
+        return True
+    emptied = [name for name in LISTS if getattr(before, name) and not getattr(after, name) and name not in after.emptied]
+    return bool(emptied) or not {row.field for row in before.filters} <= {row.field for row in after.filters}
 
 
 def without_values(flow: Flow, field: str, lost: Iterable[str]) -> Flow:

@@ -90,7 +90,8 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
         say(request, _("“%(name)s” is deleted.") % {"name": shown["name"]})
         return HttpResponseRedirect(reverse("flow-list"))
     with transaction.atomic(using="read"):
-        waiting = FlowList(reading(), request.account.pk).undelivered(flow)
+        found_list = FlowList(reading(), request.account.pk)
+        waiting, untagged = found_list.undelivered(flow), found_list.untagged(flow)
     notes = [_("It takes no further change. What it sent, and its figures, stay.")]
     if waiting:
         text = ngettext(
@@ -99,6 +100,13 @@ def delete(request: AccountRequest, flow: int) -> HttpResponse:
             waiting,
         )
         notes.append(text % {"n": _("more than 10,000") if waiting > 10_000 else f"{waiting:,}"})
+    if untagged:
+        text = ngettext(
+            "%(n)s change waits in Retry for a tag. It ends as Failed, too.",
+            "%(n)s changes wait in Retry for a tag. They end as Failed, too.",
+            untagged,
+        )
+        notes.append(text % {"n": _("more than 10,000") if untagged > 10_000 else f"{untagged:,}"})
     if found.mode is Mode.LIVE and found.active:
         notes.append(_("It is Live and on."))
     return _asks(

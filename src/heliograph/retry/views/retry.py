@@ -19,7 +19,7 @@ from heliograph.connections.does_words import DOES
 from heliograph.deliveries import words
 from heliograph.deliveries.choices import connection_choices, event_choices, flow_choices
 from heliograph.deliveries.database import AccountReader, reading
-from heliograph.deliveries.submit import AT_ONCE, Submitted, submit
+from heliograph.deliveries.submit import AT_ONCE, Submitted, discard, submit
 from heliograph.domain.delivery.action import QueueStatus
 from heliograph.domain.delivery.outcomes import Cause
 from heliograph.domain.delivery.retry_policy import AUTOMATIC_RETRIES, SEVERITY
@@ -120,6 +120,7 @@ def queue(request: AccountRequest) -> HttpResponse:
         },
         filters=filters,
         tally=_tally(counts),
+        other_mode=any(map(_is_of_other_mode, rows.rows)),
         calm=not any(counts.values()),
         rows=[_row(item) for item in rows.rows],
         pager=Pager(
@@ -152,6 +153,25 @@ def submit_items(request: AccountRequest) -> HttpResponse:
             keys = RetryQueue(of).keys_of(pressed["cause"], AT_ONCE)
     said = submit(request.account.pk, keys)
     say(request, _told(said), link=_("Watch them") if said.done else "", href=reverse("feed"))
+    if pressed["back"] == "item" and len(keys) == 1:
+        return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
+    return HttpResponseRedirect(_back(request))
+
+
+@require_POST
+@needs(Role.PLANNER)
+def discard_items(request: AccountRequest) -> HttpResponse:
+    """Ends ticked items, or all of one cause, that were made in their flow's other mode."""
+    pressed = SubmitForm(request.POST).posted
+    keys = pressed["item"][:AT_ONCE]
+    if pressed["cause"]:
+        with reading(request.account.pk) as of:
+            keys = RetryQueue(of).keys_of(pressed["cause"], AT_ONCE)
+    n = discard(request.account.pk, keys)
+    said = ngettext(
+        "%(n)d item is discarded. It is Failed, and is not sent.", "%(n)d items are discarded. They are Failed, and are not sent.", n
+    )
+    say(request, said % {"n": n} if n else _("Only what was made in its flow’s other mode is discarded, and none of these was."))
     if pressed["back"] == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
     return HttpResponseRedirect(_back(request))
@@ -229,6 +249,10 @@ def _query(group: CauseGroup, *, open: bool) -> str:
     return urlencode({"cause": group.key, "status": WAITING if open else QueueStatus.FAILED.value})
 
 
+def _is_of_other_mode(item: RetryItem) -> bool:
+    return item.action is not None and item.action.cause is Cause.FLOW_MODE and item.queue in OPEN
+
+
 def _row(item: RetryItem) -> dict[str, Any]:
     of = item.of
     return {
@@ -302,6 +326,7 @@ def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
         "status": status,
         "tone": tone,
         "done": item.queue is QueueStatus.DONE,
+        "other_mode": _is_of_other_mode(item),
         "summary": _summary(item),
         "timeline": reverse("timeline", args=(item.event, person.code)) if person and item.event else "",
         "call": _call(item, of, user, said_by_target(found.exchanges[max(found.exchanges)] if found.exchanges else None)),

@@ -18,7 +18,7 @@ from heliograph.accounts.roles import WHO, AccountRequest, may
 from heliograph.domain.flow.sentence import SentencePart
 from heliograph.domain.ids import read_number
 from heliograph.setup.errors import Invalid, NotThere
-from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile
+from heliograph.setup.save_questions import AsksFirst, SavedMeanwhile, WidensFirst
 from heliograph.setup.services.save import saving
 from heliograph.setup.services.transaction import SetupTransaction
 from heliograph.setup.services.versions import Version, history, number_of, version
@@ -178,10 +178,11 @@ def _compared(
     *,
     asked: bool = False,
     stops: Sequence[str] = (),
+    sure: bool = False,
     refused: Refused | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """stops: names of the flows that stop by restoring it, which is asked again then."""
+    """stops: names of the flows that stop by restoring it, which is asked again then; sure: it has been said what else it does."""
     found = _read(request, of, chosen, read_number(request.GET.get("with", "")))
     newest, at, sides = found.newest, found.at, found.sides
     editable = may(request.user, Role.ADMINISTRATOR)
@@ -189,6 +190,8 @@ def _compared(
     differences = of.differences(sides[0].body, sides[1].body) if sides else ()
     asked = (asked or bool(stops)) and editable and at.number != newest.number
     question = of.question(at) if asked else RestoreQuestion(())
+    if sure:
+        question = replace(question, sure=True)
     if stops:
         question = replace(question, lists=[*question.lists, ListedConsequence(_("These running flows stop by it:"), stops)], sure=True)
     return page(
@@ -285,6 +288,9 @@ def _restore(request: AccountRequest, of: Versioned) -> HttpResponse:
     except AsksFirst as error:
         stops = [stop.name or _("Without a name") for stop in error.stops]
         return _compared(request, of, number, stops=stops, status=409)
+    except WidensFirst as error:
+        said = _("It goes Live by it.") if error.goes_live else _("It is Live, and takes changes by it that it leaves out now.")
+        return _compared(request, of, number, asked=True, sure=True, refused=Refused(_("It would take more"), said, "wait"), status=409)
     except SavedMeanwhile as error:
         return _compared(request, of, number, asked=True, refused=_meanwhile(request, of, error), status=409)
     say(request, " ".join([_("Version %(number)s is restored, as the newest one.") % {"number": number}, *told]))

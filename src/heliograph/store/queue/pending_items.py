@@ -92,6 +92,21 @@ def end_registration(db: Database, account: int, registration: int, *, limit: in
     return _end(db, "registration_id = :id", account, registration, Cause.ERASED, limit)
 
 
+def discard(db: Database, account: int, actions: Sequence[int], does_of: DoesOf) -> int:
+    """Ends those of these actions that wait and were made in their flow's other mode; how many."""
+    rows = db.all(
+        f"SELECT id, lane_id FROM action WHERE {db.member('id', 'ids')} AND +account_id = :account AND state = 2 AND cause = :cause",
+        {"ids": list(actions), "account": account, "cause": Cause.FLOW_MODE.value},
+    )
+    chosen = {id for id, _lane in rows}
+    _for_lanes(
+        db,
+        sorted({lane for _id, lane in rows}),
+        lambda stored, about, now: rules.discard(does_of(stored.lane.destination), stored.lane, about, chosen, now),
+    )
+    return len(chosen)
+
+
 def _end(db: Database, where: str, account: int, number: int, cause: Cause, limit: int) -> int:
     rows = db.all(
         f"SELECT DISTINCT lane_id FROM action WHERE account_id = :account AND state < 10 AND {where} LIMIT :limit",
