@@ -77,7 +77,14 @@ def _watched(visit: Visit) -> None:
 
 def _new_secret(visit: Visit) -> None:
     visit.press(re.compile("Sign requests|Make a new secret"))
+    if visit.page.get_by_role("button", name="Make another secret").is_visible():  # one that is not finished is there from another visit
+        visit.press("Make another secret")
     assert visit.page.get_by_label("Signing secret").input_value().startswith("whsec_")
+
+
+def _asked_before_stopping(visit: Visit) -> None:
+    visit.press("Sign no more")
+    assert visit.page.get_by_role("heading", name="Sign no more?").is_visible()
 
 
 def _clauses(visit: Visit) -> None:
@@ -144,6 +151,14 @@ STATES = (
     State("connection, deleted", DIALOG, "Delete Nowhere?", _at("Nowhere", "delete/"), "setting-up", ("connection-delete",)),
     State("connection, in use", DIALOG, f"“{LONG}” is in use", _at("Longest connection", "delete/"), "setting-up"),
     State("connection, signed", SIGNING, "Signing of Sales CRM", _at("Sales CRM", "signing/"), "setting-up", ("connection-signing",)),
+    State(
+        "connection, asked before it is signed no more",
+        SIGNING,
+        "Signing of Sales CRM",
+        _at("Sales CRM", "signing/"),
+        "setting-up",
+        then=_asked_before_stopping,
+    ),
     State(
         "connection, its new secret",
         SIGNING,

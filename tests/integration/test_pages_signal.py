@@ -15,8 +15,10 @@ from tests.databases import DatabaseFacts
 from tests.factories import replaced
 from tests.page_text import text_of
 from tests.pages import Site
+from tests.story import Story
 from tests.waiting import until
 
+from heliograph.accounts.models import Account, Role, User
 from heliograph.deliveries.database import reading
 from heliograph.domain.delivery.outcomes import Cause, Delivered, Refused
 from heliograph.domain.delivery.retry_policy import Category
@@ -280,6 +282,28 @@ def test_D6_a_cause_is_listed_once_and_names_its_flow(database: DatabaseFacts, c
         assert href
         shown = text_of(client.get(href[1].replace("&amp;", "&")).content)
         assert all(f"S26-{n}" in shown for n in range(3))
+
+
+def test_D6_a_flow_that_has_to_be_mended_is_one_cause_whatever_it_sends_to_B14(story: Story, client: Client) -> None:
+    first, second = story.connection("CRM", "/crm"), story.connection("Badges", "/badges")
+    both = story.flow("Both", [story.to(first), story.to(second)])
+    other = story.flow("Other", [story.to(first)])
+    story.record("R1", status="Attended")
+    for id in (both, other):
+        story.change_flow(id, active=False)
+    with story.worker():
+        until(lambda: all(action["state"] == "queued" for action in story.actions("R1")))
+    account = Account.objects.get(pk=story.account)
+    client.force_login(User.objects.create_user("ada@example.org", pages.PASSWORD, name="Ada", account=account, role=Role.ADMINISTRATOR))
+    html = client.get("/signal/retry/").content.decode()
+    groups = html.partition('class="group-list"')[2].partition("</ol>")[0]
+    assert [(n, flow) for n, flow in re.findall(r"(\d) actions? of (\w+)", groups)] == [("2", "Both"), ("1", "Other")]
+    assert groups.count("Open the flow") == 2
+    href = re.search(r'href="(/signal/retry/\?cause=[^"#]+)', groups)
+    assert href
+    table = client.get(href[1].replace("&amp;", "&")).content.decode().partition("<table")[2]
+    assert table.count("/signal/retry/a") >= 2
+    assert "Other" not in text_of(("<main>" + table.partition("</table>")[0]).encode())
 
 
 def test_F9_why_can_be_asked_by_the_rules_of_then_and_of_today(database: DatabaseFacts, client: Client) -> None:

@@ -10,7 +10,7 @@ from heliograph.deliveries.actions import Action
 from heliograph.deliveries.database import RowPerson
 from heliograph.deliveries.words import CAUSES
 from heliograph.domain.delivery.action import QueueStatus
-from heliograph.domain.delivery.outcomes import Cause
+from heliograph.domain.delivery.outcomes import CURED_BY_FLOW, Cause
 from heliograph.domain.delivery.retry_policy import Category
 from heliograph.domain.ids import read_id
 
@@ -118,22 +118,40 @@ class CauseGroup:
 
 
 def group_key(item: RetryItem) -> str:
-    """What makes items one group: cause, connection and answer, and what was kept of a cause that has no words of its own; of a run cause, event and
-    what lacks a tag."""
+    """What makes items one group: cause, connection and answer, and what was kept of a cause that has no words of its own; cause and flow where the
+    flow is what has to be mended; of a run cause, event and what lacks a tag."""
     if item.action is not None:
         a = item.action
+        if a.cause in CURED_BY_FLOW:  # whatever it would have been sent to
+            return f"{a.cause.value}~f{a.flow}~~"
         return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{'' if a.cause in CAUSES else a.message}"
     run = item.run
     assert run is not None
     return f"{run.cause.value}~~{run.event}~{item.lacks}"
 
 
-def parts_of(key: str) -> tuple[str, int, int | None, str]:
-    """Cause, connection, answer and message of a group's key; zeros for what is not there."""
+@dataclass(frozen=True, slots=True)
+class GroupParts:
+    """What a group's key says: nothing, where it says nothing of it. event: of a run's."""
+
+    cause: str
+    connection: int | None
+    flow: int | None
+    answered: int | None
+    message: str
+
+    @property
+    def event(self) -> int:
+        return self.answered or 0
+
+
+def parts_of(key: str) -> GroupParts:
+    """A group's key, taken apart."""
     cause, _, rest = key.partition("~")
-    connection, _, rest = rest.partition("~")
+    place, _, rest = rest.partition("~")
     answered, _, message = rest.partition("~")
-    return cause, read_id(connection) or 0, read_id(answered), message
+    flow = read_id(place[1:]) if place.startswith("f") else None
+    return GroupParts(cause, None if flow else read_id(place), flow, read_id(answered), message)
 
 
 def _only[T](found: set[T]) -> T | None:

@@ -125,20 +125,23 @@ class RetryQueue:
             where.append(f"{alias}.event_id = :event")
             params["event"] = wanted.event
         if wanted.cause:
-            cause, connection, answered, message = parts_of(wanted.cause)
+            parts = parts_of(wanted.cause)
             where.append(f"{alias}.cause = :cause")
-            params["cause"] = cause
-            if alias == "a":
+            params["cause"] = parts.cause
+            if alias == "a" and parts.flow:
+                where.append("a.flow_id = :of")
+                params["of"] = parts.flow
+            elif alias == "a":
                 where.append("l.connection_id = :of")
-                params["of"] = connection
-                if answered is not None or message:
+                params["of"] = parts.connection or 0
+                if parts.answered is not None or parts.message:
                     where.append(f"{alias}.message = :message")
-                    params["message"] = message
-            elif connection:
+                    params["message"] = parts.message
+            elif parts.connection or parts.flow:
                 where.append("1 = 0")
             else:
                 where.append("j.event_id = :of")
-                params["of"] = answered or 0
+                params["of"] = parts.event
         if registrations is not None:
             member = self.reading.db.member(f"{alias}.registration_id", "registrations")
             where.append(f"({member} OR lower({alias}.message) LIKE :text ESCAPE '!')")

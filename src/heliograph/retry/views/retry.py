@@ -218,7 +218,11 @@ def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> d
     if group.cause is Cause.UNTAGGED:
         title = _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
         people = ngettext("%(n)d registration", "%(n)d registrations", group.people) % {"n": group.people}
-        text = people if group.flows < 2 else people + ngettext(", %(n)d flow", ", %(n)d flows", group.flows) % {"n": group.flows}
+        text = (
+            _of_flow(people, group)
+            if group.flows < 2
+            else people + ngettext(", %(n)d flow", ", %(n)d flows", group.flows) % {"n": group.flows}
+        )
     else:
         answered = group.cause is Cause.ANSWER and group.answered
         title = (
@@ -227,7 +231,7 @@ def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> d
             else words.cause_of(group.cause, group.connection_name, group.message).rstrip(".")
         )
         text = ngettext("%(n)s action", "%(n)s actions", group.n) % {"n": f"{group.n:,}"}
-        text = _("%(actions)s of %(flow)s") % {"actions": text, "flow": words.isolated(group.flow_name)} if group.flow_name else text
+        text = _of_flow(text, group)
     connection = of.config.connections.get(group.connection or 0)
     cure = cure_of(group.cause, group.answered, connection=connection, paused=group.paused, used_up=not open)
     if open and group.next:
@@ -243,6 +247,11 @@ def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> d
         "href": f"{reverse('retry')}?{_query(group, open=open)}#items",
         "submit": _("Submit it") if group.n == 1 else ngettext("Submit all %(n)s", "Submit all %(n)s", group.n) % {"n": f"{group.n:,}"},
     }
+
+
+def _of_flow(text: str, group: CauseGroup) -> str:
+    """A number with the flow whose it is, where that is one: "3 actions of Badges"."""
+    return _("%(n)s of %(flow)s") % {"n": text, "flow": words.isolated(group.flow_name)} if group.flow_name else text
 
 
 def _query(group: CauseGroup, *, open: bool) -> str:
