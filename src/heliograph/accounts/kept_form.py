@@ -99,5 +99,4 @@ def _now() -> int:
 
 
 def _fernet() -> Fernet:
-    key = settings.SECRET_KEY.encode() if isinstance(settings.SECRET_KEY, str) else settings.SECRET_KEY
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"heliograph kept form" + key).digest()))
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"heliograph kept form" + settings.SECRET_KEY.encode()).digest()))
