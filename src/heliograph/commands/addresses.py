@@ -1,4 +1,4 @@
-"""Commands for what outgoing requests may reach (C6): check-address, allow-network."""
+"""Commands for the addresses that outgoing requests may reach (C6): check-address, allow-network."""
 
 from __future__ import annotations
 

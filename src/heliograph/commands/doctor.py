@@ -31,7 +31,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON,
 
 
 def _examined() -> Iterator[Check]:
-    """The checks, one after the other. If one fails, those that depend on it are left out."""
+    """The checks, one after another. If one fails, those that depend on it are skipped."""
     from heliograph.store import health  # noqa: PLC0415
 
     try:

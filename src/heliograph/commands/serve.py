@@ -77,7 +77,7 @@ def _doors(options: Options) -> list[str]:
     return ["edge", "pages"] if options.ingest_bind else ["pages"]
 
 
-# ---- what is checked before anything runs ----------------------------------------------------------------------------------
+# ---- checks before anything runs -------------------------------------------------------------------------------------------
 
 
 def _checked(*, first_start: bool) -> Options:
@@ -209,7 +209,7 @@ def _edge() -> None:
 
 
 def _or_fatal(run: Callable[[], None]) -> None:
-    """An error of ours has to be fixed by the operator, so the supervisor does not restart the process."""
+    """Runs a process. For one of our own errors the supervisor does not restart it, because the operator must fix the cause."""
     from heliograph.engine.supervisor.supervisor import FATAL  # noqa: PLC0415
 
     try:
