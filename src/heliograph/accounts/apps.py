@@ -11,7 +11,7 @@ class AccountsConfig(AppConfig):
     name = "heliograph.accounts"
 
     def ready(self) -> None:
-        """People's deeds at the door are written to the audit."""
+        """Starts auditing sign-ins and sign-outs."""
         from heliograph.accounts import door  # noqa: PLC0415
 
         door.listen()

@@ -1,4 +1,4 @@
-"""Help: the table of contents with its search, and the chapters. Everyone of an account reads them."""
+"""Help: the table of contents with its search, and the chapters. All users of an account can read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from heliograph.web.pages import page
 
 @require_safe
 def contents(request: AccountRequest) -> HttpResponse:
-    """What the guide has, or what of it answers a question."""
+    """The table of contents, or the search results."""
     q = " ".join(request.GET.get("q", "")[:LONGEST].split())
     return _page(request, "guide/contents.html", "", q=q, hits=found(guide(), q), body=_html(guide().contents))
 
@@ -33,7 +33,7 @@ def chapter(request: AccountRequest, chapter: str) -> HttpResponse:
 
 
 def _html(text: GuidePage) -> str:
-    """Made by ourselves from our own Markdown, with raw HTML off."""
+    """Our own HTML from our own Markdown, with raw HTML disabled."""
     return mark_safe(text.html)  # noqa: S308
 
 

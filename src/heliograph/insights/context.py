@@ -1,4 +1,4 @@
-"""What Signal's band and panel say on every page: how many wait, how many are being sent. Asked only where a template shows it."""
+"""The counts in Signal's band and panel on every page: how many wait, how many are being sent. Queried only if a template uses them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from heliograph.retry.retry_queue import MOST
 from heliograph.store.database import of_django
 
 LATELY = 10 * MINUTE
-"""What is older and has not been tried is held, not on its way."""
+"""Actions that are older and have not been tried are held up, not on their way."""
 LOOKED_AT = 5_000
-"""The newest actions, among which those are counted that have not been sent: ten minutes can hold a million."""
+"""Only this many of the newest actions are checked for unsent ones: ten minutes can contain a million."""
 MOST_SENDING = 1_000
 
 
 def counts(request: HttpRequest) -> dict[str, Any]:
-    """waiting: items of the Retry Queue that are tried again; MOST + 1 stands for more. sending: actions made lately whose first attempt has
-    not ended, at most MOST_SENDING."""
+    """waiting: items of the Retry Queue that will be tried again; MOST + 1 means more. sending: recent actions whose first attempt has not
+    ended, at most MOST_SENDING."""
     account = getattr(request, "account", None)
     if account is None:
         return {}

@@ -1,7 +1,7 @@
 """The Activity Feed (guide: Activity Feed; X4): what flows decided and sent, newest first.
 
-A line is an action, or a run without one: not triggered, or not yet decided. Lines are in order of the moment they began: an action's
-creation, a run's decision. Nothing is counted, and a page reads a bounded number of rows whatever the account's size.
+A line is an action, or a run without one: not triggered, or not yet decided. Lines are sorted by their instant: an action's creation, a
+run's decision. Nothing is counted, and a page reads a bounded number of rows whatever the account's size.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from heliograph.store.registrations import folded
 from heliograph.web.cursor import ROWS, Cursor, Key, ListPage, pages
 
 PARTS = (int, int, int)
-"""A cursor of the feed: when, 1 for an action and 0 for a run, its id."""
+"""The types of a cursor: instant, 1 for an action or 0 for a run, id."""
 FOUND = 200
-"""Registrations that a search goes by; whoever finds more types on."""
+"""Most registrations that a search considers; with more matches, the person should type on."""
 
 
 class FeedResult(StrEnum):
-    """What the feed can be narrowed to."""
+    """The results by which the feed can be filtered."""
 
     ALL = ""
     SUCCESS = "success"
@@ -41,7 +41,7 @@ class FeedResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """What is asked for. between: from and before, in microseconds. text: of a registration's code or name."""
+    """The filters. between: [from, before) in microseconds. text: part of a registration's code or name."""
 
     mode: Mode = Mode.LIVE
     result: FeedResult = FeedResult.ALL
@@ -52,13 +52,13 @@ class FeedFilter:
 
     @property
     def narrows(self) -> bool:
-        """Whether it asks for less than everything of the mode."""
+        """True if it selects less than everything of the mode."""
         return bool(self.result or self.text or self.event or self.flow or self.between)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """One line. at: microseconds. change: None where its content is no longer kept. Exactly one of action and reason is there."""
+    """One line. at: microseconds. change: None if its content is no longer stored. Exactly one of action and reason is set."""
 
     at: int
     id: int
@@ -72,18 +72,18 @@ class FeedLine:
     attempt: Attempt | None = None  # the last one
     connection: str = ""
     reason: Reason | None = None
-    queue: QueueStatus | None = None  # of a run that is judged again
+    queue: QueueStatus | None = None  # of a run that is reconsidered
     due: int | None = None
 
     @property
     def key(self) -> Key:
-        """Its place in the feed."""
+        """Its position in the feed."""
         return (self.at, 1 if self.action else 0, self.id)
 
 
 @dataclass(slots=True)
 class _Found:
-    """Rows of one page before they have names."""
+    """The rows of a page before names are added."""
 
     key: Key
     action: Action | None = None
@@ -100,7 +100,7 @@ class Feed:
     _conditions: list[str] = field(default_factory=list)
 
     def page(self, cursor: Cursor | None, *, size: int = ROWS) -> ListPage[FeedLine]:
-        """One page of it."""
+        """One page of the feed."""
         registrations = self._registrations()
         if registrations is not None and not registrations:
             return ListPage([])
@@ -112,14 +112,14 @@ class Feed:
         return ListPage(self._lines(found.rows), found.newer, found.older)
 
     def newer_than(self, moment: int, limit: int = 100) -> int:
-        """How many lines came after `moment`, at most `limit`: what a paused page says."""
+        """Counts the lines after `moment`, up to `limit`, for a paused page."""
         registrations = self._registrations()
         if registrations is not None and not registrations:
             return 0
         return len(self._fetch(Cursor((moment, 1, 2**62), back=True), limit, registrations))
 
     def _registrations(self) -> list[int] | None:
-        """Ids of those that the text finds; None = all."""
+        """Ids of the registrations that match the text; None = all."""
         words = folded(self.wanted.text).split()
         if not words:
             return None
@@ -133,7 +133,7 @@ class Feed:
     def _fetch(self, cursor: Cursor | None, limit: int, registrations: list[int] | None) -> list[_Found]:
         back = cursor is not None and cursor.back
         rows = self._actions(cursor, limit, registrations)
-        # A full page of actions bounds what of the runs can stand between them.
+        # A full page of actions limits which runs can stand between them.
         edge = rows[-1].key[0] if len(rows) == limit else None
         rows += self._runs(cursor, limit, registrations, int(edge) if edge is not None else None)
         rows.sort(key=lambda row: row.key, reverse=not back)
@@ -176,7 +176,7 @@ class Feed:
     def _where(
         self, alias: str, at: str, registrations: list[int] | None, *, event: str = "a.event_id"
     ) -> tuple[list[str], dict[str, object]]:
-        # Of few registrations the lines are found and sorted; anything else is met on the way through time, which the account's index follows.
+        # For few registrations, their lines are found and sorted; otherwise lines are read in order of time, along the account's index.
         walks = "" if registrations is None else "+"
         where = [f"{walks}{alias}.account_id = :account", f"{alias}.mode = :mode"]
         params: dict[str, object] = {"account": self.reading.account, "mode": mode_code(self.wanted.mode)}
@@ -242,7 +242,7 @@ _STATES: dict[FeedResult, tuple[ActionState, ...] | None] = {
 
 
 def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, at: str, id: str, *, kind: int) -> str:
-    """Adds what begins beside the cursor, and gives the order. At one instant actions stand above runs."""
+    """Adds the condition that starts at the cursor, and returns the order. At the same instant actions come before runs."""
     back = cursor is not None and cursor.back
     if cursor is not None:
         when, of, number = cursor.key
@@ -252,7 +252,7 @@ def _place(where: list[str], params: dict[str, object], cursor: Cursor | None, a
             where.append(f"({at}, {id}) {side} (:when, :number)")
             params["number"] = number
         else:
-            # The other kind's row at the same instant: above it stands an action, below it a run.
+            # The other kind's rows at the same instant: above a run come actions, below an action come runs.
             touches = (kind == 1) == back
             where.append(f"{at} {side}{'=' if touches else ''} :when")
     return f"ORDER BY {at} {'ASC' if back else 'DESC'}, {id} {'ASC' if back else 'DESC'}"

@@ -1,4 +1,4 @@
-"""A question as a page: what would happen, before it is done (confirmation.html)."""
+"""A page that asks before something is done, and says what would happen (confirmation.html)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from heliograph.domain.flow.sentence import SentencePart
 
 SHOWN = 12
-"""Items of one list; the rest is counted."""
+"""Items shown per list; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedThing:
-    """One thing, with a link to its place."""
+    """A thing with a link to its page."""
 
     text: str
     href: str = ""
@@ -25,7 +25,7 @@ class LinkedThing:
 
 @dataclass(frozen=True, slots=True)
 class FlowThen:
-    """A flow as it would read."""
+    """A flow's sentence after the change."""
 
     name: str
     sentence: Sequence[SentencePart]
@@ -34,7 +34,7 @@ class FlowThen:
 
 @dataclass(frozen=True, slots=True)
 class Breaks:
-    """One thing that will happen. tone: "wait" for what wants a look."""
+    """One consequence. tone: "wait" if it deserves attention."""
 
     title: str
     text: str = ""
@@ -45,13 +45,13 @@ class Breaks:
 
 
 def shortened(items: Sequence[LinkedThing]) -> list[LinkedThing]:
-    """The first ones, and how many more there are."""
+    """The first items, and how many more there are."""
     more = len(items) - SHOWN
     return [*items[:SHOWN], LinkedThing(_("and %(n)s more") % {"n": f"{more:,}"})] if more > 0 else list(items)
 
 
 def question(heading: str, **more: Any) -> dict[str, Any]:
-    """The context of a question; what is not given is empty."""
+    """The context of a confirmation page; what is not given is empty."""
     return {
         "heading": heading,
         "lead": "",

@@ -21,7 +21,7 @@ from heliograph.web.toasts import say
 
 
 class AccountForm(Form):
-    """What the account says of itself."""
+    """The account's own data."""
 
     pairs = (("name", "code"),)
 
@@ -37,7 +37,7 @@ class AccountForm(Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: AccountRequest) -> HttpResponse:
-    """What the account says of itself."""
+    """Shows and saves the account's own data."""
     row = request.account
     form = AccountForm(request.POST or None, initial={"code": row.code, "name": row.name, "timezone": row.timezone})
     if request.method == "POST":

@@ -1,7 +1,7 @@
 """Account Settings > Management > Users > Audit: who changed what, before and after.
 
-Secrets are masked where the entries are written (accounts/audit.py). What the pages of a connection say to Administrators alone, the audit says
-to no one else, and its search finds nobody else anything by it (C5).
+Secrets are masked when entries are written (accounts/audit.py). What a connection's pages show only to Administrators, the audit shows only
+to them too, and nobody else's search finds anything by it (C5).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from heliograph.web.fields import Choice
 from heliograph.web.forms import LONGEST_TEXT, Form, Select, TextLine
 
 MOST: Final = 10_000
-"""What is counted exactly."""
+"""The highest exact count."""
 LONGEST_SEARCH: Final = 200
 KINDS: Final[dict[str, tuple[Any, tuple[str, ...]]]] = {
     "signal": (gettext_lazy("Flows, connections, mappings"), ("flow", "connection", "mapping")),
@@ -71,7 +71,7 @@ PLACES: Final = {"tag": "tags", "user": "users", "token": "api-tokens", "account
 
 
 class AuditFilters(Form):
-    """What the list is narrowed to."""
+    """The filters of the list."""
 
     q = TextLine(longest=LONGEST_TEXT)
     who = Select(gettext_lazy("Who"), any_value=True)
@@ -85,14 +85,14 @@ class AuditFilters(Form):
     )
 
     def asked(self) -> tuple[str, str, str]:
-        """Words, somebody's mark, and a kind; "" for each that does not narrow."""
+        """Words, an actor, and a kind; "" for each that is not set."""
         found = self.cleaned_data if self.is_valid() else {}
         return found.get("q", "")[:LONGEST_SEARCH], found.get("who", ""), found.get("kind", "")
 
 
 @require_safe
 def audit(request: AccountRequest) -> HttpResponse:
-    """The newest first."""
+    """The entries, newest first."""
     form = AuditFilters(request.GET)
     q, who, kind = form.asked()
     whole = may(request.user, Role.ADMINISTRATOR)
@@ -123,7 +123,7 @@ def audit(request: AccountRequest) -> HttpResponse:
 
 
 def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntry]:
-    """whole: whether the fields of connections are searched as well, and not their names alone."""
+    """whole: searches all fields of connections, not only their names."""
     found: QuerySet[AuditEntry] = AuditEntry.objects.all()
     if who:
         found = found.filter(by=who[:60])
@@ -133,7 +133,7 @@ def _matching(q: str, who: str, kind: str, *, whole: bool) -> QuerySet[AuditEntr
         found = found.filter(what=Deed.SIGNED_IN)
     for word in q.split()[:8]:
         found = found.annotate(was=Cast("before", CharField()), became=Cast("after", CharField()))
-        # JSON keeps letters beyond ASCII as they are on PostgreSQL, and as \u.... on SQLite.
+        # For non-ASCII letters, JSON on PostgreSQL contains the letters themselves, and on SQLite \u.... escapes.
         escaped = json.dumps(word)[1:-1]
         within = Q(was__icontains=word) | Q(became__icontains=word) | Q(was__icontains=escaped) | Q(became__icontains=escaped)
         found = found.filter(Q(name__icontains=word) | (within if whole else within & ~Q(kind="connection")))
@@ -163,7 +163,7 @@ def _place(row: AuditEntry) -> str:
 
 
 def _tags(entries: Iterable[AuditEntry]) -> dict[int, str]:
-    """Labels of the tags that are named by their ids."""
+    """Labels of the tags that entries refer to by id."""
     ids: set[int] = set()
     for row in entries:
         for side in (row.before, row.after):

@@ -1,4 +1,4 @@
-"""What an entry of the audit holds, in words: ids as the names they have today, and of lists only what differs."""
+"""The contents of an audit entry in words: ids as current names, and of lists only the differences."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from heliograph.domain.setup.tags import TagKind
 from heliograph.web.templatetags.moments import minute
 
 VALUE: Final = 400
-"""Characters of a value that are shown."""
+"""Characters shown of a value."""
 TAGGED: Final = frozenset({"tag", "tag_id", "tags", "statuses", "properties", "session_statuses", "event_statuses", "sessions"})
-"""Fields that hold ids of tags."""
+"""Fields that contain ids of tags."""
 CALLED: Final = {"cls": "class", "email": "e-mail", "scopes": "may", "expires": "ends"}
-"""Fields that the pages call otherwise than the code does."""
+"""Fields that have another name on pages than in code."""
 INSTANTS: Final = frozenset({"expires", "start", "end"})
-"""Fields that hold an instant."""
+"""Fields that contain an instant."""
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {}, [None])
 
 
@@ -42,7 +42,7 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditNames:
-    """What ids are called. tags: labels, of deleted ones as well."""
+    """The names of ids. tags: labels, also of deleted tags."""
 
     tags: Mapping[int, str]
     names: SentenceNames
@@ -52,7 +52,7 @@ class AuditNames:
 
     @classmethod
     def of(cls, config: AccountConfig, tags: Mapping[int, str]) -> Self:
-        """The names in force today."""
+        """The names currently in force."""
         profile_fields, event_fields = config.profile_fields.values(), config.event_fields.values()
         custom = {field.id: field.label for field in (*profile_fields, *event_fields)}
         offered = catalogue(
@@ -67,7 +67,7 @@ class AuditNames:
         return cls(tags, SentenceNames.of(config), events, custom, sources)
 
     def lines(self, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[AuditLine]:
-        """The fields of an entry that say anything. kind: of the object."""
+        """The fields of an entry that have a value. kind: of the object."""
         found = []
         for key in dict.fromkeys([*before, *after]):
             was, became = _differing(before.get(key), after.get(key))
@@ -105,7 +105,7 @@ class AuditNames:
         return _(value) if isinstance(value, str) and value else str(value)
 
     def _called(self, key: str, kind: str) -> Mapping[int, str] | None:
-        """What the ids of a field are called; None where its numbers are numbers."""
+        """The names for the ids in a field; None if its numbers are not ids."""
         if key in TAGGED:
             return self.tags
         if key in ("payload_mapping", "header_mapping"):
@@ -115,7 +115,7 @@ class AuditNames:
         return self.events if key == "status" and kind == "event" else None
 
     def _mapping(self, key: str, value: Mapping[str, Any]) -> str:
-        """Parts of a flow and of a mapping as their pages call them, anything else name by name."""
+        """Parts of a flow or a mapping as their pages name them; anything else name by name."""
         if {"field", "op", "values"} <= value.keys():
             return f"{self.names.fields.get(value['field'], value['field'])} {_(value['op'])} {self._text('', value['values'], '')}"
         if "target" in value and "parts" in value:
@@ -137,7 +137,7 @@ class AuditNames:
 
 
 def _sealed(target: str, parts: Sequence[Any]) -> list[Any]:
-    """The parts of a row; typed text of one that is a credential by its name is none to show, in entries of any age."""
+    """The parts of a row. Typed text in a row whose name says it is a credential is hidden, in entries of any age."""
     if not is_secret_name(target):
         return list(parts)
     return [MASK if isinstance(part, Mapping) and "text" in part else part for part in parts]
@@ -150,7 +150,7 @@ def words(key: str) -> str:
 
 
 def _instant(text: str) -> str:
-    """2026-12-01T21:52:02.068871+00:00 as the pages write a time; what is none, as it is."""
+    """2026-12-01T21:52:02.068871+00:00 as pages show a time; any other text unchanged."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -159,7 +159,7 @@ def _instant(text: str) -> str:
 
 
 def _differing(before: Any, after: Any) -> tuple[Any, Any]:
-    """Of two lists of rows those that only one of them has."""
+    """The rows that only one of two lists contains."""
     if not (isinstance(before, list) and isinstance(after, list)) or not any(isinstance(row, Mapping) for row in [*before, *after]):
         return before, after
     return [row for row in before if row not in after], [row for row in after if row not in before]

@@ -28,7 +28,7 @@ from heliograph.web.pages import live
 
 @require_safe
 def feed(request: AccountRequest) -> HttpResponse:
-    """Newest first, live on its first page; paused, it stands still at a moment."""
+    """The feed, newest first. The first page is live; paused, it stands still at a moment."""
     ask = request.GET
     cursor = asked(request, PARTS)
     paused = read_id(ask.get("paused", ""))
@@ -79,12 +79,12 @@ def feed(request: AccountRequest) -> HttpResponse:
 def _day(text: str) -> datetime.date | None:
     try:
         return parse_date(text)
-    except ValueError:  # looks like a date and is none: 2026-02-31
+    except ValueError:  # looks like a date but does not exist: 2026-02-31
         return None
 
 
 def _whole_day(day: datetime.date) -> tuple[int, int]:
-    """From the beginning of a day to its end, in the account's time zone."""
+    """From the beginning to the end of a day, in the account's time zone."""
     zone = timezone.get_current_timezone()
     begins = datetime.datetime.combine(day, datetime.time(), zone)
     ends = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), zone)
@@ -116,7 +116,7 @@ def _none(wanted: FeedFilter) -> str:
 
 
 def _line(line: FeedLine, of: AccountReader) -> dict[str, Any]:
-    """A line as its template wants it."""
+    """A line for the template."""
     event = line.event.code if line.event else ""
     person = line.person
     shown: dict[str, Any] = {
