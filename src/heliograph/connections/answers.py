@@ -1,4 +1,4 @@
-"""Response rules from what a target answered: proposed from a logged response, tried on it before they are saved (C7)."""
+"""Response rules from a target's answers: proposed from a logged answer, and tried on it before they are saved (C7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NoAnswer(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """An answer as it was kept: secrets masked, and of a long body only the beginning (cut). connection: whose it was."""
+    """A stored answer: secrets masked, and only the beginning of a long body (cut). connection: the one it came over."""
 
     reply: TargetReply
     connection: int
@@ -31,7 +31,7 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What a rule makes of an answer. clause: which decides, counted from 0; None: the status alone. retry_after: seconds."""
+    """A rule's result for an answer. clause: the deciding one, counted from 0; None: the status decided. retry_after: seconds."""
 
     delivered: bool
     clause: int | None
@@ -66,7 +66,7 @@ def proposed(db: Database, account: int, action: int, n: int, then: Then) -> tup
 
 
 def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object]) -> RuleVerdict:
-    """What this rule, saved or not, would say of an answer that is logged. Raises NoAnswer, and Invalid for what is no rule."""
+    """The result of this rule, saved or not, for a logged answer. Raises NoAnswer, and Invalid for an invalid rule."""
     found, read = logged(db, account, action, n), checked(rule)
     outcome = classify_reply(read, found.reply, db.now())
     number = first_match(read, found.reply)
@@ -83,7 +83,7 @@ def tried(db: Database, account: int, action: int, n: int, rule: Sequence[object
 
 
 def checked(rule: Sequence[object]) -> Rule:
-    """A rule from its body. Raises Invalid, with the place."""
+    """Parses a rule's body. Raises Invalid, with the place."""
     try:
         return read_rule(Body({"rule": list(rule)}))
     except BodyError as error:

@@ -1,4 +1,4 @@
-"""What a test of a connection found out, in words that a marketer understands, and what mends it (C3)."""
+"""The result of a connection's test in plain words, and how to fix it (C3)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _MARKS: Final = {
     StepMark.NOT_NEEDED: gettext_lazy("not needed"),
 }
 
-# (what is wrong, what mends it). %(target)s: host and port; %(detail)s: a sentence of the sender's or the authority's; %(status)s; %(moved)s.
+# (what is wrong, how to fix it). %(target)s: host and port; %(detail)s: a sentence of the sender's or the authority's; %(status)s;
+# %(moved)s.
 _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.INCOMPLETE: (
         gettext_lazy("The connection is incomplete: %(detail)s is missing."),
@@ -211,12 +212,12 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
 
 
 def step_name(step: DiagnosisStep) -> str:
-    """What a step does."""
+    """The name of a step."""
     return str(_STEPS[step])
 
 
 def mark_name(mark: StepMark) -> str:
-    """How a step went."""
+    """The result of a step."""
     return str(_MARKS[mark])
 
 
@@ -238,12 +239,12 @@ def summary(report: DiagnosisReport) -> str:
 
 
 def wrong(report: DiagnosisReport) -> str:
-    """What is wrong; "" where nothing is."""
+    """What is wrong; "" if nothing is."""
     return _filled(report, 0)
 
 
 def remedy(report: DiagnosisReport) -> str:
-    """What mends it; "" where nothing is wrong."""
+    """How to fix it; "" if nothing is wrong."""
     if report.verdict is DiagnosisVerdict.REACHED:
         return _("To try the credentials as well, enter a Test Connection URL, or send a sample.")
     return _filled(report, 1)

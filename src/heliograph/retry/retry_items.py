@@ -1,4 +1,4 @@
-"""What stands in the Retry Queue: items, and groups of those that have one cause (guide: The Retry Queue; D6)."""
+"""The contents of the Retry Queue: items, and groups of items with the same cause (guide: The Retry Queue; D6)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPEN = (QueueStatus.RETRY, QueueStatus.ERROR)
 
 @dataclass(frozen=True, slots=True)
 class RetryFilter:
-    """What is asked for. statuses: () = all. text: of a registration or a reason. cause: the key of a group."""
+    """The filters. statuses: () = all. text: in a registration or a reason. cause: the key of a group."""
 
     statuses: tuple[QueueStatus, ...] = ()
     category: Category | None = None
@@ -30,13 +30,13 @@ class RetryFilter:
 
     @property
     def narrows(self) -> bool:
-        """Whether it asks for less than everything."""
+        """True if it selects less than everything."""
         return self != RetryFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class StuckItem:
-    """A run that is judged again (F7). due 0: submitted by hand."""
+    """A run to be reconsidered (F7). due 0: submitted by hand."""
 
     id: int
     change: int
@@ -55,7 +55,7 @@ class StuckItem:
 
 @dataclass(frozen=True, slots=True)
 class RetryItem:
-    """One item. Exactly one of action and run is there. status_answered: of the target's last answer; lacks: what carries no tag, in words."""
+    """One item. Exactly one of action and run is set. status_answered: of the target's last answer; lacks: what has no tag, in words."""
 
     action: Action | None
     run: StuckItem | None
@@ -68,12 +68,12 @@ class RetryItem:
 
     @property
     def key(self) -> str:
-        """Its name in addresses: a12 for an action, r34 for a run."""
+        """Its name in URLs: a12 for an action, r34 for a run."""
         return f"a{self.action.id}" if self.action else f"r{self.run.id}" if self.run else ""
 
     @property
     def of(self) -> Action | StuckItem:
-        """Whichever it is."""
+        """The action or the run."""
         found = self.action or self.run
         assert found is not None
         return found
@@ -88,7 +88,8 @@ class RetryItem:
 
 @dataclass(frozen=True, slots=True)
 class CauseGroup:
-    """Items of one cause. n: of those looked at. People and flows are counted apart. flow, destination: None where there are several."""
+    """Items with the same cause. n: how many of the examined items. People and flows are counted separately. flow, destination: None if
+    there are several."""
 
     key: str
     cause: Cause | None
@@ -109,7 +110,7 @@ class CauseGroup:
 
 
 def group_key(item: RetryItem) -> str:
-    """What makes items one group: cause, connection and answer; of a run cause, event and what lacks a tag."""
+    """The key that puts items into one group: cause, connection and answer; for a run: cause, event and what has no tag."""
     if item.action is not None:
         a = item.action
         return f"{a.cause.value if a.cause else ''}~{a.connection}~{item.answered or ''}~{a.message}"
@@ -119,7 +120,7 @@ def group_key(item: RetryItem) -> str:
 
 
 def parts_of(key: str) -> tuple[str, int, int | None, str]:
-    """Cause, connection, answer and message of a group's key; zeros for what is not there."""
+    """Cause, connection, answer and message of a group's key; zeros for missing parts."""
     cause, _, rest = key.partition("~")
     connection, _, rest = rest.partition("~")
     answered, _, message = rest.partition("~")

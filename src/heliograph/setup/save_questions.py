@@ -16,7 +16,7 @@ from heliograph.setup.errors import SetupError
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """A running flow that would stop, and what it would lack."""
+    """A running flow that would stop, and what it would be missing."""
 
     flow: int
     name: str
@@ -24,7 +24,7 @@ class Stops:
 
 
 class AsksFirst(SetupError):
-    """A running flow would become incomplete and stop (F2). Nothing was saved; ask, then save with `confirmed=True`. stops: which ones."""
+    """A running flow would become incomplete and stop (F2). Nothing was saved; ask, then save with `confirmed=True`. stops: the flows."""
 
     def __init__(self, stops: Sequence[Stops]) -> None:
         self.stops = tuple(stops)

@@ -1,4 +1,4 @@
-"""Saving connections (guide: Setting up a Connection; C1, C5, P12)."""
+"""Saves connections (guide: Setting up a Connection; C1, C5, P12)."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _OF_URLS = {Secret.PATH: "origin", Secret.TEST_PATH: "test_origin"}
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """A connection as a form gives it.
+    """A connection as a form provides it.
 
-    fields: those of the connection's body, but for origins and secrets; of headers that are credentials by their names the values entered now,
-    SEALED or "" = as it was. url, test_url: whole, None = as it was. secrets: those entered
-    now, "" or absent = as it was. forget: secrets to delete.
+    fields: those of the connection's body, without origins and secrets; for headers whose names mark them as credentials the newly typed
+    values, SEALED or "" = unchanged. url, test_url: complete, None = unchanged. secrets: the newly typed ones, "" or absent = unchanged.
+    forget: secrets to delete.
     """
 
     fields: Mapping[str, object] = field(repr=False)
@@ -49,7 +49,8 @@ class ConnectionFacts:
 
 
 class SecretsAgain(Invalid):
-    """The host changed: the secrets were meant for the old one and have to be entered again (C5). names: which; headers: names of sealed ones."""
+    """The host changed: the secrets were meant for the old one and must be entered again (C5). names: of the secrets; headers: of the
+    encrypted headers."""
 
     def __init__(self, names: frozenset[Secret], headers: Sequence[str] = ()) -> None:
         self.names = names
@@ -62,8 +63,8 @@ class SecretsAgain(Invalid):
 def save_connection(
     s: SetupTransaction, facts: ConnectionFacts, id: int | None = None, *, confirmed: bool = False, http: bool | None = None
 ) -> Connection:
-    """Saves a connection with its secrets. http: whether an address without TLS is possible; by default where the operator allowed networks. The sender
-    judges the address itself once more: without TLS it goes only to what was allowed.
+    """Saves a connection with its secrets. http: allows a URL without TLS; default: if the operator allowed networks. The sender checks the
+    address again: without TLS it sends only to what was allowed.
 
     Raises Invalid (SecretsAgain), NotThere, AsksFirst.
     """
@@ -81,7 +82,7 @@ def save_connection(
             (before.secrets if before else frozenset()) - facts.forget - ({Secret.TEST_PATH} if not origins["test_origin"] else frozenset())
         )
         have = kept | frozenset(entered)
-        connected = before.connected if before else ""  # settled by services.oauth alone
+        connected = before.connected if before else ""  # only services.oauth changes it
         body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
@@ -101,7 +102,7 @@ def save_connection(
         row.save()
         changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
-            oauth.forget(s.db, s.account, row.pk)  # tokens are good for what they were given for, and nothing else
+            oauth.forget(s.db, s.account, row.pk)  # tokens are only valid for what they were issued for
         row.body |= _kept_beside(shown, changed, entered)
         write(s, row)
     queue_effects.connection_saved(s, row.pk)
@@ -110,16 +111,16 @@ def save_connection(
 
 
 def restorable(now: rules.Connection, version: Version) -> rules.Connection:
-    """A past version as it would be saved over what is in force: with the URLs and the secrets of today, since old ones are not kept (C5).
-    Raises ConnectionSetupError for what no connection can be any more."""
+    """A past version as it would replace the current one: with the current URLs and secrets, because old ones are not stored (C5). Raises
+    ConnectionSetupError if it is no longer valid."""
     then = rules.Connection.from_body(version.body)
     kept = now.secrets - _foreign(then.auth)
     return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
 
 
 def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: bool = False) -> Connection:
-    """Makes a past version the newest (F10), with the URLs and the secrets of today. Raises NotThere, AsksFirst, and Invalid where its secrets would
-    go to another host by it, or its name is taken by now."""
+    """Makes a past version the newest (F10), with the current URLs and secrets. Raises NotThere, AsksFirst, and Invalid if its secrets
+    would be sent to another host, or its name is taken by now."""
     now = rules.Connection.from_body(connection_row(id).body)
     try:
         then = restorable(now, version(s.db, s.account, "connection", id, number))
@@ -143,24 +144,25 @@ def _foreign(auth: rules.Auth) -> frozenset[Secret]:
 
 
 def save_rule(s: SetupTransaction, id: int, rule: Sequence[object]) -> Connection:
-    """Saves a connection with another response rule (C7); all else stays. What it had refused because of the set-up is due at once. Raises Invalid, NotThere."""
+    """Saves a connection with another response rule (C7); everything else stays. What it had refused because of the set-up is due at once.
+    Raises Invalid, NotThere."""
     return save_connection(s, ConnectionFacts({**connection_row(id).body, "rule": list(rule)}), id)
 
 
 def _token_urls(facts: ConnectionFacts) -> dict[str, str]:
-    """The URLs of OAuth2 with their hosts as they are sent."""
+    """The OAuth2 URLs, with hosts as they are sent."""
     names = ("authorization_url", "access_token_url", "refresh_token_url")
     return {name: with_ascii_host(url.strip()) for name in names if isinstance(url := facts.fields.get(name), str)}
 
 
 def may_be_plain(account: int) -> bool:
-    """Whether addresses without TLS can be entered: where the operator allowed networks (C6)."""
+    """True if URLs without TLS may be entered: if the operator allowed networks (C6)."""
     policy = page_sender.policy(account)
     return bool(policy.networks or policy.endpoints)
 
 
 def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered: dict[Secret, str], *, http: bool) -> dict[str, str]:
-    """The origins of both URLs; path and query go to the secrets. Raises Invalid."""
+    """The origins of both URLs; path and query are added to the secrets. Raises Invalid."""
     origins = {"origin": before.origin if before else "", "test_origin": before.test_origin if before else ""}
     for secret, name, url in ((Secret.PATH, "url", facts.url), (Secret.TEST_PATH, "test_url", facts.test_url)):
         if url is None:
@@ -180,7 +182,7 @@ def _take_urls(facts: ConnectionFacts, before: rules.Connection | None, entered:
 
 
 def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -> None:
-    """Raises ConnectionSetupError for certificates that no TLS could use."""
+    """Raises ConnectionSetupError for certificates that TLS could not use."""
     authorities = facts.fields.get("authorities")
     for name, text, check_it in (
         ("authorities", authorities if isinstance(authorities, str) else "", check_authorities),
@@ -194,7 +196,7 @@ def _check_certificates(entered: Mapping[Secret, str], facts: ConnectionFacts) -
 
 
 def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
-    """What was entered for headers that are kept sealed, by name; SEALED or "" = as it was. Raises ConnectionSetupError, which never repeats a value."""
+    """The values typed for encrypted headers, by name; SEALED or "" = unchanged. Raises ConnectionSetupError, which never repeats a value."""
     typed: dict[str, str] = {}
     given = facts.fields.get("headers")
     for name, value in given if isinstance(given, (list, tuple)) else ():
@@ -210,13 +212,13 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
 
 
 def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
-    """Of what the vault keeps for a connection the texts of its headers, by field."""
+    """The texts of headers among a connection's stored secrets, by field."""
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
 
 def _keep_secrets(s: SetupTransaction, row: Connection, stored: Mapping[str, str], wanted: Mapping[str, str], have: frozenset[str]) -> bool:
-    """Stores what was entered and removes what is not needed; whether anything differs from before. stored: what there was; have: all that is to be
-    there, by field."""
+    """Stores the typed secrets and removes those no longer needed. Returns whether anything changed. stored: the previous ones; have: all
+    that should exist, by field."""
     remove_secrets(s.db, s.account, OWNER, row.pk, keep=have)
     different = {str(name): value for name, value in wanted.items() if stored.get(name) != value}
     for name, value in different.items():
@@ -225,13 +227,13 @@ def _keep_secrets(s: SetupTransaction, row: Connection, stored: Mapping[str, str
 
 
 def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
-    """What the body holds beside what the domain reads: a new edition of the secrets is a new version (D7), and the fields in the URL."""
+    """The parts of the body that the domain does not read: a counter that makes new secrets a new version (D7), and the fields in the URL."""
     chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
     return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})
 
 
 def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
-    """(URL, test URL), whole: for the form of an Administrator alone (C5). Raises NotThere."""
+    """(URL, test URL), complete: only for an Administrator's form (C5). Raises NotThere."""
     row = connection_row(id)
     secrets = load_secrets(db, vault(), account, OWNER, [id]).get(id, {})
     body = rules.Connection.from_body(row.body)
@@ -239,8 +241,8 @@ def connection_url(db: Database, account: int, id: int) -> tuple[str, str]:
 
 
 def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
-    """Another connection to the same place, with the same secrets, under a name of its own. OAuth2 access by sign-in is its own: somebody connects
-    the copy. Raises Invalid, NotThere."""
+    """Copies a connection with its secrets under a new name. OAuth2 access by sign-in is not copied: someone must connect the copy. Raises
+    Invalid, NotThere."""
     s.needs_account()
     of = connection_row(id)
     stored = load_secrets(s.db, vault(), s.account, OWNER, [id]).get(id, {})
@@ -254,7 +256,7 @@ def copy_connection(s: SetupTransaction, id: int, name: str) -> Connection:
 
 
 def users(account: int, id: int) -> list[Use]:
-    """The flows that send over a connection (P12)."""
+    """The flows that use a connection (P12)."""
     return uses_above(account, Thing.CONNECTION, id)
 
 
@@ -273,7 +275,7 @@ def delete_connection(s: SetupTransaction, id: int) -> None:
 
 
 def connection_row(id: int) -> Connection:
-    """The connection that is not deleted. Raises NotThere."""
+    """A connection that is not deleted. Raises NotThere."""
     row: Connection | None = Connection.objects.filter(pk=id, deleted_at=None).first()
     if row is None:
         raise NotThere(f"There is no connection {id}.")

@@ -1,8 +1,7 @@
-"""Signing the requests of a connection (C7), and changing the secret while the target goes on checking.
+"""Signs the requests of a connection (C7), and changes the secret while the target keeps checking.
 
-rotate    a new secret; requests are signed with it and with the one before
-finish    the target knows the new one: the one before signs no more
-stop      no signature
+rotate a new secret; requests are signed with it and with the previous one finish the target knows the new one: the previous one is no
+longer used stop no signature
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ KEY_BYTES = 32
 
 
 def rotate(s: SetupTransaction, id: int) -> str:
-    """Signs with a new secret from now on, and gives it: it is shown this once, to be entered at the target. Raises NotThere."""
+    """Signs with a new secret from now on, and returns it: it is shown only once, to be entered at the target. Raises NotThere."""
     new = signing_secret(secrets.token_bytes(KEY_BYTES))
     _save(s, id, {Secret.SIGNING: new} | _before(s, id))
     return new
 
 
 def finish(s: SetupTransaction, id: int) -> None:
-    """Signs with the newest secret alone. Raises NotThere."""
+    """Signs only with the newest secret. Raises NotThere."""
     _save(s, id, {}, forget=frozenset({Secret.SIGNING_BEFORE}))
 
 
 def stop(s: SetupTransaction, id: int) -> None:
-    """Signs no more. Raises NotThere."""
+    """Stops signing. Raises NotThere."""
     _save(s, id, {}, forget=frozenset({Secret.SIGNING, Secret.SIGNING_BEFORE}))
 
 

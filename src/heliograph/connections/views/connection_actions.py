@@ -1,4 +1,4 @@
-"""What is done with a connection beside changing it: pause and release (C8), sign (C7), copy, delete (P12). Each asks on a page of its own."""
+"""Actions on a connection other than editing it: pause and release (C8), sign (C7), copy, delete (P12). Each has its own confirmation page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PauseForm(Form):
 
 
 class ReleaseForm(Form):
-    """How a paused connection goes on. do: the button, "rate", "hold" or "" for at once."""
+    """How a paused connection continues. do: the button, "rate", "hold" or "" for at once."""
 
     do = Hidden()
     rate = TextLine(
@@ -52,13 +52,13 @@ class ReleaseForm(Form):
 
     @property
     def number(self) -> int:
-        """The rate; 0 where it is no number."""
+        """The rate; 0 if it is not a number."""
         text = self.cleaned_data["rate"]
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
 
 
 class CopyConnectionForm(Form):
-    """What the copy is called."""
+    """The name of the copy."""
 
     name = TextLine(gettext_lazy("Connection Name"), required=True)
 
@@ -74,7 +74,7 @@ def _saving(request: AccountRequest) -> Any:
 
 
 def _dialog(request: AccountRequest, row: ConnectionRow, heading: str, *, status: int = 200, **more: Any) -> HttpResponse:
-    """A question as a page. lead, notes: sentences; fields; flows: (name, address); button, danger; cancel."""
+    """A confirmation page. lead, notes: sentences; fields; flows: (name, URL); button, danger; cancel."""
     shown: dict[str, Any] = {
         "lead": "",
         "notes": [],
@@ -100,7 +100,7 @@ def _dialog(request: AccountRequest, row: ConnectionRow, heading: str, *, status
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def pause(request: AccountRequest, connection: int) -> HttpResponse:
-    """Holds what the connection would send."""
+    """Pauses the connection."""
     row = found_row(request, connection)
     form = PauseForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -129,7 +129,7 @@ def pause(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def release(request: AccountRequest, connection: int) -> HttpResponse:
-    """Lets a paused connection send again: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
+    """Resumes a paused connection: at once, or what was held at a chosen rate, by a job whose progress this page shows."""
     row = found_row(request, connection)
     form = ReleaseForm(request.POST if request.method == "POST" else None, initial={"rate": row.connection.rate or USUAL_RATE})
     if form.is_valid() and _released(request, row, form):
@@ -161,7 +161,7 @@ def release(request: AccountRequest, connection: int) -> HttpResponse:
 
 
 def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) -> bool:
-    """Does what was pressed, unless the rate is none."""
+    """Does what the pressed button says, unless the rate is invalid."""
     try:
         with _saving(request) as s:
             match form.cleaned_data["do"]:
@@ -183,7 +183,7 @@ def _released(request: AccountRequest, row: ConnectionRow, form: ReleaseForm) ->
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def copy(request: AccountRequest, connection: int) -> HttpResponse:
-    """Another connection like this one."""
+    """Copies a connection."""
     row = found_row(request, connection)
     usual = _("%(name)s (copy)") % {"name": row.connection.name}
     form = CopyConnectionForm(request.POST if request.method == "POST" else None, initial={"name": usual})
@@ -214,14 +214,14 @@ def copy(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def delete(request: AccountRequest, connection: int) -> HttpResponse:
-    """Deletes a connection that no flow uses; otherwise says which ones do (P12)."""
+    """Deletes a connection that no flow uses; otherwise shows which ones do (P12)."""
     row = found_row(request, connection)
     uses = services.users(request.account.pk, connection)
     if request.method == "POST" and not uses:
         try:
             with _saving(request) as s:
                 services.delete_connection(s, connection)
-        except InUse as error:  # a flow took it meanwhile
+        except InUse as error:  # a flow has started to use it
             uses = list(error.uses)
         else:
             say(request, _("“%(name)s” is deleted, with its credentials.") % {"name": row.connection.name})
@@ -257,7 +257,7 @@ def delete(request: AccountRequest, connection: int) -> HttpResponse:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def sign(request: AccountRequest, connection: int) -> HttpResponse:
-    """Signing requests (Standard Webhooks): a new secret is shown once, in the answer to the post that made it."""
+    """Signing requests (Standard Webhooks): a new secret is shown once, in the response to the post that created it."""
     row = found_row(request, connection)
     secret = ""
     form = SigningForm(request.POST if request.method == "POST" else None)

@@ -1,4 +1,4 @@
-"""The Connection List, Add A Connection and Connection Setup (guide: Setting up a Connection; C1-C8, N2)."""
+"""The Connection List and Add A Connection (guide: Setting up a Connection; C1-C8, N2)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from heliograph.web.templatetags.moments import short_moment
 
 @require_safe
 def connection_list(request: AccountRequest) -> HttpResponse:
-    """Where flows send their data, and how that goes."""
+    """Lists connections with their health."""
     ask = request.GET
     wanted = ConnectionListFilter(
         text=ask.get("q", "")[:200],
@@ -78,7 +78,7 @@ def _filters(wanted: ConnectionListFilter) -> list[FormField]:
 
 
 def people_of(request: AccountRequest, marks: list[str]) -> dict[str, str]:
-    """Names of people by their marks ("user:7")."""
+    """Names of users by actor ("user:7")."""
     ids = {int(mark[5:]) for mark in marks if mark.startswith("user:") and mark[5:].isdecimal()}
     users = User.objects.filter(pk__in=ids, account=request.account) if ids else ()
     return {f"user:{user.pk}": user.name or user.email for user in users}
@@ -108,7 +108,7 @@ def _row(row: ConnectionRow, people: Mapping[str, str], *, can: bool) -> dict[st
 
 
 def standing(row: ConnectionRow, people: Mapping[str, str]) -> dict[str, Any]:
-    """How a connection is, as the list and its own page say it."""
+    """A connection's health, for the list and its own page."""
     retry = reverse("retry")
     return {
         "word": words.headline(row),
@@ -135,7 +135,7 @@ def _paused_by(row: ConnectionRow, people: Mapping[str, str]) -> str:
 
 
 def menu(row: ConnectionRow) -> list[tuple[str, str]]:
-    """What an Administrator can do with a connection, beside changing it."""
+    """What an Administrator can do with a connection besides editing it."""
     id = row.id
     pause = (
         (_("Release"), reverse("connection-release", args=(id,))) if row.pause else (_("Pause"), reverse("connection-pause", args=(id,)))
@@ -152,7 +152,7 @@ def menu(row: ConnectionRow) -> list[tuple[str, str]]:
 
 
 def flow_href(id: int) -> str:
-    """Where a flow is found."""
+    """The URL of a flow."""
     return reverse("flow", args=(id,))
 
 
@@ -160,7 +160,7 @@ def flow_href(id: int) -> str:
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def connection_new(request: AccountRequest) -> HttpResponse:
-    """Add A Connection: any webhook, or an application whose settings and first mapping are filled in."""
+    """Add A Connection: any webhook, or an application with its settings and first mapping filled in."""
     errand = Errand.of(request)
     return page(
         request,
@@ -182,7 +182,7 @@ def connection_new(request: AccountRequest) -> HttpResponse:
 
 
 def found_row(request: AccountRequest, id: int) -> ConnectionRow:
-    """One connection of the account with how it is. Raises Http404."""
+    """One connection of the account with its health. Raises Http404."""
     with transaction.atomic(using="read"):
         row = ConnectionList(of_django(connections["read"]), request.account.pk).row(id)
     if row is None:
@@ -191,5 +191,5 @@ def found_row(request: AccountRequest, id: int) -> ConnectionRow:
 
 
 def redirect(name: str, *args: object) -> HttpResponseRedirect:
-    """To one of our own pages."""
+    """Redirects to one of our own pages."""
     return HttpResponseRedirect(reverse(name, args=args))

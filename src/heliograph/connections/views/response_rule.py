@@ -1,4 +1,4 @@
-"""The response rule of a connection (C7): edited, made from an answer that is logged, and tried on it before it is saved."""
+"""The response rule of a connection (C7): edited, created from a logged answer, and tried on one before it is saved."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from heliograph.web.templatetags.moments import short_moment
 from heliograph.web.toasts import say
 
 OFFERED = 20
-"""Answers that the page offers, the newest."""
+"""The newest answers, which the page offers."""
 SHOWN = 4_000
 """Characters of an answer that the page shows."""
 
 
 class RuleForm(Form):
-    """do: the button; answer: the one that the rule is tried on. Clauses come and go by buttons, so `rule_form` reads and moves them."""
+    """do: the button; answer: the one to try the rule on. Buttons add and remove clauses, so `rule_form` parses and moves them."""
 
     do = Hidden()
     answer = Hidden()
 
     @property
     def clauses(self) -> list[Says]:
-        """As they were typed."""
+        """The clauses as typed."""
         return rule_form.read(self.data)
 
 
@@ -54,7 +54,7 @@ class RuleForm(Form):
 @needs(Role.ADMINISTRATOR)
 @never_cache
 def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
-    """The rule's clauses in their order, beside an answer that they are tried on."""
+    """The rule's clauses in order, beside an answer to try them on."""
     form = RuleForm(request.POST if request.method == "POST" else None)
     answer = form.posted.get("answer", "") or request.GET.get("answer", "")
     with reading(request.account.pk) as of:
@@ -84,7 +84,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
                 return HttpResponseRedirect(reverse("connection", args=(connection,)))
         except Invalid as error:
             errors, rest = _errors(error)
-        except NotThere:  # deleted meanwhile
+        except NotThere:  # deleted in the meantime
             raise Http404 from None
     if chosen is not None and not errors and not rest:
         with reading(request.account.pk) as of:
@@ -93,7 +93,7 @@ def response_rule(request: AccountRequest, connection: int) -> HttpResponse:
 
 
 def _tried(of: AccountReader, which: tuple[int, int], clauses: Sequence[Says]) -> RuleVerdict | None:
-    """What the rule says of an answer; None while the form holds no rule."""
+    """The rule's result for an answer; None while the form does not contain a valid rule."""
     try:
         return answers.tried(of.db, of.account, *which, rule_form.to_body(clauses))
     except (Invalid, NoAnswer):
@@ -111,7 +111,7 @@ def _offered(of: AccountReader, connection: int) -> list[Choice]:
 
 
 def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, int], Logged] | None:
-    """The answer that was asked for, if it is one of this connection."""
+    """The requested answer, if it belongs to this connection."""
     found = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,6})", text, re.ASCII)
     if found is None:
         return None
@@ -124,7 +124,7 @@ def _chosen(text: str, of: AccountReader, connection: int) -> tuple[tuple[int, i
 
 
 def _errors(error: Invalid) -> tuple[dict[str, str], list[str]]:
-    """Sentences by field of the form ("c0.0.values"), and those that belong to none."""
+    """Sentences by form field ("c0.0.values"), and those that belong to no field."""
     fields: dict[str, str] = {}
     rest = []
     for where, sentences in error.fields.items():
@@ -188,7 +188,7 @@ def _answer(logged: Logged) -> dict[str, Any]:
 
 
 def _said(said: RuleVerdict) -> str:
-    """What the rule, as it stands in the form, makes of the answer."""
+    """The result of the rule as it is in the form."""
     by = _("by its status, no clause fits") if said.clause is None else _("by clause %(n)d") % {"n": said.clause + 1}
     if said.delivered:
         return _("Delivered, %(by)s.") % {"by": by}
@@ -196,7 +196,7 @@ def _said(said: RuleVerdict) -> str:
 
 
 def _clause(i: int, clause: Says, errors: dict[str, str], *, last: int) -> dict[str, Any]:
-    """One clause's fields. n counts from 1 for people."""
+    """The fields of one clause. n counts from 1 for people."""
 
     def of(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)
@@ -236,7 +236,7 @@ def _field(i: int, name: str, errors: dict[str, str], **more: Any) -> FormField:
 
 
 def _failed(i: int, clause: Says, errors: dict[str, str]) -> list[FormField | Pair]:
-    """What is said of an answer that counts as failed."""
+    """The fields for an answer that counts as failed."""
 
     def of(name: str, **more: Any) -> FormField:
         return _field(i, name, errors, **more)

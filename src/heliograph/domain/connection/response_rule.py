@@ -1,8 +1,8 @@
-"""Response rules: what a target's answer means where its status code does not say it (C7, D3, X2).
+"""Response rules: what a target's answer means when its status code does not say it (C7, D3, X2).
 
-A rule is a list of clauses. The first whose conditions all hold decides; where none does, the status decides as ever. Conditions look at the
-status, the body's text, a path in its JSON and the headers; texts are compared without case and outer spaces. There are no patterns: no rule
-can make the engine stand still. Nothing here raises, whatever a target answers.
+A rule is a list of clauses. The first clause whose conditions all hold decides; if none does, the status decides as usual. Conditions check
+the status, the body's text, a path in its JSON, and the headers; texts are compared ignoring case and surrounding spaces. There are no
+patterns, so no rule can block the engine. Nothing here raises, whatever a target answers.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MAX_CONDITIONS: Final = 10
 MAX_VALUES: Final = 20
 MAX_TEXT: Final = 500
 LONGEST_REASON: Final = 200
-"""Characters of what the target gives as its reason."""
+"""Characters of the target's own reason."""
 LONGEST_HOLD: Final = 86_400
 FAILURES: Final = (Category.CONNECTION, Category.GENERAL, Category.CONFIG)
-"""What a clause may call a failure."""
+"""The categories that a clause may give to a failure."""
 
 
 class ReplyPlace(StrEnum):
@@ -40,12 +40,12 @@ class ReplyPlace(StrEnum):
 
 
 class How(StrEnum):
-    """How it compares what it finds there."""
+    """How it compares the value found there."""
 
     IS = "is"
     CONTAINS = "contains"
     FILLED = "filled"
-    """It is there, and is neither null nor empty."""
+    """It is present, and neither null nor empty."""
 
 
 class Then(StrEnum):
@@ -57,7 +57,8 @@ class Then(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetReply:
-    """An answer as rules see it. headers: names in small letters. body: as much as was read. blotted: takes credentials out of a text that is kept of it."""
+    """An answer as rules see it. headers: lower-case names. body: the part that was read. blotted: removes credentials from a text that is
+    stored."""
 
     status: int
     headers: Sequence[tuple[str, str]]
@@ -68,14 +69,14 @@ class TargetReply:
 
     @property
     def text(self) -> str:
-        """The body as text; what is no UTF-8 is replaced."""
+        """The body as text; bytes that are not UTF-8 are replaced."""
         if "text" not in self._seen:
             self._seen["text"] = self.body.decode("utf-8", "replace")
         return str(self._seen["text"])
 
     @property
     def json(self) -> object:
-        """The body's JSON, or ABSENT for what is none, or is nested too deep to be read."""
+        """The parsed JSON of the body, or ABSENT if it is not JSON or too deeply nested."""
         if "json" not in self._seen:
             try:
                 self._seen["json"] = json.loads(self.body)
@@ -85,13 +86,13 @@ class TargetReply:
 
     @property
     def folded(self) -> str:
-        """The text as it is compared: folded once, however many conditions look at it."""
+        """The text as compared: folded once, however many conditions use it."""
         if "folded" not in self._seen:
             self._seen["folded"] = _folded(self.text)
         return str(self._seen["folded"])
 
     def match(self, rule: Rule) -> int | None:
-        """The number of the rule's clause that decides, None where none does: looked for once, however many ask."""
+        """The index of the deciding clause, None if there is none: computed once, however many callers ask."""
         known = self._matches.get(id(rule))
         if known is None or known[0] is not rule:
             known = self._matches[id(rule)] = rule, next((number for number, clause in enumerate(rule) if clause.holds(self)), None)
@@ -104,22 +105,23 @@ class TargetReply:
 
 
 def _scalar(value: object) -> str | None:
-    """A plain JSON value as a rule writes it: true, false, null, 12, 1.5, or the text itself."""
+    """A plain JSON value as rules spell it: true, false, null, 12, 1.5, or the text itself."""
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, (bool, int, float)):
         try:
             return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
-        except ValueError:  # a number with more digits than Python writes
+        except ValueError:  # a number with more digits than Python prints
             return None
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One look at an answer. name: a path in JSON, or a header. values: any of them fits; of a status also ranges (200-299). unless: turns it round.
+    """One check of an answer. name: a path in JSON, or a header. values: any of them matches; for a status also ranges (200-299). unless:
+    negates it.
 
-    Raises BodyError for what no condition can be.
+    Raises BodyError if it is invalid.
     """
 
     place: ReplyPlace
@@ -152,7 +154,7 @@ class Condition:
         object.__setattr__(self, "texts", tuple(_folded(value) for value in self.values))
 
     def holds(self, reply: TargetReply) -> bool:
-        """Whether the answer is as the condition says."""
+        """True if the answer meets the condition."""
         return self._fits(reply) != self.unless
 
     def _fits(self, reply: TargetReply) -> bool:
@@ -210,11 +212,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Where all conditions hold, the answer means `then`.
+    """If all conditions hold, the answer means `then`.
 
-    lead: what the target did with the record, of a delivery (X2). category, says (a sentence), shows (the path of the target's own reason),
-    retry_after (seconds that the connection rests) and renew (the access token was refused: as after a 401, C4) belong to a failure.
-    Raises BodyError for what no clause can be.
+    lead: for a delivery, what the target did with the record (X2). For a failure: category, says (a sentence), shows (the path of the
+    target's own reason), retry_after (seconds for which the connection rests) and renew (the access token was refused: treated like a 401,
+    C4). Raises BodyError if it is invalid.
     """
 
     conditions: tuple[Condition, ...]
@@ -248,7 +250,7 @@ class Clause:
         return all(condition.holds(reply) for condition in self.conditions)
 
     def message(self, reply: TargetReply) -> str:
-        """What the item page says: the clause's sentence and the target's own reason, which loses credentials before anything else."""
+        """The text of the item page: the clause's sentence, and the target's own reason, from which credentials are removed first."""
         said = self.says or f"The response rule says that this answer ({reply.status}) is a failure."
         reason = " ".join(reply.blotted(" ".join(reply.found(self.path))).split()) if self.path else ""
         if not reason:
@@ -256,7 +258,7 @@ class Clause:
         return f"{said.removesuffix('.')}: {reason[:LONGEST_REASON]}{'…' if len(reason) > LONGEST_REASON else ''}"
 
     def to_body(self) -> dict[str, object]:
-        """JSON that `from_body` reads back. What is as usual is left out."""
+        """JSON that `from_body` reads back. Defaults are omitted."""
         body: dict[str, object] = {"if": [condition.to_body() for condition in self.conditions], "then": self.then.value}
         if self.lead is not None:
             body["lead"] = self.lead.value
@@ -284,17 +286,17 @@ type Rule = tuple[Clause, ...]
 
 
 def read_rule(body: Body, key: str = "rule") -> Rule:
-    """The rule at a key of a body. Raises BodyError with the place and the reason."""
+    """Parses the rule at a key of a body. Raises BodyError with the place and the reason."""
     return tuple(Clause.from_body(item, where) for where, item in body.items(key, most=MAX_CLAUSES))
 
 
 def first_match(rule: Rule, reply: TargetReply) -> int | None:
-    """The number of the clause that decides, counted from 0; None: the status does."""
+    """The index of the deciding clause; None: the status decides."""
     return reply.match(rule)
 
 
 def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refused:
-    """What an answer means to a connection with this rule. now: microseconds, for a Retry-After that is a date."""
+    """The outcome of an answer on a connection with this rule. now: microseconds, for a Retry-After that is a date."""
     asked = next((value for name, value in reply.headers if name == "retry-after"), None)
     number = first_match(rule, reply)
     if number is None:
@@ -313,13 +315,13 @@ def classify_reply(rule: Rule, reply: TargetReply, now: int) -> Delivered | Refu
 
 
 def refuses_token(rule: Rule, reply: TargetReply) -> bool:
-    """Whether the answer says that the access token is not (or no longer) good, though its status is not 401 (C4)."""
+    """True if the answer says that the access token is not (or no longer) valid, although its status is not 401 (C4)."""
     number = first_match(rule, reply)
     return number is not None and rule[number].renew
 
 
 def counts_leads(rule: Rule) -> bool:
-    """Whether the target tells what it created and updated; where no connection does, pages show "-" (X2)."""
+    """True if the target reports what it created and updated; if no connection does, pages show "-" (X2)."""
     return any(clause.lead is not None for clause in rule)
 
 

@@ -1,4 +1,4 @@
-"""A response rule made from one answer, for a person to look at (C7): "answers like this one are a failure", or "only these are a success"."""
+"""Proposes a response rule from one answer, for a person to review (C7): "answers like this are a failure", or "only these are a success"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FLAGS: Final = (
     "error",
     "errorCode",
 )
-"""Names under which answers say how it went, the plainest first."""
+"""Names under which answers report their result, the plainest first."""
 REASONS: Final = (
     "message",
     "msg",
@@ -39,18 +39,18 @@ REASONS: Final = (
     "title",
 )
 INSIDE: Final = ("result", "results", "data", "response", "errors", "error")
-"""Where the answer about the one record stands, if not at the top."""
+"""Where the answer about a single record is found, if not at the top level."""
 CREATED: Final = frozenset({"created", "updated"})
 SUCCESS: Final = "200-299"
 SHORT: Final = 100
-"""Characters of a text that is compared as a whole."""
+"""Characters of a text that is compared in full."""
 
 
 def propose(reply: TargetReply, then: Then) -> Rule:
     """A rule by which this answer, and others like it, mean `then`.
 
-    What it goes by: a flag in JSON, else that it is a web page, else its text, else its status alone. Of success it also makes the rest of
-    2xx a failure, and it counts what the target created and updated where it says so.
+    It uses a flag in the JSON; else that the answer is a web page; else its text; else its status alone. A rule for success also makes all
+    other 2xx answers failures, and counts what the target created and updated if it reports that.
     """
     marks = _marks(reply)
     status = Condition(ReplyPlace.STATUS, How.IS, values=(SUCCESS if 200 <= reply.status < 300 else str(max(100, min(reply.status, 999))),))
@@ -66,7 +66,7 @@ _OTHER: Final = "The target did not confirm it."
 
 
 def _marks(reply: TargetReply) -> tuple[Condition, ...]:
-    """What tells this answer from others."""
+    """Conditions that distinguish this answer from others."""
     flag = _flag(reply)
     if flag is not None:
         path, text = flag
@@ -89,7 +89,7 @@ def _is_page(reply: TargetReply) -> bool:
 
 
 def _flag(reply: TargetReply) -> tuple[Path, str] | None:
-    """The first plain value that says how it went: (where, what)."""
+    """The first plain value that reports the result: (where, what)."""
     for start in _starts(reply):
         for name in FLAGS:
             path = (*start, name)
@@ -101,7 +101,7 @@ def _flag(reply: TargetReply) -> tuple[Path, str] | None:
 
 
 def _starts(reply: TargetReply) -> list[Path]:
-    """The objects in which to look: the answer itself, and the first record in it."""
+    """The objects to search: the answer itself, and the first record in it."""
     top: Path = (0,) if isinstance(reply.json, list) else ()
     starts: list[Path] = [top] if not top or isinstance(look_up(reply.json, top), dict) else []
     for name in INSIDE:
@@ -115,8 +115,8 @@ def _is_writable(path: Path) -> bool:
 
 
 def _reason(reply: TargetReply) -> str:
-    """The path of the target's own words about it; "" where there are none."""
-    for start in reversed(_starts(reply)):  # what is said of the record says more than what is said of the whole
+    """The path of the target's own reason; "" if there is none."""
+    for start in reversed(_starts(reply)):  # what is said about the record is more specific
         for name in REASONS:
             path = (*start, name)
             if any(len(text.strip()) > 2 for text in reply.found(path)) and _is_writable(path):
@@ -125,7 +125,7 @@ def _reason(reply: TargetReply) -> str:
 
 
 def _leads(reply: TargetReply, status: Condition) -> tuple[Clause, ...]:
-    """A clause for what was created and one for what was updated, where the answer tells."""
+    """A clause for created and one for updated records, if the answer reports that."""
     for start in _starts(reply):
         created = (*start, "created")
         if isinstance(look_up(reply.json, created), bool):

@@ -1,4 +1,4 @@
-"""Setting the status of many registrations: the question first, then a job with its progress."""
+"""Sets the status of many registrations: first a confirmation, then a job with its progress."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from heliograph.web.toasts import say
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def set_status(request: AccountRequest) -> HttpResponse:
-    """What it would do, and its beginning."""
+    """Shows the consequences, and starts the job."""
     wish = _wish(request.GET)
     back = _back(request.GET)
     if not wish.status or (request.GET.get("of") != "all" and not wish.picked):
@@ -95,7 +95,7 @@ def _breaks(found: BulkPreview, wish: Wish, config: AccountConfig) -> list[Break
 
 
 def job_page(job: Job) -> JobPage:
-    """What the job's page shows."""
+    """The contents of the job's page."""
     counts, status = job.counts, str(job.parameters["status"])
     refused = [row for row in job.result.get("refused", ()) if isinstance(row, dict)]
     n = int(counts.get("refused", 0))

@@ -41,7 +41,7 @@ SORTED = ("code", "name", "modified")
 
 @require_safe
 def registrations(request: AccountRequest) -> HttpResponse:
-    """Registrations of all events: searched, filtered, sorted."""
+    """Lists registrations of all events: searched, filtered, sorted."""
     ask = request.GET
     sort = _one_of(Sort, ask.get("sort", ""))
     cursor = asked(request, sort.parts)
@@ -50,7 +50,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
     with transaction.atomic(using="read"):
         found = Registrations(of_django(connections["read"]), request.account.pk)
         rows = found.page(wanted, sort, cursor, whole=not set(columns) <= set(USUAL))
-        # A first page that holds everything has counted it: words that few have are looked for once, not twice.
+        # If the first page contains everything, its length is the count; rare words then need not be searched for twice.
         count = len(rows.rows) if cursor is None and not rows.older else found.count(wanted)
         filters = _filters(found, wanted)
     none = not rows.rows and not wanted.narrows and cursor is None
@@ -89,7 +89,7 @@ def registrations(request: AccountRequest) -> HttpResponse:
 
 
 def wanted_of(ask: QueryDict) -> RegistrationFilter:
-    """What the address of a list asks for."""
+    """The filter in the URL of a list."""
     event = ask.get("event", "")
     return RegistrationFilter(
         text=ask.get("q", "")[:200],
@@ -115,7 +115,7 @@ def _counted(n: int) -> str:
 
 
 def _shown(here: int, n: int) -> str:
-    """How many of them stand on this page."""
+    """How many of them are on this page."""
     return _("%(here)s of %(all)s") % {"here": f"{here:,}", "all": _counted(n)} if here < n else _counted(n)
 
 

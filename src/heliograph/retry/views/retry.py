@@ -37,11 +37,11 @@ from heliograph.web.templatetags.moments import soon
 from heliograph.web.toasts import say
 
 WAITING = "waiting"
-"""The choice that stands for Retry and Error."""
+"""The choice that means Retry and Error."""
 
 
 class SubmitForm(Form):
-    """item: what is ticked; cause: all of one instead; back: "item" where one item's page is open."""
+    """item: the checked items; cause: or all of one cause; back: "item" if sent from one item's page."""
 
     item = Ticks()
     cause = Hidden(strip=False)
@@ -50,7 +50,7 @@ class SubmitForm(Form):
 
 @require_safe
 def queue(request: AccountRequest) -> HttpResponse:
-    """What waits, by cause, and every item."""
+    """Lists items, and their causes."""
     ask = request.GET
     cursor = asked(request, PARTS)
     wanted = _wanted(request)
@@ -89,7 +89,7 @@ def queue(request: AccountRequest) -> HttpResponse:
 
 @require_safe
 def item(request: AccountRequest, item: str) -> HttpResponse:
-    """One item whole."""
+    """The page of one item."""
     with reading(request.account.pk) as of:
         found = details(of, item)
         if found is None:
@@ -101,7 +101,7 @@ def item(request: AccountRequest, item: str) -> HttpResponse:
 @require_POST
 @needs(Role.PLANNER)
 def submit_items(request: AccountRequest) -> HttpResponse:
-    """Submits ticked items, or all of one cause (guide: Submitting to the Queue)."""
+    """Submits checked items, or all of one cause (guide: Submitting to the Queue)."""
     pressed = SubmitForm(request.POST).posted
     keys = pressed["item"][:AT_ONCE]
     if pressed["cause"]:
@@ -115,7 +115,7 @@ def submit_items(request: AccountRequest) -> HttpResponse:
 
 
 def _back(request: HttpRequest) -> str:
-    """The list as it was filtered, if the form was sent from it."""
+    """The filtered list, if the form was sent from it."""
     came = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(came, {request.get_host()}, require_https=request.is_secure())
     return came if safe and reverse("retry") in came else reverse("retry")
@@ -202,7 +202,7 @@ def _tally(counts: dict[QueueStatus, int]) -> str:
 
 
 def _group(group: CauseGroup, of: AccountReader, user: User, *, open: bool) -> dict[str, Any]:
-    """A cause as retry/groups.html shows it."""
+    """A cause for retry/groups.html."""
     if group.cause is Cause.UNTAGGED:
         title = _("“%(name)s” of %(event)s has no tag") % {"name": group.lacks, "event": group.event}
         people = ngettext("%(n)d registration", "%(n)d registrations", group.people) % {"n": group.people}
@@ -277,12 +277,12 @@ def _why(item: RetryItem) -> str:
 
 
 def _tries(item: RetryItem) -> int:
-    """Automatic retries made; of a run, how often it was judged again."""
+    """Automatic retries made; for a run, how often it was reconsidered."""
     return max(item.action.tries - 1, 0) if item.action else item.of.tries
 
 
 def _item(found: Details, of: AccountReader, user: User) -> dict[str, Any]:
-    """An item as its template wants it."""
+    """An item for the template."""
     item, config = found.item, of.config
     names = of.user_names([found.by])
     action, event = item.action, found.event
@@ -344,7 +344,7 @@ def _summary(item: RetryItem) -> str:
 
 
 def _call(item: RetryItem, of: AccountReader, user: User) -> dict[str, str]:
-    """What stands on top of an item: what is wrong, and what cures it."""
+    """The callout at the top of an item: what is wrong, and how to fix it."""
     tone = {QueueStatus.FAILED: "failed", QueueStatus.DONE: ""}.get(item.queue, "wait" if item.run else "failed")
     cure = "" if item.queue is QueueStatus.DONE else words.cure_of(item.of.cause, item.answered, used_up=item.queue is QueueStatus.FAILED)
     action = item.action

@@ -1,4 +1,4 @@
-"""An account: made with its standard statuses, and changed (P1-P3, P5)."""
+"""Accounts: created with their standard statuses, and changed (P1-P3, P5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from heliograph.store.database import of_django
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What an account says of itself. signal_enabled: N4."""
+    """The settings of an account. signal_enabled: N4."""
 
     code: str
     name: str
@@ -55,7 +55,7 @@ def create_account(facts: AccountFacts, *, by: str) -> Account:
 
 
 def change_account(s: SetupTransaction, facts: AccountFacts) -> Account:
-    """Saves what an account says of itself. Raises Invalid."""
+    """Saves an account's settings. Raises Invalid."""
     s.needs_account()
     row = Account.objects.get(pk=s.account)
     before = _shown(row)

@@ -1,4 +1,4 @@
-"""Versions of flows, mappings and connections (F10), and what a new one does to the flows that run."""
+"""Versions of flows, mappings and connections (F10), and what a new one does to running flows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heliograph.store.moments import from_micros
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an entity. since: the version of the account's set-up that it came with."""
+    """One version of an entity. since: the version of the account's set-up that introduced it."""
 
     number: int
     at: datetime
@@ -33,7 +33,7 @@ class Version:
 
 
 def write(s: SetupTransaction, row: Configured) -> None:
-    """Writes the row's body as its newest version, and its number into the row. Saves the row."""
+    """Stores the row's body as its newest version, and the version number in the row. Saves the row."""
     kind = row.configured_as
     body = None if row.deleted_at else row.body
     configuration.save(s.db, s.account, ACCOUNT, s.account, {(kind, row.pk): body}, by=s.by)
@@ -65,12 +65,12 @@ def version(db: Database, account: int, kind: str, id: int, number: int) -> Vers
 
 @contextmanager
 def watching_flows(s: SetupTransaction, *, confirmed: bool) -> Iterator[AccountConfig]:
-    """Saves within it may make running flows incomplete: then it asks first (F2). Afterwards the rows say which flows are complete.
+    """Encloses saves that may make running flows incomplete: then it asks first (F2). Afterwards the rows say which flows are complete.
 
-    Gives the configuration before. Raises AsksFirst, which rolls everything back, unless confirmed.
+    Yields the configuration before the save. Raises AsksFirst, which rolls everything back, unless confirmed.
     """
     s.needs_account()
-    s.write_account()  # what this transaction made before: a tag that the flow names
+    s.write_account()  # what this transaction created before: a tag that the flow names
     before = s.source.account(s.account)
     yield before
     after = s.source.account(s.account)

@@ -1,4 +1,4 @@
-"""The form of what is answered: questions of an event and custom fields of the account (P6)."""
+"""The form of questions of an event and custom fields of the account (P6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heliograph.web.forms import Form, Select, TextLine, TextLines
 
 
 def type_names() -> dict[str, str]:
-    """Types as pages call them."""
+    """Types by their names on pages."""
     return {
         QuestionType.TEXT: _("text"),
         QuestionType.NUMBER: _("number"),
@@ -32,7 +32,7 @@ def _types() -> list[Choice]:
 
 
 class AnswerableForm(Form):
-    """What is asked, and what can be answered. options: one a line."""
+    """A question or field, and its possible answers. options: one per line."""
 
     pairs: ClassVar[Sequence[tuple[str, str]]] = (("label", "code"),)
 
@@ -52,7 +52,7 @@ class AnswerableForm(Form):
 
     @property
     def type_chosen(self) -> str:
-        """What is no type is text."""
+        """Falls back to text for an unknown type."""
         return self.cleaned_data["type"] or QuestionType.TEXT
 
     @property
@@ -62,5 +62,5 @@ class AnswerableForm(Form):
 
 
 def shown_at_first(row: Answerable) -> dict[str, str]:
-    """What the form shows of what is stored."""
+    """The form's initial values, from what is stored."""
     return {"label": row.label, "code": row.code, "type": row.type, "options": "\n".join(row.options)}

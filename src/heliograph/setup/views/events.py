@@ -73,7 +73,8 @@ type _EventRow = tuple[int, str, str, int]
 
 
 def _matching(db: Database, account: int, text: str, status: str) -> list[_EventRow]:
-    """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands: words are found here, in any script."""
+    """(id, code, name, status), newest first. An account has hundreds of events, not hundreds of thousands, so the search runs here in
+    Python, in any script."""
     rows = db.all("SELECT id, code, name, status_id FROM event WHERE account_id = :account ORDER BY id DESC", {"account": account})
     words = folded(text).split()
     return [
@@ -123,7 +124,7 @@ def _row(event: EventConfig, config: AccountConfig, registrations: int) -> dict[
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Role.PLANNER)
 def add(request: AccountRequest) -> HttpResponse:
-    """The form of a new event. It begins in Testing."""
+    """The form of a new event, which starts in Testing."""
     with transaction.atomic(using="read"):
         config = account_config(request, reading())
     form = NewEventForm(posted(request), initial={"timezone": config.timezone})
@@ -169,7 +170,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
     with transaction.atomic(using="read"):
         db = reading()
         found = event_config(request, db, event)
-        if asks_for_part(request):  # the progress of the marking: once that has ended, the whole page says so
+        if asks_for_part(request):  # the job's progress: once it has ended, the whole page is reloaded
             job = mark_test_job.under_way(request.account.pk, found.id)
             if job is None or job.state == JobState.FAILED:
                 return HttpResponseClientRefresh()
@@ -178,7 +179,7 @@ def details(request: AccountRequest, event: str) -> HttpResponse:
 
 
 def _save(request: AccountRequest, code: str) -> HttpResponse:
-    """Saves what was changed. Leaving Testing is asked about first, and nothing of the rest waits for that (P9)."""
+    """Saves the changes. Leaving Testing is confirmed first, but the other changes are saved at once (P9)."""
     with transaction.atomic(using="read"):
         found, config = event_config(request, reading(), code), account_config(request, reading())
     form = EventForm(posted(request), event=found, config=config)
@@ -206,7 +207,7 @@ def _save(request: AccountRequest, code: str) -> HttpResponse:
             say(request, _("The event is saved.") if mine else _("Nothing was changed."))
             return HttpResponseRedirect(reverse("event-details", args=(state.code,)))
     with transaction.atomic(using="read"):
-        then |= {name: stored[name] for name in met}  # seen now: saved again, mine goes over theirs
+        then |= {name: stored[name] for name in met}  # now seen: saving again overwrites them with mine
         return _details(request, reading(), found, config, form, then=then)
 
 
