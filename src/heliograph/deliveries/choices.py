@@ -1,4 +1,4 @@
-"""What the filters of Signal's lists offer, and how a query's values are read: what is none of them counts as not given."""
+"""The choices of the filters in Signal's lists, and how query values are read: an unknown value counts as not given."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from heliograph.deliveries.database import AccountReader
 from heliograph.web.fields import Choice, FormField
 
 MOST = 200
-"""Events that a list offers, the newest ones."""
+"""The newest events, which a list offers."""
 
 
 def chosen[E: Enum](kind: type[E], text: str) -> E:
-    """One of an enumeration's values; its first where it is none of them."""
+    """A value of the enumeration; its first if the text is none of them."""
     return next((member for member in kind if member.value == text), next(iter(kind)))
 
 
