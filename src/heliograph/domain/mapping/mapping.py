@@ -1,7 +1,7 @@
-"""A mapping: how each target field is made of source fields and typed text (guide: Mappings; M1-M9).
+"""A mapping: how source fields and typed text fill each target field (guide: Mappings; M1-M9).
 
-A `Mapping` that exists is valid: its rows fit together, its fields are offered for its subject, its sizes are within bounds. `rendering`
-turns it and the facts of one change into what is sent.
+A `Mapping` object is always valid: its rows fit together, its fields are offered for its subject, its sizes are within bounds. `rendering`
+combines it with the facts of one change into what is sent.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ NO_OPEN_TEXTS: Final = (
 
 
 class MappingKind(StrEnum):
-    """What the mapping makes: the payload, or HTTP headers."""
+    """The result of the mapping: the payload, or HTTP headers."""
 
     PAYLOAD = "payload"
     HEADER = "header"
 
 
 class ValueType(StrEnum):
-    """The type of a target field, as the target's sample has it (M2)."""
+    """The type of a target field, as in the target's sample (M2)."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -58,13 +58,13 @@ class ValueType(StrEnum):
 class EmptyPolicy(StrEnum):
     """What is sent for an empty optional field (M6)."""
 
-    KEY = "empty"  # an empty text; null for a number, a yes/no and a list
+    KEY = "empty"  # an empty text; null for a number, a boolean and a list
     LEAVE_OUT = "leave out"
     NULL = "null"
 
 
 class Otherwise(StrEnum):
-    """What a value map makes of a value that it does not list (M4)."""
+    """What a value map does with a value that it does not list (M4)."""
 
     KEEP = "keep"
     TEXT = "text"
@@ -72,7 +72,7 @@ class Otherwise(StrEnum):
 
 
 class MappingError(HeliographError):
-    """A mapping cannot be as it was asked for. row: counted from 1, None = the mapping itself; field: what of it; reason: what is wrong."""
+    """A mapping is invalid. row: counted from 1, None = the mapping itself; field: which part; reason: what is wrong."""
 
     def __init__(self, row: int | None, field: str, reason: str) -> None:
         super().__init__(f"Row {row}, {field}: {reason}." if row else f"{field}: {reason}.")
@@ -83,7 +83,7 @@ class MappingError(HeliographError):
 
 @dataclass(frozen=True, slots=True)
 class ValueMap:
-    """From → to. Outer spaces and case do not count where no exact entry fits."""
+    """From → to. If no entry matches exactly, surrounding spaces and case are ignored."""
 
     entries: tuple[tuple[str, str], ...]
     otherwise: Otherwise = Otherwise.KEEP
@@ -92,7 +92,7 @@ class ValueMap:
 
 @dataclass(frozen=True, slots=True)
 class SourceValue:
-    """A chip with a source field. if_empty stands in for an empty value; escape is for the field's value, never for typed text."""
+    """A chip with a source field. if_empty replaces an empty value; escape applies to the field's value, never to typed text."""
 
     key: str
     value_map: ValueMap | None = None
@@ -113,7 +113,7 @@ type RowPart = SourceValue | FixedText
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """One target field. `target` is a name taken literally, dots and all, unless `nested`: then it is a path (M2). Raises MappingError."""
+    """One target field. `target` is a literal name, dots included, unless `nested`: then it is a path (M2). Raises MappingError."""
 
     target: str
     parts: tuple[RowPart, ...] = ()
@@ -144,9 +144,10 @@ class MappingRow:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A mapping of an account. Raises MappingError for what no mapping can be.
+    """A mapping of an account. Raises MappingError if it is invalid.
 
-    The typed text of a header whose name says that it is a credential is kept sealed beside the mapping: in a body SEALED stands for it (C5).
+    The typed text of a header whose name marks it as a credential is stored encrypted beside the mapping: its body contains SEALED instead
+    (C5).
     """
 
     name: str
@@ -155,7 +156,7 @@ class Mapping:
     empty: EmptyPolicy = EmptyPolicy.KEY
     rows: tuple[MappingRow, ...] = ()
     compiled: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
-    """Its template, once `mapping.rendering` has compiled it."""
+    """The compiled template, set by `mapping.rendering`."""
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -203,21 +204,21 @@ class Mapping:
                 raise MappingError(number, "value map", "an empty value has no entry; give a text if empty instead")
 
     def seals(self, row: MappingRow) -> bool:
-        """Whether the typed text of this row is kept sealed."""
+        """True if the typed text of this row is stored encrypted."""
         return self.kind is MappingKind.HEADER and headers.is_secret_name(row.target)
 
     @cached_property
     def typed_secrets(self) -> dict[str, str]:
-        """Names of headers whose text is kept sealed, with what stands there now: the text itself while it is being saved or sent, else SEALED."""
+        """Names of headers whose text is stored encrypted, with their current text: the text itself while saving or sending, else SEALED."""
         return {row.target: part.text for row in self.rows if self.seals(row) for part in row.parts if isinstance(part, FixedText)}
 
     @property
     def sealed(self) -> Mapping:
-        """The mapping with SEALED for every text that is kept sealed: all that bodies, pages and previews ever hold."""
+        """The mapping with SEALED for every encrypted text: the only form in bodies, pages and previews."""
         return self.with_texts(dict.fromkeys(map(headers.sealed_field, self.typed_secrets), headers.SEALED))
 
     def with_texts(self, texts: Texts[str, str]) -> Mapping:
-        """The mapping with these texts in the rows that are kept sealed. texts: by field of the vault. Raises headers.NotSealed for one that is missing."""
+        """The mapping with these texts in its encrypted rows. texts: by field of the vault. Raises headers.NotSealed for a missing one."""
         wanted = self.typed_secrets
         if missing := [name for name in wanted if headers.sealed_field(name) not in texts]:
             raise headers.NotSealed(missing)
@@ -225,16 +226,16 @@ class Mapping:
 
     @property
     def sources(self) -> frozenset[str]:
-        """The keys of all source fields that it uses (P12: what is in use; M8: the tags of its answers)."""
+        """The keys of all source fields in use (P12: uses; M8: the tags of its answers)."""
         return frozenset(source.key for row in self.rows for source in row.sources)
 
     @property
     def unfilled(self) -> tuple[str, ...]:
-        """Targets of rows without a source: they may be saved, and are always empty."""
+        """Targets of rows without a source: they can be saved, and are always empty."""
         return tuple(row.target for row in self.rows if not row.parts)
 
     def to_body(self) -> dict[str, object]:
-        """The JSON that a version of the mapping is (F10); `from_body` reads it back. What is as usual is left out."""
+        """The JSON body of a version (F10); `from_body` reads it back. Defaults are omitted."""
         body: dict[str, object] = {"name": self.name, "kind": self.kind.value, "subject": self.subject.value}
         if self.empty is not EmptyPolicy.KEY:
             body["empty"] = self.empty.value
@@ -243,7 +244,7 @@ class Mapping:
 
     @classmethod
     def from_body(cls, value: object) -> Mapping:
-        """Reads a body. Raises MappingError with the row, the field and the reason."""
+        """Parses a body. Raises MappingError with the row, the field and the reason."""
         number: int | None = None
         try:
             body = Body(value)
@@ -282,8 +283,8 @@ def _refuse_twice(rows: Sequence[MappingRow]) -> None:
 
 
 def _refuse_conflicts(rows: Sequence[MappingRow]) -> None:
-    """M2: two rows of one target, `a` beside `a.b`, a list that is an object too; and names that would be one in a form."""
-    found: dict[Path, str] = {}  # every path and its beginnings: what stands there
+    """M2: refuses two rows with the same target, `a` beside `a.b`, a list that is also an object; and names that would be equal in a form."""
+    found: dict[Path, str] = {}  # every path and its prefixes: what is there
     form_names: dict[str, Path] = {}
     for number, row in enumerate(rows, 1):
         path = row.path

@@ -1,7 +1,7 @@
-"""Makes the rows of a mapping from a sample JSON that the target's administrator gave (guide: New Mapping; M2).
+"""Creates the rows of a mapping from a sample JSON by the target's administrator (guide: New Mapping; M2).
 
-Names, shape and types are kept, values are thrown away. A list of plain values becomes one list row; a list of objects becomes rows for each
-of its entries.
+Names, structure and types are used, values are discarded. A list of plain values becomes one list row; a list of objects becomes rows for
+each entry.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_SAMPLE: Final = 500_000  # characters
 
 
 def rows_from_sample(text: str) -> tuple[MappingRow, ...]:
-    """The rows that a sample asks for, without sources. Raises MappingError for what is no JSON object, is too deep or too large."""
+    """The rows of a sample, without sources. Raises MappingError if it is not a JSON object, too deep or too large."""
     if len(text) > MAX_SAMPLE:
         raise _refusal(f"it is longer than {MAX_SAMPLE:,} characters")
     try:
@@ -26,7 +26,7 @@ def rows_from_sample(text: str) -> tuple[MappingRow, ...]:
         raise _refusal(f"this is no JSON: {error.msg} in line {error.lineno}, character {error.colno}") from None
     except RecursionError:
         raise _refusal(f"it is nested more than {MAX_DEPTH} levels deep") from None
-    except ValueError as error:  # a number with more digits than Python reads
+    except ValueError as error:  # a number with more digits than Python parses
         raise _refusal(str(error)) from None
     if isinstance(sample, list) and sample and isinstance(sample[0], dict):
         raise _refusal("a request is one object: paste a single entry of this list, from { to }")
@@ -41,7 +41,7 @@ def rows_from_sample(text: str) -> tuple[MappingRow, ...]:
 
 
 def new_rows(existing: Sequence[MappingRow], sample: Sequence[MappingRow]) -> tuple[tuple[MappingRow, ...], tuple[MappingRow, ...]]:
-    """The sample's rows that can be added to the existing ones, and those that are there already (they stay as they are)."""
+    """The sample's rows that can be added to the existing ones, and those that already exist (they stay unchanged)."""
     there = [row.path for row in existing]
     new: list[MappingRow] = []
     known: list[MappingRow] = []
@@ -84,7 +84,7 @@ def _leaves(path: Path, value: Json) -> Iterator[tuple[Path, ValueType]]:
 
 
 def _list_type(entries: list[Json]) -> ValueType | None:
-    """The type of a list row; None where it holds objects, lists or flags and becomes rows for each entry."""
+    """The type of a list row; None if the list contains objects, lists or booleans, so each entry becomes rows."""
     kinds = {_type(entry) for entry in entries if not isinstance(entry, (dict, list))}
     if ValueType.BOOLEAN in kinds or any(isinstance(entry, (dict, list)) for entry in entries):
         return None
