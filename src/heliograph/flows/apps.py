@@ -11,7 +11,7 @@ class FlowsConfig(AppConfig):
     name = "heliograph.flows"
 
     def ready(self) -> None:
-        """The platform stands below: it asks and tells the flows through a registry."""
+        """Registers the flows with the set-up below, which queries and notifies them."""
         from heliograph.flows.dependents import Flows  # noqa: PLC0415 - models are there only now
         from heliograph.setup.services import dependents  # noqa: PLC0415
 

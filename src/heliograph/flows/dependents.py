@@ -1,4 +1,4 @@
-"""What the flows tell the set-up below them, and are told by it (`setup.usage`)."""
+"""How the set-up below queries and notifies the flows (`setup.usage`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Flows:
     """The flows as `setup.services.dependents.Dependents`."""
 
     def uses(self, account: int, thing: Thing, id: int, kind: TagKind | None = None) -> Sequence[Use]:
-        """Flows, mappings and connections that name a tag or a custom field; flows that send by a connection or a mapping."""
+        """Flows, mappings and connections that name a tag or a custom field; flows that use a connection or a mapping."""
         if thing is Thing.TAG:
             return [*_flows_naming(id, kind), *_mappings_naming(id, kind), *_urls_naming(id, of_tag=True, kind=kind)]
         if thing is Thing.CUSTOM_FIELD:
@@ -53,7 +53,7 @@ class Flows:
         return []
 
     def tag_users(self, account: int) -> dict[int, list[Use]]:
-        """Flows, mappings and connections by the tags that they name."""
+        """Flows, mappings and connections by the tags they name."""
         found: dict[int, dict[tuple[str, int], Use]] = {}
         named = FlowTag.objects.filter(flow__deleted_at=None).select_related("flow").order_by("flow_id")
         rows = [(n.tag_id, Use("flow", n.flow_id, n.flow.name)) for n in named]
@@ -67,7 +67,7 @@ class Flows:
         return {tag: list(uses.values()) for tag, uses in found.items()}
 
     def tag_effects(self, account: int, old: int, new: int | None) -> Sequence[Effect]:
-        """Flows as they would read afterwards, and the mappings and URLs that name the tag."""
+        """The flows with their new sentences, and the mappings and URLs that name the tag."""
         config = Committed(of_django(connection)).account(account)
         names = sentence.SentenceNames.of(config)
         effects = []
@@ -81,7 +81,7 @@ class Flows:
         return [*effects, *(Effect(use, refused=new is None) for use in others)]
 
     def tag_deleted(self, s: SetupTransaction, tag: int) -> None:
-        """Takes it out of the flows' lists. Raises InUse where a filter or a mapping names it: without it they would say something else."""
+        """Removes the tag from the flows' lists. Raises InUse if a filter or a mapping names it: without the tag its meaning would change."""
         uses: list[Use] = [*_mappings_naming(tag), *_urls_naming(tag, of_tag=True)]
         uses += [use for use in _flows_naming(tag) for row in FlowTag.objects.filter(flow=use.id, tag=tag) if "." in row.place]
         if uses:
@@ -90,8 +90,8 @@ class Flows:
             save_flow(s, without_tag(_facts(row), tag), row.pk, confirmed=True)
 
     def tag_replaced(self, s: SetupTransaction, old: int, new: int) -> None:
-        """Puts one tag in another's place in flows and mappings."""
-        s.write_account()  # the other tag has taken on the kinds of this one
+        """Replaces one tag by another in flows and mappings."""
+        s.write_account()  # the other tag has got the kinds of this one
         for mapping in StoredMapping.objects.filter(names_tags__tag=old, deleted_at=None).distinct():
             save_mapping(s, _with_tag_replaced(FieldMapping.from_body(mapping.body), old, new), mapping.pk, confirmed=True)
         for row in _flow_rows(old):
@@ -102,13 +102,13 @@ class Flows:
         return Flow.objects.filter(pk=flow, account=account, deleted_at=None).values_list("name", flat=True).first()
 
     def flows_completed(self, complete: Mapping[int, bool]) -> None:
-        """Writes it into the rows that say otherwise."""
+        """Updates the rows that differ."""
         for is_complete_now in (True, False):
             ids = [id for id, found in complete.items() if found is is_complete_now]
             Flow.objects.filter(pk__in=ids, is_complete=not is_complete_now).update(is_complete=is_complete_now)
 
     def tagged(self, db: Database, account: int, objects: Iterable[Tagged]) -> None:
-        """Judges again what waited for these tags."""
+        """Reconsiders what waited for these tags."""
         queue_effects.objects_tagged(db, account, objects)
 
 
@@ -142,7 +142,7 @@ def _uses_as(body: Any, tag: int, kind: TagKind) -> bool:
 
 
 def _urls_naming(id: int, *, of_tag: bool, kind: TagKind | None = None) -> list[Use]:
-    """Connections whose URL holds a chip of this tag or custom field."""
+    """Connections whose URL contains a chip of this tag or custom field."""
     found = []
     for row in Connection.objects.filter(deleted_at=None):
         for key in map(parse_source, row.body.get("chips", ())):

@@ -45,7 +45,7 @@ KIND_OF_PLACE: Mapping[str, TagKind] = {
 
 
 def checked(flow: Flow, config: AccountConfig) -> Flow:
-    """The flow as it is stored; whatever is missing may be. Raises Invalid for what no flow of this account can be."""
+    """The flow to store; it may be incomplete. Raises Invalid if it can never be valid in this account."""
     flow = replace(
         flow, name=_text(flow.name, "name", FLOW_NAME_LENGTH), emptied=tuple(n for n in flow.emptied if n in LISTS and not getattr(flow, n))
     )
@@ -53,7 +53,7 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
         for tag in getattr(flow, name):
             _check_tag(tag, KIND_OF_PLACE[name], name, config)
         flow = _with(flow, **{name: tuple(dict.fromkeys(getattr(flow, name)))})
-    if flow.watch is not None:  # a list that this watch does not offer is not kept: it would come back unseen with another watch
+    if flow.watch is not None:  # a list that this watch does not offer is dropped: otherwise it would return unnoticed with another watch
         offered = OFFERED[flow.watch]
         flow = _with(flow, **{name: () for name in LISTS if name not in offered}, emptied=tuple(n for n in flow.emptied if n in offered))
     if len(flow.filters) > MOST_FILTERS:
@@ -70,7 +70,7 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
 
 
 def _with(flow: Flow, **parts: Any) -> Flow:
-    """The flow with other lists, named at run time."""
+    """The flow with other lists, named at runtime."""
     return replace(flow, **parts)
 
 
@@ -125,7 +125,7 @@ def _text(text: str, where: str, longest: int) -> str:
 
 
 def named_tags(flow: Flow) -> set[tuple[str, int]]:
-    """(place, tag) of every tag with a row that the flow names. A place is a list's name or a filter's field."""
+    """(place, tag) of every tag with a row that the flow names. A place is the name of a list or the field of a filter."""
     found = {(name, tag) for name in LISTS for tag in getattr(flow, name)}
     found |= {(row.field, int(value)) for row in flow.filters if row.field in KIND_OF_PLACE for value in row.values}
     return {(place, tag) for place, tag in found if tag > 0}
@@ -138,7 +138,7 @@ def named_fields(flow: Flow) -> set[int]:
 
 
 def without_tag(flow: Flow, tag: int) -> Flow:
-    """The flow after a tag is gone from its lists; a list that lost its last one makes it incomplete (P12)."""
+    """The flow without a tag in its lists; a list that lost its last one makes it incomplete (P12)."""
     emptied = set(flow.emptied)
     for name in LISTS:
         before = getattr(flow, name)
@@ -151,7 +151,7 @@ def without_tag(flow: Flow, tag: int) -> Flow:
 
 
 def with_tag_replaced(flow: Flow, old: int, new: int) -> Flow:
-    """The flow with one tag in another's place, in lists and filters."""
+    """The flow with one tag replaced by another, in lists and filters."""
     for name in LISTS:
         flow = _with(flow, **{name: tuple(dict.fromkeys(new if t == old else t for t in getattr(flow, name)))})
     filters = tuple(

@@ -1,4 +1,4 @@
-"""The flow editor (guide: Configuring a Flow; F2-F8): the form, what its buttons do, and the way to connections and mappings and back."""
+"""The flow editor (guide: Configuring a Flow; F2-F8): the form, its buttons, and the way to connections and mappings and back."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ from heliograph.web.toasts import say
 
 EDITOR = "flows/editor.html"
 EDITING = "flow-editing"
-"""In the session: which destination of which flow a connection or mapping is being made for."""
+"""Session key: the destination and flow for which a connection or mapping is being created."""
 PARTS = ("connection", "payload", "header")
 
 
 class EditorForm(Form):
-    """What is posted beside the flow itself. over: the version that is saved over; sure: "yes" once it was asked; new, edit, preview: a button of
-    a destination, with its part and number.
+    """What is posted besides the flow itself. over: the version to overwrite; sure: "yes" if confirmed; new, edit, preview: a destination's
+    button, with its part and number.
 
-    The flow is read by `drafts`: its rows come, go and move by buttons, and their values are read by the fields they name.
+    `drafts` parses the flow: buttons add, remove and move its rows, and their values are read according to their fields.
     """
 
     over = Hidden()
@@ -64,7 +64,7 @@ class EditorForm(Form):
 
     @property
     def flow(self) -> QueryDict:
-        """As `drafts` reads it."""
+        """The data for `drafts`."""
         assert isinstance(self.data, QueryDict)
         return self.data
 
@@ -78,7 +78,7 @@ def add(request: AccountRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def flow(request: AccountRequest, flow: int) -> HttpResponse:
-    """One flow: its form for an Administrator, its words for everyone else."""
+    """One flow: its form for an Administrator, a description for everyone else."""
     if request.method == "POST":
         check(request, Role.ADMINISTRATOR)
         return _posted(request, flow)
@@ -92,7 +92,7 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
 
 
 def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
-    """The flow as it is stored. Raises Http404."""
+    """The stored flow. Raises Http404."""
     found = config.flows.get(id)
     if found is None:
         raise Http404
@@ -100,7 +100,7 @@ def stored_draft(config: AccountConfig, id: int) -> FlowDraft:
 
 
 def draft_of(request: AccountRequest, config: AccountConfig, db: Database, id: int | None) -> FlowDraft:
-    """The draft that was posted. Raises Http404."""
+    """The posted draft. Raises Http404."""
     base = drafts.new() if id is None else stored_draft(config, id)
     return drafts.read(EditorForm(request.POST).flow, base, config, FilterValues(db, request.account.pk, config))
 
@@ -146,7 +146,7 @@ def _refused(request: AccountRequest, draft: FlowDraft) -> HttpResponse:
 
 
 def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: AsksFirst) -> HttpResponse:
-    """Making a running flow incomplete asks first (F2): everything that was typed goes along."""
+    """Asks before a running flow becomes incomplete (F2); everything that was typed is kept."""
     typed = [(name, text) for name, texts in form.flow.lists() for text in texts if name not in ("csrfmiddlewaretoken", "sure", "look")]
     with transaction.atomic(using="read"):
         names = sentence.SentenceNames.of(account_config(request, reading()))
@@ -161,7 +161,7 @@ def _asks(request: AccountRequest, form: EditorForm, draft: FlowDraft, error: As
 
 
 def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpResponse:
-    """Somebody else saved the flow while it was being edited: their changes, beside what was typed here."""
+    """Someone else saved the flow while it was being edited: shows their changes beside what was typed here."""
     id = draft.flow.id
     with transaction.atomic(using="read"), scope(account=request.account.pk):
         config = account_config(request, reading())
@@ -182,7 +182,7 @@ def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpRes
 
 
 def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
-    """Where a button of a destination leads once the flow is saved; "" for Save."""
+    """Where a destination's button leads after saving; "" for Save."""
     for button in ("new", "edit", "preview"):
         part, _dash, number = form.posted[button].partition("-")
         at = read_id(number)
@@ -204,7 +204,7 @@ def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft
 
 
 def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
-    """The draft with what one has just made for it, and what is said of it. A preset makes a connection and a mapping at once."""
+    """The draft with what was just created for it, and a message. A preset creates a connection and a mapping at once."""
     connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
     remembered = request.session.get(EDITING) or {}
     at = remembered.get("at") if remembered.get("flow") == draft.flow.id else None
@@ -224,7 +224,7 @@ def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands above the form. changed: microseconds."""
+    """The header above the form. changed: microseconds."""
 
     changed: int
     by: str
@@ -248,7 +248,7 @@ def draw(
     conflict: dict[str, Any] | None = None,
     panel: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The page with a draft, saved or not. panel: what the test of it came to."""
+    """The page with a draft, saved or not. panel: the result of its test."""
     edits = may(request.user, Role.ADMINISTRATOR)
     with transaction.atomic(using="read"):
         db = reading()
@@ -287,7 +287,7 @@ def draw(
 
 
 def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
-    """What can be done about a flow besides opening it: (text, address)."""
+    """Actions on a flow besides opening it: (text, URL)."""
     entries = [(_("Versions"), reverse("flow-versions", args=(id,)))]
     if edits:
         entries = [(_("Copy flow"), reverse("flow-copy", args=(id,))), *entries, (_("Delete"), reverse("flow-delete", args=(id,)))]
@@ -295,7 +295,7 @@ def flow_menu(id: int, *, edits: bool) -> list[tuple[str, str]]:
 
 
 def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.ConnectionTrouble]) -> list[dict[str, str]]:
-    """Connections of the flow that send nothing just now."""
+    """Connections of the flow that are currently sending nothing."""
     found = dict.fromkeys(id for d in flow.destinations if (id := d.connection) is not None and id in troubles and id in config.connections)
     return [
         {
@@ -310,7 +310,7 @@ def _alerts(flow: Flow, config: AccountConfig, troubles: dict[int, sentence.Conn
 
 
 def _joined(request: AccountRequest, flow: Flow, config: AccountConfig) -> list[dict[str, str]]:
-    """Tags whose answers the flow's mappings would join, since several questions of an event carry them (M8)."""
+    """Tags whose answers the flow's mappings would join, because several questions of an event have them (M8)."""
     mappings = [config.mappings.get(id or 0) for d in flow.destinations for id in (d.payload_mapping, d.header_mapping)]
     tags = answer_tags(sorted({key for mapping in mappings if mapping for key in mapping.sources})).values()
     with scope(account=request.account.pk):
@@ -329,7 +329,7 @@ def _joined(request: AccountRequest, flow: Flow, config: AccountConfig) -> list[
 
 
 def panel_of(request: AccountRequest, db: Database, flow: Flow) -> dict[str, Any]:
-    """The test panel before anything was tried."""
+    """The test panel before anything was tested."""
     of_event = drafts.subject_of(flow).value == "event"
     events = db.all("SELECT code FROM event WHERE account_id = :account ORDER BY id DESC LIMIT 50", {"account": request.account.pk})
     return {
