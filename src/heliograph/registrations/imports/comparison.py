@@ -36,7 +36,7 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What would become of an item: how many stored values it clears, and the ids of the flows that would act, one for each change."""
+    """The result for an item: how many stored values it clears, and the ids of the flows that would act, one for each change."""
 
     outcome: ItemOutcome
     cleared: int = 0
@@ -44,7 +44,7 @@ class Compared:
 
 
 def compare(account: int, items: Sequence[RecordItem], known: Known) -> list[Compared]:
-    """For each prepared item: what would become of it by what is stored and by the flows of now."""
+    """The result for each prepared item, by stored data and current flows."""
     wanted: dict[int, list[str]] = defaultdict(list)
     for item in items:
         if item.prepared is not None:
@@ -94,7 +94,7 @@ def _one(
 
 
 def _changes(after: RegistrationState, before: Mapping[str, object], facets: Facet | None, sessions: Mapping[int, int]) -> Iterator[Change]:
-    """The changes that record() would make: one of the registration, and one of each of its sessions."""
+    """The changes that record() would make: one of the registration, and one of each session."""
     if facets is not None:
         yield Change(0, SubjectKind.REGISTRATION, 0, 0, facets, _LONG_AGO, "", registration=after, before=before)
     for session, status in sessions.items():
@@ -108,7 +108,7 @@ def _acts(changes: Iterator[Change], known: Known, event: EventConfig) -> tuple[
 
 
 def cleared(state: RegistrationState, upsert: Upsert) -> int:
-    """How many stored values an upsert empties."""
+    """How many stored values an upsert clears."""
     n = sum(1 for key, text in upsert.profile.items() if not text and state.profile.get(key))
     n += sum(1 for key, values in upsert.custom.items() if not values and state.custom.get(key))
     n += sum(1 for key, values in upsert.answers.items() if not values and state.answers.get(key))

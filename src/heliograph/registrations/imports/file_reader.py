@@ -1,6 +1,7 @@
-"""Reads a file of registrations row by row, in flat memory, from any place on (I4: CSV in any usual encoding and separator, .xlsx, NDJSON).
+"""Reads a file of registrations row by row, in flat memory, from any position (I4: CSV in any usual encoding and separator, .xlsx, NDJSON).
 
-`look()` finds out once what a file is; `open_rows()` reads it as that. A row that cannot be read is handed on with its reason and costs no other row.
+`look()` detects the format once; `open_rows()` reads the file in that format. A row that cannot be read is returned with its reason and
+affects no other row.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from heliograph.registrations.imports.workbook import WorkbookRows
 CSV, XLSX, NDJSON = "csv", "xlsx", "ndjson"
 SEPARATORS: Final = (",", ";", "\t", "|")
 SEPARATOR_NAMES: Final[Mapping[str, str]] = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_MOST_LINES = 1_000  # of one row: what runs over more has a quote that nobody closed
+_MOST_LINES = 1_000  # of one row: one that is longer has an unclosed quote
 _MOST_CHARACTERS = 500_000  # of one row
 _SAMPLE_ROWS = 100
 
@@ -44,12 +45,12 @@ class Format:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Format:
-        """What `as_json` gave."""
+        """Reads what `as_json` returned."""
         return cls(**found)
 
     @property
     def words(self) -> str:
-        """As people are told it: "CSV, UTF-8, separated by commas"."""
+        """For people: "CSV, UTF-8, separated by commas"."""
         if self.kind == XLSX:
             return f"Excel workbook, sheet {self.sheet}"
         name = encodings.OFFERED.get(self.encoding, self.encoding)
@@ -61,7 +62,7 @@ class Format:
 
 
 def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> Format:
-    """What the file is. encoding, separator, sheet: what somebody says of it; checked, not guessed. Raises ImportFileError."""
+    """Detects the format. encoding, separator, sheet: a person's settings; checked, not guessed. Raises ImportFileError."""
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     if rows:
         rows.close()
@@ -69,7 +70,7 @@ def look(path: Path, *, encoding: str = "", separator: str = "", sheet: str = ""
 
 
 def look_and_open(path: Path, *, encoding: str = "", separator: str = "", sheet: str = "") -> tuple[Format, FileRows]:
-    """Both at once: a workbook is read whole, so once is enough. Raises ImportFileError."""
+    """Both at once, because a workbook is read whole and once is enough. Raises ImportFileError."""
     form, rows = _look(path, encoding=encoding, separator=separator, sheet=sheet)
     return form, _restored(rows) if rows else open_rows(path, form)
 
@@ -104,7 +105,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
 
 
 def open_rows(path: Path, form: Format, cursor: Mapping[str, int] | None = None) -> FileRows:
-    """The file's rows, from the cursor on. Raises ImportFileError."""
+    """The file's rows from the cursor on. Raises ImportFileError."""
     return _restored(_rows(path, form, cursor))
 
 
@@ -147,7 +148,7 @@ def _sample(file: BinaryIO, form: Format) -> list[FileLine]:
 
 
 def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[FileLine]) -> None:
-    """Refuses what no spreadsheet writes: control characters in the head, or NUL here and there."""
+    """Refuses what no spreadsheet writes: control characters in the header, or scattered NULs."""
     file.seek(0)
     beginning = b"" if form.encoding in encodings.WIDE else file.read(1024)
     head = sample[0]
@@ -163,7 +164,7 @@ def _separator(text: str) -> str:
 
 
 def _guess_separator(sample: Sequence[FileLine]) -> str:
-    """The separator that cuts most rows into equally many cells, and into the more of them."""
+    """The separator that splits most rows into equally many cells; on a tie, into more cells."""
     said = _said_separator(sample[0].text)
     if said:
         return said
@@ -180,7 +181,8 @@ def _guess_separator(sample: Sequence[FileLine]) -> str:
 
 
 def _widths(texts: Sequence[str], separator: str) -> list[int]:
-    """Cells of each row, as far as rows can be read: a quote that nobody closes makes one field of all that follows, which the csv module refuses."""
+    """Cells of each row, as far as rows can be read: an unclosed quote makes one field of everything after it, which the csv module
+    refuses."""
     found: list[int] = []
     with contextlib.suppress(csv.Error):
         found.extend(len(cells) for cells in csv.reader(texts, delimiter=separator))
@@ -188,7 +190,7 @@ def _widths(texts: Sequence[str], separator: str) -> list[int]:
 
 
 def _said_separator(first: str) -> str:
-    """Excel's own first line, "sep=;"."""
+    """The separator in Excel's own first line, "sep=;"."""
     text = first.strip().strip('"')
     return text[4] if len(text) == 5 and text[:4].casefold() == "sep=" else "\t" if text.casefold() == "sep=" else ""
 
@@ -197,14 +199,14 @@ def _said_separator(first: str) -> str:
 
 
 class _RowTooLong(Exception):
-    """A row runs over more lines than any row does."""
+    """A row spans more lines than any valid row."""
 
 
 class TableRows:
-    """Rows of a CSV file by RFC 4180, read by the standard library's reader.
+    """Rows of a CSV file by RFC 4180, parsed by the standard library.
 
-    It is fed line by line, so that each row's first line is known. Where a quote was never closed or a row runs wrongly over several lines, only the
-    first of these is refused, and reading goes on at the next: one bad quote does not eat its neighbours.
+    Lines are fed one by one, so that each row's first line is known. If a quote was never closed or a row wrongly spans several lines, only
+    its first line is refused, and reading continues at the next: one bad quote does not swallow its neighbours.
     """
 
     def __init__(self, path: Path, file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> None:
@@ -224,11 +226,11 @@ class TableRows:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """From where another reader goes on: after the last row that was handed out."""
+        """Where another reader continues: after the last row that was returned."""
         return {"offset": self._lines.place.offset, "line": self._lines.place.line}
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._file.close()
 
     def __iter__(self) -> Iterator[FileRow]:
@@ -265,7 +267,7 @@ class TableRows:
         return csv.reader(iter(self._pull, None), delimiter=self._separator, strict=True)
 
     def _pull(self) -> str | None:
-        """The next line for the reader, None at the end."""
+        """The next line for the parser; None at the end."""
         line = self._lines.take()
         if line is None:
             return None
@@ -305,7 +307,7 @@ class TableRows:
         return unusable(first.number, cells, flaw, self._accepted(flaw))
 
     def _fitted(self, cells: list[str]) -> tuple[list[str], str]:
-        """The cells, as many as the head has, and why that is not possible. Empty cells at the end may be there or not."""
+        """The cells, padded or cut to the header's length, and why that is not possible. Empty cells at the end are optional."""
         width = len(self.names)
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
@@ -352,7 +354,7 @@ def _csv_reason(said: str) -> str:
 
 
 class DocumentRows:
-    """Lines of NDJSON, each the one cell of its row."""
+    """Lines of NDJSON, each the single cell of its row."""
 
     def __init__(self, path: Path, file: BinaryIO, form: Format, cursor: Mapping[str, int] | None = None) -> None:
         self._file = file
@@ -364,11 +366,11 @@ class DocumentRows:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """From where another reader goes on."""
+        """Where another reader continues."""
         return {"offset": self._lines.place.offset, "line": self._lines.place.line}
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._file.close()
 
     def __iter__(self) -> Iterator[FileRow]:

@@ -1,10 +1,10 @@
 """The job "import": reads the file twice, first to know what it needs, then to record it (I1, I2, I4).
 
-    scan     every row once: what is lacking, codes used twice, how many rows there are; nothing is stored but notes
-    decide   what was chosen is created (in a dry run: imagined)
-    record   100 rows a transaction through record(), with the place in the file in the same transaction; a dry run compares instead
+    scan     every row once: what is missing, codes used twice, the number of rows; only notes are stored
+    decide   creates what was chosen (in a dry run: simulates it)
+    record   100 rows per transaction through record(), with the file position in the same transaction; a dry run compares instead
 
-So a kill at any instant loses nothing and doubles nothing: what was committed is not read again, and what was not is done again.
+So a kill at any moment loses and duplicates nothing: committed rows are not read again, uncommitted ones are.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ _SPOILT = (psycopg.DataError, psycopg.IntegrityError, sqlite3.IntegrityError, sq
 
 
 def kind() -> JobKind:
-    """The job's kind, for wiring."""
+    """The kind of job, for wiring."""
     return JobKind(preparation.KIND, ImportRun, preparation.is_here)
 
 
 def folder_of(job: int) -> Path:
-    """Where a job keeps its notes and its report."""
+    """The folder of a job's notes and report."""
     return Path(settings.HELIOGRAPH.data) / "imports" / str(job)
 
 
@@ -73,11 +73,11 @@ class Scanned:
 
 @dataclass(slots=True)
 class Ready:
-    """A chunk of the second reading: items with their rows, and what is refused already."""
+    """A chunk of the second reading: items with their rows, and rows already refused."""
 
     items: list[tuple[FileRow, RecordItem]] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
-    # in a dry run: what would become of each item
+    # in a dry run: the result for each item
     compared: list[comparison.Compared] = field(default_factory=list)
     rows: int = 0
     ended: bool = False
@@ -134,7 +134,7 @@ class ImportRun:
         self._iterator: Iterator[FileRow] = iter(self._rows)
 
     def close(self) -> None:
-        """Lets go of the file and the notes; once all is done, only the report stays."""
+        """Closes the file and the notes; once everything is done, only the report stays."""
         if self._rows is not None:
             self._rows.close()
         if self._finished and self._is_done():
@@ -143,7 +143,7 @@ class ImportRun:
             self._notes.close()
 
     def _is_done(self) -> bool:
-        """Whether the last chunk's commit went through."""
+        """True if the last chunk was committed."""
         try:
             with scopes_disabled():
                 return Job.objects.filter(pk=self._job.pk, state=JobState.DONE).exists()
@@ -162,7 +162,7 @@ class ImportRun:
         return self._scan() if self._phase == "scan" else self._prepare()
 
     def write(self, db: Database, chunk: Scanned | Ready) -> ChunkResult:
-        """What a chunk comes to."""
+        """Processes a chunk."""
         if isinstance(chunk, Ready):
             return self._record(db, chunk)
         if not chunk.ended:
@@ -199,7 +199,7 @@ class ImportRun:
         return Scanned(ended=n < SCAN_CHUNK)
 
     def _estimate(self) -> int | None:
-        """Rows altogether, from how far into the file they have led."""
+        """The estimated number of rows, from the position in the file."""
         assert self._rows is not None
         if self._rows.total is not None:
             return self._rows.total
@@ -218,7 +218,7 @@ class ImportRun:
         return SetupChoice.from_json(self._p["choice"]).of(lacks)
 
     def _decide(self) -> ChunkResult:
-        """The first reading has ended: what is lacking is told, and created or imagined, or the import stops to ask."""
+        """The first reading has ended: reports what is missing, and creates or simulates it, or stops the import to ask."""
         self._columns = with_date_orders(self._columns, self._census.dates)
         db = of_django(connections["default"])
         self._known = preparation.load_known(db, Committed(db), self._job.account_id, self._census.events)
@@ -254,7 +254,7 @@ class ImportRun:
     # --- record
 
     def _document(self, row: FileRow) -> tuple[dict[str, Any] | None, list[RowProblem]]:
-        """The row as a document, None where it is none."""
+        """The row as a document; None if it is invalid."""
         if self._mapper is not None:
             return self._mapper.document(row.cells)
         try:
@@ -352,13 +352,13 @@ class ImportRun:
         return int(self._result.get("rows", 0))
 
     def _problems(self, answer: ItemAnswer) -> tuple[RowProblem, ...]:
-        """Why record() refused though the row looked sound: the set-up changed meanwhile, or the database refused its data."""
+        """Why record() refused a valid row: the set-up changed meanwhile, or the database refused its data."""
         if not answer.problems:
             return (RowProblem("", "", "The database refused this row.", ()),)
         return tuple(of_problem(p, self._name, self._known.account, None) for p in answer.problems)
 
     def _recorded(self, db: Database, items: Sequence[RecordItem]) -> list[ItemAnswer]:
-        """record() in a savepoint; what the database refuses all the same is halved, so that one row never fails its neighbours."""
+        """record() in a savepoint; a chunk that the database refuses is halved, so that one row never fails its neighbours."""
         if not items:
             return []
         try:
@@ -381,7 +381,7 @@ class ImportRun:
 
 
 def _prune(document: dict[str, Any], event: Any) -> None:
-    """An empty cell clears only what the event has: a column that other events need says nothing here."""
+    """Limits clearing by empty cells to what the event has: a column that only other events need is ignored."""
     answers = document.get("answers")
     if answers:
         known = {q.code for q in event.questions.values()} | {q.label.casefold() for q in event.questions.values()}

@@ -1,7 +1,8 @@
-"""What an import remembers between its chunks, in a small database of its own beside the data: flat memory for any file, and it survives kill -9.
+"""What an import remembers between its chunks, in its own small database beside the data: flat memory for any file, and it survives kill
+-9.
 
-Three things: which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
-line, so that a chunk that is done again leaves the same.
+It stores which codes the file has used (a second use is refused), what the file needs and how often, and the refused rows. All are keyed by
+line, so that repeating a chunk gives the same result.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Notes:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._open()
-        except sqlite3.DatabaseError:  # a power cut may have spoiled them: they are made again by reading the file again
+        except sqlite3.DatabaseError:  # a power cut may have damaged them: reading the file again recreates them
             (folder / "notes.db").unlink(missing_ok=True)
             self._open()
 
@@ -39,7 +40,7 @@ class Notes:
         self._db = sqlite3.connect(self.folder / "notes.db", isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode = TRUNCATE")
-            self._db.execute("PRAGMA synchronous = OFF")  # against a killed process nothing more is needed
+            self._db.execute("PRAGMA synchronous = OFF")  # this is enough against a killed process
             self._db.execute("PRAGMA cache_size = -8000")
             self._db.executescript(_TABLES)
         except sqlite3.DatabaseError:
@@ -47,21 +48,21 @@ class Notes:
             raise
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the database."""
         self._db.close()
 
     def forget(self) -> None:
-        """Deletes everything but the report."""
+        """Deletes everything except the report."""
         self._db.close()
         for name in ("notes.db", "notes.db-journal"):
             (self.folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
-            self.folder.rmdir()  # where there is no report
+            self.folder.rmdir()  # if there is no report
 
-    # --- while reading for the first time
+    # --- first reading
 
     def note_scan(self, codes: Iterable[tuple[str, str, int]], state: Mapping[str, Any]) -> None:
-        """Notes (event, code, line) of a chunk, finds second uses, and keeps where reading goes on; all together."""
+        """Stores (event, code, line) of a chunk, finds second uses, and stores where reading continues; all in one transaction."""
         self._db.execute("BEGIN")
         for event, code, line in codes:
             added = self._db.execute("INSERT OR IGNORE INTO used VALUES (?, ?, ?)", (event, code, line)).rowcount
@@ -73,27 +74,27 @@ class Notes:
         self._db.execute("COMMIT")
 
     def scan_state(self) -> dict[str, Any] | None:
-        """Where reading goes on and what was found; None at the beginning."""
+        """Where reading continues and what was found; None at the beginning."""
         row = self._db.execute("SELECT value FROM kept WHERE name = 'scan'").fetchone()
         return json.loads(row[0]) if row else None
 
     def used_before(self, first: int, last: int) -> dict[int, int]:
-        """Line -> the line that used its code before, for lines of a range."""
+        """Line -> the earlier line with the same code, for the lines in a range."""
         return dict(self._db.execute("SELECT line, first FROM twice WHERE line BETWEEN ? AND ?", (first, last)))
 
     # --- refused rows
 
     def refuse(self, rows: Iterable[RefusedRow]) -> None:
-        """Keeps refused rows. The same line again replaces itself."""
+        """Stores refused rows. The same line again replaces itself."""
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?)", ((r.line, r.as_json()) for r in rows))
         self._db.execute("COMMIT")
 
     def refused(self) -> Iterator[RefusedRow]:
-        """Refused rows in the order of the file."""
+        """Refused rows in file order."""
         for line, text in self._db.execute("SELECT line, row FROM refused ORDER BY line"):
             yield RefusedRow.from_json(line, text)
 
     def forget_refused_after(self, line: int) -> None:
-        """Forgets what was noted beyond the last line that counts: those rows are done again."""
+        """Deletes what was noted after the last committed line: those rows are processed again."""
         self._db.execute("DELETE FROM refused WHERE line > ?", (line,))

@@ -1,4 +1,4 @@
-"""From a file to a job: what the file is, what its columns mean, and everything that the job needs to know (pages and command alike)."""
+"""From a file to a job: the file's format, the meaning of its columns, and the job's parameters (for pages and command)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_EVENTS: Final = 500  # of an account whose names help to guess columns
 
 @dataclass(frozen=True, slots=True)
 class FileSettings:
-    """What a person says of a file instead of leaving it to the guess."""
+    """A person's settings for a file, which replace guesses."""
 
     encoding: str = ""
     separator: str = ""
@@ -40,7 +40,7 @@ class FileSettings:
 
 @dataclass(frozen=True, slots=True)
 class UploadDraft:
-    """A file that was looked at. sample: cells of its first rows; columns: empty for NDJSON."""
+    """An inspected file. sample: cells of its first rows; columns: empty for NDJSON."""
 
     path: Path
     form: Format
@@ -51,19 +51,19 @@ class UploadDraft:
 
     @property
     def left_out(self) -> list[Column]:
-        """Columns that go nowhere."""
+        """Columns that are not imported."""
         return [c for c in self.columns if not c.target]
 
     @property
     def doubts(self) -> list[Column]:
-        """Columns that a person should look at."""
+        """Columns that a person should check."""
         return [c for c in self.columns if c.doubt]
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How an import is to be done. dry_run: nothing is stored; quiet: recorded without sending; choice: what is created of what is lacking;
-    ask: stop before recording if something is lacking and nothing was chosen; repeats: rows may use a code again (None: only in NDJSON)."""
+    """The options of an import. dry_run: nothing is stored; quiet: recorded without sending; choice: which missing things to create; ask:
+    stop before recording if something is missing and nothing was chosen; repeats: rows may repeat a code (None: only in NDJSON)."""
 
     dry_run: bool = False
     quiet: bool = False
@@ -73,7 +73,7 @@ class Wishes:
 
 
 def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
-    """Looks at a file. Raises ImportFileError."""
+    """Inspects a file. Raises ImportFileError."""
     path = path.absolute()
     form = look(path, encoding=said.encoding, separator=said.separator, sheet=said.sheet)
     event = said.event or (said.columns.event if said.columns else "")
@@ -93,7 +93,7 @@ def draft(path: Path, account: int, said: FileSettings) -> UploadDraft:
 
 
 def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable[str] | None = None) -> Known:
-    """The account's configuration with that of its events: those of these codes, or the newest ones."""
+    """The account's configuration with that of its events: those with these codes, or the newest ones."""
     if codes is None:
         rows = db.all(
             "SELECT id FROM event WHERE account_id = :account ORDER BY id DESC LIMIT :most", {"account": account, "most": _MOST_EVENTS}
@@ -105,7 +105,7 @@ def load_known(db: Database, source: ConfigSource, account: int, codes: Iterable
 
 
 def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
-    """What the job's row keeps."""
+    """The parameters to store in the job's row."""
     stat = found.path.stat()
     return {
         "file": str(found.path),
@@ -126,16 +126,17 @@ def parameters(found: UploadDraft, wishes: Wishes) -> dict[str, Any]:
 
 
 def start(account: int, found: dict[str, Any], *, by: str, owner: str = "") -> Job:
-    """Makes the job."""
+    """Creates the job."""
     return control.create(KIND, account, found, by=by, owner=owner)
 
 
 _SAME: Final = ("digest", "form", "event", "dry_run", "quiet", "choice", "repeats")
-_SAME_COLUMN: Final = ("name", "target", "split", "date")  # not why it was guessed: what the import itself has created is known by its name
+# not why it was guessed: things that the import itself has created are then recognized by name
+_SAME_COLUMN: Final = ("name", "target", "split", "date")
 
 
 def unfinished(account: int, found: dict[str, Any]) -> Job | None:
-    """A job that does the same with the same file and has not ended: started again, a command goes on with it."""
+    """An unfinished job for the same file with the same options: when it is run again, a command continues that job."""
     rows = Job.objects.filter(
         account_id=account, kind=KIND, state__in=(JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED)
     ).order_by("-id")[:50]
@@ -159,7 +160,7 @@ def digest(path: Path) -> str:
 
 
 def is_here(job: Job) -> bool:
-    """Whether the job's file lies on this machine, as it was."""
+    """True if the job's file is on this machine, unchanged."""
     try:
         stat = Path(job.parameters["file"]).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The process that reads a file for `reader_process`: one wish comes in by a pipe, one answer goes out (A7)."""
+"""The process that reads a file for `reader_process`: one request comes in by a pipe, one answer goes out (A7)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heliograph.registrations.imports.reader_process import MOST_MEMORY, MOST_SA
 
 
 def serve() -> None:
-    """The process: reads one wish, answers it, and ends; also as soon as nobody waits for it any more."""
+    """Reads one request, answers it, and ends; it also ends when nobody waits for it any more."""
     stand_apart()
     wish = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_who_waits, daemon=True).start()

@@ -1,4 +1,4 @@
-"""A row of a table, whatever the file is."""
+"""A row of a table, whatever the file's format."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class FileRow:
 
 
 def unusable(line: int, cells: Sequence[str], reason: str, accepted: tuple[str, ...] = (), column: str = "") -> FileRow:
-    """A row that is refused as it stands."""
+    """A row that is refused as it is."""
     text = next((cell for cell in cells if cell), "")
     return FileRow(line, cells, RowProblem(column, shown(text), reason, accepted))
 
 
 def shown(text: str, longest: int = 100) -> str:
-    """A value as messages show it."""
+    """A value for messages."""
     clean = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}").rstrip("\r\n")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
 def unique_names(cells: Sequence[str]) -> list[str]:
-    """Names of columns without spaces around; the second of a name is "name (2)", one without a name "column 3"."""
+    """Names of columns, trimmed; the second of a name becomes "name (2)", one without a name "column 3"."""
     seen: Counter[str] = Counter()
     names = []
     for i, cell in enumerate(cells, 1):
@@ -46,7 +46,7 @@ def unique_names(cells: Sequence[str]) -> list[str]:
 
 
 class FileRows(Protocol):
-    """The rows of an open file. names: of the columns; one, "document", for NDJSON. total: rows altogether, if that is known without reading."""
+    """The rows of an open file. names: of the columns; one, "document", for NDJSON. total: number of rows, if known without reading."""
 
     names: list[str]
     total: int | None
