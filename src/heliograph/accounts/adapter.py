@@ -21,7 +21,7 @@ from heliograph.accounts.vault import opened, sealed
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """People are added by an administrator or the command line; nobody signs up."""
+    """An administrator or the command line adds users; there is no sign-up."""
 
     error_messages = {  # noqa: RUF012 - allauth's own table, with our words
         **DefaultAccountAdapter.error_messages,

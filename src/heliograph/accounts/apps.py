@@ -1,4 +1,4 @@
-"""Django's handle on this package."""
+"""The Django app of this package."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """The app "accounts"."""
-
     name = "heliograph.accounts"
 
     def ready(self) -> None:

@@ -26,7 +26,7 @@ _NAMES: Final = {Purpose.INVITATION: "invitation", Purpose.RESET: "new-password"
 
 
 class LinkOver(HeliographError):
-    """This link has run out, was used, or is none."""
+    """This link has expired, was used, or does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Accounts (tenants), the people who sign in to them, their tokens, and what was done (P1)."""
+"""Accounts (tenants), their users and tokens, and the audit (P1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def validate_timezone(name: str) -> None:
 
 
 class Account(models.Model):
-    """The tenant. Nothing of one account is ever visible from another."""
+    """A tenant. Nothing in one account is ever visible from another."""
 
     code = models.CharField(
         _("code"),
@@ -122,7 +122,7 @@ class User(AbstractBaseUser):
 
 
 class Purpose(models.TextChoices):
-    """What a one-time link is for."""
+    """The purposes of one-time links."""
 
     INVITATION = "invitation", _("Invitation")
     RESET = "reset", _("New password")
@@ -130,9 +130,9 @@ class Purpose(models.TextChoices):
 
 
 class EntryLink(models.Model):
-    """A link that lets somebody in once. Only its digest is kept (`accounts.links`)."""
+    """A link that signs someone in once. Only its digest is stored (`accounts.links`)."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="links")  # null: first start, when there is nobody
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="links")  # null: first start, when there are no users
     purpose = models.CharField(max_length=20, choices=Purpose)
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the token, hexadecimal
     created = MicrosField()
@@ -158,7 +158,7 @@ class TokenScope(models.TextChoices):
 
 
 class ApiToken(models.Model):
-    """A key to the API. Only its digest is kept; `prefix` finds it. The edge reads this table by plain SQL, so its instants are whole numbers."""
+    """A key for programs. Only its digest is stored; `prefix` finds it. The edge reads this table by plain SQL, so its instants are integers."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(_("name"), max_length=100)
@@ -198,7 +198,7 @@ class Remembered(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to which object, in the transaction that did it. Never changed afterwards."""
+    """Who did what to which object, written in the same transaction. Never changed afterwards."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     at = MicrosField(_("at"))

@@ -105,5 +105,4 @@ def _apart(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(bench)

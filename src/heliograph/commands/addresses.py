@@ -11,7 +11,6 @@ from heliograph.commands.set_up import BY, Json, answer, find_account
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command("check-address")(check_address)
     app.command("allow-network")(allow_network)
 

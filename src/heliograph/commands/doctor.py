@@ -101,5 +101,4 @@ def _print(found: list[Check]) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(doctor)

@@ -36,7 +36,6 @@ class ImportCommandError(HeliographError):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command("import")(import_)
 
 

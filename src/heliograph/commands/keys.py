@@ -70,5 +70,4 @@ def _seal_anew(options: Options) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command()(rotate_key)

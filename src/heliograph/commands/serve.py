@@ -29,7 +29,6 @@ class StartError(HeliographError):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command()(serve)
     app.command()(web)
     app.command()(worker)

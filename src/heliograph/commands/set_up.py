@@ -42,7 +42,6 @@ class ScopeName(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands."""
     app.command()(migrate)
     app.command()(createaccount)
     app.command()(createuser)

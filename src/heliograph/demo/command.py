@@ -231,5 +231,4 @@ def _show(account: int, console: Console, stop: threading.Event) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
     app.command("demo")(demo)

@@ -2,7 +2,7 @@
 
 SetupError
 ├── AsksFirst        a running flow would stop
-└── SavedMeanwhile   somebody else saved it since it was opened
+└── SavedMeanwhile   someone else saved it since it was opened
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AsksFirst(SetupError):
 
 
 class SavedMeanwhile(SetupError):
-    """Somebody else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force; by: who made it."""
+    """Someone else saved it since it was opened. Nothing was saved; show both, then save with the newer number. number: of the version in force; by: who made it."""
 
     def __init__(self, number: int, by: str = "") -> None:
         self.number = number

@@ -21,7 +21,7 @@ from heliograph.store.database import Database
 MOST_ACCOUNTS: Final = 512
 MOST_EVENTS: Final = 2_048
 VERSIONS: Final = 8
-"""Of one account or event: what is in force, what somebody may still be at work with, and what pages explain."""
+"""Cached versions of one account or event: the one in force, those still in use, and those that pages explain."""
 
 
 class ConfigCache:

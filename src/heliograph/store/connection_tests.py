@@ -11,7 +11,7 @@ from heliograph.store.database import Database
 WINDOW: Final = 60_000_000
 OF_CONNECTION: Final = 6
 OF_ACCOUNT: Final = 20
-"""In a window. A person who mends a connection needs no more, and nobody makes traffic of it."""
+"""Tests per window: enough for a person who fixes a connection, too few to generate traffic."""
 
 
 def may_test(db: Database, account: int, connection: int) -> bool:

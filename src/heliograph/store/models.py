@@ -45,7 +45,7 @@ class Event(models.Model):
 
 
 LISTED = ("version", "event_id", "status_id", "attendee_type_id", "is_active", "is_test", "search")
-"""Columns of a registration that lists are narrowed by."""
+"""Columns of a registration by which lists filter."""
 
 
 class Registration(models.Model):

@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "heliograph_recorded"
 REST: Final = 0.005
-"""Seconds between two NOTIFYs: a worker that was told reads all there is."""
+"""Seconds between two NOTIFYs: a notified worker reads everything there is."""
 AGAIN_AFTER: Final = 1.0
-"""Seconds after which a session that was lost is opened anew."""
+"""Seconds after which a lost session is reopened."""
 
 
 class _Session(ABC):

@@ -202,7 +202,7 @@ def _columns_of(w: Written) -> dict[str, object]:
 
 
 SEARCHED: Final = 300
-"""Characters of a name that are looked through; folded, a single letter can become eighteen."""
+"""Searchable characters of a name; folding can turn a single letter into eighteen."""
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 

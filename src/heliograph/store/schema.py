@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from heliograph.domain.errors import HeliographError
 
 LOCK = (4, 1)
-"""The advisory lock of whoever migrates; 1 and 2 are configuration's, 3 is folding's."""
+"""The advisory lock of migrations; 1 and 2 are used by configuration, 3 by folding."""
 
 
 class SchemaTooOld(HeliographError):

@@ -50,7 +50,8 @@ class SecretPlace(NamedTuple):
 
 CHECK: Final = SecretPlace(CHECK_ACCOUNT, "key", 0, "check")
 SECOND_FACTOR: Final = SecretPlace(0, "second factor", 0, "data")
-"""Of every second factor: allauth seals one without saying whose it is, and whoever can write to its table could as well delete it."""
+"""Shared by all second factors: allauth encrypts them without naming the user, and someone who can write to its table could also
+delete them."""
 
 
 class KeySource(Protocol):

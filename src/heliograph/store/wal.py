@@ -25,11 +25,11 @@ log = structlog.get_logger(__name__)
 LARGEST: Final = 64 * 1024 * 1024
 GROWN: Final = 4 * LARGEST
 _FRAME: Final = 4096 + 24
-"""Bytes: SQLite's usual page, and its head in the log."""
+"""Bytes of SQLite's default page and its header in the log."""
 LONG_ENOUGH: Final = 50
 LONGEST_WAIT: Final = 500
-"""Milliseconds that the gate is held for those who still read what the log has, the longer ones where it has GROWN. It goes on growing while they read, and the
-next pass tries again."""
+"""Milliseconds that the gate is held while readers still use the log; the longer limit applies once it has GROWN. If they take longer, the
+log keeps growing and the next pass tries again."""
 EVERY: Final = 1.0
 
 

@@ -46,7 +46,7 @@ class Authenticate(AuthenticateView):  # type: ignore[misc]
 
 
 class Activate(ActivateTOTPView):  # type: ignore[misc]
-    """A key for the authenticator app, and its first code."""
+    """Shows a key for the authenticator app, and asks for its first code."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = super().get_context_data(**kwargs)

@@ -47,7 +47,7 @@ class Cause(StrEnum):
     EXCEPTION = "exception"
     """An internal exception."""
     POISON = "poison"
-    """In flight at three crashes of its worker."""
+    """It was in flight at three crashes of its worker."""
     SOURCE = "source"
     """A source could not be read; a Retry item without a flow."""
     UNTAGGED = "untagged"
@@ -252,7 +252,7 @@ class PauseConnection:
 
 
 def effect_on_connection(outcome: Outcome, now: int) -> HoldConnection | PauseConnection | None:
-    """What an outcome means for the whole connection."""
+    """The effect of an outcome on the whole connection."""
     if isinstance(outcome, Refused):
         if outcome.status == 410 and outcome.cause is Cause.ANSWER:
             return PauseConnection()

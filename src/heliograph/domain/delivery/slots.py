@@ -16,7 +16,7 @@ SLOTS: Final = 64
 
 
 def slot_of(number: int) -> int:
-    """The slot that a connection belongs to; the owner of the slot of an account's id reconsiders its runs."""
+    """The slot that a connection belongs to; an account's runs are reconsidered by the owner of the slot for its id."""
     return number % SLOTS
 
 

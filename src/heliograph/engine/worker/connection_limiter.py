@@ -15,12 +15,12 @@ from heliograph.domain.delivery.replay import replay_room
 from heliograph.store.queue.lanes import LaneWant
 
 LEAST_SHARE = 2
-"""Lanes in memory that each connection with work may have, however many connections there are."""
+"""Lanes that each connection with work may keep in memory, however many connections there are."""
 PARALLEL = 50
-"""Requests at once if the connection sets no limit."""
+"""Concurrent requests if the connection sets no limit."""
 
 DEEPEST = 600
-"""Lanes of one connection in memory, at most."""
+"""Most lanes of one connection in memory."""
 
 FAILURES_TO_TRIP = 5
 """In a row. One answer closes the breaker again. If more failures were allowed, a thousand dead targets would cost the others too much."""
@@ -57,7 +57,7 @@ class ConnectionLimiter[T]:
     """Lanes in memory: waiting, in flight, or being settled."""
     _next_start: float = 0.0
     known: bool = False
-    """The previous owner's failures have been taken over from the table."""
+    """True once the previous owner's failures have been read from the table."""
     _failures: int = 0
     _tripped_until: float = 0.0
     _window: float = 0.0

@@ -65,7 +65,7 @@ MOST_REMEMBERED: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class TokenPending:
-    """The access token is being fetched: this action waits, others go on (D9)."""
+    """The access token is being fetched: this action waits, others continue (D9)."""
 
 
 @dataclass(frozen=True, slots=True)

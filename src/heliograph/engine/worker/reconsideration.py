@@ -66,7 +66,7 @@ def accounts_to_reconsider(db: Database, slots: Collection[int]) -> list[int]:
 
 
 def reconsider_account(db: Database, source: ConfigSource, account: int, epoch: int) -> int:
-    """Reconsiders up to AT_ONCE due runs of an account in a transaction of its own. Returns how many."""
+    """Reconsiders up to AT_ONCE due runs of an account in its own transaction. Returns how many."""
     with db.transaction():
         return _reconsider(db, source, account, epoch)
 

@@ -62,7 +62,7 @@ class SharedLanes:
         self.lanes: dict[int, object] = {}
         """By id; the values are only compared by identity."""
         self.left: dict[int, float] = {}
-        """When each lane left memory. A lane that left after a read began is not taken from that read."""
+        """When each lane left memory. A lane that left after a read began is ignored in that read's result."""
         self.landed: deque[FinishedLane] = deque()
         self.returned: deque[tuple[int, Lesson]] = deque()
         self.released: deque[int] = deque()

@@ -45,7 +45,7 @@ class Settled:
     actions: Sequence[StoredAction]
     exchange: StoredExchange | None = None
     message: str = ""
-    """What is shown beside the action's category: a sentence without secrets."""
+    """A sentence without secrets, shown beside the action's category."""
 
 
 def store(db: Database, settled: Sequence[Settled], now: int) -> None:
