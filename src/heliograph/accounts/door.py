@@ -34,7 +34,7 @@ def listen() -> None:
     account.password_changed.connect(_password_changed, dispatch_uid="heliograph")
     mfa.authenticator_added.connect(_second_factor_on, dispatch_uid="heliograph")
     mfa.authenticator_removed.connect(_second_factor_off, dispatch_uid="heliograph")
-    user_logged_in.connect(_begun, dispatch_uid="heliograph")
+    user_logged_in.connect(_session_started, dispatch_uid="heliograph")
 
 
 def seen(request: HttpRequest) -> None:
@@ -64,7 +64,7 @@ def sends_files(cookies: str) -> bool:
         close_old_connections()
 
 
-def _begun(request: HttpRequest, **_more: Any) -> None:
+def _session_started(request: HttpRequest, **_more: Any) -> None:
     caches["memory"].set(f"seen:{request.session.session_key}", 1, SEEN_EVERY)
 
 

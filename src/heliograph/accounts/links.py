@@ -52,19 +52,19 @@ def make_link(purpose: Purpose, user: User | None, *, by: str) -> NewLink:
 
 def look(purpose: Purpose, token: str) -> EntryLink:
     """The link of a token, if it is still valid. Raises LinkOver."""
-    return _good(EntryLink.objects.filter(purpose=purpose, digest=_digest(token)).first())
+    return _valid(EntryLink.objects.filter(purpose=purpose, digest=_digest(token)).first())
 
 
 def take(purpose: Purpose, token: str) -> EntryLink:
     """Uses up the link, in the caller's transaction: if two requests take it at once, only one gets it. Raises LinkOver."""
     assert transaction.get_connection().in_atomic_block
-    row = _good(EntryLink.objects.select_for_update().filter(purpose=purpose, digest=_digest(token)).first())
+    row = _valid(EntryLink.objects.select_for_update().filter(purpose=purpose, digest=_digest(token)).first())
     row.used = from_micros(of_django(connection).now())
     row.save(update_fields=["used"])
     return row
 
 
-def _good(row: EntryLink | None) -> EntryLink:
+def _valid(row: EntryLink | None) -> EntryLink:
     if row is None or row.used is not None or row.expires <= from_micros(of_django(connection).now()):
         raise LinkOver
     if row.user is not None and not row.user.is_active:

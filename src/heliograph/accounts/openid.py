@@ -44,9 +44,9 @@ class OpenIdAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(render(request, "administration/not_invited.html", {"email": _email(sociallogin)}, status=403))
         role = role_of(sociallogin.account.extra_data)
         if role is not None and sociallogin.user.is_active:
-            self._takes(sociallogin.user, role)
+            self._take_role(sociallogin.user, role)
 
-    def _takes(self, user: User, role: Role) -> None:
+    def _take_role(self, user: User, role: Role) -> None:
         try:
             take_role(user, role, by="OpenID Connect")
         except LastAdministrator:

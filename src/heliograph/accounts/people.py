@@ -90,7 +90,7 @@ def invite(facts: PersonFacts, *, by: str) -> tuple[User, NewLink]:
 def new_link(account: Account, id: int, *, by: str) -> tuple[User, NewLink]:
     """Another link for a user: an invitation for one who has never signed in, else a new password. Raises NoSuchPerson, also for a user who
     is switched off."""
-    with _of(account, id) as row:
+    with _locked_user(account, id) as row:
         if not row.is_active:
             raise NoSuchPerson
         link = make_link(Purpose.INVITATION if row.invited else Purpose.RESET, row, by=by)
@@ -128,10 +128,10 @@ def follow(purpose: Purpose, token: str, password: str, name: str | None = None)
 
 def change_user(account: Account, id: int, facts: PersonFacts, *, by: str) -> User:
     """Saves name, e-mail, role, and whether a second factor is required. Raises NoSuchPerson, PersonRefused, LastAdministrator."""
-    with _of(account, id) as row:
+    with _locked_user(account, id) as row:
         before, email = _shown(row), row.email
         if facts.role != Role.ADMINISTRATOR:
-            _leaves_an_administrator(row)
+            _check_administrator_remains(row)
         row.name, row.email, row.role = facts.name.strip(), facts.email.strip().lower(), facts.role
         row.second_factor_required = facts.second_factor
         _save(row)
@@ -146,9 +146,9 @@ def take_role(row: User, role: Role, *, by: str) -> None:
     """Sets the role given by an identity provider's groups. Raises LastAdministrator."""
     if row.account is None or row.role == role:
         return
-    with _of(row.account, row.pk) as held:
+    with _locked_user(row.account, row.pk) as held:
         if role != Role.ADMINISTRATOR:
-            _leaves_an_administrator(held)
+            _check_administrator_remains(held)
         before = _shown(held)
         held.role = row.role = role
         held.save(update_fields=["role"])
@@ -167,9 +167,9 @@ def rename(row: User, name: str) -> None:
 
 def switch(account: Account, id: int, on: bool, *, by: str) -> User:
     """Switches a user's access on or off; off also ends their sessions and links. Raises NoSuchPerson, LastAdministrator."""
-    with _of(account, id) as row:
+    with _locked_user(account, id) as row:
         if not on:
-            _leaves_an_administrator(row)
+            _check_administrator_remains(row)
             end_sessions(UserSession.objects.filter(user=row))
             EntryLink.objects.filter(user=row).delete()
         if row.is_active is not on:
@@ -181,7 +181,7 @@ def switch(account: Account, id: int, on: bool, *, by: str) -> User:
 
 def sign_out(account: Account, id: int, *, by: str) -> User:
     """Ends all sessions of a user. Raises NoSuchPerson."""
-    with _of(account, id) as row:
+    with _locked_user(account, id) as row:
         end_sessions(UserSession.objects.filter(user=row))
         _note(row, Deed.SIGNED_OUT, by)
     return row
@@ -190,7 +190,7 @@ def sign_out(account: Account, id: int, *, by: str) -> User:
 def remove_second_factor(account: Account, id: int, *, by: str) -> User:
     """Removes a user's second factor and recovery codes: for a lost phone. If one is required, they must set up another first. Raises
     NoSuchPerson."""
-    with _of(account, id) as row:
+    with _locked_user(account, id) as row:
         if Authenticator.objects.filter(user=row).delete()[0]:
             _note(row, Deed.SECOND_FACTOR_OFF, by)
     return row
@@ -198,8 +198,8 @@ def remove_second_factor(account: Account, id: int, *, by: str) -> User:
 
 def remove(account: Account, id: int, *, by: str) -> User:
     """Deletes a user. Their audit entries keep their name. Raises NoSuchPerson, LastAdministrator."""
-    with _of(account, id) as row:
-        _leaves_an_administrator(row)
+    with _locked_user(account, id) as row:
+        _check_administrator_remains(row)
         end_sessions(UserSession.objects.filter(user=row))
         _note(row, Deed.DELETED, by, before=_shown(row))
         row.delete()
@@ -254,7 +254,7 @@ def _save(row: User) -> None:
 
 
 @contextmanager
-def _of(account: Account, id: int) -> Iterator[User]:
+def _locked_user(account: Account, id: int) -> Iterator[User]:
     """A user of this account, locked for the transaction. The account is locked too, so that of two Administrators who remove each other
     one stays. Raises NoSuchPerson."""
     with transaction.atomic():
@@ -265,7 +265,7 @@ def _of(account: Account, id: int) -> Iterator[User]:
         yield row
 
 
-def _leaves_an_administrator(row: User) -> None:
+def _check_administrator_remains(row: User) -> None:
     """Raises LastAdministrator unless another person who has signed in could do everything."""
     if row.role != Role.ADMINISTRATOR or not row.is_active or row.invited:
         return

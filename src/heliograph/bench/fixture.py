@@ -82,7 +82,7 @@ def make(wanted: FixtureSize) -> Fixture:
         for n, connection in enumerate(connections, 1):
             _flow(s, f"Matches {n}", (chosen,), [connection], mapping)
         for n in range(wanted.flows - wanted.matching):
-            _passes_by(s, n, (chosen, other), connections[:1], mapping)
+            _idle_flow(s, n, (chosen, other), connections[:1], mapping)
         for n in range(0, len(slow), MOST_DESTINATIONS):
             rows = () if wanted.all_hear else (FilterRow("profile.position", Op.IS_ANY_OF, (SLOW,)),)
             _flow(s, f"Slow {n}", (chosen,), slow[n : n + MOST_DESTINATIONS], mapping, filters=rows)
@@ -153,7 +153,7 @@ def _flow(
     save_flow(s, Flow(0, name=name, mode=mode, watch=watch, filters=filters, destinations=to, **lists), confirmed=True)  # type: ignore[arg-type]
 
 
-def _passes_by(s: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
+def _idle_flow(s: SetupTransaction, n: int, known: tuple[int, int], connections: Sequence[int], mapping: int) -> None:
     """A flow that does not trigger, of the kinds that accounts have: for another event, for people who do not exist, in Test, for sessions;
     and one in a hundred that watches another tag, so that each change is stored as not triggered for it."""
     chosen, other = known

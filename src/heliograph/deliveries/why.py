@@ -129,7 +129,7 @@ def _row(gate: GateResult, flow: Flow, account: AccountConfig, *, curable: bool)
     if gate.name is GateName.ACTIVATION and gate.of in LISTS:
         name = _("%(gate)s: %(list)s") % {"gate": name, "list": LISTS[gate.of]}
     wanted = _wanted(gate, flow, account)
-    return GateRow(name, state, wanted, _tags_or_words(gate, account) or _nothing(gate))
+    return GateRow(name, state, wanted, _tags_or_words(gate, account) or _empty_gate_text(gate))
 
 
 def _wanted(gate: GateResult, flow: Flow, account: AccountConfig) -> str:
@@ -158,7 +158,7 @@ def _tags_or_words(gate: GateResult, account: AccountConfig) -> str:
     return shown(gate.actual)
 
 
-def _nothing(gate: GateResult) -> str:
+def _empty_gate_text(gate: GateResult) -> str:
     return _("no tag") if gate.name is GateName.ACTIVATION else _("empty")
 
 

@@ -34,18 +34,18 @@ class Pace:
 
     def began(self) -> None:
         """Called right before a chunk is written: whatever was recorded since the previous chunk was recorded by others."""
-        last = _asked(last_change)
+        last = _answer_or_none(last_change)
         if None not in (last, self._ours) and last != self._ours:
             self._beside_until = time.monotonic() + BESIDE_FOR
 
     def rest(self, took: float) -> float:
         """Seconds to rest after a committed chunk that took `took` seconds."""
-        self._ours = _asked(last_change)
-        beside = time.monotonic() < self._beside_until or _asked(lambda db: is_behind(db, BEHIND))
+        self._ours = _answer_or_none(last_change)
+        beside = time.monotonic() < self._beside_until or _answer_or_none(lambda db: is_behind(db, BEHIND))
         return took * (BESIDE_REST if beside else self.least)
 
 
-def _asked[T](ask: Callable[[Database], T]) -> T | None:
+def _answer_or_none[T](ask: Callable[[Database], T]) -> T | None:
     """None if the database cannot answer now; it is asked again at the next chunk."""
     try:
         return ask(of_django(connections["default"]))

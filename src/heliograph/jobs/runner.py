@@ -98,7 +98,7 @@ class Runner:
                 try:
                     row = self._next() if len(running) < most else None
                     if row is not None:
-                        thread = threading.Thread(target=self._aside, args=(row, stop), name=f"job {row.pk}", daemon=True)
+                        thread = threading.Thread(target=self._run_on_thread, args=(row, stop), name=f"job {row.pk}", daemon=True)
                         thread.start()
                         running.append(thread)
                         continue
@@ -111,7 +111,7 @@ class Runner:
         finally:
             connections.close_all()
 
-    def _aside(self, row: Job, stop: threading.Event) -> None:
+    def _run_on_thread(self, row: Job, stop: threading.Event) -> None:
         be_nice()
         try:
             self._run(row, stop, None, rest=None)

@@ -134,9 +134,9 @@ class TokenExchange:
         """Sends the request. Raises SenderStopped."""
         request = token_request(self._connection, self._secret, self._ask, in_body=self._in_body)
         self._masks = masks_of([self._secret, *_carried_by(self._ask)], request)
-        self._sender.start(request, self._route, self._came)
+        self._sender.start(request, self._route, self._on_result)
 
-    def _came(self, result: SendResult) -> None:
+    def _on_result(self, result: SendResult) -> None:
         found = read_answer(self._connection, self._ask, result, masks=self._masks)
         if isinstance(found, TokenResponse):
             self._done(replace(found, in_body=self._in_body))

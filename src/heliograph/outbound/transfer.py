@@ -140,14 +140,14 @@ class Transfer:
             self._set_proxy(via, target)
         curl.setopt(pycurl.HTTPHEADER, lines)
         self._resolve = [entry]
-        self._set_course(now, deadline, fresh_only=False)
+        self._set_timeouts(now, deadline, fresh_only=False)
 
     def prepare_again(self, now: float, deadline: float) -> None:
         """Repeats the request on a new connection, after `stale`."""
         self._forget()
-        self._set_course(now, deadline, fresh_only=True)
+        self._set_timeouts(now, deadline, fresh_only=True)
 
-    def _set_course(self, now: float, deadline: float, *, fresh_only: bool) -> None:
+    def _set_timeouts(self, now: float, deadline: float, *, fresh_only: bool) -> None:
         curl = self.curl
         self._deadline = deadline
         curl.setopt(pycurl.RESOLVE, self._resolve)
@@ -196,7 +196,7 @@ class Transfer:
         """Checks every address right before connecting to it, however the URL was written and whatever the name resolved to."""
         family, kind, protocol, peer = address
         self._close_opened()
-        if not self._judge(peer[0], peer[1]):
+        if not self._is_allowed(peer[0], peer[1]):
             return pycurl.SOCKET_BAD
         try:
             opened = socket.socket(family, kind, protocol)
@@ -227,7 +227,7 @@ class Transfer:
         if time.monotonic() >= self._deadline:  # the process was suspended: another one may own the connection by now
             self._late = True
             return pycurl.PREREQFUNC_ABORT
-        if not self._judge(peer, port):
+        if not self._is_allowed(peer, port):
             return pycurl.PREREQFUNC_ABORT
         if self._descriptors:
             self._kept.note(local, local_port, self._descriptors)
@@ -265,7 +265,7 @@ class Transfer:
         self._size += len(chunk)
         return None
 
-    def _judge(self, address: str, port: int) -> bool:
+    def _is_allowed(self, address: str, port: int) -> bool:
         assert self.route_cache is not None
         if self._via is not None:  # its target was checked, and libcurl reuses connections by the address that the proxy was asked for
             return self._via.is_proxy(address, port)

@@ -90,7 +90,7 @@ def ground(
     made.logs.mkdir()
     claim = _claim(database_url) if database_url else None
     try:
-        _enter(made)
+        _join_trial(made)
         yield made
     finally:
         _leave()
@@ -102,7 +102,7 @@ def ground(
             claim.close()
 
 
-def _enter(made: Ground) -> None:
+def _join_trial(made: Ground) -> None:
     """Makes this process part of the trial: it sees the trial's settings and none of the operator's."""
     from heliograph.store import schema  # noqa: PLC0415 -- Django's settings are read at import
 

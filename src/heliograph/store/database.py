@@ -156,15 +156,15 @@ class SqliteDatabase:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         if self._admitted or self._gate is None:
-            with self._begun():
+            with self._raw_transaction():
                 yield
             return
-        with self._gate, self._begun():
+        with self._gate, self._raw_transaction():
             yield
         self.force()
 
     @contextlib.contextmanager
-    def _begun(self) -> Iterator[None]:
+    def _raw_transaction(self) -> Iterator[None]:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield

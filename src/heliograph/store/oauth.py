@@ -96,7 +96,7 @@ def keep(
         new | {"generation": before.generation, "who": who},
     )
     if changed:
-        _seal_again(db, vault, account, connection, new["text"])
+        _reseal_if_rotated(db, vault, account, connection, new["text"])
     return bool(changed)
 
 
@@ -112,10 +112,10 @@ def connect(db: Database, vault: Vault, account: int, connection: int, tokens: T
         " WHERE connection_id = :connection AND account_id = :account",
         new | {"holder": tokens.holder[:200], "now": db.now(), "by": by[:60]},
     )
-    _seal_again(db, vault, account, connection, new["text"])
+    _reseal_if_rotated(db, vault, account, connection, new["text"])
 
 
-def _seal_again(db: Database, vault: Vault, account: int, connection: int, text: str) -> None:
+def _reseal_if_rotated(db: Database, vault: Vault, account: int, connection: int, text: str) -> None:
     """The previous statement may have waited for a rotation to end (`store.rotation`): then its value was sealed with a key that no longer
     exists."""
     while vault.refresh():

@@ -96,17 +96,17 @@ _NEW = "id, account_id, event_id, code, version, state, status_id, is_active, is
 def locked_rows(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> dict[tuple[int, str], RegistrationRow]:
     """Creates the missing ones of (event, code, account), and locks all in the given (sorted) order. Returns them by (event, code)."""
     if db.vendor == "sqlite":
-        found = _known(db, wanted)
+        found = _existing(db, wanted)
         new = [w for w in wanted if (w[0], w[1]) not in found]
         ids = db.draw("subject_id", len(new))
         return found | {(e, c): RegistrationRow(id, e, c, None, 0, None, "", a) for id, (e, c, a) in zip(ids, new, strict=True)}
-    rows = _made_and_locked(db, wanted, now)
+    rows = _create_and_lock(db, wanted, now)
     if len(rows) < len(wanted):  # one was erased in the meantime
-        rows = _made_and_locked(db, wanted, now)
+        rows = _create_and_lock(db, wanted, now)
     return {(row[1], row[2]): RegistrationRow(*row) for row in rows}
 
 
-def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
+def _create_and_lock(db: Database, wanted: Sequence[tuple[int, str, int]], now: int) -> list[tuple[Any, ...]]:
     columns = _columns(("e", "c", "a"), wanted)
     db.run(
         f"INSERT INTO registration ({_NEW}) SELECT nextval('subject_id_seq'), a, e, c, 0, '', 0, true, false, '', '', '', :now, :now"
@@ -124,7 +124,7 @@ def _made_and_locked(db: Database, wanted: Sequence[tuple[int, str, int]], now: 
 _ROW = "r.id, r.event_id, r.code, r.serial, r.version, r.sent_modified, r.state"
 
 
-def _known(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
+def _existing(db: Database, wanted: Sequence[tuple[int, str, int]]) -> dict[tuple[int, str], RegistrationRow]:
     rows = db.all(
         f"SELECT {_ROW} FROM json_each(:keys) t JOIN registration r ON r.event_id = t.value ->> 0 AND r.code = t.value ->> 1",
         {"keys": [(e, c) for e, c, _ in wanted]},

@@ -68,10 +68,10 @@ class Vault:
         """keys: Fernet keys (32 bytes in URL-safe base64), newest first; at least one. source: polled for new keys, so a rotation needs no
         restart. Raises ValueError for an invalid key."""
         self._source, self._lock = source, threading.Lock()
-        self._fernets = self._made_of(keys)
+        self._fernets = self._parsed(keys)
 
     @staticmethod
-    def _made_of(keys: Sequence[str]) -> tuple[Fernet, ...]:
+    def _parsed(keys: Sequence[str]) -> tuple[Fernet, ...]:
         made = tuple(Fernet(key) for key in keys)
         MultiFernet(made)  # raises ValueError if there is no key
         return made
@@ -87,7 +87,7 @@ class Vault:
         with self._lock:  # a thread that finds no change may rely on the keys that another thread has just loaded
             keys = self._source.changed()
             if keys is not None:
-                self._fernets = self._made_of(keys)
+                self._fernets = self._parsed(keys)
         return self._fernets is not before
 
     def seal(self, place: SecretPlace, text: str) -> bytes:

@@ -151,12 +151,12 @@ def _entry(row: AuditEntry, actors: Actors, words: AuditNames, *, whole: bool) -
         "place": actors.place(row.by),
         "did": str(verb) % {"kind": _(row.kind)},
         "name": row.name,
-        "href": _place(row),
+        "href": _object_address(row),
         "fields": words.lines(row.kind, before, after),
     }
 
 
-def _place(row: AuditEntry) -> str:
+def _object_address(row: AuditEntry) -> str:
     if row.kind == "flow":
         return f"{reverse('flow-list')}?{urlencode({'q': row.name})}"
     return reverse(PLACES[row.kind]) if row.kind in PLACES else ""

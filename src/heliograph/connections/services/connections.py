@@ -86,7 +86,7 @@ def save_connection(
         body = {**facts.fields, **_token_urls(facts), **origins, "connected": connected, "secrets": sorted(have)}
         after = rules.Connection.from_body(body)
         typed = _typed_headers(facts)
-        sealed = header_rules.sealed_texts(typed, _of_headers(stored))
+        sealed = header_rules.sealed_texts(typed, _header_texts(stored))
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     except header_rules.NotSealed as error:
@@ -103,7 +103,7 @@ def save_connection(
         changed = _keep_secrets(s, row, stored, sealed | {name.value: value for name, value in entered.items()}, after.stored_fields)
         if before is not None and (after.auth is not rules.Auth.OAUTH2 or after.bond != before.bond):
             oauth.forget(s.db, s.account, row.pk)  # tokens are only valid for what they were issued for
-        row.body |= _kept_beside(shown, changed, entered)
+        row.body |= _extra_body(shown, changed, entered)
         write(s, row)
     queue_effects.connection_saved(s, row.pk)
     s.note(Deed.CREATED if before is None else Deed.CHANGED, "connection", row, None if before is None else shown, row.body)
@@ -114,7 +114,7 @@ def restorable(now: rules.Connection, version: Version) -> rules.Connection:
     """A past version as it would replace the current one: with the current URLs and secrets, because old ones are not stored (C5). Raises
     ConnectionSetupError if it is no longer valid."""
     then = rules.Connection.from_body(version.body)
-    kept = now.secrets - _foreign(then.auth)
+    kept = now.secrets - _other_credentials(then.auth)
     return replace(then, origin=now.origin, test_origin=now.test_origin, connected=now.connected, secrets=kept)
 
 
@@ -127,7 +127,7 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
     except ConnectionSetupError as error:
         raise Invalid({error.field: [f"{error.reason[:1].upper()}{error.reason[1:]}."]}) from None
     try:
-        return save_connection(s, ConnectionFacts(then.to_body(), forget=_foreign(then.auth)), id, confirmed=confirmed)
+        return save_connection(s, ConnectionFacts(then.to_body(), forget=_other_credentials(then.auth)), id, confirmed=confirmed)
     except SecretsAgain:
         raise Invalid(
             {
@@ -138,7 +138,7 @@ def restore_connection(s: SetupTransaction, id: int, number: int, *, confirmed: 
         ) from None
 
 
-def _foreign(auth: rules.Auth) -> frozenset[Secret]:
+def _other_credentials(auth: rules.Auth) -> frozenset[Secret]:
     """Credentials of other Authentication Types."""
     return frozenset(secret for kind, secret in rules.CREDENTIAL.items() if kind is not auth)
 
@@ -211,7 +211,7 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
     return typed
 
 
-def _of_headers(stored: Mapping[str, str]) -> dict[str, str]:
+def _header_texts(stored: Mapping[str, str]) -> dict[str, str]:
     """The texts of headers among a connection's stored secrets, by field."""
     return {name: text for name, text in stored.items() if name not in set(Secret)}
 
@@ -226,7 +226,7 @@ def _keep_secrets(s: SetupTransaction, row: Connection, stored: Mapping[str, str
     return bool(different) or bool(set(stored) - have)
 
 
-def _kept_beside(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
+def _extra_body(old: Mapping[str, Any], changed: bool, entered: Mapping[Secret, str]) -> dict[str, object]:
     """The parts of the body that the domain does not read: a counter that makes new secrets a new version (D7), and the fields in the URL."""
     chips = sorted(set(parse_rest(entered[Secret.PATH]).chips)) if Secret.PATH in entered else old.get("chips", [])
     return {"edition": int(old.get("edition", 0)) + changed} | ({"chips": chips} if chips else {})

@@ -33,9 +33,9 @@ class NotPaused(HeliographError):
 def pause(s: SetupTransaction, id: int, why: str) -> None:
     """Pauses a connection, even during a release; its actions keep their order. why: shown on pages. Raises NotThere."""
     row = connection_row(id)
-    before = _said(s, id)
+    before = _audited_state(s, id)
     connection_states.pause(s.db, s.account, id, why[:WHY_LENGTH])
-    s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
+    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
 
 
 def resume(s: SetupTransaction, id: int) -> None:
@@ -45,10 +45,10 @@ def resume(s: SetupTransaction, id: int) -> None:
     """
     s.needs_account()  # locks: an attempt that ends meanwhile settles before the fix, or sees it
     row = connection_row(id)
-    before = _said(s, id)
+    before = _audited_state(s, id)
     queue_effects.connection_saved(s, id)  # lanes before the connection's state, in the same order as settling
     connection_states.resume(s.db, s.account, id)
-    s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
+    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
 
 
 def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
@@ -62,7 +62,7 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
     if not 1 <= per_minute <= FASTEST:
         raise Invalid({"rate": [f"Give a whole number of requests a minute from 1 to {FASTEST:,}."]})
     row = connection_row(id)
-    before = _said(s, id)
+    before = _audited_state(s, id)
     if not before["paused"]:
         raise NotPaused
     queue_effects.connection_saved(s, id)
@@ -77,7 +77,7 @@ def release(s: SetupTransaction, id: int, per_minute: int) -> Job:
         job = control.create(release_job.KIND, s.account, {"connection": id, "name": row.name}, by=s.by)
     elif job.state in (JobState.PAUSED, JobState.FAILED):
         job = control.resume(job.pk, s.account)
-    s.note(Deed.CHANGED, "connection", row, before, _said(s, id))
+    s.note(Deed.CHANGED, "connection", row, before, _audited_state(s, id))
     return job
 
 
@@ -87,7 +87,7 @@ def state(account: int, id: int) -> tuple[connection_states.StoredConnectionStat
         return connection_states.state_of(of_django(databases["read"]), account, id, lock=False)
 
 
-def _said(s: SetupTransaction, id: int) -> dict[str, object]:
+def _audited_state(s: SetupTransaction, id: int) -> dict[str, object]:
     """The state for the audit. Reads without a lock: settling locks lanes before a connection's state, and a following fix would lock in
     the opposite order."""
     found, why = connection_states.state_of(s.db, s.account, id, lock=False)

@@ -80,7 +80,7 @@ def connect(request: AccountRequest, connection: int) -> HttpResponse:
     except NotThere:
         raise Http404 from None
     except NotConnected as error:
-        return _came_to_nothing(request, connection, error)
+        return _failed(request, connection, error)
     pending = dict(list(request.session.get(PENDING, {}).items())[1 - MOST_PENDING :])
     request.session[PENDING] = {**pending, _digest(begun.state): [connection, begun.pending]}
     response = page(
@@ -108,13 +108,13 @@ def oauth_return(request: AccountRequest) -> HttpResponse:
     except NotThere:
         raise Http404 from None
     except NotConnected as error:
-        return _came_to_nothing(request, connection, error)
+        return _failed(request, connection, error)
     said = _("Connected as %(holder)s. What waited for it is sent now.") if holder else _("Connected. What waited for it is sent now.")
     say(request, said % {"holder": holder})
     return HttpResponseRedirect(reverse("connection-access", args=[connection]))
 
 
-def _came_to_nothing(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:
+def _failed(request: AccountRequest, connection: int, error: NotConnected) -> HttpResponse:
     """The next page says why: a redirect, so that no code stays in the browser's URL."""
     request.session[OUTCOME] = [connection, str(error)]
     return HttpResponseRedirect(reverse("connection-access", args=[connection]))

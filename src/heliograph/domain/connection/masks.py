@@ -81,7 +81,7 @@ class Masks:
         readings = [reading for part in parts if part not in given and len(part) >= SHORTEST for reading in _readings(part)]
         return Masks(given.union(new_values, new_secrets, parts), (*self.readings, *readings))
 
-    def _near(self, text: str) -> list[str]:
+    def _candidates(self, text: str) -> list[str]:
         """The readings that may be in a text: nearly always none."""
         raw = text.encode("utf-8", "surrogatepass").lower()
         return [reading for run, reading in self.readings if run in raw]
@@ -107,14 +107,14 @@ class Masks:
         """The text with "…" in place of credentials. cut: the text was cut off, so its end may be the beginning of one."""
         if not text:
             return text
-        near = self._near(text)
+        near = self._candidates(text)
         if not near and not cut:
             return text
         folded = _folded(text)
-        spans = [span for reading in near for word in _spellings(reading) for span in _at(word, folded)]
+        spans = [span for reading in near for word in _spellings(reading) for span in _occurrences(word, folded)]
         if cut:
-            spans += [span for _, reading in self.readings for word in _spellings(reading) for span in _begun(word, folded)]
-        return _without(text, spans) if spans else text
+            spans += [span for _, reading in self.readings for word in _spellings(reading) for span in _cut_off_at_end(word, folded)]
+        return _blanked(text, spans) if spans else text
 
     def blotted_answer(
         self, headers: Iterable[tuple[str, str]], body: str, *, cut: bool = False, hidden: frozenset[str] = frozenset()
@@ -209,12 +209,12 @@ def _readings(secret: str) -> tuple[tuple[bytes, str], ...]:
                 shown = (key.decode("latin-1"), key.decode("utf-8", "replace").strip("\ufffd"))
                 as_is = [spelled for text in shown for spelled in (text, json.dumps(text)[1:-1])]
     kept = [text for text in found if len(text) >= SHORTEST] + [code for code in codes if len(code) >= SHORTEST_CODE]
-    readings = [(_run(text), text) for text in dict.fromkeys(kept)]
+    readings = [(_longest_run(text), text) for text in dict.fromkeys(kept)]
     # Random bytes have no long run of letters and digits, so they are searched for as a whole.
     return tuple(readings + [(text.encode().lower(), text) for text in as_is if len(text) >= SHORTEST])
 
 
-def _run(text: str) -> bytes:
+def _longest_run(text: str) -> bytes:
     """A long run of letters and digits, or else the longest there is."""
     long = _LONG_RUN.search(text)
     return (long[0] if long else max(_RUNS.findall(text), key=len, default="")).lower().encode()
@@ -296,14 +296,14 @@ def _folded(text: str) -> str:
 # Where credentials are found.
 
 
-def _at(word: str, folded: str) -> Iterator[tuple[int, int]]:
+def _occurrences(word: str, folded: str) -> Iterator[tuple[int, int]]:
     start = folded.find(word)
     while start >= 0:
         yield start, start + len(word)
         start = folded.find(word, start + 1)
 
 
-def _begun(word: str, folded: str) -> Iterator[tuple[int, int]]:
+def _cut_off_at_end(word: str, folded: str) -> Iterator[tuple[int, int]]:
     """The end of a text, if it is the beginning of a word."""
     first = start = folded.find(word[:SHORTEST], max(0, len(folded) - len(word) + 1))
     for _ in range(MOST_BEGINNINGS):
@@ -316,7 +316,7 @@ def _begun(word: str, folded: str) -> Iterator[tuple[int, int]]:
     yield first, len(folded)
 
 
-def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """Replaces the spans; overlapping or adjacent ones become one mask."""
     kept: list[str] = []
     end = 0

@@ -117,7 +117,7 @@ type Standing = Usable | Needed | RenewalUnderWay | Closed
 
 def stand(connection: Connection, access: Access, now: int, *, refused: int = 0) -> Standing:
     """The state of a connection's access. refused: the generation of a token that the target has answered with 401; 0: none."""
-    by = _way(connection, access)
+    by = _request_for(connection, access)
     busy = access.refreshing_until is not None and access.refreshing_until > now
     if access.access_token and access.bond == connection.bond and access.generation != refused:
         until, early = _ends(access)
@@ -129,7 +129,7 @@ def stand(connection: Connection, access: Access, now: int, *, refused: int = 0)
     return RenewalUnderWay() if busy else Needed(by)
 
 
-def _way(connection: Connection, access: Access) -> Ask | Closed:
+def _request_for(connection: Connection, access: Access) -> Ask | Closed:
     if connection.grant is OAuthGrant.CLIENT_CREDENTIALS:
         return ByCredentials()
     if access.bond != connection.bond:
@@ -176,7 +176,7 @@ def denied(connection: Connection, ask: Ask, error: str, description: str) -> De
         case "invalid_client":
             said = f"{who} does not accept the Client Id or the Client Secret (invalid_client). Enter both again in Connection Setup.{more}"
         case "invalid_grant":
-            said = f"{_no_longer(who, ask)} (invalid_grant). Connect again.{more}"
+            said = f"{_invalid_grant_reason(who, ask)} (invalid_grant). Connect again.{more}"
         case "invalid_scope":
             scope = f"the scope “{connection.scope}”" if connection.scope else "access without a scope"
             said = f"{who} does not grant {scope} (invalid_scope). Ask its administrator for the right one.{more}"
@@ -188,7 +188,7 @@ def denied(connection: Connection, ask: Ask, error: str, description: str) -> De
     return Denied(oauth_refused(said), lost=lost, client=error == "invalid_client", error=error)
 
 
-def _no_longer(who: str, ask: Ask) -> str:
+def _invalid_grant_reason(who: str, ask: Ask) -> str:
     match ask:
         case ByRefresh():
             return f"No longer connected: {who} does not renew the access"

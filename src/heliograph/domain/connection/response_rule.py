@@ -207,7 +207,7 @@ class Condition:
         try:
             return cls(place, how, name, values, unless)
         except BodyError as error:
-            raise _within(body, error) from None
+            raise _located(body, error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +279,7 @@ class Clause:
         try:
             return cls(conditions, then, lead, category, says, shows, rest, renew)
         except BodyError as error:
-            raise _within(body, error) from None
+            raise _located(body, error) from None
 
 
 type Rule = tuple[Clause, ...]
@@ -325,7 +325,7 @@ def counts_leads(rule: Rule) -> bool:
     return any(clause.lead is not None for clause in rule)
 
 
-def _within(body: Body, error: BodyError) -> BodyError:
+def _located(body: Body, error: BodyError) -> BodyError:
     return BodyError(body.at(error.where) if error.where else body.where, error.reason)
 
 

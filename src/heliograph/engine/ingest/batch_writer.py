@@ -221,7 +221,7 @@ class BatchWriter:
             with db.admitted():
                 return handover.do(lambda: self._write_on(db, items))
         except (sqlite3.Error, psycopg.Error, OSError) as error:
-            self._trouble(error)
+            self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
 
     def _resolve(self, items: Sequence[RecordItem]) -> None:
@@ -241,7 +241,7 @@ class BatchWriter:
             self._ahead.prepare(items)
             return record_batch(db, items, self._ahead.source, endpoint=self._endpoint)
         except (sqlite3.Error, psycopg.Error, OSError) as error:
-            self._trouble(error)
+            self._reset_connection(error)
             return [Mishap.UNAVAILABLE] * len(items)
         except Exception as error:
             if len(items) == 1:
@@ -255,7 +255,7 @@ class BatchWriter:
         self._ahead = _Ahead(self._db, self._source_of(self._db))
         return self._db
 
-    def _trouble(self, error: BaseException) -> None:
+    def _reset_connection(self, error: BaseException) -> None:
         """Drops the connection, whatever its state. The next batch opens a new one."""
         now = time.monotonic()
         if now - self._warned > 5.0:
@@ -278,7 +278,7 @@ class BatchWriter:
             with self._db.transaction():
                 note_use(self._db, used, self._db.now())
         except (sqlite3.Error, psycopg.Error) as error:
-            self._trouble(error)
+            self._reset_connection(error)
 
 
 class _Ahead:

@@ -143,20 +143,20 @@ class OAuthTokens:
         if usable is not None and usable.generation > state.refused and (usable.until is None or at < usable.until):
             due = usable.early is not None and at >= usable.early and now >= state.rests_until
             if due or now - state.looked_at > CONFIRM_EVERY:
-                self._order(state)
+                self._enqueue(state)
             return usable
         if state.denied is not None and now < state.rests_until:
             return state.denied
-        self._order(state)
+        self._enqueue(state)
         return TokenPending()
 
     def enrol(self, client: OAuthClient) -> TokenPending:
         """Requests the token of a new version of a connection."""
         state = self._states[client.connection] = _TokenState(client, token_route(client.route, client.facts))
-        self._order(state)
+        self._enqueue(state)
         return TokenPending()
 
-    def _order(self, state: _TokenState) -> None:
+    def _enqueue(self, state: _TokenState) -> None:
         if not state.ordered:
             state.ordered = True
             self._orders.append(state)

@@ -189,7 +189,7 @@ class Worker:
             ended = time.monotonic()
             if not self.completer.has_a_batch:  # what has arrived meanwhile is not worth a transaction yet
                 self._rests_until = ended + min(LONGEST_REST, ended - began)
-        with self._patiently("access"):
+        with self._tolerating_errors("access"):
             self.tokens.turn(self.completer.db)
         if not self._closing.is_set():
             self._care(now)
@@ -204,12 +204,12 @@ class Worker:
         The supervisor checks before it starts a worker. But a worker whose own supervisor was killed may still have been draining then, and
         may have died since.
         """
-        with self._patiently("recover"):
+        with self._tolerating_errors("recover"):
             recover(self.completer.db, self._setup.folder)
 
     def _own(self) -> None:
         self._renewed = time.monotonic()
-        with self._patiently("own"):
+        with self._tolerating_errors("own"):
             changed = self.ownership.own(self.completer.db, self.said)
             self.ownership.release(self.completer.db, self._busy_slots())
             if changed:
@@ -236,7 +236,7 @@ class Worker:
                 self._settle(batch[middle:])
                 return
             except _PASSING as error:
-                self._trouble("settle", error)
+                self._note_error("settle", error)
                 time.sleep(wait)
                 wait = min(2.0, wait * 2)
             else:
@@ -259,12 +259,12 @@ class Worker:
     def _care(self, now: float) -> None:
         if now - self._moved >= MOVE_EVERY:
             self._moved = now
-            with self._patiently("move"):
+            with self._tolerating_errors("move"):
                 self.mover.turn()
             self.ownership.release(self.completer.db, self._busy_slots())
         if now - self._reconsidered >= RECONSIDER_EVERY or not self._all_reconsidered:
             self._reconsidered = now
-            with self._patiently("reconsider"):
+            with self._tolerating_errors("reconsider"):
                 self._reconsider()
 
     def _reconsider(self) -> None:
@@ -280,14 +280,14 @@ class Worker:
                 self.memory.wake_reader()
 
     @contextlib.contextmanager
-    def _patiently(self, what: str) -> Iterator[None]:
+    def _tolerating_errors(self, what: str) -> Iterator[None]:
         """Continues after the database was busy or full. A lost PostgreSQL session ends the worker."""
         try:
             yield
         except _PASSING as error:
-            self._trouble(what, error)
+            self._note_error(what, error)
 
-    def _trouble(self, what: str, error: BaseException) -> None:
+    def _note_error(self, what: str, error: BaseException) -> None:
         self.completer.counts.last_error = f"{what}: {type(error).__name__}: {error}"[:300]
         log.warning("database_error", during=what, error=type(error).__name__, message=str(error)[:200])
 
@@ -303,7 +303,7 @@ class Worker:
                         pause = self.reader.cycle()
                         wait = 0.05
                     except _PASSING as error:
-                        self._trouble("read", error)
+                        self._note_error("read", error)
                         pause, wait = wait, min(2.0, wait * 2)
                         again_at = time.monotonic() + pause
                 going_on = self.sender.turn(pause)

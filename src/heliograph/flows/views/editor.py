@@ -87,7 +87,7 @@ def flow(request: AccountRequest, flow: int) -> HttpResponse:
     draft = stored_draft(config, flow)
     told = None
     if may(request.user, Role.ADMINISTRATOR):
-        draft, told = _brought(request, draft, config)
+        draft, told = _with_created(request, draft, config)
     return draw(request, draft, told=told)
 
 
@@ -127,7 +127,7 @@ def _posted(request: AccountRequest, id: int | None) -> HttpResponse:
         return _asks(request, form, draft, error)
     except SavedMeanwhile as error:
         return _conflict(request, draft, error.number)
-    onward = _onward(request, form, row.pk, draft)
+    onward = _next_address(request, form, row.pk, draft)
     if onward:
         return HttpResponseRedirect(onward)
     say(request, _saved(complete=row.is_complete, active=row.is_active))
@@ -181,7 +181,7 @@ def _conflict(request: AccountRequest, draft: FlowDraft, number: int) -> HttpRes
     return draw(request, draft, status=409, conflict=context)
 
 
-def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
+def _next_address(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft) -> str:
     """Where a destination's button leads after saving; "" for Save."""
     for button in ("new", "edit", "preview"):
         part, _dash, number = form.posted[button].partition("-")
@@ -203,7 +203,7 @@ def _onward(request: AccountRequest, form: EditorForm, id: int, draft: FlowDraft
     return ""
 
 
-def _brought(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
+def _with_created(request: AccountRequest, draft: FlowDraft, config: AccountConfig) -> tuple[FlowDraft, dict[str, Any] | None]:
     """The draft with what was just created for it, and a message. A preset creates a connection and a mapping at once."""
     connection, mapping = (read_id(request.GET.get(name, "")) or 0 for name in ("connection", "mapping"))
     remembered = request.session.get(EDITING) or {}

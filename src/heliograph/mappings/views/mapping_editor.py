@@ -53,7 +53,7 @@ class Editor:
         self.fields = SourceFields.of(self.config, draft.subject)
         self.checked = draft.checked(self.fields.key_of)
         self.uses = warnings.used_by(self.config, self.id) if self.id else []
-        self.tried, self.nobody = self._whom()
+        self.tried, self.nobody = self._subject()
         self.found = preview(self.checked.mapping, self.tried.facts, timezone=self.tried.zone)
         possible = ways(draft.kind)
         if self.editing.shown not in possible:
@@ -63,7 +63,7 @@ class Editor:
     def draft(self) -> MappingDraft:
         return self.editing.draft
 
-    def _whom(self) -> tuple[Tried, bool]:
+    def _subject(self) -> tuple[Tried, bool]:
         """The registration it is tried with, and whether a search found nothing."""
         subjects = Subjects(self.db, self.account, self.config, self.draft.subject)
         flow = self.uses[0][0].name if self.uses else ""
@@ -206,7 +206,7 @@ class Editor:
             shown = RowShown(n, row, 0, row.target, chips, rows.types(row.type))
             if row.entry is not None:
                 shown.name = _("Entry %(n)s") % {"n": row.entry + 1}
-            self._judge(shown, place_of.get(n))
+            self._mark_errors(shown, place_of.get(n))
             if draft.seals(row):
                 shown.warns.append(self._credential(row.target))
             for part in parts or ():
@@ -237,7 +237,7 @@ class Editor:
         }
         return text, reverse("questions", args=(found.event,)), _("Questions")
 
-    def _judge(self, shown: RowShown, number: int | None) -> None:
+    def _mark_errors(self, shown: RowShown, number: int | None) -> None:
         errors = " ".join(f"{text[:1].upper()}{text[1:]}." for text in (_(text) for text in shown.draft.errors.values()))
         if errors and self.strict:
             shown.refused = errors

@@ -75,14 +75,14 @@ class WorkbookRows:
             self.line = number
             cells = _trimmed([text_of(v) for v in values])
             if number in self._errors:
-                yield self._spoilt(number, cells)
+                yield self._row_with_errors(number, cells)
                 continue
             if not cells:
                 self.blank += 1
                 continue
             yield self._row(number, cells)
 
-    def _spoilt(self, number: int, cells: list[str]) -> FileRow:
+    def _row_with_errors(self, number: int, cells: list[str]) -> FileRow:
         """A row with an Excel error: the right value is unknown, and reading it as empty would clear what is stored."""
         errors = self._errors[number]
         filled = cells + [""] * (max(len(self.names), *errors) - len(cells))

@@ -108,7 +108,7 @@ def submit_items(request: AccountRequest) -> HttpResponse:
         with reading(request.account.pk) as of:
             keys = RetryQueue(of).keys_of(pressed["cause"], AT_ONCE)
     said = submit(request.account.pk, keys)
-    say(request, _told(said), link=_("Watch them") if said.done else "", href=reverse("feed"))
+    say(request, _result_text(said), link=_("Watch them") if said.done else "", href=reverse("feed"))
     if pressed["back"] == "item" and len(keys) == 1:
         return HttpResponseRedirect(reverse("retry-item", args=(keys[0],)))
     return HttpResponseRedirect(_back(request))
@@ -121,7 +121,7 @@ def _back(request: HttpRequest) -> str:
     return came if safe and reverse("retry") in came else reverse("retry")
 
 
-def _told(said: Submitted) -> str:
+def _result_text(said: Submitted) -> str:
     if not said.done and not said.refused:
         return _("Nothing was ticked.")
     parts = []

@@ -48,10 +48,10 @@ def objects_tagged(db: Database, account: int, objects: Iterable[Tagged]) -> Non
     }
     for tagged in objects:
         if tagged.kind in states:
-            _judge_again(db, account, *states[tagged.kind], tagged.id)
+            _reconsider_runs(db, account, *states[tagged.kind], tagged.id)
 
 
-def _judge_again(db: Database, account: int, part: str, field: str, id: int) -> None:
+def _reconsider_runs(db: Database, account: int, part: str, field: str, id: int) -> None:
     number = int(id)
     if db.vendor == "sqlite":
         is_it = (

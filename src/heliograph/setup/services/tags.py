@@ -94,7 +94,7 @@ def delete_tag(s: SetupTransaction, id: int) -> None:
     row = _row(id)
     for each in dependents.everyone():
         each.tag_deleted(s, id)
-    _take_off(s, row, None)
+    _replace_on_objects(s, row, None)
     s.note(Deed.DELETED, "tag", row, _shown(row), None)
     row.delete()
 
@@ -110,13 +110,13 @@ def merge_tags(s: SetupTransaction, old: int, into: int) -> Tag:
     other.save()
     for each in dependents.everyone():
         each.tag_replaced(s, old, into)
-    _take_off(s, row, other)
+    _replace_on_objects(s, row, other)
     s.note(Deed.MERGED, "tag", other, before | {"merged": None}, _shown(other) | {"merged": row.name})
     row.delete()
     return other
 
 
-def _take_off(s: SetupTransaction, row: Tag, other: Tag | None) -> None:
+def _replace_on_objects(s: SetupTransaction, row: Tag, other: Tag | None) -> None:
     """Removes a tag from every object and puts `other`, if any, in its place."""
     _lock_events(s, row)
     for _model, through, owner in TABLES.values():

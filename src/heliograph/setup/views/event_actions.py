@@ -49,7 +49,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
     place = reverse("event-details", args=(event,))
     form = LeaveTestingForm(posted(request))
     if form.is_valid() and form.cleaned_data["again"]:
-        _again(request, found)
+        _resume(request, found)
         return HttpResponseRedirect(place)
     chosen = form.cleaned_data["to"] if form.is_valid() else request.GET.get("to", "")
     to = config.event_statuses.get(read_id(chosen) or 0)
@@ -72,7 +72,7 @@ def leave_testing(request: AccountRequest, event: str) -> HttpResponse:
         return event_page(request, "confirmation.html", reading(), found, here="details", **asked)
 
 
-def _again(request: AccountRequest, event: EventConfig) -> None:
+def _resume(request: AccountRequest, event: EventConfig) -> None:
     job = mark_test_job.under_way(request.account.pk, event.id)
     if job is not None:
         with contextlib.suppress(control.NotPossible):  # it has ended meanwhile
