@@ -1,8 +1,9 @@
-"""`make test`: finds or installs what the tests need, takes the network away, runs pytest once per database and once in the browser, side by side, and adds up.
+"""`make test`: finds or installs what the tests need, disables the network, runs pytest once per database and once in the browser, all in
+parallel, and sums up.
 
-The last line is `N passed, N failed`. A skipped test counts as a failure: nothing here may be left out silently. With three runs on two
-cores a single test may starve; at most three that failed are tried once more with the machine to themselves. What passes only then
-is named in the last lines, so that it is mended and not got used to.
+The last line is `N passed, N failed`. A skipped test counts as a failure: nothing may be omitted silently. With three runs on two cores a
+single test may starve; at most three failed tests are retried with the machine to themselves. Tests that pass only then are named in the
+last lines, so that they are fixed and not tolerated.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from tests import canaille, postgres
 FONTS = Path("/usr/share/fonts/truetype/noto")
 CJK_FONTS = Path("/usr/share/fonts/opentype/noto")
 STARVED = 3
-"""So many failures of a run are tried once more; more of them are no accident."""
+"""Up to this many failures of a run are retried; more are not an accident."""
 
 
 def main() -> int:
-    """Exit code: 0 only if every test of every run passed."""
+    """Returns the exit code: 0 only if every test of every run passed."""
     parser = argparse.ArgumentParser(prog="make test", description=__doc__)
     parser.add_argument("--fast", action="store_true", help="unit, property and architecture tests only")
     parser.add_argument("--trials", action="store_true", help="the long tests only")
@@ -80,7 +81,7 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one run or several. failed: node ids of tests; broken: a run ended otherwise than with tests that passed or failed."""
+    """The result of one run or several. failed: node ids of tests; broken: a run ended with something other than passed or failed tests."""
 
     counts: collections.Counter[str]
     failed: tuple[str, ...] = ()
@@ -88,7 +89,7 @@ class Result:
 
     @classmethod
     def read(cls, file: Path, code: int) -> Self:
-        """Of a run that ended with this code. Pytest's 5: no test of this choice in this run, e.g. only unit tests were asked for."""
+        """Reads a run that ended with this code. Pytest's 5: nothing was selected in this run, e.g. only unit tests were requested."""
         if not file.exists():
             return cls(collections.Counter({"error": 1}), broken=True)
         found = json.loads(file.read_text())
@@ -113,7 +114,7 @@ def _said(result: Result) -> int:
 
 @dataclass
 class Part:
-    """A part of all tests: one database, and which of them."""
+    """A part of all tests: one database and a selection."""
 
     name: str
     vendor: str
@@ -128,13 +129,13 @@ class Part:
         return self.folder / f"{self.name}.log"
 
     def start(self, *, seen: bool) -> None:
-        """Begins. seen: its output is shown as it comes, else kept in its log."""
+        """Starts the run. seen: shows its output while it runs; otherwise it is kept in its log."""
         self._began = time.monotonic()
         with self.log.open("wb") as output:
             self._process = _run(self.vendor, self.chosen, self.folder / f"{self.name}.json", None if seen else output)
 
     def end(self) -> None:
-        """Waits for its end."""
+        """Waits until it ends."""
         assert self._process is not None
         _, status, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
@@ -144,7 +145,7 @@ class Part:
         print(f"{self.name}: {took / 60:.1f} min, {cpu / 60:.1f} min of CPU", flush=True)
 
     def again(self) -> list[str]:
-        """Tries what failed once more, alone, where that may have starved; the tests that passed only then."""
+        """Retries failed tests alone, if they may have starved. Returns those that passed only then."""
         failed = self.result.failed
         if not 0 < len(failed) <= STARVED or self.result.broken or self.result.counts["skipped"]:
             return []
@@ -158,7 +159,8 @@ class Part:
 
 
 def _side_by_side(options: Sequence[str], rest: Sequence[str]) -> int:
-    """A run per database and one for the browser, each in a network of its own, at the same time: one alone leaves a core idle."""
+    """Runs one part per database and one for the browser in parallel, each in its own network namespace: a single one would leave a core
+    idle."""
     whole = not rest
     with tempfile.TemporaryDirectory(prefix="hg-parts-") as made:
         folder = Path(made)
@@ -185,7 +187,7 @@ def _run(vendor: str, arguments: Sequence[str], result: Path, output: IO[bytes] 
 
 
 def _missing(*, fast: bool) -> dict[str, str]:
-    """Debian's packages that are wanted and not here, with what they are for."""
+    """The missing Debian packages, with what they are for."""
     missing = {}
     if not fast:
         if postgres.binaries() is None:
@@ -208,7 +210,7 @@ def _install(missing: dict[str, str]) -> None:
         sys.exit(f"The tests need {what}. On Debian: sudo apt-get install {' '.join(missing)}")
     print(f"installing {', '.join(missing)}", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # Debian's package would start a server of its own at once; the tests start theirs.
+    # Debian's package would start its own server at once; the tests start theirs.
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
     if ours:
@@ -223,7 +225,7 @@ def _install(missing: dict[str, str]) -> None:
 
 
 def _leave_the_network() -> None:
-    """Moves this process and its children to a network namespace with nothing but loopback, so that libcurl and Chromium are held, too."""
+    """Moves this process and its children to a network namespace with only loopback, so that libcurl and Chromium are confined too."""
     if os.environ.get("HELIOGRAPH_TEST_NAMESPACE") == "off" or not hasattr(os, "unshare"):
         print("no network namespace here: only Python's own sockets are kept on this machine", flush=True)
         return

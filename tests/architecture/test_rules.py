@@ -1,4 +1,4 @@
-"""Every rule is held somewhere and tried by name, or stands in the list of what is not yet built (docs/reference/rules.md)."""
+"""Every rule is cited in code and tested by name, or listed as not built yet (docs/reference/rules.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.architecture import source
 
 RULES = source.ROOT / "docs" / "reference" / "rules.md"
 AREAS = {"N": 4, "P": 13, "I": 5, "C": 8, "F": 10, "M": 9, "D": 9, "X": 6, "Y": 1, "H": 4, "B": 7, "O": 8}
-UNUSED = {"B1", "B2", "B4", "B5", "O5"}  # numbers of what nobody has begun
+UNUSED = {"B1", "B2", "B4", "B5", "O5"}  # ids that are not in use yet
 IDS = {f"{area}{number}" for area, last in AREAS.items() for number in range(1, last + 1)} - UNUSED
 LINK = re.compile(r"\[([\w.]+)\]\(([^)]+)\)")
 
@@ -21,7 +21,7 @@ NOT_YET = dict(re.findall(r"^- ([A-Z]\d+): (.*)$", WAITING, re.MULTILINE))
 
 
 def tried() -> set[str]:
-    """The IDs that tests carry in their names."""
+    """The rule IDs in the names of tests."""
     return {
         found[1]
         for module in source.tests()
