@@ -1,4 +1,4 @@
-"""`heliograph import` and `heliograph jobs` as a person or a script runs them; also killed in the middle."""
+"""`heliograph import` and `heliograph jobs`, run like a person or a script does; also killed in the middle."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_I4_a_plan_can_be_edited(acme, file, tmp_path):
 
 @pytest.mark.parametrize("phase", ["scanning", "importing"])
 def test_I3_killed_and_started_again_it_goes_on_where_it_was(acme, fresh_database, file, phase):
-    """kill -9 in the middle, then the same command: it goes on, and nothing is there twice."""
-    with file.open("ab") as out:  # long enough to be met in the middle
+    """kill -9 in the middle, then the same command: it continues, and nothing is there twice."""
+    with file.open("ab") as out:  # long enough to be caught in the middle
         body = EXPORT.read_bytes().split(b"\n", 1)[1]
         for n in range(1, 5):
             out.write(

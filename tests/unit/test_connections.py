@@ -311,7 +311,7 @@ def test_C2_text_beyond_ascii_in_a_path_is_encoded() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_C2_A2_a_field_in_a_path_leads_to_no_other_path(text: str) -> None:
-    """However the target, or a proxy before it, reads the path: decoded never, once or twice, with dot segments taken out or not."""
+    """However the target, or a proxy in front, reads the path: decoded never, once or twice, with dot segments removed or not."""
 
     class Named(Facts):
         def value(self, source: str) -> Value:

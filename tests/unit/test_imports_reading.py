@@ -1,4 +1,4 @@
-"""What a file is, and what is said of what cannot be read."""
+"""Detecting a file's format, and the messages about files that cannot be read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_I4_the_export_reads_whole():
     rows.close()
     assert len(found) == 5000
     assert not [row for row in found if row.problem]
-    # rows with a line break in a note make later rows begin further down
+    # a line break in a note moves later rows further down
     assert (found[0].line, found[-1].line) == (2, 5374)
     text = EXPORT.read_text("utf-8-sig").split("\n")
     assert all(text[row.line - 1].startswith(row.cells[0]) for row in found)
@@ -224,7 +224,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     assert path.stat().st_size < 50_000
     with pytest.raises(ImportFileError, match="save it as CSV"):
         look(path)
-    # the same archive, saying of itself that it is small
+    # the same archive, claiming to be small
     lie = path.read_bytes().replace((20_000_000).to_bytes(4, "little"), (1_000).to_bytes(4, "little"))
     path.write_bytes(lie)
     with pytest.raises(ImportFileError, match="save it as CSV"):
@@ -246,7 +246,7 @@ def test_errors_of_excel_are_found_wherever_a_block_ends(tmp_path):
 
 
 def test_a_hostile_sheet_is_read_in_time_that_grows_with_its_size_only(tmp_path):
-    """Without an end of a tag, of a cell, of a value: each pattern gives up after its bound. With a quadratic one this takes minutes."""
+    """Tags, cells and values without an end: each pattern stops at its bound. A quadratic one would take minutes."""
     for inside in (b"<c " * 700_000, b'<c r="A1" t="e">' * 20_000, b'<c r="A1" t="e"><f>' + b"x" * 2_000_000, b"<c " + b'a="b" ' * 350_000):
         path = tmp_path / "hostile.xlsx"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,4 +1,4 @@
-"""What a mapping may be, and the body that keeps it (guide: Mappings; M1-M3)."""
+"""Valid and invalid mappings, and the body that stores them (guide: Mappings; M1-M3)."""
 
 from __future__ import annotations
 

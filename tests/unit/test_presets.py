@@ -1,4 +1,4 @@
-"""Presets are whole and say the truth: each makes the request of its own sample, and each blank says what is wrong with it (B3)."""
+"""Presets are complete and correct: each builds the request of its own sample, and each blank explains its errors (B3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BY_KEY = {preset.key: preset for preset in presets()}
 
 
 def request_of(preset: Preset, filled: Filled, facts: Person | None = None) -> Request:
-    """What a connection and mapping made of it send for the sample's registration."""
+    """The request that the preset's connection and mapping build for the sample's registration."""
     origin, slash, rest = filled.url.partition("://")[2].partition("/")
     scheme = filled.url.partition("://")[0]
     secrets = {Secret.PATH: f"{slash}{rest}", **{Secret(name): value for name, value in filled.secrets.items() if value}}

@@ -1,4 +1,4 @@
-"""Response rules (C7): what each condition looks at, what a clause makes of an answer, and what is proposed from one."""
+"""Response rules (C7): what each condition checks, what a clause makes of an answer, and the proposal made from one."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_C7_a_clause_says_how_long_the_connection_rests() -> None:
     assert effect_on_connection(outcome, NOW) == HoldConnection(NOW + MINUTE)
     asked = classify_reply(rule(failed(OK_FALSE)), reply({"ok": False}, retry_after="5"), NOW)
     assert isinstance(asked, Refused)
-    assert asked.retry_after == 5 * SECOND  # what the target asks for counts, too
+    assert asked.retry_after == 5 * SECOND  # the target's own wait counts too
 
 
 def test_C7_a_rule_can_say_what_410_is() -> None:
