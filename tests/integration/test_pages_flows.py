@@ -160,8 +160,8 @@ def test_F4_F8_everything_that_the_form_offers_is_saved(plan: Planned, client: C
         ({"d0-connection": "999999"}, "What was chosen here is gone."),
         ({"d0-payload": "999999"}, "What was chosen here is gone."),
         ({"d0-id": "999999"}, "There is no destination 999999 in this flow."),
-        ({"destination": ["0", "0"]}, "A destination is there twice."),
-        ({"d0-integration": "Fax"}, "Webhooks is the integration that there is."),
+        ({"destination": ["0", "0"]}, "A destination occurs twice."),
+        ({"d0-integration": "Fax"}, "Webhooks is the only integration."),
         ({"d0-name": "y" * 101}, "Destination 1:"),
     ],
 )

@@ -165,7 +165,7 @@ def test_M2_a_sample_makes_rows_that_keep_shape_and_types(site: Planned, made: E
     assert score == MappingRow("Score", type=ValueType.NUMBER)
     assert vat == MappingRow("billing.vat", nested=True)
     page = client.post(at(made.contact), form | {"sample": ["[1"], "do": ["take"]})
-    assert "This is no JSON" in text_of(page.content)
+    assert "This is not JSON" in text_of(page.content)
     assert read(page.content)["sample"] == ["[1"]
 
 

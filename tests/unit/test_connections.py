@@ -234,7 +234,7 @@ def test_C2_source_fields_in_path_and_query_are_percent_encoded() -> None:
 def test_C2_an_empty_source_field_in_the_url_is_a_validation_error() -> None:
     assert (
         refusal(connection(), secrets={"path": "/e/{event.code}"}, facts=Facts(event_code="  "))
-        == "URL holds the field event.code, which is empty"
+        == "URL contains the field event.code, which is empty"
     )
 
 
@@ -253,7 +253,7 @@ def test_C2_half_a_character_is_a_validation_error() -> None:
     broken = rendered(MappingRow("a", (FixedText("\ud800"),)))
     for method in (Method.POST, Method.GET):
         assert "half a character" in refusal(connection(method=method), payload=broken)
-    assert "no valid text" in refusal(connection(), secrets={"path": "/{event.code}"}, facts=Facts(event_code="\udfff"))
+    assert "not valid text" in refusal(connection(), secrets={"path": "/{event.code}"}, facts=Facts(event_code="\udfff"))
 
 
 @pytest.mark.parametrize(

@@ -213,9 +213,9 @@ def test_M2_a_sample_adds_only_what_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no JSON"),
+        ("", "not JSON"),
         ("{", "line 1, character 2"),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
         ("[1]", "an object"),
         ('[{"a": 1}]', "a single entry"),
         ('{"a":' * 30 + "1" + "}" * 30, "levels deep"),

@@ -80,7 +80,7 @@ def test_B3_every_missing_blank_is_named(key: str) -> None:
         ("slack_text", {"url": "http://hooks.slack.com/services/T/B/X"}, "url", "must start with https://"),
         ("slack_text", {"url": "https://a:b@hooks.slack.com/services/T"}, "url", "a user name or password"),
         ("slack_text", {"url": "https://hooks.slack.com/services/T\r\nX: y"}, "url", "line break"),
-        ("hubspot_form", {"portal": "12x", "form_id": "f"}, "portal", "digits only"),
+        ("hubspot_form", {"portal": "12x", "form_id": "f"}, "portal", "only digits"),
         ("hubspot_contact", {"token": "pat\n1"}, "token", "line break"),
         ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform"}, "form", "Get pre-filled link"),
         ("google_forms", {"form": "https://docs.google.com/forms/d/e/1F/viewform?entry.1=Shoe+Size"}, "form", "no field 'Shoe Size'"),

@@ -141,7 +141,7 @@ _WRONG: Final[Mapping[Finding, tuple[Promise, Promise]]] = {
     Finding.NOT_FOUND: (
         gettext_lazy("%(target)s is there, but knows nothing at this address (404)."),
         gettext_lazy(
-            "Check what follows the host in the URL, letter by letter. A webhook that was deleted at the target has to be made anew there."
+            "Check what follows the host in the URL, letter by letter. A webhook that was deleted at the target must be created again there."
         ),
     ),
     Finding.METHOD: (

@@ -79,7 +79,7 @@ def _malformed(detail: str) -> RequestRefusal:
 MALFORMED: Final = _malformed("This is not HTTP as RFC 9112 has it.")
 NO_HOST: Final = _malformed("A request names one Host.")
 NOT_OURS: Final = RequestRefusal(400, "host", "This Host is none of ours. Whoever runs Heliograph can allow it: HELIOGRAPH_ALLOWED_HOSTS.")
-LENGTH: Final = _malformed("Content-Length is no number.")
+LENGTH: Final = _malformed("Content-Length is not a number.")
 TWO_LENGTHS: Final = _malformed("Content-Length and Transfer-Encoding exclude each other.")
 CODING: Final = _malformed("The one Transfer-Encoding that is read is chunked, in HTTP/1.1.")
 CHUNKS: Final = _malformed("The body is not chunked as RFC 9112 has it; extensions and trailers are not taken.")
@@ -146,7 +146,7 @@ def _framed(lines: bytes, size: int, is_1_1: bool, ours: frozenset[bytes]) -> Re
     once: dict[bytes, bytes] = dict(found)
     if len(once) != len(found):
         names = [name for name, _value in found]
-        return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} is there twice.")
+        return _malformed(f"The header {next(name for name in names if names.count(name) > 1).decode()} occurs twice.")
     host = once.get(b"host")
     if host not in ours and (refused := host_problem(() if host is None else (host,), ours)):
         return refused

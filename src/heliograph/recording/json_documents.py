@@ -40,7 +40,7 @@ def read_document(data: bytes) -> dict[str, Any]:
     if len(data) > _MANY and sum(map(data.count, _SIGNS)) > MOST_VALUES and _has_too_many_values(data):
         raise DocumentRefused([DocumentProblem("", f"has too many names and values: at most {MOST_VALUES:,} are possible.")])
     if len(data) > _LONG and _has_a_long_number(data):
-        raise DocumentRefused([DocumentProblem("", f"holds a number of more than {MOST_DIGITS} digits.")])
+        raise DocumentRefused([DocumentProblem("", f"contains a number of more than {MOST_DIGITS} digits.")])
     try:
         found = _decoder.decode(data)
     except RecursionError:
@@ -49,7 +49,7 @@ def read_document(data: bytes) -> dict[str, Any]:
         # Half of a surrogate pair is not a character, and msgspec says nothing more: another parser finds the field.
         if b"\\u" in data:
             _look_for_flaws(data)
-        raise NoDocument(f"This is no JSON document: {error}.") from None
+        raise NoDocument(f"This is not a JSON document: {error}.") from None
     if type(found) is not dict:
         raise NoDocument("A registration is a JSON object.")
     try:
@@ -103,7 +103,7 @@ def _names_in(value: dict[str, Any] | list[Any], level: int) -> int:
 
 
 _TOO_DEEP: Final = f"is nested too deeply: at most {DEEPEST} levels."
-_TWICE: Final = "is there twice; which of the two is meant, nobody knows."
+_TWICE: Final = "occurs twice, so it is not clear which is meant."
 
 
 class _Twice(Exception):
@@ -148,7 +148,7 @@ def _flaw(value: object, level: int) -> tuple[str, str] | None:
         if "\0" in value:
             return "", "contains a NUL character."
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            return "", "contains a half of a surrogate pair, which is no character."
+            return "", "contains half of a surrogate pair, which is not a character."
         return None
     if not isinstance(value, (dict, list)):
         return None

@@ -30,7 +30,7 @@ class Segment:
     def to_url(self, text: str) -> str:
         """The segment of a text. Raises ValueError for an empty text or lone surrogates."""
         if not text:
-            raise ValueError("nothing is no segment")
+            raise ValueError("an empty text has no segment")
         return quote(text, safe="").replace("~", "%7E").replace(".", "%2E").replace("%", "~")
 
     def to_python(self, segment: str) -> str:

@@ -204,7 +204,9 @@ def _typed_headers(facts: ConnectionFacts) -> dict[str, str]:
         if not header_rules.is_secret_name(name):
             continue
         if header_rules.SEALED in text and text != header_rules.SEALED:
-            raise ConnectionSetupError("headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value anew")
+            raise ConnectionSetupError(
+                "headers", f"{header_rules.SEALED} stands for the stored value of {name}; type the whole value again"
+            )
         if problem := header_rules.value_problem(text):
             raise ConnectionSetupError("headers", f"the value of {name} {problem}")
         typed[name] = text

@@ -166,7 +166,7 @@ class Connection:
         for field in ("authorization_url", "access_token_url", "refresh_token_url"):
             _check_url(field, getattr(self, field))
         if ":" in self.user_name or header_rules.value_problem(self.user_name):
-            raise ConnectionSetupError("user_name", "a user name holds no colon and no line break")
+            raise ConnectionSetupError("user_name", "a user name cannot contain a colon or a line break")
         if self.authorities and not _PEM.search(self.authorities):
             raise ConnectionSetupError("authorities", f"certificates {_NOT_PEM}")
         self._check_key()
@@ -358,11 +358,11 @@ def check_secret(name: Secret, value: str) -> str:
     if len(value) > MAX_SECRET:
         raise ConnectionSetupError(name, f"it is longer than {MAX_SECRET:,} characters")
     if header_rules.value_problem(value):
-        raise ConnectionSetupError(name, "it holds a line break or another control character")
+        raise ConnectionSetupError(name, "it contains a line break or another control character")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ConnectionSetupError(name, "it holds half a character (a lone surrogate)") from None
+        raise ConnectionSetupError(name, "it contains half a character (a lone surrogate)") from None
     return value
 
 
@@ -406,13 +406,13 @@ def _check_origin(field: str, origin: str, *, optional: bool) -> None:
             return
     except AddressError as error:
         raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
-    raise ConnectionSetupError(field, "it has to be scheme, host and port in small letters, nothing more")
+    raise ConnectionSetupError(field, "it must be scheme, host and port in lower case, nothing more")
 
 
 def _check_url(field: str, url: str) -> None:
     try:
         if url and "{" in split_address(url, http=True).rest:
-            raise ConnectionSetupError(field, "this URL cannot hold a source field")
+            raise ConnectionSetupError(field, "this URL cannot contain a source field")
     except AddressError as error:
         raise ConnectionSetupError(field, str(error).removesuffix(".")) from None
 

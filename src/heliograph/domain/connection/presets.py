@@ -177,10 +177,10 @@ def _take(blank: Blank, text: str, *, http: bool) -> tuple[str, list[dict[str, o
             raise BodyError(blank.name, f"{blank.label} is missing")
         return "", []
     if blank.kind is BlankKind.NUMBER and not (value.isascii() and value.isdigit()):
-        raise BodyError(blank.name, "this is a number; it holds digits only")
+        raise BodyError(blank.name, "this is a number; it contains only digits")
     if blank.kind not in (BlankKind.URL, BlankKind.ORIGIN, BlankKind.FORM):
         if any(ord(char) < 32 for char in value):
-            raise BodyError(blank.name, "it holds a line break or another control character")
+            raise BodyError(blank.name, "it contains a line break or another control character")
         return value, []
     try:
         address = split_address(value if "://" in value else f"https://{value}", http=http)

@@ -34,7 +34,7 @@ from heliograph.domain.mapping.rendering import FactSource, InvalidValues, Rende
 
 WEBHOOK_ID: Final = "webhook-id"
 AUTHENTICATES: Final = "is what the connection authenticates with, so no mapping may set it"
-NO_TEXT: Final = "holds half a character (a lone surrogate)"
+NO_TEXT: Final = "contains half a character (a lone surrogate)"
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

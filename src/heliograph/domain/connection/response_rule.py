@@ -150,7 +150,7 @@ class Condition:
             except PathError as error:
                 raise BodyError("name", str(error).removesuffix(".")) from None
         elif self.place is ReplyPlace.HEADER and not header_rules.is_name(self.name):
-            raise BodyError("name", f"{self.name!r} is no name of a header")
+            raise BodyError("name", f"{self.name!r} is not a header name")
         object.__setattr__(self, "texts", tuple(_folded(value) for value in self.values))
 
     def holds(self, reply: TargetReply) -> bool:
@@ -336,7 +336,7 @@ def _folded(text: str) -> str:
 def _range(text: str) -> tuple[int, int]:
     first, dash, last = text.strip().partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) == 3 for part in (first, last or first)) or (dash and not last):
-        raise BodyError("is", f"{text!r} is no status such as 200, and no range such as 200-299")
+        raise BodyError("is", f"{text!r} is neither a status such as 200 nor a range such as 200-299")
     if int(first) > int(last or first):
         raise BodyError("is", f"{text!r} begins after its end")
     return int(first), int(last or first)

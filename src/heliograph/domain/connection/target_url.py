@@ -52,13 +52,13 @@ def split_address(text: str, *, http: bool = False) -> TargetAddress:
     if len(text) > LONGEST_URL:
         raise AddressError(f"The URL is longer than {LONGEST_URL:,} characters.")
     if _CONTROL.search(text):
-        raise AddressError("The URL holds a space, a line break, a backslash or another control character.")
+        raise AddressError("The URL contains a space, a line break, a backslash or another control character.")
     head, slash, _ = text.partition("://")
     authority = re.split(r"[/?#]", text[len(head) + 3 :], maxsplit=1)[0] if slash else ""
     if "@" in authority:
-        raise AddressError("The URL holds a user name or password before the host; use a connection with Basic Authentication.")
+        raise AddressError("The URL contains a user name or password before the host; use a connection with Basic Authentication.")
     if "{" in head or "{" in authority:
-        raise AddressError("Scheme, host and port of the URL cannot hold a source field; only path and query can.")
+        raise AddressError("Scheme, host and port of the URL cannot contain a source field; only path and query can.")
     found = _ORIGIN.fullmatch(f"{head}://{authority}")
     if found is None:
         raise AddressError("The URL has no readable host; it has to look like https://example.org/path.")
@@ -79,7 +79,7 @@ def _origin(found: re.Match[str], *, http: bool) -> str:
         try:
             host = f"[{IPv6Address(host[1:-1])}]"
         except AddressValueError:
-            raise AddressError("The URL's host is no valid IPv6 address.") from None
+            raise AddressError("The URL's host is not a valid IPv6 address.") from None
     elif not all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
         raise AddressError("The URL's host name is not valid.")
     port = int(found["port"] or DEFAULT_PORTS[scheme])
@@ -113,14 +113,14 @@ class Rest:
             except Unfit as error:
                 return problem_of(URL, error)
             if not value:
-                return ValueProblem(URL, f"holds the field {chip}, which is empty")
+                return ValueProblem(URL, f"contains the field {chip}, which is empty")
             try:
                 filled += [quote(value, safe=""), text]
             except UnicodeEncodeError:
-                return ValueProblem(URL, f"holds the field {chip}, which is no valid text")
+                return ValueProblem(URL, f"contains the field {chip}, which is not valid text")
         whole = "".join(filled)
         if _has_dots(whole):
-            return ValueProblem(URL, "would lead to another path, because a field in it holds /./, /../ or only dots")
+            return ValueProblem(URL, "would lead to another path, because a field in it contains /./, /../ or only dots")
         return whole
 
 
@@ -129,18 +129,18 @@ def parse_rest(rest: str) -> Rest:
     pieces = _CHIP.split(rest)
     texts, chips = pieces[::2], pieces[1::2]
     if any("{" in text or "}" in text for text in texts):
-        raise AddressError("The URL holds a brace that is not closed; a source field looks like {event.code}.")
+        raise AddressError("The URL contains a brace that is not closed; a source field looks like {event.code}.")
     for chip in chips:
         try:
             parse_source(chip)
         except FieldError as error:
             raise AddressError(f"{error} A source field in a URL looks like {{event.code}}.") from None
     if _has_dots("x".join(texts)):
-        raise AddressError("The path of the URL holds /./ or /../; write the address without it.")
+        raise AddressError("The path of the URL contains /./ or /../; write the address without it.")
     try:
         return Rest(tuple(quote(text, safe=_KEPT) for text in texts), tuple(chips))
     except UnicodeEncodeError:
-        raise AddressError("The URL holds half a character (a lone surrogate).") from None
+        raise AddressError("The URL contains half a character (a lone surrogate).") from None
 
 
 _STEP: Final = r"(?:[/\\]|%(?:25)*(?:2f|5c))"

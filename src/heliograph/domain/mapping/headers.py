@@ -65,7 +65,7 @@ def value_problem(value: str) -> str | None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            return "has half a character (a lone surrogate)"
+            return "contains half a character (a lone surrogate)"
     return None
 
 

@@ -108,9 +108,9 @@ def checked_text(text: str, where: str, *, longest: int) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BodyError(where, "it holds half a character (a lone surrogate)") from None
+        raise BodyError(where, "it contains half a character (a lone surrogate)") from None
     if "\0" in text:
-        raise BodyError(where, "it holds a NUL character")
+        raise BodyError(where, "it contains a NUL character")
     return text
 
 

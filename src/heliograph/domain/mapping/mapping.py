@@ -264,9 +264,11 @@ class Mapping:
 def _check_sealed(number: int, row: MappingRow) -> None:
     texts = [part.text for part in row.parts if isinstance(part, FixedText)]
     if len(texts) > 1:
-        raise MappingError(number, "source", "a header that is a credential by its name holds one typed text at most, which is kept sealed")
+        raise MappingError(
+            number, "source", "a header whose name marks it as a credential contains at most one typed text, which is stored encrypted"
+        )
     if any(headers.SEALED in text and text != headers.SEALED for text in texts):
-        raise MappingError(number, "source", f"{headers.SEALED} stands for the text that is kept sealed; type the whole text anew")
+        raise MappingError(number, "source", f"{headers.SEALED} stands for the encrypted text; type the whole text again")
 
 
 def _with_text(row: MappingRow, texts: Texts[str, str]) -> MappingRow:

@@ -23,7 +23,7 @@ def rows_from_sample(text: str) -> tuple[MappingRow, ...]:
     try:
         sample: Json = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise _refusal(f"this is no JSON: {error.msg} in line {error.lineno}, character {error.colno}") from None
+        raise _refusal(f"this is not JSON: {error.msg} in line {error.lineno}, character {error.colno}") from None
     except RecursionError:
         raise _refusal(f"it is nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:  # a number with more digits than Python parses
@@ -98,7 +98,7 @@ def _type(value: Json) -> ValueType:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"this is no JSON: {name} is no number")
+    raise ValueError(f"this is not JSON: {name} is not a number")
 
 
 def _refusal(reason: str) -> MappingError:

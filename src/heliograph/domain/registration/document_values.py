@@ -90,7 +90,7 @@ class DocumentReader:
         elif "\0" in value:
             self.problem(field, "contains a NUL character.", value=value)
         elif not _is_encodable(value):
-            self.problem(field, "contains a half of a surrogate pair, which is no character.", value=value)
+            self.problem(field, "contains half of a surrogate pair, which is not a character.", value=value)
         else:
             return value
         return ""

@@ -64,7 +64,7 @@ def checked(flow: Flow, config: AccountConfig) -> Flow:
         raise Invalid({"destinations": [f"At most {MOST_DESTINATIONS} destinations are possible."]})
     ids = [d.id for d in flow.destinations if d.id]
     if len(set(ids)) != len(ids):
-        raise Invalid({"destinations": ["A destination is there twice."]})
+        raise Invalid({"destinations": ["A destination occurs twice."]})
     destinations = tuple(_destination(d, f"destinations[{i}]", config) for i, d in enumerate(flow.destinations))
     return replace(flow, filters=filters, destinations=destinations)
 
@@ -106,7 +106,7 @@ def _destination(d: Destination, where: str, config: AccountConfig) -> Destinati
         if mapping is not None and mapping not in config.mappings:
             raise Invalid({where: [f"There is no mapping {mapping}."]})
     if d.integration not in ("", INTEGRATION) or d.action not in ("", ACTION):
-        raise Invalid({where: ["Webhooks is the integration that there is."]})
+        raise Invalid({where: ["Webhooks is the only integration."]})
     return replace(d, name=_text(d.name, where, NAME_LENGTH))
 
 

@@ -86,7 +86,7 @@ def read_given(path: Path) -> Given:
             only=body.flag("only"),
         )
     except (ValueError, RecursionError, BodyError) as error:
-        raise ColumnsError(f"{path} is no column mapping: {error}.") from None
+        raise ColumnsError(f"{path} is not a column mapping: {error}.") from None
 
 
 def _given_column(name: str, value: object) -> Column:
@@ -180,7 +180,7 @@ def check_together(columns: Sequence[Column]) -> None:
         raise ColumnsError(f"Two columns go to {', '.join(twice)}; only one can.")
     if "code" not in (c.target for c in columns):
         listed = _listed([c.name for c in columns])
-        raise ColumnsError(f"No column holds the registration code. Name it in a column mapping; the columns are {listed}.")
+        raise ColumnsError(f"No column contains the registration code. Name it in a column mapping; the columns are {listed}.")
 
 
 def _guessed(name: str, cells: Sequence[str], standard: Mapping[str, str], own: Mapping[str, str]) -> Column:

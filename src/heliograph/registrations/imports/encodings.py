@@ -111,9 +111,7 @@ def checked(name: str) -> str:
         found = ""
     plain = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(found, found)
     if plain not in OFFERED:
-        raise ImportFileError(
-            f"{shown(name, 40)!r} is no encoding that a table can be read in; give one such as utf-8, windows-1252 or shift_jis."
-        )
+        raise ImportFileError(f"{shown(name, 40)!r} is not a supported encoding; give one such as utf-8, windows-1252 or shift_jis.")
     return plain
 
 

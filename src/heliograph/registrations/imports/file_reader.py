@@ -94,7 +94,7 @@ def _look(path: Path, *, encoding: str, separator: str, sheet: str) -> tuple[For
         found = Format(CSV, name, mark)
         sample = _sample(file, found)
         if not sample:
-            raise NoTable(f"{path.name} holds nothing but empty lines.")
+            raise NoTable(f"{path.name} contains only empty lines.")
         _refuse_binary(path, file, found, sample)
         first = sample[0].text.lstrip()
         if first.startswith("{"):
@@ -159,7 +159,7 @@ def _refuse_binary(path: Path, file: BinaryIO, form: Format, sample: Sequence[Fi
 def _separator(text: str) -> str:
     named = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "\\t": "\t"}.get(text.casefold(), text)
     if len(named) != 1 or named in '"\r\n\0' or named.isalnum():
-        raise ImportFileError(f"{shown(text, 20)!r} is no separator; give comma, semicolon, tab, pipe or one sign.")
+        raise ImportFileError(f"{shown(text, 20)!r} is not a separator; give comma, semicolon, tab, pipe or a single character.")
     return named
 
 
@@ -250,11 +250,11 @@ class TableRows:
             place = self._lines.place
             row = self._next(place, head=True)
             if row is None:
-                raise NoTable(f"{path.name} holds nothing but empty lines.")
+                raise NoTable(f"{path.name} contains only empty lines.")
             if row.problem is not None:
-                raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {row.problem.reason}")
+                raise NoTable(f"The names of columns must be in line {row.line} of {path.name}: {row.problem.reason}")
             if any(len(cell) > MAX_CELL for cell in row.cells):
-                raise NoTable(f"Names of columns are to stand in line {row.line} of {path.name}: {_LONG_CELL}")
+                raise NoTable(f"The names of columns must be in line {row.line} of {path.name}: {_LONG_CELL}")
             if row.line == 1 and _said_separator(self._separator.join(row.cells)) in (self._separator, "\t"):
                 continue
             if any(cell.strip() for cell in row.cells):
@@ -327,8 +327,8 @@ _LONG_CELL: Final = f"A cell is longer than {MAX_CELL:,} characters."
 _OPEN_QUOTE: Final = "A quote is opened and never closed."
 _INNER_QUOTE: Final = "A quote within a quoted cell is not doubled."
 _FLAWS: Final[Mapping[str, str]] = {
-    UNDECODABLE: "The line holds bytes that are no characters in the file's encoding.",
-    NUL: "The line holds a NUL character.",
+    UNDECODABLE: "The line contains bytes that are invalid in the file's encoding.",
+    NUL: "The line contains a NUL character.",
     ENDLESS: f"The line is longer than {MAX_LINE:,} bytes.",
 }
 _ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -336,7 +336,7 @@ _ACCEPTED: Final[Mapping[str, tuple[str, ...]]] = {
     _OPEN_QUOTE: ('"text in quotes"',),
     _INNER_QUOTE: ('"a ""quoted"" word"',),
     _LONG_CELL: (f"at most {MAX_CELL:,} characters",),
-    _FLAWS[UNDECODABLE]: ("a file in one encoding; UTF-8 holds every character",),
+    _FLAWS[UNDECODABLE]: ("a file in one encoding; UTF-8 has every character",),
     _FLAWS[NUL]: ("text without NUL",),
 }
 

@@ -91,7 +91,7 @@ class ImportRun:
         self._p: Mapping[str, Any] = job.parameters
         if not preparation.is_here(job):
             raise JobError(
-                f"{self._p['file']} is not there as it was when the import began. Put it back and resume the job, or import it anew."
+                f"{self._p['file']} is missing or has changed since the import began. Put it back and resume the job, or import it again."
             )
         self._form = Format.from_json(self._p["form"])
         self._columns = from_json(self._p["columns"])

@@ -93,7 +93,7 @@ class WorkbookRows:
         return FileRow(
             number,
             filled,
-            RowProblem(name, errors[first], f"The cell holds the error {errors[first]} of Excel.", ("a value, or an empty cell",)),
+            RowProblem(name, errors[first], f"The cell contains the Excel error {errors[first]}.", ("a value, or an empty cell",)),
         )
 
     def _row(self, number: int, cells: list[str]) -> FileRow:
@@ -180,7 +180,7 @@ def check_size(path: Path) -> None:
     except OSError as error:
         raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
-        raise NoTable(f"{path.name} is no sound .xlsx file: {error}.") from None
+        raise NoTable(f"{path.name} is not a valid .xlsx file: {error}.") from None
 
 
 def _check_extent(path: Path, archive: zipfile.ZipFile) -> None:

@@ -70,7 +70,7 @@ def _check(row: Account) -> None:
     check(row)
     taken = {folded(code) for code in Account.objects.exclude(pk=row.pk).values_list("code", flat=True)}
     if folded(row.code) in taken:
-        raise Invalid({"code": ["There is an account of this code already."]})
+        raise Invalid({"code": ["An account with this code already exists."]})
 
 
 def _shown(row: Account) -> dict[str, object]:
